@@ -1,0 +1,133 @@
+"""The ``ECOMAI`` settings dict: typed defaults, read lazily so that ``override_settings`` works.
+
+Use ``from django_ecomai.conf import ecomai`` and read ``ecomai.CURRENCY``. Every attribute of ``Defaults`` is a setting.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.utils.module_loading import import_string
+
+
+class Defaults:
+    """Every setting with its type and default. The text below a setting is what the reference prints."""
+
+    ADAPTER: str | None = None
+    """Dotted path of the shop's ``ShopAdapter`` subclass. Needed by everything that reads the shop's tables."""
+
+    CHANNEL: str = ""
+    """Which shop this process serves, when one installation serves several. Empty for the only shop."""
+
+    CURRENCY: str = "EUR"
+    """ISO 4217 code used where a row of the shop names none."""
+
+    CONSENT: str = "django_ecomai.events.consent.cookie"
+    """Dotted path of a callable ``(request) -> set of purposes``. Ready-made: ``cookie``, ``cookie_consent``, ``always``."""
+
+    CONSENT_COOKIE: str = "ecomai_consent"
+    """Name of the cookie that the ready-made ``cookie`` consent reads: purposes joined by ``.``, e.g. ``analytics.personalization``."""
+
+    VISITOR_COOKIE: str = "ecomai_visitor"
+    """Name of the signed first-party cookie that carries the visitor's pseudonymous id."""
+
+    VISITOR_COOKIE_AGE: int = 60 * 60 * 24 * 180
+    """Seconds a visitor cookie lives, renewed on visits."""
+
+    SESSION_IDLE_SECONDS: int = 60 * 30
+    """A visit ends after this many seconds without a request; the next event opens a new session."""
+
+    HASH_KEY: str | None = None
+    """Secret for the keyed hashes (visitor ids, IP, device, e-mail, address). ``None`` derives one from ``SECRET_KEY``."""
+
+    COLLECT_DEMOGRAPHICS: bool = False
+    """Copy age, gender and location of customers into the mirror. Off: they are dropped at the door."""
+
+    CAPTURE_MAX_EVENTS: int = 50
+    """Most events accepted in one batch from a browser."""
+
+    CAPTURE_MAX_BYTES: int = 64 * 1024
+    """Largest body accepted from a browser, in bytes."""
+
+    CAPTURE_TOKEN_AGE: int = 60 * 60 * 6
+    """Seconds for which the page token that a beacon must carry is valid."""
+
+    CAPTURE_RATE: int = 240
+    """Most events accepted per visitor and minute; 0 switches the limit off."""
+
+    EVENT_RETENTION_DAYS: int = 400
+    """Events older than this are deleted by ``ecomai_prune``."""
+
+    RECENT_ITEMS: int = 20
+    """How many of a visitor's last products the recommender reacts to."""
+
+    RECENT_CACHE: str = "default"
+    """Alias in ``CACHES`` that holds recent items. Use a shared cache (Redis, database, file) when several processes serve the shop."""
+
+    ARTIFACT_DIR: str = "ecomai_artifacts"
+    """Folder of trained models; a relative path is taken from ``BASE_DIR``. On several machines: also set ``ARTIFACT_STORAGE``."""
+
+    ARTIFACT_STORAGE: str | None = None
+    """Alias in ``STORAGES`` where artifacts are kept for all machines; ``ARTIFACT_DIR`` is then the local copy."""
+
+    ARTIFACTS_KEPT: int = 5
+    """How many artifacts of one kind and channel are kept for a roll back."""
+
+    DISPATCH: str = "auto"
+    """How heavy work is started: ``celery``, ``process`` (a child process), ``inline``, or ``auto`` (Celery when a broker is configured, else a child process)."""
+
+    CELERY_QUEUE: str | None = None
+    """Celery queue for EcomAI tasks; ``None`` uses the project's default queue."""
+
+    RUN_STALE_MINUTES: int = 15
+    """A run that has not reported for this long is taken for dead and marked failed."""
+
+    LIVE_CHECK_SECONDS: float = 5.0
+    """How often a web process looks whether another model went live or a placement was edited."""
+
+    MODEL_STALE_DAYS: int = 7
+    """The doctor and the start page warn when the live model is older than this."""
+
+    ATTRIBUTION_DAYS: int = 7
+    """A purchase counts for a recommendation when the same visitor clicked it at most this many days before."""
+
+    API_THROTTLE: str = "240/min"
+    """Rate of the REST endpoints per client, in DRF's notation."""
+
+
+class EcomaiSettings(Defaults):
+    """Reads ``settings.ECOMAI`` at every access; a missing key gives the default."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name.isupper():
+            user: dict[str, Any] = getattr(django_settings, "ECOMAI", None) or {}
+            if name in user:
+                return user[name]
+        return object.__getattribute__(self, name)
+
+    def load(self, name: str) -> Any:
+        """Import the object whose dotted path the setting ``name`` holds; a callable given directly is returned as it is."""
+        value = getattr(self, name)
+        return import_string(value) if isinstance(value, str) else value
+
+
+def setting_names() -> list[str]:
+    """Names of all settings, in the order of ``Defaults``."""
+    return [name for name in vars(Defaults) if name.isupper()]
+
+
+def unknown_settings() -> list[tuple[str, str | None]]:
+    """Keys of ``settings.ECOMAI`` that are no setting, each with the nearest name that is one."""
+    user: dict[str, Any] = getattr(django_settings, "ECOMAI", None) or {}
+    names = setting_names()
+    unknown = []
+    for key in user:
+        if key not in names:
+            near = difflib.get_close_matches(str(key).upper(), names, n=1, cutoff=0.5)
+            unknown.append((str(key), near[0] if near else None))
+    return unknown
+
+
+ecomai = EcomaiSettings()

@@ -1,0 +1,106 @@
+"""Registries: how a lower layer or a peer reaches what a higher one offers, without importing it.
+
+An app fills them in ``ready()``; an app that is not installed is simply absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Named things in order of registration. Registering the same name twice is an error unless it is the same object."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self._items: dict[str, T] = {}
+
+    def register(self, name: str, item: T) -> T:
+        """Add ``item``; raises ``ValueError`` when another object holds that name."""
+        if name in self._items and self._items[name] is not item:
+            raise ValueError(f"A {self.what} named {name!r} is registered already.")
+        self._items[name] = item
+        return item
+
+    def get(self, name: str) -> T:
+        """The item of that name; raises ``LookupError`` naming what exists."""
+        try:
+            return self._items[name]
+        except KeyError:
+            known = ", ".join(sorted(self._items)) or "none"
+            raise LookupError(f"No {self.what} named {name!r}. Registered: {known}.") from None
+
+    def items(self) -> Iterator[tuple[str, T]]:
+        """Pairs of name and item."""
+        return iter(list(self._items.items()))
+
+    def names(self) -> list[str]:
+        """Names in order of registration."""
+        return list(self._items)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._items
+
+    def unregister(self, name: str) -> None:
+        """Forget a name; unknown names are ignored."""
+        self._items.pop(name, None)
+
+
+@dataclass(frozen=True)
+class JobKind:
+    """A kind of heavy work that ``runs`` can execute.
+
+    ``execute(context)`` receives a ``runs.services.RunContext``; ``label`` is what a merchant reads.
+    """
+
+    execute: Callable[[Any], None]
+    label: Any
+    help: Any = ""
+    schedule: str = ""  # crontab, e.g. "15 3 * * *"; empty: never by schedule
+
+
+@dataclass(frozen=True)
+class PersonalData:
+    """What an app stores about a person; the privacy capability exports and erases through it.
+
+    ``export(subject)`` yields JSON-ready dicts, ``erase(subject)`` returns how many rows it changed or deleted, where
+    ``subject`` has ``customer_ids``, ``visitor_ids``, ``user_ids`` and ``channel``.
+    """
+
+    label: Any
+    purpose: str
+    export: Callable[[Any], Iterator[dict[str, Any]]]
+    erase: Callable[[Any], int]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor: how something stands and what to type or click next."""
+
+    level: str  # "ok" | "info" | "warning" | "error"
+    title: Any
+    detail: Any = ""
+    next_step: Any = ""
+    url_name: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Card:
+    """A panel on the merchant's start page: ``render(request)`` returns template context for ``template``."""
+
+    title: Any
+    template: str
+    context: Callable[[Any], dict[str, Any]]
+    permission: str = ""
+    order: int = 100
+
+
+job_kinds: Registry[JobKind] = Registry("job kind")
+doctor_checks: Registry[Callable[[], list[Finding]]] = Registry("doctor check")
+dashboard_cards: Registry[Card] = Registry("dashboard card")
+personal_data: Registry[PersonalData] = Registry("personal data declaration")

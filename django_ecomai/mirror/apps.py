@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class MirrorConfig(AppConfig):
+    name = "django_ecomai.mirror"
+    label = "ecomai_mirror"
+    verbose_name = _("Shop data")
+    default_auto_field = "django.db.models.BigAutoField"
