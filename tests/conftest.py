@@ -1,0 +1,44 @@
+"""What every test gets: services are asked for by a marker, nothing leaks from one test into the next."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+
+from tests.services import require_service
+
+# Machines differ in speed, so no test has a deadline; in CI the same examples are drawn at every run.
+hypothesis_settings.register_profile("local", deadline=None)
+hypothesis_settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Send tests that share a service or a browser to one worker: two at once meet in its queue or starve its pages."""
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.service("chromium"))
+            item.add_marker(pytest.mark.xdist_group("browser"))
+        elif item.get_closest_marker("service") and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group("services"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip (or fail, see ``tests/services.py``) a test whose service is absent, before its fixtures are built."""
+    for marker in item.iter_markers("service"):
+        for name in marker.args:
+            require_service(name)
+
+
+@pytest.fixture(autouse=True)
+def _clean_caches() -> Iterator[None]:
+    """Empty every cache after each test: recent items of one test's visitor are no history in the next."""
+    yield
+    from django.core.cache import caches
+
+    for cache in caches.all(initialized_only=True):
+        cache.clear()
