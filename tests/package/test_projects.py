@@ -1,0 +1,55 @@
+"""Every project under ``tests/projects`` (a shop that installed just this much) starts, and starts light."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECTS = sorted(path.parent.name for path in (ROOT / "tests" / "projects").glob("*/settings.py"))
+
+# Megabytes and seconds that no web process should pay for.
+HEAVY = ("pandas", "scipy", "sklearn", "implicit", "lightgbm", "pyarrow")
+
+STARTED = """
+import sys
+import django
+django.setup()
+after_setup = [name for name in {heavy} if name in sys.modules]
+from django.contrib import admin
+from django.urls import get_resolver
+get_resolver().url_patterns
+admin.autodiscover()
+after_urls = [name for name in {heavy} if name in sys.modules]
+print(after_setup, after_urls)
+"""
+
+
+def python(project: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with this project's settings in a process of its own."""
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": f"tests.projects.{project}.settings"}
+    return subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environment, text=True, capture_output=True)
+
+
+def test_there_are_projects_to_test() -> None:
+    assert {"everything", "recommend_only", "no_drf"} <= set(PROJECTS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("project", PROJECTS)
+@pytest.mark.parametrize("command", [("check",), ("makemigrations", "--check", "--dry-run")], ids=lambda c: c[0])
+def test_the_project_starts(project: str, command: tuple[str, ...]) -> None:
+    done = python(project, "-m", "django", *command)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("project", PROJECTS)
+def test_a_web_process_imports_no_heavy_library(project: str) -> None:
+    done = python(project, "-c", STARTED.format(heavy=HEAVY))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[] []"
