@@ -100,7 +100,27 @@ class Card:
     order: int = 100
 
 
+@dataclass(frozen=True)
+class Strategy:
+    """A way of choosing products for a carousel.
+
+    ``candidates(query, n)`` receives a ``recommend.query.Query`` and yields up to ``n`` ``recommend.query.Candidate``, best
+    first; it makes no database query. ``source`` asks for the shop's ``"newest"`` products instead, which come with the
+    query that every page makes anyway. ``fill`` tops up a short list with what is popular; ``personal`` says that
+    the answer depends on who asks; ``about_product`` that it needs a product or a cart.
+    """
+
+    label: Any
+    help: Any
+    candidates: Callable[[Any, int], Any]
+    source: str = ""
+    fill: bool = True
+    personal: bool = False
+    about_product: bool = False
+
+
 job_kinds: Registry[JobKind] = Registry("job kind")
 doctor_checks: Registry[Callable[[], list[Finding]]] = Registry("doctor check")
 dashboard_cards: Registry[Card] = Registry("dashboard card")
 personal_data: Registry[PersonalData] = Registry("personal data declaration")
+strategies: Registry[Strategy] = Registry("strategy")
