@@ -27,7 +27,7 @@ def leg(backend: str, arguments: list[str], *, coverage: bool) -> int:
         "loadgroup",
     ]
     if coverage:
-        command += ["--cov", "--cov-append", "--cov-report="]
+        command += ["--cov", "--cov-append", "--cov-report=", "--cov-fail-under=0"]
     print(f"\n--- the suite on {backend} ---", flush=True)
     return subprocess.run([*command, *arguments], env={**os.environ, "ECOMAI_TEST_BACKEND": backend}).returncode
 
