@@ -1,0 +1,1 @@
+"""Offline evaluation: splits in time, metrics with stated denominators, models beside naive baselines."""

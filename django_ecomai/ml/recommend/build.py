@@ -1,0 +1,139 @@
+"""Fit a recipe on everything and lay it out as the arrays that are stored and served."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..frames import Catalogue, IdMap, Interactions
+from .base import distinct_users
+from .content import Content
+from .copurchase import CoPurchase
+from .cosine import Cosine
+from .fold import Fitted, Progress, no_progress
+from .matrix import row_blocks, table_from_blocks, table_to_csr
+from .neighbours import NeighbourTable
+from .popularity import popularity_score
+from .recipe import Recipe, Source
+from .repeat import Repeat
+from .serving import FORMAT, KIND
+
+
+@dataclass(frozen=True)
+class Built:
+    """``arrays`` and ``manifest`` for `persist.save_arrays`, as `Scorer` reads them."""
+
+    arrays: dict[str, NDArray[Any]]
+    manifest: dict[str, Any]
+
+
+def build(
+    recipe: Recipe,
+    interactions: Interactions,
+    *,
+    item_ids: IdMap,
+    catalogue: Catalogue | None = None,
+    now: int | None = None,
+    target_weight: float = 0.0,
+    random_state: int = 0,
+    progress: Progress | None = None,
+) -> Built:
+    """Fit ``recipe`` on all ``interactions``. Nothing of the result is about a person.
+
+    ``now`` (epoch seconds) is the moment that "the last 30 days" end; default: just after the last interaction.
+    ``random_state`` is recorded; no step of this recipe is random. Raises ValueError when ``item_ids``, ``catalogue`` and
+    ``interactions`` disagree about the number of items.
+    """
+    n_items = interactions.n_items
+    if len(item_ids) != n_items or (catalogue is not None and len(catalogue) != n_items):
+        raise ValueError(f"item_ids ({len(item_ids)}) and catalogue need one entry for each of the {n_items} items")
+    tell = progress or no_progress
+    catalogue = Catalogue.build(n_items) if catalogue is None else catalogue
+    if now is None:
+        now = int(interactions.times[-1]) + 1 if len(interactions) else 0
+    bought = interactions.at_least(target_weight)
+    popularity = distinct_users(interactions)
+    fitted = Fitted(interactions, catalogue=catalogue, now=now, neighbours=recipe.neighbours)
+    tell(0.0, "fitting neighbours")
+    discovery = fitted.table(recipe, popularity)
+    tell(0.5, "comparing product texts")
+    content = Content().fit(interactions, catalogue=catalogue, now=now).neighbours_
+    similar = _similar(fitted, recipe, content, popularity)
+    if recipe.sources:
+        discovery = _filled(discovery, similar)
+    tell(0.7, "counting what is bought together")
+    together = CoPurchase().fit(bought, now=now)
+    tell(0.9, "counting what is popular")
+    names, category = _categories(catalogue)
+    arrays: dict[str, NDArray[Any]] = {
+        "item_ids": item_ids.ids,
+        "popularity": popularity,
+        "trending": popularity_score(interactions, now=now, window_days=recipe.trending_days, weighted=False),
+        "neighbours_indices": discovery.indices,
+        "neighbours_scores": discovery.scores,
+        "similar_indices": similar.indices,
+        "similar_scores": similar.scores,
+        "together_indices": together.neighbours_.indices,
+        "together_scores": together.neighbours_.scores,
+        "together_support": together.support_,
+        "together_lift": together.lift_,
+        "repeat_boost": Repeat(trend_power=recipe.repeat_trend_power, trend_days=recipe.trend_days)
+        .fit(bought, now=now)
+        .boost_,
+        "category": category,
+        "category_names": names.ids,
+        "price": catalogue.price.astype(np.float32),
+        "created": catalogue.created,
+        "active": catalogue.active,
+    }
+    manifest = {
+        "kind": KIND,
+        "recommend_format": FORMAT,
+        "recipe": recipe.to_dict(),
+        "recipe_name": recipe.name,
+        "n_items": n_items,
+        "n_interactions": len(interactions),
+        "n_users": len(np.unique(interactions.users)),
+        "now": now,
+        "random_state": random_state,
+    }
+    tell(1.0, "fitted")
+    return Built(arrays, manifest)
+
+
+def _similar(
+    fitted: Fitted, recipe: Recipe, content: NeighbourTable, popularity: NDArray[np.floating]
+) -> NeighbourTable:
+    """Alike by content and by company (same customers), half each: what a product page shows. No trend in it."""
+    cosine = next((s for s in recipe.sources if s.kind == Cosine.kind), Source("cosine", {"half_life_days": 180.0}))
+    alike = table_to_csr(content)
+    if alike.nnz:
+        alike.data /= alike.data.mean()
+    total = (alike + fitted.matrix(cosine)).tocsr()
+    active = fitted.catalogue.active if fitted.catalogue is not None else np.ones(total.shape[0], dtype=bool)
+    total.data *= active[total.indices]
+    return table_from_blocks(row_blocks(total), total.shape[0], min(recipe.neighbours, 100), popularity)
+
+
+def _filled(table: NeighbourTable, other: NeighbourTable) -> NeighbourTable:
+    """Rows without any neighbour (products nobody met yet) taken from ``other``, at the scale of ``table``."""
+    empty = ~(table.indices >= 0).any(axis=1) if table.indices.shape[1] else np.ones(table.n_items, dtype=bool)
+    width = max(table.indices.shape[1], other.indices.shape[1] if empty.any() else 0)
+    indices = np.full((table.n_items, width), -1, dtype=np.int32)
+    scores = np.zeros((table.n_items, width), dtype=np.float32)
+    indices[:, : table.indices.shape[1]] = table.indices
+    scores[:, : table.scores.shape[1]] = table.scores
+    usual = table.scores[table.indices >= 0]
+    theirs = other.scores[other.indices >= 0]
+    scale = float(usual.mean() / theirs.mean()) if usual.size and theirs.size else 1.0
+    indices[empty, : other.indices.shape[1]] = other.indices[empty]
+    scores[empty, : other.scores.shape[1]] = other.scores[empty] * np.float32(scale)
+    return NeighbourTable(indices, scores)
+
+
+def _categories(catalogue: Catalogue) -> tuple[IdMap, NDArray[np.int32]]:
+    names = IdMap.from_ids(name for name in catalogue.category if name)
+    return names, names.encode(list(catalogue.category))

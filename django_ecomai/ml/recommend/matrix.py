@@ -1,0 +1,125 @@
+"""Sparse matrices for training: decayed weights, pairs, pruning to the strongest neighbours. Needs scipy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from ..columns import SECONDS_PER_DAY
+from ..frames import Interactions
+from .neighbours import NeighbourTable, strongest
+
+#: Cells of one dense or nearly dense block; bounds the memory of block-wise products to about 250 MB (index and value).
+BLOCK_CELLS = 10_000_000
+#: Weights above this are clipped, so that squares and sums stay finite whatever the caller sends.
+MAX_WEIGHT = 1e6
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """More BLAS threads than cores make linear algebra several times slower; one is predictable everywhere."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, "blas"):
+        yield
+
+
+def decay(times: NDArray[np.int64], now: int, half_life_days: float | None) -> NDArray[np.float64]:
+    """``0.5 ** (age / half life)`` per time; 1 for times after ``now`` and when there is no half-life."""
+    if half_life_days is None:
+        return np.ones(len(times))
+    if half_life_days <= 0:
+        raise ValueError("half_life_days must be positive; use None for no decay")
+    ages = np.maximum(now - times, 0) / SECONDS_PER_DAY
+    return np.asarray(0.5 ** np.minimum(ages / half_life_days, 500.0))
+
+
+def pair_matrix(interactions: Interactions, values: ArrayLike, *, aggregate: str = "max") -> sparse.csr_matrix:
+    """Users x items (float64): ``max`` or ``sum`` of the values of each pair; pairs with 0 are left out."""
+    value = np.minimum(np.asarray(values, dtype=np.float64), MAX_WEIGHT)
+    if aggregate not in ("max", "sum"):
+        raise ValueError(f"aggregate must be 'max' or 'sum', not {aggregate!r}")
+    shape = (interactions.n_users, interactions.n_items)
+    if not len(value):
+        return sparse.csr_matrix(shape, dtype=np.float64)
+    key = interactions.users.astype(np.int64) * shape[1] + interactions.items
+    order = np.argsort(key, kind="stable")
+    key, value = key[order], value[order]
+    starts = np.flatnonzero(np.r_[True, key[1:] != key[:-1]])
+    merged = (np.maximum if aggregate == "max" else np.add).reduceat(value, starts)
+    rows, columns = np.divmod(key[starts], shape[1])
+    matrix = sparse.csr_matrix((merged, (rows, columns)), shape=shape)
+    matrix.eliminate_zeros()
+    return matrix
+
+
+def decayed_matrix(
+    interactions: Interactions, half_life_days: float | None, *, max_items_per_user: int = 3000
+) -> sparse.csr_matrix:
+    """Users x items with the strongest decayed weight of each pair; the last interaction has age zero.
+
+    A user's weakest items beyond ``max_items_per_user`` are dropped: a crawler that viewed the whole catalogue would
+    otherwise make every item a neighbour of every other one, at a quadratic price.
+    """
+    last = int(interactions.times[-1]) if len(interactions) else 0
+    weights = interactions.weights * decay(interactions.times, last, half_life_days)
+    matrix = pair_matrix(interactions, weights)
+    crowded = np.flatnonzero(np.diff(matrix.indptr) > max_items_per_user)
+    for user in crowded:
+        start, end = matrix.indptr[user], matrix.indptr[user + 1]
+        keep = strongest(matrix.data[start:end], max_items_per_user)
+        drop = np.ones(end - start, dtype=bool)
+        drop[keep] = False
+        matrix.data[start:end][drop] = 0
+    if len(crowded):
+        matrix.eliminate_zeros()
+    return matrix
+
+
+def blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
+    """Row ranges whose dense form stays below `BLOCK_CELLS`."""
+    size = max(1, BLOCK_CELLS // max(n_columns, 1))
+    for start in range(0, n_rows, size):
+        yield slice(start, min(start + size, n_rows))
+
+
+def table_from_blocks(
+    row_blocks: Iterator[tuple[int, sparse.csr_matrix]], n_items: int, k: int, popularity: NDArray[np.floating]
+) -> NeighbourTable:
+    """Prune ``(first row, rows)`` blocks to the ``k`` strongest positive cells per row, never the item itself."""
+    k = min(k, max(n_items - 1, 0))
+    indices = np.full((n_items, k), -1, dtype=np.int32)
+    scores = np.zeros((n_items, k), dtype=np.float32)
+    for first, block in row_blocks:
+        for offset in range(block.shape[0]):
+            start, end = block.indptr[offset], block.indptr[offset + 1]
+            columns, values = block.indices[start:end], block.data[start:end]
+            # as float32 first: what cannot be told apart when served must not be ordered by rounding noise
+            single = values.astype(np.float32)
+            keep = (single > 0) & (columns != first + offset) & np.isfinite(single)
+            columns, single = columns[keep], single[keep]
+            order = np.argsort(columns, kind="stable")  # scipy does not promise sorted columns
+            columns, single = columns[order], single[order]
+            best = strongest(single, k, popularity[columns])
+            indices[first + offset, : len(best)] = columns[best]
+            scores[first + offset, : len(best)] = single[best]
+    used = int((indices >= 0).sum(axis=1).max(initial=0))
+    return NeighbourTable(np.ascontiguousarray(indices[:, :used]), np.ascontiguousarray(scores[:, :used]))
+
+
+def table_to_csr(table: NeighbourTable) -> sparse.csr_matrix:
+    """The table as a sparse n x n matrix (float64): row = history item, column = candidate."""
+    valid = table.indices >= 0
+    indptr = np.r_[0, np.cumsum(valid.sum(axis=1))]
+    shape = (table.n_items, table.n_items)
+    return sparse.csr_matrix((table.scores[valid].astype(np.float64), table.indices[valid], indptr), shape=shape)
+
+
+def row_blocks(matrix: sparse.csr_matrix) -> Iterator[tuple[int, sparse.csr_matrix]]:
+    """A finished sparse matrix, block by block, for `table_from_blocks`."""
+    for rows in blocks(*matrix.shape):
+        yield rows.start, matrix[rows]

@@ -1,0 +1,87 @@
+"""What sells now, and what always sold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..columns import SECONDS_PER_DAY
+from ..frames import Catalogue, Interactions
+from .base import Arrays, Recommender
+from .matrix import decay, pair_matrix
+from .neighbours import FloatArray, IntArray
+
+
+def popularity_score(
+    interactions: Interactions,
+    *,
+    now: int,
+    window_days: float | None = None,
+    half_life_days: float | None = None,
+    weighted: bool = True,
+) -> FloatArray:
+    """Sum over customers of their strongest (decayed) weight per item within the window: float32 [n_items].
+
+    Each customer counts once per item, so that one wholesaler's fifty orders are not fifty customers' taste.
+    """
+    recent = interactions if window_days is None else interactions.after(now - round(window_days * SECONDS_PER_DAY))
+    recent = recent.before(now)
+    weights = recent.weights if weighted else np.ones(len(recent), dtype=np.float32)
+    pairs = pair_matrix(recent, weights * decay(recent.times, now, half_life_days))
+    return np.asarray(pairs.sum(axis=0)).ravel().astype(np.float32)
+
+
+class Popularity(Recommender):
+    """Popular items, the same for everyone; ``window_days`` and ``half_life_days`` make it *trending*.
+
+    ``scores_`` float32 [n_items]. The history is ignored. Items nobody met in the window follow by all-time popularity.
+    """
+
+    kind: ClassVar[str] = "popularity"
+    scores_: FloatArray
+
+    def __init__(
+        self, window_days: float | None = None, half_life_days: float | None = None, weighted: bool = True
+    ) -> None:
+        self.window_days = window_days
+        self.half_life_days = half_life_days
+        self.weighted = weighted
+
+    def _fit(self, interactions: Interactions, catalogue: Catalogue | None, now: int) -> None:
+        self.scores_ = popularity_score(
+            interactions,
+            now=now,
+            window_days=self.window_days,
+            half_life_days=self.half_life_days,
+            weighted=self.weighted,
+        )
+
+    def candidates(self, items: ArrayLike, weights: ArrayLike | None = None) -> tuple[IntArray, FloatArray]:
+        return np.arange(self.n_items_, dtype=np.int32), np.asarray(self.scores_)
+
+    def arrays(self) -> Arrays:
+        return {**super().arrays(), "scores": self.scores_}
+
+    def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self.scores_ = arrays["scores"]
+
+
+def trend_boost(
+    trending: NDArray[np.floating],
+    popularity: NDArray[np.floating],
+    *,
+    power: float,
+    window_share: float,
+) -> NDArray[np.float64]:
+    """How much more (or less) than usual an item is wanted now, to the ``power``: float64 [n_items], 1 = as usual.
+
+    ``window_share`` is the trend window's part of the whole history; one customer is added on both sides so that rare
+    items stay near 1. Multiplying an item's scores with it follows the season, whoever the visitor is.
+    """
+    if power == 0:
+        return np.ones(len(trending))
+    expected = np.asarray(popularity, dtype=np.float64) * min(max(window_share, 0.0), 1.0)
+    return np.asarray(((np.asarray(trending, dtype=np.float64) + 1) / (expected + 1)) ** power)

@@ -1,0 +1,97 @@
+"""Score the test customers of a split with a recipe, exactly as the served artifact would. Needs scipy."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from ..columns import NEW_ITEMS, REPEAT_ITEMS
+from ..evaluate.ranking import Scores, order_by
+from ..evaluate.split import TimeSplit
+from ..frames import Interactions
+from .base import distinct_users
+from .fold import Fitted
+from .matrix import decay, pair_matrix, table_to_csr
+from .popularity import popularity_score
+from .recipe import Recipe
+from .repeat import Repeat
+
+
+class RecipeScores:
+    """Scores of one split's customers for any recipe; tables and histories are shared between similar recipes."""
+
+    def __init__(self, split: TimeSplit, fitted: Fitted, *, target_weight: float = 0.0) -> None:
+        self.split = split
+        self.fitted = fitted
+        self.target_weight = target_weight
+        self.popularity = distinct_users(split.train)
+        self._tables: dict[tuple[object, ...], sparse.csr_matrix] = {}
+
+    def scores(self, recipe: Recipe, view: str) -> Scores:
+        """What the recipe recommends in this view, before masking."""
+        order = self.order(recipe.trending_days)
+        if view == NEW_ITEMS:
+            return Scores(self._discovery(recipe), order)
+        if view == REPEAT_ITEMS:
+            return Scores(self._repeat(recipe), order)
+        mixed = unit_maximum(self._discovery(recipe)) + recipe.repeat_share * unit_maximum(self._repeat(recipe))
+        return Scores(sparse.csr_matrix(mixed), order)
+
+    def order(self, trending_days: float | None) -> NDArray[np.int64]:
+        """The fallback: trending, then all-time popularity."""
+        train = self.split.train
+        trending = popularity_score(train, now=self.split.cut, window_days=trending_days, weighted=False)
+        if self.fitted.catalogue is not None:
+            trending = np.where(self.fitted.catalogue.active, trending, np.float32(-1))
+        return order_by(trending, self.popularity)
+
+    def _discovery(self, recipe: Recipe) -> sparse.csr_matrix:
+        key = (
+            tuple((source.key(), source.weight) for source in recipe.sources),
+            recipe.trend_power,
+            recipe.trend_days,
+            recipe.neighbours,
+        )
+        if key not in self._tables:
+            self._tables[key] = table_to_csr(self.fitted.table(recipe, self.popularity))
+        history = user_history(self.split.train, recipe.history_half_life_days)[self.split.users]
+        return sparse.csr_matrix(history @ self._tables[key])
+
+    def _repeat(self, recipe: Recipe) -> sparse.csr_matrix:
+        bought = self.split.train.at_least(self.target_weight)
+        counts = purchase_counts(bought, self.split.cut, recipe.repeat_half_life_days)[self.split.users]
+        model = Repeat(trend_power=recipe.repeat_trend_power, trend_days=recipe.trend_days)
+        boost = model.fit(bought, now=self.split.cut).boost_
+        return sparse.csr_matrix(counts @ sparse.diags(boost.astype(np.float64)))
+
+
+def user_history(interactions: Interactions, half_life_days: float | None) -> sparse.csr_matrix:
+    """Users x items: the strongest decayed weight of each pair; the last interaction of all has age zero."""
+    last = int(interactions.times[-1]) if len(interactions) else 0
+    return pair_matrix(interactions, interactions.weights * decay(interactions.times, last, half_life_days))
+
+
+def purchase_counts(interactions: Interactions, now: int, half_life_days: float | None) -> sparse.csr_matrix:
+    """Users x items: in how many baskets, each decayed by its age; several lines of one basket count once."""
+    once = _first_of_basket(interactions)
+    return pair_matrix(once, decay(once.times, now, half_life_days), aggregate="sum")
+
+
+def _first_of_basket(interactions: Interactions) -> Interactions:
+    rows = np.lexsort((interactions.baskets, interactions.items, interactions.users))
+    columns = (interactions.users[rows], interactions.items[rows], interactions.baskets[rows])
+    new = np.zeros(len(rows), dtype=bool)
+    new[:1] = True
+    for column in columns:
+        new[1:] |= column[1:] != column[:-1]
+    new |= columns[2] < 0  # lines outside baskets stand alone
+    keep = np.zeros(len(rows), dtype=bool)
+    keep[rows[new]] = True
+    return interactions.rows(keep)
+
+
+def unit_maximum(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Rows divided by their largest value, as `blend` does for one customer."""
+    largest = matrix.max(axis=1).toarray().ravel()
+    return sparse.csr_matrix(sparse.diags(1 / np.where(largest > 0, largest, 1.0)) @ matrix)

@@ -1,0 +1,276 @@
+"""Serve a recommend artifact: numpy over memory-mapped arrays, nothing else. The web process imports this module.
+
+Recommend artifact format 1
+---------------------------
+n items, K neighbours (may differ per table and may be 0), C categories. Indices are positions in ``item_ids``.
+
+==================== ============ ==================================================================================
+array                shape, dtype meaning
+==================== ============ ==================================================================================
+item_ids             [n] S        external ids, UTF-8, sorted (`IdMap`)
+popularity           [n] float32  different customers ever
+trending             [n] float32  different customers in the recipe's last ``trending_days``
+neighbours_indices   [n, K] int32 discovery: row = item in the history, values = candidates, strongest first, -1 padded
+neighbours_scores    [n, K] f32   their scores; the trend is folded in
+similar_indices      [n, K] int32 alike by content and by company, for product pages
+similar_scores       [n, K] f32
+together_indices     [n, K] int32 bought together with a lift above 1, significant
+together_scores      [n, K] f32   root of the log-likelihood ratio
+together_support     [n, K] int32 baskets that hold both
+together_lift        [n, K] f32   P(both) / (P(one) P(other))
+repeat_boost         [n] float32  factor of an item when it is offered again
+category             [n] int32    position in ``category_names``, -1 unknown
+category_names       [C] S        sorted
+price                [n] float32  NaN unknown
+created              [n] int64    epoch seconds, -1 unknown
+active               [n] bool     for sale when trained; others are never returned
+==================== ============ ==================================================================================
+
+Manifest keys: ``kind`` "recommend", ``recommend_format`` 1, ``recipe``, ``recipe_name``, ``n_items``,
+``n_interactions``, ``n_users``, ``now``, ``random_state``. Nothing in an artifact is about a person.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..frames import IdMap
+from ..persist import ArtifactCorrupt, ArtifactFormat, load_arrays
+from .blend import blend
+from .fallback import fallback_chain
+from .neighbours import FloatArray, IntArray, NeighbourTable, as_indices, strongest
+from .repeat import repeat_scores
+
+KIND = "recommend"
+FORMAT = 1
+
+Items = int | Iterable[int] | NDArray[np.integer]
+
+
+def _no_items() -> IntArray:
+    return np.empty(0, dtype=np.int32)
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """Recommended items, best first. ``because``: the item of the history that spoke loudest for each, -1 = none."""
+
+    items: IntArray = field(default_factory=_no_items)
+    scores: FloatArray = field(default_factory=lambda: np.empty(0, dtype=np.float32))
+    because: IntArray = field(default_factory=_no_items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+class Scorer:
+    """Reads one artifact. Every method takes and returns indices; -1 (unknown) in the input is ignored, ``exclude``
+    and inactive items are never returned, nothing is returned twice, and fewer than ``n`` come back if there are fewer.
+    """
+
+    def __init__(self, manifest: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Raises ArtifactFormat for another kind or format, ArtifactCorrupt when an array is missing or misshaped."""
+        if manifest.get("kind") != KIND or manifest.get("recommend_format") != FORMAT:
+            raise ArtifactFormat(
+                f"not a {KIND} artifact of format {FORMAT} but {manifest.get('kind')!r} of format "
+                f"{manifest.get('recommend_format')!r}: train again"
+            )
+        self.manifest = dict(manifest)
+        self.recipe: dict[str, Any] = dict(manifest["recipe"])
+        try:
+            self.ids = IdMap(arrays["item_ids"])
+            self.n_items = len(self.ids)
+            self.categories = IdMap(arrays["category_names"])
+            self._neighbours = NeighbourTable(arrays["neighbours_indices"], arrays["neighbours_scores"])
+            self._similar = NeighbourTable(arrays["similar_indices"], arrays["similar_scores"])
+            self._together = NeighbourTable(arrays["together_indices"], arrays["together_scores"])
+            # small per-item vectors are read often and compared whole: keep them in memory
+            per_item = ("popularity", "trending", "repeat_boost", "category", "price", "created", "active")
+            self._vectors = {name: np.array(arrays[name]) for name in per_item}
+        except (KeyError, ValueError) as error:
+            raise ArtifactCorrupt(f"the artifact is incomplete ({error}): train again or roll back") from error
+        tables = (self._neighbours, self._similar, self._together)
+        sizes = {len(vector) for vector in self._vectors.values()} | {table.n_items for table in tables}
+        if sizes != {self.n_items}:
+            raise ArtifactCorrupt(f"arrays of the artifact have {sorted(sizes)} items: train again or roll back")
+        self.support: NDArray[np.int32] = arrays["together_support"]
+        self.lift: FloatArray = arrays["together_lift"]
+        self._orders: dict[tuple[str, int | None], tuple[IntArray, FloatArray]] = {}
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], *, mmap: bool = True, verify: bool = False) -> Self:
+        """Open the artifact in ``folder``. Raises the exceptions of `persist.load_arrays` and of ``__init__``."""
+        return cls(*load_arrays(folder, mmap=mmap, verify=verify))
+
+    @property
+    def popularity(self) -> FloatArray:
+        """Different customers per item, float32 [n]."""
+        return self._vectors["popularity"]
+
+    @property
+    def prices(self) -> FloatArray:
+        """Price per item when trained, float32 [n], NaN unknown."""
+        return self._vectors["price"]
+
+    def encode(self, ids: Sequence[str]) -> IntArray:
+        """Indices of external ids, -1 for unknown ones."""
+        return self.ids.encode(ids)
+
+    def decode(self, indices: ArrayLike) -> list[str]:
+        """External ids of indices."""
+        return self.ids.decode(indices)
+
+    def for_history(
+        self,
+        items: Items,
+        weights: ArrayLike | None = None,
+        *,
+        ages_days: ArrayLike | None = None,
+        n: int = 20,
+        exclude: Items = (),
+    ) -> Scored:
+        """Discovery for whoever has this history (views, carts, purchases): a customer or a visitor of one minute.
+
+        ``weights`` and ``ages_days`` follow ``items``; of several events with one item the strongest counts.
+        """
+        found, scores, because = self._discovery(as_indices(items), weights, ages_days)
+        return self._best(found, scores, because, n, exclude)
+
+    def buy_again(
+        self,
+        items: Items,
+        *,
+        ages_days: ArrayLike | None = None,
+        weights: ArrayLike | None = None,
+        n: int = 20,
+        exclude: Items = (),
+    ) -> Scored:
+        """What of their purchases (``items``: one entry per purchase) they will want again."""
+        found, scores = self._repeat(as_indices(items), weights, ages_days)
+        return self._best(found, scores, found, n, exclude)
+
+    def for_customer(
+        self,
+        items: Items,
+        weights: ArrayLike | None = None,
+        *,
+        ages_days: ArrayLike | None = None,
+        bought: Items | None = None,
+        bought_ages_days: ArrayLike | None = None,
+        n: int = 20,
+        exclude: Items = (),
+    ) -> Scored:
+        """Discovery and buy-again in one list, in the proportion that validation chose.
+
+        ``bought`` (default: ``items``) are the purchases, one entry each.
+        """
+        history = as_indices(items)
+        again = history if bought is None else as_indices(bought)
+        again_ages = ages_days if bought is None else bought_ages_days
+        found, scores, because = self._discovery(history, weights, ages_days)
+        repeat, repeat_values = self._repeat(again, None, again_ages)
+        share = float(self.recipe.get("repeat_share", 1.0))
+        mixed, total = blend([(found, scores, 1.0), (repeat, repeat_values, share)])
+        reason = np.full(self.n_items, -1, dtype=np.int32)
+        reason[repeat] = repeat
+        reason[found] = because
+        return self._best(mixed, total, reason[mixed], n, exclude)
+
+    def similar(self, item: int, *, n: int = 20, exclude: Items = ()) -> Scored:
+        """Products like this one; never itself."""
+        found, scores = self._similar.row(int(item))
+        return self._best(found, scores, np.full(len(found), item, dtype=np.int32), n, exclude)
+
+    def bought_together(self, items: Items, *, n: int = 20, exclude: Items = ()) -> Scored:
+        """What is bought in one basket with these products; never one of them."""
+        basket = as_indices(items)
+        found, scores, because = self._together.score_history(np.unique(basket))
+        return self._best(found, scores, because, n, np.concatenate([basket, as_indices(exclude)]))
+
+    def trending(self, *, n: int = 20, category: str | None = None, exclude: Items = ()) -> Scored:
+        """Most customers lately, in the shop or in one category (its name as in the catalogue)."""
+        return self._shelf("trending", n, category, exclude)
+
+    def popular(self, *, n: int = 20, category: str | None = None, exclude: Items = ()) -> Scored:
+        """Most customers ever."""
+        return self._shelf("popularity", n, category, exclude)
+
+    def newest(self, *, n: int = 20, category: str | None = None, exclude: Items = ()) -> Scored:
+        """Latest additions; products of unknown age are left out."""
+        return self._shelf("created", n, category, exclude)
+
+    def fill(self, first: Scored, n: int, *others: Scored, exclude: Items = ()) -> Scored:
+        """``first``, filled up to ``n`` from ``others`` in turn, without repetition."""
+        sources = (first, *others)
+        chained = fallback_chain(n, *((s.items, s.scores) for s in sources), exclude=exclude)
+        items, scores, origin = chained
+        reasons = [dict(zip(s.items.tolist(), s.because.tolist(), strict=True)) for s in sources]
+        because = [reasons[o][i] for o, i in zip(origin.tolist(), items.tolist(), strict=True)]
+        return Scored(items, scores, np.array(because, dtype=np.int32))
+
+    def _discovery(
+        self, items: IntArray, weights: ArrayLike | None, ages_days: ArrayLike | None
+    ) -> tuple[IntArray, FloatArray, IntArray]:
+        weight = np.ones(len(items)) if weights is None else np.asarray(weights, dtype=np.float64).ravel()
+        half_life = self.recipe.get("history_half_life_days")
+        if ages_days is not None and half_life is not None:
+            ages = np.maximum(np.asarray(ages_days, dtype=np.float64).ravel(), 0.0)
+            weight = weight * 0.5 ** np.minimum((ages - ages.min(initial=np.inf)) / half_life, 500.0)
+        if len(weight) != len(items):
+            raise ValueError(f"{len(weight)} weights for a history of {len(items)} items")
+        unique, at = np.unique(items, return_inverse=True)
+        strongest_weight = np.zeros(len(unique))
+        np.maximum.at(strongest_weight, at, np.nan_to_num(weight))
+        return self._neighbours.score_history(unique, strongest_weight)
+
+    def _repeat(
+        self, items: IntArray, weights: ArrayLike | None, ages_days: ArrayLike | None
+    ) -> tuple[IntArray, FloatArray]:
+        return repeat_scores(
+            items,
+            ages_days=ages_days,
+            weights=weights,
+            half_life_days=self.recipe.get("repeat_half_life_days"),
+            boost=self._vectors["repeat_boost"],
+            n_items=self.n_items,
+        )
+
+    def _best(self, found: IntArray, scores: FloatArray, because: IntArray, n: int, exclude: Items) -> Scored:
+        keep = self._vectors["active"][found] & ~np.isin(found, as_indices(exclude))
+        found, scores, because = found[keep], scores[keep], because[keep]
+        best = strongest(scores, n, self.popularity[found], -found.astype(np.int64))
+        return Scored(found[best], scores[best], because[best].astype(np.int32))
+
+    def _shelf(self, name: str, n: int, category: str | None, exclude: Items) -> Scored:
+        code: int | None = None
+        if category is not None:
+            code = int(self.categories.encode([category])[0])
+            if code < 0:
+                return Scored()
+        items, scores = self._order(name, code)
+        blocked = as_indices(exclude)
+        # only the head of the order is looked at: n plus what may be excluded
+        head = items[: max(n, 0) + len(blocked)]
+        keep = ~np.isin(head, blocked)
+        chosen = head[keep][: max(n, 0)]
+        return Scored(chosen, scores[: len(head)][keep][: max(n, 0)], np.full(len(chosen), -1, dtype=np.int32))
+
+    def _order(self, name: str, code: int | None) -> tuple[IntArray, FloatArray]:
+        key = (name, code)
+        if key not in self._orders:
+            values = self._vectors[name]
+            keep = self._vectors["active"].copy()
+            if code is not None:
+                keep &= self._vectors["category"] == code
+            if name == "created":
+                keep &= values >= 0
+            items = np.flatnonzero(keep)
+            best = items[strongest(values[items], len(items), self.popularity[items])]
+            self._orders[key] = (best.astype(np.int32), values[best].astype(np.float32))
+        return self._orders[key]
