@@ -76,13 +76,16 @@ class Defaults:
     """How many artifacts of one kind and channel are kept for a roll back."""
 
     DISPATCH: str = "auto"
-    """How heavy work is started: ``celery``, ``process`` (a child process), ``inline``, or ``auto`` (Celery when a broker is configured, else a child process)."""
+    """How heavy work is started: ``celery``, ``process`` (a child process), ``queue`` (waits for an ``ecomai_work --loop``), ``inline``, or ``auto`` (Celery when a broker is configured, else a child process)."""
 
     CELERY_QUEUE: str | None = None
     """Celery queue for EcomAI tasks; ``None`` uses the project's default queue."""
 
     RUN_STALE_MINUTES: int = 15
     """A run that has not reported for this long is taken for dead and marked failed."""
+
+    RUN_RETENTION_DAYS: int = 90
+    """Ended runs older than this are deleted by ``ecomai_prune``."""
 
     LIVE_CHECK_SECONDS: float = 5.0
     """How often a web process looks whether another model went live or a placement was edited."""
@@ -92,6 +95,9 @@ class Defaults:
 
     ATTRIBUTION_DAYS: int = 7
     """A purchase counts for a recommendation when the same visitor clicked it at most this many days before."""
+
+    RESOLVE_OBJECTS: bool = True
+    """Fetch the shop's own objects for ``item.object`` in cards (one query per page). Switch off when the templates use ``item.card`` only."""
 
     API_THROTTLE: str = "240/min"
     """Rate of the REST endpoints per client, in DRF's notation."""

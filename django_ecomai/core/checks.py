@@ -9,7 +9,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 
 from django_ecomai.conf import Defaults, ecomai, unknown_settings
 
-_CHOICES = {"DISPATCH": {"auto", "inline", "process", "celery"}}
+_CHOICES = {"DISPATCH": {"auto", "inline", "process", "celery", "queue"}}
 _POSITIVE = (
     "CAPTURE_MAX_EVENTS",
     "CAPTURE_MAX_BYTES",
@@ -20,6 +20,7 @@ _POSITIVE = (
     "RECENT_ITEMS",
     "ARTIFACTS_KEPT",
     "RUN_STALE_MINUTES",
+    "RUN_RETENTION_DAYS",
     "LIVE_CHECK_SECONDS",
     "MODEL_STALE_DAYS",
     "ATTRIBUTION_DAYS",

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Named things in order of registration. Registering the same name twice is an error unless it is the same object."""
+    """Named things in order of registration. Registering a name twice is an error unless it is the same object."""
 
     def __init__(self, what: str) -> None:
         self.what = what
@@ -124,3 +124,4 @@ doctor_checks: Registry[Callable[[], list[Finding]]] = Registry("doctor check")
 dashboard_cards: Registry[Card] = Registry("dashboard card")
 personal_data: Registry[PersonalData] = Registry("personal data declaration")
 strategies: Registry[Strategy] = Registry("strategy")
+prunes: Registry[Callable[[], int]] = Registry("prune")  # each deletes what is too old and returns how many rows
