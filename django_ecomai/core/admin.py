@@ -1,7 +1,7 @@
 """Base classes of every EcomAI admin: changelists that stay fast with a million rows.
 
 ``FastModelAdmin`` never counts and never scans: it reads one row more than a page, drills down into days through an
-index, searches ids by equality or prefix, and lets only indexed columns be sorted. ``ReadOnlyAdminMixin`` is for copies.
+index, searches ids by equality or prefix, and sorts only indexed columns. ``ReadOnlyAdminMixin`` is for copies.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class FastChangeList(ChangeList):
         return self.page_link(self.page_num + 1) if self.has_next else ""
 
     def day_links(self) -> dict[str, Any] | None:
-        """Links of the drill-down by year, month and day: ``back``, ``choices`` and ``current``; ``None`` without dates.
+        """Links of the drill-down by year, month and day: ``back``, ``choices``, ``current``; ``None`` without dates.
 
         Years come from the first and the last value (two index look-ups), never from ``SELECT DISTINCT``.
         """
@@ -204,8 +204,8 @@ class FastChangeList(ChangeList):
 class FastModelAdmin(admin.ModelAdmin):
     """Changelist in a fixed number of queries, none of which counts or scans.
 
-    - ``day_field``: the column of the drill-down by day, e.g. ``"placed_at"`` or ``"id"`` for a UUIDv7 primary key. It must be
-      indexed, alone or after the channel. It is also the default order, newest first.
+    - ``day_field``: the column of the drill-down by day, e.g. ``"placed_at"`` or ``"id"`` for a UUIDv7 primary key.
+      It must be indexed, alone or after the channel. It is also the default order, newest first.
     - ``search_fields``: Django's notation. ``=name`` and ``^name`` use an index; a bare ``name`` reads the table and is
       tried last, so give it only to tables of a catalogue's size. At most 200 hits are listed.
     - Columns without an index are not sortable unless ``sortable_by`` names them.

@@ -117,7 +117,7 @@ def line_chart(points: Sequence[tuple[Any, Any]], *, title: Any, width: int = 64
 
 
 def bar_chart(rows: Sequence[tuple[Any, Any]], *, title: Any, width: int = 360, limit: int = 24) -> SafeString:
-    """Horizontal bars, one per ``(label, number)``, each with label and number as text. Negative numbers draw no bar."""
+    """Horizontal bars, one per ``(label, number)``, each with label and number as text; none is drawn below zero."""
     shown = [(str(label), _number(value)) for label, value in rows][:limit]
     top = max([value for _label, value in shown if value is not None] + [0.0]) or 1.0
     row_height, text_width = 22, 130

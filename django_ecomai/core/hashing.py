@@ -18,7 +18,7 @@ def _key() -> bytes:
 
 
 def keyed_hash(value: str, *, purpose: str) -> str:
-    """HMAC-SHA256 of ``value`` under ``purpose`` (e.g. ``"visitor"``, ``"security:ip"``) as 32 hex digits; empty stays empty.
+    """HMAC-SHA256 of ``value`` under ``purpose`` (e.g. ``"visitor"``, ``"security:ip"``): 32 hex digits, or empty.
 
     Equal values under different purposes have unrelated hashes, so tables cannot be joined across purposes.
     """

@@ -94,7 +94,7 @@ def channel_leads(model: type[models.Model], column: str) -> bool:
 
 
 def channels_of(model: type[models.Model], *, limit: int = 20) -> list[str]:
-    """The channels that a table holds, by jumping through its index instead of ``SELECT DISTINCT``: one query each, plus one."""
+    """The channels that a table holds, by jumping through its index (``DISTINCT`` scans): one query each, plus one."""
     found: list[str] = []
     rows = model._default_manager.order_by("channel").values_list("channel", flat=True)
     value = rows.first()
@@ -120,7 +120,7 @@ class Span:
 
 
 def parse_span(text: str, *, today: date | None = None) -> Span | None:
-    """``"2011"``, ``"2011-12"``, ``"2011-12-05"`` or ``"last7"`` (today and the six days before); anything else is ``None``."""
+    """``"2011"``, ``"2011-12"``, ``"2011-12-05"`` or ``"last7"`` (with today); anything else is ``None``."""
     if match := _LAST.match(text):
         today = today or timezone.localdate()
         days = int(match[1])
@@ -130,7 +130,7 @@ def parse_span(text: str, *, today: date | None = None) -> Span | None:
         return None
     year, month, day = (int(part) if part else None for part in match.groups())
     try:
-        first = date(year or 0, month or 1, day or 1)
+        first = date(year or 0, 1 if month is None else month, 1 if day is None else day)
         if day:
             return Span(first, first, "day")
         if month:

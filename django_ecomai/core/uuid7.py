@@ -48,5 +48,5 @@ def uuid7_time(value: uuid.UUID) -> datetime:
 
 
 def uuid7_floor(moment: datetime) -> uuid.UUID:
-    """The smallest UUID at ``moment``: ``id__gte=uuid7_floor(a), id__lt=uuid7_floor(b)`` is the half-open span [a, b)."""
+    """The smallest UUID at ``moment``: ``id__gte=uuid7_floor(a), id__lt=uuid7_floor(b)`` is the span [a, b)."""
     return uuid.UUID(int=to_milliseconds(moment) << 80)
