@@ -29,6 +29,7 @@ lint: $(VENV)/.installed-dev
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
 	DJANGO_SETTINGS_MODULE=tests.projects.everything.settings $(PY) -m django makemigrations --check --dry-run
+	$(PY) docs/_ext/reference.py --check
 	$(PY) -m sphinx -q -W --keep-going -b html docs docs/_build/html
 
 format: $(VENV)/.installed-dev
@@ -39,6 +40,7 @@ bench: $(VENV)/.installed-bench
 	$(PY) -m benchmarks $(ARGS)
 
 docs: $(VENV)/.installed-docs
+	$(PY) docs/_ext/reference.py
 	$(PY) -m sphinx -W --keep-going -b html docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"
 
