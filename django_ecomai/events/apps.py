@@ -9,3 +9,9 @@ class EventsConfig(AppConfig):
     label = "ecomai_events"
     verbose_name = _("Shopper behaviour")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from . import receivers
+
+        receivers.connect()
+        receivers.connect_migrate(self)

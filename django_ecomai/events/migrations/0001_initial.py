@@ -2,59 +2,99 @@
 
 from django.db import migrations, models
 
+from django_ecomai.events.operations import CreatePartitionedModel
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
-        migrations.CreateModel(
-            name='Event',
+        CreatePartitionedModel(
+            name="Event",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('channel', models.CharField(blank=True, default='', max_length=32, verbose_name='channel')),
-                ('name', models.CharField(choices=[('view_item_list', 'saw a list'), ('select_item', 'clicked in a list'), ('view_item', 'viewed a product'), ('search', 'searched'), ('add_to_wishlist', 'added to wish list'), ('add_to_cart', 'added to cart'), ('remove_from_cart', 'removed from cart'), ('view_cart', 'viewed the cart'), ('begin_checkout', 'began checkout'), ('purchase', 'purchased'), ('refund', 'refunded'), ('review', 'reviewed'), ('dismiss', 'not interested')], max_length=24, verbose_name='event')),
-                ('visitor_id', models.CharField(blank=True, default='', max_length=32, verbose_name='visitor')),
-                ('session_id', models.CharField(blank=True, default='', max_length=32, verbose_name='visit')),
-                ('customer_id', models.CharField(blank=True, default='', max_length=64, verbose_name='customer')),
-                ('product_id', models.CharField(blank=True, default='', max_length=64, verbose_name='product')),
-                ('order_id', models.CharField(blank=True, default='', max_length=64, verbose_name='order')),
-                ('placement', models.CharField(blank=True, default='', max_length=64, verbose_name='placement')),
-                ('position', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='position')),
-                ('recommendation_id', models.CharField(blank=True, default='', max_length=36, verbose_name='recommendation')),
-                ('quantity', models.DecimalField(blank=True, decimal_places=3, max_digits=14, null=True, verbose_name='quantity')),
-                ('value', models.DecimalField(blank=True, decimal_places=4, max_digits=14, null=True, verbose_name='value')),
-                ('currency', models.CharField(blank=True, default='', max_length=3, verbose_name='currency')),
-                ('query', models.CharField(blank=True, default='', max_length=255, verbose_name='search words')),
-                ('dwell_seconds', models.FloatField(blank=True, null=True, verbose_name='seconds on page')),
-                ('client_at', models.DateTimeField(blank=True, null=True, verbose_name="browser's clock")),
-                ('received_at', models.DateTimeField(verbose_name='received')),
-                ('is_bot', models.BooleanField(default=False, verbose_name='robot')),
-                ('properties', models.JSONField(blank=True, default=dict, verbose_name='properties')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("channel", models.CharField(blank=True, default="", max_length=32, verbose_name="channel")),
+                (
+                    "name",
+                    models.CharField(
+                        choices=[
+                            ("view_item_list", "saw a list"),
+                            ("select_item", "clicked in a list"),
+                            ("view_item", "viewed a product"),
+                            ("search", "searched"),
+                            ("add_to_wishlist", "added to wish list"),
+                            ("add_to_cart", "added to cart"),
+                            ("remove_from_cart", "removed from cart"),
+                            ("view_cart", "viewed the cart"),
+                            ("begin_checkout", "began checkout"),
+                            ("purchase", "purchased"),
+                            ("refund", "refunded"),
+                            ("review", "reviewed"),
+                            ("dismiss", "not interested"),
+                        ],
+                        max_length=24,
+                        verbose_name="event",
+                    ),
+                ),
+                ("visitor_id", models.CharField(blank=True, default="", max_length=32, verbose_name="visitor")),
+                ("session_id", models.CharField(blank=True, default="", max_length=32, verbose_name="visit")),
+                ("customer_id", models.CharField(blank=True, default="", max_length=64, verbose_name="customer")),
+                ("product_id", models.CharField(blank=True, default="", max_length=64, verbose_name="product")),
+                ("order_id", models.CharField(blank=True, default="", max_length=64, verbose_name="order")),
+                ("placement", models.CharField(blank=True, default="", max_length=64, verbose_name="placement")),
+                ("position", models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="position")),
+                (
+                    "recommendation_id",
+                    models.CharField(blank=True, default="", max_length=36, verbose_name="recommendation"),
+                ),
+                (
+                    "quantity",
+                    models.DecimalField(
+                        blank=True, decimal_places=3, max_digits=14, null=True, verbose_name="quantity"
+                    ),
+                ),
+                (
+                    "value",
+                    models.DecimalField(blank=True, decimal_places=4, max_digits=14, null=True, verbose_name="value"),
+                ),
+                ("currency", models.CharField(blank=True, default="", max_length=3, verbose_name="currency")),
+                ("query", models.CharField(blank=True, default="", max_length=255, verbose_name="search words")),
+                ("dwell_seconds", models.FloatField(blank=True, null=True, verbose_name="seconds on page")),
+                ("client_at", models.DateTimeField(blank=True, null=True, verbose_name="browser's clock")),
+                ("received_at", models.DateTimeField(verbose_name="received")),
+                ("is_bot", models.BooleanField(default=False, verbose_name="robot")),
+                ("properties", models.JSONField(blank=True, default=dict, verbose_name="properties")),
             ],
             options={
-                'verbose_name': 'event',
-                'verbose_name_plural': 'events',
-                'indexes': [models.Index(fields=['visitor_id', 'id'], name='ecomai_event_visitor'), models.Index(fields=['customer_id', 'id'], name='ecomai_event_customer'), models.Index(fields=['channel', 'name', 'id'], name='ecomai_event_name')],
+                "verbose_name": "event",
+                "verbose_name_plural": "events",
+                "indexes": [
+                    models.Index(fields=["visitor_id", "id"], name="ecomai_event_visitor"),
+                    models.Index(fields=["customer_id", "id"], name="ecomai_event_customer"),
+                    models.Index(fields=["channel", "name", "id"], name="ecomai_event_name"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='VisitorIdentity',
+            name="VisitorIdentity",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(blank=True, default='', max_length=32, verbose_name='channel')),
-                ('visitor_id', models.CharField(max_length=32, verbose_name='visitor')),
-                ('customer_id', models.CharField(max_length=64, verbose_name='customer')),
-                ('linked_at', models.DateTimeField(verbose_name='since')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("channel", models.CharField(blank=True, default="", max_length=32, verbose_name="channel")),
+                ("visitor_id", models.CharField(max_length=32, verbose_name="visitor")),
+                ("customer_id", models.CharField(max_length=64, verbose_name="customer")),
+                ("linked_at", models.DateTimeField(verbose_name="since")),
             ],
             options={
-                'verbose_name': 'known visitor',
-                'verbose_name_plural': 'known visitors',
-                'indexes': [models.Index(fields=['channel', 'customer_id'], name='ecomai_identity_customer')],
-                'constraints': [models.UniqueConstraint(fields=('channel', 'visitor_id', 'customer_id'), name='ecomai_identity_uniq')],
+                "verbose_name": "known visitor",
+                "verbose_name_plural": "known visitors",
+                "indexes": [models.Index(fields=["channel", "customer_id"], name="ecomai_identity_customer")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("channel", "visitor_id", "customer_id"), name="ecomai_identity_uniq"
+                    )
+                ],
             },
         ),
     ]

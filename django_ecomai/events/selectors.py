@@ -1,0 +1,210 @@
+"""Reads of the behaviour log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db.models import CharField, DateTimeField, F, Q, QuerySet, UUIDField, Value
+from django.db.models.functions import Cast
+
+from django_ecomai.core.db import shielded
+from django_ecomai.core.uuid7 import uuid7_floor, uuid7_time
+from django_ecomai.mirror.models import Customer, OrderLine
+
+from .models import Event, EventName, VisitorIdentity
+from .names import RECENT_NAMES
+from .partitions import events_connection
+from .recent import Item, history_depth, recent_get, recent_set, subject_key
+
+# How far back a visitor's own behaviour counts when a page is served.
+HISTORY_DAYS = 180
+_BOUGHT_LIMIT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryItem:
+    """One thing somebody did with a product; ``at`` in seconds since 1970."""
+
+    product_id: str
+    name: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is known of one person: ``items`` newest first (a product once per kind), bought, waved away."""
+
+    items: list[HistoryItem] = field(default_factory=list)
+    bought: set[str] = field(default_factory=set)
+    dismissed: set[str] = field(default_factory=set)
+
+
+def visitor_history(
+    *,
+    channel: str,
+    visitor_id: str = "",
+    customer_id: str = "",
+    user_id: object = None,
+    limit: int | None = None,
+) -> History:
+    """The history of a visitor, a customer or a user: from the cache, else by one query. Never raises.
+
+    Purchases come from the mirrored order lines, behaviour from the log: of the visitor, of the customer, and of all
+    visitors that were linked to him. Whether it may be used (consent ``personalization``) is the caller's question.
+    """
+    if not (visitor_id or customer_id or user_id):
+        return History()
+    from django_ecomai.conf import ecomai
+
+    limit = limit or ecomai.RECENT_ITEMS
+    key = subject_key(channel=channel, visitor_id=visitor_id, customer_id=customer_id, user_id=user_id)
+    cached = recent_get(key)
+    if cached is not None:
+        return _history(cached["items"], cached["bought"], cached["dismissed"], limit)
+    with shielded("read a visitor's history"):
+        items, bought, dismissed = _read(channel, visitor_id, customer_id, user_id, history_depth(limit))
+        recent_set(key, items, bought, dismissed)
+        return _history(items, bought, dismissed, limit)
+    return History()
+
+
+def _history(items: Iterable[Item], bought: Iterable[str], dismissed: Iterable[str], limit: int) -> History:
+    seen: set[tuple[str, str]] = set()
+    kept = []
+    for product_id, name, at in items:
+        if (product_id, name) not in seen and len(kept) < limit:
+            seen.add((product_id, name))
+            kept.append(HistoryItem(product_id, name, at))
+    return History(kept, set(bought), set(dismissed))
+
+
+def _read(
+    channel: str, visitor_id: str, customer_id: str, user_id: object, depth: int
+) -> tuple[list[Item], set[str], set[str]]:
+    """One UNION: each part can walk its own index, which an OR could not."""
+    now = datetime.now(UTC)
+    # Both bounds are constants, so that PostgreSQL opens only the months in between.
+    log = Event.objects.filter(
+        id__gte=uuid7_floor(now - timedelta(days=HISTORY_DAYS)),
+        id__lt=uuid7_floor(now + timedelta(minutes=6)),
+        channel=channel,
+        is_bot=False,
+    ).exclude(product_id="")
+    parts: list[QuerySet[Any, Any]] = []
+    for who, bounded in _subjects(channel, visitor_id, customer_id, user_id):
+        mine = log.filter(who)
+        if bounded:
+            parts.append(_newest(mine.filter(name__in=RECENT_NAMES), "-id", depth))
+            parts.append(_newest(mine.filter(name=EventName.DISMISS), "-id", depth))
+        else:
+            parts.append(mine.filter(name__in=[*RECENT_NAMES, EventName.DISMISS]))
+    nothing = Cast(Value(None), DateTimeField())
+    queries = [part.order_by().values_list("id", "name", "product_id", nothing) if not part.query.is_sliced
+               else part.values_list("id", "name", "product_id", nothing) for part in parts]  # fmt: skip
+    buyer = _buyer(channel, customer_id, user_id)
+    if buyer is not None:
+        lines = OrderLine.objects.filter(buyer, removed_at=None, quantity__gt=0)
+        lines = _newest(lines.exclude(product_external_id=""), "-placed_at", _BOUGHT_LIMIT)
+        queries.append(
+            lines.values_list(
+                Cast(Value(None), UUIDField()),
+                Cast(Value(EventName.PURCHASE.value), CharField(max_length=24)),
+                F("product_external_id"),
+                F("placed_at"),
+            )
+        )
+    rows = queries[0].union(*queries[1:], all=True) if len(queries) > 1 else queries[0]
+    return _sorted_out(rows, depth)
+
+
+def _subjects(channel: str, visitor_id: str, customer_id: str, user_id: object) -> Iterator[tuple[Q, bool]]:
+    """Conditions on the log, and whether an index gives the newest rows of each without sorting all."""
+    if visitor_id:
+        yield Q(visitor_id=visitor_id), True
+    if customer_id:
+        yield Q(customer_id=customer_id), True
+        linked = VisitorIdentity.objects.filter(channel=channel, customer_id=customer_id)
+    elif user_id:
+        mine = Customer.objects.filter(channel=channel, user_id=user_id).values("external_id")
+        yield Q(customer_id__in=mine), False
+        linked = VisitorIdentity.objects.filter(channel=channel, customer_id__in=mine)
+    else:
+        return
+    yield Q(visitor_id__in=linked.exclude(visitor_id=visitor_id).values("visitor_id")), False
+
+
+def _buyer(channel: str, customer_id: str, user_id: object) -> Q | None:
+    if customer_id:
+        return Q(order__customer__channel=channel, order__customer__external_id=customer_id)
+    if user_id:
+        return Q(order__customer__channel=channel, order__customer__user_id=user_id)
+    return None
+
+
+def _newest(rows: QuerySet[Any, Any], order: str, limit: int) -> QuerySet[Any, Any]:
+    """The newest rows as a part of a UNION; SQLite allows no LIMIT there, so it gets it one level deeper."""
+    if events_connection().features.supports_slicing_ordering_in_compound:
+        return rows.order_by(order)[:limit]
+    return rows.model._default_manager.filter(pk__in=rows.order_by(order)[:limit].values("pk"))
+
+
+def _sorted_out(rows: Iterable[tuple[Any, str, str, Any]], depth: int) -> tuple[list[Item], set[str], set[str]]:
+    items: dict[object, Item] = {}
+    bought: set[str] = set()
+    dismissed: set[str] = set()
+    for event_id, name, product_id, placed_at in rows:
+        if name == EventName.DISMISS:
+            dismissed.add(product_id)
+            continue
+        if name == EventName.PURCHASE:
+            bought.add(product_id)
+        at = uuid7_time(event_id).timestamp() if event_id is not None else placed_at.timestamp()
+        # An event may be found by its visitor and by its customer.
+        items[event_id or (product_id, at)] = (product_id, str(name), at)
+    return sorted(items.values(), key=lambda item: -item[2])[:depth], bought, dismissed
+
+
+def behaviour_rows(
+    *,
+    channel: str,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    names: Iterable[str] | None = None,
+    chunk_size: int = 10_000,
+) -> Iterator[tuple[str, str, str, float, float | None]]:
+    """Stream the log for training, oldest first: ``(who, product_id, name, epoch seconds, dwell seconds or None)``.
+
+    ``who`` is the customer's id where he is known (then or by a later login), else ``"visitor:" + id``. Robots, events
+    without a person or a product, and impressions (unless ``names`` asks for them) are left out.
+    """
+    customers = dict(
+        VisitorIdentity.objects.filter(channel=channel)
+        .order_by("-linked_at", "-id")
+        .values_list("visitor_id", "customer_id")
+    )  # the first link of a visitor wins: his anonymous past belongs to whoever logged in first
+    rows = Event.objects.filter(channel=channel, is_bot=False).exclude(product_id="")
+    if since is not None:
+        rows = rows.filter(id__gte=uuid7_floor(since))
+    if until is not None:
+        rows = rows.filter(id__lt=uuid7_floor(until))
+    rows = rows.filter(name__in=list(names)) if names is not None else rows.exclude(name=EventName.VIEW_ITEM_LIST)
+    columns = ("id", "visitor_id", "customer_id", "product_id", "name", "dwell_seconds")
+    for key, visitor, customer, product, name, dwell in (
+        rows.order_by("id").values_list(*columns).iterator(chunk_size=chunk_size)
+    ):
+        who = customer or customers.get(visitor) or (f"visitor:{visitor}" if visitor else "")
+        if who:
+            yield who, product, name, (key.int >> 80) / 1000, dwell
+
+
+def event_count(*, channel: str, since: datetime | None = None, names: Iterable[str] | None = None) -> int:
+    """How many events of people (no robots) were stored since then."""
+    rows = Event.objects.filter(channel=channel, is_bot=False)
+    if since is not None:
+        rows = rows.filter(id__gte=uuid7_floor(since))
+    if names is not None:
+        rows = rows.filter(name__in=list(names))
+    return rows.count()

@@ -1,0 +1,45 @@
+"""Signals that a shop may send where something happens; each becomes an event.
+
+    from django_ecomai.events.signals import cart_added
+    cart_added.send(sender=Basket, request=request, product=product, quantity=2)
+
+All take ``request`` (or, without one, ``customer_id`` or ``visitor_id``) and optionally ``channel``, ``properties``
+and ``at``. Receivers never raise and write only after the shop's transaction has committed.
+"""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+product_viewed = Signal()
+"""``product`` (object or id), ``dwell_seconds``. Not needed on pages that carry the beacon."""
+
+wishlist_added = Signal()
+"""``product``."""
+
+cart_added = Signal()
+"""``product``, ``quantity``."""
+
+cart_removed = Signal()
+"""``product``, ``quantity``."""
+
+cart_viewed = Signal()
+"""Nothing more."""
+
+searched = Signal()
+"""``query``."""
+
+checkout_begun = Signal()
+"""``value`` and ``currency`` of the cart."""
+
+order_placed = Signal()
+"""``order_id`` (the shop's id of the order), ``at`` (when it was placed), ``value``, ``currency``."""
+
+order_refunded = Signal()
+"""``order_id``, ``product``, ``quantity``, ``value``."""
+
+product_reviewed = Signal()
+"""``product``; the review itself belongs to the mirror."""
+
+product_dismissed = Signal()
+"""``product``: the shopper does not want to see it again."""

@@ -1,0 +1,188 @@
+"""Who is looking: a pseudonymous visitor, his visit, and the customer he is known to be."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.conf import settings
+from django.core import signing
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
+
+from django_ecomai.conf import ecomai
+from django_ecomai.core.db import shielded
+from django_ecomai.core.hashing import keyed_hash
+
+from .bots import is_bot
+from .consent import RECORDING, purposes_of
+
+logger = logging.getLogger("django_ecomai.events")
+
+_SALT = "django_ecomai.visitor"
+# The visitor of the request that this thread or task is serving; lets an order that is mirrored find its visitor.
+current: ContextVar[VisitorContext | None] = ContextVar("ecomai_visitor", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cookie:
+    """Content of the visitor cookie. The secret is random; only its keyed hash is ever stored."""
+
+    secret: str
+    session_start: int
+    last_seen: int
+
+    def dumps(self) -> str:
+        return signing.Signer(salt=_SALT).sign(f"{self.secret}.{self.session_start}.{self.last_seen}")
+
+    @classmethod
+    def loads(cls, value: str) -> _Cookie | None:
+        try:
+            secret, start, seen = signing.Signer(salt=_SALT).unsign(value).split(".")
+            return cls(secret, int(start), int(seen))
+        except (signing.BadSignature, ValueError):
+            return None
+
+
+class VisitorContext:
+    """``request.ecomai``: everything is found out on first use, so a page that asks nothing pays nothing.
+
+    Without consent ``visitor_id`` and ``session_id`` are empty and no cookie is set.
+    """
+
+    def __init__(self, request: HttpRequest, *, writable: bool = True) -> None:
+        self._request = request
+        # Without the middleware no cookie can be set: a fresh id would never be seen again.
+        self._writable = writable
+        self._renewed = False
+        self.used = False
+
+    @property
+    def channel(self) -> str:
+        """Which shop this process serves."""
+        return ecomai.CHANNEL
+
+    @cached_property
+    def purposes(self) -> frozenset[str]:
+        """What the visitor agreed to; empty when the browser sends Global Privacy Control or Do Not Track."""
+        return purposes_of(self._request)
+
+    def may(self, purpose: str) -> bool:
+        """Whether the visitor agreed to ``purpose``."""
+        return purpose in self.purposes
+
+    @property
+    def may_record(self) -> bool:
+        """Whether events of this visitor may be stored."""
+        return bool(self.purposes & RECORDING)
+
+    @cached_property
+    def is_bot(self) -> bool:
+        """Whether the user agent is a known robot's."""
+        return is_bot(self._request.headers.get("User-Agent", ""))
+
+    @cached_property
+    def _received(self) -> _Cookie | None:
+        value = self._request.COOKIES.get(ecomai.VISITOR_COOKIE)
+        return _Cookie.loads(value) if value else None
+
+    @cached_property
+    def _cookie(self) -> _Cookie | None:
+        self.used = True
+        if self.is_bot or not self.may_record:
+            return None
+        now = int(time.time())
+        received = None if self._renewed else self._received
+        if received is None:
+            return _Cookie(secrets.token_urlsafe(16), now, now) if self._writable else None
+        if not 0 <= now - received.last_seen <= ecomai.SESSION_IDLE_SECONDS:
+            return _Cookie(received.secret, now, now)
+        # Written back at most once a minute: most responses carry no Set-Cookie.
+        if now - received.last_seen >= min(60, ecomai.SESSION_IDLE_SECONDS / 10):
+            return _Cookie(received.secret, received.session_start, now)
+        return received
+
+    @property
+    def new(self) -> bool:
+        """Whether the visitor arrived without a valid cookie."""
+        return self._renewed or self._received is None
+
+    @property
+    def visitor_id(self) -> str:
+        """Keyed hash of the cookie's secret, 32 hex digits; empty without consent and for robots."""
+        return keyed_hash(self._cookie.secret, purpose="visitor") if self._cookie else ""
+
+    @property
+    def session_id(self) -> str:
+        """Id of this visit; a new one begins after ``SESSION_IDLE_SECONDS`` without a request."""
+        cookie = self._cookie
+        return keyed_hash(f"{cookie.secret}.{cookie.session_start}", purpose="session") if cookie else ""
+
+    @property
+    def user_id(self) -> Any:
+        """Primary key of the user who is logged in, or ``None``."""
+        user = getattr(self._request, "user", None)
+        return user.pk if user is not None and user.is_authenticated else None
+
+    @cached_property
+    def customer_id(self) -> str:
+        """The shop's customer id of the user who is logged in, from the adapter; empty when there is none."""
+        user = getattr(self._request, "user", None)
+        return customer_of(user, channel=self.channel) if user is not None and user.is_authenticated else ""
+
+    def renew(self) -> None:
+        """Begin a new visitor: after a log-out the next person at this device is somebody else."""
+        self._renewed = True
+        for name in ("_cookie", "customer_id"):
+            self.__dict__.pop(name, None)
+
+    def write_cookie(self, response: HttpResponseBase) -> None:
+        """Set, refresh or (consent withdrawn) delete the cookie. A response for public caches is left alone."""
+        if "public" in response.headers.get("Cache-Control", ""):
+            return
+        present = ecomai.VISITOR_COOKIE in self._request.COOKIES
+        if self.used or self._renewed:
+            patch_vary_headers(response, ("Cookie",))
+        elif not present:
+            return
+        options: dict[str, Any] = {"path": "/", "domain": settings.SESSION_COOKIE_DOMAIN, "samesite": "Lax"}
+        if not self.may_record:
+            if present:
+                response.delete_cookie(ecomai.VISITOR_COOKIE, **options)  # type: ignore[attr-defined]
+            return
+        if (self.used or self._renewed) and self._cookie and self._cookie != self._received:
+            response.set_cookie(  # type: ignore[attr-defined]
+                ecomai.VISITOR_COOKIE,
+                self._cookie.dumps(),
+                max_age=ecomai.VISITOR_COOKIE_AGE,
+                httponly=True,
+                secure=self._request.is_secure(),
+                **options,
+            )
+
+
+def customer_of(user: Any, *, channel: str) -> str:
+    """The shop's customer id of a user, by the adapter; empty when it knows none or fails (logged)."""
+    from django_ecomai.adapters.base import get_adapter
+
+    try:
+        with shielded("look up the customer of a user"):
+            return str(get_adapter(channel).customer_id(user) or "")[:64]
+    except Exception:  # the adapter is the shop's own code: whatever it raises, its page must go on
+        logger.exception("The adapter's customer_id() failed; the visitor counts as anonymous.")
+    return ""
+
+
+def visitor_of(request: HttpRequest) -> VisitorContext:
+    """``request.ecomai``, also where the middleware is missing (then no new visitor can be remembered)."""
+    context = getattr(request, "ecomai", None)
+    if not isinstance(context, VisitorContext):
+        context = VisitorContext(request, writable=False)
+        request.ecomai = context  # type: ignore[attr-defined]
+    return context

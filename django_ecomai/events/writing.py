@@ -1,0 +1,160 @@
+"""The one way into the event table: checked rows in bulk, with a verdict for each."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from .cleaning import Rejected, Source, Verdict, currency_default, event_clean
+from .models import Event
+from .partitions import events_connection, forget, ids_outside, partitions_ensure
+
+logger = logging.getLogger("django_ecomai.events")
+
+BATCH = 1000
+
+
+def events_insert(
+    *,
+    rows: Iterable[Mapping[str, Any]],
+    source: Source = "server",
+    defaults: Mapping[str, Any] | None = None,
+    now: datetime | None = None,
+    using: str | None = None,
+) -> list[Verdict]:
+    """Check ``rows`` and store the good ones; one verdict per row, in order.
+
+    ``source="browser"`` rejects rows that name people, money or orders. ``source="import"`` demands each row's own
+    ``at`` (and takes ``source`` and ``key`` for a stable id) and makes partitions for the span first. ``defaults`` are
+    set on every event (``visitor_id``, ``customer_id``, ``channel``, ...). The same id twice is a ``duplicate``.
+    Raises ``DatabaseError`` only when the table itself cannot be written; no single row sinks its batch.
+    """
+    pairs = events_prepare(rows=rows, source=source, defaults=defaults, now=now)
+    return events_write(pairs=pairs, make_partitions=source == "import", using=using)
+
+
+def events_prepare(
+    *,
+    rows: Iterable[Mapping[str, Any]],
+    source: Source,
+    defaults: Mapping[str, Any] | None = None,
+    now: datetime | None = None,
+) -> list[tuple[Event | None, Verdict]]:
+    """Check ``rows`` without touching the database: pairs of event (``None`` when rejected) and its verdict so far."""
+    now = now or datetime.now(UTC)
+    pairs: list[tuple[Event | None, Verdict]] = []
+    for raw in rows:
+        given = str(raw.get("id") or "")[:64] if isinstance(raw, Mapping) else ""
+        try:
+            if defaults and source != "browser" and isinstance(raw, Mapping):
+                raw = {**defaults, **raw}
+            event, notes = event_clean(raw, source=source, now=now)
+        except Rejected as error:
+            pairs.append((None, Verdict(given, "rejected", str(error))))
+            continue
+        if source == "browser":
+            for field, value in (defaults or {}).items():
+                setattr(event, field, value)
+        currency_default(event)
+        pairs.append((event, Verdict(str(event.id), "accepted", notes=notes)))
+    return pairs
+
+
+def events_write(
+    *, pairs: Sequence[tuple[Event | None, Verdict]], make_partitions: bool = False, using: str | None = None
+) -> list[Verdict]:
+    """Store prepared events and return the final verdicts."""
+    connection = events_connection(using)
+    verdicts = [verdict for _, verdict in pairs]
+    wanted: dict[uuid.UUID, int] = {}
+    for index, (event, verdict) in enumerate(pairs):
+        if event is None:
+            continue
+        if event.id in wanted:
+            verdicts[index] = Verdict(verdict.id, "duplicate", notes=verdict.notes)
+        else:
+            wanted[event.id] = index
+    if make_partitions and wanted and connection.vendor == "postgresql":
+        _partitions_for(wanted, connection)
+    for outside in ids_outside(wanted, using=connection.alias):
+        index = wanted.pop(outside)
+        verdicts[index] = Verdict(verdicts[index].id, "rejected", "no_partition", verdicts[index].notes)
+        logger.error("No partition for event %s. Type: python manage.py migrate (or ecomai_prune).", outside)
+    events = [event for event, _ in pairs if event is not None and event.id in wanted]
+    # Events of one id inside the batch were told apart above; keep the first.
+    unique = list({event.id: event for event in reversed(events)}.values())[::-1]
+    stored: set[uuid.UUID] = set()
+    for start in range(0, len(unique), BATCH):
+        stored |= _insert(unique[start : start + BATCH], connection)
+    for value, index in wanted.items():
+        if value not in stored:
+            verdicts[index] = Verdict(verdicts[index].id, "duplicate", notes=verdicts[index].notes)
+    return verdicts
+
+
+def _partitions_for(ids: Iterable[uuid.UUID], connection: BaseDatabaseWrapper) -> None:
+    from django_ecomai.core.uuid7 import uuid7_time
+
+    for value in ids_outside(ids, using=connection.alias):
+        moment = uuid7_time(value)
+        partitions_ensure(first=moment, last=moment, using=connection.alias)
+
+
+def _insert(events: Sequence[Event], connection: BaseDatabaseWrapper) -> set[uuid.UUID]:
+    """Insert, skip ids that exist, and return the ids that are new."""
+    if not events:
+        return set()
+    if connection.vendor in ("postgresql", "sqlite") and connection.features.can_return_rows_from_bulk_insert:
+        stored: set[uuid.UUID] = set()
+        for part in _parts(events, connection):
+            try:
+                with transaction.atomic(using=connection.alias):
+                    stored |= _insert_returning(part, connection)
+            except IntegrityError:
+                # A partition that this process remembered was dropped meanwhile: look again, once.
+                forget(connection.alias)
+                outside = ids_outside([event.id for event in part], using=connection.alias)
+                if not outside:
+                    raise
+                rest = [event for event in part if event.id not in outside]
+                if rest:
+                    with transaction.atomic(using=connection.alias):
+                        stored |= _insert_returning(rest, connection)
+        return stored
+    # Databases without RETURNING: what exists already is looked up first.
+    with transaction.atomic(using=connection.alias):
+        manager = Event.objects.using(connection.alias)
+        existing = set(manager.filter(pk__in=[event.id for event in events]).values_list("pk", flat=True))
+        fresh = [event for event in events if event.id not in existing]
+        manager.bulk_create(fresh, ignore_conflicts=True, batch_size=BATCH)
+    return {event.id for event in fresh}
+
+
+def _parts(events: Sequence[Event], connection: BaseDatabaseWrapper) -> Iterator[Sequence[Event]]:
+    """Slices that fit into one statement's parameters."""
+    size = max(connection.ops.bulk_batch_size(list(Event._meta.concrete_fields), events), 1)
+    for start in range(0, len(events), size):
+        yield events[start : start + size]
+
+
+def _insert_returning(events: Sequence[Event], connection: BaseDatabaseWrapper) -> set[uuid.UUID]:
+    fields = Event._meta.concrete_fields
+    quote = connection.ops.quote_name
+    row = "(" + ", ".join(["%s"] * len(fields)) + ")"
+    columns = ", ".join(quote(str(field.column)) for field in fields)
+    sql = (
+        f"INSERT INTO {quote(Event._meta.db_table)} ({columns}) VALUES {', '.join([row] * len(events))} "  # noqa: S608
+        f"ON CONFLICT DO NOTHING RETURNING {quote('id')}"
+    )
+    parameters = [
+        field.get_db_prep_save(getattr(event, str(field.attname)), connection) for event in events for field in fields
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return {row[0] if isinstance(row[0], uuid.UUID) else uuid.UUID(row[0]) for row in cursor.fetchall()}
