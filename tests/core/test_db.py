@@ -1,0 +1,57 @@
+"""``shielded``: the shop's transaction outlives our errors."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from django.contrib.auth.models import Group
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db.utils import InterfaceError
+
+from django_ecomai.core.db import shielded
+
+
+@pytest.mark.django_db
+def test_the_shops_transaction_goes_on_after_our_error(caplog: pytest.LogCaptureFixture) -> None:
+    with transaction.atomic():
+        Group.objects.create(name="shop")
+        with caplog.at_level(logging.ERROR, "django_ecomai"), shielded("read the history"):
+            Group.objects.create(name="ours")
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT * FROM no_such_table")
+        assert Group.objects.filter(name="shop").exists()
+        Group.objects.create(name="after")
+    assert sorted(Group.objects.values_list("name", flat=True)) == ["after", "shop"]
+    assert "EcomAI could not read the history" in caplog.text
+    assert caplog.records[0].exc_info is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_works_without_a_transaction_around_it() -> None:
+    Group.objects.create(name="one")
+    with shielded("write"):
+        Group.objects.create(name="two")
+        Group.objects.create(name="one")
+    assert list(Group.objects.values_list("name", flat=True)) == ["one"]
+
+
+@pytest.mark.django_db
+def test_what_works_is_kept() -> None:
+    with shielded("write"):
+        Group.objects.create(name="kept")
+    assert Group.objects.get().name == "kept"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("error", [DatabaseError, IntegrityError, InterfaceError])
+def test_every_database_error_is_swallowed(error: type[Exception]) -> None:
+    with shielded("write"):
+        raise error("gone")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("error", [ValueError, KeyError, KeyboardInterrupt])
+def test_mistakes_of_ours_are_not_hidden(error: type[BaseException]) -> None:
+    with pytest.raises(error), shielded("write"):
+        raise error("bug")
