@@ -1,7 +1,7 @@
 """Real services that some tests need: ``require_service("redis")`` skips with one line when one is absent.
 
-``ECOMAI_TEST_REQUIRE=all`` (or a comma-separated list of names) turns such a skip into a failure, so that a run that must
-prove something never passes by skipping it.
+``ECOMAI_TEST_REQUIRE=all`` (or a comma-separated list of names) turns such a skip into a failure, so that a run that
+must prove something never passes by skipping it.
 """
 
 from __future__ import annotations

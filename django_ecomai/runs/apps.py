@@ -9,3 +9,14 @@ class RunsConfig(AppConfig):
     label = "ecomai_runs"
     verbose_name = _("Training and jobs")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from django_ecomai.core.registry import doctor_checks, prunes
+
+        from . import checks  # noqa: F401
+        from .doctor import findings
+        from .services import artifacts_prune, runs_prune
+
+        doctor_checks.register("runs", findings)
+        prunes.register("artifacts", artifacts_prune)
+        prunes.register("runs", runs_prune)

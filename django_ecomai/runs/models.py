@@ -64,7 +64,9 @@ class Artifact(models.Model):
 
     kind = models.CharField(_("kind"), max_length=64)
     channel = models.CharField(_("channel"), max_length=32, default="", blank=True)
-    run = models.ForeignKey(Run, models.SET_NULL, null=True, blank=True, related_name="artifacts", verbose_name=_("run"))
+    run = models.ForeignKey(
+        Run, models.SET_NULL, null=True, blank=True, related_name="artifacts", verbose_name=_("run")
+    )
     path = models.CharField(_("folder"), max_length=255, unique=True)  # relative to ECOMAI["ARTIFACT_DIR"]
     sha256 = models.CharField(_("hash"), max_length=64)
     size = models.BigIntegerField(_("bytes"), default=0)

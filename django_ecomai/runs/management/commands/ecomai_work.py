@@ -1,0 +1,103 @@
+"""``ecomai_work``: execute one run, or wait for queued ones."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from argparse import ArgumentParser
+from types import FrameType
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, InterfaceError, connection
+from django.utils import timezone
+
+from django_ecomai.runs.models import Run
+from django_ecomai.runs.services import run_execute, runs_execute_queued, runs_start_due
+from django_ecomai.runs.services.dispatch import QUEUE, run_start, worker_seen
+
+
+class Command(BaseCommand):
+    help = (
+        "Execute the run RUN_ID in this process, or with --loop every queued and scheduled run as it comes "
+        "(no broker needed)."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("run_id", nargs="?", type=int)
+        parser.add_argument(
+            "--loop", action="store_true", help="stay and execute queued runs; SIGTERM ends it after the current one"
+        )
+        parser.add_argument("--once", action="store_true", help="execute what is queued and due now, then leave")
+        parser.add_argument("--interval", type=float, default=2.0, help="seconds between two looks at the queue")
+        parser.add_argument(
+            "--no-schedule", action="store_true", help="with --loop or --once: leave scheduled jobs to somebody else"
+        )
+
+    def handle(self, *args: Any, run_id: int | None, loop: bool, once: bool, **options: Any) -> None:
+        if (run_id is not None) + loop + once != 1:
+            raise CommandError("Type either: ecomai_work RUN_ID, or: ecomai_work --loop, or: ecomai_work --once")
+        if run_id is None:
+            _Loop(interval=options["interval"], schedule=not options["no_schedule"], once=once).run()
+            return
+        _exit_on_term()
+        try:
+            run = run_execute(run_id=run_id)
+        except Run.DoesNotExist:
+            raise CommandError(f"There is no run {run_id}.") from None
+        self.stdout.write(f"run {run.pk} {run.kind}: {run.state} {run.message}".rstrip())
+        if run.state == Run.State.FAILED:
+            sys.exit(1)
+
+
+def _exit_on_term() -> None:
+    """SIGTERM ends the job like an exception would, so that its run is marked and its temporary files go."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, leave)
+
+
+class _Loop:
+    """Polls the queue until told to stop. The first SIGTERM lets the current run end, the second stops it."""
+
+    def __init__(self, *, interval: float, schedule: bool, once: bool) -> None:
+        self.interval, self.schedule, self.once = max(0.1, interval), schedule, once
+        self.stop = threading.Event()
+        self.last_due = ""
+
+    def run(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._asked_to_stop)
+        while not self.stop.is_set():
+            try:
+                self._turn()
+            except (DatabaseError, InterfaceError) as error:
+                sys.stderr.write(f"database: {error}; trying again\n")
+                connection.close()
+                self.stop.wait(5)
+            if self.once:
+                return
+            self.stop.wait(self.interval)
+
+    def _turn(self) -> None:
+        minute = timezone.now().strftime("%H:%M")
+        if minute != self.last_due:
+            self.last_due = minute
+            worker_seen()
+            if self.schedule:
+                runs_start_due(start=_enqueue)
+        while not self.stop.is_set() and runs_execute_queued(limit=1):
+            worker_seen()
+
+    def _asked_to_stop(self, number: int, frame: FrameType | None) -> None:
+        if self.stop.is_set():
+            raise SystemExit(128 + number)
+        self.stop.set()
+
+
+def _enqueue(*, kind: str, channel: str) -> Run:
+    return run_start(kind=kind, channel=channel, via=QUEUE)

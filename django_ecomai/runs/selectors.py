@@ -1,0 +1,63 @@
+"""Reads of the capability ``runs``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from django.db.models import QuerySet
+
+from django_ecomai.runs import storage
+from django_ecomai.runs.models import Artifact, Heartbeat, LiveArtifact, Run
+
+
+def live_artifact(*, kind: str, channel: str = "") -> Artifact | None:
+    """The model that serves ``kind`` in ``channel``, with its run."""
+    live = LiveArtifact.objects.select_related("artifact", "artifact__run").filter(kind=kind, channel=channel).first()
+    return live.artifact if live else None
+
+
+def live_artifact_path(kind: str, channel: str = "") -> Path | None:
+    """The local folder of the model that serves, or ``None``. For training and scripts; serving uses ``runs.live``."""
+    path = LiveArtifact.objects.filter(kind=kind, channel=channel).values_list("artifact__path", flat=True).first()
+    return storage.local_path(path) if path else None
+
+
+def live_artifacts() -> QuerySet[LiveArtifact]:
+    """Every live pointer with its artifact and the run behind it, in one query."""
+    return LiveArtifact.objects.select_related("artifact", "artifact__run").order_by("kind", "channel")
+
+
+def run_last(*, kind: str, channel: str | None = None, states: Sequence[str] = ()) -> Run | None:
+    """The newest run of a kind (any channel when ``None``), without its log."""
+    runs = Run.objects.filter(kind=kind).defer("log")
+    if channel is not None:
+        runs = runs.filter(channel=channel)
+    if states:
+        runs = runs.filter(state__in=states)
+    return runs.order_by("-id").first()
+
+
+def runs_recent(*, limit: int = 10) -> list[Run]:
+    """The newest runs of all kinds, without their logs."""
+    return list(Run.objects.select_related("started_by").defer("log", "metrics", "error").order_by("-id")[:limit])
+
+
+def run_status(*, run: Run, log_from: int = 0) -> dict[str, Any]:
+    """JSON-ready state of a run for pollers: state, progress in percent, message, and whether it ended."""
+    return {
+        "id": run.pk,
+        "state": run.state,
+        "state_label": run.get_state_display(),
+        "percent": round(run.progress * 100),
+        "message": run.message,
+        "log": run.log[log_from:],
+        "log_length": len(run.log),
+        "finished": run.state in (Run.State.DONE, Run.State.FAILED, Run.State.CANCELLED),
+    }
+
+
+def heartbeats() -> dict[str, Any]:
+    """``{name: seen_at}`` of workers and the scheduler, the last seen first."""
+    return dict(Heartbeat.objects.order_by("-seen_at").values_list("name", "seen_at")[:50])

@@ -1,0 +1,242 @@
+"""How heavy work leaves the request: inline, a detached child process, or Celery. A broker is never waited for."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from django_ecomai.conf import ecomai
+from django_ecomai.core.registry import job_kinds
+from django_ecomai.runs import broker, child
+from django_ecomai.runs.crontab import last_due
+from django_ecomai.runs.models import Run
+
+from .execute import Listener, execute_claimed
+from .heartbeats import heartbeat_beat
+from .state import run_active, run_blocking, run_claim, run_create, run_finish, run_log_append, runs_reap
+
+logger = logging.getLogger("django_ecomai.runs")
+INLINE, PROCESS, CELERY, QUEUE = "inline", "process", "celery", "queue"
+WAYS = (INLINE, PROCESS, CELERY, QUEUE)
+
+
+def run_start(
+    *,
+    kind: str,
+    channel: str = "",
+    parameters: dict[str, Any] | None = None,
+    user: Any = None,
+    via: str | None = None,
+) -> Run:
+    """Write a run and start it after commit; returns at once unless it runs inline.
+
+    ``via``: ``inline``, ``process``, ``celery``, ``queue`` (an ``ecomai_work --loop`` takes it) or ``None`` for the
+    setting ``DISPATCH``. When the same work (kind, channel, parameters) is queued or running already, that run is
+    returned and nothing is started. A broker that does not answer neither delays nor fails the caller. Raises
+    ``LookupError`` for an unknown kind, ``ValueError`` for an unknown ``via``.
+    """
+    chosen = dispatch_way(via)
+    runs_reap(kind=kind, channel=channel)
+    active = run_active(kind=kind, channel=channel, parameters=parameters)
+    if active is not None:
+        return active
+    run = run_create(kind=kind, channel=channel, parameters=parameters, user=user, via=chosen)
+    transaction.on_commit(partial(_dispatch, run.pk, chosen), robust=True)
+    run.refresh_from_db()
+    return run
+
+
+def run_now(
+    *,
+    kind: str,
+    channel: str = "",
+    parameters: dict[str, Any] | None = None,
+    user: Any = None,
+    listener: Listener | None = None,
+) -> Run:
+    """Create a run and execute it in this process before returning it (commands, tests, scheduled tasks).
+
+    When another run of that kind and channel is in progress, the new one is failed with a message that says so.
+    """
+    run = run_create(kind=kind, channel=channel, parameters=parameters, user=user, via=INLINE)
+    return run_execute(run_id=run.pk, listener=listener)
+
+
+def run_execute(*, run_id: int, listener: Listener | None = None) -> Run:
+    """Execute a queued run in this process and return it as it ended; errors of the job are stored, never raised.
+
+    A run that another process has taken is returned untouched. While a sibling (same kind and channel) is running,
+    the run stays queued and is started when the sibling ends; one that was to run inline fails with a message
+    instead. Raises ``Run.DoesNotExist``.
+    """
+    if not run_claim(run_id=run_id):
+        run = Run.objects.get(pk=run_id)
+        if run.state == Run.State.QUEUED:
+            _wait_for_sibling(run)
+            run.refresh_from_db()
+        return run
+    run = Run.objects.select_related("started_by").get(pk=run_id)
+    try:
+        execute_claimed(run, listener=listener)
+    finally:
+        _start_next(run)
+    return Run.objects.get(pk=run_id)
+
+
+def runs_execute_queued(*, limit: int = 10) -> int:
+    """Execute queued runs in this process, oldest first; returns how many it took. Used by ``ecomai_work --loop``."""
+    runs_reap()
+    taken = 0
+    for pk in Run.objects.filter(state=Run.State.QUEUED).order_by("id").values_list("pk", flat=True)[:limit]:
+        if run_execute(run_id=pk).state != Run.State.QUEUED:
+            taken += 1
+    return taken
+
+
+def runs_start_due(
+    *, now: datetime | None = None, channel: str = "", start: Callable[..., Run] = run_start
+) -> list[Run]:
+    """Start every job kind whose schedule has come up since its last run; returns the runs.
+
+    A kind that never ran waits for its next regular time; one that was missed (machine off) is made up for once.
+    """
+    moment = now or timezone.now()
+    started = []
+    for name, job in job_kinds.items():
+        if not job.schedule:
+            continue
+        due = last_due(job.schedule, timezone.localtime(moment))
+        last = (
+            Run.objects.filter(kind=name, channel=channel).order_by("-id").values_list("created_at", flat=True).first()
+        )
+        fresh = due is not None and (moment - due).total_seconds() < 600
+        if due is not None and ((last is None and fresh) or (last is not None and last < due)):
+            started.append(start(kind=name, channel=channel))
+    return started
+
+
+def dispatch_way(via: str | None = None) -> str:
+    """Which way work takes: ``via`` or the setting; ``auto`` is Celery with a broker, else a child process."""
+    way = via or ecomai.DISPATCH
+    if way == "auto":
+        way = CELERY if broker.is_configured() else PROCESS
+    if way not in WAYS:
+        raise ValueError(f"cannot dispatch via {way!r}: choose from {', '.join(WAYS)}")
+    if way == CELERY and broker.is_eager():
+        return INLINE
+    return way
+
+
+def _dispatch(run_id: int, way: str) -> None:
+    if way == INLINE:
+        run_execute(run_id=run_id)
+    elif way == CELERY:
+        _in_thread(partial(_through_celery, run_id))
+    elif way == PROCESS:
+        _through_process(run_id)
+
+
+def _in_thread(work: Callable[[], None]) -> threading.Thread:
+    """Not a daemon: a short command must not exit before its message is out. The broker's timeouts bound it."""
+
+    def body() -> None:
+        try:
+            work()
+        except (DatabaseError, InterfaceError):
+            logger.exception("a run could not be handed over; it stays queued")
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=body, name="ecomai-dispatch")
+    thread.start()
+    return thread
+
+
+def _through_celery(run_id: int) -> None:
+    try:
+        broker.publish("ecomai.run_execute", args=[run_id])
+    except broker.BrokerError as error:
+        logger.warning("run %s: %s; it is started as a child process instead", run_id, error)
+        run_log_append(
+            run_id=run_id,
+            text=_("The message broker did not answer (%(error)s). Started as a child process instead.")
+            % {"error": error},
+        )
+        _through_process(run_id)
+
+
+def _through_process(run_id: int) -> None:
+    Run.objects.filter(pk=run_id, state=Run.State.QUEUED).update(dispatched_via=PROCESS)
+    try:
+        child.spawn(run_id, on_exit=partial(_child_ended, run_id))
+    except child.SpawnError as error:
+        logger.error("run %s stays queued: %s", run_id, error)
+        Run.objects.filter(pk=run_id, state=Run.State.QUEUED).update(
+            message=_("Could not be started by itself. Type: python manage.py ecomai_work %(id)s") % {"id": run_id}
+        )
+        run_log_append(run_id=run_id, text=str(error))
+
+
+def _child_ended(run_id: int, code: int, output: str) -> None:
+    """A child that ended without a word (killed, out of memory, broken import) leaves a failed run, not a hanging
+    one.
+    """
+    if code == 0:
+        return
+    if code < 0:
+        message = _("The process was killed by signal %(signal)s, often for lack of memory.") % {"signal": -code}
+    else:
+        message = _("The process ended with exit code %(code)s. The log says more.") % {"code": code}
+    ended = run_finish(
+        run_id=run_id,
+        state=Run.State.FAILED,
+        only=(Run.State.QUEUED, Run.State.RUNNING),
+        message=message,
+        error=message,
+    )
+    if ended and output:
+        run_log_append(run_id=run_id, text=output)
+    if ended:
+        _start_next(Run.objects.get(pk=run_id))
+
+
+def _wait_for_sibling(run: Run) -> None:
+    sibling = run_blocking(kind=run.kind, channel=run.channel)
+    name = f"#{sibling.pk}" if sibling else "?"
+    if run.dispatched_via == INLINE:
+        message = _("Not started: run %(sibling)s of the same job is still running.") % {"sibling": name}
+        run_finish(run_id=run.pk, state=Run.State.FAILED, only=(Run.State.QUEUED,), message=message, error=message)
+    else:
+        message = _("Waits for run %(sibling)s of the same job to end.") % {"sibling": name}
+        Run.objects.filter(pk=run.pk, state=Run.State.QUEUED).update(message=message)
+
+
+def _start_next(run: Run) -> None:
+    """Start the oldest run that waited for this one."""
+    try:
+        waiting = (
+            Run.objects.filter(kind=run.kind, channel=run.channel, state=Run.State.QUEUED)
+            .exclude(message="")
+            .order_by("id")
+            .first()
+        )
+        if waiting is not None and waiting.dispatched_via in (PROCESS, CELERY):
+            transaction.on_commit(partial(_dispatch, waiting.pk, waiting.dispatched_via), robust=True)
+    except (DatabaseError, InterfaceError):
+        logger.exception("could not start the run that waited for %s", run.pk)
+
+
+def worker_seen() -> None:
+    """Note this worker's sign of life; a database that is away is no reason to fail."""
+    try:
+        heartbeat_beat()
+    except (DatabaseError, InterfaceError):
+        logger.warning("heartbeat not written", exc_info=True)

@@ -1,0 +1,112 @@
+"""The quality gate: a new model serves only when it is no worse than the one in use and than doing the obvious.
+
+All three were fitted on data before the same moment and measured on what happened after it (the caller sees to that),
+so the numbers are comparable. Equal passes: a nightly retraining with an unchanged recipe scores the same and must go
+live, because it knows newer data.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+EQUAL = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class GateVerdict:
+    """``passed`` and one sentence for the merchant; ``metric`` and the three values it rests on."""
+
+    passed: bool
+    reason: str
+    metric: str = ""
+    challenger: float | None = None
+    live: float | None = None
+    baseline: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON values for ``Run.metrics["gate"]``."""
+        return asdict(self)
+
+
+def gate_decide(
+    *,
+    challenger: Mapping[str, Any],
+    live: Mapping[str, Any] | None,
+    baseline: Mapping[str, Any],
+    metric: str,
+    higher_is_better: bool = True,
+    tolerance: float = 0.0,
+) -> GateVerdict:
+    """Compare three dicts of metrics by ``metric``; ``live=None``: nothing serves yet.
+
+    ``tolerance`` is the relative loss against the live model that is still taken for noise (0.02 = 2 %). A metric
+    that is missing or not a number in ``challenger`` or ``baseline`` fails; one missing in ``live`` counts as no live
+    model.
+    """
+    new, naive = _number(challenger.get(metric)), _number(baseline.get(metric))
+    old = _number(live.get(metric)) if live else None
+    facts: dict[str, Any] = {"metric": metric, "challenger": new, "live": old, "baseline": naive}
+    if new is None:
+        return GateVerdict(
+            False, _("Not put live: the new model could not be measured (%(metric)s is missing).") % facts, **facts
+        )
+    if naive is None:
+        return GateVerdict(
+            False,
+            _("Not put live: there is no simple baseline to compare with (%(metric)s is missing).") % facts,
+            **facts,
+        )
+    text = {"metric": metric, "new": _show(new), "naive": _show(naive), "live": "" if old is None else _show(old)}
+    if _worse(new, naive, 0.0, higher_is_better):
+        reason = _(
+            "Not put live: the new model reaches %(metric)s %(new)s, the simple baseline %(naive)s. "
+            "More data is needed before a model helps."
+        )
+        return GateVerdict(False, reason % text, **facts)
+    if old is not None and _worse(new, old, tolerance, higher_is_better):
+        reason = _(
+            "Not put live: the new model reaches %(metric)s %(new)s, the one in use %(live)s. The one in use stays."
+        )
+        return GateVerdict(False, reason % text, **facts)
+    if old is None:
+        reason = _("Goes live as the first model: %(metric)s is %(new)s (simple baseline: %(naive)s%(versus_naive)s).")
+    else:
+        reason = _(
+            "Goes live: %(metric)s is %(new)s; the model in use reaches %(live)s%(versus_live)s, "
+            "the simple baseline %(naive)s%(versus_naive)s."
+        )
+        text["versus_live"] = _versus(new, old)
+    text["versus_naive"] = _versus(new, naive)
+    return GateVerdict(True, reason % text, **facts)
+
+
+def _number(value: Any) -> float | None:
+    if value is None or isinstance(value, bool | str):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _worse(new: float, old: float, tolerance: float, higher_is_better: bool) -> bool:
+    slack = abs(old) * tolerance + EQUAL
+    return new < old - slack if higher_is_better else new > old + slack
+
+
+def _show(value: float) -> str:
+    return f"{value:.4f}" if abs(value) < 1 else f"{value:.2f}"
+
+
+def _versus(new: float, old: float) -> str:
+    """`` (+18 %)``: the relative difference; nothing where it has no meaning."""
+    if abs(old) <= EQUAL:
+        return ""
+    percent = (new - old) / abs(old) * 100
+    return f" ({percent:+.0f} %)" if abs(percent) >= 0.5 else " (±0 %)"

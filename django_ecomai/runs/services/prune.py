@@ -1,0 +1,94 @@
+"""Throwing away what has served its time."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import timedelta
+from pathlib import Path
+
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from django_ecomai.conf import ecomai
+from django_ecomai.core.registry import prunes
+from django_ecomai.ml.persist import MANIFEST
+from django_ecomai.runs import storage
+from django_ecomai.runs.models import Artifact, LiveArtifact, Run
+
+from .artifacts import artifact_delete
+from .state import ACTIVE
+
+logger = logging.getLogger("django_ecomai.runs")
+ORPHAN_SECONDS = 24 * 3600
+BATCH = 1000
+
+
+def artifacts_prune(*, keep: int | None = None) -> int:
+    """Keep the last ``keep`` (default ``ARTIFACTS_KEPT``) models of each kind and channel, the live one and the one
+    before.
+
+    Folders that no row names and that are older than a day go too. Returns how many models were deleted.
+    """
+    number = max(1, int(keep if keep is not None else ecomai.ARTIFACTS_KEPT))
+    safe = set()
+    for artifact_id, previous_id in LiveArtifact.objects.values_list("artifact_id", "previous_id"):
+        safe |= {artifact_id, previous_id}
+    deleted = 0
+    for kind, channel in Artifact.objects.order_by().values_list("kind", "channel").distinct():
+        for artifact in Artifact.objects.filter(kind=kind, channel=channel).order_by("-id")[number:]:
+            if artifact.pk not in safe:
+                deleted += artifact_delete(artifact=artifact)
+    _orphans_remove()
+    return deleted
+
+
+def _orphans_remove() -> None:
+    known = set(Artifact.objects.values_list("path", flat=True))
+    root = storage.root()
+    before = time.time() - ORPHAN_SECONDS
+    for folder in [*root.glob("*/*/*"), *root.glob("*/*/.*")]:
+        relative = folder.relative_to(root).as_posix()
+        try:
+            is_ours = folder.name.startswith(".") or (folder / MANIFEST).is_file()
+            if folder.is_dir() and relative not in known and is_ours and folder.stat().st_mtime < before:
+                storage.remove_local(folder)
+                logger.info("removed %s: no model is registered for it", relative)
+        except OSError as error:
+            logger.warning("could not look at %s: %s", folder, error)
+    _old_output_remove(root / ".output", before)
+
+
+def _old_output_remove(folder: Path, before: float) -> None:
+    for path in folder.glob("run-*.log"):
+        try:
+            if path.stat().st_mtime < before:
+                path.unlink()
+        except OSError as error:
+            logger.warning("could not delete %s: %s", path, error)
+
+
+def runs_prune(*, days: int | None = None) -> int:
+    """Delete ended runs older than ``days`` (default ``RUN_RETENTION_DAYS``), except those behind a live model."""
+    before = timezone.now() - timedelta(days=int(days if days is not None else ecomai.RUN_RETENTION_DAYS))
+    serving = LiveArtifact.objects.filter(artifact__run=OuterRef("pk"))
+    old = Run.objects.filter(~Exists(serving), created_at__lt=before).exclude(state__in=ACTIVE).order_by("id")
+    deleted = 0
+    while pks := list(old.values_list("pk", flat=True)[:BATCH]):
+        deleted += len(pks)
+        Run.objects.filter(pk__in=pks).delete()
+    return deleted
+
+
+def prune_all() -> dict[str, int | str]:
+    """Call every registered prune; returns rows deleted per name, or the error's text. One that fails stops no
+    other.
+    """
+    outcome: dict[str, int | str] = {}
+    for name, prune in prunes.items():
+        try:
+            outcome[name] = prune()
+        except Exception as error:  # other apps' code: report it and go on
+            logger.exception("prune %s failed", name)
+            outcome[name] = f"{type(error).__name__}: {error}"
+    return outcome

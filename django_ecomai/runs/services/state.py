@@ -1,0 +1,163 @@
+"""The state machine of a run. Every transition is one compare-and-set UPDATE, so two processes never both win.
+
+queued -> running -> done | failed | cancelled;  queued -> cancelled | failed.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from django_ecomai.conf import ecomai
+from django_ecomai.core.registry import job_kinds
+from django_ecomai.runs.models import Run
+from django_ecomai.runs.signals import run_finished
+
+LOG_LIMIT = 64_000
+ACTIVE = (Run.State.QUEUED, Run.State.RUNNING)
+HEARTBEAT_SECONDS = 15.0
+
+
+def worker_name() -> str:
+    """``host:pid`` of this process, as it stands in ``Run.worker``."""
+    return f"{socket.gethostname()[:100]}:{os.getpid()}"
+
+
+def run_create(
+    *, kind: str, channel: str = "", parameters: dict[str, Any] | None = None, user: Any = None, via: str = ""
+) -> Run:
+    """Write a queued run without starting it. Raises ``LookupError`` for a kind that nobody registered."""
+    job_kinds.get(kind)
+    if user is None or isinstance(user, AnonymousUser) or user.pk is None:
+        user = None
+    return Run.objects.create(
+        kind=kind, channel=channel, parameters=parameters or {}, started_by=user, dispatched_via=via
+    )
+
+
+def run_active(*, kind: str, channel: str = "", parameters: dict[str, Any] | None = None) -> Run | None:
+    """The newest queued or running run with the same parameters, if any."""
+    runs = Run.objects.filter(kind=kind, channel=channel, state__in=ACTIVE).defer("log").order_by("-id")
+    # Compared here: equality of JSON columns differs between databases.
+    return next((run for run in runs[:20] if run.parameters == (parameters or {})), None)
+
+
+def run_claim(*, run_id: int) -> bool:
+    """queued -> running for this process. ``False`` when another process has it or a sibling is still running."""
+    now = timezone.now()
+    runs = Run.objects.filter(pk=run_id, state=Run.State.QUEUED)
+    row = runs.values("kind", "channel").first()
+    if row is None:
+        return False
+    runs_reap(kind=row["kind"], channel=row["channel"])
+    if run_blocking(kind=row["kind"], channel=row["channel"]) is not None:
+        return False
+    try:
+        with transaction.atomic():
+            return bool(
+                runs.update(
+                    state=Run.State.RUNNING,
+                    started_at=now,
+                    heartbeat_at=now,
+                    worker=worker_name(),
+                    progress=0.0,
+                    message="",
+                    cancel_requested=False,
+                )
+            )
+    except IntegrityError:  # a sibling was claimed a moment ago: the unique constraint decides
+        return False
+
+
+def run_blocking(*, kind: str, channel: str) -> Run | None:
+    """The run of that kind and channel which is running now."""
+    return Run.objects.filter(kind=kind, channel=channel, state=Run.State.RUNNING).defer("log").first()
+
+
+def run_finish(*, run_id: int, state: str, only: tuple[str, ...] = (Run.State.RUNNING,), **values: Any) -> bool:
+    """End a run that is in one of the states ``only``; sends ``run_finished``. ``False`` when it had ended before."""
+    changed = Run.objects.filter(pk=run_id, state__in=only).update(state=state, finished_at=timezone.now(), **values)
+    if changed:
+        run_finished.send_robust(Run, run=Run.objects.get(pk=run_id))
+    return bool(changed)
+
+
+def run_cancel(*, run: Run, user: Any = None) -> Run:
+    """Stop a run: a queued one ends at once, a running one at its next sign of life. An ended run stays as it is."""
+    message = _("Cancelled by %(user)s.") % {"user": user} if user else _("Cancelled.")
+    ended = run_finish(run_id=run.pk, state=Run.State.CANCELLED, only=(Run.State.QUEUED,), message=str(message)[:255])
+    if not ended:
+        Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).update(cancel_requested=True, message=_("Stopping …"))
+    run.refresh_from_db()
+    return run
+
+
+def run_log_append(*, run_id: int, text: str) -> None:
+    """Append to the stored log from outside the run itself; the oldest text gives way."""
+    with transaction.atomic():
+        run = Run.objects.select_for_update().only("log").filter(pk=run_id).first()
+        if run is not None:
+            Run.objects.filter(pk=run_id).update(log=log_bounded(run.log + text.rstrip("\n") + "\n"))
+
+
+def log_bounded(text: str, limit: int = LOG_LIMIT) -> str:
+    """The last ``limit`` characters, cut at a line, with a note where something was cut off. NUL never reaches
+    PostgreSQL.
+    """
+    text = text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    if len(text) <= limit:
+        return text
+    tail = text[-limit:]
+    return "[…]\n" + tail[tail.find("\n") + 1 :]
+
+
+def runs_reap(*, kind: str | None = None, channel: str | None = None) -> int:
+    """Mark dead runs failed, which releases their lock; returns how many.
+
+    Dead: no sign of life for ``RUN_STALE_MINUTES``; or, on this very machine, the process is gone and three heartbeats
+    are missing (never by the process id alone: containers may share a host name).
+    """
+    now = timezone.now()
+    running = Run.objects.filter(state=Run.State.RUNNING)
+    if kind is not None:
+        running = running.filter(kind=kind)
+    if channel is not None:
+        running = running.filter(channel=channel)
+    silent = Q(heartbeat_at__lt=now - timedelta(seconds=3 * HEARTBEAT_SECONDS)) | Q(heartbeat_at=None)
+    stale = now - timedelta(minutes=float(ecomai.RUN_STALE_MINUTES))
+    count = 0
+    for pk, seen, worker in running.filter(silent).values_list("pk", "heartbeat_at", "worker"):
+        if seen is None or seen < stale:
+            message = _("No sign of life for %(minutes)s minutes: taken for dead. Start it again.") % {
+                "minutes": ecomai.RUN_STALE_MINUTES
+            }
+        elif _is_gone(worker):
+            message = _("The process was killed, often for lack of memory. Start it again.")
+        else:
+            continue
+        # heartbeat in the condition: a run that woke up in this moment lives on
+        alive = Run.objects.filter(pk=pk, heartbeat_at=seen) if seen else Run.objects.filter(pk=pk)
+        if alive.exists():
+            count += run_finish(run_id=pk, state=Run.State.FAILED, message=message[:255], error=message)
+    return count
+
+
+def _is_gone(worker: str) -> bool:
+    host, _colon, pid = worker.rpartition(":")
+    if host != socket.gethostname()[:100] or not pid.isdigit() or os.name != "posix":
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        return False
+    return False
