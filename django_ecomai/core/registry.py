@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -90,8 +91,22 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Period:
+    """What the start page looks at: ``since`` (``None``: all data) up to but not including ``until``, in one channel."""
+
+    channel: str
+    days: int | None
+    since: datetime | None
+    until: datetime
+
+
+@dataclass(frozen=True)
 class Card:
-    """A panel on the merchant's start page: ``render(request)`` returns template context for ``template``."""
+    """A panel on the merchant's start page.
+
+    ``context(request)`` returns what ``template`` shows; the chosen ``Period`` is ``request.ecomai_period``. Shown
+    to users who have ``permission`` (``"app_label.codename"``; empty: all who see the page), ordered by ``order``.
+    """
 
     title: Any
     template: str
