@@ -69,9 +69,7 @@ class IdMap:
 def _id_bytes(value: str) -> bytes:
     raw = _try_bytes(value)
     if raw is None:
-        raise ValueError(
-            f"{value!r} cannot be an id: it must be a non-empty text of at most {ID_BYTES} bytes without NUL"
-        )
+        raise ValueError(f"{value!r} cannot be an id: use a non-empty text of at most {ID_BYTES} bytes without NUL")
     return raw
 
 
@@ -231,10 +229,9 @@ class Catalogue:
             created=np.full(n_items, -1, np.int64) if created is None else np.asarray(created, dtype=np.int64),
         )
         for name in ("title", "description", "category", "brand", "price", "active", "created"):
-            if len(getattr(result, name)) != n_items:
-                raise ValueError(
-                    f"catalogue column {name!r} has {len(getattr(result, name))} values for {n_items} items"
-                )
+            length = len(getattr(result, name))
+            if length != n_items:
+                raise ValueError(f"catalogue column {name!r} has {length} values for {n_items} items")
         return result
 
     def __len__(self) -> int:

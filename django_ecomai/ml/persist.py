@@ -60,7 +60,9 @@ def save_arrays(folder: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any
     try:
         files = {name: _write_array(work / f"{name}.npy", np.asarray(arrays[name])) for name in sorted(arrays)}
         # once through JSON, so that what is hashed is what will be read (tuples become lists, keys become texts)
-        body: dict[str, Any] = json.loads(_json({"format": FORMAT, "manifest": dict(manifest), "files": files}))
+        body: dict[str, Any] = json.loads(
+            _json({"format": FORMAT, "manifest": dict(manifest), "files": files}, sort=False)
+        )
         digest = _digest(body)
         _write_bytes(work / MANIFEST, _json({**body, "sha256": digest}, indent=1))
         work.chmod(0o755)  # mkdtemp makes it private; web workers may run as another user of the same group
@@ -144,9 +146,9 @@ def _digest(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(_json({key: body[key] for key in ("format", "manifest", "files")})).hexdigest()
 
 
-def _json(value: Any, indent: int | None = None) -> bytes:
+def _json(value: Any, indent: int | None = None, sort: bool = True) -> bytes:
     try:
-        return json.dumps(value, sort_keys=True, indent=indent, allow_nan=False, ensure_ascii=False).encode("utf-8")
+        return json.dumps(value, sort_keys=sort, indent=indent, allow_nan=False, ensure_ascii=False).encode("utf-8")
     except (TypeError, ValueError) as error:
         raise ArtifactError(f"the manifest must hold plain JSON values without NaN: {error}") from error
 

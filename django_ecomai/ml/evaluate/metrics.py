@@ -7,6 +7,7 @@ papers, so ours are stated at each function.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +48,7 @@ def f1(hit: Bools, relevant: Counts, k: int) -> float:
 
 def hit_rate(hit: Bools, k: int) -> float:
     """Share of customers with at least one hit in the first k."""
-    return _mean(hit[:, :k].any(axis=1))
+    return _mean(np.any(hit[:, :k], axis=1))
 
 
 def ndcg(hit: Bools, relevant: Counts, k: int) -> float:
@@ -107,5 +108,5 @@ def all_metrics(
     return result
 
 
-def _mean(values: NDArray[np.floating] | Bools) -> float:
+def _mean(values: NDArray[Any]) -> float:
     return float(np.mean(values)) if len(values) else 0.0

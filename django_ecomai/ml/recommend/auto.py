@@ -7,7 +7,6 @@ The budget counts evaluations, not seconds, so that the same data always give th
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -146,6 +145,9 @@ class _Search:
 
     def value(self, view: str, recipe: Recipe) -> float | None:
         """Geometric mean of recall and NDCG; None when the budget is used up or nobody can be judged."""
+        known = self._known(view, recipe)
+        if known:
+            return known
         if len(self.tried) >= self.budget or not len(self.split.rows(view)):
             return None
         rows = self.split.rows(view)
@@ -188,9 +190,9 @@ def _choose_discovery(search: _Search, default: Recipe, memory_mb: int) -> Recip
         strengths = (3.0, 10.0, 1.0) if items <= EASE_TUNED_ITEMS else (3.0,)
         ease = search.best(view, [single("ease", half_life_days=half_life, regularisation=r) for r in strengths])
         if items <= EASE_TUNED_ITEMS and ease.sources:
-            other = [h for h in (None, 180.0, 60.0) if h != half_life]
+            rest = [h for h in (None, 180.0, 60.0) if h != half_life]
             r = ease.sources[0].params["regularisation"]
-            ease = search.best(view, [single("ease", half_life_days=h, regularisation=r) for h in other], ease)
+            ease = search.best(view, [single("ease", half_life_days=h, regularisation=r) for h in rest], ease)
         best = _better(search, view, best, ease)
         singles.append(ease)
     if _has_text(search.catalogue):
@@ -219,7 +221,7 @@ def _choose_mix(search: _Search, recipe: Recipe) -> Recipe:
 
 
 def _variants(recipe: Recipe, **options: tuple[Any, ...]) -> list[Recipe]:
-    """One recipe per value of the one option, leaving out what is already tried as the incumbent."""
+    """One recipe per value of the one option."""
     ((name, values),) = options.items()
     return [replace(recipe, **{name: value}) for value in values]
 
@@ -265,6 +267,3 @@ def _has_text(catalogue: Catalogue | None) -> bool:
 def _default_sources(catalogue: Catalogue | None) -> tuple[Source, ...]:
     sources = (Source("cosine", {"half_life_days": 180.0, "item_power": 0.5}),)
     return (*sources, Source("content", {}, 0.3)) if _has_text(catalogue) else sources
-
-
-ProgressCallback = Callable[[float, str], None]

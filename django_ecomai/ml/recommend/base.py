@@ -63,8 +63,7 @@ class Recommender(ABC):
 
     def get_params(self) -> dict[str, Any]:
         """Hyper-parameters by name, as passed to ``__init__``."""
-        names = [name for name in inspect.signature(type(self)).parameters]
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
 
     def arrays(self) -> Arrays:
         """What was learned, for `persist.save_arrays`."""
@@ -79,8 +78,9 @@ class Recommender(ABC):
         model._restore(arrays)
         return model
 
+    @abstractmethod
     def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take further learned arrays back."""
+        """Take the model's own learned arrays back."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.get_params().items())})"

@@ -44,7 +44,7 @@ def build(
     """Fit ``recipe`` on all ``interactions``. Nothing of the result is about a person.
 
     ``now`` (epoch seconds) is the moment that "the last 30 days" end; default: just after the last interaction.
-    ``random_state`` is recorded; no step of this recipe is random. Raises ValueError when ``item_ids``, ``catalogue`` and
+    ``random_state`` is recorded; no step is random today. Raises ValueError when ``item_ids``, ``catalogue`` and
     ``interactions`` disagree about the number of items.
     """
     n_items = interactions.n_items
@@ -121,7 +121,9 @@ def _similar(
 def _filled(table: NeighbourTable, other: NeighbourTable) -> NeighbourTable:
     """Rows without any neighbour (products nobody met yet) taken from ``other``, at the scale of ``table``."""
     empty = ~(table.indices >= 0).any(axis=1) if table.indices.shape[1] else np.ones(table.n_items, dtype=bool)
-    width = max(table.indices.shape[1], other.indices.shape[1] if empty.any() else 0)
+    if not empty.any():
+        return table
+    width = max(table.indices.shape[1], other.indices.shape[1])
     indices = np.full((table.n_items, width), -1, dtype=np.int32)
     scores = np.zeros((table.n_items, width), dtype=np.float32)
     indices[:, : table.indices.shape[1]] = table.indices

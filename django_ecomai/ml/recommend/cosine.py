@@ -19,8 +19,8 @@ class Cosine(ItemModel):
 
     ``a = 0, b = 0.5`` is the ordinary cosine of binary data. Weights decay with ``half_life_days``. Computed block by
     block; only the ``neighbours`` strongest per item are kept.
-    Source: Deshpande and Karypis, "Item-based top-N recommendation algorithms", 2004; the symmetric damping is the first
-    filter of Shen et al., "How powerful is graph convolution for recommendation?" (GF-CF), 2021.
+    Source: Deshpande and Karypis, "Item-based top-N recommendation algorithms", 2004; the damping of both sides is the
+    first filter of Shen et al., "How powerful is graph convolution for recommendation?" (GF-CF), 2021.
     """
 
     kind: ClassVar[str] = "cosine"

@@ -83,7 +83,7 @@ class NeighbourTable:
 
 
 def strongest(scores: ArrayLike, k: int, *ties: ArrayLike) -> NDArray[np.int64]:
-    """Positions of the ``k`` highest scores in order; ties go to the higher value in ``ties``, then to the lower position."""
+    """Positions of the ``k`` highest scores in order; ties: higher value in ``ties`` first, then lower position."""
     values = np.asarray(scores)
     k = min(max(int(k), 0), len(values))
     if k == 0:

@@ -23,8 +23,10 @@ def repeat_scores(
     boost: NDArray[np.floating] | None = None,
     n_items: int | None = None,
 ) -> tuple[IntArray, FloatArray]:
-    """``(items, scores)`` of one customer's history, one entry per purchase: sum of ``weight * 0.5 ** (age / half life)``
-    times the item's ``boost``. Unknown items (-1) are ignored; scores > 0, items ascending.
+    """``(items, scores)`` of one customer's history, one entry per purchase, items ascending, scores > 0.
+
+    The score is the sum of ``weight * 0.5 ** (age / half life)`` times the item's ``boost``. Unknown items (-1) are
+    ignored. Raises ValueError for unequal lengths.
     """
     history = np.asarray(items, dtype=np.int64).ravel()
     weight = np.ones(len(history)) if weights is None else np.asarray(weights, dtype=np.float64).ravel()
@@ -42,8 +44,8 @@ def repeat_scores(
     scores = np.bincount(at, weights=np.minimum(weight, 1e6))
     if boost is not None:
         scores = scores * np.asarray(boost[found], dtype=np.float64)
-    scores = scores.astype(np.float32)
-    return found[scores > 0].astype(np.int32), scores[scores > 0]
+    single = scores.astype(np.float32)
+    return found[single > 0].astype(np.int32), single[single > 0]
 
 
 class Repeat(Recommender):
