@@ -1,0 +1,148 @@
+"""``GET ecomai/api/recommendations/<placement>/``: the same answers as the template tag, as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers, status
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import SimpleRateThrottle
+from rest_framework.views import APIView
+
+from django_ecomai.conf import ecomai
+from django_ecomai.core.registry import strategies
+
+from .config import kept
+from .defaults import default_keys
+from .models import Placement
+from .parameters import MOST_PRODUCTS, read_parameters
+from .serving import MOST, Carousel, carousels
+
+
+class RecommendThrottle(SimpleRateThrottle):
+    """``ECOMAI["API_THROTTLE"]`` requests per user or address."""
+
+    scope = "ecomai"
+
+    def get_rate(self) -> str:
+        return str(ecomai.API_THROTTLE)
+
+    def get_cache_key(self, request: Request, view: Any) -> str:
+        user = request.user
+        ident = str(user.pk) if user and user.is_authenticated else self.get_ident(request)
+        return self.cache_format % {"scope": "ecomai_recommend", "ident": ident}
+
+
+class ItemSerializer(serializers.Serializer[Any]):
+    """One product. Cost and margin are never part of it."""
+
+    product_id = serializers.CharField(help_text="The shop's own id.")
+    title = serializers.CharField(source="card.title")
+    url = serializers.CharField(source="card.url")
+    image_url = serializers.CharField(source="card.image_url")
+    price = serializers.DecimalField(source="card.price", max_digits=14, decimal_places=2, allow_null=True)
+    list_price = serializers.DecimalField(source="card.list_price", max_digits=14, decimal_places=2, allow_null=True)
+    currency = serializers.CharField(source="card.currency")
+    in_stock = serializers.BooleanField(source="card.in_stock")
+    reason = serializers.CharField(help_text="Why it is shown, as a sentence.")
+    position = serializers.IntegerField(help_text="Place in the list, from 0.")
+    token = serializers.CharField(help_text="Send it back with impressions and clicks.")
+
+
+class CarouselSerializer(serializers.Serializer[Any]):
+    """One list of a placement."""
+
+    strategy = serializers.CharField()
+    title = serializers.CharField()
+    recommendation_id = serializers.CharField()
+    items = ItemSerializer(many=True)
+
+
+class RecommendationsSerializer(serializers.Serializer[Any]):
+    """The lists of a placement that hold something, in the merchant's order."""
+
+    placement = serializers.CharField()
+    carousels = CarouselSerializer(many=True)
+
+
+class RecommendationsView(APIView):
+    """Recommendations for the current visitor (his cookie, or his login); nobody else's can be asked for."""
+
+    permission_classes = (AllowAny,)
+    throttle_classes = (RecommendThrottle,)
+
+    @extend_schema(
+        operation_id="ecomai_recommendations",
+        summary="Recommendations for a placement",
+        description="Lists for the current visitor. Without consent to personalization everybody gets the same answer.",
+        parameters=[
+            OpenApiParameter("product", str, many=True, description="Id of the product on the page; may be repeated."),
+            OpenApiParameter(
+                "products", str, description=f"Ids separated by commas, e.g. the cart; at most {MOST_PRODUCTS}."
+            ),
+            OpenApiParameter(
+                "exclude", str, many=True, description="Id of a product that must not appear; may be repeated."
+            ),
+            OpenApiParameter("category", str, description="Id of the category on the page."),
+            OpenApiParameter("strategy", str, description="Only this strategy, e.g. similar."),
+            OpenApiParameter(
+                "limit", int, description=f"Products per list, 1 to {MOST}; default: as set in the admin."
+            ),
+        ],
+        responses={
+            200: RecommendationsSerializer,
+            400: OpenApiResponse(description="A parameter cannot be used; the answer names it and says what to send."),
+            404: OpenApiResponse(description="There is no such placement; the answer lists those that exist."),
+            429: OpenApiResponse(description="Too many requests; Retry-After says when to ask again."),
+        },
+    )
+    def get(self, request: Request, placement: str) -> Response:
+        """See the schema."""
+        asked = read_parameters(request.query_params)
+        if asked.errors:
+            return _private(Response(asked.errors, status=status.HTTP_400_BAD_REQUEST))
+        found = carousels(
+            placement,
+            strategy=asked.strategy,
+            # Django's request carries the visitor; the user is the one that DRF authenticated (a token, a session).
+            request=_with_user(request),
+            products=asked.products,
+            category=asked.category,
+            exclude=asked.exclude,
+            limit=asked.limit,
+        )
+        if not found and not _exists(placement):
+            known = ", ".join(_known_placements())
+            names = ", ".join(strategies.names())
+            detail = f"There is no placement {placement!r}. Use one of: {known}; or a strategy: {names}."
+            return _private(Response({"detail": detail}, status=status.HTTP_404_NOT_FOUND))
+        return _private(Response(_body(placement, found)))
+
+
+def _with_user(request: Request) -> Any:
+    inner = request._request
+    inner.user = request.user
+    return inner
+
+
+def _body(placement: str, found: list[Carousel]) -> dict[str, Any]:
+    return dict(RecommendationsSerializer({"placement": placement, "carousels": found}).data)
+
+
+def _private(response: Response) -> Response:
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _known_placements() -> list[str]:
+    config = kept(ecomai.CHANNEL)
+    if config is not None and config.placements:
+        return sorted(config.placements)
+    return sorted(Placement.objects.filter(channel=ecomai.CHANNEL).values_list("key", flat=True)) or default_keys()
+
+
+def _exists(placement: str) -> bool:
+    return placement in strategies or placement in _known_placements()

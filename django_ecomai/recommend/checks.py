@@ -1,0 +1,55 @@
+"""System checks: what would keep recommendations from being seen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+from django_ecomai.conf import ecomai
+
+_MIDDLEWARE = "django_ecomai.events.middleware.VisitorMiddleware"
+_RATE = re.compile(r"[1-9][0-9]*/[smhd][a-z]*\Z")
+
+
+@register("ecomai")
+def check_recommend(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Middleware, request context processor and throttle rate."""
+    messages: list[CheckMessage] = []
+    if _MIDDLEWARE not in settings.MIDDLEWARE:
+        messages.append(
+            Warning(
+                "Recommendations cannot follow visitors, and personal pages are not marked as private.",
+                hint=f"Add {_MIDDLEWARE!r} to MIDDLEWARE, after AuthenticationMiddleware.",
+                id="ecomai.W030",
+            )
+        )
+    if not _has_request_processor():
+        messages.append(
+            Warning(
+                "The tags of ecomai_recommend cannot see the request: every visitor gets the same suggestions.",
+                hint="Add 'django.template.context_processors.request' to the context_processors of TEMPLATES.",
+                id="ecomai.W031",
+            )
+        )
+    if apps.is_installed("rest_framework") and not (
+        isinstance(ecomai.API_THROTTLE, str) and _RATE.match(ecomai.API_THROTTLE)
+    ):
+        messages.append(
+            Error(
+                f"ECOMAI['API_THROTTLE'] is {ecomai.API_THROTTLE!r}.",
+                hint="Use Django REST framework's notation, such as '240/min'.",
+                id="ecomai.E032",
+            )
+        )
+    return messages
+
+
+def _has_request_processor() -> bool:
+    engines = [engine for engine in settings.TEMPLATES if engine.get("BACKEND", "").endswith("DjangoTemplates")]
+    wanted = "django.template.context_processors.request"
+    return not engines or any(wanted in engine.get("OPTIONS", {}).get("context_processors", []) for engine in engines)

@@ -1,0 +1,203 @@
+"""Orders, behaviour and catalogue as arrays for training. Streams; strings are turned into numbers while they pass."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from django_ecomai.events.selectors import behaviour_rows
+from django_ecomai.mirror.models import Category, Product
+from django_ecomai.mirror.selectors import order_line_rows
+
+from .weights import PURCHASE, behaviour_weight
+
+if TYPE_CHECKING:
+    from django_ecomai.ml.frames import Catalogue, IdMap, Interactions
+
+_TELL_EVERY = 50_000
+
+
+@dataclass
+class Dataset:
+    """Everything that training reads. ``until`` is the last moment in the data (epoch seconds, -1 without any): the
+    "now" of popularity.
+    """
+
+    interactions: Interactions
+    item_ids: IdMap
+    catalogue: Catalogue
+    category_parents: dict[str, str]
+    variants: dict[str, str]
+    until: int = -1
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def data_until(self) -> datetime | None:
+        """``until`` as an aware datetime."""
+        return datetime.fromtimestamp(self.until, UTC) if self.until >= 0 else None
+
+
+@dataclass
+class _Columns:
+    """Interactions as they stream in; strings are numbered in order of appearance."""
+
+    users: dict[str, int] = field(default_factory=dict)
+    items: dict[str, int] = field(default_factory=dict)
+    baskets: dict[str, int] = field(default_factory=dict)
+    user: array[int] = field(default_factory=lambda: array("i"))
+    item: array[int] = field(default_factory=lambda: array("i"))
+    basket: array[int] = field(default_factory=lambda: array("q"))
+    time: array[int] = field(default_factory=lambda: array("q"))
+    weight: array[float] = field(default_factory=lambda: array("f"))
+
+    def add(self, user: str, item: str, at: float, weight: float, basket: str = "") -> None:
+        self.user.append(self.users.setdefault(user, len(self.users)))
+        self.item.append(self.items.setdefault(item, len(self.items)))
+        self.basket.append(self.baskets.setdefault(basket, len(self.baskets)) if basket else -1)
+        self.time.append(int(at))
+        self.weight.append(weight)
+
+
+def dataset_read(
+    channel: str, *, progress: Callable[[float, str], None] | None = None, until: datetime | None = None
+) -> Dataset:
+    """Read the mirror and the event log of a channel, up to ``until`` (default: everything).
+
+    Variants count as the product they belong to. A purchase comes from its order line only; orders without a customer
+    count as one-time visitors. Products that are gone stay in the data as company of others and are never
+    recommended.
+    """
+    from django_ecomai.ml.frames import Catalogue, IdMap, Interactions
+
+    tell = progress or (lambda fraction, message: None)
+    tell(0.0, "reading the catalogue")
+    products = _products(channel)
+    variants = {product_id: facts.parent for product_id, facts in products.items() if facts.parent}
+    services = {product_id for product_id, facts in products.items() if facts.service}
+    columns = _Columns()
+    _read_orders(channel, columns, variants, services, until, tell)
+    lines = len(columns.user)
+    _read_behaviour(channel, columns, variants, services, until, tell)
+    wanted = [one for one, facts in products.items() if not facts.parent and not facts.service]
+    item_ids = IdMap.from_ids([*wanted, *columns.items])
+    names = item_ids.decode(np.arange(len(item_ids)))
+    place = np.zeros(max(len(columns.items), 1), dtype=np.int64)
+    if columns.items:
+        place[: len(columns.items)] = item_ids.encode(list(columns.items))
+    interactions = Interactions.build(
+        np.frombuffer(columns.user, dtype=np.int32) if columns.user else [],
+        place[np.frombuffer(columns.item, dtype=np.int32)] if columns.item else [],
+        np.frombuffer(columns.time, dtype=np.int64) if columns.time else [],
+        weights=np.frombuffer(columns.weight, dtype=np.float32) if columns.weight else [],
+        baskets=np.frombuffer(columns.basket, dtype=np.int64) if columns.basket else [],
+        n_users=len(columns.users),
+        n_items=len(item_ids),
+    )
+    gone = _Facts()
+    facts_of = [products.get(name, gone) for name in names]
+    catalogue = Catalogue.build(
+        len(item_ids),
+        title=[facts.title for facts in facts_of],
+        description=[facts.description for facts in facts_of],
+        category=[facts.category for facts in facts_of],
+        brand=[facts.brand for facts in facts_of],
+        price=[facts.price for facts in facts_of],
+        active=[facts.active for facts in facts_of],
+        created=[facts.created for facts in facts_of],
+    )
+    parents = Category.objects.filter(channel=channel, parent__isnull=False).order_by("external_id")
+    return Dataset(
+        interactions=interactions,
+        item_ids=item_ids,
+        catalogue=catalogue,
+        category_parents=dict(parents.values_list("external_id", "parent__external_id")),
+        variants=dict(sorted(variants.items())),
+        until=int(interactions.times[-1]) if len(interactions) else -1,
+        counts={
+            "products": len(wanted),
+            "products_on_sale": sum(facts.active for facts in facts_of),
+            "customers": sum(1 for name in columns.users if not name.startswith(("visitor:", "order:"))),
+            "order_lines": lines,
+            "events": len(columns.user) - lines,
+        },
+    )
+
+
+def _read_orders(
+    channel: str,
+    columns: _Columns,
+    variants: dict[str, str],
+    services: set[str],
+    until: datetime | None,
+    tell: Callable[[float, str], None],
+) -> None:
+    rows = order_line_rows(channel, until=until)
+    for number, (customer, product, order, at, _quantity, _price) in enumerate(rows):
+        if number % _TELL_EVERY == 0:
+            tell(0.2, f"reading orders: {number:,} lines")
+        if not product or product in services:
+            continue
+        columns.add(customer or f"order:{order}", variants.get(product, product), at, PURCHASE, order)
+
+
+def _read_behaviour(
+    channel: str,
+    columns: _Columns,
+    variants: dict[str, str],
+    services: set[str],
+    until: datetime | None,
+    tell: Callable[[float, str], None],
+) -> None:
+    for number, (who, product, name, at, dwell) in enumerate(behaviour_rows(channel=channel, until=until)):
+        if number % _TELL_EVERY == 0:
+            tell(0.8, f"reading behaviour: {number:,} events")
+        # A purchase is counted by its order line; the event only links it to a visit.
+        weight = 0.0 if name == "purchase" else behaviour_weight(name, dwell_seconds=dwell)
+        if weight > 0 and product not in services:
+            columns.add(who, variants.get(product, product), at, weight)
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """A product as training sees it; the defaults describe one that only old orders know."""
+
+    title: str = ""
+    description: str = ""
+    category: str = ""
+    brand: str = ""
+    price: float = float("nan")
+    active: bool = False
+    service: bool = False
+    created: int = -1
+    parent: str = ""
+
+
+def _products(channel: str) -> dict[str, _Facts]:
+    """Every product by external id, the first category (by id) standing for its category."""
+    category: dict[str, str] = {}
+    through = Product.categories.through.objects.filter(product__channel=channel)
+    pairs = through.values_list("product__external_id", "category__external_id").order_by(
+        "product_id", "category__external_id"
+    )
+    for product_id, category_id in pairs.iterator(chunk_size=10_000):
+        category.setdefault(product_id, category_id)
+    fields = (
+        "external_id", "title", "description", "brand", "price", "is_active", "is_service", "removed_at", "created_at",
+        "parent__external_id",
+    )  # fmt: skip
+    rows = Product.objects.filter(channel=channel).order_by("external_id").values_list(*fields)
+    return {
+        product_id: _Facts(
+            title, description, category.get(product_id, ""), brand,
+            float(price) if price is not None and price > 0 else float("nan"),
+            active and removed is None and not service, service,
+            int(created.timestamp()) if created else -1, parent or "",
+        )
+        for product_id, title, description, brand, price, active, service, removed, created, parent
+        in rows.iterator(chunk_size=10_000)
+    }  # fmt: skip

@@ -1,0 +1,70 @@
+"""What a strategy is asked and what it answers. Plain values: nothing here touches the database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from django_ecomai.ml.recommend.serving import Scorer
+
+DAY = 86400.0
+
+
+class Candidate(NamedTuple):
+    """A product that a strategy proposes. ``because`` is the product that explains it, when the reason names one."""
+
+    product_id: str
+    score: float
+    reason: str = ""
+    because: str = ""
+
+
+class Behaviour(NamedTuple):
+    """One thing the visitor did with a product, ``at`` in epoch seconds."""
+
+    product_id: str
+    name: str
+    at: float
+
+
+@dataclass(frozen=True)
+class Query:
+    """Who asks, about what. ``behaviour`` is newest first; ``scorer`` is None while no model is live.
+
+    ``product_ids`` are what the page is about (the product viewed, the products in the cart); ``exclude`` may never
+    be answered.
+    """
+
+    channel: str = ""
+    product_ids: Sequence[str] = ()
+    category: str = ""
+    behaviour: Sequence[Behaviour] = ()
+    bought: frozenset[str] = frozenset()
+    exclude: frozenset[str] = frozenset()
+    exclude_bought: bool = False
+    scorer: Scorer | None = None
+    # Parent of every category (external ids), as known when the model was trained.
+    category_parents: dict[str, str] = field(default_factory=dict)
+    now: float = field(default_factory=time.time)
+
+    def not_wanted(self) -> frozenset[str]:
+        """Products that must not be proposed: excluded, and bought ones when the carousel leaves them out."""
+        return self.exclude | self.bought if self.exclude_bought else self.exclude
+
+    def categories_below(self) -> list[str]:
+        """The category asked for and all of its descendants."""
+        if not self.category:
+            return []
+        children: dict[str, list[str]] = {}
+        for child, parent in self.category_parents.items():
+            children.setdefault(parent, []).append(child)
+        found, queue = [self.category], [self.category]
+        while queue:
+            for child in sorted(children.get(queue.pop(), [])):
+                if child not in found:  # a shop's tree may hold a loop
+                    found.append(child)
+                    queue.append(child)
+        return found

@@ -1,0 +1,372 @@
+"""The path from "this page of this visitor" to products with reasons. Never raises, writes nothing.
+
+At most three queries however many carousels a page has: the merchant's configuration with the visitor's history, the
+products, the shop's own objects. Warm, the first one falls away.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from django.http import HttpRequest
+
+from django_ecomai.adapters.base import get_adapter
+from django_ecomai.conf import ecomai
+from django_ecomai.core.db import shielded
+from django_ecomai.core.registry import Strategy, strategies
+from django_ecomai.core.uuid7 import uuid7
+from django_ecomai.events.tokens import token_make
+
+from . import config as configuration
+from . import reasons
+from .catalogue import Card, Page, catalogue_page
+from .config import PlacementConfig, SlotConfig
+from .defaults import default_placement
+from .history import look_up
+from .live import Model, model_get
+from .query import Candidate, Query
+from .reasons import reason_text
+from .results import Carousel, Recommendation
+from .rules import Ranked, extra_products, rules_apply, rules_in_force, take
+from .strategies.builtin import popular_fill
+from .viewer import Past, Viewer, as_list, category_external_id, external_ids, viewer_of
+
+logger = logging.getLogger("django_ecomai.recommend")
+
+MOST = 48  # products of one carousel
+_SPARES = 4  # fetched beyond the size, for products that vanish between ranking and rendering
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What the page says: ids, not objects."""
+
+    viewer: Viewer
+    product_ids: tuple[str, ...] = ()
+    category: str = ""
+    exclude: frozenset[str] = frozenset()
+    limit: int | None = None
+    now: float = 0.0
+
+
+def recommendations(
+    placement: str = "",
+    *,
+    strategy: str | None = None,
+    request: HttpRequest | None = None,
+    product: Any = None,
+    products: Any = (),
+    category: Any = None,
+    exclude: Any = (),
+    customer_id: str | None = None,
+    visitor_id: str | None = None,
+    limit: int | None = None,
+    channel: str | None = None,
+) -> list[Recommendation]:
+    """The first list of a placement that is not empty, or the list of one ``strategy``. Never raises.
+
+    ``placement`` may be the name of a strategy too (as in the tag): a placement of that key wins. With ``placement``
+    and ``strategy`` the placement's carousel of that strategy gives size and rules.
+    """
+    lists = carousels(
+        placement, strategy=strategy, request=request, product=product, products=products, category=category,
+        exclude=exclude, customer_id=customer_id, visitor_id=visitor_id, limit=limit, channel=channel, first_only=True,
+    )  # fmt: skip
+    return lists[0].items if lists else []
+
+
+def carousels(
+    placement: str = "",
+    *,
+    strategy: str | None = None,
+    request: HttpRequest | None = None,
+    product: Any = None,
+    products: Any = (),
+    category: Any = None,
+    exclude: Any = (),
+    customer_id: str | None = None,
+    visitor_id: str | None = None,
+    limit: int | None = None,
+    channel: str | None = None,
+    first_only: bool = False,
+    explain: bool = False,
+) -> list[Carousel]:
+    """The carousels of a placement that hold something, in the merchant's order. Never raises.
+
+    ``product`` and ``products`` are shop objects or external ids; ``exclude`` are products that must not appear.
+    ``explain`` also returns empty carousels, with what was left out.
+    """
+    try:
+        viewer = viewer_of(request, channel=channel, customer_id=customer_id, visitor_id=visitor_id)
+        about = external_ids([product, *as_list(products)], channel=viewer.channel)
+        shown = _shown(request)
+        ask = Ask(
+            viewer=viewer,
+            product_ids=tuple(about),
+            category=category_external_id(category),
+            exclude=frozenset([*about, *external_ids(as_list(exclude), channel=viewer.channel)]),
+            limit=limit,
+            now=time.time(),
+        )
+        found = _answer(placement, strategy, ask, shown=shown, request=request, first_only=first_only, explain=explain)
+    except Exception:  # whatever goes wrong here, the shop's page must go on
+        logger.exception(
+            "EcomAI could not recommend anything for %r; the page goes on without it.", placement or strategy
+        )
+        return []
+    return found
+
+
+def _answer(
+    placement: str,
+    strategy: str | None,
+    ask: Ask,
+    *,
+    shown: set[str],
+    request: HttpRequest | None,
+    first_only: bool,
+    explain: bool,
+) -> list[Carousel]:
+    config, past = look_up(ask.viewer, request=request)
+    key, slots = _slots(config, placement, strategy)
+    if not slots:
+        return []
+    model = model_get(ask.viewer.channel, config)
+    query = _query(ask, past, model)
+    moment = datetime.fromtimestamp(ask.now, UTC)
+    drafts = [_draft(slot, query, ask, moment) for slot in slots]
+    page = _page(drafts, query, ask)
+    for draft in drafts:
+        _rank(draft, query, page, model)
+    return _finish(drafts, page, query, ask, key=key, shown=shown, model=model, first_only=first_only, explain=explain)
+
+
+@dataclass
+class _Draft:
+    slot: SlotConfig
+    strategy: Strategy
+    rules: list[Any]
+    limit: int
+    depth: int
+    candidates: list[Candidate] = field(default_factory=list)
+    ranked: Ranked = field(default_factory=Ranked)
+
+
+def _slots(
+    config: configuration.Config | None, placement: str, strategy: str | None
+) -> tuple[str, Sequence[SlotConfig]]:
+    """The placement's key for tokens, and the carousels to fill. See ``recommendations`` for how names are resolved."""
+    known: PlacementConfig | None = None
+    if placement:
+        known = config.placements.get(placement) if config else None
+        if config is None or not config.placements:  # a channel that nobody has set up yet
+            known = default_placement(placement)
+    if strategy is None and known is None and placement in strategies:
+        placement, strategy = "", placement
+    if known is not None and not known.is_active:
+        return placement, ()
+    if strategy is None:
+        if known is None:
+            logger.warning("There is no placement and no strategy named %r; nothing is recommended.", placement)
+        return placement, known.slots if known else ()
+    if strategy not in strategies:
+        logger.warning("There is no strategy named %r; nothing is recommended.", strategy)
+        return placement, ()
+    same = [slot for slot in known.slots if slot.strategy == strategy] if known else []
+    return placement or strategy, same[:1] or [SlotConfig(strategy=strategy, title=str(strategies.get(strategy).label))]
+
+
+def _query(ask: Ask, past: Past, model: Model | None) -> Query:
+    return Query(
+        channel=ask.viewer.channel,
+        product_ids=model.at_parent_level(ask.product_ids) if model else ask.product_ids,
+        category=ask.category,
+        behaviour=past.behaviour,
+        bought=past.bought,
+        exclude=ask.exclude | past.dismissed | past.in_cart(ask.now),
+        scorer=model.scorer if model else None,
+        category_parents=model.category_parents if model else {},
+        now=ask.now,
+    )
+
+
+def _draft(slot: SlotConfig, query: Query, ask: Ask, moment: datetime) -> _Draft | Any:
+    try:
+        strategy = strategies.get(slot.strategy)
+    except LookupError:
+        logger.warning("A carousel uses the strategy %r, which no installed app offers.", slot.strategy)
+        strategy = _NO_STRATEGY
+    limit = max(0, min(ask.limit if ask.limit is not None else slot.size, MOST))
+    rules = rules_in_force(slot, moment)
+    # Filters that are only known after the fetch need a longer list.
+    picky = slot.category_cap is not None or any(rule.action == "hide" and rule.category_id for rule in rules)
+    depth = limit * (8 if picky else 4) + 16
+    draft = _Draft(slot, strategy, rules, limit, depth)
+    if limit:
+        asked = replace(query, exclude_bought=slot.exclude_bought)
+        draft.candidates = _safely(lambda: list(strategy.candidates(asked, depth)), slot.strategy)
+        if strategy.fill and query.scorer is not None and len(draft.candidates) < depth:
+            have = {candidate.product_id for candidate in draft.candidates}
+            fill = _safely(lambda: popular_fill(asked, depth), "popular")
+            more = [candidate for candidate in fill if candidate.product_id not in have]
+            draft.candidates += more[: depth - len(draft.candidates)]
+    return draft
+
+
+def _safely(make: Callable[[], list[Candidate]], name: str) -> list[Candidate]:
+    try:
+        return make()
+    except Exception:  # a strategy may come from another app, and the model from a damaged disk
+        logger.exception("The strategy %r failed; the carousel goes on without it.", name)
+        return []
+
+
+def _page(drafts: Sequence[_Draft], query: Query, ask: Ask) -> Page:
+    ids = set(query.product_ids)
+    for draft in drafts:
+        ids.update(extra_products(draft.rules))
+        for candidate in draft.candidates:
+            ids.add(candidate.product_id)
+            if candidate.because and candidate.reason != reasons.POPULAR_IN:
+                ids.add(candidate.because)
+    newest = max((draft.depth for draft in drafts if draft.strategy.source == "newest"), default=0)
+    popular = 0
+    if query.scorer is None:
+        # No model yet: what sold last, then what is new.
+        popular = max((draft.depth for draft in drafts if draft.strategy.fill), default=0)
+        newest = max(newest, popular)
+    with shielded("read the products of a carousel"):
+        return catalogue_page(ask.viewer.channel, ids, newest=newest, popular=popular, category=query.category)
+    return Page()
+
+
+def _rank(draft: _Draft, query: Query, page: Page, model: Model | None) -> None:
+    if draft.strategy.source == "newest":
+        draft.candidates += [Candidate(product_id, 0.0, reasons.NEW) for product_id in page.newest]
+    if draft.strategy.fill and query.scorer is None:
+        popular = reasons.POPULAR_IN if query.category else reasons.POPULAR
+        draft.candidates += [Candidate(product_id, 0.0, popular, query.category) for product_id in page.popular]
+        draft.candidates += [Candidate(product_id, 0.0, reasons.NEW) for product_id in page.newest]
+    draft.ranked = rules_apply(
+        draft.candidates, page.cards, draft.slot, draft.rules, exclude=query.exclude, bought=query.bought
+    )
+
+
+def _finish(
+    drafts: Sequence[_Draft],
+    page: Page,
+    query: Query,
+    ask: Ask,
+    *,
+    key: str,
+    shown: set[str],
+    model: Model | None,
+    first_only: bool,
+    explain: bool,
+) -> list[Carousel]:
+    objects = _resolve(drafts, page, ask, shown)
+    found: list[Carousel] = []
+    for draft in drafts:
+        unwanted = set(shown)
+        if objects is not None:
+            unwanted.update(one.product_id for one in draft.ranked.kept if one.product_id not in objects)
+        chosen = take(
+            draft.ranked, page.cards, limit=draft.limit, category_cap=draft.slot.category_cap, unwanted=unwanted
+        )
+        carousel = Carousel(
+            placement=key, strategy=draft.slot.strategy, title=draft.slot.title, slot=draft.slot,
+            recommendation_id=str(uuid7()), dropped=draft.ranked.dropped,
+        )  # fmt: skip
+        for position, candidate in enumerate(chosen):
+            carousel.items.append(_item(candidate, position, carousel, page, objects, model))
+            shown.add(candidate.product_id)
+        if carousel.items or explain:
+            found.append(carousel)
+            if first_only:
+                break
+    return found
+
+
+def _resolve(drafts: Sequence[_Draft], page: Page, ask: Ask, shown: set[str]) -> dict[str, Any] | None:
+    """The shop's own objects of everything that may be shown, by one call; None when there is no adapter or it
+    failed.
+    """
+    if not ecomai.ADAPTER or not ecomai.RESOLVE_OBJECTS:
+        return None
+    wanted: dict[str, None] = {}
+    planned = set(shown)
+    for draft in drafts:
+        cap = draft.slot.category_cap
+        probe = Ranked(kept=draft.ranked.kept)
+        for count in (draft.limit, draft.limit + _SPARES):
+            chosen = take(probe, page.cards, limit=count, category_cap=cap, unwanted=planned)
+            wanted.update(dict.fromkeys(candidate.product_id for candidate in chosen))
+            if count == draft.limit:
+                first = chosen
+        planned.update(candidate.product_id for candidate in first)
+    if not wanted:
+        return {}
+    try:
+        with shielded("fetch the shop's own products"):
+            found = get_adapter(ask.viewer.channel).resolve(list(wanted))
+            return {str(product_id): found[product_id] for product_id in found}
+    except Exception:  # the adapter is the shop's own code
+        logger.exception("The adapter could not resolve products; cards are drawn from the mirror.")
+    return None
+
+
+def _item(
+    candidate: Candidate,
+    position: int,
+    carousel: Carousel,
+    page: Page,
+    objects: dict[str, Any] | None,
+    model: Model | None,
+) -> Recommendation:
+    card = page.cards[candidate.product_id]
+    return Recommendation(
+        object=objects.get(candidate.product_id) if objects else None,
+        card=card,
+        reason=reason_text(candidate.reason, because=_name_of(candidate, card, page)),
+        position=position,
+        token=token_make(
+            run=model.version if model else "",
+            placement=carousel.placement,
+            slot=carousel.slot.id or carousel.strategy,
+            position=position,
+            product_id=candidate.product_id,
+            recommendation_id=carousel.recommendation_id,
+        ),
+        product_id=candidate.product_id,
+    )
+
+
+def _name_of(candidate: Candidate, card: Card, page: Page) -> str:
+    """The title or category name that the reason mentions."""
+    if not candidate.because:
+        return ""
+    if candidate.reason == reasons.POPULAR_IN:
+        names = dict(card.categories)
+        # A product of a category below: name its own category rather than nothing.
+        return names.get(candidate.because) or next(iter(names.values()), "")
+    because = page.cards.get(candidate.because)
+    return because.title if because else ""
+
+
+def _shown(request: HttpRequest | None) -> set[str]:
+    """Products that this page shows already, kept on the request."""
+    if request is None:
+        return set()
+    shown = getattr(request, "ecomai_shown", None)
+    if not isinstance(shown, set):
+        shown = set()
+        request.ecomai_shown = shown  # type: ignore[attr-defined]
+    return shown
+
+
+_NO_STRATEGY = Strategy(label="", help="", candidates=lambda query, n: [], fill=False)

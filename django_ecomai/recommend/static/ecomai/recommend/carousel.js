@@ -1,0 +1,107 @@
+/* Buttons and arrow keys of carousels. Without it they still scroll and swipe. No dependency. */
+(function () {
+  "use strict";
+
+  function step(list) {
+    return Math.max(list.clientWidth * 0.9, 1);
+  }
+
+  function direction(list) {
+    return getComputedStyle(list).direction === "rtl" ? -1 : 1;
+  }
+
+  function scroll(list, way) {
+    list.scrollBy({ left: way * direction(list) * step(list) });
+  }
+
+  function refresh(root, list) {
+    var buttons = root.querySelector(".ecomai-carousel__buttons");
+    if (!buttons) return;
+    var room = list.scrollWidth - list.clientWidth;
+    // A touch that needs no scrolling needs no buttons; the head keeps its height, so nothing moves.
+    buttons.hidden = room <= 4;
+    var at = Math.abs(list.scrollLeft);
+    mark(buttons.querySelector("[data-ecomai-previous]"), at <= 4);
+    mark(buttons.querySelector("[data-ecomai-next]"), at >= room - 4);
+  }
+
+  // aria-disabled, not disabled: a button that loses the focus at the end of the list leaves keyboard users nowhere.
+  function mark(button, off) {
+    if (button) button.setAttribute("aria-disabled", off ? "true" : "false");
+  }
+
+  function focusables(list) {
+    return Array.prototype.filter.call(list.children, function (item) {
+      return !item.hidden && item.querySelector("a[href], button:not([data-ecomai-dismiss])");
+    });
+  }
+
+  function onKey(list, event) {
+    if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    var forward = direction(list) > 0 ? "ArrowRight" : "ArrowLeft";
+    var back = direction(list) > 0 ? "ArrowLeft" : "ArrowRight";
+    var items = focusables(list);
+    if (!items.length) return;
+    var now = items.findIndex(function (item) { return item.contains(document.activeElement); });
+    var next;
+    if (event.key === forward) next = Math.min(now + 1, items.length - 1);
+    else if (event.key === back) next = now < 0 ? -1 : Math.max(now - 1, 0);
+    else if (event.key === "Home") next = 0;
+    else if (event.key === "End") next = items.length - 1;
+    else return;
+    event.preventDefault();
+    if (next < 0) return;
+    items[next].querySelector("a[href], button:not([data-ecomai-dismiss])").focus({ preventScroll: true });
+    items[next].scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+
+  function dismissed(root, list, button) {
+    var item = button.closest("[data-ecomai-token]");
+    if (!item) return;
+    var items = focusables(list);
+    var place = items.indexOf(item);
+    // The beacon listens on the document and sends the event; here the item only leaves the list.
+    window.setTimeout(function () {
+      item.hidden = true;
+      var left = focusables(list);
+      if (!left.length) { root.hidden = true; return; }
+      var target = left[Math.min(Math.max(place, 0), left.length - 1)];
+      target.querySelector("a[href], button:not([data-ecomai-dismiss])").focus({ preventScroll: true });
+      refresh(root, list);
+    }, 0);
+  }
+
+  function start(root) {
+    var list = root.querySelector(".ecomai-carousel__list");
+    if (!list || root.ecomaiStarted) return;
+    root.ecomaiStarted = true;
+    root.addEventListener("click", function (event) {
+      var button = event.target.closest("button");
+      if (!button) return;
+      if (button.hasAttribute("data-ecomai-previous")) scroll(list, -1);
+      else if (button.hasAttribute("data-ecomai-next")) scroll(list, 1);
+      else if (button.hasAttribute("data-ecomai-dismiss")) dismissed(root, list, button);
+    });
+    list.addEventListener("keydown", function (event) { onKey(list, event); });
+    list.addEventListener("scroll", function () { refresh(root, list); }, { passive: true });
+    if ("ResizeObserver" in window) new ResizeObserver(function () { refresh(root, list); }).observe(list);
+    Array.prototype.forEach.call(root.querySelectorAll("[data-ecomai-dismiss]"), function (button) { button.hidden = false; });
+    refresh(root, list);
+  }
+
+  function startAll(scope) {
+    if (scope.matches && scope.matches(".ecomai-carousel")) start(scope);
+    if (scope.querySelectorAll) Array.prototype.forEach.call(scope.querySelectorAll(".ecomai-carousel"), start);
+  }
+
+  function begin() {
+    startAll(document);
+    // Lazy fragments arrive later.
+    new MutationObserver(function (changes) {
+      changes.forEach(function (change) { Array.prototype.forEach.call(change.addedNodes, startAll); });
+    }).observe(document.body, { childList: true, subtree: true });
+  }
+
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin);
+  else begin();
+})();

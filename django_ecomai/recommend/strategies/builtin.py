@@ -1,0 +1,178 @@
+"""The strategies that come with EcomAI: numpy over the live model, no database query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from django_ecomai.recommend import reasons
+from django_ecomai.recommend.query import DAY, Candidate, Query
+from django_ecomai.recommend.weights import behaviour_weight
+
+if TYPE_CHECKING:
+    from django_ecomai.ml.recommend.serving import Scored, Scorer
+
+
+def nothing(query: Query, n: int) -> list[Candidate]:
+    """No candidates of its own: the products come from the strategy's source."""
+    return []
+
+
+def for_you(query: Query, n: int) -> list[Candidate]:
+    """What fits the visitor's last steps (recency-decayed), repeats mixed in as far as validation found them useful."""
+    scorer = query.scorer
+    if scorer is None:
+        return []
+    steps = [step for step in query.behaviour if behaviour_weight(step.name) > 0]
+    if not steps:
+        return []
+    items = scorer.encode([step.product_id for step in steps])
+    weights = [behaviour_weight(step.name) for step in steps]
+    ages = [max(query.now - step.at, 0.0) / DAY for step in steps]
+    exclude = _exclude(scorer, query)
+    if query.exclude_bought:
+        scored = scorer.for_history(items, weights, n=n, exclude=exclude, ages_days=ages)
+    else:
+        scored = scorer.for_customer(items, weights, ages_days=ages, n=n, exclude=exclude)
+    viewed = {step.product_id for step in steps if step.name != "purchase"}
+    bought = query.bought | {step.product_id for step in steps if step.name == "purchase"}
+    return list(_because_of_history(scorer, scored, viewed=viewed, bought=bought))
+
+
+def similar(query: Query, n: int) -> list[Candidate]:
+    """Content and shared interest around the product on the page; several products are taken in turn."""
+    scorer = query.scorer
+    if scorer is None:
+        return []
+    exclude = _exclude(scorer, query)
+    lists = [
+        list(_named(scorer, scorer.similar(int(item), n=n, exclude=exclude), reasons.SIMILAR, because))
+        for item, because in _known(scorer, query.product_ids)
+    ]
+    return _in_turn(lists, n)
+
+
+def bought_together(query: Query, n: int) -> list[Candidate]:
+    """What orders hold beside the page's products, then what is similar to them."""
+    scorer = query.scorer
+    known = _known(scorer, query.product_ids) if scorer is not None else []
+    if scorer is None or not known:
+        return []
+    titles = dict(known)
+    scored = scorer.bought_together([item for item, _ in known], n=n, exclude=_exclude(scorer, query))
+    found = []
+    for item, score, because in _rows(scored):
+        named = titles.get(because) or (known[0][1] if len(known) == 1 else "")
+        found.append(Candidate(_id(scorer, item), score, reasons.TOGETHER, named))
+    taken = {candidate.product_id for candidate in found}
+    return found + [more for more in similar(query, n) if more.product_id not in taken][: max(n - len(found), 0)]
+
+
+def recently_viewed(query: Query, n: int) -> list[Candidate]:
+    """The products looked at last, newest first."""
+    seen = dict.fromkeys(step.product_id for step in query.behaviour if step.name == "view_item")
+    unwanted = query.not_wanted()
+    ids = [product_id for product_id in seen if product_id not in unwanted][:n]
+    return [Candidate(product_id, 1.0 / rank, reasons.SEEN) for rank, product_id in enumerate(ids, start=1)]
+
+
+def buy_again(query: Query, n: int) -> list[Candidate]:
+    """What was bought before, ordered by how regularly and how lately; without a model by the last purchase."""
+    purchases = [step for step in query.behaviour if step.name == "purchase"]
+    unwanted = query.exclude  # leaving out what was bought would leave nothing
+    ordered: list[str] = []
+    if query.scorer is not None and purchases:
+        scored = query.scorer.buy_again(
+            query.scorer.encode([step.product_id for step in purchases]),
+            ages_days=[max(query.now - step.at, 0.0) / DAY for step in purchases],
+            n=n,
+            exclude=_encode_all(query.scorer, unwanted),
+        )
+        ordered = [_id(query.scorer, item) for item, _, _ in _rows(scored)]
+    last = dict.fromkeys([*ordered, *(step.product_id for step in purchases), *sorted(query.bought)])
+    ids = [product_id for product_id in last if product_id not in unwanted][:n]
+    return [Candidate(product_id, 1.0 / rank, reasons.AGAIN) for rank, product_id in enumerate(ids, start=1)]
+
+
+def trending(query: Query, n: int) -> list[Candidate]:
+    """Popular now, everywhere or within the category asked for and those below it."""
+    scorer = query.scorer
+    if scorer is None:
+        return []
+    exclude = _exclude(scorer, query)
+    if not query.category:
+        scored = scorer.fill(
+            scorer.trending(n=n, exclude=exclude), n, scorer.popular(n=n, exclude=exclude), exclude=exclude
+        )
+        return list(_named(scorer, scored, reasons.POPULAR, ""))
+    found: dict[str, Candidate] = {}
+    for category in query.categories_below():
+        for candidate in _named(
+            scorer, scorer.trending(n=n, category=category, exclude=exclude), reasons.POPULAR_IN, query.category
+        ):
+            found.setdefault(candidate.product_id, candidate)
+    # Sorting is stable: equal scores stay in the order of the model, which is the same on every worker.
+    return sorted(found.values(), key=lambda candidate: -candidate.score)[:n]
+
+
+def popular_fill(query: Query, n: int) -> list[Candidate]:
+    """What tops up a short list: popular in the category, then popular anywhere."""
+    found = trending(query, n)
+    if query.category and query.scorer is not None and len(found) < n:
+        exclude = _exclude(query.scorer, query)
+        taken = {candidate.product_id for candidate in found}
+        for candidate in _named(query.scorer, query.scorer.trending(n=n, exclude=exclude), reasons.POPULAR, ""):
+            if candidate.product_id not in taken:
+                found.append(candidate)
+    return found[:n]
+
+
+def _exclude(scorer: Scorer, query: Query) -> list[int]:
+    return _encode_all(scorer, query.not_wanted())
+
+
+def _encode_all(scorer: Scorer, ids: Iterable[str]) -> list[int]:
+    wanted = sorted(ids)
+    return [int(item) for item in scorer.encode(wanted) if item >= 0] if wanted else []
+
+
+def _known(scorer: Scorer, ids: Sequence[str]) -> list[tuple[int, str]]:
+    """Pairs of index and id of the products that the model knows."""
+    items = scorer.encode(list(ids)) if ids else []
+    return [(int(item), product_id) for item, product_id in zip(items, ids, strict=True) if item >= 0]
+
+
+def _id(scorer: Scorer, item: int) -> str:
+    return scorer.decode([item])[0]
+
+
+def _rows(scored: Scored) -> Iterator[tuple[int, float, int]]:
+    yield from zip(scored.items.tolist(), scored.scores.tolist(), scored.because.tolist(), strict=True)
+
+
+def _named(scorer: Scorer, scored: Scored, reason: str, because: str) -> Iterator[Candidate]:
+    ids = scorer.decode(scored.items)
+    for product_id, score in zip(ids, scored.scores.tolist(), strict=True):
+        yield Candidate(product_id, float(score), reason, because)
+
+
+def _because_of_history(scorer: Scorer, scored: Scored, *, viewed: set[str], bought: set[str]) -> Iterator[Candidate]:
+    """Name the step that contributed most: something viewed or bought; a product bought before says so."""
+    ids = scorer.decode(scored.items)
+    for product_id, (_item, score, cause) in zip(ids, _rows(scored), strict=True):
+        if product_id in bought:
+            yield Candidate(product_id, score, reasons.AGAIN)
+            continue
+        because = _id(scorer, cause) if cause >= 0 else ""
+        reason = reasons.VIEWED if because in viewed or not because else reasons.BOUGHT
+        yield Candidate(product_id, score, reason, because)
+
+
+def _in_turn(lists: list[list[Candidate]], n: int) -> list[Candidate]:
+    """Merge several lists: the best of each, then the second best of each, without duplicates."""
+    found: dict[str, Candidate] = {}
+    for rank in range(max((len(one) for one in lists), default=0)):
+        for one in lists:
+            if rank < len(one):
+                found.setdefault(one[rank].product_id, one[rank])
+    return list(found.values())[:n]

@@ -1,0 +1,290 @@
+"""Train, test on a split in time, and let the result serve when it is better. Runs in a worker."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.translation import gettext as _
+
+from django_ecomai.runs.models import LiveArtifact
+from django_ecomai.runs.services import GateVerdict, gate_decide
+
+from .config import ARTIFACT_KIND
+from .dataset import Dataset, dataset_read
+from .weights import PURCHASE
+
+if TYPE_CHECKING:
+    from django_ecomai.ml.evaluate.run import Evaluation
+    from django_ecomai.ml.recommend.recipe import Recipe
+    from django_ecomai.runs.models import Artifact
+    from django_ecomai.runs.services import RunContext
+
+logger = logging.getLogger("django_ecomai.recommend")
+
+GATE_METRIC = "recall@20"
+DEFAULT_BUDGET = 60
+# Without a date the last month is the test; of a short past its last quarter.
+TEST_DAYS = 30
+TEST_SHARE = 0.25
+LEAST_TESTED = 10  # customers; fewer tell nothing
+# Two trainings differ by chance as much as this.
+TOLERANCE = 0.02
+_DAY = 86_400
+
+
+class BadParameter(ValueError):
+    """A parameter of the job cannot be used; the message says what to give."""
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Parameters of the job: ``evaluate_from`` (first day or moment of the test), ``budget`` (recipes tried),
+    ``seed``.
+    """
+
+    evaluate_from: datetime | None = None
+    budget: int = DEFAULT_BUDGET
+    seed: int = 0
+
+
+def options_read(parameters: Mapping[str, Any]) -> TrainOptions:
+    """Check the parameters of a run. Raises ``BadParameter``."""
+    return TrainOptions(
+        evaluate_from=_moment(parameters.get("evaluate_from")),
+        budget=_whole(parameters, "budget", DEFAULT_BUDGET, least=1),
+        seed=_whole(parameters, "seed", 0, least=0),
+    )
+
+
+def model_train(context: RunContext) -> Artifact | None:
+    """Read, test, decide, build, go live. Returns the artifact that was written, or None when the catalogue is empty.
+
+    The same data, parameters and seed give the same artifact hash. Raises ``BadParameter`` for parameters out of range.
+    """
+    options = options_read(context.parameters)
+    clock = _Clock()
+    data = dataset_read(context.channel, progress=context.part(0.0, 0.15))
+    clock.lap("read")
+    missing = _missing(data)
+    for sentence in missing:
+        context.log(sentence)
+    context.metrics(counts=data.counts, missing=missing)
+    if not data.counts["products"]:
+        context.progress(1.0, _("Nothing to train on yet: the catalogue is empty."))
+        return None
+    evaluation, why_not = _evaluate(context, data, options)
+    clock.lap("evaluate")
+    verdict, recipe = _decide(context, data, evaluation, why_not, options)
+    from django_ecomai.ml.recommend.auto import build
+
+    built = build(
+        recipe,
+        data.interactions,
+        item_ids=data.item_ids,
+        catalogue=data.catalogue,
+        now=data.until if data.until >= 0 else None,
+        random_state=options.seed,
+        target_weight=PURCHASE,
+        progress=context.part(0.75, 0.95),
+    )
+    clock.lap("build")
+    context.progress(0.95, _("saving the model"))
+    artifact = context.artifact_save(
+        kind=ARTIFACT_KIND,
+        arrays=built.arrays,
+        manifest={**built.manifest, "category_parents": data.category_parents, "variants": data.variants},
+        metrics=_artifact_metrics(evaluation, recipe),
+        data_until=data.data_until,
+        passed_gate=verdict.passed,
+    )
+    clock.lap("save")
+    context.metrics(recipe=recipe.to_dict(), recipe_name=recipe.name, seconds=clock.seconds)
+    if context.gate(verdict) or context.parameters.get("no_gate"):
+        context.go_live(artifact)
+        context.progress(1.0, _("The new model is live."))
+    else:
+        context.progress(1.0, _("The model in use stays: it is better than the new one."))
+    return artifact
+
+
+def _evaluate(context: RunContext, data: Dataset, options: TrainOptions) -> tuple[Evaluation | None, str]:
+    """The choice and its test on data it has not seen; or None and the reason why nothing could be tested."""
+    from django_ecomai.ml.evaluate.run import evaluate_split
+
+    tell = context.part(0.15, 0.75)
+    purchases = data.interactions.at_least(PURCHASE)
+    if not len(purchases):
+        return None, _("There are no orders yet, so there is nothing to test a model on.")
+    cut = _cut(int(purchases.times[0]), int(purchases.times[-1]), options.evaluate_from)
+    if cut is None or not len(purchases.before(cut)) or not len(purchases.after(cut)):
+        return None, _("There are no orders on both sides of the test date, so nothing can be tested.")
+    live = _live_recipe(context.channel)
+    extra: dict[str, Recipe] = {"live": live} if live is not None else {}
+    evaluation = evaluate_split(
+        data.interactions,
+        cut,
+        catalogue=data.catalogue,
+        extra_recipes=extra,
+        target_weight=PURCHASE,
+        budget=options.budget,
+        random_state=options.seed,
+        progress=tell,
+    )
+    context.metrics(
+        evaluation=evaluation.rows,
+        evaluate_from=datetime.fromtimestamp(cut, UTC).isoformat(),
+        tried=evaluation.choice.tried if evaluation.choice else [],
+        validation=evaluation.choice.validation if evaluation.choice else {},
+    )
+    return evaluation, ""
+
+
+def _decide(
+    context: RunContext, data: Dataset, evaluation: Evaluation | None, why_not: str, options: TrainOptions
+) -> tuple[GateVerdict, Recipe]:
+    """Whether a model may serve, and which recipe to build.
+
+    What cannot be tested, or does not beat popularity, does not leave a shop without a model: the popularity recipe
+    is built, which still has similar products and products bought together. It never replaces a model that serves.
+    """
+    from django_ecomai.ml.evaluate.run import POPULAR_30
+    from django_ecomai.ml.recommend.recipe import Recipe
+
+    serves = LiveArtifact.objects.filter(kind=ARTIFACT_KIND, channel=context.channel).exists()
+    split = _gate_split(evaluation)
+    if evaluation is None or split is None:
+        reason = why_not or _("Too few customers came back after the test date to compare models.")
+        recipe = _untested_recipe(data)
+        if serves:
+            recipe = _live_recipe(context.channel) or recipe
+        return GateVerdict(True, _("%(reason)s The model was renewed untested.") % {"reason": reason}), recipe
+    live = _metrics(evaluation, split, "live")
+    verdict = gate_decide(
+        challenger=_metrics(evaluation, split) or {},
+        live=live,
+        baseline=_metrics(evaluation, split, POPULAR_30) or {},
+        metric=GATE_METRIC,
+        tolerance=TOLERANCE,
+    )
+    if verdict.passed or serves:
+        return verdict, evaluation.recipe
+    context.gate(verdict)
+    reason = _("Until there is more data, what is popular serves, with similar products by their descriptions.")
+    return GateVerdict(True, reason, metric=GATE_METRIC, baseline=verdict.baseline), Recipe(sources=())
+
+
+def _untested_recipe(data: Dataset) -> Recipe:
+    """The default choice of ``ml`` for data that allow no validation."""
+    from django_ecomai.ml.recommend.auto import choose
+
+    return choose(data.interactions, catalogue=data.catalogue, target_weight=PURCHASE, budget=1).recipe
+
+
+def _gate_split(evaluation: Evaluation | None) -> str | None:
+    """New items when enough customers bought any after the cut, else everything they bought; None when too few did."""
+    if evaluation is not None:
+        for split in ("new_items", "all"):
+            for row in evaluation.rows:
+                if row["split"] == split and row["ours"] and row.get("users", 0) >= LEAST_TESTED:
+                    return split
+    return None
+
+
+def _metrics(evaluation: Evaluation, split: str, model: str | None = None) -> dict[str, Any] | None:
+    try:
+        return dict(evaluation.row(split, model)["metrics"])
+    except KeyError:
+        return None
+
+
+def _artifact_metrics(evaluation: Evaluation | None, recipe: Recipe) -> dict[str, Any]:
+    ours = [row for row in evaluation.rows if row["ours"]] if evaluation is not None else []
+    return {"recipe": recipe.to_dict(), "evaluation": {row["split"]: row["metrics"] for row in ours}}
+
+
+def _live_recipe(channel: str) -> Recipe | None:
+    """The recipe of the model that serves, from its row: the folder may be gone."""
+    from django_ecomai.ml.recommend.recipe import Recipe
+
+    live = LiveArtifact.objects.select_related("artifact").filter(kind=ARTIFACT_KIND, channel=channel).first()
+    stored = live.artifact.metrics.get("recipe") if live is not None else None
+    if not stored:
+        return None
+    try:
+        return Recipe.from_dict(stored)
+    except (KeyError, TypeError, ValueError):
+        logger.warning("The recipe of the live model cannot be read; the new model is compared with the baseline only.")
+        return None
+
+
+def _cut(first: int, last: int, asked: datetime | None) -> int | None:
+    if asked is not None:
+        return int(asked.timestamp())
+    test = min(TEST_DAYS * _DAY, int((last - first) * TEST_SHARE))
+    return last - test if test > 0 else None
+
+
+def _missing(data: Dataset) -> list[str]:
+    """What would make the recommendations better, in sentences for the merchant."""
+    counts = data.counts
+    found = []
+    if not counts["products"]:
+        found.append(_("There are no products: set ECOMAI['ADAPTER'] and run a sync."))
+    elif not counts["products_on_sale"]:
+        found.append(_("No product is on sale, so nothing can be recommended."))
+    elif counts["products"] == 1:
+        found.append(_("The catalogue holds one product: there is nothing to recommend beside it."))
+    if not counts["order_lines"]:
+        found.append(_("There are no orders: recommendations rest on descriptions and on what visitors look at."))
+    elif not counts["customers"]:
+        found.append(_("No order names a customer: nothing can be learned about what one person buys over time."))
+    if not counts["events"]:
+        found.append(_("There is no behaviour yet: put {% ecomai_beacon %} into the shop's base template."))
+    return found
+
+
+def _moment(value: Any) -> datetime | None:
+    """A date ("2011-10-01": from midnight UTC), a moment, or nothing."""
+    if value in (None, ""):
+        return None
+    found: datetime | date | None = value if isinstance(value, date) else None
+    if isinstance(value, str):
+        try:
+            found = parse_datetime(value) or parse_date(value)
+        except ValueError:
+            found = None
+    if found is None:
+        raise BadParameter(f"evaluate_from is {value!r}; give a date such as 2011-10-01.")
+    if not isinstance(found, datetime):
+        found = datetime(found.year, found.month, found.day, tzinfo=UTC)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _whole(parameters: Mapping[str, Any], name: str, default: int, *, least: int) -> int:
+    value = parameters.get(name, default)
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        number = least - 1
+    if number < least or isinstance(value, bool):
+        raise BadParameter(f"{name} is {value!r}; give a whole number from {least} up.")
+    return number
+
+
+class _Clock:
+    """Seconds per stage, for the run's page; never part of the artifact."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.monotonic()
+
+    def lap(self, name: str) -> None:
+        now = time.monotonic()
+        self.seconds[name] = round(now - self._last, 2)
+        self._last = now

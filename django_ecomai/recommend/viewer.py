@@ -1,0 +1,109 @@
+"""Whose page it is, and what this visitor did: as far as the visitor agreed to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+
+from django_ecomai.adapters.base import get_adapter
+from django_ecomai.conf import ecomai
+
+from .query import DAY, Behaviour
+
+# A product put into the cart this long ago is taken for still being in it.
+CART_SECONDS = 3 * DAY
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Ids are empty for an unknown visitor and without consent to ``personalization``."""
+
+    channel: str = ""
+    visitor_id: str = ""
+    customer_id: str = ""
+
+    @property
+    def known(self) -> bool:
+        """Whether anything personal may be looked up."""
+        return bool(self.visitor_id or self.customer_id)
+
+
+@dataclass(frozen=True)
+class Past:
+    """What the viewer did: ``behaviour`` newest first, purchases included."""
+
+    behaviour: tuple[Behaviour, ...] = ()
+    bought: frozenset[str] = frozenset()
+    dismissed: frozenset[str] = frozenset()
+
+    def in_cart(self, now: float) -> frozenset[str]:
+        """Products whose last cart event is an addition of the last three days."""
+        last: dict[str, Behaviour] = {}
+        for step in self.behaviour:
+            if step.name in ("add_to_cart", "remove_from_cart", "purchase"):
+                last.setdefault(step.product_id, step)
+        return frozenset(
+            step.product_id for step in last.values() if step.name == "add_to_cart" and now - step.at < CART_SECONDS
+        )
+
+
+def viewer_of(
+    request: HttpRequest | None,
+    *,
+    channel: str | None = None,
+    customer_id: str | None = None,
+    visitor_id: str | None = None,
+) -> Viewer:
+    """The viewer of a request; ids given directly (a preview, an e-mail) win and are the caller's responsibility.
+
+    Marks the request as personal when there is somebody to personalise for, so that the response is not cached for
+    others.
+    """
+    shop = ecomai.CHANNEL if channel is None else channel
+    if customer_id or visitor_id:
+        return Viewer(shop, visitor_id or "", customer_id or "")
+    if request is None:
+        return Viewer(shop)
+    from django_ecomai.events.visitors import visitor_of
+
+    context = visitor_of(request)
+    if not context.may("personalization"):
+        return Viewer(shop)
+    viewer = Viewer(shop, context.visitor_id, context.customer_id)
+    if viewer.known:
+        request.ecomai_personal = True  # type: ignore[attr-defined]
+    return viewer
+
+
+def external_ids(things: Iterable[Any], *, channel: str) -> list[str]:
+    """External ids of shop objects, numbers or strings, in order, without duplicates and empties."""
+    adapter = None
+    found: dict[str, None] = {}
+    for thing in things:
+        if thing is None or thing == "":
+            continue
+        if isinstance(thing, str | int):
+            found[str(thing)] = None
+        else:
+            adapter = adapter or get_adapter(channel)
+            found[str(adapter.product_id(thing))] = None
+    return list(found)
+
+
+def category_external_id(category: Any) -> str:
+    """External id of a category: a string or number as it is, a shop object by its primary key."""
+    if category is None:
+        return ""
+    return str(category) if isinstance(category, str | int) else str(getattr(category, "pk", ""))
+
+
+def as_list(products: Any) -> Sequence[Any]:
+    """Whatever a template hands over as ``products``: a list, a queryset, one object or nothing."""
+    if products is None:
+        return []
+    if isinstance(products, str | int):
+        return [products]
+    return list(products) if isinstance(products, Iterable) else [products]

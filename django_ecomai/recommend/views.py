@@ -1,0 +1,30 @@
+"""The carousels of a placement as a piece of HTML, for pages that are cached whole."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_safe
+
+from .parameters import read_parameters
+from .rendering import carousels_html
+
+
+@require_safe
+@cache_control(private=True, no_store=True)
+def fragment(request: HttpRequest, placement: str) -> HttpResponse:
+    """``GET ecomai/fragment/<placement>/?product=…``: HTML of the carousels for this visitor; empty when there are
+    none.
+    """
+    asked = read_parameters(request.GET)
+    return HttpResponse(
+        carousels_html(
+            placement,
+            request=request,
+            products=asked.products,
+            category=asked.category,
+            strategy=asked.strategy,
+            exclude=asked.exclude,
+            limit=asked.limit,
+        )
+    )
