@@ -272,3 +272,24 @@ def row_classes() -> list[Fact]:
                 fields.append((field.name, one_line(kind), "required" if needed else ""))
             facts.append(Fact(name, summary(cls), details=tuple(fields)))
     return facts
+
+
+def strategies() -> list[Fact]:
+    """What a carousel may show."""
+    from django_ecomai.core.registry import strategies as registry
+
+    return [Fact(name, one_line(item.help), one_line(item.label)) for name, item in registry.items()]
+
+
+def event_names() -> list[Fact]:
+    """Names of events."""
+    from django_ecomai.events.models import EventName
+
+    return [Fact(str(value), one_line(label)) for value, label in EventName.choices]
+
+
+def event_aliases() -> list[Fact]:
+    """Names that other systems use, and the name they become."""
+    from django_ecomai.events.names import ALIASES
+
+    return [Fact(alias, str(name)) for alias, name in ALIASES.items()]

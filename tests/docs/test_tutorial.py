@@ -1,0 +1,123 @@
+"""The tutorial does what it says: its blocks are put together to a shop, its commands run, the carousel is there."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .blocks import DOCS, PAGES, ROOT, Block, page_blocks
+
+TUTORIAL = DOCS / "tutorial" / "first-carousel.md"
+TINY = Path(__file__).parent / "tiny_shop"
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("tutorial")]
+
+
+def python(shop: Path, *arguments: str, stdin: str | None = None) -> str:
+    """Run Python inside the shop and return its output; the test fails showing it when it ends badly."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO", "ECOMAI"))}
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=shop,
+        env={**kept, "PYTHONPATH": str(shop)},
+        input=stdin,
+        text=True,
+        capture_output=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, f"{arguments} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def manage(shop: Path, line: str) -> str:
+    """Run one ``$ python manage.py ...`` line of a console block."""
+    words = shlex.split(line.removeprefix("$ "))
+    assert words[:2] == ["python", "manage.py"], line
+    return python(shop, *words[1:])
+
+
+def put(shop: Path, block: Block) -> None:
+    """Write a block marked ``file`` or ``append`` into the shop."""
+    path = shop / block.value
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if block.mark == "append":
+        path.write_text(path.read_text() + "\n\n" + block.text)
+    else:
+        path.write_text(block.text)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tutorial's shop with a history of orders, all steps done."""
+    home = tmp_path_factory.mktemp("tutorial")
+    for package in ("myshop", "shop", "shop/migrations"):
+        (home / package).mkdir()
+        (home / package / "__init__.py").touch()
+    shutil.copy(TINY / "manage.py", home)
+    shutil.copy(TINY / "settings.py", home / "myshop" / "settings.py")
+    blocks = page_blocks(TUTORIAL)
+    commands = [line for block in blocks if block.mark == "run" for line in block.text.splitlines()]
+    # All files first: the page tells of the templates after the commands that need none of them.
+    for block in blocks:
+        if block.mark in ("file", "append"):
+            put(home, block)
+    manage(home, "$ python manage.py makemigrations shop")
+    for line in commands:
+        if "ecomai_sync" in line:
+            python(home, "manage.py", "shell", "--no-imports", stdin=(TINY / "seed.py").read_text())
+        manage(home, line)
+    return home
+
+
+@pytest.fixture(scope="module")
+def visit(shop: Path) -> dict[str, object]:
+    """What a visitor saw."""
+    output = python(shop, "manage.py", "shell", "--no-imports", stdin=(TINY / "visit.py").read_text())
+    return json.loads(output.strip().splitlines()[-1])
+
+
+def test_the_product_page_shows_carousels(visit: dict[str, object]) -> None:
+    assert visit["carousels"] == 2
+    assert int(str(visit["items"])) >= 8
+    assert visit["shows_itself"] is False
+    assert visit["script"] is True
+
+
+def test_the_home_page_reacts_to_three_lanterns(visit: dict[str, object]) -> None:
+    before, after = visit["before"], visit["after"]
+    assert isinstance(before, list) and isinstance(after, list)
+    assert len(before) == len(after) == 6
+    assert before != after
+    assert all(name.startswith(("Lantern", "Candle")) for name in after[:3])
+
+
+def test_the_draft_of_the_adapter_is_python_that_maps_the_models(shop: Path) -> None:
+    draft = manage(shop, "$ python manage.py ecomai_adapter")
+    compile(draft, "draft", "exec")
+    for name in ("shop.Article", "shop.Purchase", "shop.Position", "price_gross"):
+        assert name in draft
+
+
+RUNNABLE = sorted({page for page in PAGES if page != TUTORIAL for block in page_blocks(page) if block.mark})
+
+
+@pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_examples_of_the_guides_run_in_that_shop(shop: Path, page: Path, tmp_path: Path) -> None:
+    home = tmp_path / "shop"
+    shutil.copytree(shop, home)
+    for block in page_blocks(page):
+        if block.mark in ("file", "append"):
+            put(home, block)
+        elif block.mark == "run" and block.language == "console":
+            for line in block.text.splitlines():
+                manage(home, line)
+        elif block.mark == "run":
+            python(home, "manage.py", "shell", "--no-imports", stdin=block.text)
+    manage(home, "$ python manage.py check")
