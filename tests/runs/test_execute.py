@@ -84,7 +84,7 @@ def test_a_stop_from_outside_marks_the_run_and_goes_on(stop: type[BaseException]
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(LookupError, match="No job kind named 'no.such'"):
+    with pytest.raises(LookupError, match=r"No job kind named 'no\.such'"):
         run_start(kind="no.such")
 
 
@@ -130,10 +130,14 @@ def test_a_rolled_back_start_runs_nothing(django_capture_on_commit_callbacks) ->
     class Undo(Exception):
         pass
 
-    with job(lambda context: calls.append("ran")) as kind, django_capture_on_commit_callbacks(execute=True):
-        with pytest.raises(Undo), transaction.atomic():
-            run_start(kind=kind)
-            raise Undo
+    with (
+        job(lambda context: calls.append("ran")) as kind,
+        django_capture_on_commit_callbacks(execute=True),
+        pytest.raises(Undo),
+        transaction.atomic(),
+    ):
+        run_start(kind=kind)
+        raise Undo
     assert calls == []
     assert not Run.objects.exists()
 
@@ -176,10 +180,10 @@ def test_a_run_that_must_wait_stays_queued_and_starts_after_its_sibling(monkeypa
             assert spawned == []
 
     with job(execute) as kind:
-        with transaction.atomic():  # on_commit of the test's own transaction is never reached: look at the hooks
-            outer = run_now(kind=kind)
+        outer = run_now(kind=kind)
     assert waiting[0].state == "queued"
     assert waiting[0].message == f"Waits for run #{outer.pk} of the same job to end."
+    # The commit of the test's own transaction never comes: look at what waits for it.
     hooks = transaction.get_connection().run_on_commit
     assert len(hooks) == 1
     hooks[0][1]()
