@@ -113,6 +113,8 @@ class ItemModel(Recommender):
 
 def distinct_users(interactions: Interactions) -> FloatArray:
     """How many different users met each item (float32 [n_items]): popularity that no single heavy buyer can move."""
-    key = np.unique(interactions.users.astype(np.int64) * max(interactions.n_items, 1) + interactions.items)
-    items = key % max(interactions.n_items, 1)
+    key = np.sort(interactions.users.astype(np.int64) * max(interactions.n_items, 1) + interactions.items)
+    first = np.ones(len(key), dtype=bool)
+    first[1:] = key[1:] != key[:-1]
+    items = key[first] % max(interactions.n_items, 1)
     return np.bincount(items, minlength=interactions.n_items).astype(np.float32)

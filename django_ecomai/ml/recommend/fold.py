@@ -54,6 +54,12 @@ class Fitted:
             total = total + source.weight * self.matrix(source)
         return sparse.csr_matrix(total @ sparse.diags(self.boost(recipe.trend_power, recipe.trend_days)))
 
+    def served(self, recipe: Recipe, popularity: NDArray[np.floating]) -> sparse.csr_matrix:
+        """`table` as a sparse matrix; a single source without a trend is pruned already."""
+        if len(recipe.sources) == 1 and recipe.trend_power == 0 and recipe.neighbours == self.neighbours:
+            return self.folded(recipe)
+        return table_to_csr(self.table(recipe, popularity))
+
     def table(self, recipe: Recipe, popularity: NDArray[np.floating]) -> NeighbourTable:
         """The folded table pruned to ``recipe.neighbours`` per item: what is served."""
         matrix = self.folded(recipe)

@@ -95,6 +95,7 @@ def table_from_blocks(
     indices = np.full((n_items, k), -1, dtype=np.int32)
     scores = np.zeros((n_items, k), dtype=np.float32)
     for first, block in row_blocks:
+        block.sort_indices()  # scipy does not promise sorted columns, and ties go to the lower index
         for offset in range(block.shape[0]):
             start, end = block.indptr[offset], block.indptr[offset + 1]
             columns, values = block.indices[start:end], block.data[start:end]
@@ -102,8 +103,6 @@ def table_from_blocks(
             single = values.astype(np.float32)
             keep = (single > 0) & (columns != first + offset) & np.isfinite(single)
             columns, single = columns[keep], single[keep]
-            order = np.argsort(columns, kind="stable")  # scipy does not promise sorted columns
-            columns, single = columns[order], single[order]
             best = strongest(single, k, popularity[columns])
             indices[first + offset, : len(best)] = columns[best]
             scores[first + offset, : len(best)] = single[best]

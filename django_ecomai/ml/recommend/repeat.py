@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..columns import SECONDS_PER_DAY
 from ..frames import Catalogue, Interactions
-from .base import Arrays, Recommender
+from .base import Arrays, Recommender, distinct_users
 from .neighbours import FloatArray, IntArray
 
 
@@ -65,9 +65,7 @@ class Repeat(Recommender):
 
     def _fit(self, interactions: Interactions, catalogue: Catalogue | None, now: int) -> None:
         recent = interactions.after(now - round(self.trend_days * SECONDS_PER_DAY)).before(now)
-        key = np.unique(recent.users.astype(np.int64) * max(recent.n_items, 1) + recent.items)
-        customers = np.bincount(key % max(recent.n_items, 1), minlength=recent.n_items)
-        self.boost_ = ((customers + 1.0) ** self.trend_power).astype(np.float32)
+        self.boost_ = ((distinct_users(recent) + 1.0) ** self.trend_power).astype(np.float32)
 
     def candidates(self, items: ArrayLike, weights: ArrayLike | None = None) -> tuple[IntArray, FloatArray]:
         return repeat_scores(items, weights=weights, boost=self.boost_, n_items=self.n_items_)

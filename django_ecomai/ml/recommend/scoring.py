@@ -12,7 +12,7 @@ from ..evaluate.split import TimeSplit
 from ..frames import Interactions
 from .base import distinct_users
 from .fold import Fitted
-from .matrix import decay, pair_matrix, table_to_csr
+from .matrix import decay, pair_matrix
 from .popularity import popularity_score
 from .recipe import Recipe
 from .repeat import Repeat
@@ -54,7 +54,7 @@ class RecipeScores:
             recipe.neighbours,
         )
         if key not in self._tables:
-            self._tables[key] = table_to_csr(self.fitted.table(recipe, self.popularity))
+            self._tables[key] = self.fitted.served(recipe, self.popularity)
         history = user_history(self.split.train, recipe.history_half_life_days)[self.split.users]
         return sparse.csr_matrix(history @ self._tables[key])
 
