@@ -8,8 +8,14 @@ from .models import EventName
 
 # What a browser may never claim: money and orders come from the shop's own server.
 SERVER_ONLY = frozenset({EventName.PURCHASE, EventName.REFUND})
-# What the recommender reacts to at once.
-RECENT_NAMES = (EventName.VIEW_ITEM, EventName.ADD_TO_WISHLIST, EventName.ADD_TO_CART, EventName.REVIEW)
+# What the recommender reacts to at once; a removal tells that a product is in the cart no more.
+RECENT_NAMES = (
+    EventName.VIEW_ITEM,
+    EventName.ADD_TO_WISHLIST,
+    EventName.ADD_TO_CART,
+    EventName.REMOVE_FROM_CART,
+    EventName.REVIEW,
+)
 # These say nothing without a product.
 NEEDS_PRODUCT = frozenset(
     {
@@ -20,6 +26,7 @@ NEEDS_PRODUCT = frozenset(
         EventName.REMOVE_FROM_CART,
         EventName.REVIEW,
         EventName.DISMISS,
+        EventName.USER_ENGAGEMENT,
     }
 )
 
@@ -58,6 +65,8 @@ ALIASES: dict[str, str] = {
     "cart": "add_to_cart",
     "checkout": "begin_checkout",
     "not_interested": "dismiss",
+    "dwell": "user_engagement",
+    "engagement": "user_engagement",
 }
 
 

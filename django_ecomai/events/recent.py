@@ -21,6 +21,8 @@ logger = logging.getLogger("django_ecomai.events")
 
 # Longer than a look around, short enough that anything missed (a lost race, an import) heals soon.
 LIFETIME = 60 * 30
+# Room for a regular customer's purchases beside his last steps.
+MOST_ITEMS = 300
 # A history that was read while an event was being written is not worth keeping.
 _WRITING = 15
 
@@ -102,7 +104,7 @@ def recent_push(
                 value["dismissed"].append(item[0])
             else:
                 value["items"].insert(0, item)
-        value["items"] = value["items"][: history_depth()]
+        value["items"] = value["items"][:MOST_ITEMS]
         cache.set(key, value, LIFETIME)
     except Exception:  # see recent_get
         logger.warning("The cache %r does not answer; recent items come from the database.", ecomai.RECENT_CACHE)

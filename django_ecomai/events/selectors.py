@@ -49,11 +49,13 @@ def visitor_history(
     customer_id: str = "",
     user_id: object = None,
     limit: int | None = None,
+    distinct: bool = True,
 ) -> History:
     """The history of a visitor, a customer or a user: from the cache, else by one query. Never raises.
 
     Purchases come from the mirrored order lines, behaviour from the log: of the visitor, of the customer, and of all
     visitors that were linked to him. Whether it may be used (consent ``personalization``) is the caller's question.
+    With ``distinct`` false a product stays as often as something was done with it.
     """
     if not (visitor_id or customer_id or user_id):
         return History()
@@ -63,19 +65,49 @@ def visitor_history(
     key = subject_key(channel=channel, visitor_id=visitor_id, customer_id=customer_id, user_id=user_id)
     cached = recent_get(key)
     if cached is not None:
-        return _history(cached["items"], cached["bought"], cached["dismissed"], limit)
+        return _history(cached["items"], cached["bought"], cached["dismissed"], limit, distinct)
     with shielded("read a visitor's history"):
         items, bought, dismissed = _read(channel, visitor_id, customer_id, user_id, history_depth(limit))
         recent_set(key, items, bought, dismissed)
-        return _history(items, bought, dismissed, limit)
+        return _history(items, bought, dismissed, limit, distinct)
     return History()
 
 
-def _history(items: Iterable[Item], bought: Iterable[str], dismissed: Iterable[str], limit: int) -> History:
+def visitor_history_cached(
+    *, channel: str, visitor_id: str = "", customer_id: str = "", limit: int, distinct: bool = True
+) -> History | None:
+    """What ``visitor_history`` would answer without a query; ``None`` when only the database knows."""
+    if not (visitor_id or customer_id):
+        return History()
+    cached = recent_get(subject_key(channel=channel, visitor_id=visitor_id, customer_id=customer_id))
+    return None if cached is None else _history(cached["items"], cached["bought"], cached["dismissed"], limit, distinct)
+
+
+def visitor_history_keep(
+    rows: Iterable[tuple[Any, str, str, Any]],
+    *,
+    channel: str,
+    visitor_id: str = "",
+    customer_id: str = "",
+    limit: int,
+    distinct: bool = True,
+) -> History:
+    """The history out of rows of ``visitor_history_parts`` that came with another query; it is cached as usual.
+
+    A row is ``(event id or None, name, product id, placed_at or None)``.
+    """
+    items, bought, dismissed = _sorted_out(rows, history_depth(limit))
+    recent_set(subject_key(channel=channel, visitor_id=visitor_id, customer_id=customer_id), items, bought, dismissed)
+    return _history(items, bought, dismissed, limit, distinct)
+
+
+def _history(
+    items: Iterable[Item], bought: Iterable[str], dismissed: Iterable[str], limit: int, distinct: bool
+) -> History:
     seen: set[tuple[str, str]] = set()
     kept = []
     for product_id, name, at in items:
-        if (product_id, name) not in seen and len(kept) < limit:
+        if not (distinct and (product_id, name) in seen) and len(kept) < limit:
             seen.add((product_id, name))
             kept.append(HistoryItem(product_id, name, at))
     return History(kept, set(bought), set(dismissed))
@@ -85,6 +117,31 @@ def _read(
     channel: str, visitor_id: str, customer_id: str, user_id: object, depth: int
 ) -> tuple[list[Item], set[str], set[str]]:
     """One UNION: each part can walk its own index, which an OR could not."""
+    parts, lines = visitor_history_parts(
+        channel=channel, visitor_id=visitor_id, customer_id=customer_id, user_id=user_id, depth=depth
+    )
+    nothing = Cast(Value(None), DateTimeField())
+    queries: list[QuerySet[Any, Any]] = [part.values_list("id", "name", "product_id", nothing) for part in parts]
+    if lines is not None:
+        queries.append(
+            lines.values_list(
+                Cast(Value(None), UUIDField()),
+                Cast(Value(EventName.PURCHASE.value), CharField(max_length=24)),
+                F("product_external_id"),
+                F("placed_at"),
+            )
+        )
+    rows = queries[0].union(*queries[1:], all=True) if len(queries) > 1 else queries[0]
+    return _sorted_out(rows, depth)
+
+
+def visitor_history_parts(
+    *, channel: str, visitor_id: str = "", customer_id: str = "", user_id: object = None, depth: int
+) -> tuple[list[QuerySet[Event, Any]], QuerySet[OrderLine, Any] | None]:
+    """The parts of a person's history as querysets of ``Event``, and his order lines: each may stand in a UNION.
+
+    For a caller that fetches them together with something else; see ``visitor_history_keep``.
+    """
     now = datetime.now(UTC)
     # Both bounds are constants, so that PostgreSQL opens only the months in between.
     log = Event.objects.filter(
@@ -101,23 +158,12 @@ def _read(
             parts.append(_newest(mine.filter(name=EventName.DISMISS), "-id", depth))
         else:
             parts.append(mine.filter(name__in=[*RECENT_NAMES, EventName.DISMISS]))
-    nothing = Cast(Value(None), DateTimeField())
-    queries = [part.order_by().values_list("id", "name", "product_id", nothing) if not part.query.is_sliced
-               else part.values_list("id", "name", "product_id", nothing) for part in parts]  # fmt: skip
+    parts = [part if part.query.is_sliced else part.order_by() for part in parts]
     buyer = _buyer(channel, customer_id, user_id)
-    if buyer is not None:
-        lines = OrderLine.objects.filter(buyer, removed_at=None, quantity__gt=0)
-        lines = _newest(lines.exclude(product_external_id=""), "-placed_at", _BOUGHT_LIMIT)
-        queries.append(
-            lines.values_list(
-                Cast(Value(None), UUIDField()),
-                Cast(Value(EventName.PURCHASE.value), CharField(max_length=24)),
-                F("product_external_id"),
-                F("placed_at"),
-            )
-        )
-    rows = queries[0].union(*queries[1:], all=True) if len(queries) > 1 else queries[0]
-    return _sorted_out(rows, depth)
+    if buyer is None:
+        return parts, None
+    lines = OrderLine.objects.filter(buyer, removed_at=None, quantity__gt=0)
+    return parts, _newest(lines.exclude(product_external_id=""), "-placed_at", _BOUGHT_LIMIT)
 
 
 def _subjects(channel: str, visitor_id: str, customer_id: str, user_id: object) -> Iterator[tuple[Q, bool]]:
@@ -178,7 +224,8 @@ def behaviour_rows(
     """Stream the log for training, oldest first: ``(who, product_id, name, epoch seconds, dwell seconds or None)``.
 
     ``who`` is the customer's id where he is known (then or by a later login), else ``"visitor:" + id``. Robots, events
-    without a person or a product, and impressions (unless ``names`` asks for them) are left out.
+    without a person or a product, and impressions (unless ``names`` asks for them) are left out. Time on the page
+    (``user_engagement``) is added to the view that it belongs to instead of being a row of its own.
     """
     customers = dict(
         VisitorIdentity.objects.filter(channel=channel)
