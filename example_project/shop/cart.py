@@ -1,0 +1,128 @@
+"""The cart: product keys and quantities in the visitor's session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.http import HttpRequest
+
+from example_project.shop.models import Product
+
+SESSION_KEY = "cart"
+MOST_PER_LINE = 5_000
+MOST_LINES = 200
+
+
+class CartError(ValueError):
+    """Why something cannot go into the cart, in words for the visitor."""
+
+
+@dataclass(frozen=True)
+class CartLine:
+    """One product in the cart."""
+
+    product: Product
+    quantity: int
+
+    @property
+    def total(self) -> Decimal:
+        return self.product.price * self.quantity
+
+    @property
+    def problem(self) -> str:
+        """Why this line cannot be ordered; empty when it can."""
+        return stock_problem(self.product, self.quantity)
+
+
+@dataclass(frozen=True)
+class CartContents:
+    """The cart with its products, read in one query."""
+
+    lines: list[CartLine]
+
+    @property
+    def total(self) -> Decimal:
+        return sum((line.total for line in self.lines), Decimal("0.00"))
+
+    @property
+    def pieces(self) -> int:
+        return sum(line.quantity for line in self.lines)
+
+    @property
+    def products(self) -> list[Product]:
+        return [line.product for line in self.lines]
+
+    @property
+    def problems(self) -> list[str]:
+        return [line.problem for line in self.lines if line.problem]
+
+
+def stock_problem(product: Product, quantity: int) -> str:
+    """Why this quantity of a product cannot be sold; empty when it can."""
+    if not product.is_active or product.is_service:
+        return f"“{product.name}” is no longer sold."
+    if product.stock == 0:
+        return f"“{product.name}” is sold out."
+    if quantity > product.stock:
+        return f"Only {product.stock} of “{product.name}” left."
+    return ""
+
+
+def parse_quantity(text: str) -> int:
+    """A quantity typed by a visitor. Raises CartError with words for him."""
+    try:
+        quantity = int(text.strip()[:12])
+    except ValueError:
+        raise CartError("Please enter the quantity as a whole number.") from None
+    if quantity < 1:
+        raise CartError("The quantity must be at least 1. Use “Remove” to take something out of the cart.")
+    if quantity > MOST_PER_LINE:
+        raise CartError(f"We sell at most {MOST_PER_LINE:,} of one article per order. Please write to us for more.")
+    return quantity
+
+
+def quantities(request: HttpRequest) -> dict[str, int]:
+    """Quantities by product key as kept in the session; anything malformed in it is dropped."""
+    kept = request.session.get(SESSION_KEY)
+    if not isinstance(kept, dict):
+        return {}
+    return {key: value for key, value in kept.items() if key.isdigit() and isinstance(value, int) and value > 0}
+
+
+def cart_count(request: HttpRequest) -> int:
+    """Pieces in the cart, without a query for products."""
+    return sum(quantities(request).values())
+
+
+def cart_read(request: HttpRequest) -> CartContents:
+    """The cart; products deleted meanwhile are left out."""
+    kept = quantities(request)
+    products = Product.objects.in_bulk([int(key) for key in kept]) if kept else {}
+    return CartContents([CartLine(products[int(key)], value) for key, value in kept.items() if int(key) in products])
+
+
+def cart_add(request: HttpRequest, *, product: Product, quantity: int) -> int:
+    """Put more of a product into the cart; returns its new quantity. Raises CartError when there is not enough."""
+    kept = quantities(request)
+    if str(product.pk) not in kept and len(kept) >= MOST_LINES:
+        raise CartError(f"The cart is full: it holds {MOST_LINES} different articles.")
+    return cart_set(request, product=product, quantity=kept.get(str(product.pk), 0) + quantity)
+
+
+def cart_set(request: HttpRequest, *, product: Product, quantity: int) -> int:
+    """Set the quantity of a product. Raises CartError when there is not enough."""
+    if problem := stock_problem(product, quantity):
+        raise CartError(problem)
+    request.session[SESSION_KEY] = {**quantities(request), str(product.pk): quantity}
+    return quantity
+
+
+def cart_remove(request: HttpRequest, *, product_pk: int) -> None:
+    """Take a product out of the cart."""
+    request.session[SESSION_KEY] = {key: n for key, n in quantities(request).items() if key != str(product_pk)}
+
+
+def cart_clear(request: HttpRequest) -> None:
+    """Empty the cart."""
+    request.session.pop(SESSION_KEY, None)

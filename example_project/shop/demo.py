@@ -1,0 +1,152 @@
+"""The steps of `manage.py demo`: each does nothing when its work is done, so a second demo starts in seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.core.management import call_command
+
+from django_ecomai.mirror.selectors import mirror_counts
+from django_ecomai.runs.models import LiveArtifact, Run
+from django_ecomai.runs.services import run_now, run_start
+from example_project.shop.load import Progress
+from example_project.shop.load_tables import sample_load, sample_loaded
+from example_project.shop.models import Line
+
+ADMIN_NAME, ADMIN_PASSWORD = "admin", "demo"
+# Trained on everything before, tested on everything from this day on: October to December 2011.
+EVALUATE_FROM = "2011-10-01"
+SYNC, TRAIN = "mirror.sync", "recommend.train"
+
+
+class DemoError(Exception):
+    """A step failed; the text says which and why."""
+
+
+@dataclass
+class Report:
+    """What `--json` writes: counts of what is there, seconds per step, rows of the offline evaluation."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    evaluation: list[dict[str, Any]] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Measure a step."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(time.monotonic() - start, 2)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "counts": self.counts,
+            "seconds": self.seconds | {"total": round(sum(self.seconds.values()), 2)},
+            "evaluation": self.evaluation,
+            "evaluate_from": EVALUATE_FROM,
+            "skipped": self.skipped,
+        }
+
+
+def migrate(report: Report, progress: Progress) -> None:
+    """Create or update the tables."""
+    with report.timed("migrate"):
+        call_command("migrate", verbosity=0, interactive=False)
+
+
+def load(report: Report, progress: Progress) -> None:
+    """The sample into the shop's own tables."""
+    with report.timed("load"):
+        if sample_loaded():
+            report.skipped.append("load")
+            return
+        sample_load(progress=progress)
+        cache.clear()
+
+
+def sync(report: Report, progress: Progress, *, worker: bool = False) -> None:
+    """The shop's tables into the mirror."""
+    with report.timed("sync"):
+        if Run.objects.filter(kind=SYNC, state=Run.State.DONE).exists():
+            report.skipped.append("sync")
+        else:
+            run_wait(SYNC, {}, progress, worker=worker)
+    report.counts = {**mirror_counts(""), "shop_lines": Line.objects.count()}
+
+
+def train(report: Report, progress: Progress, *, worker: bool = False) -> None:
+    """Train, test on the last ten weeks, go live."""
+    with report.timed("train"):
+        live = LiveArtifact.objects.filter(kind=TRAIN.split(".")[0]).exists()
+        done = Run.objects.filter(kind=TRAIN, state=Run.State.DONE).order_by("-pk")
+        run = next((one for one in done if one.metrics.get("evaluation")), None)
+        if live and run is not None:
+            report.skipped.append("train")
+        else:
+            run = run_wait(TRAIN, {"evaluate_from": EVALUATE_FROM}, progress, worker=worker)
+    report.evaluation = run.metrics.get("evaluation", [])
+
+
+def run_wait(kind: str, parameters: dict[str, Any], progress: Progress, *, worker: bool) -> Run:
+    """Execute a run here, or hand it to the Celery worker and watch it. Raises DemoError when it does not end well."""
+    if not worker:
+        run = run_now(kind=kind, parameters=parameters, listener=progress)
+    else:
+        run = run_start(kind=kind, parameters=parameters, via="celery")
+        while run.state in (Run.State.QUEUED, Run.State.RUNNING):
+            progress(run.progress, run.message)
+            time.sleep(0.3)
+            run.refresh_from_db()
+    if run.state != Run.State.DONE:
+        raise DemoError(f"{kind} ended as “{run.get_state_display()}”: {run.message or run.error}")
+    return run
+
+
+def admin_create(report: Report, progress: Progress) -> None:
+    """The login that is printed."""
+    with report.timed("admin"):
+        if not User.objects.filter(username=ADMIN_NAME).exists():
+            User.objects.create_superuser(ADMIN_NAME, "admin@example.com", ADMIN_PASSWORD)
+
+
+STEPS: tuple[tuple[str, Callable[..., None]], ...] = (
+    ("Database", migrate),
+    ("Sample data", load),
+    ("Sync", sync),
+    ("Training and evaluation", train),
+    ("Admin login", admin_create),
+)
+
+COLUMNS = ("recall@20", "ndcg@20", "hit_rate@10", "precision@10")
+SPLITS = {
+    "new_items": "Products new to the customer",
+    "repeat_items": "Products bought again",
+    "all": "Everything bought",
+}
+
+
+def evaluation_table(rows: list[dict[str, Any]]) -> str:
+    """The evaluation as text: per split one line per model, best first, ours marked."""
+    lines: list[str] = []
+    for split, title in SPLITS.items():
+        part = [row for row in rows if row["split"] == split]
+        if not part:
+            continue
+        part.sort(key=lambda row: -row["metrics"].get(COLUMNS[0], 0.0))
+        lines.append(f"{title:<42}" + "".join(f"{name:>14}" for name in COLUMNS))
+        for row in part:
+            mark = "→ " if row["ours"] else "  "
+            values = "".join(f"{row['metrics'].get(name, float('nan')):>14.4f}" for name in COLUMNS)
+            lines.append(f"{mark}{row['model'][:38]:<40}{values}")
+        lines.append("")
+    return "\n".join(lines).rstrip()

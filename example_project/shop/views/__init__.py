@@ -1,0 +1,1 @@
+"""Views of the storefront: thin, one query per part of a page."""

@@ -1,0 +1,106 @@
+"""Cart and checkout."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
+
+from django_ecomai.events import signals
+from example_project.shop import cart as carts
+from example_project.shop.forms import CheckoutForm
+from example_project.shop.models import Customer, Order, Product
+from example_project.shop.services import order_place
+
+ORDERS_KEY = "orders"  # numbers of the orders placed in this session: a guest may see his confirmation
+
+
+def next_url(request: HttpRequest, default: str) -> str:
+    """The address to return to, if it is one of ours."""
+    target = request.POST.get("next", "")
+    allowed = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
+    return target if target and allowed else default
+
+
+def customer_of(request: HttpRequest) -> Customer | None:
+    """The customer who is logged in, or None."""
+    if not request.user.is_authenticated:
+        return None
+    return Customer.objects.filter(user=request.user).first()
+
+
+def cart(request: HttpRequest) -> HttpResponse:
+    """The cart."""
+    return render(request, "shop/cart.html", {"cart": carts.cart_read(request)})
+
+
+@require_POST
+def cart_add(request: HttpRequest, sku: str) -> HttpResponse:
+    """Put a product into the cart."""
+    product = get_object_or_404(Product.objects.visible(), sku=sku)
+    try:
+        quantity = carts.parse_quantity(request.POST.get("quantity", "1"))
+        carts.cart_add(request, product=product, quantity=quantity)
+    except carts.CartError as error:
+        messages.error(request, str(error))
+        return redirect(next_url(request, product.get_absolute_url()))
+    signals.cart_added.send(sender=Product, request=request, product=product, quantity=quantity)
+    messages.success(request, f"{quantity} × {product.name} added to your cart.")
+    return redirect(next_url(request, "shop:cart"))
+
+
+@require_POST
+def cart_change(request: HttpRequest, sku: str) -> HttpResponse:
+    """Change a quantity, or remove a line."""
+    product = get_object_or_404(Product, sku=sku)
+    if "remove" in request.POST:
+        carts.cart_remove(request, product_pk=product.pk)
+        signals.cart_removed.send(sender=Product, request=request, product=product)
+        messages.success(request, f"{product.name} removed.")
+        return redirect("shop:cart")
+    try:
+        carts.cart_set(request, product=product, quantity=carts.parse_quantity(request.POST.get("quantity", "")))
+    except carts.CartError as error:
+        messages.error(request, str(error))
+    return redirect("shop:cart")
+
+
+def checkout(request: HttpRequest) -> HttpResponse:
+    """Address and order; there is no payment."""
+    contents = carts.cart_read(request)
+    if not contents.lines or contents.problems:
+        messages.error(request, contents.problems[0] if contents.problems else "Your cart is empty.")
+        return redirect("shop:cart")
+    if request.method == "GET":
+        signals.checkout_begun.send(sender=Order, request=request, value=contents.total, currency="GBP")
+    customer = customer_of(request)
+    known = {"name": customer.name, "email": customer.email, "country": customer.country} if customer else {}
+    form = CheckoutForm(request.POST or None, initial={key: value for key, value in known.items() if value})
+    if request.method == "POST" and form.is_valid():
+        try:
+            order = order_place(lines=contents.lines, delivery=form.delivery(), customer=customer)
+        except carts.CartError as error:
+            messages.error(request, str(error))
+            return redirect("shop:cart")
+        signals.order_placed.send(
+            sender=Order,
+            request=request,
+            order_id=order.number,
+            at=order.placed_at,
+            value=order.total,
+            currency="GBP",
+        )
+        carts.cart_clear(request)
+        request.session[ORDERS_KEY] = [*request.session.get(ORDERS_KEY, []), order.number][-20:]
+        return redirect("shop:confirmation", order.number)
+    return render(request, "shop/checkout.html", {"form": form, "cart": contents})
+
+
+def confirmation(request: HttpRequest, number: str) -> HttpResponse:
+    """Thanks for an order, shown only to the session that placed it."""
+    if number not in request.session.get(ORDERS_KEY, []):
+        raise Http404("No such order.")
+    order = get_object_or_404(Order.objects.prefetch_related("lines__product"), number=number)
+    return render(request, "shop/confirmation.html", {"order": order})

@@ -1,0 +1,13 @@
+"""The example shop's addresses."""
+
+from django.contrib import admin
+from django.contrib.staticfiles.views import serve
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("ecomai/", include("django_ecomai.urls")),
+    # An example must run with one command under any server; a real shop lets its web server send these files.
+    path("static/<path:path>", serve, {"insecure": True}),
+    path("", include("example_project.shop.urls")),
+]
