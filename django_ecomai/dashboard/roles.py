@@ -1,0 +1,74 @@
+"""The ready-made group for merchants: sees results and steers, does not see the machinery."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.apps import apps as installed_apps
+from django.contrib.auth.management import create_permissions
+from django.db import router, transaction
+
+GROUP_NAMES = ("Merchant", "EcomAI merchant")  # the second when the shop has a group of the first name already
+
+# Models, artifacts, heartbeats, single events and the change history stay with the administrators.
+MERCHANT_PERMISSIONS: dict[str, tuple[str, ...]] = {
+    "ecomai_dashboard": ("view_start",),
+    "ecomai_mirror": ("view_product", "view_category", "view_customer", "view_order", "view_syncreport"),
+    "ecomai_runs": ("view_run", "start_run"),
+    "ecomai_recommend": (
+        "view_placement",
+        "change_placement",
+        "preview_placement",
+        "view_slot",
+        "add_slot",
+        "change_slot",
+        "delete_slot",
+        "view_slotrule",
+        "add_slotrule",
+        "change_slotrule",
+        "delete_slotrule",
+    ),
+}
+
+
+def merchant_role_update(*, app_config: AppConfig, using: str = "default", apps: Any = installed_apps) -> list[str]:
+    """Grant the group what ``app_config`` offers merchants and what was never granted before; returns those codenames.
+
+    Makes the group on the first call. An existing group of the shop is never touched.
+    """
+    wanted = MERCHANT_PERMISSIONS.get(app_config.label, ())
+    try:
+        role_model = apps.get_model("ecomai_dashboard", "MerchantRole")
+        group_model, permission_model = apps.get_model("auth", "Group"), apps.get_model("auth", "Permission")
+    except LookupError:  # migrated in parts: the tables are not there yet, the next migrate brings the group
+        return []
+    if not wanted or not all(router.allow_migrate_model(using, model) for model in (role_model, group_model)):
+        return []
+    # Django makes permissions in a receiver of the same signal; which of the two runs first depends on INSTALLED_APPS.
+    create_permissions(app_config, verbosity=0, using=using, apps=apps)
+    with transaction.atomic(using=using):
+        role = role_model._default_manager.using(using).first()
+        if role is None:
+            taken = (
+                group_model._default_manager.using(using).filter(name__in=GROUP_NAMES).values_list("name", flat=True)
+            )
+            free = [name for name in GROUP_NAMES if name not in taken]
+            group = group_model._default_manager.using(using).create(name=free[0]) if free else None
+            role = role_model._default_manager.using(using).create(group=group)
+        if role.group_id is None:
+            return []
+        known = set(role.granted)
+        permissions = list(
+            permission_model._default_manager.using(using).filter(
+                content_type__app_label=app_config.label,
+                codename__in=[name for name in wanted if f"{app_config.label}.{name}" not in known],
+            )
+        )
+        if not permissions:
+            return []
+        role.group.permissions.add(*permissions)
+        added = sorted(f"{app_config.label}.{permission.codename}" for permission in permissions)
+        role.granted = sorted({*known, *added})
+        role.save(using=using)
+    return added
