@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import socket
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
@@ -160,4 +161,8 @@ def _is_gone(worker: str) -> bool:
         return True
     except (PermissionError, OverflowError):
         return False
-    return False
+    try:
+        # A zombie: killed, and nobody reaped it, as in containers whose first process is no init.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (OSError, IndexError):
+        return False
