@@ -1,0 +1,1 @@
+"""How a shop's own tables are read: ``base.ShopAdapter``, ``declarative.ModelAdapter``, ``csv.CsvAdapter``."""

@@ -9,3 +9,9 @@ class MirrorConfig(AppConfig):
     label = "ecomai_mirror"
     verbose_name = _("Shop data")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from . import jobs, receivers
+
+        jobs.register()
+        receivers.receivers_connect()

@@ -33,6 +33,8 @@ class Product(ShopRow):
     description = models.TextField(_("description"), default="", blank=True)
     brand = models.CharField(_("brand"), max_length=128, default="", blank=True)
     categories = models.ManyToManyField(Category, related_name="products", blank=True, verbose_name=_("categories"))
+    # The same categories as the shop's ids, so that a page part needs no second query for them.
+    category_external_ids = models.JSONField(default=list, blank=True, editable=False)
     price = models.DecimalField(_("price"), **MONEY, null=True, blank=True)
     list_price = models.DecimalField(_("list price"), **MONEY, null=True, blank=True)
     cost = models.DecimalField(_("cost"), **MONEY, null=True, blank=True)
@@ -138,7 +140,9 @@ class Review(ShopRow):
     """A customer's review of a product."""
 
     product = models.ForeignKey(Product, models.CASCADE, related_name="reviews", verbose_name=_("product"))
-    customer = models.ForeignKey("ecomai_mirror.Customer", models.SET_NULL, null=True, blank=True, related_name="reviews")
+    customer = models.ForeignKey(
+        "ecomai_mirror.Customer", models.SET_NULL, null=True, blank=True, related_name="reviews"
+    )
     rating = models.DecimalField(_("rating"), max_digits=4, decimal_places=2, null=True, blank=True)
     title = models.CharField(_("title"), max_length=255, default="", blank=True)
     text = models.TextField(_("text"), default="", blank=True)

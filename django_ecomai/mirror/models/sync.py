@@ -40,9 +40,13 @@ class SyncIssue(models.Model):
 
     report = models.ForeignKey(SyncReport, models.CASCADE, related_name="issues")
     table = models.CharField(_("table"), max_length=32)
-    code = models.CharField(_("finding"), max_length=48)  # e.g. "missing_customer", "duplicate_line", "price_not_positive"
+    code = models.CharField(
+        _("finding"), max_length=48
+    )  # e.g. "missing_customer", "duplicate_line", "price_not_positive"
     column = models.CharField(_("column"), max_length=64, default="", blank=True)
-    action = models.CharField(_("what was done"), max_length=32)  # "kept" | "skipped" | "corrected" | "kept_as_return" ...
+    action = models.CharField(
+        _("what was done"), max_length=32
+    )  # "kept" | "skipped" | "corrected" | "kept_as_return" ...
     count = models.PositiveIntegerField(_("how often"), default=0)
     # [{"id": "536365", "line": 12, "value": "-3"}], a handful.
     examples = models.JSONField(_("examples"), default=list, blank=True)
@@ -51,7 +55,9 @@ class SyncIssue(models.Model):
         verbose_name = _("finding")
         verbose_name_plural = _("findings")
         constraints = [
-            models.UniqueConstraint(fields=["report", "table", "code", "column", "action"], name="ecomai_syncissue_uniq"),
+            models.UniqueConstraint(
+                fields=["report", "table", "code", "column", "action"], name="ecomai_syncissue_uniq"
+            ),
         ]
 
     def __str__(self) -> str:

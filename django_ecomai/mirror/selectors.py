@@ -1,0 +1,191 @@
+"""Reading the mirror."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import Max, Min
+
+from .models import Category, Customer, Order, OrderLine, Product, ReturnLine, Review, SyncReport
+
+CHUNK = 10_000
+_NOT_SALES = (Order.Status.CANCELLED, Order.Status.RETURNED)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveProduct:
+    """What serving needs to know about a product right now."""
+
+    pk: int
+    external_id: str
+    title: str
+    price: Decimal | None
+    currency: str
+    image_url: str
+    url: str
+    category_ids: tuple[str, ...]
+    is_active: bool
+    in_stock: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueRow:
+    """What training needs to know about a product."""
+
+    external_id: str
+    title: str
+    description: str
+    brand: str
+    category_ids: tuple[str, ...]
+    price: Decimal | None
+    parent_id: str
+    is_active: bool
+    in_stock: bool
+    created_at: datetime | None
+    attributes: dict[str, object]
+
+
+def product_get_many(*, channel: str = "", external_ids: Iterable[str]) -> dict[str, Product]:
+    """Products by external id, in one query; unknown ids are absent."""
+    rows = Product.objects.filter(channel=channel, external_id__in=list(external_ids))
+    return {product.external_id: product for product in rows}
+
+
+def product_live_rows(*, channel: str = "", external_ids: Sequence[str]) -> dict[str, LiveProduct]:
+    """Title, price, availability and categories by external id, in one query.
+
+    ``is_active`` is false for services and for products gone from the shop; ``in_stock`` is true when stock is not counted.
+    """
+    rows = Product.objects.filter(channel=channel, external_id__in=list(external_ids)).values_list(
+        "pk",
+        "external_id",
+        "title",
+        "price",
+        "currency",
+        "image_url",
+        "url",
+        "category_external_ids",
+        "is_active",
+        "is_service",
+        "removed_at",
+        "stock",
+    )
+    return {
+        row[1]: LiveProduct(
+            *row[:7],
+            category_ids=tuple(row[7] or ()),
+            is_active=bool(row[8]) and not row[9] and row[10] is None,
+            in_stock=row[11] is None or row[11] > 0,
+        )
+        for row in rows
+    }
+
+
+def catalogue_rows(*, channel: str = "") -> Iterator[CatalogueRow]:
+    """Every product that is not a service, removed ones excluded, inactive ones included; streams in the order of the key."""
+    rows = (
+        Product.objects.filter(channel=channel, is_service=False, removed_at=None)
+        .order_by("pk")
+        .values_list(
+            "external_id",
+            "title",
+            "description",
+            "brand",
+            "category_external_ids",
+            "price",
+            "parent__external_id",
+            "is_active",
+            "stock",
+            "created_at",
+            "attributes",
+        )
+    )
+    for row in rows.iterator(chunk_size=CHUNK):
+        yield CatalogueRow(
+            external_id=row[0],
+            title=row[1],
+            description=row[2],
+            brand=row[3],
+            category_ids=tuple(row[4] or ()),
+            price=row[5],
+            parent_id=row[6] or "",
+            is_active=row[7],
+            in_stock=row[8] is None or row[8] > 0,
+            created_at=row[9],
+            attributes=row[10] or {},
+        )
+
+
+def order_line_rows(
+    *, channel: str = "", since: datetime | None = None, until: datetime | None = None
+) -> Iterator[tuple[str, str, str, float, float, float]]:
+    """Sales for training, streamed: ``(customer id or "", product id, order id, placed at in epoch seconds, quantity, unit price)``.
+
+    Left out: services, products the catalogue never had, cancelled and returned orders, rows gone from the shop, and lines whose
+    quantity or price is not above zero. ``since <= placed < until``. Ordered by time, then by line.
+    """
+    lines = OrderLine.objects.filter(
+        channel=channel,
+        removed_at=None,
+        order__removed_at=None,
+        product__is_service=False,
+        quantity__gt=0,
+        unit_price__gt=0,
+    ).exclude(order__status__in=_NOT_SALES)
+    if since is not None:
+        lines = lines.filter(placed_at__gte=since)
+    if until is not None:
+        lines = lines.filter(placed_at__lt=until)
+    rows = lines.order_by("placed_at", "pk").values_list(
+        "order__customer__external_id",
+        "product__external_id",
+        "order__external_id",
+        "placed_at",
+        "quantity",
+        "unit_price",
+    )
+    for customer, product, order, placed, quantity, price in rows.iterator(chunk_size=CHUNK):
+        yield customer or "", product, order, placed.timestamp(), float(quantity), float(price)
+
+
+def mirror_counts(*, channel: str = "") -> dict[str, int]:
+    """How many rows the mirror holds, without those gone from the shop; ``orders`` counts sales (no credit notes, not cancelled)."""
+    here = {"channel": channel, "removed_at": None}
+    return {
+        "categories": Category.objects.filter(**here).count(),
+        "products": Product.objects.filter(**here, is_service=False).count(),
+        "products_active": Product.objects.filter(**here, is_service=False, is_active=True).count(),
+        "services": Product.objects.filter(**here, is_service=True).count(),
+        "customers": Customer.objects.filter(**here).count(),
+        "orders": Order.objects.filter(**here).exclude(status__in=_NOT_SALES).count(),
+        "order_lines": OrderLine.objects.filter(**here).count(),
+        "returns": ReturnLine.objects.filter(**here).count(),
+        "reviews": Review.objects.filter(**here).count(),
+    }
+
+
+def data_span(*, channel: str = "") -> tuple[datetime | None, datetime | None]:
+    """When the first and the last sale of the mirror were placed; two index look-ups."""
+    lines = OrderLine.objects.filter(channel=channel)
+    return (
+        lines.aggregate(at=Min("placed_at"))["at"],
+        lines.aggregate(at=Max("placed_at"))["at"],
+    )
+
+
+def report_latest(*, channel: str = "", finished: bool = True) -> SyncReport | None:
+    """The last sync or reconcile that wrote (or, with ``finished=False``, that was begun)."""
+    reports = SyncReport.objects.filter(channel=channel, dry_run=False)
+    if finished:
+        reports = reports.filter(finished_at__isnull=False)
+    return reports.order_by("-id").first()
+
+
+def channels() -> list[str]:
+    """Channels that hold products or reports; the empty channel first."""
+    found = set(SyncReport.objects.order_by().values_list("channel", flat=True).distinct())
+    found |= set(Product.objects.order_by().values_list("channel", flat=True).distinct())
+    return sorted(found)

@@ -1,0 +1,178 @@
+"""What the parts of one sync share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+
+from django_ecomai.adapters.base import ShopAdapter
+from django_ecomai.mirror.models import Category, Customer, Product
+
+from .bulk import CHUNK, SeenIds, batched, rows_upsert
+from .cleaning import Cleaner
+from .issues import IssueLog
+
+COUNTS = ("seen", "created", "updated", "unchanged", "removed", "skipped")
+_CACHE = 200_000
+# Columns of every copied row, before those of its own.
+BASE_COLUMNS = ("channel", "external_id", "fingerprint", "synced_at", "removed_at")
+
+
+class IdMap:
+    """External id -> primary key of one table, looked up in batches and remembered."""
+
+    def __init__(self, model: type[models.Model], channel: str) -> None:
+        self.model = model
+        self.channel = channel
+        self.known: dict[str, Any] = {}
+        self.keep = False  # a dry run must remember the rows it did not write
+
+    def load(self, ids: Iterable[str]) -> dict[str, Any]:
+        """Keys of the ids that exist; one query per thousand unknown ones."""
+        wanted = set(ids)
+        missing = sorted(i for i in wanted if i and i not in self.known)
+        if missing and len(self.known) > _CACHE and not self.keep:
+            self.known.clear()
+            missing = sorted(i for i in wanted if i)
+        for part in batched(missing, CHUNK):
+            rows = self.model._base_manager.filter(channel=self.channel, external_id__in=part)
+            self.known.update(rows.values_list("external_id", "pk"))
+        return self.known
+
+
+@dataclass
+class SyncContext:
+    """State of one sync, reconcile or live change."""
+
+    channel: str
+    adapter: ShopAdapter
+    now: datetime
+    mode: str = "full"
+    dry_run: bool = False
+    tables: tuple[str, ...] = ()
+    issues: IssueLog = field(default_factory=IssueLog)
+    counts: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.clean = Cleaner(self.issues, self.now, self.adapter.currency)
+        self.categories = IdMap(Category, self.channel)
+        self.products = IdMap(Product, self.channel)
+        self.customers = IdMap(Customer, self.channel)
+        self.parents_open: dict[str, list[tuple[Any, str, str]]] = {}
+        for ids in (self.categories, self.products, self.customers):
+            ids.keep = self.dry_run
+        self.titles: dict[str, str] = {}
+        self.titles_differ: set[str] = set()
+        self.orphans: bool | None = None
+
+    @property
+    def reconciling(self) -> bool:
+        """Whether every difference is a finding of its own."""
+        return self.mode == "reconcile"
+
+    def count(self, table: str, what: str, number: int = 1) -> None:
+        """Add to a counter of the report."""
+        if number:
+            self.counts.setdefault(table, Counter())[what] += number
+
+    def drifted(self, table: str, code: str, ident: str, value: str = "") -> None:
+        """In a reconcile: note a difference between shop and copy."""
+        if self.reconciling:
+            self.count(table, "drifted")
+            self.issues.add(table, code, "reported" if self.dry_run else "repaired", id=ident, value=value)
+
+
+@dataclass
+class Written:
+    """What ``rows_write`` did: keys of created rows by external id, keys of updated ones, and the old rows of all that existed."""
+
+    created: dict[str, Any] = field(default_factory=dict)
+    updated: dict[str, Any] = field(default_factory=dict)
+    existing: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """Created and updated keys together."""
+        return {**self.created, **self.updated}
+
+
+def rows_write(
+    ctx: SyncContext,
+    model: type[models.Model],
+    table: str,
+    columns: Sequence[str],
+    rows: dict[str, tuple[str, tuple[Any, ...]]],
+    *,
+    lookup: Sequence[str] = (),
+    existing: dict[str, tuple[Any, ...]] | None = None,
+    update: Sequence[str] | None = None,
+    rewrite: Sequence[str] = (),
+) -> Written:
+    """Write the rows ``{external id: (fingerprint, values of columns)}`` that are new or changed; count and report all.
+
+    ``existing`` may be passed when the caller has looked it up: ``{external id: (pk, fingerprint, removed_at, *lookup)}``.
+    ``rewrite`` names ids to be written although their fingerprint has not changed.
+    """
+    written = Written()
+    if existing is None:
+        found = model._base_manager.filter(channel=ctx.channel, external_id__in=list(rows)).values_list(
+            "external_id", "pk", "fingerprint", "removed_at", *lookup
+        )
+        existing = {row[0]: row[1:] for row in found} if rows else {}
+    written.existing = existing
+    changed: list[list[Any]] = []
+    new: list[str] = []
+    for ident, (mark, values) in rows.items():
+        old = existing.get(ident)
+        if old is None:
+            new.append(ident)
+            ctx.drifted(table, "missing_in_mirror", ident)
+        elif old[1] != mark or old[2] is not None or ident in rewrite:
+            written.updated[ident] = old[0]
+            ctx.drifted(table, "differs", ident)
+        else:
+            continue
+        changed.append([ctx.channel, ident, mark, ctx.now, None, *values])
+    ctx.count(table, "seen", len(rows))
+    ctx.count(table, "created", len(new))
+    ctx.count(table, "updated", len(written.updated))
+    ctx.count(table, "unchanged", len(rows) - len(changed))
+    if ctx.dry_run:
+        written.created = dict.fromkeys(new, 0)
+        return written
+    every = [*BASE_COLUMNS, *columns]
+    keep = None if update is None else [*BASE_COLUMNS[2:], *update]
+    rows_upsert(model, every, changed, update=keep)
+    written.created = dict.fromkeys(new)
+    return written
+
+
+def keys_load(model: type[models.Model], channel: str, ids: Iterable[str]) -> dict[str, Any]:
+    """Primary keys by external id."""
+    found: dict[str, Any] = {}
+    for part in batched(ids, CHUNK):
+        found.update(model._base_manager.filter(channel=channel, external_id__in=part).values_list("external_id", "pk"))
+    return found
+
+
+def removed_mark(ctx: SyncContext, model: type[models.Model], table: str, seen: SeenIds, **also: Any) -> None:
+    """Mark the rows that a full sync did not see as gone from the shop; nothing is deleted."""
+    present = model._base_manager.filter(channel=ctx.channel, removed_at=None).order_by("pk")
+    last: Any = 0
+    while True:
+        page = list(present.filter(pk__gt=last).values_list("pk", "external_id")[:5000])
+        if not page:
+            return
+        last = page[-1][0]
+        gone = [(pk, ident) for pk, ident in page if ident not in seen]
+        ctx.count(table, "removed", len(gone))
+        for _pk, ident in gone:
+            ctx.drifted(table, "gone_from_shop", ident)
+        if not ctx.dry_run:
+            for part in batched([pk for pk, _i in gone], CHUNK):
+                model._base_manager.filter(pk__in=part).update(removed_at=ctx.now, **also)
