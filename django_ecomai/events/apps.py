@@ -11,7 +11,32 @@ class EventsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import receivers
+        from django_ecomai.core.registry import JobKind, PersonalData, doctor_checks, job_kinds, personal_data, prunes
+
+        from . import jobs, personal, receivers
+        from .doctor import doctor
 
         receivers.connect()
         receivers.connect_migrate(self)
+        doctor_checks.register("events", doctor)
+        prunes.register("events", jobs.prune)
+        if "events.partitions" not in job_kinds:
+            job_kinds.register(
+                "events.partitions",
+                JobKind(
+                    jobs.partitions_job,
+                    label=_("Make room in the event log"),
+                    help=_("Creates next months' tables on PostgreSQL. Needed at least once in two years."),
+                    schedule="10 4 * * 1",
+                ),
+            )
+        if "events" not in personal_data:
+            personal_data.register(
+                "events",
+                PersonalData(
+                    label=_("What a shopper looked at, searched for and clicked"),
+                    purpose="analytics",
+                    export=personal.export,
+                    erase=personal.erase,
+                ),
+            )

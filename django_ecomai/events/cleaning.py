@@ -30,6 +30,7 @@ FUTURE = timedelta(minutes=5)
 # Imports: nothing was sold on the web before this.
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 PROPERTIES_MAX_BYTES = 2048
+DWELL_MAX = 3600.0  # seconds
 
 _FIELDS = {
     "item_id": "product_id",
@@ -220,7 +221,7 @@ def _dwell(data: Mapping[str, Any], notes: list[str]) -> float | None:
         notes.append("dwell_ignored")
         return None
     # A tab that stays open over night was not read all night.
-    return min(float(value), 3600.0)
+    return min(float(value), DWELL_MAX)
 
 
 def _properties(data: Mapping[str, Any]) -> dict[str, Any]:

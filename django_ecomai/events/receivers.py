@@ -8,11 +8,14 @@ from typing import Any
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.db.models.signals import post_migrate
 
+from django_ecomai.core.db import shielded
+from django_ecomai.mirror.signals import order_mirrored
+
 from . import signals
 from .models import EventName, VisitorIdentity
 from .partitions import partitions_after_migrate
-from .services import after_commit, event_track, visitor_link
-from .visitors import customer_of, visitor_of
+from .services import after_commit, event_track, purchase_record, visitor_link
+from .visitors import VisitorContext, current, customer_of, visitor_of
 
 logger = logging.getLogger("django_ecomai.events")
 
@@ -39,6 +42,7 @@ def connect() -> None:
     """Connect everything, once."""
     for name, event in _EVENTS.items():
         getattr(signals, name).connect(_recorder(event), dispatch_uid=f"ecomai_events.{name}", weak=False)
+    order_mirrored.connect(purchase_of_mirrored, dispatch_uid="ecomai_events.purchase")
     user_logged_in.connect(link_on_login, dispatch_uid="ecomai_events.login")
     user_logged_out.connect(renew_on_logout, dispatch_uid="ecomai_events.logout")
 
@@ -58,6 +62,38 @@ def _recorder(event: EventName) -> Any:
             logger.exception("The event %s was not recorded.", event)
 
     return record
+
+
+def purchase_of_mirrored(
+    sender: Any, order: Any = None, created: bool = False, live: bool = False, **kwargs: Any
+) -> None:
+    """A new order has reached the mirror while the shop runs: tie it to the visitor who placed it."""
+    if order is None or not created or not live:
+        return
+    try:
+        customer_id = order.customer.external_id if order.customer_id else ""
+        visitor_id = session_id = ""
+        context = current.get()
+        if context is not None and _placed_by(context, customer_id):
+            if not context.may_record:
+                return
+            visitor_id, session_id = context.visitor_id, context.session_id
+        elif customer_id:
+            # Saved by a worker or by staff: the visitor that the customer was last seen as.
+            with shielded("look up the visitor of an order"):
+                links = VisitorIdentity.objects.filter(channel=order.channel, customer_id=customer_id)
+                visitor_id = links.order_by("-linked_at").values_list("visitor_id", flat=True).first() or ""
+        purchase_record(
+            order_id=order.external_id, channel=order.channel, placed_at=order.placed_at, customer_id=customer_id,
+            visitor_id=visitor_id, session_id=session_id, value=order.total, currency=order.currency,
+        )  # fmt: skip
+    except Exception:  # the shop is saving an order: nothing of ours may stop it
+        logger.exception("The purchase of an order was not recorded.")
+
+
+def _placed_by(context: VisitorContext, customer_id: str) -> bool:
+    """Whether the person whose request this is placed the order: the customer himself, or a guest for a guest."""
+    return context.customer_id == customer_id if customer_id else context.user_id is None
 
 
 def link_on_login(sender: Any, request: Any = None, user: Any = None, **kwargs: Any) -> None:
@@ -87,8 +123,6 @@ def link_on_login(sender: Any, request: Any = None, user: Any = None, **kwargs: 
 
 
 def _belongs_to_another(identities: Any, customer_id: str) -> bool:
-    from django_ecomai.core.db import shielded
-
     with shielded("look up whose visitor this is"):
         known = set(identities.values_list("customer_id", flat=True))
         return bool(known) and customer_id not in known

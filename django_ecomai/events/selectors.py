@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from django_ecomai.core.db import shielded
 from django_ecomai.core.uuid7 import uuid7_floor, uuid7_time
 from django_ecomai.mirror.models import Customer, OrderLine
 
+from .cleaning import DWELL_MAX
 from .models import Event, EventName, VisitorIdentity
 from .names import RECENT_NAMES
 from .partitions import events_connection
@@ -237,14 +239,36 @@ def behaviour_rows(
         rows = rows.filter(id__gte=uuid7_floor(since))
     if until is not None:
         rows = rows.filter(id__lt=uuid7_floor(until))
-    rows = rows.filter(name__in=list(names)) if names is not None else rows.exclude(name=EventName.VIEW_ITEM_LIST)
+    if names is not None:
+        rows = rows.filter(name__in=[*names, EventName.USER_ENGAGEMENT])
+    else:
+        rows = rows.exclude(name=EventName.VIEW_ITEM_LIST)
     columns = ("id", "visitor_id", "customer_id", "product_id", "name", "dwell_seconds")
-    for key, visitor, customer, product, name, dwell in (
-        rows.order_by("id").values_list(*columns).iterator(chunk_size=chunk_size)
-    ):
+    stream = rows.order_by("id").values_list(*columns).iterator(chunk_size=chunk_size)
+    waiting: deque[list[Any]] = deque()
+    views: dict[tuple[str, str], list[Any]] = {}
+    for key, visitor, customer, product, name, dwell in stream:
         who = customer or customers.get(visitor) or (f"visitor:{visitor}" if visitor else "")
-        if who:
-            yield who, product, name, (key.int >> 80) / 1000, dwell
+        if not who:
+            continue
+        at = (key.int >> 80) / 1000
+        # Rows wait for the longest time on a page that is believed; memory holds an hour of the log at most.
+        while waiting and waiting[0][3] < at - DWELL_MAX:
+            done = waiting.popleft()
+            if views.get((done[0], done[1])) is done:
+                del views[done[0], done[1]]
+            yield tuple(done)  # type: ignore[misc]
+        if name == EventName.USER_ENGAGEMENT:
+            seen = views.get((who, product))
+            if seen is not None and dwell:
+                seen[4] = min((seen[4] or 0.0) + dwell, DWELL_MAX)
+            continue
+        row = [who, product, name, at, dwell]
+        waiting.append(row)
+        if name == EventName.VIEW_ITEM:
+            views[who, product] = row
+    for row in waiting:
+        yield tuple(row)  # type: ignore[misc]
 
 
 def event_count(*, channel: str, since: datetime | None = None, names: Iterable[str] | None = None) -> int:

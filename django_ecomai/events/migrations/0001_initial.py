@@ -33,6 +33,7 @@ class Migration(migrations.Migration):
                             ("refund", "refunded"),
                             ("review", "reviewed"),
                             ("dismiss", "not interested"),
+                            ("user_engagement", "stayed on a product"),
                         ],
                         max_length=24,
                         verbose_name="event",

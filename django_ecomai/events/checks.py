@@ -1,0 +1,108 @@
+"""System checks of capture, consent and caches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import InvalidCacheBackendError, caches
+from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.locmem import LocMemCache
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import NoReverseMatch, reverse
+
+from django_ecomai.conf import ecomai
+
+MIDDLEWARE = "django_ecomai.events.middleware.VisitorMiddleware"
+_CACHE_MIDDLEWARE = "django.middleware.cache.UpdateCacheMiddleware"
+
+
+@register("ecomai")
+def check_middleware(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """The visitor middleware is there, and below the one that stores whole pages."""
+    installed = list(settings.MIDDLEWARE)
+    if MIDDLEWARE not in installed:
+        return [
+            Warning(
+                "The visitor middleware is not installed: visitors cannot be recognised.",
+                hint=f"Add {MIDDLEWARE!r} to MIDDLEWARE, below the authentication middleware.",
+                id="ecomai.W020",
+            )
+        ]
+    if _CACHE_MIDDLEWARE in installed and installed.index(MIDDLEWARE) < installed.index(_CACHE_MIDDLEWARE):
+        return [
+            Error(
+                "The visitor middleware stands above UpdateCacheMiddleware: personal pages could be cached for all.",
+                hint=f"Move {MIDDLEWARE!r} below {_CACHE_MIDDLEWARE!r} in MIDDLEWARE.",
+                id="ecomai.E021",
+            )
+        ]
+    return []
+
+
+@register("ecomai", Tags.caches)
+def check_recent_cache(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Recent items are kept in a cache that all processes share."""
+    alias = ecomai.RECENT_CACHE
+    try:
+        cache = caches[alias]
+    except InvalidCacheBackendError:
+        return [
+            Error(
+                f"ECOMAI['RECENT_CACHE'] names the cache {alias!r}, which is not in CACHES.",
+                hint=f"Use one of: {', '.join(map(repr, settings.CACHES))}.",
+                id="ecomai.E022",
+            )
+        ]
+    if isinstance(cache, LocMemCache | DummyCache):
+        return [
+            Warning(
+                f"The cache {alias!r} ({type(cache).__name__}) is not shared between processes: recent items are read "
+                "from the database on every page that recommends, and each process limits and counts for itself.",
+                hint="Set CACHES to Redis, Memcached, the database or a folder: "
+                '"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:6379/1".',
+                id="ecomai.W023",
+            )
+        ]
+    return []
+
+
+@register("ecomai")
+def check_consent(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """The consent callable can be imported and called."""
+    try:
+        source = ecomai.load("CONSENT")
+    except (ImportError, AttributeError, ValueError) as error:
+        source, why = None, str(error)
+    else:
+        why = "it is not callable"
+    if callable(source):
+        return []
+    return [
+        Error(
+            f"ECOMAI['CONSENT'] is {ecomai.CONSENT!r}: {why}.",
+            hint="Name a function that takes the request and returns a set of purposes, e.g. "
+            "'django_ecomai.events.consent.cookie'.",
+            id="ecomai.E024",
+        )
+    ]
+
+
+@register("ecomai", Tags.urls)
+def check_urls(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """The capture endpoint can be reached."""
+    try:
+        reverse("ecomai_events:capture")
+    except NoReverseMatch:
+        return [
+            Warning(
+                "EcomAI's urls are not included: browsers have nowhere to report to.",
+                hint="Add to your urls.py: path('ecomai/', include('django_ecomai.urls')).",
+                id="ecomai.W025",
+            )
+        ]
+    except (ImproperlyConfigured, ImportError):
+        return []  # no usable urls at all: Django's own checks say it better
+    return []

@@ -1,0 +1,72 @@
+"""What the log holds about a person: exported and erased on request by the privacy capability."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from django_ecomai.core.uuid7 import uuid7_time
+
+from .models import Event, VisitorIdentity
+from .recent import recent_forget, subject_key
+
+_BATCH = 5000
+_COLUMNS = (
+    "id", "name", "visitor_id", "session_id", "customer_id", "product_id", "order_id", "placement", "position",
+    "quantity", "value", "currency", "query", "dwell_seconds", "client_at", "received_at", "properties",
+)  # fmt: skip
+
+
+def _visitors(subject: Any) -> set[str]:
+    """The subject's visitors: those named, and those that a log-in linked to him and to nobody else."""
+    linked = VisitorIdentity.objects.filter(channel=subject.channel)
+    mine = set(linked.filter(customer_id__in=subject.customer_ids).values_list("visitor_id", flat=True))
+    others = linked.filter(visitor_id__in=mine).exclude(customer_id__in=subject.customer_ids)
+    return set(subject.visitor_ids) | (mine - set(others.values_list("visitor_id", flat=True)))
+
+
+def _events(subject: Any) -> QuerySet[Event]:
+    mine = Q(customer_id__in=set(subject.customer_ids) - {""}) | Q(visitor_id__in=_visitors(subject) - {""})
+    return Event.objects.filter(mine, channel=subject.channel)
+
+
+def export(subject: Any) -> Iterator[dict[str, Any]]:
+    """Every event and link of the subject, oldest first, as JSON-ready dicts."""
+    for row in _events(subject).order_by("id").values(*_COLUMNS).iterator(chunk_size=2000):
+        yield {
+            "kind": "event",
+            "at": uuid7_time(row["id"]).isoformat(),
+            **{
+                key: value if value is None or isinstance(value, str | int | float | dict) else str(value)
+                for key, value in row.items()
+                if value not in ("", None, {})
+            },
+        }
+    links = VisitorIdentity.objects.filter(channel=subject.channel, customer_id__in=subject.customer_ids)
+    for visitor_id, customer_id, linked_at in links.values_list("visitor_id", "customer_id", "linked_at"):
+        yield {
+            "kind": "known_visitor",
+            "visitor_id": visitor_id,
+            "customer_id": customer_id,
+            "at": linked_at.isoformat(),
+        }
+
+
+def erase(subject: Any) -> int:
+    """Delete the subject's events and links; return how many rows. Nothing is kept, not even nameless."""
+    visitors = _visitors(subject)
+    erased = 0
+    while ids := list(_events(subject).values_list("id", flat=True)[:_BATCH]):
+        erased += Event.objects.filter(pk__in=ids).delete()[0]
+    links = VisitorIdentity.objects.filter(
+        Q(customer_id__in=subject.customer_ids) | Q(visitor_id__in=visitors), channel=subject.channel
+    )
+    erased += links.delete()[0]
+    recent_forget(
+        *(subject_key(channel=subject.channel, visitor_id=visitor, customer_id="") for visitor in visitors),
+        *(subject_key(channel=subject.channel, visitor_id="", customer_id=who) for who in subject.customer_ids),
+        *(subject_key(channel=subject.channel, visitor_id="", customer_id="", user_id=who) for who in subject.user_ids),
+    )
+    return erased

@@ -1,0 +1,154 @@
+/* EcomAI beacon. Reads data-ecomai-{view-item,search,list,token,dismiss,fragment}; see docs/reference. */
+(() => {
+  "use strict";
+  const doc = document, nav = navigator;
+  const tag = doc.currentScript || doc.querySelector("script[data-ecomai-beacon]");
+  if (!tag || window.ecomai) return;
+  const conf = tag.dataset, mode = conf.consent, most = +conf.max;
+  let token = conf.token, expires = +conf.expires, answer, queue = [], timer, busy, tries = 0, viewed, since;
+  const timers = new WeakMap(), known = new WeakSet();
+
+  // Nothing in here may ever disturb the shop's page.
+  const safe = (run) => (...args) => { try { return run(...args); } catch { /* on purpose */ } };
+  const on = (target, name, run) => target.addEventListener(name, safe(run), true);
+  const visible = () => doc.visibilityState === "visible";
+
+  // UUIDv7: the server stores an id once, however often a batch is sent.
+  const uuid = () => {
+    const hex = (number, size) => number.toString(16).padStart(size, "0");
+    const random = [...crypto.getRandomValues(new Uint16Array(5))];
+    const now = hex(Date.now(), 12), [a, b, ...rest] = random;
+    return [now.slice(0, 8), now.slice(8), hex((a & 4095) | 28672, 4), hex((b & 16383) | 32768, 4),
+      rest.map((part) => hex(part, 4)).join("")].join("-");
+  };
+
+  // true, false, or undefined: ask the server.
+  const allowed = () => {
+    if (nav.globalPrivacyControl || nav.doNotTrack === "1") return false;
+    if (mode === "always") return true;
+    if (mode === "ask") return answer;
+    const name = mode.slice(7) + "=", found = doc.cookie.split("; ").find((part) => part.startsWith(name));
+    return /[=.](analytics|personalization)(\.|$)/.test(found ? decodeURIComponent(found) : "");
+  };
+
+  const renew = () => fetch(conf.renew, { cache: "no-store" }).then((response) => response.json()).then((data) => {
+    token = data.token;
+    expires = Date.now() / 1000 + data.expires_in;
+    answer = data.consent;
+    busy = false;
+    flush();
+  });
+
+  const later = (delay) => { clearTimeout(timer); timer = setTimeout(flush, delay); };
+
+  const flush = safe((leaving) => {
+    clearTimeout(timer);
+    const may = queue.length ? allowed() : false;
+    if (may === false || (busy && !leaving)) return;
+    const batch = queue.splice(0, most), body = JSON.stringify({ token, events: batch });
+    const back = () => { queue = batch.concat(queue).slice(0, 4 * most); };
+    if (leaving) {
+      // The page goes away: only a beacon outlives it.
+      if (!may || !nav.sendBeacon(conf.url, body)) back();
+      else flush(leaving);
+      return;
+    }
+    busy = true;
+    if (may === undefined || Date.now() / 1000 > expires - 30) {
+      back();
+      renew().catch(() => { busy = false; });
+      return;
+    }
+    // text/plain, as a beacon sends it.
+    fetch(conf.url, { method: "POST", body, keepalive: true, headers: { "Content-Type": "text/plain" } })
+      .then((response) => {
+        const status = response.status;
+        if (status === 403) expires = 0;
+        if (status === 403 || status === 429 || status > 499) throw status;
+        tries = 0;
+        return response.json().then((data) => { answer = data.consent; });
+      })
+      .catch(() => { if (++tries < 4) back(); })
+      .then(() => { busy = false; if (queue.length) later(tries * 3000); });
+  });
+
+  const track = safe((name, fields, soon) => {
+    if (queue.length < 4 * most) queue.push({ id: uuid(), name, at: Date.now(), ...fields });
+    later(soon ? 0 : 1500);
+  });
+
+  const view = () => {
+    const words = doc.querySelector("[data-ecomai-search]"), item = doc.querySelector("[data-ecomai-view-item]");
+    since = visible() && performance.now();
+    if (words) track("search", { query: words.dataset.ecomaiSearch });
+    viewed = item && item.dataset.ecomaiViewItem;
+    // At once, so that the next page can react; the time on page follows as its own event.
+    if (viewed) track("view_item", { product_id: viewed }, true);
+  };
+
+  const leave = () => {
+    const seconds = Math.round((performance.now() - since) / 100) / 10;
+    if (viewed && since && seconds >= 1) track("user_engagement", { product_id: viewed, dwell_seconds: seconds });
+    since = 0;
+    flush(true);
+  };
+
+  // An impression: half of the item for one second, once.
+  const observer = window.IntersectionObserver && new IntersectionObserver(safe((entries) => entries.forEach((entry) => {
+    const item = entry.target;
+    clearTimeout(timers.get(item));
+    if (entry.intersectionRatio >= 0.5) timers.set(item, setTimeout(() => {
+      if (!visible() || !item.isConnected) return;
+      observer.unobserve(item);
+      track("view_item_list", { token: item.dataset.ecomaiToken });
+    }, 1000));
+  })), { threshold: [0, 0.5] });
+
+  const fill = (place) => {
+    const url = new URL(place.dataset.ecomaiFragment, location.href);
+    if (url.origin === location.origin) fetch(url).then((response) => response.ok && response.text()).then((html) => {
+      place.removeAttribute("aria-busy");
+      if (!html) return;
+      place.innerHTML = html;
+      scan(place);
+      place.dispatchEvent(new Event("ecomai:fragment", { bubbles: true }));
+    }).catch(() => {});
+  };
+
+  const scan = safe((root = doc) => {
+    const each = (selector, run) => root.querySelectorAll(selector).forEach((node) => {
+      if (!known.has(node)) { known.add(node); safe(run)(node); }
+    });
+    if (observer) each("[data-ecomai-list] [data-ecomai-token]", (item) => observer.observe(item));
+    each("[data-ecomai-fragment]", fill);
+  });
+
+  const click = (event) => {
+    const target = event.target, item = target.closest("[data-ecomai-token]");
+    if (!item || event.button > 1) return;
+    const fields = { token: item.dataset.ecomaiToken };
+    if (target.closest("[data-ecomai-dismiss]")) {
+      event.preventDefault();
+      const next = item.nextElementSibling || item.previousElementSibling;
+      item.remove();
+      track("dismiss", fields, true);
+      // The keyboard's place must not be lost with the item.
+      const link = next && next.querySelector("a, button");
+      if (link) link.focus();
+    } else if (target.closest("a")) track("select_item", fields, true);
+  };
+
+  // The shop's banner says document.dispatchEvent(new Event("ecomai:consent")) after a choice.
+  const consent = () => { answer = undefined; later(0); };
+  const start = () => { scan(); view(); };
+  on(doc, "click", click);
+  on(doc, "auxclick", click);
+  on(doc, "ecomai:consent", consent);
+  on(doc, "visibilitychange", () => { if (visible()) { since = performance.now(); consent(); } else leave(); });
+  on(window, "pagehide", leave);
+  // Back from the back/forward cache: the page is seen again.
+  on(window, "pageshow", (event) => { if (event.persisted) { busy = false; view(); } });
+  window.ecomai = { track, scan, consent, flush };
+  if (doc.readyState === "loading") on(doc, "DOMContentLoaded", start);
+  else safe(start)();
+})();
