@@ -159,7 +159,15 @@ def checks() -> list[Fact]:
     """System checks: every call in the package that carries ``id="ecomai...."``."""
     found: dict[str, Fact] = {}
     for path in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
+        tree = ast.parse(path.read_text())
+        assigned = {
+            target.id: node.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        for node in ast.walk(tree):
             if not isinstance(node, ast.Call):
                 continue
             keywords = {keyword.arg: keyword.value for keyword in node.keywords}
@@ -168,6 +176,10 @@ def checks() -> list[Fact]:
                 continue
             message = node.args[0] if node.args else keywords.get("msg")
             hint = keywords.get("hint")
+            if isinstance(hint, ast.Name):
+                hint = assigned.get(hint.id, hint)
+            if isinstance(message, ast.Name):
+                message = assigned.get(message.id, message)
             fact = Fact(str(identifier.value), template_of(message), path.parent.name, extra=template_of(hint))
             # The same id may be raised at several places: the first text stands for all.
             found.setdefault(fact.name, fact)
@@ -226,6 +238,8 @@ def endpoints() -> list[Fact]:
 
 def summary(thing: Any) -> str:
     """The first paragraph of a docstring, on one line."""
+    if getattr(thing, "__module__", "").startswith("django.views."):
+        return "Leads on to another page."  # a view of Django's own, configured in urls.py
     return one_line((inspect.getdoc(thing) or "").split("\n\n")[0])
 
 
@@ -293,3 +307,16 @@ def event_aliases() -> list[Fact]:
     from django_ecomai.events.names import ALIASES
 
     return [Fact(alias, str(name)) for alias, name in ALIASES.items()]
+
+
+def placements() -> list[Fact]:
+    """The placements that every shop starts with, and their carousels."""
+    from django_ecomai.recommend.defaults import default_keys, default_placement
+
+    facts = []
+    for key in default_keys():
+        placement = default_placement(key)
+        if placement is not None:
+            slots = "; ".join(f"{slot.title} (``{slot.strategy}``, {slot.size})" for slot in placement.slots)
+            facts.append(Fact(key, slots, placement.label))
+    return facts

@@ -40,7 +40,7 @@ def settings() -> str:
     import facts
 
     return "\n\n".join(
-        f"### `{f.name}`\n\n{prose(f.text)}\n\nType `{f.group}`, default `{f.extra}`." for f in facts.settings()
+        f"## `{f.name}`\n\n{prose(f.text)}\n\nType `{f.group}`, default `{f.extra}`." for f in facts.settings()
     )
 
 
@@ -50,7 +50,7 @@ def commands() -> str:
 
     parts = []
     for f in facts.commands():
-        part = f"### `{f.name}`\n\n{prose(f.text)}"
+        part = f"## `{f.name}`\n\n{prose(f.text)}"
         if f.details:
             part += "\n\n" + table(("argument", "meaning"), ((f"`{a}`", prose(h)) for a, h in f.details))
         parts.append(part)
@@ -137,6 +137,36 @@ def rows() -> str:
     )
 
 
+def strategies() -> str:
+    """What a carousel may show."""
+    import facts
+
+    rows = ((f"`{f.name}`", f.group, prose(f.text)) for f in facts.strategies())
+    return table(("strategy", "name in the admin", "shows"), rows)
+
+
+def placements() -> str:
+    """The placements of a new shop."""
+    import facts
+
+    rows = ((f"`{f.name}`", f.group, prose(f.text)) for f in facts.placements())
+    return table(("key", "name in the admin", "carousels"), rows)
+
+
+def event_names() -> str:
+    """Names of events."""
+    import facts
+
+    return table(("name", "in the admin"), ((f"`{f.name}`", f.text) for f in facts.event_names()))
+
+
+def event_aliases() -> str:
+    """Names of other systems."""
+    import facts
+
+    return table(("name", "becomes"), ((f"`{f.name}`", f"`{f.text}`") for f in facts.event_aliases()))
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "commands": commands,
@@ -148,6 +178,10 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "jobs": jobs,
     "tables": tables,
     "rows": rows,
+    "strategies": strategies,
+    "placements": placements,
+    "event-names": event_names,
+    "event-aliases": event_aliases,
 }
 
 
