@@ -8,14 +8,25 @@ and history, products, the shop's own objects.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
 from typing import Any
 
-from django.db.models import BooleanField, CharField, DateTimeField, F, FloatField, IntegerField, QuerySet, Value
+from django.db.models import (
+    BooleanField,
+    CharField,
+    DateTimeField,
+    F,
+    FloatField,
+    IntegerField,
+    QuerySet,
+    UUIDField,
+    Value,
+)
 from django.db.models.expressions import Combinable
+from django.db.models.functions import Cast
 
 from django_ecomai.conf import ecomai
 from django_ecomai.runs.models import LiveArtifact
@@ -48,6 +59,7 @@ _COLUMNS: dict[str, Any] = {
     "r_slot_shown": BooleanField,
     "r_stock": BooleanField,
     "r_bought": BooleanField,
+    "r_event": UUIDField,
 }
 
 
@@ -118,10 +130,10 @@ def forget(**kwargs: Any) -> None:
         _kept.clear()
 
 
-def load(channel: str, *, beside: QuerySet[Any] | None = None) -> tuple[Config, list[tuple[Any, ...]]]:
-    """Read the configuration with one query, together with the rows of ``beside`` (made by ``as_rows``).
+def load(channel: str, *, beside: Sequence[QuerySet[Any]] = ()) -> tuple[Config, list[tuple[Any, str, str, Any]]]:
+    """Read the configuration with one query, together with the rows of ``beside`` (each made by ``as_rows``).
 
-    Returns the configuration and those rows: ``(text1 .. text7, number, from)``.
+    Returns the configuration and those rows as ``(event, text1, text2, from)``.
     """
     placements = as_rows(
         Placement.objects.filter(channel=channel).order_by(),
@@ -145,6 +157,8 @@ def load(channel: str, *, beside: QuerySet[Any] | None = None) -> tuple[Config, 
         r_slot_shown=F("slots__is_active"),
         r_stock=F("slots__only_in_stock"),
         r_bought=F("slots__exclude_bought"),
+        # The first part of a UNION gives the types, and PostgreSQL takes a bare NULL for text.
+        r_event=Cast(Value(None), UUIDField()),
     )
     live = as_rows(
         LiveArtifact.objects.filter(kind=ARTIFACT_KIND, channel=channel).order_by(),
@@ -152,19 +166,18 @@ def load(channel: str, *, beside: QuerySet[Any] | None = None) -> tuple[Config, 
         r_text1=F("artifact__path"),
         r_text2=F("artifact__sha256"),
     )
-    others = [live] if beside is None else [live, beside]
-    rows = list(placements.union(*others, all=True))
+    rows = list(placements.union(live, *beside, all=True))
     config = _build(rows)
     with _lock:
         _kept[channel] = (time.monotonic() + float(ecomai.LIVE_CHECK_SECONDS), config)
-    return config, [row[1:8] + row[13:15] for row in rows if row[0] == OTHER]
+    return config, [(row[-1], row[1], row[2], row[14]) for row in rows if row[0] == OTHER]
 
 
 def as_rows(queryset: QuerySet[Any], row: int = OTHER, **columns: Combinable) -> QuerySet[Any]:
     """``queryset`` as rows of the common shape; columns that are not given are NULL."""
     given: dict[str, Combinable] = {"r_row": Value(row, output_field=IntegerField()), **columns}
     empty = {name: Value(None, output_field=kind()) for name, kind in _COLUMNS.items() if name not in given}
-    return queryset.annotate(**given, **empty).values_list(*_COLUMNS)
+    return queryset.values_list(*[given.get(name) or empty[name] for name in _COLUMNS])
 
 
 def _build(rows: Iterable[tuple[Any, ...]]) -> Config:
@@ -174,7 +187,7 @@ def _build(rows: Iterable[tuple[Any, ...]]) -> Config:
     rules: dict[int, dict[int, Rule]] = {}
     for row in rows:
         kind, key, label, strategy, title, action, product, category, slot, order, size, cap, rule, factor = row[:14]
-        starts_at, ends_at, shown, slot_shown, stock, bought = row[14:]
+        starts_at, ends_at, shown, slot_shown, stock, bought = row[14:20]
         if kind == LIVE:
             artifact = (key, label)
         if kind != PLACEMENT:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from django_ecomai.events.selectors import behaviour_rows
-from django_ecomai.mirror.models import Category, Product
-from django_ecomai.mirror.selectors import order_line_rows
+from django_ecomai.mirror.models import Category
+from django_ecomai.mirror.selectors import catalogue_rows, order_line_rows
 
 from .weights import PURCHASE, behaviour_weight
 
@@ -78,12 +78,11 @@ def dataset_read(
     tell(0.0, "reading the catalogue")
     products = _products(channel)
     variants = {product_id: facts.parent for product_id, facts in products.items() if facts.parent}
-    services = {product_id for product_id, facts in products.items() if facts.service}
     columns = _Columns()
-    _read_orders(channel, columns, variants, services, until, tell)
+    _read_orders(channel, columns, variants, until, tell)
     lines = len(columns.user)
-    _read_behaviour(channel, columns, variants, services, until, tell)
-    wanted = [one for one, facts in products.items() if not facts.parent and not facts.service]
+    _read_behaviour(channel, columns, variants, until, tell)
+    wanted = [one for one, facts in products.items() if not facts.parent]
     item_ids = IdMap.from_ids([*wanted, *columns.items])
     names = item_ids.decode(np.arange(len(item_ids)))
     place = np.zeros(max(len(columns.items), 1), dtype=np.int64)
@@ -132,16 +131,13 @@ def _read_orders(
     channel: str,
     columns: _Columns,
     variants: dict[str, str],
-    services: set[str],
     until: datetime | None,
     tell: Callable[[float, str], None],
 ) -> None:
-    rows = order_line_rows(channel, until=until)
+    rows = order_line_rows(channel=channel, until=until)
     for number, (customer, product, order, at, _quantity, _price) in enumerate(rows):
         if number % _TELL_EVERY == 0:
             tell(0.2, f"reading orders: {number:,} lines")
-        if not product or product in services:
-            continue
         columns.add(customer or f"order:{order}", variants.get(product, product), at, PURCHASE, order)
 
 
@@ -149,7 +145,6 @@ def _read_behaviour(
     channel: str,
     columns: _Columns,
     variants: dict[str, str],
-    services: set[str],
     until: datetime | None,
     tell: Callable[[float, str], None],
 ) -> None:
@@ -158,7 +153,7 @@ def _read_behaviour(
             tell(0.8, f"reading behaviour: {number:,} events")
         # A purchase is counted by its order line; the event only links it to a visit.
         weight = 0.0 if name == "purchase" else behaviour_weight(name, dwell_seconds=dwell)
-        if weight > 0 and product not in services:
+        if weight > 0:
             columns.add(who, variants.get(product, product), at, weight)
 
 
@@ -172,32 +167,22 @@ class _Facts:
     brand: str = ""
     price: float = float("nan")
     active: bool = False
-    service: bool = False
     created: int = -1
     parent: str = ""
 
 
 def _products(channel: str) -> dict[str, _Facts]:
-    """Every product by external id, the first category (by id) standing for its category."""
-    category: dict[str, str] = {}
-    through = Product.categories.through.objects.filter(product__channel=channel)
-    pairs = through.values_list("product__external_id", "category__external_id").order_by(
-        "product_id", "category__external_id"
-    )
-    for product_id, category_id in pairs.iterator(chunk_size=10_000):
-        category.setdefault(product_id, category_id)
-    fields = (
-        "external_id", "title", "description", "brand", "price", "is_active", "is_service", "removed_at", "created_at",
-        "parent__external_id",
-    )  # fmt: skip
-    rows = Product.objects.filter(channel=channel).order_by("external_id").values_list(*fields)
+    """Every product by external id; the first of its categories stands for all."""
     return {
-        product_id: _Facts(
-            title, description, category.get(product_id, ""), brand,
-            float(price) if price is not None and price > 0 else float("nan"),
-            active and removed is None and not service, service,
-            int(created.timestamp()) if created else -1, parent or "",
+        row.external_id: _Facts(
+            title=row.title,
+            description=row.description,
+            category=row.category_ids[0] if row.category_ids else "",
+            brand=row.brand,
+            price=float(row.price) if row.price is not None and row.price > 0 else float("nan"),
+            active=row.is_active,
+            created=int(row.created_at.timestamp()) if row.created_at else -1,
+            parent=row.parent_id,
         )
-        for product_id, title, description, brand, price, active, service, removed, created, parent
-        in rows.iterator(chunk_size=10_000)
-    }  # fmt: skip
+        for row in catalogue_rows(channel=channel)
+    }

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from django.db.models import CharField, F, Value
 from django.http import HttpRequest
 
 from django_ecomai.core.db import shielded
-from django_ecomai.events.selectors import visitor_history
+from django_ecomai.events.selectors import (
+    History,
+    visitor_history,
+    visitor_history_cached,
+    visitor_history_keep,
+    visitor_history_parts,
+)
 
 from . import config as configuration
 from .config import Config
 from .query import Behaviour
 from .viewer import Past, Viewer
 
-# Deep enough for "buy again" of a regular customer.
-DEPTH = 100
+# Deep enough for "buy again" of a regular customer: his events and purchases, newest first.
+DEPTH = 200
 
 
 def look_up(viewer: Viewer, *, request: HttpRequest | None = None) -> tuple[Config | None, Past]:
@@ -23,25 +30,49 @@ def look_up(viewer: Viewer, *, request: HttpRequest | None = None) -> tuple[Conf
     """
     known = getattr(request, "ecomai_past", None) if request is not None else None
     past: Past | None = known[1] if known and known[0] == viewer else None
+    if past is None and not viewer.known:
+        past = Past()
     config = configuration.kept(viewer.channel)
+    if past is None and config is None:
+        history = visitor_history_cached(**_who(viewer), limit=DEPTH, distinct=False)
+        if history is None:
+            config, past = _both(viewer)
+        else:
+            past = _past(history)
     if config is None:
         with shielded("read the placements"):
             config, _ = configuration.load(viewer.channel)
     if past is None:
-        past = _past(viewer)
-        if request is not None:
-            request.ecomai_past = (viewer, past)  # type: ignore[attr-defined]
+        past = _past(visitor_history(**_who(viewer), limit=DEPTH, distinct=False))
+    if request is not None:
+        request.ecomai_past = (viewer, past)  # type: ignore[attr-defined]
     return config, past
 
 
-def _past(viewer: Viewer) -> Past:
-    if not viewer.known:
-        return Past()
-    found = visitor_history(
-        channel=viewer.channel, visitor_id=viewer.visitor_id, customer_id=viewer.customer_id, limit=DEPTH
-    )
+def _both(viewer: Viewer) -> tuple[Config | None, Past | None]:
+    """Configuration and history by one UNION; nothing of either when it fails (then each is tried alone)."""
+    with shielded("read the placements and a visitor's history"):
+        events, lines = visitor_history_parts(**_who(viewer), depth=DEPTH)
+        parts = [
+            configuration.as_rows(part, r_event=F("id"), r_text1=F("name"), r_text2=F("product_id")) for part in events
+        ]
+        if lines is not None:
+            purchase = Value("purchase", output_field=CharField())
+            parts.append(
+                configuration.as_rows(lines, r_text1=purchase, r_text2=F("product_external_id"), r_from=F("placed_at"))
+            )
+        config, rows = configuration.load(viewer.channel, beside=parts)
+        return config, _past(visitor_history_keep(rows, **_who(viewer), limit=DEPTH, distinct=False))
+    return None, None
+
+
+def _who(viewer: Viewer) -> dict[str, str]:
+    return {"channel": viewer.channel, "visitor_id": viewer.visitor_id, "customer_id": viewer.customer_id}
+
+
+def _past(history: History) -> Past:
     return Past(
-        tuple(Behaviour(item.product_id, str(item.name), float(item.at)) for item in found.items),
-        frozenset(found.bought),
-        frozenset(found.dismissed),
+        tuple(Behaviour(item.product_id, str(item.name), float(item.at)) for item in history.items),
+        frozenset(history.bought),
+        frozenset(history.dismissed),
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from django_ecomai.recommend import reasons
-from django_ecomai.recommend.query import DAY, Candidate, Query
+from django_ecomai.recommend.query import DAY, Behaviour, Candidate, Query
 from django_ecomai.recommend.weights import behaviour_weight
 
 if TYPE_CHECKING:
@@ -26,16 +26,26 @@ def for_you(query: Query, n: int) -> list[Candidate]:
     steps = [step for step in query.behaviour if behaviour_weight(step.name) > 0]
     if not steps:
         return []
+    purchases = [step for step in steps if step.name == "purchase"]
+    bought = query.bought | {step.product_id for step in purchases}
+    viewed = {step.product_id for step in steps} - bought
     items = scorer.encode([step.product_id for step in steps])
     weights = [behaviour_weight(step.name) for step in steps]
-    ages = [max(query.now - step.at, 0.0) / DAY for step in steps]
-    exclude = _exclude(scorer, query)
-    if query.exclude_bought:
-        scored = scorer.for_history(items, weights, n=n, exclude=exclude, ages_days=ages)
+    # What was only looked at is in mind anyway ("recently viewed" shows it); this list is for what comes next.
+    exclude = _encode_all(scorer, query.not_wanted() | viewed)
+    if query.exclude_bought or not purchases:
+        exclude += _encode_all(scorer, bought)
+        scored = scorer.for_history(items, weights, n=n, exclude=exclude, ages_days=_ages(query, steps))
     else:
-        scored = scorer.for_customer(items, weights, ages_days=ages, n=n, exclude=exclude)
-    viewed = {step.product_id for step in steps if step.name != "purchase"}
-    bought = query.bought | {step.product_id for step in steps if step.name == "purchase"}
+        scored = scorer.for_customer(
+            items,
+            weights,
+            ages_days=_ages(query, steps),
+            bought=scorer.encode([step.product_id for step in purchases]),
+            bought_ages_days=_ages(query, purchases),
+            n=n,
+            exclude=exclude,
+        )
     return list(_because_of_history(scorer, scored, viewed=viewed, bought=bought))
 
 
@@ -84,7 +94,7 @@ def buy_again(query: Query, n: int) -> list[Candidate]:
     if query.scorer is not None and purchases:
         scored = query.scorer.buy_again(
             query.scorer.encode([step.product_id for step in purchases]),
-            ages_days=[max(query.now - step.at, 0.0) / DAY for step in purchases],
+            ages_days=_ages(query, purchases),
             n=n,
             exclude=_encode_all(query.scorer, unwanted),
         )
@@ -125,6 +135,11 @@ def popular_fill(query: Query, n: int) -> list[Candidate]:
             if candidate.product_id not in taken:
                 found.append(candidate)
     return found[:n]
+
+
+def _ages(query: Query, steps: Sequence[Behaviour]) -> list[float]:
+    """Age in days of each step; a clock that runs ahead counts as now."""
+    return [max(query.now - step.at, 0.0) / DAY for step in steps]
 
 
 def _exclude(scorer: Scorer, query: Query) -> list[int]:
