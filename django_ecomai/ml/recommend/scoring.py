@@ -26,7 +26,10 @@ class RecipeScores:
         self.fitted = fitted
         self.target_weight = target_weight
         self.popularity = distinct_users(split.train)
+        #: what the test customers did before the cut; nobody else's history is looked at again for every recipe
+        self.own = split.train.rows(np.isin(split.train.users, split.users))
         self._tables: dict[tuple[object, ...], sparse.csr_matrix] = {}
+        self._orders: dict[float | None, NDArray[np.int64]] = {}
 
     def scores(self, recipe: Recipe, view: str) -> Scores:
         """What the recipe recommends in this view, before masking."""
@@ -40,11 +43,13 @@ class RecipeScores:
 
     def order(self, trending_days: float | None) -> NDArray[np.int64]:
         """The fallback: trending, then all-time popularity."""
-        train = self.split.train
-        trending = popularity_score(train, now=self.split.cut, window_days=trending_days, weighted=False)
-        if self.fitted.catalogue is not None:
-            trending = np.where(self.fitted.catalogue.active, trending, np.float32(-1))
-        return order_by(trending, self.popularity)
+        if trending_days not in self._orders:
+            train = self.split.train
+            trending = popularity_score(train, now=self.split.cut, window_days=trending_days, weighted=False)
+            if self.fitted.catalogue is not None:
+                trending = np.where(self.fitted.catalogue.active, trending, np.float32(-1))
+            self._orders[trending_days] = order_by(trending, self.popularity)
+        return self._orders[trending_days]
 
     def _discovery(self, recipe: Recipe) -> sparse.csr_matrix:
         key = (
@@ -55,14 +60,14 @@ class RecipeScores:
         )
         if key not in self._tables:
             self._tables[key] = self.fitted.served(recipe, self.popularity)
-        history = user_history(self.split.train, recipe.history_half_life_days)[self.split.users]
+        history = user_history(self.own, recipe.history_half_life_days)[self.split.users]
         return sparse.csr_matrix(history @ self._tables[key])
 
     def _repeat(self, recipe: Recipe) -> sparse.csr_matrix:
-        bought = self.split.train.at_least(self.target_weight)
-        counts = purchase_counts(bought, self.split.cut, recipe.repeat_half_life_days)[self.split.users]
+        own = self.own.at_least(self.target_weight)
+        counts = purchase_counts(own, self.split.cut, recipe.repeat_half_life_days)[self.split.users]
         model = Repeat(trend_power=recipe.repeat_trend_power, trend_days=recipe.trend_days)
-        boost = model.fit(bought, now=self.split.cut).boost_
+        boost = model.fit(self.split.train.at_least(self.target_weight), now=self.split.cut).boost_
         return sparse.csr_matrix(counts @ sparse.diags(boost.astype(np.float64)))
 
 
