@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.cache import patch_cache_control
 from django.utils.deprecation import MiddlewareMixin
 
 from .visitors import VisitorContext, current
@@ -24,6 +25,9 @@ class VisitorMiddleware(MiddlewareMixin):
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         context = getattr(request, "ecomai", None)
         current.set(None)
+        if getattr(request, "ecomai_personal", False):
+            # Something on this page was chosen for this visitor: no shared cache may keep it.
+            patch_cache_control(response, private=True)
         if isinstance(context, VisitorContext):
             context.write_cookie(response)
         return response
