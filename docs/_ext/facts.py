@@ -61,8 +61,19 @@ def submodules(package: str) -> Iterator[ModuleType]:
         yield import_module(f"{package}.{info.name}")
 
 
-def documented_names(body: list[ast.stmt]) -> Iterator[tuple[str, ast.AST, str]]:
-    """``(name, assignment, text)`` for every assignment, with the string literal that stands below it."""
+def comment_above(lines: list[str], number: int) -> str:
+    """The block of ``#`` lines that ends right above line ``number`` (counted from 1)."""
+    found: list[str] = []
+    for line in reversed(lines[: number - 1]):
+        if not line.lstrip().startswith("#"):
+            break
+        found.insert(0, line.lstrip().lstrip("#:"))
+    return one_line(" ".join(found))
+
+
+def documented_names(body: list[ast.stmt], source: str) -> Iterator[tuple[str, ast.AST, str]]:
+    """``(name, assignment, text)`` for every assignment: the string literal below it, else the comment above it."""
+    lines = source.splitlines()
     for index, node in enumerate(body):
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             name = node.target.id
@@ -74,17 +85,18 @@ def documented_names(body: list[ast.stmt]) -> Iterator[tuple[str, ast.AST, str]]
         text = ""
         if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) and isinstance(below.value.value, str):
             text = one_line(below.value.value)
-        yield name, node, text
+        yield name, node, text or comment_above(lines, node.lineno)
 
 
 def settings() -> list[Fact]:
     """Keys of the ``ECOMAI`` dict: type and default, and the text below each in ``conf.Defaults``."""
     from django_ecomai.conf import Defaults
 
-    tree = ast.parse((PACKAGE / "conf.py").read_text())
+    source = (PACKAGE / "conf.py").read_text()
+    tree = ast.parse(source)
     (defaults,) = (n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "Defaults")
     facts = []
-    for name, node, text in documented_names(defaults.body):
+    for name, node, text in documented_names(defaults.body, source):
         if name.isupper() and isinstance(node, ast.AnnAssign):
             value = getattr(Defaults, name)
             facts.append(Fact(name, text, ast.unparse(node.annotation), extra=repr(value)))
@@ -148,7 +160,8 @@ def signals() -> list[Fact]:
         if not path.exists():
             continue
         module = import_module(f"{config.name}.signals")
-        texts = {name: text for name, _, text in documented_names(ast.parse(path.read_text()).body)}
+        source = path.read_text()
+        texts = {name: text for name, _, text in documented_names(ast.parse(source).body, source)}
         for name, value in vars(module).items():
             if isinstance(value, Signal):
                 facts.append(Fact(name, texts.get(name, ""), module.__name__))
@@ -319,4 +332,19 @@ def placements() -> list[Fact]:
         if placement is not None:
             slots = "; ".join(f"{slot.title} (``{slot.strategy}``, {slot.size})" for slot in placement.slots)
             facts.append(Fact(key, slots, placement.label))
+    return facts
+
+
+def artifact_arrays() -> list[Fact]:
+    """Arrays of a recommend artifact, from the table in the docstring of the code that serves it."""
+    from django_ecomai.ml.recommend import serving
+
+    lines = (serving.__doc__ or "").splitlines()
+    rules = [number for number, line in enumerate(lines) if line.startswith("====")]
+    middle, end = rules[1], rules[2]
+    starts = [match.start() for match in re.finditer(r"=+", lines[middle])]
+    facts = []
+    for line in lines[middle + 1 : end]:
+        name, shape, meaning = line[: starts[1]], line[starts[1] : starts[2]], line[starts[2] :]
+        facts.append(Fact(name.strip(), one_line(meaning), one_line(shape)))
     return facts

@@ -167,6 +167,14 @@ def event_aliases() -> str:
     return table(("name", "becomes"), ((f"`{f.name}`", f"`{f.text}`") for f in facts.event_aliases()))
 
 
+def artifact_arrays() -> str:
+    """Arrays of a recommend artifact."""
+    import facts
+
+    rows = ((f"`{f.name}`", f"`{f.group}`", prose(f.text)) for f in facts.artifact_arrays())
+    return table(("array", "shape and type", "holds"), rows)
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "commands": commands,
@@ -178,6 +186,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "jobs": jobs,
     "tables": tables,
     "rows": rows,
+    "artifact-arrays": artifact_arrays,
     "strategies": strategies,
     "placements": placements,
     "event-names": event_names,
