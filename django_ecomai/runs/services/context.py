@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -193,7 +193,16 @@ class RunContext:
         # Inside a transaction of the job the row would stay locked and invisible until its end: leave it to the thread.
         if len(connection.atomic_blocks) > self._depth or time.monotonic() - self._written < WRITE_SECONDS:
             return
-        self.flush()
+        with self._lock:
+            pending = dict(self._pending)
+        try:
+            self.flush()
+        except OperationalError as error:
+            # SQLite cannot write on a connection whose streaming read began before another's write: the thread does it.
+            logger.debug("run %s: progress left to the heartbeat: %s", self.run.pk, error)
+            with self._lock:
+                self._pending = {**pending, **self._pending}
+            return
         self.check_cancelled()
 
     def _update(self, values: dict[str, Any]) -> int:
