@@ -67,7 +67,9 @@ _FIRST: tuple[tuple[str, str], ...] = (
         r"JUMBO.*(BAG|SHOPPER)|SHOPPER|CHARLOTTE BAG|RECYCLING BAG|STORAGE BAG|TOTE|SHOULDER BAG|LAUNDRY|"
         r"BEACH BAG|\bBAG FOR",
     ),
-    ("Cushions & Doormats", r"DOOR ?MAT"),
+    ("Cushions & Doormats", r"DOOR ?MAT|KNEELING (PAD|MAT)"),
+    ("Toys & Games", r"PLAYING CARDS|SNAP CARDS|CARD GAME"),
+    ("Purses & Travel", r"PHONE CHAR|BAG CHARM|LUGGAGE|PASSPORT"),
     (
         "T-Light Holders",
         r"\bT-? ?LIGHT|TEA ?LIGHT|CANDLE ?HOLDER|VOTIVE|CANDLE (POT|PLATE)|CANDLE ?STICK|CANDELABRA|HURRICANE",

@@ -81,7 +81,7 @@ def sync(report: Report, progress: Progress, *, worker: bool = False) -> None:
             report.skipped.append("sync")
         else:
             run_wait(SYNC, {}, progress, worker=worker)
-    report.counts = {**mirror_counts(""), "shop_lines": Line.objects.count()}
+    report.counts = {**mirror_counts(channel=""), "shop_lines": Line.objects.count()}
 
 
 def train(report: Report, progress: Progress, *, worker: bool = False) -> None:

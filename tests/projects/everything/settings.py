@@ -10,3 +10,14 @@ REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
 ECOMAI = {**ECOMAI, "ADAPTER": "example_project.shop.ecomai.ShopAdapter", "CURRENCY": "GBP"}
 LOGIN_URL = "/account/login/"
 DEMO = True
+TEMPLATES = [
+    {
+        **TEMPLATES[0],
+        "OPTIONS": {
+            "context_processors": [
+                *TEMPLATES[0]["OPTIONS"]["context_processors"],
+                "example_project.shop.context.shop",
+            ]
+        },
+    }
+]

@@ -10,16 +10,21 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from example_project.shop import demo, demo_processes
-from example_project.shop.load import Progress
 
 WIDTH = 28
+
+
+class Bar(Protocol):
+    """A progress callback whose last call ends the line."""
+
+    def __call__(self, fraction: float, message: str = "", *, last: bool = False) -> None: ...
 
 
 class Command(BaseCommand):
@@ -65,19 +70,18 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         name = list(report.seconds)[-1]
         seconds = f"{report.seconds[name]:.1f} s"
-        show(1.0, f"{seconds}, was done already" if name in report.skipped else seconds)
-        self.stdout.write("")
+        show(1.0, f"{seconds}, was done already" if name in report.skipped else seconds, last=True)
 
-    def bar(self, title: str) -> Progress:
-        """A progress callback: a bar that moves on a terminal, a line at start and end elsewhere."""
+    def bar(self, title: str) -> Bar:
+        """A progress callback: a bar that moves on a terminal; elsewhere one line at the end."""
         moves = self.stdout.isatty()
         shown = {"text": ""}
 
-        def show(fraction: float, message: str) -> None:
+        def show(fraction: float, message: str = "", *, last: bool = False) -> None:
             done = round(min(max(fraction, 0.0), 1.0) * WIDTH)
             text = f"{title:<24} [{'█' * done}{'·' * (WIDTH - done)}] {fraction:4.0%} {message[:50]:<50}"
-            if text != shown["text"] and (moves or fraction >= 1.0):
-                self.stdout.write(f"\r{text}" if moves else text.rstrip(), ending="")
+            if last or (moves and text != shown["text"]):
+                self.stdout.write(f"\r{text}" if moves else text.rstrip(), ending="\n" if last else "")
                 self.stdout.flush()
                 shown["text"] = text
 
