@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.core.cache import cache
-from django.db.models import Count, Max, Min, Sum
+from django.db.models import Count, Sum
 from django.db.models.functions import TruncDay, TruncMonth
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
@@ -18,7 +18,8 @@ from django_ecomai.core.charts import format_value
 from django_ecomai.core.registry import Finding, Period, job_kinds
 from django_ecomai.core.uuid7 import uuid7_time
 from django_ecomai.events.models import Event
-from django_ecomai.mirror.models import Customer, Order, Product, SyncReport
+from django_ecomai.mirror.models import Order, SyncReport
+from django_ecomai.mirror.selectors import data_span, mirror_counts
 from django_ecomai.mirror.services.issues import ACTIONS, LABELS
 from django_ecomai.runs.models import LiveArtifact, Run
 from django_ecomai.runs.selectors import runs_recent
@@ -73,14 +74,9 @@ def shop_facts(*, channel: str) -> dict[str, Any]:
 
 
 def _shop_facts(channel: str) -> dict[str, Any]:
-    orders = Order.objects.filter(channel=channel, removed_at=None)
-    span = orders.aggregate(first=Min("placed_at"), last=Max("placed_at"))
-    return {
-        "products": Product.objects.filter(channel=channel, removed_at=None, is_service=False).count(),
-        "customers": Customer.objects.filter(channel=channel, removed_at=None).count(),
-        "orders": orders.count(),
-        **span,
-    }
+    first, last = data_span(channel=channel)
+    counts = mirror_counts(channel=channel)
+    return {name: counts[name] for name in ("products", "customers", "orders")} | {"first": first, "last": last}
 
 
 def last_event_at(*, channel: str) -> datetime | None:
@@ -97,7 +93,7 @@ def live_models(*, channel: str) -> list[LiveArtifact]:
 def sales(*, period: Period) -> dict[str, Any]:
     """Orders over time: ``labels``, ``orders`` (one per label), ``count``, ``revenue`` as ``[(Decimal, currency)]``.
 
-    Days, or months when all data are asked for or the days would not fit. Cancelled orders do not count.
+    Days, or months when all data are asked for. Cancelled orders and credit notes do not count.
     """
     key = f"sales:{period.channel}:{period.days}:{period.until.isoformat()}"
     return _cached(key, lambda: _sales(period))
@@ -105,7 +101,7 @@ def sales(*, period: Period) -> dict[str, Any]:
 
 def _sales(period: Period) -> dict[str, Any]:
     orders = Order.objects.filter(channel=period.channel, removed_at=None, placed_at__lt=period.until)
-    orders = orders.exclude(status=Order.Status.CANCELLED)
+    orders = orders.exclude(status__in=[Order.Status.CANCELLED, Order.Status.RETURNED])
     if period.since is not None:
         orders = orders.filter(placed_at__gte=period.since)
     trunc = TruncDay if period.days else TruncMonth

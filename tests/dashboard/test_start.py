@@ -19,7 +19,7 @@ from django.utils import timezone, translation
 from django_ecomai.core.registry import Card, Finding, JobKind, dashboard_cards, doctor_checks, job_kinds
 from django_ecomai.core.uuid7 import uuid7
 from django_ecomai.events.models import Event
-from django_ecomai.mirror.models import Customer, Order, Product, SyncIssue, SyncReport
+from django_ecomai.mirror.models import Customer, Order, OrderLine, Product, SyncIssue, SyncReport
 from django_ecomai.runs.models import Artifact, LiveArtifact, Run
 
 pytestmark = pytest.mark.django_db
@@ -88,13 +88,16 @@ def filled(*, channel: str = "") -> None:
     Product.objects.create(channel=channel, external_id="OLD", title="Gone", removed_at=NOW)
     customer = Customer.objects.create(channel=channel, external_id="17850")
     for days, total in [(0, 10), (0, 20), (3, 30), (40, 40)]:
-        Order.objects.create(
+        order = Order.objects.create(
             channel=channel,
             external_id=f"{days}-{total}",
             customer=customer,
             placed_at=timezone.now() - timedelta(days=days),
             total=Decimal(total),
             currency="GBP",
+        )
+        OrderLine.objects.create(
+            channel=channel, external_id=f"{days}-{total}", order=order, quantity=1, placed_at=order.placed_at
         )
     Order.objects.create(
         channel=channel, external_id="c", placed_at=timezone.now(), total=99, currency="GBP", status="cancelled"
@@ -153,7 +156,7 @@ def test_it_says_what_is_known(boss: Client) -> None:
     filled()
     response = boss.get(reverse("admin:ecomai_dashboard_start_changelist"))
     tiles = {str(tile["label"]): tile for tile in response.context["tiles"]}
-    assert [tiles[name]["value"] for name in ("Products", "Customers", "Orders")] == ["1", "1", "5"]
+    assert [tiles[name]["value"] for name in ("Products", "Customers", "Orders")] == ["1", "1", "4"]
     assert tiles["Model trained"]["value"] == "just now"
     assert tiles["Model trained"]["detail"] == "with data until 12/09/2011"
     assert tiles["Last visit recorded"]["value"] == "just now"
@@ -189,7 +192,9 @@ def test_the_period_switch(boss: Client, query: str, count: int, revenue: int, b
 def test_all_data_are_shown_by_month_with_the_empty_months(boss: Client) -> None:
     for month, number in [(1, 2), (4, 1)]:
         for index in range(number):
-            Order.objects.create(external_id=f"{month}{index}", placed_at=datetime(2011, month, 3, 12, tzinfo=UTC))
+            at = datetime(2011, month, 3, 12, tzinfo=UTC)
+            order = Order.objects.create(external_id=f"{month}{index}", placed_at=at)
+            OrderLine.objects.create(external_id=f"{month}{index}", order=order, quantity=1, placed_at=at)
     response = boss.get(reverse("admin:ecomai_dashboard_start_changelist") + "?period=all")
     sales = response.context["sales"]
     assert sales["labels"] == ["January 2011", "February 2011", "March 2011", "April 2011"]
