@@ -54,7 +54,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Page:
-    """The products that came back, and the orders asked for: ``newest`` and ``popular`` are lists of ids, best first."""
+    """The products that came back; ``newest`` and ``popular`` are lists of ids, best first."""
 
     cards: dict[str, Card] = field(default_factory=dict)
     newest: tuple[str, ...] = ()

@@ -106,7 +106,7 @@ class PlacementConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that serving needs to know; ``artifact_path`` and ``artifact_sha`` are empty while no model is live."""
+    """What serving needs to know; ``artifact_path`` and ``artifact_sha`` are empty while no model is live."""
 
     placements: Mapping[str, PlacementConfig]
     artifact_path: str = ""

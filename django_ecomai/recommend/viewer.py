@@ -74,8 +74,17 @@ def viewer_of(
         return Viewer(shop)
     viewer = Viewer(shop, context.visitor_id, context.customer_id)
     if viewer.known:
-        request.ecomai_personal = True  # type: ignore[attr-defined]
+        _mark_personal(request)
     return viewer
+
+
+def _mark_personal(request: HttpRequest) -> None:
+    """Keep the response out of shared caches: by its header, and out of ``cache_page``, which looks before the header
+    is there.
+    """
+    request.ecomai_personal = True  # type: ignore[attr-defined]
+    if getattr(request, "_cache_update_cache", False):
+        request._cache_update_cache = False  # type: ignore[attr-defined]
 
 
 def external_ids(things: Iterable[Any], *, channel: str) -> list[str]:

@@ -1,0 +1,168 @@
+"""Reads for the merchant: what each placement brought."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, QuerySet
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+
+from django_ecomai.conf import ecomai
+from django_ecomai.core.uuid7 import uuid7_floor, uuid7_time
+from django_ecomai.events.models import Event, EventName, VisitorIdentity
+from django_ecomai.mirror.models import Order, OrderLine
+
+from .models import Placement
+
+_NOT_SALES = (Order.Status.CANCELLED, Order.Status.RETURNED)
+
+
+def attribution_rule() -> Any:
+    """The rule in one sentence, to stand beside the numbers (a lazy string)."""
+    return format_lazy(
+        _(
+            "A sale counts for a placement when the same visitor or customer clicked that product there at most {days} "
+            "days before the order. The last click counts; every order line counts once. Cancelled orders and robots "
+            "are left out."
+        ),
+        days=f"{ecomai.ATTRIBUTION_DAYS:g}",
+    )
+
+
+@dataclass
+class PlacementRow:
+    """What one placement brought. ``ctr`` is clicks per impression (0..1, None without impressions); ``revenue`` is
+    the sum of the lines.
+    """
+
+    placement: str
+    label: str
+    impressions: int = 0
+    clicks: int = 0
+    orders: int = 0
+    revenue: Decimal = field(default_factory=Decimal)
+
+    @property
+    def ctr(self) -> float | None:
+        """Clicks per impression, or None when nothing was shown."""
+        return self.clicks / self.impressions if self.impressions else None
+
+
+def placement_performance(
+    *, channel: str = "", since: datetime | None = None, until: datetime | None = None
+) -> list[PlacementRow]:
+    """Impressions, clicks, orders and revenue per placement in ``[since, until)``, most impressions first.
+
+    Five queries, whatever the size: counts by index over a range of ids, clicks, links of visitors, purchases by
+    visitor, and the lines of products that were clicked. See ``attribution_rule``.
+    """
+    rows: dict[str, PlacementRow] = {}
+    labels = dict(Placement.objects.filter(channel=channel).values_list("key", "label"))
+
+    def row(key: str) -> PlacementRow:
+        return rows.setdefault(key, PlacementRow(key, labels.get(key, key)))
+
+    shown = _events(channel, since, until).filter(name__in=[EventName.VIEW_ITEM_LIST, EventName.SELECT_ITEM])
+    for key, name, count in (
+        shown.exclude(placement="").order_by().values("placement", "name").annotate(n=Count("pk"))
+        .values_list("placement", "name", "n")
+    ):  # fmt: skip
+        if name == EventName.SELECT_ITEM:
+            row(key).clicks = count
+        else:
+            row(key).impressions = count
+    orders: dict[str, set[str]] = defaultdict(set)
+    for key, order, revenue in _attributed(channel, since, until):
+        row(key).revenue += revenue
+        orders[key].add(order)
+    for key, found in orders.items():
+        row(key).orders = len(found)
+    for key in labels:
+        row(key)
+    return sorted(rows.values(), key=lambda one: (-one.impressions, -one.clicks, one.placement))
+
+
+def _events(channel: str, since: datetime | None, until: datetime | None) -> QuerySet[Event]:
+    """People's events between two moments; id bounds let PostgreSQL open only the months in between."""
+    events = Event.objects.filter(channel=channel, is_bot=False)
+    if since is not None:
+        events = events.filter(id__gte=uuid7_floor(since))
+    if until is not None:
+        events = events.filter(id__lt=uuid7_floor(until))
+    return events
+
+
+def _attributed(channel: str, since: datetime | None, until: datetime | None) -> Iterator[tuple[str, str, Decimal]]:
+    """``(placement, order, revenue)`` of every line that follows a click."""
+    window = timedelta(days=float(ecomai.ATTRIBUTION_DAYS))
+    clicked = _events(channel, since - window if since else None, until).filter(name=EventName.SELECT_ITEM)
+    clicked = clicked.exclude(placement="").exclude(product_id="")
+    clicks = _clicks_by_person(channel, clicked)
+    if not clicks:
+        return
+    visitors = _visitors_of_orders(channel, since, until, clicked)
+    lines = OrderLine.objects.filter(channel=channel, removed_at=None, order__removed_at=None, quantity__gt=0)
+    lines = lines.exclude(order__status__in=_NOT_SALES)
+    if since is not None:
+        lines = lines.filter(placed_at__gte=since)
+    if until is not None:
+        lines = lines.filter(placed_at__lt=until)
+    lines = lines.filter(product_external_id__in=clicked.order_by().values("product_id"))
+    columns = (
+        "order__external_id", "order__customer__external_id", "product_external_id", "placed_at", "quantity",
+        "unit_price", "discount",
+    )  # fmt: skip
+    for order, customer, product, placed_at, quantity, price, discount in (
+        lines.order_by().values_list(*columns).iterator(chunk_size=5_000)
+    ):
+        people = [f"c:{customer}"] if customer else []
+        people += [f"v:{visitor}" for visitor in visitors.get(order, ())]
+        found = [
+            click
+            for person in people
+            for click in clicks.get((person, product), ())
+            if placed_at - window <= click[0] <= placed_at
+        ]
+        if found:
+            yield max(found)[1], order, quantity * (price or Decimal()) - (discount or Decimal())
+
+
+def _clicks_by_person(channel: str, clicked: QuerySet[Event]) -> dict[tuple[str, str], list[tuple[datetime, str]]]:
+    """``(person, product) -> [(when, placement)]``, where a person is a visitor and the customers he turned out to
+    be.
+    """
+    customers: dict[str, set[str]] = defaultdict(set)
+    known = VisitorIdentity.objects.filter(channel=channel, visitor_id__in=clicked.order_by().values("visitor_id"))
+    for visitor, customer in known.values_list("visitor_id", "customer_id"):
+        customers[visitor].add(customer)
+    clicks: dict[tuple[str, str], list[tuple[datetime, str]]] = defaultdict(list)
+    rows = clicked.order_by().values_list("id", "visitor_id", "customer_id", "product_id", "placement")
+    for key, visitor, customer, product, placement in rows.iterator(chunk_size=5_000):
+        people = {f"c:{one}" for one in {customer, *customers.get(visitor, ())} if one}
+        if visitor:
+            people.add(f"v:{visitor}")
+        for person in people:
+            clicks[person, product].append((uuid7_time(key), placement))
+    return clicks
+
+
+def _visitors_of_orders(
+    channel: str, since: datetime | None, until: datetime | None, clicked: QuerySet[Event]
+) -> dict[str, set[str]]:
+    """Order -> visitors, from the purchase events of people who clicked (an order without a customer has no other
+    link).
+    """
+    # The event is written after the order is placed: look a little further.
+    bought = _events(channel, since, until + timedelta(hours=1) if until else None).filter(name=EventName.PURCHASE)
+    people = clicked.exclude(visitor_id="").order_by().values("visitor_id")
+    bought = bought.exclude(order_id="").filter(visitor_id__in=people)
+    found: dict[str, set[str]] = defaultdict(set)
+    for order, visitor in bought.values_list("order_id", "visitor_id"):
+        found[order].add(visitor)
+    return found
