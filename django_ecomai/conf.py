@@ -25,10 +25,14 @@ class Defaults:
     """ISO 4217 code used where a row of the shop names none."""
 
     CONSENT: str = "django_ecomai.events.consent.cookie"
-    """Dotted path of a callable ``(request) -> set of purposes``. Ready-made: ``cookie``, ``cookie_consent``, ``always``."""
+    """Dotted path of a callable ``(request) -> set of purposes``. Ready-made: ``cookie``, ``cookie_consent``,
+    ``always``.
+    """
 
     CONSENT_COOKIE: str = "ecomai_consent"
-    """Name of the cookie that the ready-made ``cookie`` consent reads: purposes joined by ``.``, e.g. ``analytics.personalization``."""
+    """Name of the cookie that the ready-made ``cookie`` consent reads: purposes joined by ``.``, e.g.
+    ``analytics.personalization``.
+    """
 
     VISITOR_COOKIE: str = "ecomai_visitor"
     """Name of the signed first-party cookie that carries the visitor's pseudonymous id."""
@@ -40,7 +44,8 @@ class Defaults:
     """A visit ends after this many seconds without a request; the next event opens a new session."""
 
     HASH_KEY: str | None = None
-    """Secret for the keyed hashes (visitor ids, IP, device, e-mail, address). ``None`` derives one from ``SECRET_KEY``."""
+    """Secret for the keyed hashes (visitor ids, IP, device, e-mail, address). ``None`` derives one from ``SECRET_KEY``.
+    """
 
     COLLECT_DEMOGRAPHICS: bool = False
     """Copy age, gender and location of customers into the mirror. Off: they are dropped at the door."""
@@ -64,10 +69,14 @@ class Defaults:
     """How many of a visitor's last products the recommender reacts to."""
 
     RECENT_CACHE: str = "default"
-    """Alias in ``CACHES`` that holds recent items. Use a shared cache (Redis, database, file) when several processes serve the shop."""
+    """Alias in ``CACHES`` that holds recent items. Use a shared cache (Redis, database, file) when several processes
+    serve the shop.
+    """
 
     ARTIFACT_DIR: str = "ecomai_artifacts"
-    """Folder of trained models; a relative path is taken from ``BASE_DIR``. On several machines: also set ``ARTIFACT_STORAGE``."""
+    """Folder of trained models; a relative path is taken from ``BASE_DIR``. On several machines: also set
+    ``ARTIFACT_STORAGE``.
+    """
 
     ARTIFACT_STORAGE: str | None = None
     """Alias in ``STORAGES`` where artifacts are kept for all machines; ``ARTIFACT_DIR`` is then the local copy."""
@@ -76,7 +85,9 @@ class Defaults:
     """How many artifacts of one kind and channel are kept for a roll back."""
 
     DISPATCH: str = "auto"
-    """How heavy work is started: ``celery``, ``process`` (a child process), ``queue`` (waits for an ``ecomai_work --loop``), ``inline``, or ``auto`` (Celery when a broker is configured, else a child process)."""
+    """How heavy work is started: ``celery``, ``process`` (a child process), ``queue`` (waits for an ``ecomai_work
+    --loop``), ``inline``, or ``auto`` (Celery when a broker is configured, else a child process).
+    """
 
     CELERY_QUEUE: str | None = None
     """Celery queue for EcomAI tasks; ``None`` uses the project's default queue."""
@@ -97,7 +108,9 @@ class Defaults:
     """A purchase counts for a recommendation when the same visitor clicked it at most this many days before."""
 
     RESOLVE_OBJECTS: bool = True
-    """Fetch the shop's own objects for ``item.object`` in cards (one query per page). Switch off when the templates use ``item.card`` only."""
+    """Fetch the shop's own objects for ``item.object`` in cards (one query per page). Switch off when the templates use
+    ``item.card`` only.
+    """
 
     API_THROTTLE: str = "240/min"
     """Rate of the REST endpoints per client, in DRF's notation."""

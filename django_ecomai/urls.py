@@ -1,4 +1,7 @@
-"""Everything that EcomAI answers to: ``path("ecomai/", include("django_ecomai.urls"))``. Only installed capabilities are included."""
+"""Everything that EcomAI answers to: ``path("ecomai/", include("django_ecomai.urls"))``.
+
+Only installed capabilities are included.
+"""
 
 from __future__ import annotations
 
