@@ -26,7 +26,7 @@ def python(shop: Path, *arguments: str, stdin: str | None = None) -> str:
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=shop,
-        env={**kept, "PYTHONPATH": str(shop)},
+        env={**kept, "PYTHONPATH": os.pathsep.join([str(shop), str(ROOT)])},
         input=stdin,
         text=True,
         capture_output=True,

@@ -11,7 +11,7 @@ def names(page):
     return re.findall(r">((?:Lantern|Candle|Teapot|Cup) no\. \d)<", page.content.decode())
 
 
-client = Client()
+client = Client(headers={"user-agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"})
 lanterns = Article.objects.filter(name__startswith="Lantern").order_by("pk")[:3]
 before = names(client.get("/"))
 product_page = client.get(lanterns[0].get_absolute_url())
