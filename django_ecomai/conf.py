@@ -1,6 +1,7 @@
 """The ``ECOMAI`` settings dict: typed defaults, read lazily so that ``override_settings`` works.
 
-Use ``from django_ecomai.conf import ecomai`` and read ``ecomai.CURRENCY``. Every attribute of ``Defaults`` is a setting.
+Use ``from django_ecomai.conf import ecomai`` and read ``ecomai.CURRENCY``. Every attribute of ``Defaults`` is a
+setting.
 """
 
 from __future__ import annotations
@@ -127,7 +128,7 @@ class EcomaiSettings(Defaults):
         return object.__getattribute__(self, name)
 
     def load(self, name: str) -> Any:
-        """Import the object whose dotted path the setting ``name`` holds; a callable given directly is returned as it is."""
+        """Import the object whose dotted path the setting ``name`` holds; a callable is returned as it is."""
         value = getattr(self, name)
         return import_string(value) if isinstance(value, str) else value
 
