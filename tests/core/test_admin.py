@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -34,6 +35,7 @@ from django_ecomai.core.paging import (
     span_filter,
 )
 from django_ecomai.core.uuid7 import uuid7_derived
+from django_ecomai.events import partitions
 from django_ecomai.events.models import Event
 from django_ecomai.mirror.models import Category, Customer, Order, Product
 from django_ecomai.runs.models import Run
@@ -77,6 +79,13 @@ urlpatterns = [path("admin/", site.urls)]
 pytestmark = pytest.mark.urls(__name__)
 
 
+@pytest.fixture(autouse=True)
+def _fresh_partitions() -> Iterator[None]:
+    """Partitions made inside a test are rolled back with it; the process must not remember them."""
+    yield
+    partitions.forget()
+
+
 def get(
     model: Any, query: str = "", *, user: User | None = None, method: str = "get", data: Any = None
 ) -> HttpResponse:
@@ -112,6 +121,7 @@ def orders(count: int, *, channel: str = "", per_day: int = 100, prefix: str = "
 
 
 def events(count: int, *, per_day: int = 1_000) -> None:
+    partitions.partitions_ensure(first=START, last=START + timedelta(days=count // per_day))
     Event.objects.bulk_create(
         (
             Event(

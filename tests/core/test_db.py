@@ -12,6 +12,11 @@ from django.db.utils import InterfaceError
 from django_ecomai.core.db import shielded
 
 
+def names() -> list[str]:
+    """The groups of this test, without the one that migrations make."""
+    return sorted(Group.objects.exclude(name="Merchant").values_list("name", flat=True))
+
+
 @pytest.mark.django_db
 def test_the_shops_transaction_goes_on_after_our_error(caplog: pytest.LogCaptureFixture) -> None:
     with transaction.atomic():
@@ -22,7 +27,7 @@ def test_the_shops_transaction_goes_on_after_our_error(caplog: pytest.LogCapture
                 cursor.execute("SELECT * FROM no_such_table")
         assert Group.objects.filter(name="shop").exists()
         Group.objects.create(name="after")
-    assert sorted(Group.objects.values_list("name", flat=True)) == ["after", "shop"]
+    assert names() == ["after", "shop"]
     assert "EcomAI could not read the history" in caplog.text
     assert caplog.records[0].exc_info is not None
 
@@ -33,14 +38,14 @@ def test_it_works_without_a_transaction_around_it() -> None:
     with shielded("write"):
         Group.objects.create(name="two")
         Group.objects.create(name="one")
-    assert list(Group.objects.values_list("name", flat=True)) == ["one"]
+    assert names() == ["one"]
 
 
 @pytest.mark.django_db
 def test_what_works_is_kept() -> None:
     with shielded("write"):
         Group.objects.create(name="kept")
-    assert Group.objects.get().name == "kept"
+    assert names() == ["kept"]
 
 
 @pytest.mark.django_db

@@ -247,7 +247,7 @@ def test_the_cleaning_report_is_told_in_words(boss: Client) -> None:
 
 @pytest.mark.parametrize("examples", [None, {}, [], [3], ["x"], [{"value": "y" * 900}]])
 def test_odd_examples_do_no_harm(boss: Client, examples: Any) -> None:
-    report = SyncReport.objects.create(mode="full", finished_at=NOW, counts={"x": None, "y": {"seen": 0}})
+    report = SyncReport.objects.create(mode="full", finished_at=timezone.now(), counts={"x": None, "y": {"seen": 0}})
     SyncIssue.objects.create(report=report, table="t", code="c", action="a", count=1, examples=examples or [])
     assert "From the last full sync, just now." in page(boss)
 
