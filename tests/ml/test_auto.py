@@ -175,3 +175,12 @@ def test_recipes_have_names_a_merchant_can_read():
     assert Recipe().name == "popular (30 days)"
     two = Recipe(sources=(Source("cosine", {"item_power": 0.3}), Source("content", {}, 0.3)), trend_power=0.5)
     assert two.name == "cosine(item_power=0.3) + 0.3 x content() + trend^0.5 + history half-life 180 d"
+
+
+def test_the_language_of_the_texts_reaches_the_model():
+    catalogue = Catalogue.build(3, title=["Kerze", "Kerzen", "Tasse"])
+    data = Interactions.empty(n_items=3)
+    for language, neighbours in (("german", [1]), ("english", [])):
+        choice, built = choose_and_build(data, item_ids=id_map(3), catalogue=catalogue, language=language)
+        assert choice.recipe.language == language
+        assert Scorer(built.manifest, built.arrays).similar(0).items.tolist() == neighbours

@@ -84,3 +84,16 @@ def test_nobody_returns():
 def test_no_interactions_split_into_nothing(cut):
     split = time_split(Interactions.empty(n_users=3, n_items=2), cut)
     assert len(split.users) == len(split.train) == 0
+
+
+def test_small_blocks_change_nothing(monkeypatch):
+    from django_ecomai.ml.evaluate.run import evaluate_split
+    from django_ecomai.ml.recommend import matrix
+    from django_ecomai.ml.recommend.recipe import Recipe, Source
+    from tests.ml.factories import DAY, START, shop, words
+
+    sources = tuple(Source(kind) for kind in ("cosine", "ease", "content", "copurchase"))
+    recipe = Recipe(sources=sources, trend_power=0.5)
+    whole = evaluate_split(shop(), START + 150 * DAY, catalogue=words(40), recipe=recipe)
+    monkeypatch.setattr(matrix, "BLOCK_CELLS", 130)
+    assert evaluate_split(shop(), START + 150 * DAY, catalogue=words(40), recipe=recipe).rows == whole.rows

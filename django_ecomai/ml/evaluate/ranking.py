@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..columns import NEW_ITEMS, REPEAT_ITEMS
+from ..recommend.matrix import blocks
 from ..recommend.neighbours import strongest
 from .split import TimeSplit
 
@@ -17,12 +19,19 @@ from .split import TimeSplit
 class Scores:
     """A model's opinion about the test customers.
 
-    ``candidates``: sparse [m, n_items] of positive scores (None: none at all). ``order``: items from best to worst that
-    fill what is left over, the same for everyone.
+    ``candidates``: sparse [m, n_items] of positive scores, or a function that makes the rows of some customers (so that
+    never all of them are in memory), or None: none at all. ``order``: items from best to worst that fill what is left
+    over, the same for everyone.
     """
 
-    candidates: sparse.csr_matrix | None
+    candidates: sparse.csr_matrix | Callable[[NDArray[np.int64]], sparse.csr_matrix] | None
     order: NDArray[np.int64]
+
+    def of(self, rows: NDArray[np.int64]) -> sparse.csr_matrix:
+        """Scores of the customers at ``rows``."""
+        if self.candidates is None:
+            return sparse.csr_matrix((len(rows), len(self.order)))
+        return self.candidates(rows) if callable(self.candidates) else self.candidates[rows]
 
 
 def rank(scores: Scores, split: TimeSplit, view: str, k: int, popularity: NDArray[np.floating]) -> NDArray[np.int32]:
@@ -36,9 +45,8 @@ def rank(scores: Scores, split: TimeSplit, view: str, k: int, popularity: NDArra
     place = np.empty(len(scores.order), dtype=np.int64)
     place[scores.order] = np.arange(len(scores.order))
     blocked = np.zeros(len(scores.order), dtype=bool)  # one scratch array instead of one set per customer
-    for at, row in enumerate(rows):
+    for at, row, (items, values) in _candidates(scores, rows):
         bought = _row(split.bought, row)[0]
-        items, values = _row(scores.candidates, row) if scores.candidates is not None else (bought[:0], np.empty(0))
         if view == NEW_ITEMS:
             blocked[bought] = True
             keep = ~blocked[items]
@@ -61,6 +69,16 @@ def rank(scores: Scores, split: TimeSplit, view: str, k: int, popularity: NDArra
         ranked[at, : len(top)] = top
         blocked[bought] = False
     return ranked
+
+
+def _candidates(
+    scores: Scores, rows: NDArray[np.int64]
+) -> Iterator[tuple[int, int, tuple[NDArray[np.int32], NDArray[np.float64]]]]:
+    for block in blocks(len(rows), len(scores.order)):
+        chunk = scores.of(rows[block])
+        for offset in range(chunk.shape[0]):
+            at = block.start + offset
+            yield at, int(rows[at]), _row(chunk, offset)
 
 
 def order_by(scores: NDArray[np.floating], popularity: NDArray[np.floating]) -> NDArray[np.int64]:

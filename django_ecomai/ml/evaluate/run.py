@@ -50,6 +50,7 @@ def evaluate_split(
     ks: Iterable[int] = (10, 20),
     target_weight: float = 0.0,
     budget: int = 60,
+    language: str = "english",
     max_users: int | None = None,
     random_state: int = 0,
     progress: Progress | None = None,
@@ -70,13 +71,14 @@ def evaluate_split(
             catalogue=catalogue,
             now=cut,
             budget=budget,
+            language=language,
             target_weight=target_weight,
             random_state=random_state,
             progress=lambda fraction, message: tell(0.8 * fraction, message),
         )
         recipe = choice.recipe
     tell(0.8, "testing the choice beside the baselines")
-    fitted = Fitted(split.train, catalogue=catalogue, now=cut, neighbours=recipe.neighbours)
+    fitted = Fitted(split.train, catalogue=catalogue, now=cut, neighbours=recipe.neighbours, language=recipe.language)
     scorer = RecipeScores(split, fitted, target_weight=target_weight)
     rows = []
     ks = sorted(set(ks))

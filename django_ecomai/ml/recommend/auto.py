@@ -23,6 +23,8 @@ from .fold import Fitted, Progress, no_progress
 from .recipe import Recipe, Source
 from .scoring import RecipeScores
 
+__all__ = ["Choice", "build", "choose", "choose_and_build"]
+
 #: Fewer validation customers than this decide nothing.
 LEAST_USERS = 20
 #: A later recipe must be this much better than the best one so far: the tried order goes from simple to complex.
@@ -52,15 +54,17 @@ def choose(
     neighbours: int = 200,
     target_weight: float = 0.0,
     memory_mb: int = 2048,
+    language: str = "english",
     random_state: int = 0,
     progress: Progress | None = None,
 ) -> Choice:
     """Choose a recipe with at most ``budget`` evaluations, on ``interactions`` alone.
 
     ``target_weight``: only interactions of at least this weight count as bought. ``memory_mb`` bounds the dense model.
+    ``language`` of the product texts (snowball's name) for stemming.
     With too little data for a validation the default recipe is returned and ``validation["reason"]`` says why.
     """
-    default = Recipe(sources=_default_sources(catalogue), neighbours=neighbours)
+    default = Recipe(sources=_default_sources(catalogue), neighbours=neighbours, language=language)
     cut, reason = _inner_cut(interactions, target_weight)
     if cut is None:
         return Choice(default, [], {"reason": reason})
@@ -127,7 +131,9 @@ class _Search:
         self.k = k
         self.progress = progress
         self.catalogue = catalogue
-        self.fitted = Fitted(split.train, catalogue=catalogue, now=split.cut, neighbours=default.neighbours)
+        self.fitted = Fitted(
+            split.train, catalogue=catalogue, now=split.cut, neighbours=default.neighbours, language=default.language
+        )
         self.scorer = RecipeScores(split, self.fitted, target_weight=target_weight)
         self.tried: list[dict[str, Any]] = []
 
@@ -173,6 +179,8 @@ class _Search:
 
 def _choose_discovery(search: _Search, default: Recipe, memory_mb: int) -> Recipe:
     view = NEW_ITEMS
+    if len(search.split.rows(view)) < LEAST_USERS:
+        return default  # too few found anything new to judge by: popularity would win every tie
     bare = replace(default, sources=())
     popular = search.best(view, [replace(bare, trending_days=days) for days in (30.0, 7.0, 90.0, None)])
     bare = replace(bare, trending_days=popular.trending_days)

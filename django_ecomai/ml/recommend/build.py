@@ -56,11 +56,11 @@ def build(
         now = int(interactions.times[-1]) + 1 if len(interactions) else 0
     bought = interactions.at_least(target_weight)
     popularity = distinct_users(interactions)
-    fitted = Fitted(interactions, catalogue=catalogue, now=now, neighbours=recipe.neighbours)
+    fitted = Fitted(interactions, catalogue=catalogue, now=now, neighbours=recipe.neighbours, language=recipe.language)
     tell(0.0, "fitting neighbours")
     discovery = fitted.table(recipe, popularity)
     tell(0.5, "comparing product texts")
-    content = Content().fit(interactions, catalogue=catalogue, now=now).neighbours_
+    content = Content(language=recipe.language).fit(interactions, catalogue=catalogue, now=now).neighbours_
     similar = _similar(fitted, recipe, content, popularity)
     if recipe.sources:
         discovery = _filled(discovery, similar)

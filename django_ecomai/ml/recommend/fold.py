@@ -19,18 +19,29 @@ from .recipe import Recipe, Source
 class Fitted:
     """Fits sources on one set of interactions, each only once: blends share them while they are being tried."""
 
-    def __init__(self, interactions: Interactions, *, catalogue: Catalogue | None, now: int, neighbours: int) -> None:
+    def __init__(
+        self,
+        interactions: Interactions,
+        *,
+        catalogue: Catalogue | None,
+        now: int,
+        neighbours: int,
+        language: str = "english",
+    ) -> None:
         self.interactions = interactions
         self.catalogue = catalogue
         self.now = now
         self.neighbours = neighbours
+        self.language = language
         self._matrices: dict[tuple[object, ...], sparse.csr_matrix] = {}
 
     def matrix(self, source: Source) -> sparse.csr_matrix:
         """The source's pruned table as a sparse matrix, scaled so that its mean score is 1."""
         key = source.key()
         if key not in self._matrices:
-            model = source.model(self.neighbours).fit(self.interactions, catalogue=self.catalogue, now=self.now)
+            model = source.model(self.neighbours, self.language).fit(
+                self.interactions, catalogue=self.catalogue, now=self.now
+            )
             matrix = table_to_csr(model.neighbours_)
             if matrix.nnz:
                 matrix.data /= matrix.data.mean()

@@ -70,15 +70,18 @@ class NeighbourTable:
         source = np.broadcast_to(history[:, None], targets.shape)[valid]
         if not len(target):
             return none, np.empty(0, dtype=np.float32), none
-        order = np.lexsort((source, -part, target))  # within a candidate: strongest contribution first
+        order = np.argsort(target, kind="stable")
         target, part, source = target[order], part[order], source[order]
         starts = np.flatnonzero(np.r_[True, target[1:] != target[:-1]])
         total = np.add.reduceat(part, starts)
+        largest = np.repeat(np.maximum.reduceat(part, starts), np.diff(np.r_[starts, len(part)]))
+        speakers = np.flatnonzero(part == largest)  # of equals the first in the history speaks
+        source = source[speakers[np.searchsorted(speakers, starts)]]
         positive = total > 0
         return (
             target[starts][positive].astype(np.int32),
             total[positive].astype(np.float32),
-            source[starts][positive].astype(np.int32),
+            source[positive].astype(np.int32),
         )
 
 

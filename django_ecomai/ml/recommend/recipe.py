@@ -24,11 +24,12 @@ class Source:
     params: Mapping[str, Any] = field(default_factory=dict)
     weight: float = 1.0
 
-    def model(self, neighbours: int) -> ItemModel:
+    def model(self, neighbours: int, language: str = "english") -> ItemModel:
         """The unfitted model. Raises ValueError for an unknown kind."""
         if self.kind not in SOURCES:
             raise ValueError(f"unknown source {self.kind!r}: use one of {', '.join(sorted(SOURCES))}")
-        return SOURCES[self.kind](**{**self.params, "neighbours": neighbours})
+        shared = {"language": language} if self.kind == Content.kind else {}
+        return SOURCES[self.kind](**{**shared, **self.params, "neighbours": neighbours})
 
     def key(self) -> tuple[Any, ...]:
         """Identifies the fitted model, whatever its weight in a blend."""
@@ -47,7 +48,8 @@ class Recipe:
     scaled by the trend of the last ``trend_days`` to ``trend_power``; without sources: popularity. Fallback and
     trending shelf: customers per item in ``trending_days``. Buy again: personal frequency decayed by
     ``repeat_half_life_days`` times recent popularity to ``repeat_trend_power``. ``repeat_share`` weighs buy-again
-    against discovery where both may appear. ``neighbours`` are kept per item.
+    against discovery where both may appear. ``neighbours`` are kept per item. Product texts are in ``language``
+    (snowball's name).
     """
 
     sources: tuple[Source, ...] = ()
@@ -59,6 +61,7 @@ class Recipe:
     repeat_trend_power: float = 0.0
     repeat_share: float = 1.0
     neighbours: int = 200
+    language: str = "english"
 
     @property
     def name(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -36,10 +38,16 @@ class RecipeScores:
         order = self.order(recipe.trending_days)
         if view == NEW_ITEMS:
             return Scores(self._discovery(recipe), order)
+        repeat = self._repeat(recipe)
         if view == REPEAT_ITEMS:
-            return Scores(self._repeat(recipe), order)
-        mixed = unit_maximum(self._discovery(recipe)) + recipe.repeat_share * unit_maximum(self._repeat(recipe))
-        return Scores(sparse.csr_matrix(mixed), order)
+            return Scores(repeat, order)
+        discovery = self._discovery(recipe)
+
+        def mixed(rows: NDArray[np.int64]) -> sparse.csr_matrix:
+            again = recipe.repeat_share * unit_maximum(repeat[rows])
+            return sparse.csr_matrix(unit_maximum(discovery(rows)) + again)
+
+        return Scores(mixed, order)
 
     def order(self, trending_days: float | None) -> NDArray[np.int64]:
         """The fallback: trending, then all-time popularity."""
@@ -51,7 +59,7 @@ class RecipeScores:
             self._orders[trending_days] = order_by(trending, self.popularity)
         return self._orders[trending_days]
 
-    def _discovery(self, recipe: Recipe) -> sparse.csr_matrix:
+    def _discovery(self, recipe: Recipe) -> Callable[[NDArray[np.int64]], sparse.csr_matrix]:
         key = (
             tuple((source.key(), source.weight) for source in recipe.sources),
             recipe.trend_power,
@@ -61,7 +69,8 @@ class RecipeScores:
         if key not in self._tables:
             self._tables[key] = self.fitted.served(recipe, self.popularity)
         history = user_history(self.own, recipe.history_half_life_days)[self.split.users]
-        return sparse.csr_matrix(history @ self._tables[key])
+        table = self._tables[key]
+        return lambda rows: sparse.csr_matrix(history[rows] @ table)
 
     def _repeat(self, recipe: Recipe) -> sparse.csr_matrix:
         own = self.own.at_least(self.target_weight)
