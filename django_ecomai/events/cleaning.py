@@ -8,7 +8,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
@@ -60,7 +60,7 @@ _SERVER = _BROWSER | {
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
-class Rejected(ValueError):
+class Rejected(Exception):
     """An event that cannot be stored; the text is the reason in the verdict."""
 
 
@@ -232,19 +232,20 @@ def _properties(data: Mapping[str, Any]) -> dict[str, Any]:
         raise Rejected("not_an_object:properties")
     try:
         text = json.dumps(value, allow_nan=False, ensure_ascii=False)
-        if len(text.encode()) > PROPERTIES_MAX_BYTES:
-            raise Rejected("too_long:properties")
+        size = len(text.encode())
     except UnicodeEncodeError:
         raise Rejected("control_character:properties") from None
-    except (TypeError, ValueError, RecursionError) as error:
-        raise error if isinstance(error, Rejected) else Rejected("not_json:properties") from None
-    # PostgreSQL's jsonb takes neither NUL nor lone surrogates, not even escaped.
-    if "\\u0000" in text or re.search("[\ud800-\udfff]", text):
+    except (TypeError, ValueError, RecursionError):
+        raise Rejected("not_json:properties") from None
+    if size > PROPERTIES_MAX_BYTES:
+        raise Rejected("too_long:properties")
+    # PostgreSQL's jsonb takes no NUL, not even escaped.
+    if "\\u0000" in text:
         raise Rejected("control_character:properties")
     return json.loads(text)
 
 
-def moment_read(value: object, *, naive: timezone.tzinfo | None = None) -> tuple[datetime, bool]:
+def moment_read(value: object, *, naive: tzinfo | None = None) -> tuple[datetime, bool]:
     """An aware UTC datetime from a datetime, ISO 8601 text or an epoch (seconds or milliseconds).
 
     The second value says whether it was naive; such a time is taken for ``naive`` (default UTC). Raises ``ValueError``.

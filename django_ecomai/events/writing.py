@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from django_ecomai.core.uuid7 import uuid7_time
+
 from .cleaning import Rejected, Source, Verdict, currency_default, event_clean
 from .models import Event
-from .partitions import events_connection, forget, ids_outside, partitions_ensure
+from .partitions import events_connection, forget, ids_outside, month_of, month_start, partitions_ensure
 
 logger = logging.getLogger("django_ecomai.events")
 
+# 21 columns each: below the number of parameters that SQLite (32,766) and PostgreSQL (65,535) take.
 BATCH = 1000
 
 
@@ -80,67 +83,54 @@ def events_write(
             verdicts[index] = Verdict(verdict.id, "duplicate", notes=verdict.notes)
         else:
             wanted[event.id] = index
-    if make_partitions and wanted and connection.vendor == "postgresql":
+    if make_partitions and wanted:
         _partitions_for(wanted, connection)
-    for outside in ids_outside(wanted, using=connection.alias):
-        index = wanted.pop(outside)
-        verdicts[index] = Verdict(verdicts[index].id, "rejected", "no_partition", verdicts[index].notes)
-        logger.error("No partition for event %s. Type: python manage.py migrate (or ecomai_prune).", outside)
-    events = [event for event, _ in pairs if event is not None and event.id in wanted]
-    # Events of one id inside the batch were told apart above; keep the first.
-    unique = list({event.id: event for event in reversed(events)}.values())[::-1]
+    homeless = ids_outside(wanted, using=connection.alias)
+    events = [event for event in (pairs[index][0] for index in wanted.values()) if event and event.id not in homeless]
     stored: set[uuid.UUID] = set()
-    for start in range(0, len(unique), BATCH):
-        stored |= _insert(unique[start : start + BATCH], connection)
+    for start in range(0, len(events), BATCH):
+        new, outside = _insert(events[start : start + BATCH], connection)
+        stored |= new
+        homeless |= outside
     for value, index in wanted.items():
-        if value not in stored:
-            verdicts[index] = Verdict(verdicts[index].id, "duplicate", notes=verdicts[index].notes)
+        verdict = verdicts[index]
+        if value in homeless:
+            verdicts[index] = Verdict(verdict.id, "rejected", "no_partition", verdict.notes)
+        elif value not in stored:
+            verdicts[index] = Verdict(verdict.id, "duplicate", notes=verdict.notes)
+    if homeless:
+        logger.error("%d events have no partition to go to. Type: python manage.py migrate", len(homeless))
     return verdicts
 
 
 def _partitions_for(ids: Iterable[uuid.UUID], connection: BaseDatabaseWrapper) -> None:
-    from django_ecomai.core.uuid7 import uuid7_time
-
-    for value in ids_outside(ids, using=connection.alias):
-        moment = uuid7_time(value)
-        partitions_ensure(first=moment, last=moment, using=connection.alias)
+    months = {month_of(uuid7_time(value)) for value in ids_outside(ids, using=connection.alias)}
+    for month in sorted(months):
+        partitions_ensure(first=month_start(month), last=month_start(month), using=connection.alias)
 
 
-def _insert(events: Sequence[Event], connection: BaseDatabaseWrapper) -> set[uuid.UUID]:
-    """Insert, skip ids that exist, and return the ids that are new."""
-    if not events:
-        return set()
+def _insert(events: Sequence[Event], connection: BaseDatabaseWrapper) -> tuple[set[uuid.UUID], set[uuid.UUID]]:
+    """Insert, skip ids that exist; return the ids that are new and those that turned out to have no partition."""
     if connection.vendor in ("postgresql", "sqlite") and connection.features.can_return_rows_from_bulk_insert:
-        stored: set[uuid.UUID] = set()
-        for part in _parts(events, connection):
-            try:
-                with transaction.atomic(using=connection.alias):
-                    stored |= _insert_returning(part, connection)
-            except IntegrityError:
-                # A partition that this process remembered was dropped meanwhile: look again, once.
-                forget(connection.alias)
-                outside = ids_outside([event.id for event in part], using=connection.alias)
-                if not outside:
-                    raise
-                rest = [event for event in part if event.id not in outside]
-                if rest:
-                    with transaction.atomic(using=connection.alias):
-                        stored |= _insert_returning(rest, connection)
-        return stored
+        try:
+            with transaction.atomic(using=connection.alias):
+                return _insert_returning(events, connection), set()
+        except IntegrityError:
+            # A partition that this process remembers was dropped meanwhile: look again, once.
+            forget(connection.alias)
+            homeless = ids_outside([event.id for event in events], using=connection.alias)
+            if not homeless:
+                raise
+        rest = [event for event in events if event.id not in homeless]
+        with transaction.atomic(using=connection.alias):
+            return _insert_returning(rest, connection) if rest else set(), homeless
     # Databases without RETURNING: what exists already is looked up first.
     with transaction.atomic(using=connection.alias):
         manager = Event.objects.using(connection.alias)
         existing = set(manager.filter(pk__in=[event.id for event in events]).values_list("pk", flat=True))
         fresh = [event for event in events if event.id not in existing]
         manager.bulk_create(fresh, ignore_conflicts=True, batch_size=BATCH)
-    return {event.id for event in fresh}
-
-
-def _parts(events: Sequence[Event], connection: BaseDatabaseWrapper) -> Iterator[Sequence[Event]]:
-    """Slices that fit into one statement's parameters."""
-    size = max(connection.ops.bulk_batch_size(list(Event._meta.concrete_fields), events), 1)
-    for start in range(0, len(events), size):
-        yield events[start : start + size]
+    return {event.id for event in fresh}, set()
 
 
 def _insert_returning(events: Sequence[Event], connection: BaseDatabaseWrapper) -> set[uuid.UUID]:

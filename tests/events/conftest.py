@@ -1,0 +1,76 @@
+"""Consent, shared caches and what the browser's requests look like."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+from django.test import Client
+
+from django_ecomai.events import partitions
+from django_ecomai.events.tokens import page_token
+
+CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"
+CAPTURE = "/ecomai/capture/"
+
+
+@pytest.fixture(autouse=True)
+def _fresh_partitions() -> Iterator[None]:
+    """Partitions made inside a test are rolled back with it; the process must not remember them."""
+    partitions.forget()
+    yield
+    partitions.forget()
+
+
+@pytest.fixture
+def ecomai_setting(settings: Any) -> Callable[..., None]:
+    """Change keys of ``ECOMAI`` for one test."""
+
+    def change(**values: Any) -> None:
+        settings.ECOMAI = {**settings.ECOMAI, **values}
+
+    return change
+
+
+@pytest.fixture
+def agreed(ecomai_setting: Callable[..., None]) -> None:
+    """Everybody has agreed to everything."""
+    ecomai_setting(CONSENT="django_ecomai.events.consent.always")
+
+
+@pytest.fixture
+def shared_cache(settings: Any, tmp_path: Path) -> Any:
+    """A cache that several processes could share."""
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": str(tmp_path)}
+    }
+    return caches["default"]
+
+
+class Browser(Client):
+    """A test client that sends what a browser's beacon sends."""
+
+    def __init__(self, **headers: str) -> None:
+        sent = {"User-Agent": CHROME, "Sec-Fetch-Site": "same-origin", **headers}
+        super().__init__(headers=sent)
+
+    def capture(self, *events: Any, token: Any = None, **kwargs: Any) -> Any:
+        """Send a batch."""
+        body = json.dumps({"token": page_token() if token is None else token, "events": list(events)})
+        return self.post(CAPTURE, body, content_type="text/plain;charset=UTF-8", **kwargs)
+
+
+@pytest.fixture
+def browser() -> Browser:
+    """A visitor's browser."""
+    return Browser()
+
+
+@pytest.fixture
+def broken_cache(settings: Any) -> None:
+    """A cache server that is gone."""
+    settings.CACHES = {"default": {"BACKEND": "tests.events.broken.BrokenCache"}}
