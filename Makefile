@@ -37,7 +37,7 @@ format: $(VENV)/.installed-dev
 	$(PY) -m ruff format .
 
 bench: $(VENV)/.installed-bench
-	$(PY) -m benchmarks $(ARGS)
+	$(PY) -m benchmarks.online_retail --data example_project/data $(ARGS)
 
 docs: $(VENV)/.installed-docs
 	$(PY) docs/_ext/reference.py
