@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.registry import Finding, doctor_checks, job_kinds
-from django_ecomai.ml.persist import ArtifactError
+from django_ecomai.ml.persist import ArtifactError, load_arrays
 from django_ecomai.runs import broker, storage
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.selectors import heartbeats, live_artifacts
@@ -23,16 +26,34 @@ from django_ecomai.runs.services.state import runs_reap
 
 logger = logging.getLogger("django_ecomai.runs")
 LEVELS = ("error", "warning", "info", "ok")
+_deep: ContextVar[bool] = ContextVar("ecomai_doctor_deep", default=False)
 BEAT_SILENT = timedelta(minutes=10)
 RUNS_URL = "admin:ecomai_runs_run_changelist"
 
 
-def doctor_report() -> list[tuple[str, Finding]]:
-    """Ask every registered check; one that is broken becomes a finding of its own and hides no other."""
+def is_deep() -> bool:
+    """Whether a check may take seconds: hash every file, ask the broker. True for the command, False for pages."""
+    return _deep.get()
+
+
+def doctor_report(*, deep: bool = False) -> list[tuple[str, Finding]]:
+    """Ask every registered check; one that is broken becomes a finding of its own and hides no other.
+
+    ``deep`` lets checks take seconds (see ``is_deep``); the start page asks without.
+    """
+    token = _deep.set(deep)
+    try:
+        return _asked()
+    finally:
+        _deep.reset(token)
+
+
+def _asked() -> list[tuple[str, Finding]]:
     report: list[tuple[str, Finding]] = []
     for name, check in doctor_checks.items():
         try:
-            report += [(name, finding) for finding in check()]
+            with transaction.atomic() if connection.in_atomic_block else nullcontext():
+                report += [(name, finding) for finding in check()]
         except Exception as error:  # other apps' code, asked by a tool for broken installations
             logger.exception("doctor check %s failed", name)
             report.append(
@@ -76,7 +97,7 @@ def _dispatch(seen: dict[str, datetime]) -> list[Finding]:
     data = {"dispatch": way, "workers": {name: moment.isoformat() for name, moment in workers.items()}}
     detail = ", ".join(f"{name.removeprefix('worker:')} ({_ago(moment)})" for name, moment in list(workers.items())[:5])
     if way == CELERY:
-        trouble = broker.answers()
+        trouble = broker.answers() if is_deep() else ""
         if trouble:
             return [
                 Finding(
@@ -190,7 +211,10 @@ def _models() -> list[Finding]:
             "trained_at": live.artifact.created_at.isoformat(),
         }
         try:
-            artifact_verify(artifact=live.artifact)
+            if is_deep():
+                artifact_verify(artifact=live.artifact)
+            elif not ecomai.ARTIFACT_STORAGE:  # with one, this machine may not have fetched it yet
+                load_arrays(storage.local_path(live.artifact.path))
         except (ArtifactError, OSError, ValueError) as error:
             step = _("Train again: python manage.py ecomai_train, or roll back in the admin under Models.")
             result.append(

@@ -11,6 +11,8 @@ from django.db.models import QuerySet
 from django_ecomai.runs import storage
 from django_ecomai.runs.models import Artifact, Heartbeat, LiveArtifact, Run
 
+LOG_TAIL = 4_000  # characters sent to a page that asks every second
+
 
 def live_artifact(*, kind: str, channel: str = "") -> Artifact | None:
     """The model that serves ``kind`` in ``channel``, with its run."""
@@ -44,16 +46,15 @@ def runs_recent(*, limit: int = 10) -> list[Run]:
     return list(Run.objects.select_related("started_by").defer("log", "metrics", "error").order_by("-id")[:limit])
 
 
-def run_status(*, run: Run, log_from: int = 0) -> dict[str, Any]:
-    """JSON-ready state of a run for pollers: state, progress in percent, message, and whether it ended."""
+def run_status(*, run: Run) -> dict[str, Any]:
+    """JSON-ready state of a run for pollers: state, whole percent, message, the end of the log, whether it ended."""
     return {
         "id": run.pk,
         "state": run.state,
         "state_label": run.get_state_display(),
         "percent": round(run.progress * 100),
         "message": run.message,
-        "log": run.log[log_from:],
-        "log_length": len(run.log),
+        "log": run.log[-LOG_TAIL:],
         "finished": run.state in (Run.State.DONE, Run.State.FAILED, Run.State.CANCELLED),
     }
 

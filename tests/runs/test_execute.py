@@ -391,7 +391,7 @@ def test_selectors() -> None:
     assert run_last(kind="test.job", channel="") == first
     assert run_last(kind="test.job", states=["failed"]) is None
     assert runs_recent(limit=1) == [second]
-    status = run_status(run=second, log_from=0)
+    status = run_status(run=second)
     assert (status["percent"], status["finished"], status["state"]) == (100, True, "done")
 
 

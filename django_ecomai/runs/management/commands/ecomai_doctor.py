@@ -26,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="machine-readable")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        report = [*_system_checks(), *doctor_report()]
+        report = [*_system_checks(), *doctor_report(deep=True)]
         if options["json"]:
             rows = [
                 {"check": name, **{key: _plain(value) for key, value in asdict(finding).items()}}

@@ -1,0 +1,144 @@
+"""Runs and models in words and tables that a merchant reads. No writes, no HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from django_ecomai.core.registry import job_kinds
+
+SPLITS: dict[str, tuple[Any, Any]] = {
+    "new_items": (
+        gettext_lazy("Products new to the customer"),
+        gettext_lazy("What was bought later and had never been bought by that customer before."),
+    ),
+    "repeat_items": (
+        gettext_lazy("Products bought again"),
+        gettext_lazy("What was bought later and had been bought by that customer before."),
+    ),
+    "all": (gettext_lazy("Everything bought"), gettext_lazy("All that was bought later, new or again.")),
+}
+METRICS: dict[str, Any] = {
+    "recall": gettext_lazy("of what was bought later, the share that was among the suggestions"),
+    "precision": gettext_lazy("of the suggestions, the share that was bought later"),
+    "hit_rate": gettext_lazy("customers with at least one suggestion that they bought"),
+    "ndcg": gettext_lazy("like recall, but a hit at the top counts more"),
+    "map": gettext_lazy("average precision: how early the hits come"),
+    "mrr": gettext_lazy("how early the first hit comes (1 = always the first suggestion)"),
+    "f1": gettext_lazy("precision and recall in one number"),
+    "coverage": gettext_lazy("share of the catalogue that was suggested to anybody"),
+}
+
+
+@dataclass
+class Table:
+    """Models against baselines on one split: ``columns`` of metric names, ``rows`` best first."""
+
+    title: str
+    help: str
+    columns: list[str]
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    legend: list[tuple[str, str]] = field(default_factory=list)
+
+
+def evaluation_tables(metrics: Mapping[str, Any] | None) -> list[Table]:
+    """One table per split from ``metrics["evaluation"]``; rows that are not as agreed are left out."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    found = (metrics or {}).get("evaluation")
+    for row in found if isinstance(found, list) else []:
+        if isinstance(row, Mapping) and isinstance(row.get("metrics"), Mapping):
+            groups.setdefault(str(row.get("split", "")), []).append(row)
+    order = [*[name for name in SPLITS if name in groups], *[name for name in groups if name not in SPLITS]]
+    return [_table(name, groups[name]) for name in order]
+
+
+def _table(split: str, rows: list[Mapping[str, Any]]) -> Table:
+    title, text = SPLITS.get(split, (split or _("Test"), ""))
+    columns = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
+    table = Table(str(title), str(text), columns)
+    best = {name: max((_finite(row["metrics"].get(name)) for row in rows), default=0.0) for name in columns}
+    leading = columns[0] if columns else ""
+    for row in sorted(rows, key=lambda item: -_finite(item["metrics"].get(leading))):
+        cells = [
+            {
+                "text": _number(row["metrics"].get(name)),
+                "best": _finite(row["metrics"].get(name)) == best[name] > 0,
+            }
+            for name in columns
+        ]
+        table.rows.append({"model": str(row.get("model", "")), "ours": bool(row.get("ours")), "cells": cells})
+    table.legend = [(name, str(METRICS[name.split("@")[0]])) for name in columns if name.split("@")[0] in METRICS]
+    return table
+
+
+def facts(metrics: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """The short results of a run beside its evaluation, flat: ``counts products`` -> ``3,941``."""
+    result: list[tuple[str, str]] = []
+    for name, value in (metrics or {}).items():
+        if name in ("evaluation", "gate"):
+            continue
+        if isinstance(value, Mapping):
+            if all(not isinstance(item, Mapping | list) for item in value.values()):
+                result += [(f"{_words(name)}: {_words(str(key))}", _plain(item)) for key, item in value.items()]
+        elif isinstance(value, list):
+            if value and all(isinstance(item, str) for item in value):
+                result.append((_words(name), " ".join(value)))
+        else:
+            result.append((_words(name), _plain(value)))
+    return result[:40]
+
+
+def kind_label(kind: str) -> str:
+    """What a merchant reads for a job kind; its name when the app is not installed any more."""
+    return str(job_kinds.get(kind).label) if kind in job_kinds else kind
+
+
+def model_label(kind: str) -> str:
+    """What a merchant reads for a model kind: the label of the job that trains it."""
+    return kind_label(f"{kind}.train") if f"{kind}.train" in job_kinds else kind_label(kind)
+
+
+def duration(value: timedelta | None) -> str:
+    """``1:05:09``, ``5:09`` or ``9 s``."""
+    if value is None:
+        return ""
+    seconds = max(0, int(value.total_seconds()))
+    hours, minutes = seconds // 3600, seconds % 3600 // 60
+    if hours:
+        return f"{hours}:{minutes:02d}:{seconds % 60:02d}"
+    return f"{minutes}:{seconds % 60:02d}" if minutes else _("%(seconds)s s") % {"seconds": seconds}
+
+
+def startable() -> list[tuple[str, str, str]]:
+    """``(kind, label, help)`` of every job, trainings first."""
+    kinds: Iterable[str] = sorted(job_kinds.names(), key=lambda name: not name.endswith(".train"))
+    return [(name, kind_label(name), str(job_kinds.get(name).help)) for name in kinds]
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: _("yes"), False: _("no"), None: "–"}[value]
+    return _number(value) if isinstance(value, int | float) else str(value)
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        return "–"
+    if isinstance(value, int):
+        return number_format(value, force_grouping=True)
+    return number_format(value, 4 if abs(value) < 10 else 1, force_grouping=True)
+
+
+def _finite(value: Any) -> float:
+    usable = isinstance(value, int | float) and not isinstance(value, bool) and value == value
+    return float(value) if usable else float("-inf")
