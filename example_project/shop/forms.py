@@ -50,6 +50,9 @@ class LoginForm(AuthenticationForm):
         label="E-mail", max_length=150, widget=forms.TextInput(attrs={"autocomplete": "username"})
     )
 
+    def clean_username(self) -> str:
+        return str(self.cleaned_data["username"]).lower()
+
 
 class RegisterForm(forms.Form):
     """A new account."""

@@ -15,7 +15,7 @@ from example_project.shop.pictures.emblems import EMBLEMS
 from example_project.shop.pictures.paint import CREAM, Paint, brightness, cloth, mix, paint_for, seed_of
 from example_project.shop.pictures.registry import MOTIFS, Motif
 
-STYLE = 1  # raise when the drawings change, so that browsers fetch them anew
+STYLE = 2  # raise when the drawings change, so that browsers fetch them anew
 MOTIF_MODULES = (gift_goods, home_goods, table_goods)  # importing them fills MOTIFS
 _UNPRINTABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SMALL_WORDS = {
@@ -35,7 +35,7 @@ _SMALL_WORDS = {
     "ASSORTED",
 }
 # Goods that name themselves wherever they stand: JUMBO BAG VINTAGE DOILY is a bag, not a doily.
-_HEADS = ("hotwater", "lunchbag", "lunchbox", "doormat", "tlight", "cakestand", "bag")
+_HEADS = ("handwarmer", "paperchain", "hotwater", "lunchbag", "lunchbox", "doormat", "tlight", "cakestand", "bag")
 _FRUIT = re.compile(r"STRAWBERR|CHERR|\bAPPLES?\b|\bPEARS?\b|FRUIT|TOADSTOOL")
 _SET = re.compile(r"\b(?:SET|PACK|BOX|PKT|S)\s*(?:OF)?\s*/?\s*(\d+)|^(\d+)\s")
 

@@ -34,7 +34,7 @@ def umbrella(p: Paint) -> str:
     )
 
 
-@motif(r"HOT WATER BOTTLE|HOTTIE|HAND WARMER|WARMERS?\b|HEAT ?PACK", spot=(200, 238, 1.1))
+@motif(r"HOT WATER BOTTLE|HOTTIE|WARMERS?\b|HEAT ?PACK", spot=(200, 238, 1.1))
 def hotwater(p: Paint) -> str:
     return (
         f'<path d="M176 60H224V112H176Z" fill="{p.deep}"/><path d="M164 54H236V74H164Z" fill="{p.deep}"/><path d="M170 104H230Q232 134 262 140 302 146 302 190V292Q302 332 262 332H138Q98 332 98 292V190Q98 146 138 140 168 134 170 104Z" fill="{p.fill}"/>'
@@ -291,4 +291,58 @@ def balloons(p: Paint) -> str:
     return (
         '<path d="M128 214Q150 290 200 350M276 190Q250 290 200 350M200 240V350" fill="none" stroke="#6b4431" stroke-width="4"/>'
         f'<ellipse cx="124" cy="144" rx="62" ry="76" fill="{p.main}"/><ellipse cx="280" cy="122" rx="62" ry="76" fill="{p.accent}"/><ellipse cx="202" cy="168" rx="64" ry="78" fill="#eec04f"/>{shine("M168 160q4-38 24-50", 9)}{shine("M92 138q4-32 20-44", 9)}'
+    )
+
+
+@motif(r"HAND ?WARMERS?\b|EYE MASK|MITTENS?\b", spot=(200, 214, 1.2), single=True)
+def handwarmer(p: Paint) -> str:
+    return (
+        f'<path d="M84 150Q84 92 142 92H258Q316 92 316 150V268Q316 330 254 330H146Q84 330 84 268Z" fill="{p.fill}"/>'
+        f'<path d="M102 154Q102 110 146 110H254Q298 110 298 154V264Q298 312 250 312H150Q102 312 102 264Z" fill="none" stroke="{p.light}" stroke-width="5" stroke-dasharray="12 9"/>'
+        f'<path d="M186 92V70H214V92" fill="none" stroke="{p.accent}" stroke-width="10" stroke-linejoin="round"/>'
+    )
+
+
+@motif(r"PAPER CHAINS?", standing=False, single=True)
+def paperchain(p: Paint) -> str:
+    colours = [p.main, p.accent, "#6d9a62", "#eec04f"]
+    rings = (
+        (44, 110),
+        (104, 146),
+        (166, 164),
+        (234, 164),
+        (296, 146),
+        (356, 110),
+        (76, 236),
+        (138, 270),
+        (200, 282),
+        (262, 270),
+        (324, 236),
+    )
+    return "".join(
+        f'<ellipse cx="{x}" cy="{y}" rx="38" ry="28" fill="none" stroke="{colours[i % 4]}" stroke-width="17"/>'
+        for i, (x, y) in enumerate(rings)
+    )
+
+
+@motif(r"POPCORN", single=True)
+def popcorn(p: Paint) -> str:
+    puffs = "".join(
+        f'<circle cx="{x}" cy="{y}" r="30" fill="#fff3d0" stroke="#efd896" stroke-width="3"/>'
+        for x, y in ((128, 136), (176, 106), (230, 106), (276, 138), (200, 140), (152, 156), (248, 158))
+    )
+    stripes = "".join(
+        f'<path d="M{x} 150H{x + 32}L{200 + (x + 32 - 200) * 0.72:.0f} 332H{200 + (x - 200) * 0.72:.0f}Z" fill="{p.main}"/>'
+        for x in (104, 168, 232)
+    )
+    return f'{puffs}<path d="M100 150H300L272 332H128Z" fill="#fffaf0"/>{stripes}'
+
+
+@motif(r"TEDDY|\bBEARS?\b|SOFT TOY", single=True)
+def teddy(p: Paint) -> str:
+    return (
+        f'<g fill="{p.main}"><circle cx="136" cy="92" r="32"/><circle cx="264" cy="92" r="32"/><ellipse cx="200" cy="262" rx="86" ry="74"/><circle cx="200" cy="144" r="82"/><circle cx="106" cy="236" r="34"/><circle cx="294" cy="236" r="34"/><circle cx="142" cy="318" r="34"/><circle cx="258" cy="318" r="34"/></g>'
+        f'<g fill="{p.light}"><circle cx="136" cy="92" r="15"/><circle cx="264" cy="92" r="15"/><ellipse cx="200" cy="172" rx="36" ry="28"/><ellipse cx="200" cy="268" rx="48" ry="42"/></g>'
+        '<g fill="#3a2a24"><circle cx="170" cy="134" r="8"/><circle cx="230" cy="134" r="8"/><path d="M186 158h28l-14 14z"/></g>'
+        f'<path d="M200 214C166 186 132 204 150 232 164 244 190 236 200 222 210 236 236 244 250 232 268 204 234 186 200 214Z" fill="{p.accent}"/>'
     )
