@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import Any
 
 from django.db import transaction
+from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, ParseError
@@ -140,6 +141,7 @@ class EventsView(APIView):
     permission_classes = [EventsPermission]
     throttle_classes = [EventsThrottle]
     parser_classes = [BoundedJSONParser]
+    schema = AutoSchema()  # whatever the project's default is
 
     @extend_schema(
         operation_id="ecomai_events_create",

@@ -1,0 +1,113 @@
+"""``POST api/events/``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.test import override_settings
+
+from django_ecomai.events.models import Event
+from django_ecomai.events.tokens import page_token
+
+from .conftest import Browser
+
+pytestmark = pytest.mark.django_db
+URL = "/ecomai/api/events/"
+VIEW = {"name": "view_item", "product_id": "A"}
+
+
+def send(browser: Browser, *events: Any, **more: Any) -> Any:
+    return browser.post(URL, {"events": list(events), **more}, content_type="application/json")
+
+
+@pytest.fixture
+def server(browser: Browser) -> Browser:
+    """A server that may record everything."""
+    user = get_user_model().objects.create_user("server")
+    user.user_permissions.add(Permission.objects.get(codename="add_event", content_type__app_label="ecomai_events"))
+    browser.force_login(user)
+    return browser
+
+
+def test_strangers_are_refused(agreed: None, browser: Browser) -> None:
+    assert send(browser, VIEW).status_code == 403
+    assert send(browser, VIEW, token="forged").status_code == 403
+    assert send(Browser(**{"Sec-Fetch-Site": "cross-site"}), VIEW, token=page_token()).status_code == 403
+
+
+def test_a_page_of_this_site_may_send(agreed: None, browser: Browser) -> None:
+    response = send(browser, VIEW, {"name": "purchase"}, token=page_token())
+    assert response.status_code == 202
+    assert [verdict["status"] for verdict in response.json()["verdicts"]] == ["accepted", "rejected"]
+    assert Event.objects.get().visitor_id != ""
+
+
+def test_a_customer_may_send_for_himself_only(agreed: None, browser: Browser, ecomai_setting: Any) -> None:
+    ecomai_setting(ADAPTER="django_ecomai.adapters.base.ShopAdapter", CONSENT="django_ecomai.events.consent.always")
+    user = get_user_model().objects.create_user("ada")
+    browser.force_login(user)
+    response = send(browser, VIEW, {**VIEW, "customer_id": "somebody else"})
+    assert [verdict.get("reason") for verdict in response.json()["verdicts"]] == [None, "server_only_field:customer_id"]
+    assert Event.objects.get().customer_id == str(user.pk)
+
+
+def test_without_consent_a_customers_events_are_not_stored(browser: Browser) -> None:
+    browser.force_login(get_user_model().objects.create_user("ada"))
+    response = send(browser, VIEW)
+    assert response.json() == {
+        "verdicts": [{"id": "", "status": "rejected", "reason": "no_consent"}],
+        "consent": False,
+    }
+
+
+def test_a_server_with_the_permission_may_name_people_and_money(server: Browser) -> None:
+    response = send(server, {**VIEW, "customer_id": "c1", "value": "9.90"}, {**VIEW, "product_id": ""})
+    assert [verdict.get("reason") for verdict in response.json()["verdicts"]] == [None, "product_missing"]
+    event = Event.objects.get()
+    assert (event.customer_id, str(event.value), event.visitor_id) == ("c1", "9.9000", "")
+
+
+def test_csrf_is_enforced_for_sessions(server: Browser) -> None:
+    server.handler.enforce_csrf_checks = True
+    assert send(server, VIEW).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ("{", 400),
+        ("[" * 60_000, 400),
+        ("[]", 400),
+        ('{"events": 5}', 400),
+        ("{}", 400),
+        ('{"events": [' + "{}," * 60 + "{}]}", 413),
+        ('{"events": ["' + "x" * 70_000 + '"]}', 413),
+        ('{"events": [{"dwell_seconds": NaN}]}', 400),
+    ],
+)
+def test_malformed_and_huge_bodies(server: Browser, body: str, status: int) -> None:
+    assert server.post(URL, body, content_type="application/json").status_code == status
+
+
+def test_forms_and_reads_are_not_taken(server: Browser) -> None:
+    assert server.post(URL, {"a": 1}).status_code == 415
+    assert server.get(URL).status_code == 405
+
+
+def test_the_rate_is_a_setting(server: Browser, ecomai_setting: Any) -> None:
+    ecomai_setting(API_THROTTLE="2/min")
+    assert [send(server, VIEW).status_code for _ in range(3)] == [202, 202, 429]
+
+
+def test_the_schema_describes_the_endpoint() -> None:
+    from drf_spectacular.generators import SchemaGenerator
+
+    with override_settings(ROOT_URLCONF="tests.projects.base_urls"):
+        schema = SchemaGenerator().get_schema(request=None, public=True)
+    operation = schema["paths"][URL]["post"]
+    assert operation["operationId"] == "ecomai_events_create"
+    assert set(operation["responses"]) == {"202", "400", "403", "413", "429", "503"}
+    assert "enum" in str(schema["components"]["schemas"])

@@ -1,0 +1,115 @@
+"""The event table or the cache is gone, and the shop under ATOMIC_REQUESTS goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path
+
+from django_ecomai.events.models import Event
+from django_ecomai.events.selectors import visitor_history
+from django_ecomai.events.services import events_insert, track
+from django_ecomai.events.signals import cart_added
+from django_ecomai.events.tokens import page_token
+from django_ecomai.events.visitors import visitor_of
+
+from .conftest import Browser
+
+
+def shop_page(request: HttpRequest) -> HttpResponse:
+    """A page that writes its own rows before and after everything that EcomAI does within a request."""
+    Group.objects.create(name="before")
+    context = visitor_of(request)
+    history = visitor_history(channel="", visitor_id=context.visitor_id, customer_id=context.customer_id)
+    track(name="view_item", product="A", request=request)
+    cart_added.send(sender=None, request=request, product="A", quantity=1)
+    Group.objects.create(name="after")
+    return HttpResponse(f"items: {len(history.items)}, groups: {Group.objects.count()}")
+
+
+urlpatterns = [path("shop/", shop_page), path("ecomai/", include("django_ecomai.urls"))]
+
+
+@pytest.fixture
+def shop(settings: Any, agreed: None) -> Browser:
+    """A browser in a shop whose requests are transactions."""
+    settings.ROOT_URLCONF = __name__
+    connection.settings_dict["ATOMIC_REQUESTS"] = True
+    yield Browser()
+    connection.settings_dict["ATOMIC_REQUESTS"] = False
+
+
+@pytest.fixture
+def no_table(transactional_db: None) -> Any:
+    """The event table is away."""
+    with connection.schema_editor() as editor:
+        editor.execute("ALTER TABLE ecomai_events_event RENAME TO ecomai_events_event_away")
+    yield
+    with connection.schema_editor() as editor:
+        editor.execute("ALTER TABLE ecomai_events_event_away RENAME TO ecomai_events_event")
+
+
+def test_without_the_table_the_page_renders_and_commits(no_table: None, shop: Browser, caplog: Any) -> None:
+    response = shop.get("/shop/")
+    assert response.content == b"items: 0, groups: 2"
+    assert sorted(Group.objects.values_list("name", flat=True)) == ["after", "before"]
+    assert "could not read a visitor's history" in caplog.text
+    assert "could not store an event" in caplog.text
+
+
+def test_without_the_table_the_beacon_is_told_to_come_back(no_table: None, shop: Browser) -> None:
+    response = shop.capture({"name": "view_item", "product_id": "A"})
+    assert (response.status_code, response.json()["error"]) == (503, "not_stored")
+
+
+def test_without_the_identity_table_a_login_succeeds(transactional_db: None, shop: Browser, settings: Any) -> None:
+    settings.ROOT_URLCONF = "tests.projects.base_urls"
+    settings.ECOMAI = {**settings.ECOMAI, "ADAPTER": "django_ecomai.adapters.base.ShopAdapter"}
+    get_user_model().objects.create_superuser("boss", password="secret")
+    with connection.schema_editor() as editor:
+        editor.execute("ALTER TABLE ecomai_events_visitoridentity RENAME TO away")
+    try:
+        response = shop.post("/admin/login/?next=/admin/", {"username": "boss", "password": "secret"})
+    finally:
+        with connection.schema_editor() as editor:
+            editor.execute("ALTER TABLE away RENAME TO ecomai_events_visitoridentity")
+    assert (response.status_code, response.headers["Location"]) == (302, "/admin/")
+
+
+def test_with_the_table_the_same_page_records(transactional_db: None, shop: Browser) -> None:
+    assert shop.get("/shop/").content == b"items: 0, groups: 2"
+    assert sorted(Event.objects.values_list("name", flat=True)) == ["add_to_cart", "view_item"]
+    Group.objects.all().delete()
+    assert shop.get("/shop/").content == b"items: 2, groups: 2"
+
+
+def test_without_a_cache_everything_works(transactional_db: None, shop: Browser, broken_cache: None) -> None:
+    assert shop.get("/shop/").status_code == 200
+    assert shop.capture({"name": "view_item", "product_id": "B"}).status_code == 202
+    assert Event.objects.count() == 3
+    Group.objects.all().delete()
+    assert shop.get("/shop/").content == b"items: 3, groups: 2"
+
+
+def test_without_a_cache_the_rest_endpoint_works(transactional_db: None, shop: Browser, broken_cache: None) -> None:
+    body = {"token": page_token(), "events": [{"name": "view_item", "product_id": "B"}]}
+    assert shop.post("/ecomai/api/events/", body, content_type="application/json").status_code == 202
+    assert Event.objects.count() == 1
+
+
+def test_without_the_table_the_rest_endpoint_says_so(no_table: None, shop: Browser) -> None:
+    body = json.dumps({"token": page_token(), "events": [{"name": "view_item", "product_id": "B"}]})
+    assert shop.post("/ecomai/api/events/", body, content_type="application/json").status_code == 503
+
+
+def test_a_database_error_reaches_those_who_ask_for_verdicts(no_table: None) -> None:
+    from django.db import DatabaseError
+
+    with pytest.raises(DatabaseError):
+        events_insert(rows=[{"name": "view_item", "product_id": "A"}])
