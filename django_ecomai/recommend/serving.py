@@ -182,13 +182,14 @@ def _slots(
 
 
 def _query(ask: Ask, past: Past, model: Model | None) -> Query:
+    about = model.at_parent_level(ask.product_ids) if model else ask.product_ids
     return Query(
         channel=ask.viewer.channel,
-        product_ids=model.at_parent_level(ask.product_ids) if model else ask.product_ids,
+        product_ids=about,
         category=ask.category,
         behaviour=past.behaviour,
         bought=past.bought,
-        exclude=ask.exclude | past.dismissed | past.in_cart(ask.now),
+        exclude=ask.exclude | frozenset(about) | past.dismissed | past.in_cart(ask.now),
         scorer=model.scorer if model else None,
         category_parents=model.category_parents if model else {},
         now=ask.now,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -173,17 +173,28 @@ def _decide(
         tolerance=TOLERANCE,
     )
     if verdict.passed or serves:
-        return verdict, evaluation.recipe
+        return verdict, _with_discovery(evaluation, data, split)
     context.gate(verdict)
     reason = _("Until there is more data, what is popular serves, with similar products by their descriptions.")
     return GateVerdict(True, reason, metric=GATE_METRIC, baseline=verdict.baseline), Recipe(sources=())
 
 
+def _with_discovery(evaluation: Evaluation, data: Dataset, split: str) -> Recipe:
+    """The tested recipe; where nobody bought anything new, popularity wins the tie and would show everybody the same.
+
+    Then discovery takes the usual sources, untested, as a small catalogue whose customers know everything needs it.
+    """
+    if evaluation.recipe.sources or split == "new_items":
+        return evaluation.recipe
+    return replace(evaluation.recipe, sources=_untested_recipe(data).sources)
+
+
 def _untested_recipe(data: Dataset) -> Recipe:
-    """The default choice of ``ml`` for data that allow no validation."""
+    """The default of ``ml`` for this catalogue: what it gives when nothing can be validated."""
+    from django_ecomai.ml.frames import Interactions
     from django_ecomai.ml.recommend.auto import choose
 
-    return choose(data.interactions, catalogue=data.catalogue, target_weight=PURCHASE, budget=1).recipe
+    return choose(Interactions.empty(n_items=len(data.item_ids)), catalogue=data.catalogue).recipe
 
 
 def _gate_split(evaluation: Evaluation | None) -> str | None:

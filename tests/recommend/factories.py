@@ -18,7 +18,9 @@ from django_ecomai.recommend.models import Placement, Slot, SlotRule
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-def category(external_id: str = "lamps", *, parent: Category | None = None, name: str = "", channel: str = "") -> Category:
+def category(
+    external_id: str = "lamps", *, parent: Category | None = None, name: str = "", channel: str = ""
+) -> Category:
     return Category.objects.create(
         channel=channel, external_id=external_id, name=name or external_id.title(), parent=parent
     )

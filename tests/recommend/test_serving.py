@@ -58,7 +58,7 @@ def test_cancelled_orders_and_negative_lines_are_no_popularity() -> None:
 
     items = recommendations("trending")
 
-    assert [(item.product_id, item.reason) for item in items][0] == ("p1", "Popular right now")
+    assert (items[0].product_id, items[0].reason) == ("p1", "Popular right now")
     assert {item.reason for item in items[1:]} == {"New"}
 
 

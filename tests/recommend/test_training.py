@@ -1,0 +1,296 @@
+"""The job: from orders and behaviour to a model that serves."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from django_ecomai.mirror.models import Product
+from django_ecomai.recommend.dataset import dataset_read
+from django_ecomai.recommend.serving import recommendations
+from django_ecomai.recommend.training import BadParameter, options_read
+from django_ecomai.runs.models import Artifact, LiveArtifact
+from tests.recommend.factories import START, category, event, lantern_shop, order, product, products
+from tests.recommend.helpers import ids, train
+
+pytestmark = pytest.mark.django_db
+
+
+def test_it_learns_and_goes_live() -> None:
+    lantern_shop()
+
+    run = train()
+
+    assert (run.state, run.progress) == ("done", 1.0)
+    live = LiveArtifact.objects.get(kind="recommend", channel="")
+    assert live.artifact.run == run
+    assert live.artifact.passed_gate
+    assert live.artifact.data_until == START + timedelta(days=7 * 19, minutes=29)
+    assert run.metrics["counts"] == {
+        "products": 12,
+        "products_on_sale": 12,
+        "customers": 30,
+        "order_lines": 1200,
+        "order_lines_of_strangers_left_out": 0,
+        "events": 0,
+    }
+    ours = [row for row in run.metrics["evaluation"] if row["ours"]]
+    assert sorted(row["split"] for row in ours) == ["all", "new_items", "repeat_items"]
+    assert any("popular" in row["model"] for row in run.metrics["evaluation"])
+    assert {"read", "evaluate", "build", "save"} == set(run.metrics["seconds"])
+
+
+def test_the_same_data_give_the_same_model() -> None:
+    lantern_shop(weeks=8)
+
+    train()
+    train()
+
+    hashes = list(Artifact.objects.order_by("id").values_list("sha256", flat=True))
+    assert len(hashes) == 2
+    assert hashes[0] == hashes[1]
+
+
+def test_what_was_viewed_decides_for_you() -> None:
+    lantern_shop()
+    train()
+    for seen in ("p0", "p1", "p2"):
+        event("view_item", seen, visitor_id="v" * 32)
+
+    items = recommendations("for_you", visitor_id="v" * 32, limit=3)
+
+    assert set(ids(items)) == {"p3", "p4", "p5"}
+    assert {item.reason for item in items} <= {f"Because you viewed Lantern number {i}" for i in range(3)}
+    assert items[0].token
+
+
+def test_bought_together_and_similar_stay_in_their_world() -> None:
+    lantern_shop()
+    train()
+
+    together = recommendations("bought_together", product="p7", limit=2)
+    similar = recommendations("similar", product="p7", limit=3)
+
+    assert set(ids(together)) <= {"p6", "p8", "p9", "p10", "p11"}
+    assert together[0].reason == "Often bought with Mug number 7"
+    assert set(ids(similar)) <= {"p6", "p8", "p9", "p10", "p11"}
+    assert similar[0].reason == "Similar to Mug number 7"
+
+
+def test_trending_of_a_parent_category_takes_in_those_below() -> None:
+    lantern_shop()
+    lights = category("lights")
+    type(lights).objects.filter(external_id="lanterns").update(parent=lights)
+    train()
+
+    items = recommendations("trending", category="lights", limit=6)
+
+    assert set(ids(items)) == {f"p{i}" for i in range(6)}
+    assert {item.reason for item in items} == {"Popular in Lanterns"}
+
+
+def test_popularity_is_counted_from_the_last_moment_in_the_data() -> None:
+    lantern_shop()
+    for number in range(40):
+        order(f"d{number}", ["p11"], at=START + timedelta(days=7 * 19, hours=1), number=f"late{number}")
+    train()
+
+    assert ids(recommendations("trending", limit=1)) == ["p11"]
+
+
+@pytest.mark.parametrize(
+    ("shop", "missing"),
+    [
+        (lambda: None, "There are no products"),
+        (lambda: product("p0"), "The catalogue holds one product"),
+        (lambda: products(3), "There are no orders"),
+        (lambda: [products(3), order("", ["p0", "p1"])], "No order names a customer"),
+        (lambda: [products(3), Product.objects.update(is_active=False)], "No product is on sale"),
+    ],
+    ids=["nothing", "one product", "no orders", "no customers", "nothing on sale"],
+)
+def test_little_data_is_said_and_leaves_the_shop_running(shop, missing: str) -> None:
+    shop()
+
+    run = train()
+
+    assert (run.state, run.progress, run.error) == ("done", 1.0, "")
+    assert any(sentence.startswith(missing) for sentence in run.metrics["missing"])
+    assert missing in run.log
+    on_sale = Product.objects.filter(is_active=True).count()
+    assert LiveArtifact.objects.exists() == Product.objects.exists()
+    assert len(recommendations("trending")) == on_sale
+
+
+def test_descriptions_alone_already_tell_what_is_similar() -> None:
+    for i, title in enumerate(["red glass lantern", "blue glass lantern", "tea mug", "coffee mug"]):
+        product(f"p{i}", title=title)
+    train()
+
+    assert ids(recommendations("similar", product="p0", limit=1)) == ["p1"]
+    assert ids(recommendations("similar", product="p3", limit=1)) == ["p2"]
+
+
+def test_a_purchase_is_counted_once_and_views_count_less() -> None:
+    products(2)
+    order("c0", ["p0"], number="o1")
+    event("purchase", "p0", customer_id="c0", order_id="o1", at=START)
+    event("view_item", "p1", customer_id="c0", at=START, dwell_seconds=60)
+    event("add_to_cart", "p1", customer_id="c0", at=START)
+    event("view_item_list", "p1", customer_id="c0", at=START)
+    event("dismiss", "p1", customer_id="c0", at=START)
+
+    data = dataset_read("")
+
+    names = data.item_ids.decode([0, 1])
+    weights = sorted(
+        (names[item], round(float(weight), 3))
+        for item, weight in zip(data.interactions.items, data.interactions.weights, strict=True)
+    )
+    assert weights == [("p0", 1.0), ("p1", 0.2), ("p1", 0.5)]
+    assert data.counts["order_lines"] == 1
+    assert data.counts["events"] == 2
+
+
+def test_a_guests_order_belongs_to_its_visitor() -> None:
+    products(2)
+    order("", ["p0"], number="g1")
+    event("purchase", visitor_id="v" * 32, order_id="g1", at=START)
+    event("view_item", "p1", visitor_id="v" * 32, at=START)
+
+    data = dataset_read("")
+
+    assert data.interactions.users.tolist() == [0, 0]
+    assert data.counts["order_lines_of_strangers_left_out"] == 0
+
+
+@pytest.mark.parametrize(("guests", "kept", "dropped"), [(1, 4, 1), (2, 4, 2), (3, 4, 3), (5, 9, 0)])
+def test_strangers_count_only_when_they_are_the_majority(guests: int, kept: int, dropped: int) -> None:
+    products(2)
+    order("c0", ["p0", "p1"], number="a")
+    order("c0", ["p0", "p1"], number="b", at=START + timedelta(days=1))
+    for number in range(guests):
+        order("", ["p0"], number=f"g{number}")
+
+    data = dataset_read("")
+
+    assert len(data.interactions) == kept
+    assert data.counts["order_lines_of_strangers_left_out"] == dropped
+
+
+def test_variants_are_learned_as_their_parent() -> None:
+    parent = product("shirt")
+    product("shirt-red", parent=parent)
+    product("hat")
+    order("c0", ["shirt-red", "hat"])
+
+    data = dataset_read("")
+
+    assert data.item_ids.decode(range(len(data.item_ids))) == ["hat", "shirt"]
+    assert data.variants == {"shirt-red": "shirt"}
+
+
+def test_a_variant_on_the_page_is_known_by_its_parent() -> None:
+    lantern_shop()
+    parent = Product.objects.get(external_id="p0")
+    product("p0-red", parent=parent)
+    train()
+
+    assert recommendations("similar", product="p0-red")[0].reason == "Similar to Lantern number 0"
+    assert "p0" not in ids(recommendations("similar", product="p0-red", limit=20))
+
+
+def test_a_worse_model_does_not_replace_the_one_in_use() -> None:
+    lantern_shop()
+    train()
+    first = LiveArtifact.objects.get().artifact
+    # Claims a recipe that nothing can beat after the cut.
+    from django_ecomai.recommend import training
+
+    def hopeless(**kwargs: object) -> object:
+        return training.GateVerdict(False, "worse")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "gate_decide", hopeless)
+        run = train()
+
+    assert run.state == "done"
+    assert LiveArtifact.objects.get().artifact == first
+    assert Artifact.objects.count() == 2
+    assert run.metrics["gate"]["passed"] is False
+
+
+def test_a_first_model_that_beats_nothing_gives_way_to_popularity() -> None:
+    lantern_shop()
+    from django_ecomai.recommend import training
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            training, "gate_decide", lambda **kwargs: training.GateVerdict(False, "no better than popularity")
+        )
+        run = train()
+
+    assert run.metrics["recipe"]["sources"] == []
+    assert LiveArtifact.objects.count() == 1
+    assert "no better than popularity" in run.log
+    assert len(recommendations("for_you", customer_id="c1")) == 8
+
+
+def test_the_test_date_can_be_chosen() -> None:
+    lantern_shop()
+
+    run = train(evaluate_from="2026-04-01")
+
+    assert run.metrics["evaluate_from"] == "2026-04-01T00:00:00+00:00"
+
+
+def test_a_test_date_outside_the_data_is_said() -> None:
+    lantern_shop(weeks=4)
+
+    run = train(evaluate_from="2030-01-01")
+
+    assert run.state == "done"
+    assert "no orders on both sides of the test date" in run.log
+    assert LiveArtifact.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"evaluate_from": "yesterday"},
+        {"evaluate_from": "2026-02-31"},
+        {"evaluate_from": 7},
+        {"budget": 0},
+        {"budget": "many"},
+        {"budget": True},
+        {"seed": -1},
+    ],
+)
+def test_a_bad_parameter_is_named(parameters: dict[str, object]) -> None:
+    with pytest.raises(BadParameter, match=next(iter(parameters))):
+        options_read(parameters)
+
+
+def test_dates_are_read_as_utc() -> None:
+    assert options_read({"evaluate_from": "2011-10-01"}).evaluate_from == datetime(2011, 10, 1, tzinfo=UTC)
+    assert options_read({"evaluate_from": "2011-10-01T06:00:00+02:00"}).evaluate_from == datetime(
+        2011, 10, 1, 4, tzinfo=UTC
+    )
+    assert options_read({}).evaluate_from is None
+
+
+def test_nothing_in_the_artifact_is_about_a_person(settings) -> None:
+    lantern_shop(weeks=6)
+    event("view_item", "p1", visitor_id="somebody-who-looks")
+    order("somebody-who-buys", ["p1", "p2"], number="order-of-somebody")
+    train()
+
+    folder = Path(settings.ECOMAI["ARTIFACT_DIR"]) / LiveArtifact.objects.get().artifact.path
+    for path in folder.iterdir():
+        assert b"somebody" not in path.read_bytes()
+    manifest = json.loads((folder / "manifest.json").read_text())["manifest"]
+    assert manifest["category_parents"] == {}
+    assert manifest["variants"] == {}
