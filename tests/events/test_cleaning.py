@@ -199,6 +199,8 @@ def test_a_browsers_uuid7_near_our_clock_is_kept(shift: timedelta) -> None:
         12345,
         ["x"],
     ],
+    # Named, because the ids are random and every worker must collect the same tests.
+    ids=["old", "ahead", "1970", "4000", "zero", "version 1", "text", "number", "list"],
 )
 def test_other_ids_are_replaced_by_ours(given: Any) -> None:
     event, notes = clean(id=given)
