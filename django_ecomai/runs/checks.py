@@ -11,7 +11,7 @@ from django.core.files.storage import FileSystemStorage, storages
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.registry import job_kinds
-from django_ecomai.runs import broker, crontab, storage
+from django_ecomai.runs import broker, child, crontab, storage
 
 
 @register("ecomai")
@@ -69,7 +69,7 @@ def check_dispatch(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Che
             else "Set CELERY_BROKER_URL and create a Celery app, or use ECOMAI['DISPATCH'] = 'process'."
         )
         return [Warning("ECOMAI['DISPATCH'] is 'celery' but no broker is configured.", hint=hint, id="ecomai.W032")]
-    if ecomai.DISPATCH == "process" and getattr(settings, "SETTINGS_MODULE", None) is None:
+    if ecomai.DISPATCH == "process" and not child.settings_module():
         return [
             Warning(
                 "ECOMAI['DISPATCH'] is 'process' but the settings were configured in code.",

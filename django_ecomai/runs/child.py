@@ -19,6 +19,7 @@ from django_ecomai.runs import storage
 
 logger = logging.getLogger("django_ecomai.runs")
 OUTPUT_LIMIT = 16_000
+DATABASE_MARK = "ECOMAI_PARENT_DATABASE"
 
 
 class SpawnError(Exception):
@@ -31,7 +32,7 @@ def spawn(run_id: int, *, on_exit: Callable[[int, str], None]) -> int:
     It outlives the server that started it. ``on_exit(code, output)`` is called from a thread when it ends while this
     process still lives. Raises ``SpawnError``.
     """
-    module = getattr(settings, "SETTINGS_MODULE", None) or os.environ.get("DJANGO_SETTINGS_MODULE")
+    module = settings_module()
     if not module:
         raise SpawnError("settings were configured in code: a child process cannot import them. Use DISPATCH inline.")
     output = _output_path(run_id)
@@ -42,7 +43,7 @@ def spawn(run_id: int, *, on_exit: Callable[[int, str], None]) -> int:
         with output.open("wb") if output else Path(os.devnull).open("wb") as sink:
             process = subprocess.Popen(  # noqa: S603 - our own interpreter and command
                 [python(), "-m", "django", "ecomai_work", str(run_id)],
-                env=_environment(str(module)),
+                env=_environment(module),
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,
@@ -53,6 +54,21 @@ def spawn(run_id: int, *, on_exit: Callable[[int, str], None]) -> int:
         raise SpawnError(f"no child process could be started: {error}") from error
     threading.Thread(target=_watch, args=(process, output, on_exit), name="ecomai-child", daemon=True).start()
     return process.pid
+
+
+def settings_module() -> str:
+    """The name of the settings module that a child can import; empty when settings were made in code."""
+    return str(getattr(settings, "SETTINGS_MODULE", None) or os.environ.get("DJANGO_SETTINGS_MODULE") or "")
+
+
+def database_mark() -> str:
+    """Names the database of this process. A test run uses another one than its settings say, and so would its child."""
+    return f"{connection.vendor}:{connection.settings_dict.get('HOST', '')}:{connection.settings_dict['NAME']}"
+
+
+def sees_our_database() -> bool:
+    """In a child: whether it has the same database as the process that started it."""
+    return os.environ.get(DATABASE_MARK, database_mark()) == database_mark()
 
 
 def python() -> str:
@@ -66,6 +82,7 @@ def python() -> str:
 def _environment(module: str) -> dict[str, str]:
     environment = {key: value for key, value in os.environ.items() if key != "RUN_MAIN"}  # runserver's reloader mark
     environment["DJANGO_SETTINGS_MODULE"] = module
+    environment[DATABASE_MARK] = database_mark()
     environment["PYTHONPATH"] = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
     # numpy and OpenMP in a trainer must not take every core from the shop.
     environment.setdefault("OPENBLAS_NUM_THREADS", "1")

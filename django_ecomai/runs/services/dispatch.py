@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from django.core import mail
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -124,10 +125,14 @@ def runs_start_due(
 
 
 def dispatch_way(via: str | None = None) -> str:
-    """Which way work takes: ``via`` or the setting; ``auto`` is Celery with a broker, else a child process."""
+    """Which way work takes: ``via`` or the setting; ``auto`` is Celery with a broker, else a child process.
+
+    In a test run ``auto`` is ``inline``: workers and children would see the real database, not the test's.
+    """
     way = via or ecomai.DISPATCH
     if way == "auto":
-        way = CELERY if broker.is_configured() else PROCESS
+        in_tests = hasattr(mail, "outbox")  # set by Django's test environment
+        way = INLINE if in_tests else CELERY if broker.is_configured() else PROCESS
     if way not in WAYS:
         raise ValueError(f"cannot dispatch via {way!r}: choose from {', '.join(WAYS)}")
     if way == CELERY and broker.is_eager():

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
+from django_ecomai.runs import child
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_execute, runs_execute_queued, runs_start_due
 from django_ecomai.runs.services.dispatch import QUEUE, run_start, worker_seen
@@ -42,6 +43,8 @@ class Command(BaseCommand):
         if run_id is None:
             _Loop(interval=options["interval"], schedule=not options["no_schedule"], once=once).run()
             return
+        if not child.sees_our_database():
+            raise CommandError("This process sees another database than the one that started it (a test run?).")
         _exit_on_term()
         try:
             run = run_execute(run_id=run_id)
