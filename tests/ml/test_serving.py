@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -83,15 +85,16 @@ def test_discovery_follows_the_taste(served):
     assert set(low.because.tolist()) <= {0, 1, 2}
 
 
-def test_serving_ranks_as_the_offline_evaluation_does():
-    data = shop()
+@pytest.mark.parametrize("prior", [0.0, 0.5])
+def test_serving_ranks_as_the_offline_evaluation_does(prior):
+    recipe, data = replace(RECIPE, prior=prior), shop()
     cut = START + 150 * DAY
     split = time_split(data, cut)
     fitted = Fitted(split.train, catalogue=words(40), now=cut, neighbours=RECIPE.neighbours)
     scores = RecipeScores(split, fitted)
-    result = build(RECIPE, split.train, item_ids=id_map(40), catalogue=words(40), now=cut)
+    result = build(recipe, split.train, item_ids=id_map(40), catalogue=words(40), now=cut)
     live = Scorer(result.manifest, result.arrays)
-    offline = {view: rank(scores.scores(RECIPE, view), split, view, 5, scores.popularity) for view in split.truth}
+    offline = {view: rank(scores.scores(recipe, view), split, view, 5, scores.popularity) for view in split.truth}
     for view in split.truth:
         for ranked, row in zip(offline[view], split.rows(view), strict=True):
             own = split.train.rows(split.train.users == split.users[row])
@@ -104,6 +107,17 @@ def test_serving_ranks_as_the_offline_evaluation_does():
                 answer = live.for_customer(own.items, ages_days=ages, n=5)
             assert answer.items.tolist() == ranked[ranked >= 0][: len(answer)].tolist()
             assert len(answer) >= min(5, len(ranked[ranked >= 0])) - (view == "new_items") * 5
+
+
+def test_popularity_as_a_prior_brings_in_what_everybody_wants():
+    data = shop()
+    result = build(replace(RECIPE, prior=100.0), data, item_ids=id_map(40), catalogue=words(40))
+    live = Scorer(result.manifest, result.arrays)
+    answer = live.for_history([0], n=5)
+    assert answer.items.tolist() == live.trending(n=5).items.tolist()
+    assert len(live.for_history([0], n=100)) == 40
+    assert set(live.for_history([0], n=100).because.tolist()) == {0, -1}
+    assert live.for_history([]).items.tolist() == live.for_history([-1]).items.tolist() == []
 
 
 def test_recent_events_count_more(served):

@@ -179,8 +179,6 @@ class _Search:
 
 def _choose_discovery(search: _Search, default: Recipe, memory_mb: int) -> Recipe:
     view = NEW_ITEMS
-    if len(search.split.rows(view)) < LEAST_USERS:
-        return default  # too few found anything new to judge by: popularity would win every tie
     bare = replace(default, sources=())
     popular = search.best(view, [replace(bare, trending_days=days) for days in (30.0, 7.0, 90.0, None)])
     bare = replace(bare, trending_days=popular.trending_days)
@@ -190,7 +188,7 @@ def _choose_discovery(search: _Search, default: Recipe, memory_mb: int) -> Recip
 
     grid = [(half_life, power) for half_life in (180.0, None, 60.0) for power in (0.5, 0.3)]
     cosine = search.best(view, [single("cosine", half_life_days=h, item_power=b) for h, b in grid])
-    best, singles = search.best(view, [], _better(search, view, popular, cosine)), [cosine]
+    best, singles = cosine, [cosine]
     half_life = cosine.sources[0].params["half_life_days"] if cosine.sources else 180.0
 
     items = int((search.scorer.popularity > 0).sum())
@@ -214,7 +212,8 @@ def _choose_discovery(search: _Search, default: Recipe, memory_mb: int) -> Recip
             blends = [replace(best, sources=(*best.sources, replace(other, weight=w))) for w in (0.1, 0.3, 1.0)]
             best = search.best(view, blends, best)
         best = search.best(view, _variants(best, trend_power=(0.25, 0.5, 1.0)), best)
-    return best
+        best = search.best(view, _variants(best, prior=(0.1, 0.3, 1.0, 3.0)), best)
+    return _better(search, view, popular, best)
 
 
 def _choose_repeat(search: _Search, recipe: Recipe) -> Recipe:

@@ -68,7 +68,9 @@ class Fitted:
     def served(self, recipe: Recipe, popularity: NDArray[np.floating]) -> sparse.csr_matrix:
         """`table` as a sparse matrix; a single source without a trend is pruned already."""
         if len(recipe.sources) == 1 and recipe.trend_power == 0 and recipe.neighbours == self.neighbours:
-            return self.folded(recipe)
+            matrix = self.folded(recipe)
+            matrix.eliminate_zeros()  # items that are not for sale
+            return matrix
         return table_to_csr(self.table(recipe, popularity))
 
     def table(self, recipe: Recipe, popularity: NDArray[np.floating]) -> NeighbourTable:

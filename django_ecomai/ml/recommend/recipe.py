@@ -45,11 +45,11 @@ class Recipe:
     """How discovery, buy-again and their mix are computed.
 
     Discovery: the history (decayed by ``history_half_life_days``) through the folded table of ``sources``, columns
-    scaled by the trend of the last ``trend_days`` to ``trend_power``; without sources: popularity. Fallback and
-    trending shelf: customers per item in ``trending_days``. Buy again: personal frequency decayed by
-    ``repeat_half_life_days`` times recent popularity to ``repeat_trend_power``. ``repeat_share`` weighs buy-again
-    against discovery where both may appear. ``neighbours`` are kept per item. Product texts are in ``language``
-    (snowball's name).
+    scaled by the trend of the last ``trend_days`` to ``trend_power``; its best score counts 1, and ``prior`` times the
+    popularity of ``trending_days`` (most popular = 1) is added. Without sources: popularity alone.
+    Buy again: personal frequency decayed by ``repeat_half_life_days`` times recent popularity to
+    ``repeat_trend_power``. ``repeat_share`` weighs buy-again against discovery where both may appear.
+    ``neighbours`` are kept per item. Product texts are in ``language`` (snowball's name).
     """
 
     sources: tuple[Source, ...] = ()
@@ -57,6 +57,7 @@ class Recipe:
     trend_power: float = 0.0
     trend_days: float = 30.0
     trending_days: float | None = 30.0
+    prior: float = 0.0
     repeat_half_life_days: float | None = None
     repeat_trend_power: float = 0.0
     repeat_share: float = 1.0
@@ -73,6 +74,8 @@ class Recipe:
             return "popular (all time)" if self.trending_days is None else f"popular ({self.trending_days:g} days)"
         if self.trend_power:
             parts.append(f"trend^{self.trend_power:g}")
+        if self.prior:
+            parts.append(f"{self.prior:g} x popularity")
         if self.history_half_life_days is not None:
             parts.append(f"history half-life {self.history_half_life_days:g} d")
         return " + ".join(parts)

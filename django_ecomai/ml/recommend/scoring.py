@@ -16,6 +16,7 @@ from .base import distinct_users
 from .fold import Fitted
 from .matrix import decay, pair_matrix
 from .popularity import popularity_score
+from .prior import popular_head, unit_popularity
 from .recipe import Recipe
 from .repeat import Repeat
 
@@ -52,12 +53,15 @@ class RecipeScores:
     def order(self, trending_days: float | None) -> NDArray[np.int64]:
         """The fallback: trending, then all-time popularity."""
         if trending_days not in self._orders:
-            train = self.split.train
-            trending = popularity_score(train, now=self.split.cut, window_days=trending_days, weighted=False)
-            if self.fitted.catalogue is not None:
-                trending = np.where(self.fitted.catalogue.active, trending, np.float32(-1))
-            self._orders[trending_days] = order_by(trending, self.popularity)
+            self._orders[trending_days] = order_by(self.trending(trending_days), self.popularity)
         return self._orders[trending_days]
+
+    def trending(self, trending_days: float | None) -> NDArray[np.float32]:
+        """Recent customers per item, -1 for what is not for sale."""
+        trending = popularity_score(self.split.train, now=self.split.cut, window_days=trending_days, weighted=False)
+        if self.fitted.catalogue is not None:
+            trending = np.where(self.fitted.catalogue.active, trending, np.float32(-1))
+        return trending
 
     def _discovery(self, recipe: Recipe) -> Callable[[NDArray[np.int64]], sparse.csr_matrix]:
         key = (
@@ -70,7 +74,11 @@ class RecipeScores:
             self._tables[key] = self.fitted.served(recipe, self.popularity)
         history = user_history(self.own, recipe.history_half_life_days)[self.split.users]
         table = self._tables[key]
-        return lambda rows: sparse.csr_matrix(history[rows] @ table)
+        if not recipe.prior:
+            return lambda rows: sparse.csr_matrix(history[rows] @ table)
+        popular = recipe.prior * unit_popularity(self.trending(recipe.trending_days))
+        head = popular_head(self.order(recipe.trending_days), popular)
+        return lambda rows: with_prior(sparse.csr_matrix(history[rows] @ table), popular, head)
 
     def _repeat(self, recipe: Recipe) -> sparse.csr_matrix:
         own = self.own.at_least(self.target_weight)
@@ -103,6 +111,23 @@ def _first_of_basket(interactions: Interactions) -> Interactions:
     keep = np.zeros(len(rows), dtype=bool)
     keep[rows[new]] = True
     return interactions.rows(keep)
+
+
+def with_prior(scores: sparse.csr_matrix, popular: NDArray[np.floating], head: NDArray[np.int64]) -> sparse.csr_matrix:
+    """Rows divided by their largest score, plus ``popular`` [n] on every candidate and on the items in ``head``.
+
+    Rows without any candidate stay empty: nothing is known about these customers.
+    """
+    result = unit_maximum(scores)
+    known = np.diff(result.indptr) > 0
+    result.data = result.data + popular[result.indices]
+    everywhere = sparse.csr_matrix((np.ones(len(head)), (np.zeros(len(head), dtype=int), head)), (1, len(popular)))
+    everybody = sparse.csr_matrix(known.astype(np.float64)[:, None]) @ everywhere
+    pattern = sparse.csr_matrix((np.ones(result.nnz), result.indices, result.indptr), shape=result.shape)
+    missing = sparse.csr_matrix(everybody - everybody.multiply(pattern))
+    missing.eliminate_zeros()
+    missing.data = popular[missing.indices].astype(np.float64)
+    return sparse.csr_matrix(result + missing)
 
 
 def unit_maximum(matrix: sparse.csr_matrix) -> sparse.csr_matrix:

@@ -45,6 +45,7 @@ from ..persist import ArtifactCorrupt, ArtifactFormat, load_arrays
 from .blend import blend
 from .fallback import fallback_chain
 from .neighbours import FloatArray, IntArray, NeighbourTable, as_indices, strongest
+from .prior import add_prior, popular_head, unit_popularity
 from .repeat import repeat_scores
 
 KIND = "recommend"
@@ -102,6 +103,8 @@ class Scorer:
         self.support: NDArray[np.int32] = arrays["together_support"]
         self.lift: FloatArray = arrays["together_lift"]
         self._orders: dict[tuple[str, int | None], tuple[IntArray, FloatArray]] = {}
+        self._popular = unit_popularity(np.where(self._vectors["active"], self._vectors["trending"], np.float32(-1)))
+        self._head = popular_head(self._order("trending", None)[0], self._popular)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], *, mmap: bool = True, verify: bool = False) -> Self:
@@ -137,7 +140,8 @@ class Scorer:
     ) -> Scored:
         """Discovery for whoever has this history (views, carts, purchases): a customer or a visitor of one minute.
 
-        ``weights`` and ``ages_days`` follow ``items``; of several events with one item the strongest counts.
+        ``weights`` and ``ages_days`` follow ``items``; of several events with one item the strongest counts. Items that
+        popularity alone brought in have ``because`` -1. Without a known item in the history nothing comes back.
         """
         found, scores, because = self._discovery(as_indices(items), weights, ages_days)
         return self._best(found, scores, because, n, exclude)
@@ -227,7 +231,12 @@ class Scorer:
         unique, at = np.unique(items, return_inverse=True)
         strongest_weight = np.zeros(len(unique))
         np.maximum.at(strongest_weight, at, np.nan_to_num(weight))
-        return self._neighbours.score_history(unique, strongest_weight)
+        return add_prior(
+            *self._neighbours.score_history(unique, strongest_weight),
+            popular=self._popular,
+            head=self._head,
+            prior=float(self.recipe.get("prior", 0.0)),
+        )
 
     def _repeat(
         self, items: IntArray, weights: ArrayLike | None, ages_days: ArrayLike | None
