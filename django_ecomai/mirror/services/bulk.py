@@ -114,22 +114,26 @@ def _initial(field: Any) -> Any:
 
 
 def _converter(field: Any, connection: Any) -> Callable[[Any], Any] | None:
-    """How SQLite wants a value; ``None``: as it is."""
-    if isinstance(field, models.DecimalField):
-        return "{:f}".format
+    """How SQLite wants a value; ``None``: as it is. Dates and amounts repeat, so each distinct one is converted once."""
     if isinstance(field, models.JSONField):
         return json.dumps
+    if isinstance(field, models.DecimalField):
+        return _Cached("{:f}".format).__getitem__
     if isinstance(field, models.DateTimeField):
-        cache: dict[Any, Any] = {}
-
-        def convert(value: Any) -> Any:
-            found = cache.get(value)
-            if found is None:
-                found = cache[value] = field.get_db_prep_save(value, connection)
-            return found
-
-        return convert
+        return _Cached(lambda value: field.get_db_prep_save(value, connection)).__getitem__
     return None
+
+
+class _Cached(dict[Any, Any]):
+    """A dict that makes what it lacks."""
+
+    def __init__(self, make: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self.make = make
+
+    def __missing__(self, key: Any) -> Any:
+        value = self[key] = self.make(key)
+        return value
 
 
 def column_update(model: type[models.Model], column: str, pairs: Sequence[tuple[Any, Any]], *more: str) -> None:

@@ -14,6 +14,7 @@ from .currencies import CURRENCIES
 from .issues import IssueLog
 
 ID_LENGTH = 64
+CACHED = 100_000
 # No shop sold online before; "1970-01-01" is how an empty date comes out of many systems.
 OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
 # Clocks differ and time zones are mistaken: only what is further ahead is certainly wrong.
@@ -51,7 +52,9 @@ class Cleaner:
         self.issues = issues
         self.now = now
         self.currency = currency
+        # Values repeat (prices, titles): each distinct one is cleaned once.
         self._numbers: dict[Any, Decimal] = {}
+        self._texts: dict[str, str] = {}
 
     def ident(self, table: str, value: Any, *, column: str = "id") -> str | None:
         """An external id, or ``None`` (reported) when it is missing or longer than 64 characters."""
@@ -68,8 +71,13 @@ class Cleaner:
         """Text without control characters, cut to ``length`` (reported)."""
         if value is None or value == "":
             return ""
-        text = value if type(value) is str and value.isprintable() else _CONTROL.sub("", str(value))
-        text = text.strip()
+        text = self._texts.get(value) if type(value) is str else None
+        if text is None:
+            text = _CONTROL.sub("", str(value)).strip()
+            if len(text) < 256:
+                if len(self._texts) > CACHED:
+                    self._texts.clear()
+                self._texts[str(value)] = text
         if length is not None and len(text) > length:
             self.issues.add(table, "text_too_long", "corrected", column=column, id=row_id, value=text)
             return text[: length - 1] + "…"
@@ -106,7 +114,7 @@ class Cleaner:
             self.issues.add(table, "number_too_large", "emptied", column=column, id=row_id, value=value)
             return None
         number = number.quantize(_QUANTUM[places]) + 0  # + 0 turns -0 into 0
-        if len(self._numbers) > 100_000:
+        if len(self._numbers) > CACHED:
             self._numbers.clear()
         self._numbers[(places, value)] = number
         return number

@@ -127,11 +127,13 @@ def rows_write(
     written.existing = existing
     changed: list[list[Any]] = []
     new: list[str] = []
+    reconciling = ctx.reconciling
     for ident, (mark, values) in rows.items():
         old = existing.get(ident)
         if old is None:
             new.append(ident)
-            ctx.drifted(table, "missing_in_mirror", ident)
+            if reconciling:
+                ctx.drifted(table, "missing_in_mirror", ident)
         elif old[1] != mark or old[2] is not None or ident in rewrite:
             written.updated[ident] = old[0]
             ctx.drifted(table, "differs", ident)

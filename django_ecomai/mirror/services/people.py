@@ -8,11 +8,10 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.db.models import Max, Min
 
 from django_ecomai.adapters.rows import CustomerRow, ReviewRow
 from django_ecomai.conf import ecomai
-from django_ecomai.mirror.models import Customer, Order, Review
+from django_ecomai.mirror.models import Customer, Review
 
 from .bulk import CHUNK, batched, column_update, fingerprint, rows_upsert
 from .catalogue import Rows, _ids_learn, _unique
@@ -127,19 +126,16 @@ def customers_ensure(ctx: SyncContext, ids: Iterable[str]) -> dict[str, Any]:
     return known
 
 
-def customers_seen_update(keys: Iterable[Any]) -> None:
-    """Widen first and last seen of customers by their orders."""
-    for part in batched(sorted(set(keys) - {None}), CHUNK):
-        spans = (
-            Order.objects.filter(customer_id__in=part, removed_at=None)
-            .order_by()
-            .values_list("customer_id")
-            .annotate(first=Min("placed_at"), last=Max("placed_at"))
-        )
-        by_orders = {pk: (first, last) for pk, first, last in spans}
+def customers_seen_update(orders: Iterable[tuple[Any, datetime]]) -> None:
+    """Widen first and last seen of customers by orders ``(customer key, placed at)``."""
+    spans: dict[Any, tuple[datetime, datetime]] = {}
+    for pk, placed in orders:
+        first, last = spans.get(pk, (placed, placed))
+        spans[pk] = (min(first, placed), max(last, placed))
+    for part in batched(sorted(spans), CHUNK):
         changed = []
         for pk, first, last in Customer.objects.filter(pk__in=part).values_list("pk", "first_seen", "last_seen"):
-            wide = _widened(first, last, *by_orders.get(pk, (None, None)))
+            wide = _widened(first, last, *spans[pk])
             if wide != (first, last):
                 changed.append((*wide, pk))
         column_update(Customer, "first_seen", changed, "last_seen")

@@ -74,6 +74,7 @@ class Tidy:
     )  # id -> (fingerprint, values after product_id)
     returns: dict[str, tuple[str, list[Any]]] = field(default_factory=dict)
     mark: str = ""
+    stamp: str = ""  # what every line's fingerprint has in common, as text
 
 
 def orders_write(ctx: SyncContext, batch: Sequence[OrderRow]) -> list[str]:
@@ -110,9 +111,7 @@ def orders_write(ctx: SyncContext, batch: Sequence[OrderRow]) -> list[str]:
                 ctx.count(table, "seen", len(part))
                 ctx.count(table, "unchanged", len(part))
     if not ctx.dry_run:
-        touched = {customers.get(t.customer) for t in changed if t.customer}
-        touched |= {existing[t.id][3] for t in changed if t.id in existing}
-        customers_seen_update(touched - {None})
+        customers_seen_update((customers[t.customer], t.placed_at) for t in changed if t.customer)
     return list(orders)
 
 
@@ -133,7 +132,9 @@ def order_tidy(ctx: SyncContext, row: OrderRow, line_ids: set[str]) -> Tidy | No
         customer = ""
     elif not customer:
         ctx.issues.add(table, "missing_customer", "kept", column="customer_id", id=ident)
-    tidy = Tidy(ident, customer, [], placed)
+    # The raw date: a future one is set to "now", and now would look like a change every time.
+    raw = row.placed_at if placed == ctx.now else placed
+    tidy = Tidy(ident, customer, [], placed, stamp=f"{ident}\x1f{raw}")
     _parts_tidy(ctx, tidy, row, line_ids)
     status = row.status if row.status in Order.Status.values else ""
     if not status:
@@ -158,8 +159,6 @@ def order_tidy(ctx: SyncContext, row: OrderRow, line_ids: set[str]) -> Tidy | No
         country,
         *hashes,
     ]
-    # The raw date: a future one is set to "now", and now would look like a change every time.
-    raw = row.placed_at if placed == ctx.now else placed
     parts = (*(m for m, _v in tidy.lines.values()), "", *(m for m, _v in tidy.returns.values()))
     tidy.mark = fingerprint((customer, raw, *tidy.values[:2], *tidy.values[3:], *parts))
     return tidy
@@ -245,11 +244,12 @@ def _line_tidy(ctx: SyncContext, tidy: Tidy, row: OrderRow, line: OrderLineRow, 
         clean.text(table, ident, "sku", line.sku, 64),
         quantity,
         price,
-        clean.number(table, ident, "unit_cost", line.unit_cost),
-        clean.number(table, ident, "discount", line.discount),
-        clean.number(table, ident, "tax", line.tax),
+        # Half a million calls that would only say None.
+        None if line.unit_cost is None else clean.number(table, ident, "unit_cost", line.unit_cost),
+        None if line.discount is None else clean.number(table, ident, "discount", line.discount),
+        None if line.tax is None else clean.number(table, ident, "tax", line.tax),
     ]
-    tidy.lines[ident] = (fingerprint((tidy.id, tidy.placed_at, *values)), [*values, tidy.placed_at])
+    tidy.lines[ident] = (fingerprint((tidy.stamp, *values)), [*values, tidy.placed_at])
     return True
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -117,15 +119,27 @@ def _run(
         again = tuple(inner for t in tables if t not in done for inner in _INSIDE.get(t, (t,)))
         ctx.issues.load(report, without=again)
     ctx.counts = {table: Counter(numbers) for table, numbers in report.counts.items()}
-    for table in tables:
-        if table not in done:
-            _table_sync(ctx, report, table, since, meter, done)
-            done.append(table)
+    with _gc_relaxed():
+        for table in tables:
+            if table not in done:
+                _table_sync(ctx, report, table, since, meter, done)
+                done.append(table)
     _report_close(ctx, report, done)
     meter.finish()
     if not dry_run:
         synced.send_robust(sender=SyncReport, report=report)
     return report
+
+
+@contextmanager
+def _gc_relaxed() -> Iterator[None]:
+    """A batch is tens of thousands of live tuples without a cycle among them: collecting at the usual pace costs a third of the time."""
+    before = gc.get_threshold()
+    gc.set_threshold(50_000, 20, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _report_open(channel: str, mode: str, since: datetime | None, dry_run: bool, resume: bool, run: Any) -> SyncReport:
