@@ -14,9 +14,11 @@ class RunsConfig(AppConfig):
         from django_ecomai.core.registry import doctor_checks, prunes
 
         from . import checks  # noqa: F401
-        from .doctor import findings
-        from .services import artifacts_prune, runs_prune
+        from .doctor import CHECKS
+        from .services import artifacts_prune, heartbeats_prune, runs_prune
 
-        doctor_checks.register("runs", findings)
+        for name, check in CHECKS.items():
+            doctor_checks.register(f"runs.{name}", check)
         prunes.register("artifacts", artifacts_prune)
         prunes.register("runs", runs_prune)
+        prunes.register("heartbeats", heartbeats_prune)

@@ -70,13 +70,6 @@ def _asked() -> list[tuple[str, Finding]]:
     return report
 
 
-def findings() -> list[Finding]:
-    """The findings of this capability."""
-    runs_reap()
-    seen = heartbeats()
-    return [*_folder(), *_dispatch(seen), *_beat(seen), *_queue(), *_jobs(), *_models()]
-
-
 def _folder() -> list[Finding]:
     folder = storage.root()
     if storage.is_writable(folder):
@@ -91,8 +84,8 @@ def _folder() -> list[Finding]:
     ]
 
 
-def _dispatch(seen: dict[str, datetime]) -> list[Finding]:
-    way = dispatch_way()
+def _workers() -> list[Finding]:
+    seen, way = heartbeats(), dispatch_way()
     workers = {name: moment for name, moment in seen.items() if name != BEAT}
     data = {"dispatch": way, "workers": {name: moment.isoformat() for name, moment in workers.items()}}
     detail = ", ".join(f"{name.removeprefix('worker:')} ({_ago(moment)})" for name, moment in list(workers.items())[:5])
@@ -128,11 +121,11 @@ def _dispatch(seen: dict[str, datetime]) -> list[Finding]:
     return [Finding("ok", titles[way], detail, data=data)]
 
 
-def _beat(seen: dict[str, datetime]) -> list[Finding]:
+def _scheduler() -> list[Finding]:
     scheduled = [name for name, job in job_kinds.items() if job.schedule]
     if not scheduled:
         return []
-    last = seen.get(BEAT)
+    last = heartbeats().get(BEAT)
     data = {"beat_seen_at": last.isoformat() if last else None}
     if last is not None and timezone.now() - last < BEAT_SILENT:
         return [Finding("ok", _("The scheduler works"), _ago(last), data=data)]
@@ -178,7 +171,8 @@ def _queue() -> list[Finding]:
 
 
 def _jobs() -> list[Finding]:
-    """The last outcome of every kind that has run: failures first need a look."""
+    """The last outcome of every kind that has run: failures need a look."""
+    runs_reap()
     newest = Run.objects.exclude(state__in=[Run.State.QUEUED, Run.State.RUNNING]).values("kind", "channel")
     pks = [row["last"] for row in newest.order_by().annotate(last=Max("id"))]
     result = []
@@ -247,3 +241,14 @@ def _ago(moment: datetime | None) -> str:
     if seconds < 172_800:
         return _("%(number)s hours ago") % {"number": seconds // 3600}
     return _("%(number)s days ago") % {"number": seconds // 86_400}
+
+
+CHECKS = {
+    "folder": _folder,
+    "workers": _workers,
+    "scheduler": _scheduler,
+    "queue": _queue,
+    "jobs": _jobs,
+    "models": _models,
+}
+"""What this capability registers, each for itself: without a database the folder is still looked at."""

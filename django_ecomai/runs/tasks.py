@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import shared_task
 
-from .services import heartbeat_beat, run_execute, run_now, runs_start_due
+from . import services as service
 from .services.dispatch import worker_seen
 from .services.heartbeats import BEAT
 
@@ -16,24 +16,26 @@ from .services.heartbeats import BEAT
 def run_execute_task(run_id: int) -> str:
     """Execute the queued run ``run_id``; returns its state."""
     worker_seen()
-    return str(run_execute(run_id=run_id).state)
+    return str(service.run_execute(run_id=run_id).state)
 
 
 @shared_task(name="ecomai.run_scheduled", ignore_result=True, acks_late=False)
 def run_scheduled(kind: str, channel: str = "", parameters: dict[str, Any] | None = None) -> str:
-    """Create and execute a run of ``kind`` in this worker; returns its state."""
+    """Create and execute a run of ``kind`` in this worker; returns its state, empty while the last one is under way."""
     worker_seen()
-    return str(run_now(kind=kind, channel=channel, parameters=parameters).state)
+    run = service.run_scheduled(kind=kind, channel=channel, parameters=parameters)
+    return str(run.state) if run else ""
 
 
 @shared_task(name="ecomai.run_due", ignore_result=True, acks_late=False)
 def run_due(channel: str = "") -> int:
     """Start every job whose time has come; returns how many."""
-    return len(runs_start_due(channel=channel))
+    return len(service.runs_start_due(channel=channel))
 
 
 @shared_task(name="ecomai.heartbeat", ignore_result=True)
 def heartbeat() -> None:
-    """Sent by the scheduler every minute and executed by a worker: both are alive."""
-    heartbeat_beat(name=BEAT)
-    heartbeat_beat()
+    """Sent by the scheduler every minute and executed by a worker: both are alive. Dead runs are noticed here too."""
+    service.heartbeat_beat(name=BEAT)
+    service.heartbeat_beat()
+    service.runs_tend()

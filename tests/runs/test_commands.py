@@ -249,6 +249,16 @@ class TestPrune:
         assert set(Run.objects.all()) == {serving, queued, fresh}
         assert old not in Run.objects.all()
 
+    def test_workers_of_long_ago_are_forgotten(self) -> None:
+        from datetime import timedelta
+
+        from django.utils import timezone
+
+        Heartbeat.objects.create(name="worker:old", seen_at=timezone.now() - timedelta(days=91))
+        Heartbeat.objects.create(name="worker:new", seen_at=timezone.now() - timedelta(days=89))
+        assert "heartbeats: 1 deleted" in call("ecomai_prune")
+        assert Heartbeat.objects.get().name == "worker:new"
+
 
 class TestDoctor:
     def test_text_with_next_steps_and_the_exit_code(self) -> None:

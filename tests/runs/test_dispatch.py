@@ -19,7 +19,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from django_ecomai.runs import broker, child, storage, tasks
-from django_ecomai.runs.models import Heartbeat, Run
+from django_ecomai.runs.models import Run
 from django_ecomai.runs.selectors import heartbeats
 from django_ecomai.runs.services import (
     dispatch,
@@ -29,7 +29,9 @@ from django_ecomai.runs.services import (
     runs_execute_queued,
     runs_reap,
     runs_start_due,
+    runs_tend,
 )
+from django_ecomai.runs.services.heartbeats import worker_heartbeat_name
 from django_ecomai.runs.services.state import run_claim, worker_name
 
 from .helpers import job
@@ -300,13 +302,12 @@ class TestDeadRuns:
         process = subprocess.Popen([sys.executable, "-c", ""])
         process.wait()
         host = worker_name().rpartition(":")[0]
-        young, old = self.run(0.1, f"{host}:{process.pid}"), None
+        young = self.run(0.1, f"{host}:{process.pid}")
         assert runs_reap() == 0  # its number alone proves nothing
         Run.objects.filter(pk=young.pk).update(heartbeat_at=timezone.now() - timedelta(minutes=1))
         assert runs_reap(kind="other") == 0
         assert runs_reap(kind="test.job", channel="uk") == 0
         assert runs_reap(kind="test.job", channel="") == 1
-        assert old is None
 
     @pytest.mark.parametrize("worker", ["", "nonsense", "host:x", "host:-1"])
     def test_strange_worker_names(self, worker: str) -> None:
@@ -321,6 +322,60 @@ class TestDeadRuns:
     def test_the_patience_is_a_setting(self) -> None:
         self.run(1.1)
         assert runs_reap() == 1
+
+
+class TestWaiting:
+    """Runs that met a running sibling."""
+
+    @pytest.fixture
+    def spawned(self, monkeypatch) -> list[int]:
+        started: list[int] = []
+        monkeypatch.setattr(child, "spawn", lambda run_id, on_exit: started.append(run_id))
+        return started
+
+    def test_the_tender_starts_one_per_job_once_the_sibling_is_dead(self, spawned, commits) -> None:
+        dead = Run.objects.create(kind="test.job", state="running")
+        waiting = [
+            Run.objects.create(kind="test.job", dispatched_via="process", message="Waits for run #1 …")
+            for _number in range(2)
+        ]
+        Run.objects.create(kind="test.job", dispatched_via="queue", message="Waits …")
+        Run.objects.create(kind="test.job", dispatched_via="process")  # was dispatched a moment ago
+        with commits():
+            assert runs_tend() == 1
+        dead.refresh_from_db()
+        assert (dead.state, spawned) == ("failed", [waiting[0].pk])
+
+    def test_the_tender_leaves_those_whose_sibling_lives(self, spawned, commits) -> None:
+        Run.objects.create(kind="test.job", state="running", heartbeat_at=timezone.now())
+        Run.objects.create(kind="test.job", dispatched_via="process", message="Waits …")
+        with commits():
+            assert runs_tend() == 0
+        assert spawned == []
+
+    def test_a_sibling_that_ends_in_between_leaves_nobody_waiting(self, monkeypatch) -> None:
+        sibling = Run.objects.create(kind="test.job", state="running", heartbeat_at=timezone.now())
+        blocking, asked = dispatch.run_blocking, []
+
+        def ends_after_the_first_look(**key: Any) -> Run | None:
+            found = blocking(**key)
+            asked.append(found)
+            Run.objects.filter(pk=sibling.pk).update(state="done")
+            return found
+
+        monkeypatch.setattr(dispatch, "run_blocking", ends_after_the_first_look)
+        with job(lambda context: None) as kind:
+            run = run_create(kind=kind, via="process")
+            assert dispatch.run_execute(run_id=run.pk).state == "done"
+        assert asked == [sibling, None]
+
+    def test_a_database_that_is_away_when_the_next_is_sought(self, monkeypatch, caplog) -> None:
+        def away() -> None:
+            raise OperationalError("gone")
+
+        monkeypatch.setattr(dispatch, "_waiting", away)
+        dispatch._start_next(Run.objects.create(kind="test.job", state="done"))
+        assert "could not start the run that waited" in caplog.text
 
 
 class TestQueue:
@@ -374,7 +429,7 @@ class TestTasks:
         with job(lambda context: None) as kind:
             run = run_create(kind=kind, via="celery")
             assert tasks.run_execute_task(run.pk) == "done"
-        assert list(heartbeats()) == [dispatch.heartbeat_beat.__module__ and Heartbeat.objects.get().name]
+        assert list(heartbeats()) == [worker_heartbeat_name()]
 
     def test_scheduled(self) -> None:
         seen: list[tuple[str, dict[str, Any]]] = []
@@ -382,13 +437,20 @@ class TestTasks:
             assert tasks.run_scheduled(kind, channel="uk", parameters={"k": 1}) == "done"
         assert seen == [("uk", {"k": 1})]
 
+    def test_scheduled_leaves_a_round_out_while_the_last_is_under_way(self) -> None:
+        Run.objects.create(kind="test.job", channel="uk", state="running", heartbeat_at=timezone.now())
+        with job(lambda context: None) as kind:
+            assert tasks.run_scheduled(kind, channel="uk") == ""
+            assert tasks.run_scheduled(kind) == "done"
+        assert Run.objects.count() == 2
+
     def test_due(self) -> None:
         assert tasks.run_due(channel="nowhere") == 0
 
     def test_heartbeat(self) -> None:
         tasks.heartbeat()
         tasks.heartbeat()
-        assert set(heartbeats()) == {"beat", Heartbeat.objects.exclude(name="beat").get().name}
+        assert set(heartbeats()) == {"beat", worker_heartbeat_name()}
 
     def test_names_that_are_promised(self) -> None:
         names = {"ecomai.run_execute", "ecomai.run_scheduled", "ecomai.run_due", "ecomai.heartbeat"}

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 def found(deep: bool = True) -> dict[str, Finding]:
     """This capability's findings by title."""
-    return {str(item.title): item for name, item in doctor.doctor_report(deep=deep) if name == "runs"}
+    return {str(item.title): item for name, item in doctor.doctor_report(deep=deep) if name.startswith("runs.")}
 
 
 def seen(name: str, **ago: float) -> None:

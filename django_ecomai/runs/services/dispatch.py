@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core import mail
 from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -22,7 +23,7 @@ from django_ecomai.runs.models import Run
 
 from .execute import Listener, execute_claimed
 from .heartbeats import heartbeat_beat
-from .state import run_active, run_blocking, run_claim, run_create, run_finish, run_log_append, runs_reap
+from .state import ACTIVE, run_active, run_blocking, run_claim, run_create, run_finish, run_log_append, runs_reap
 
 logger = logging.getLogger("django_ecomai.runs")
 INLINE, PROCESS, CELERY, QUEUE = "inline", "process", "celery", "queue"
@@ -78,18 +79,26 @@ def run_execute(*, run_id: int, listener: Listener | None = None) -> Run:
     the run stays queued and is started when the sibling ends; one that was to run inline fails with a message
     instead. Raises ``Run.DoesNotExist``.
     """
-    if not run_claim(run_id=run_id):
+    while not run_claim(run_id=run_id):
         run = Run.objects.get(pk=run_id)
-        if run.state == Run.State.QUEUED:
-            _wait_for_sibling(run)
+        if run.state != Run.State.QUEUED or _wait_for_sibling(run):
             run.refresh_from_db()
-        return run
+            return run
     run = Run.objects.select_related("started_by").get(pk=run_id)
     try:
         execute_claimed(run, listener=listener)
     finally:
         _start_next(run)
     return Run.objects.get(pk=run_id)
+
+
+def run_scheduled(*, kind: str, channel: str = "", parameters: dict[str, Any] | None = None) -> Run | None:
+    """Execute regular work in this process, or do nothing (``None``) while the previous round is still under way."""
+    runs_reap(kind=kind, channel=channel)
+    if Run.objects.filter(kind=kind, channel=channel, state__in=ACTIVE).exists():
+        logger.info("%s is still under way: this round is left out", kind)
+        return None
+    return run_now(kind=kind, channel=channel, parameters=parameters)
 
 
 def runs_execute_queued(*, limit: int = 10) -> int:
@@ -213,30 +222,48 @@ def _child_ended(run_id: int, code: int, output: str) -> None:
         _start_next(Run.objects.get(pk=run_id))
 
 
-def _wait_for_sibling(run: Run) -> None:
+def _wait_for_sibling(run: Run) -> bool:
+    """Say that the run waits, or end it when it was to run inline; ``False`` when the way is free after all."""
     sibling = run_blocking(kind=run.kind, channel=run.channel)
-    name = f"#{sibling.pk}" if sibling else "?"
+    if sibling is None:
+        return False
+    name = f"#{sibling.pk}"
     if run.dispatched_via == INLINE:
         message = _("Not started: run %(sibling)s of the same job is still running.") % {"sibling": name}
         run_finish(run_id=run.pk, state=Run.State.FAILED, only=(Run.State.QUEUED,), message=message, error=message)
-    else:
-        message = _("Waits for run %(sibling)s of the same job to end.") % {"sibling": name}
-        Run.objects.filter(pk=run.pk, state=Run.State.QUEUED).update(message=message)
+        return True
+    message = _("Waits for run %(sibling)s of the same job to end.") % {"sibling": name}
+    Run.objects.filter(pk=run.pk, state=Run.State.QUEUED).update(message=message)
+    # It may have ended before it could read this message: then nobody else would start the waiting run.
+    return run_blocking(kind=run.kind, channel=run.channel) is not None
 
 
 def _start_next(run: Run) -> None:
     """Start the oldest run that waited for this one."""
     try:
-        waiting = (
-            Run.objects.filter(kind=run.kind, channel=run.channel, state=Run.State.QUEUED)
-            .exclude(message="")
-            .order_by("id")
-            .first()
-        )
-        if waiting is not None and waiting.dispatched_via in (PROCESS, CELERY):
+        waiting = _waiting().filter(kind=run.kind, channel=run.channel).first()
+        if waiting is not None:
             transaction.on_commit(partial(_dispatch, waiting.pk, waiting.dispatched_via), robust=True)
     except (DatabaseError, InterfaceError):
         logger.exception("could not start the run that waited for %s", run.pk)
+
+
+def _waiting() -> QuerySet[Run]:
+    """Runs that met a running sibling and wait for it; ``ecomai_work --loop`` finds those of the queue by itself."""
+    runs = Run.objects.filter(state=Run.State.QUEUED, dispatched_via__in=(PROCESS, CELERY)).exclude(message="")
+    return runs.defer("log").order_by("id")
+
+
+def runs_tend() -> int:
+    """Bury the dead and start what waited for them; returns how many died. Called every minute by the heartbeat."""
+    died = runs_reap()
+    started = set()
+    for run in _waiting()[:50]:
+        key = (run.kind, run.channel)
+        if key not in started and run_blocking(kind=run.kind, channel=run.channel) is None:
+            started.add(key)
+            transaction.on_commit(partial(_dispatch, run.pk, run.dispatched_via), robust=True)
+    return died
 
 
 def worker_seen() -> None:

@@ -14,7 +14,7 @@ from django_ecomai.conf import ecomai
 from django_ecomai.core.registry import prunes
 from django_ecomai.ml.persist import MANIFEST
 from django_ecomai.runs import storage
-from django_ecomai.runs.models import Artifact, LiveArtifact, Run
+from django_ecomai.runs.models import Artifact, Heartbeat, LiveArtifact, Run
 
 from .artifacts import artifact_delete
 from .state import ACTIVE
@@ -78,6 +78,12 @@ def runs_prune(*, days: int | None = None) -> int:
         deleted += len(pks)
         Run.objects.filter(pk__in=pks).delete()
     return deleted
+
+
+def heartbeats_prune() -> int:
+    """Forget workers that were not seen for ``RUN_RETENTION_DAYS``: containers get a new name at every start."""
+    before = timezone.now() - timedelta(days=int(ecomai.RUN_RETENTION_DAYS))
+    return Heartbeat.objects.filter(seen_at__lt=before).delete()[0]
 
 
 def prune_all() -> dict[str, int | str]:

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from django_ecomai.runs import child
 from django_ecomai.runs.models import Run
-from django_ecomai.runs.services import run_execute, runs_execute_queued, runs_start_due
+from django_ecomai.runs.services import run_execute, runs_execute_queued, runs_start_due, runs_tend
 from django_ecomai.runs.services.dispatch import QUEUE, run_start, worker_seen
 
 
@@ -91,6 +91,7 @@ class _Loop:
         if minute != self.last_due:
             self.last_due = minute
             worker_seen()
+            runs_tend()
             if self.schedule:
                 runs_start_due(start=_enqueue)
         while not self.stop.is_set() and runs_execute_queued(limit=1):
