@@ -11,9 +11,10 @@ class RecommendConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from django_ecomai.core.registry import JobKind, doctor_checks, job_kinds
+        from django_ecomai.core.registry import Card, JobKind, dashboard_cards, doctor_checks, job_kinds
 
         from . import checks, receivers
+        from .cards import performance_context
         from .diagnosis import diagnose
         from .job import train
         from .strategies import register_builtin
@@ -33,4 +34,14 @@ class RecommendConfig(AppConfig):
             ),
         )
         doctor_checks.register("recommend", diagnose)
+        dashboard_cards.register(
+            "recommend.performance",
+            Card(
+                title=_("What recommendations brought"),
+                template="ecomai/recommend/card_performance.html",
+                context=performance_context,
+                permission="ecomai_recommend.view_placement",
+                order=10,
+            ),
+        )
         del checks  # imported for its registration

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -87,3 +90,27 @@ class SlotRule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_action_display()}: {self.product or self.category}"
+
+    def clean(self) -> None:
+        """Exactly one target of the placement's own shop, and an end after the beginning."""
+        errors: dict[str, list[Any]] = {}
+        if self.product_id and self.category_id:
+            errors["category"] = [_("Choose a product or a category, not both: make two rules instead.")]
+        elif not self.product_id and not self.category_id:
+            errors["product"] = [_("Choose the product or the category that this rule is about.")]
+        if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:
+            errors["ends_at"] = [_("The rule would end before it begins: choose a later end.")]
+        # A slot that is being added has no placement to compare with yet.
+        channel = self.slot.placement.channel if self.slot_id and self.slot.placement_id else None
+        for name, target in (("product", self.product), ("category", self.category)):
+            if target is not None and channel is not None and target.channel != channel:
+                errors.setdefault(name, []).append(_("This belongs to another shop than the placement."))
+        if errors:
+            raise ValidationError(errors)
+
+    def overlaps(self, other: SlotRule) -> bool:
+        """Whether both are about the same target at some common moment."""
+        if (self.product_id, self.category_id) != (other.product_id, other.category_id):
+            return False
+        first, second = sorted((self, other), key=lambda rule: (rule.starts_at is not None, rule.starts_at))
+        return first.ends_at is None or second.starts_at is None or second.starts_at < first.ends_at

@@ -53,6 +53,11 @@ class PlacementRow:
         """Clicks per impression, or None when nothing was shown."""
         return self.clicks / self.impressions if self.impressions else None
 
+    @property
+    def ctr_percent(self) -> float | None:
+        """``ctr`` in percent, for screens."""
+        return None if self.ctr is None else 100 * self.ctr
+
 
 def placement_performance(
     *, channel: str = "", since: datetime | None = None, until: datetime | None = None

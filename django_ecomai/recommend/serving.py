@@ -133,7 +133,7 @@ def _answer(
     explain: bool,
 ) -> list[Carousel]:
     config, past = look_up(ask.viewer, request=request)
-    key, slots = _slots(config, placement, strategy)
+    key, slots = _slots(config, placement, strategy, even_if_off=explain)
     if not slots:
         return []
     model = model_get(ask.viewer.channel, config)
@@ -158,7 +158,7 @@ class _Draft:
 
 
 def _slots(
-    config: configuration.Config | None, placement: str, strategy: str | None
+    config: configuration.Config | None, placement: str, strategy: str | None, *, even_if_off: bool = False
 ) -> tuple[str, Sequence[SlotConfig]]:
     """The placement's key for tokens, and the carousels to fill. See ``recommendations`` for how names are resolved."""
     known: PlacementConfig | None = None
@@ -168,7 +168,7 @@ def _slots(
             known = default_placement(placement)
     if strategy is None and known is None and placement in strategies:
         placement, strategy = "", placement
-    if known is not None and not known.is_active:
+    if known is not None and not known.is_active and not even_if_off:
         return placement, ()
     if strategy is None:
         if known is None:

@@ -1,0 +1,187 @@
+"""Placements in the admin: carousels, rules, a live preview, and what each placement brought."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import NoReverseMatch, path, reverse
+from django.urls.resolvers import URLPattern
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from django_ecomai.core.admin import FastModelAdmin
+from django_ecomai.core.registry import strategies
+from django_ecomai.mirror.models import Category, Product
+
+from .forms import PreviewForm, RuleFormSet, SlotForm
+from .models import Placement, Slot, SlotRule
+from .preview import preview_carousels
+
+PREVIEW = "ecomai_recommend.preview_placement"
+START = "ecomai_runs.start_run"
+
+
+class SlotInline(admin.StackedInline):
+    """The carousels of a placement, top to bottom."""
+
+    model = Slot
+    form = SlotForm
+    extra = 0
+    show_change_link = True
+    fields = (
+        ("title", "strategy", "size"),
+        ("order", "is_active"),
+        ("only_in_stock", "exclude_bought", "category_cap"),
+    )
+
+
+class RuleInline(admin.TabularInline):
+    """What the merchant decided about single products and categories."""
+
+    model = SlotRule
+    formset = RuleFormSet
+    extra = 0
+    fields = ("action", "product", "category", "factor", "starts_at", "ends_at")
+    raw_id_fields = ("product", "category")
+
+    def get_autocomplete_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        """Search as one types, where the site has the catalogue; else ids are typed."""
+        models = {"product": Product, "category": Category}
+        return tuple(name for name, model in models.items() if self.admin_site.is_registered(model))
+
+
+@admin.register(Placement)
+class PlacementAdmin(FastModelAdmin):
+    """Where recommendations appear."""
+
+    list_display = ("label", "tag", "is_active", "carousels", "preview")
+    list_filter = ("is_active",)
+    search_fields = ("^key", "label")
+    sortable_by = ()
+    ordering = ("channel", "key")
+    inlines = (SlotInline,)
+    change_form_template = "ecomai/recommend/admin/placement.html"
+    change_list_template = "ecomai/recommend/admin/placement_list.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Placement]:
+        """With the number of carousels that are shown."""
+        return super().get_queryset(request).annotate(shown=Count("slots", filter=Q(slots__is_active=True)))
+
+    def get_fields(self, request: HttpRequest, obj: Placement | None = None) -> list[str]:
+        """The shop is asked for only when a placement is made."""
+        return ["label", "key", "is_active"] if obj else ["label", "key", "channel", "is_active"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Placement | None = None) -> list[str]:
+        """The shop's templates name the key: changing it would empty their pages."""
+        return ["key"] if obj else []
+
+    @admin.display(description=gettext_lazy("in your template"))
+    def tag(self, placement: Placement) -> str:
+        return format_html("<code>{{% recommend_carousel &quot;{}&quot; %}}</code>", placement.key)
+
+    @admin.display(description=gettext_lazy("carousels shown"))
+    def carousels(self, placement: Placement) -> int:
+        return int(getattr(placement, "shown", 0))
+
+    @admin.display(description=gettext_lazy("preview"))
+    def preview(self, placement: Placement) -> str:
+        return format_html('<a href="{}">{}</a>', self._url("placement_preview", placement.pk), _("Preview"))
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("<int:pk>/preview/", view(self.preview_view), name="ecomai_recommend_placement_preview"),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The list, with "Train now" for those who may."""
+        return super().changelist_view(request, {**self._train(request), **(extra_context or {})})
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The form, with what each strategy does and the way to the preview."""
+        context: dict[str, Any] = {
+            "strategies": [(strategy.label, strategy.help) for _name, strategy in strategies.items()],
+            **self._train(request),
+        }
+        if object_id and request.user.has_perm(PREVIEW):
+            context["preview_url"] = self._url("placement_preview", object_id)
+        return super().changeform_view(request, object_id, form_url, {**context, **(extra_context or {})})
+
+    def preview_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """What a chosen customer (or an unknown visitor) sees in this placement right now, and why."""
+        placement = Placement.objects.filter(pk=pk).first()
+        if placement is None:
+            raise Http404(_("There is no such placement."))
+        if not request.user.has_perm(PREVIEW) or not self.has_view_permission(request, placement):
+            raise PermissionDenied
+        form = PreviewForm(request.GET, placement=placement, admin_site=self.admin_site)
+        chosen = form.cleaned_data if form.is_valid() else {}
+        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        context = {
+            **self.admin_site.each_context(request),
+            **self._train(request),
+            "title": _("Preview: %(placement)s") % {"placement": placement.label},
+            "opts": self.opts,
+            "original": placement,
+            "placement": placement,
+            "form": form,
+            "media": self.media + form.media,
+            "carousels": preview_carousels(placement=placement, **chosen) if form.is_valid() else [],
+            "change_url": self._url("placement_change", placement.pk),
+        }
+        return TemplateResponse(request, "ecomai/recommend/admin/preview.html", context)
+
+    def _train(self, request: HttpRequest) -> dict[str, Any]:
+        if not request.user.has_perm(START):
+            return {}
+        try:
+            return {"train_url": reverse("admin:ecomai_runs_run_start", current_app=self.admin_site.name)}
+        except NoReverseMatch:  # an admin site of the shop's own that leaves runs out
+            return {}
+
+    def _url(self, name: str, *args: Any) -> str:
+        return reverse(f"admin:ecomai_recommend_{name}", args=args, current_app=self.admin_site.name)
+
+
+@admin.register(Slot)
+class SlotAdmin(FastModelAdmin):
+    """One carousel with its rules; reached from its placement, not listed on its own."""
+
+    form = SlotForm
+    list_display = ("title", "placement", "strategy", "is_active")
+    list_select_related = ("placement",)
+    sortable_by = ()
+    ordering = ("placement", "order")
+    inlines = (RuleInline,)
+    fields = (
+        ("title", "strategy", "size"),
+        ("order", "is_active"),
+        ("only_in_stock", "exclude_bought", "category_cap"),
+    )
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Not on the index page: a merchant starts at the placement."""
+        return False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Carousels are added on the page of their placement."""
+        return False
+
+    def response_post_save_change(self, request: HttpRequest, obj: Slot) -> HttpResponse:
+        """Back to the placement."""
+        return HttpResponseRedirect(
+            reverse(
+                "admin:ecomai_recommend_placement_change",
+                args=[obj.placement_id],
+                current_app=self.admin_site.name,
+            )
+        )

@@ -1,0 +1,103 @@
+"""Forms of the admin: carousels with readable strategies, rules that do not contradict each other, the preview."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.core.exceptions import ValidationError
+from django.forms.models import BaseInlineFormSet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from django_ecomai.mirror.models import Category, Customer, Order, Product
+
+from .models import Placement, Slot, SlotRule
+from .strategies import strategy_choices
+
+# Two rules of these kinds about one target at one time contradict each other.
+_CONTRARY = ({"pin", "hide"}, {"boost", "hide"}, {"boost", "bury"}, {"pin", "bury"})
+
+
+class SlotForm(forms.ModelForm):
+    """A carousel; the strategy is chosen by what it does, not by its name."""
+
+    strategy = forms.ChoiceField(label=gettext_lazy("what to show"), choices=list)
+
+    class Meta:
+        model = Slot
+        fields = ("title", "strategy", "size", "order", "is_active", "only_in_stock", "exclude_bought", "category_cap")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = strategy_choices()
+        current = self.instance.strategy if self.instance else ""
+        if current and current not in dict(choices):
+            choices.append((current, _("%(name)s (not installed)") % {"name": current}))
+        self.fields["strategy"].choices = choices  # type: ignore[attr-defined]
+
+
+class RuleFormSet(BaseInlineFormSet):
+    """The rules of a carousel."""
+
+    def clean(self) -> None:
+        """No two rules may say the opposite, or the same twice, about one target at one time."""
+        super().clean()
+        seen: list[SlotRule] = []
+        for form in self.forms:
+            if not form.is_valid() or not form.cleaned_data or form.cleaned_data.get("DELETE"):
+                continue
+            rule: SlotRule = form.instance
+            for other in seen:
+                if not rule.overlaps(other):
+                    continue
+                names = {
+                    "target": rule.product or rule.category,
+                    "one": other.get_action_display(),
+                    "two": rule.get_action_display(),
+                }
+                if rule.action == other.action:
+                    raise ValidationError(
+                        _("“%(target)s” has two rules “%(one)s” at the same time: delete one.") % names
+                    )
+                if {rule.action, other.action} in _CONTRARY:
+                    text = _("“%(target)s” cannot be “%(one)s” and “%(two)s” at the same time: delete one rule.")
+                    raise ValidationError(text % names)
+            seen.append(rule)
+
+
+class PreviewForm(forms.Form):
+    """Whose page, and which product, cart or category it is about."""
+
+    customer = forms.ModelChoiceField(
+        Customer.objects.none(), required=False, label=gettext_lazy("Customer"),
+        help_text=gettext_lazy("Leave empty to see what an unknown visitor gets."),
+    )  # fmt: skip
+    product = forms.ModelChoiceField(
+        Product.objects.none(), required=False, label=gettext_lazy("Product on the page"),
+        help_text=gettext_lazy("For product pages and carts."),
+    )  # fmt: skip
+    category = forms.ModelChoiceField(
+        Category.objects.none(), required=False, label=gettext_lazy("Category on the page")
+    )
+
+    def __init__(self, data: Any, *, placement: Placement, admin_site: Any) -> None:
+        super().__init__(data)
+        # Only people and products of the placement's own shop.
+        sources = {
+            "customer": (Customer, Order._meta.get_field("customer")),
+            "product": (Product, SlotRule._meta.get_field("product")),
+            "category": (Category, SlotRule._meta.get_field("category")),
+        }
+        for name, (model, source) in sources.items():
+            field: Any = self.fields[name]
+            field.queryset = model._default_manager.filter(channel=placement.channel)
+            if admin_site.is_registered(model):
+                widget = AutocompleteSelect(source, admin_site, attrs={"data-width": "22rem"})
+                widget.choices = field.choices
+                field.widget = widget
+            else:  # a site of the shop's own without the copies: the shop's id is typed
+                field.to_field_name = "external_id"
+                field.widget = forms.TextInput()
+            field.error_messages["invalid_choice"] = _("This is not known in the placement's shop: choose another.")
