@@ -128,7 +128,7 @@ _LOWER = {"And", "Of", "With", "In", "On", "The", "For", "To", "At", "From", "A"
 
 def display_name(title: str) -> str:
     """Title case for capitals: "SET OF 3 CAKE TINS" becomes "Set of 3 Cake Tins"."""
-    spaced = re.sub(r",(?=\S)", ", ", re.sub(r"[\s.,]+$", "", title))
+    spaced = re.sub(r"\s*,\s*", ", ", re.sub(r"[\s.,]+$", "", title))
     words = re.sub(r"[\w']+", lambda match: match[0].capitalize(), spaced).split()
     words = [word.lower() if index and word in _LOWER else word for index, word in enumerate(words)]
     name = re.sub(r"\b(\d+)(Cm|Pc|Ml|Oz|G)\b", lambda match: match[1] + match[2].lower(), " ".join(words))

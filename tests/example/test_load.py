@@ -141,6 +141,7 @@ def test_the_shipped_sample_is_complete_and_small() -> None:
         ("SET OF 3 CAKE TINS PANTRY DESIGN ", "Set of 3 Cake Tins Pantry Design"),
         ("POPPY'S PLAYHOUSE KITCHEN", "Poppy's Playhouse Kitchen"),
         ("FEATHER PEN,HOT PINK", "Feather Pen, Hot Pink"),
+        ("PAPER CRAFT , LITTLE BIRDIE", "Paper Craft, Little Birdie"),
         ("RED  WOOLLY HOTTIE WHITE HEART.", "Red Woolly Hottie White Heart"),
         ("RED TOADSTOOL LED NIGHT LIGHT", "Red Toadstool LED Night Light"),
         ("CUSHION COVER 45CM", "Cushion Cover 45cm"),
