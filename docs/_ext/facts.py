@@ -348,3 +348,10 @@ def artifact_arrays() -> list[Fact]:
         name, shape, meaning = line[: starts[1]], line[starts[1] : starts[2]], line[starts[2] :]
         facts.append(Fact(name.strip(), one_line(meaning), one_line(shape)))
     return facts
+
+
+def merchant_permissions() -> list[Fact]:
+    """What the ready-made group may do."""
+    from django_ecomai.dashboard.roles import MERCHANT_PERMISSIONS
+
+    return [Fact(f"{app}.{name}") for app, names in MERCHANT_PERMISSIONS.items() for name in names]

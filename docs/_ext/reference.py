@@ -175,6 +175,13 @@ def artifact_arrays() -> str:
     return table(("array", "shape and type", "holds"), rows)
 
 
+def merchant() -> str:
+    """Permissions of the ready-made group."""
+    import facts
+
+    return "\n".join(f"- `{f.name}`" for f in facts.merchant_permissions())
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "commands": commands,
@@ -186,6 +193,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "jobs": jobs,
     "tables": tables,
     "rows": rows,
+    "merchant": merchant,
     "artifact-arrays": artifact_arrays,
     "strategies": strategies,
     "placements": placements,
