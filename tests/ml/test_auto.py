@@ -184,3 +184,19 @@ def test_the_language_of_the_texts_reaches_the_model():
         choice, built = choose_and_build(data, item_ids=id_map(3), catalogue=catalogue, language=language)
         assert choice.recipe.language == language
         assert Scorer(built.manifest, built.arrays).similar(0).items.tolist() == neighbours
+
+
+def test_clocks_that_ran_ahead_or_fell_back_to_1970_change_nothing():
+    data = shop()
+    now = int(data.times[-1])
+    odd = Interactions.build(
+        np.r_[data.users, 0, 1],
+        np.r_[data.items, 0, 1],
+        np.r_[data.times, now + 10_000 * DAY, 0],
+        baskets=np.r_[data.baskets, 10_000, 10_001],
+    )
+    usual, other = (choose(one, catalogue=words(40), now=now, budget=40) for one in (data, odd))
+    assert other.recipe == usual.recipe
+    assert abs(other.validation["cut"] - usual.validation["cut"]) < DAY
+    built = [choose_and_build(one, item_ids=id_map(40), now=now, budget=1)[1] for one in (data, odd)]
+    np.testing.assert_array_equal(built[0].arrays["trending"], built[1].arrays["trending"])

@@ -19,7 +19,7 @@ from ..evaluate.split import TimeSplit, time_split
 from ..frames import Catalogue, IdMap, Interactions
 from .build import Built, build
 from .ease import memory_needed
-from .fold import Fitted, Progress, no_progress
+from .fold import Fitted, Progress, no_progress, up_to
 from .recipe import Recipe, Source
 from .scoring import RecipeScores
 
@@ -61,9 +61,10 @@ def choose(
     """Choose a recipe with at most ``budget`` evaluations, on ``interactions`` alone.
 
     ``target_weight``: only interactions of at least this weight count as bought. ``memory_mb`` bounds the dense model.
-    ``language`` of the product texts (snowball's name) for stemming.
+    Rows later than ``now`` are ignored. ``language`` of the product texts (snowball's name) for stemming.
     With too little data for a validation the default recipe is returned and ``validation["reason"]`` says why.
     """
+    interactions = up_to(interactions, now)
     default = Recipe(sources=_default_sources(catalogue), neighbours=neighbours, language=language)
     cut, reason = _inner_cut(interactions, target_weight)
     if cut is None:
@@ -259,7 +260,8 @@ def _inner_cut(interactions: Interactions, target_weight: float) -> tuple[int | 
     bought = interactions.at_least(target_weight)
     if len(bought) < 2 or bought.times[0] == bought.times[-1]:
         return None, "all purchases happened at one moment, or there are none: nothing to validate on yet"
-    first, last = int(interactions.times[0]), int(interactions.times[-1])
+    # the first per cent is passed over: one order of 1970 must not make the shop fifty years old
+    first, last = int(interactions.times[len(interactions) // 100]), int(interactions.times[-1])
     window = min((last - first) / 5, 60 * SECONDS_PER_DAY)
     cut = last - int(window)
     if len(np.intersect1d(interactions.before(cut).users, bought.after(cut).users)) < LEAST_USERS:

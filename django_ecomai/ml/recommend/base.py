@@ -26,14 +26,14 @@ class Recommender(ABC):
     popularity_: FloatArray
 
     def fit(self, interactions: Interactions, *, catalogue: Catalogue | None = None, now: int | None = None) -> Self:
-        """Learn from ``interactions``; ``now`` (epoch seconds) defaults to just after the last one.
+        """Learn from ``interactions``; ``now`` (epoch seconds) defaults to the time of the last one.
 
         Raises ValueError when the catalogue does not have one row per item.
         """
         if catalogue is not None and len(catalogue) != interactions.n_items:
             raise ValueError(f"the catalogue has {len(catalogue)} rows for {interactions.n_items} items")
         if now is None:
-            now = int(interactions.times[-1]) + 1 if len(interactions) else 0
+            now = int(interactions.times[-1]) if len(interactions) else 0
         self.n_items_ = interactions.n_items
         self.popularity_ = distinct_users(interactions)
         self._fit(interactions, catalogue, now)

@@ -13,7 +13,7 @@ from .base import distinct_users
 from .content import Content
 from .copurchase import CoPurchase
 from .cosine import Cosine
-from .fold import Fitted, Progress, no_progress
+from .fold import Fitted, Progress, no_progress, up_to
 from .matrix import row_blocks, table_from_blocks, table_to_csr
 from .neighbours import NeighbourTable
 from .popularity import popularity_score
@@ -43,7 +43,8 @@ def build(
 ) -> Built:
     """Fit ``recipe`` on all ``interactions``. Nothing of the result is about a person.
 
-    ``now`` (epoch seconds) is the moment that "the last 30 days" end; default: just after the last interaction.
+    ``now`` (epoch seconds) is the moment that "the last 30 days" end, rows later than it are ignored; default: the last
+    interaction.
     ``random_state`` is recorded; no step is random today. Raises ValueError when ``item_ids``, ``catalogue`` and
     ``interactions`` disagree about the number of items.
     """
@@ -52,8 +53,9 @@ def build(
         raise ValueError(f"item_ids ({len(item_ids)}) and catalogue need one entry for each of the {n_items} items")
     tell = progress or no_progress
     catalogue = Catalogue.build(n_items) if catalogue is None else catalogue
+    interactions = up_to(interactions, now)
     if now is None:
-        now = int(interactions.times[-1]) + 1 if len(interactions) else 0
+        now = int(interactions.times[-1]) if len(interactions) else 0
     bought = interactions.at_least(target_weight)
     popularity = distinct_users(interactions)
     fitted = Fitted(interactions, catalogue=catalogue, now=now, neighbours=recipe.neighbours, language=recipe.language)
@@ -71,7 +73,7 @@ def build(
     arrays: dict[str, NDArray[Any]] = {
         "item_ids": item_ids.ids,
         "popularity": popularity,
-        "trending": popularity_score(interactions, now=now, window_days=recipe.trending_days, weighted=False),
+        "trending": popularity_score(interactions, now=now, window_days=recipe.trending_days),
         "neighbours_indices": discovery.indices,
         "neighbours_scores": discovery.scores,
         "similar_indices": similar.indices,

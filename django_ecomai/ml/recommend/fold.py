@@ -52,7 +52,9 @@ class Fitted:
         """Trend factor per item, 0 for items that are not for sale."""
         trending = popularity_score(self.interactions, now=self.now, window_days=days, weighted=False)
         popular = popularity_score(self.interactions, now=self.now, weighted=False)
-        start = int(self.interactions.times[0]) if len(self.interactions) else self.now
+        # the first per cent is passed over: one order of 1970 must not make the shop fifty years old
+        rows = len(self.interactions)
+        start = int(self.interactions.times[rows // 100]) if rows else self.now
         share = days * SECONDS_PER_DAY / max(self.now - start, 1)
         factor = trend_boost(trending, popular, power=power, window_share=share)
         return factor if self.catalogue is None else np.where(self.catalogue.active, factor, 0.0)
@@ -78,6 +80,11 @@ class Fitted:
         matrix = self.folded(recipe)
         parts = ((rows.start, matrix[rows]) for rows in blocks(*matrix.shape))
         return table_from_blocks(parts, matrix.shape[0], recipe.neighbours, popularity)
+
+
+def up_to(interactions: Interactions, now: int | None) -> Interactions:
+    """Rows that are not later than ``now``: a clock that ran ahead must not become the end of the data."""
+    return interactions if now is None else interactions.before(now + 1)
 
 
 Progress = Callable[[float, str], None]

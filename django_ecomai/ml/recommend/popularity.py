@@ -25,10 +25,11 @@ def popularity_score(
 ) -> FloatArray:
     """Sum over customers of their strongest (decayed) weight per item within the window: float32 [n_items].
 
-    Each customer counts once per item, so that one wholesaler's fifty orders are not fifty customers' taste.
+    Each customer counts once per item, so that one wholesaler's fifty orders are not fifty customers' taste. The window
+    ends with ``now``; later rows do not count.
     """
     recent = interactions if window_days is None else interactions.after(now - round(window_days * SECONDS_PER_DAY))
-    recent = recent.before(now)
+    recent = recent.before(now + 1)
     weights = recent.weights if weighted else np.ones(len(recent), dtype=np.float32)
     pairs = pair_matrix(recent, weights * decay(recent.times, now, half_life_days))
     return np.asarray(pairs.sum(axis=0)).ravel().astype(np.float32)

@@ -64,7 +64,7 @@ class Repeat(Recommender):
         self.trend_days = trend_days
 
     def _fit(self, interactions: Interactions, catalogue: Catalogue | None, now: int) -> None:
-        recent = interactions.after(now - round(self.trend_days * SECONDS_PER_DAY)).before(now)
+        recent = interactions.after(now - round(self.trend_days * SECONDS_PER_DAY)).before(now + 1)
         self.boost_ = ((distinct_users(recent) + 1.0) ** self.trend_power).astype(np.float32)
 
     def candidates(self, items: ArrayLike, weights: ArrayLike | None = None) -> tuple[IntArray, FloatArray]:

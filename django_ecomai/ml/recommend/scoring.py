@@ -57,8 +57,8 @@ class RecipeScores:
         return self._orders[trending_days]
 
     def trending(self, trending_days: float | None) -> NDArray[np.float32]:
-        """Recent customers per item, -1 for what is not for sale."""
-        trending = popularity_score(self.split.train, now=self.split.cut, window_days=trending_days, weighted=False)
+        """Recent customers per item (those who only looked count by their weight), -1 for what is not for sale."""
+        trending = popularity_score(self.split.train, now=self.split.cut, window_days=trending_days)
         if self.fitted.catalogue is not None:
             trending = np.where(self.fitted.catalogue.active, trending, np.float32(-1))
         return trending
