@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from django.contrib.auth.models import User
 from django.core.cache import cache
@@ -23,6 +23,12 @@ ADMIN_NAME, ADMIN_PASSWORD = "admin", "demo"
 # Trained on everything before, tested on everything from this day on: October to December 2011.
 EVALUATE_FROM = "2011-10-01"
 SYNC, TRAIN = "mirror.sync", "recommend.train"
+
+
+class Worker(Protocol):
+    """The Celery worker's process, as far as the demo watches it."""
+
+    def poll(self) -> int | None: ...
 
 
 class DemoError(Exception):
@@ -74,7 +80,7 @@ def load(report: Report, progress: Progress) -> None:
         cache.clear()
 
 
-def sync(report: Report, progress: Progress, *, worker: bool = False) -> None:
+def sync(report: Report, progress: Progress, *, worker: Worker | None = None) -> None:
     """The shop's tables into the mirror."""
     with report.timed("sync"):
         if Run.objects.filter(kind=SYNC, state=Run.State.DONE).exists():
@@ -84,7 +90,7 @@ def sync(report: Report, progress: Progress, *, worker: bool = False) -> None:
     report.counts = {**mirror_counts(channel=""), "shop_lines": Line.objects.count()}
 
 
-def train(report: Report, progress: Progress, *, worker: bool = False) -> None:
+def train(report: Report, progress: Progress, *, worker: Worker | None = None) -> None:
     """Train, test on the last ten weeks, go live."""
     with report.timed("train"):
         live = LiveArtifact.objects.filter(kind=TRAIN.split(".")[0]).exists()
@@ -97,13 +103,15 @@ def train(report: Report, progress: Progress, *, worker: bool = False) -> None:
     report.evaluation = run.metrics.get("evaluation", [])
 
 
-def run_wait(kind: str, parameters: dict[str, Any], progress: Progress, *, worker: bool) -> Run:
+def run_wait(kind: str, parameters: dict[str, Any], progress: Progress, *, worker: Worker | None) -> Run:
     """Execute a run here, or hand it to the Celery worker and watch it. Raises DemoError when it does not end well."""
-    if not worker:
+    if worker is None:
         run = run_now(kind=kind, parameters=parameters, listener=progress)
     else:
         run = run_start(kind=kind, parameters=parameters, via="celery")
         while run.state in (Run.State.QUEUED, Run.State.RUNNING):
+            if worker.poll() is not None:
+                raise DemoError("the Celery worker ended; worker.log in the folder var/ says why.")
             progress(run.progress, run.message)
             time.sleep(0.3)
             run.refresh_from_db()

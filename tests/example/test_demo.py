@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from django.test import override_settings
 from django_ecomai.runs.models import Run
 from example_project.shop import demo, demo_processes
 from example_project.shop.load import read_source
+from example_project.shop.models import Product
 
 pytestmark = pytest.mark.django_db
 
@@ -85,6 +87,31 @@ def test_a_failed_step_stops_the_demo_with_its_reason(small_source: Path, monkey
     monkeypatch.setattr(demo, "run_now", broken)
     with pytest.raises(CommandError, match="no room on the disk"):
         call_command("demo", no_serve=True)
+
+
+def test_a_taken_port_is_said_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *args: None)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(CommandError, match="Choose another one"):
+            call_command("demo", port=taken.getsockname()[1])
+    with pytest.raises(CommandError, match="Choose another one"):
+        call_command("demo", port=70_000)
+    assert not Product.objects.exists()
+
+
+class Dead:
+    """A worker that ended."""
+
+    def poll(self) -> int | None:
+        return 1
+
+
+def test_a_dead_worker_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "run_start", lambda **kwargs: Run(kind=kwargs["kind"]))
+    with pytest.raises(demo.DemoError, match=r"worker\.log"):
+        demo.run_wait(demo.SYNC, {}, lambda fraction, message: None, worker=Dead())
 
 
 def test_worker_and_beat_are_stopped_when_the_demo_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

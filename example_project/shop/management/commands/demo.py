@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import sys
 from argparse import ArgumentParser
 from contextlib import ExitStack
@@ -40,16 +41,19 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         # So that a plain kill ends the children as Ctrl-C does.
         signal.signal(signal.SIGTERM, _interrupt)
+        if not options["no_serve"]:
+            port_check(options["port"])
         report = demo.Report()
         with ExitStack() as stack:
+            watched: dict[str, Any] = {}
             if options["background"]:
                 demo_processes.broker_use()
             for title, step in demo.STEPS:
                 if step is demo.sync and options["background"]:
                     # Only now: the worker needs the tables.
-                    stack.enter_context(demo_processes.background(Path(settings.VAR_DIR)))
-                worker = {"worker": True} if options["background"] and step in (demo.sync, demo.train) else {}
-                self.step(title, partial(step, report, **worker), report)
+                    children = stack.enter_context(demo_processes.background(Path(settings.VAR_DIR)))
+                    watched = {"worker": children["worker"]}
+                self.step(title, partial(step, report, **(watched if step in (demo.sync, demo.train) else {})), report)
             self.stdout.write("")
             self.stdout.write(
                 f"Trained on everything before {demo.EVALUATE_FROM}, tested on what was bought from then on:"
@@ -95,6 +99,16 @@ class Command(BaseCommand):
         self.stdout.write("Stop with Ctrl-C.")
         self.stdout.flush()
         call_command("runserver", f"127.0.0.1:{port}", use_reloader=False, skip_checks=True)
+
+
+def port_check(port: int) -> None:
+    """Say before the work, not after it, that the shop cannot be served. Raises CommandError."""
+    try:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+    except (OSError, OverflowError) as error:
+        raise CommandError(f"Port {port} cannot be used ({error}). Choose another one: --port 8123") from error
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
