@@ -1,0 +1,59 @@
+"""What shoppers read is there in German, and the compiled catalogue is that of the source beside it."""
+
+from __future__ import annotations
+
+import gettext
+import re
+from pathlib import Path
+
+import pytest
+from django.template import engines
+from django.utils.translation import override
+
+from django_ecomai.recommend import reasons
+from django_ecomai.recommend.defaults import default_keys, default_placement
+
+LOCALE = Path(__file__).resolve().parents[2] / "django_ecomai" / "recommend" / "locale"
+ENTRY = re.compile(r'^msgid "(.+)"\nmsgstr "(.+)"$', re.MULTILINE)
+CODES = [value for name, value in vars(reasons).items() if name.isupper() and isinstance(value, str)]
+
+
+def test_the_compiled_catalogue_is_current() -> None:
+    folder = LOCALE / "de" / "LC_MESSAGES"
+    with (folder / "django.mo").open("rb") as file:
+        compiled = gettext.GNUTranslations(file)
+    written = dict(ENTRY.findall((folder / "django.po").read_text()))
+    assert len(written) > 30
+    assert {message: compiled.gettext(message) for message in written} == written
+
+
+@pytest.mark.parametrize("because", ["", "Laterne"])
+@pytest.mark.parametrize("code", CODES)
+def test_every_reason_is_translated(code: str, because: str) -> None:
+    english = reasons.reason_text(code, because=because)
+    with override("de"):
+        german = reasons.reason_text(code, because=because)
+    assert english and german and english != german
+    assert (because in german) == (because in english)
+
+
+@pytest.mark.parametrize("key", default_keys())
+def test_every_heading_of_a_new_shop_is_translated(key: str) -> None:
+    placement = default_placement(key)
+    assert placement is not None
+    english = [placement.label, *(str(slot.title) for slot in placement.slots)]
+    with override("de"):
+        placement = default_placement(key)
+        assert placement is not None
+        german = [placement.label, *(str(slot.title) for slot in placement.slots)]
+    assert all(one != other for one, other in zip(english, german, strict=True))
+
+
+def test_the_card_is_translated() -> None:
+    item = {"card": {"title": "Laterne", "url": "/laterne/", "price": None}, "reason": ""}
+    # The package's own card: the example shop has one of its own in front of it.
+    card = LOCALE.parent / "templates" / "ecomai" / "recommend" / "card.html"
+    with override("de"):
+        html = engines["django"].from_string(card.read_text()).render({"item": item})
+    assert 'aria-label="Kein Interesse an Laterne"' in html
+    assert 'title="Kein Interesse"' in html
