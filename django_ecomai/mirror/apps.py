@@ -11,7 +11,8 @@ class MirrorConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import jobs, receivers
+        from . import checks, jobs, personal, receivers  # noqa: F401 - the checks register themselves
 
         jobs.register()
+        personal.register()
         receivers.receivers_connect()
