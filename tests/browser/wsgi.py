@@ -1,0 +1,11 @@
+"""The example shop with its static files, for gunicorn: what a small deployment looks like."""
+
+from __future__ import annotations
+
+import os
+
+from django.contrib.staticfiles.handlers import StaticFilesHandler
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "example_project.settings")
+application = StaticFilesHandler(get_wsgi_application())
