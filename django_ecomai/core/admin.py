@@ -70,6 +70,7 @@ class FastChangeList(ChangeList):
     has_next = False
     known_count: int | None = None
     request: HttpRequest
+    model_admin: FastModelAdmin
 
     def get_filters_params(self, params: Any = None) -> Any:
         """As in Django, without the parameter of the day drill-down."""

@@ -60,7 +60,7 @@ class HasNextPaginator(Paginator):
         self._known_rows = max(self._known_rows, bottom + len(rows) + has_next)
         self._known_pages = max(self._known_pages, number + has_next)
         self.__dict__["count"], self.__dict__["num_pages"] = self._known_rows, self._known_pages
-        return self._get_page(rows, number, self)
+        return Page(rows, number, self)
 
     @cached_property
     def count(self) -> int:
@@ -84,7 +84,7 @@ def index_leads(model: type[models.Model], *columns: str) -> bool:
         for constraint in model._meta.constraints
         if isinstance(constraint, models.UniqueConstraint) and constraint.condition is None
     ]
-    heads += [[field.name] for field in model._meta.fields if field.db_index or field.unique]
+    heads += [[field.name] for field in model._meta.fields if getattr(field, "db_index", False) or field.unique]
     return any(head[: len(columns)] == list(columns) for head in heads)
 
 

@@ -92,7 +92,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Period:
-    """What the start page looks at: ``since`` (``None``: all data) up to but not including ``until``, in one channel."""
+    """What the start page looks at: from ``since`` (``None``: all data) to before ``until``, in one channel."""
 
     channel: str
     days: int | None
@@ -119,8 +119,8 @@ class Card:
 class Strategy:
     """A way of choosing products for a carousel.
 
-    ``candidates(query, n)`` receives a ``recommend.query.Query`` and yields up to ``n`` ``recommend.query.Candidate``, best
-    first; it makes no database query. ``source`` asks for the shop's ``"newest"`` products instead, which come with the
+    ``candidates(query, n)`` receives a ``recommend.query.Query`` and yields up to ``n`` ``recommend.query.Candidate``,
+    best first; it makes no database query. ``source`` asks for the shop's ``"newest"`` products instead, which come with the
     query that every page makes anyway. ``fill`` tops up a short list with what is popular; ``personal`` says that
     the answer depends on who asks; ``about_product`` that it needs a product or a cart.
     """

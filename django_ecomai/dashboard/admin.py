@@ -73,7 +73,7 @@ class StartAdmin(admin.ModelAdmin):
             "opts": self.opts,
             **(extra_context or {}),
         }
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         return TemplateResponse(request, "ecomai/dashboard/start.html", context)
 
     def run_view(self, request: HttpRequest) -> HttpResponse:
