@@ -48,10 +48,12 @@ class IdMap:
         found = np.full(len(ids), -1, dtype=np.int32)
         if not len(ids) or not len(self):
             return found
-        known = [(position, raw) for position, raw in enumerate(map(_try_bytes, ids)) if raw is not None]
+        width = self.ids.dtype.itemsize  # longer ones are unknown; comparing them would copy the whole map
+        encoded = enumerate(map(_try_bytes, ids))
+        known = [(position, raw) for position, raw in encoded if raw is not None and len(raw) <= width]
         if not known:
             return found
-        raws = np.array([raw for _, raw in known], dtype=f"S{max(len(raw) for _, raw in known)}")
+        raws = np.array([raw for _, raw in known], dtype=self.ids.dtype)
         at = np.minimum(np.searchsorted(self.ids, raws), len(self) - 1)
         hit = np.asarray(self.ids[at] == raws)
         positions = np.fromiter((position for position, _ in known), dtype=np.int64, count=len(known))

@@ -104,7 +104,9 @@ class Scorer:
         self.lift: FloatArray = arrays["together_lift"]
         self._orders: dict[tuple[str, int | None], tuple[IntArray, FloatArray]] = {}
         self._popular = unit_popularity(np.where(self._vectors["active"], self._vectors["trending"], np.float32(-1)))
-        self._head = popular_head(self._order("trending", None)[0], self._popular)
+        self._head = np.empty(0, dtype=np.int64)
+        if self.recipe.get("prior"):
+            self._head = popular_head(self._order("trending", None)[0], self._popular)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], *, mmap: bool = True, verify: bool = False) -> Self:
