@@ -186,6 +186,7 @@ class EventsView(APIView):
             if request.user.is_authenticated:
                 # DRF may know the user by a key that Django's own middleware does not read.
                 request._request.user = request.user
+                context.forget_customer()
                 channel = ecomai.CHANNEL if channel is None else channel
             if request.user.is_authenticated and request.user.has_perm(SERVER_PERMISSION):
                 verdicts, consent = _server_events(events, channel or ""), True

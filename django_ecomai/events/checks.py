@@ -16,30 +16,20 @@ from django.urls import NoReverseMatch, reverse
 from django_ecomai.conf import ecomai
 
 MIDDLEWARE = "django_ecomai.events.middleware.VisitorMiddleware"
-_CACHE_MIDDLEWARE = "django.middleware.cache.UpdateCacheMiddleware"
 
 
 @register("ecomai")
 def check_middleware(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
-    """The visitor middleware is there, and below the one that stores whole pages."""
-    installed = list(settings.MIDDLEWARE)
-    if MIDDLEWARE not in installed:
-        return [
-            Warning(
-                "The visitor middleware is not installed: visitors cannot be recognised.",
-                hint=f"Add {MIDDLEWARE!r} to MIDDLEWARE, below the authentication middleware.",
-                id="ecomai.W020",
-            )
-        ]
-    if _CACHE_MIDDLEWARE in installed and installed.index(MIDDLEWARE) < installed.index(_CACHE_MIDDLEWARE):
-        return [
-            Error(
-                "The visitor middleware stands above UpdateCacheMiddleware: personal pages could be cached for all.",
-                hint=f"Move {MIDDLEWARE!r} below {_CACHE_MIDDLEWARE!r} in MIDDLEWARE.",
-                id="ecomai.E021",
-            )
-        ]
-    return []
+    """The visitor middleware is there."""
+    if MIDDLEWARE in settings.MIDDLEWARE:
+        return []
+    return [
+        Warning(
+            "The visitor middleware is not installed: visitors cannot be recognised.",
+            hint=f"Add {MIDDLEWARE!r} to MIDDLEWARE, below the authentication middleware.",
+            id="ecomai.W020",
+        )
+    ]
 
 
 @register("ecomai", Tags.caches)

@@ -36,11 +36,13 @@ def count(reason: str, amount: int = 1) -> None:
     try:
         cache = caches[ecomai.RECENT_CACHE]
         key = _key(reason, datetime.now(UTC))
-        cache.add(key, 0, _KEPT)
-        cache.incr(key, amount)
+        try:
+            cache.incr(key, amount)
+        except ValueError:  # the first of the day
+            cache.add(key, amount, _KEPT)
     except InvalidCacheBackendError:
         return
-    except Exception:  # cache backends raise their client library's own exceptions; a dummy cache has no incr
+    except Exception:  # cache backends raise their client library's own exceptions
         logger.debug("The cache %r does not count.", ecomai.RECENT_CACHE)
 
 

@@ -102,7 +102,7 @@ def link_on_login(sender: Any, request: Any = None, user: Any = None, **kwargs: 
         return
     try:
         context = visitor_of(request)
-        context.__dict__.pop("customer_id", None)
+        context.forget_customer()
         if not context.may_record or not context.visitor_id:
             return
         channel, customer_id = context.channel, customer_of(user, channel=context.channel)

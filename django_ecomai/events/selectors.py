@@ -49,7 +49,7 @@ def visitor_history(
     channel: str,
     visitor_id: str = "",
     customer_id: str = "",
-    user_id: object = None,
+    user_id: Any = None,
     limit: int | None = None,
     distinct: bool = True,
 ) -> History:
@@ -107,7 +107,7 @@ def _history(
     items: Iterable[Item], bought: Iterable[str], dismissed: Iterable[str], limit: int, distinct: bool
 ) -> History:
     seen: set[tuple[str, str]] = set()
-    kept = []
+    kept: list[HistoryItem] = []
     for product_id, name, at in items:
         if not (distinct and (product_id, name) in seen) and len(kept) < limit:
             seen.add((product_id, name))
@@ -116,7 +116,7 @@ def _history(
 
 
 def _read(
-    channel: str, visitor_id: str, customer_id: str, user_id: object, depth: int
+    channel: str, visitor_id: str, customer_id: str, user_id: Any, depth: int
 ) -> tuple[list[Item], set[str], set[str]]:
     """One UNION: each part can walk its own index, which an OR could not."""
     parts, lines = visitor_history_parts(
@@ -138,7 +138,7 @@ def _read(
 
 
 def visitor_history_parts(
-    *, channel: str, visitor_id: str = "", customer_id: str = "", user_id: object = None, depth: int
+    *, channel: str, visitor_id: str = "", customer_id: str = "", user_id: Any = None, depth: int
 ) -> tuple[list[QuerySet[Event, Any]], QuerySet[OrderLine, Any] | None]:
     """The parts of a person's history as querysets of ``Event``, and his order lines: each may stand in a UNION.
 
@@ -168,7 +168,7 @@ def visitor_history_parts(
     return parts, _newest(lines.exclude(product_external_id=""), "-placed_at", _BOUGHT_LIMIT)
 
 
-def _subjects(channel: str, visitor_id: str, customer_id: str, user_id: object) -> Iterator[tuple[Q, bool]]:
+def _subjects(channel: str, visitor_id: str, customer_id: str, user_id: Any) -> Iterator[tuple[Q, bool]]:
     """Conditions on the log, and whether an index gives the newest rows of each without sorting all."""
     if visitor_id:
         yield Q(visitor_id=visitor_id), True
@@ -184,7 +184,7 @@ def _subjects(channel: str, visitor_id: str, customer_id: str, user_id: object) 
     yield Q(visitor_id__in=linked.exclude(visitor_id=visitor_id).values("visitor_id")), False
 
 
-def _buyer(channel: str, customer_id: str, user_id: object) -> Q | None:
+def _buyer(channel: str, customer_id: str, user_id: Any) -> Q | None:
     if customer_id:
         return Q(order__customer__channel=channel, order__customer__external_id=customer_id)
     if user_id:
@@ -257,7 +257,7 @@ def behaviour_rows(
             done = waiting.popleft()
             if views.get((done[0], done[1])) is done:
                 del views[done[0], done[1]]
-            yield tuple(done)  # type: ignore[misc]
+            yield tuple(done)
         if name == EventName.USER_ENGAGEMENT:
             seen = views.get((who, product))
             if seen is not None and dwell:
@@ -268,7 +268,7 @@ def behaviour_rows(
         if name == EventName.VIEW_ITEM:
             views[who, product] = row
     for row in waiting:
-        yield tuple(row)  # type: ignore[misc]
+        yield tuple(row)
 
 
 def event_count(*, channel: str, since: datetime | None = None, names: Iterable[str] | None = None) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import router, transaction
+from django.db import DatabaseError, InterfaceError, router, transaction
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 from django.utils import timezone
@@ -37,13 +37,19 @@ _DELETE_BATCH = 5000
 
 
 def after_commit(what: str, write: Callable[[], object]) -> None:
-    """Run ``write`` once the shop's transaction has committed, in a savepoint; a failure is logged, never raised."""
+    """Run ``write`` once the shop's transaction has committed, in a savepoint; a failure is logged, never raised.
+
+    It waits for the default database, which is the shop's, wherever the log itself is kept.
+    """
 
     def run() -> None:
         with shielded(what, using=router.db_for_write(Event)):
             write()
 
-    transaction.on_commit(run, using=router.db_for_write(Event), robust=True)
+    try:
+        transaction.on_commit(run, robust=True)
+    except (DatabaseError, InterfaceError):
+        logger.exception("EcomAI could not %s: the database does not answer.", what)
 
 
 def event_track(
@@ -83,6 +89,8 @@ def event_track(
     personal, user_id = True, None
     if request is not None:
         context = visitor_of(request)
+        if request.headers.get("Sec-Purpose", "").startswith("prefetch"):
+            return None  # the browser only makes ready for a click that may never come
         if not context.may_record:
             diagnosis.count("no_consent")
             return None

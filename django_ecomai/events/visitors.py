@@ -61,7 +61,17 @@ class VisitorContext:
         # Without the middleware no cookie can be set: a fresh id would never be seen again.
         self._writable = writable
         self._renewed = False
+        self._wanted = False
         self.used = False
+
+    def _personal(self) -> None:
+        """What is rendered from here on depends on the visitor: no cache may keep it for others.
+
+        A ``Vary`` header alone would come too late for ``cache_page``, which stores before any middleware sees the
+        response; this flag of Django's own cache middleware works for both.
+        """
+        self.used = True
+        self._request._cache_update_cache = False  # type: ignore[attr-defined]
 
     @property
     def channel(self) -> str:
@@ -69,9 +79,14 @@ class VisitorContext:
         return ecomai.CHANNEL
 
     @cached_property
+    def _purposes(self) -> frozenset[str]:
+        return purposes_of(self._request)
+
+    @property
     def purposes(self) -> frozenset[str]:
         """What the visitor agreed to; empty when the browser sends Global Privacy Control or Do Not Track."""
-        return purposes_of(self._request)
+        self._personal()
+        return self._purposes
 
     def may(self, purpose: str) -> bool:
         """Whether the visitor agreed to ``purpose``."""
@@ -80,7 +95,7 @@ class VisitorContext:
     @property
     def may_record(self) -> bool:
         """Whether events of this visitor may be stored."""
-        return bool(self.purposes & RECORDING)
+        return bool(self._purposes & RECORDING)
 
     @cached_property
     def is_bot(self) -> bool:
@@ -94,7 +109,8 @@ class VisitorContext:
 
     @cached_property
     def _cookie(self) -> _Cookie | None:
-        self.used = True
+        self._personal()
+        self._wanted = True
         if self.is_bot or not self.may_record:
             return None
         now = int(time.time())
@@ -127,37 +143,46 @@ class VisitorContext:
     @property
     def user_id(self) -> Any:
         """Primary key of the user who is logged in, or ``None``."""
+        self._personal()
         user = getattr(self._request, "user", None)
         return user.pk if user is not None and user.is_authenticated else None
 
     @cached_property
     def customer_id(self) -> str:
         """The shop's customer id of the user who is logged in, from the adapter; empty when there is none."""
+        self._personal()
         user = getattr(self._request, "user", None)
         return customer_of(user, channel=self.channel) if user is not None and user.is_authenticated else ""
+
+    def forget_customer(self) -> None:
+        """Look the customer up again: ``request.user`` has changed."""
+        self.__dict__.pop("customer_id", None)
 
     def renew(self) -> None:
         """Begin a new visitor: after a log-out the next person at this device is somebody else."""
         self._renewed = True
-        for name in ("_cookie", "customer_id"):
-            self.__dict__.pop(name, None)
+        self.__dict__.pop("_cookie", None)
+        self.forget_customer()
 
     def write_cookie(self, response: HttpResponseBase) -> None:
         """Set, refresh or (consent withdrawn) delete the cookie. A response for public caches is left alone."""
         if "public" in response.headers.get("Cache-Control", ""):
             return
         present = ecomai.VISITOR_COOKIE in self._request.COOKIES
-        if self.used or self._renewed:
+        wanted = self._wanted or self._renewed
+        if self.used or wanted:
             patch_vary_headers(response, ("Cookie",))
-        elif not present:
+        if not present and not wanted:
             return
         options: dict[str, Any] = {"path": "/", "domain": settings.SESSION_COOKIE_DOMAIN, "samesite": "Lax"}
         if not self.may_record:
             if present:
-                response.delete_cookie(ecomai.VISITOR_COOKIE, **options)  # type: ignore[attr-defined]
+                self._personal()
+                patch_vary_headers(response, ("Cookie",))
+                response.delete_cookie(ecomai.VISITOR_COOKIE, **options)
             return
-        if (self.used or self._renewed) and self._cookie and self._cookie != self._received:
-            response.set_cookie(  # type: ignore[attr-defined]
+        if wanted and self._cookie and self._cookie != self._received:
+            response.set_cookie(
                 ecomai.VISITOR_COOKIE,
                 self._cookie.dumps(),
                 max_age=ecomai.VISITOR_COOKIE_AGE,

@@ -28,14 +28,6 @@ def test_a_missing_middleware_is_reported(settings: Any) -> None:
     assert ids(checks.check_middleware(None)) == ["ecomai.W020"]
 
 
-def test_a_page_cache_above_the_middleware_is_fine_and_below_is_not(settings: Any) -> None:
-    cache = "django.middleware.cache.UpdateCacheMiddleware"
-    settings.MIDDLEWARE = [cache, MIDDLEWARE]
-    assert ids(checks.check_middleware(None)) == []
-    settings.MIDDLEWARE = [MIDDLEWARE, cache]
-    assert ids(checks.check_middleware(None)) == ["ecomai.E021"]
-
-
 @pytest.mark.parametrize(
     ("backend", "expected"),
     [

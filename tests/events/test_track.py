@@ -90,6 +90,14 @@ def test_the_request_says_who_it_was(agreed: None, commit: Any) -> None:
     assert (event.visitor_id, event.session_id) == (request.ecomai.visitor_id, request.ecomai.session_id)
 
 
+def test_a_page_that_is_only_made_ready_was_not_viewed(agreed: None, commit: Any) -> None:
+    with commit():
+        assert (
+            track(name="view_item", product="A", request=make_request(**{"Sec-Purpose": "prefetch;prerender"})) is None
+        )
+    assert not Event.objects.exists()
+
+
 def test_the_same_id_is_stored_once(commit: Any) -> None:
     given = uuid7()
     with commit():

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
+from django.middleware.cache import FetchFromCacheMiddleware, UpdateCacheMiddleware
 from django.test import RequestFactory
+from django.views.decorators.cache import cache_page
 
 from django_ecomai.events import visitors
 from django_ecomai.events.bots import is_bot
@@ -161,6 +163,41 @@ def test_withdrawn_consent_deletes_the_cookie_even_on_pages_that_never_ask(agree
     ecomai_setting(CONSENT="django_ecomai.events.consent.cookie")
     response, _ = visit(cookie=cookie, use=False)
     assert (response.cookies[NAME].value, response.cookies[NAME]["max-age"]) == ("", 0)
+
+
+@pytest.mark.parametrize("stack", ["decorator", "middleware"])
+def test_a_personal_page_is_never_cached_for_others_and_a_plain_one_is(agreed: None, stack: str) -> None:
+    rendered: list[str] = []
+
+    def page(request: HttpRequest) -> HttpResponse:
+        rendered.append(request.path)
+        return HttpResponse(request.ecomai.visitor_id if "mine" in request.path else "plain")  # type: ignore[attr-defined]
+
+    if stack == "decorator":
+        handler: Any = VisitorMiddleware(cache_page(60)(page))
+    else:
+        handler = UpdateCacheMiddleware(VisitorMiddleware(FetchFromCacheMiddleware(page)))
+
+    def get(path: str, cookie: str = "") -> HttpResponse:
+        request = RequestFactory(headers={"User-Agent": CHROME}).get(path)
+        if cookie:
+            request.COOKIES[NAME] = cookie
+        return handler(request)
+
+    first, second = get("/mine/"), get("/mine/")
+    assert first.content != second.content
+    assert get("/plain/").content == get("/plain/").content == b"plain"
+    assert rendered == ["/mine/", "/mine/", "/plain/"]
+
+
+def test_taking_a_cookie_back_is_not_cached_either(agreed: None, ecomai_setting: Any) -> None:
+    cookie = visit()[0].cookies[NAME].value
+    ecomai_setting(CONSENT="django_ecomai.events.consent.cookie")
+    handler = UpdateCacheMiddleware(VisitorMiddleware(FetchFromCacheMiddleware(lambda request: HttpResponse("page"))))
+    request = RequestFactory(headers={"User-Agent": CHROME}).get("/")
+    request.COOKIES[NAME] = cookie
+    assert handler(request).cookies[NAME]["max-age"] == 0
+    assert not handler(RequestFactory(headers={"User-Agent": CHROME}).get("/")).cookies
 
 
 def test_the_current_visitor_is_forgotten_after_the_response(agreed: None) -> None:

@@ -149,6 +149,7 @@
   // Back from the back/forward cache: the page is seen again.
   on(window, "pageshow", (event) => { if (event.persisted) { busy = false; view(); } });
   window.ecomai = { track, scan, consent, flush };
-  if (doc.readyState === "loading") on(doc, "DOMContentLoaded", start);
+  if (doc.prerendering) on(doc, "prerenderingchange", start);
+  else if (doc.readyState === "loading") on(doc, "DOMContentLoaded", start);
   else safe(start)();
 })();
