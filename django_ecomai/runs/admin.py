@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.admin import FastModelAdmin, ReadOnlyAdminMixin
+from django_ecomai.core.paging import channels_of
 from django_ecomai.core.registry import job_kinds
 from django_ecomai.ml.persist import ArtifactError, load_arrays
 from django_ecomai.runs import presenting, storage
@@ -52,9 +53,15 @@ class PageMixin:
     opts: Any
 
     def _page(self, request: HttpRequest, template: str, obj: Any, **context: Any) -> TemplateResponse:
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         base = {**self.admin_site.each_context(request), "opts": self.opts, "original": obj, "title": str(obj)}
         return TemplateResponse(request, template, {**base, **context})
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """The shop's column only where there are several."""
+        shown = super().get_list_display(request)  # type: ignore[misc]
+        several = len(channels_of(self.opts.model, limit=2)) > 1
+        return shown if several else [name for name in shown if name != "channel"]
 
     def _url(self, name: str, *args: Any) -> str:
         return reverse(f"admin:ecomai_runs_{name}", args=args, current_app=self.admin_site.name)

@@ -32,6 +32,13 @@ def spawn(run_id: int, *, on_exit: Callable[[int, str], None]) -> int:
     It outlives the server that started it. ``on_exit(code, output)`` is called from a thread when it ends while this
     process still lives. Raises ``SpawnError``.
     """
+    process, output = start(run_id)
+    threading.Thread(target=_watch, args=(process, output, on_exit), name="ecomai-child", daemon=True).start()
+    return process.pid
+
+
+def start(run_id: int) -> tuple[subprocess.Popen[bytes], Path | None]:
+    """The started child and the file that takes its output. Raises ``SpawnError``."""
     module = settings_module()
     if not module:
         raise SpawnError("settings were configured in code: a child process cannot import them. Use DISPATCH inline.")
@@ -52,8 +59,7 @@ def spawn(run_id: int, *, on_exit: Callable[[int, str], None]) -> int:
             )
     except OSError as error:
         raise SpawnError(f"no child process could be started: {error}") from error
-    threading.Thread(target=_watch, args=(process, output, on_exit), name="ecomai-child", daemon=True).start()
-    return process.pid
+    return process, output
 
 
 def settings_module() -> str:
@@ -101,18 +107,24 @@ def _output_path(run_id: int) -> Path | None:
     return path
 
 
+def output_take(output: Path | None) -> str:
+    """The end of what an ended child has said; its file is deleted."""
+    if output is None:
+        return ""
+    try:
+        text = output.read_bytes()[-OUTPUT_LIMIT:].decode("utf-8", "replace").strip()
+        output.unlink()
+    except OSError as error:
+        logger.debug("output of a run could not be read: %s", error)
+        return ""
+    return text
+
+
 def _watch(process: subprocess.Popen[bytes], output: Path | None, on_exit: Callable[[int, str], None]) -> None:
     """Wait for the child: no zombie stays, and a killed one is reported at once."""
     code = process.wait()
-    text = ""
     try:
-        if output is not None:
-            text = output.read_bytes()[-OUTPUT_LIMIT:].decode("utf-8", "replace").strip()
-            output.unlink()
-    except OSError as error:
-        logger.debug("output of a run could not be read: %s", error)
-    try:
-        on_exit(code, text)
+        on_exit(code, output_take(output))
     except (DatabaseError, InterfaceError):
         logger.warning("the end of a child process could not be noted", exc_info=True)
     finally:

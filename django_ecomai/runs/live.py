@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.db.models import Subquery
-from django.db.utils import ConnectionDoesNotExist
+from django.utils.connection import ConnectionDoesNotExist
 from numpy.typing import NDArray
 
 from django_ecomai.conf import ecomai

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.utils.formats import number_format
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -78,19 +79,20 @@ def _table(split: str, rows: list[Mapping[str, Any]]) -> Table:
 
 
 def facts(metrics: Mapping[str, Any] | None) -> list[tuple[str, str]]:
-    """The short results of a run beside its evaluation, flat: ``counts products`` -> ``3,941``."""
+    """The short results of a run beside its evaluation, flat: ``Products`` -> ``3,941``."""
     result: list[tuple[str, str]] = []
     for name, value in (metrics or {}).items():
         if name in ("evaluation", "gate"):
             continue
         if isinstance(value, Mapping):
             if all(not isinstance(item, Mapping | list) for item in value.values()):
-                result += [(f"{_words(name)}: {_words(str(key))}", _plain(item)) for key, item in value.items()]
+                prefix = "" if name == "counts" else f"{_words(name)}: "
+                result += [(capfirst(f"{prefix}{_words(str(key))}"), _plain(item)) for key, item in value.items()]
         elif isinstance(value, list):
             if value and all(isinstance(item, str) for item in value):
-                result.append((_words(name), " ".join(value)))
+                result.append((capfirst(_words(name)), " ".join(value)))
         else:
-            result.append((_words(name), _plain(value)))
+            result.append((capfirst(_words(name)), _plain(value)))
     return result[:40]
 
 

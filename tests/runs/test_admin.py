@@ -400,12 +400,12 @@ class TestPresenting:
                 "big": 1234.5,
             }
         ) == [
-            ("counts: order lines", "1,234"),
-            ("missing", "One. Two."),
-            ("ok", "yes"),
-            ("none", "–"),
-            ("share", "0.2500"),
-            ("big", "1,234.5"),
+            ("Order lines", "1,234"),
+            ("Missing", "One. Two."),
+            ("Ok", "yes"),
+            ("None", "–"),
+            ("Share", "0.2500"),
+            ("Big", "1,234.5"),
         ]
         assert len(facts({str(number): number for number in range(100)})) == 40
         assert facts(None) == []

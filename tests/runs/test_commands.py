@@ -211,10 +211,25 @@ class TestWork:
     def test_the_second_signal_leaves(self) -> None:
         loop = ecomai_work._Loop(interval=1, schedule=False, once=False)
         loop._asked_to_stop(signal.SIGTERM, None)
-        assert loop.stop.is_set()
+        assert (loop.stop.is_set(), loop.code) == (True, 0)
         with pytest.raises(SystemExit) as leave:
             loop._asked_to_stop(signal.SIGTERM, None)
         assert leave.value.code == 128 + signal.SIGTERM
+
+    def test_the_second_signal_stops_the_child_first(self) -> None:
+        class Process:
+            terminated = 0
+
+            def terminate(self) -> None:
+                self.terminated += 1
+
+        loop = ecomai_work._Loop(interval=1, schedule=False, once=False)
+        process = Process()
+        loop._started(process)  # type: ignore[arg-type]
+        loop._asked_to_stop(signal.SIGTERM, None)
+        assert process.terminated == 0
+        loop._asked_to_stop(signal.SIGTERM, None)
+        assert (process.terminated, loop.code) == (1, 128 + signal.SIGTERM)
 
 
 class TestPrune:

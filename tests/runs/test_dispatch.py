@@ -394,6 +394,27 @@ class TestQueue:
             run_create(kind=kind, via="queue")
             assert runs_execute_queued() == 0
 
+    def test_claimable_are_those_whose_way_is_free(self) -> None:
+        Run.objects.create(kind="a", state="running", heartbeat_at=timezone.now())
+        Run.objects.create(kind="a")
+        uk = Run.objects.create(kind="a", channel="uk")
+        b = [Run.objects.create(kind="b") for _number in range(2)]
+        c = Run.objects.create(kind="c")
+        assert dispatch.runs_claimable() == [uk.pk, b[0].pk, c.pk]
+        assert dispatch.runs_claimable(limit=1) == [uk.pk]
+
+    def test_where_no_child_can_be_started_the_loop_does_it_itself(self, monkeypatch, caplog) -> None:
+        def refuse(run_id: int) -> None:
+            raise child.SpawnError("no more processes")
+
+        monkeypatch.setattr(child, "start", refuse)
+        with job(lambda context: None) as kind:
+            run = run_create(kind=kind, via="queue")
+            dispatch.run_in_child(run_id=run.pk)
+        run.refresh_from_db()
+        assert run.state == "done"
+        assert "executed in this process: no more processes" in caplog.text
+
 
 class TestDue:
     """Monday 2026-11-23, 03:20 UTC; the job is due at 03:15."""

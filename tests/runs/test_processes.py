@@ -313,6 +313,20 @@ def test_a_second_sigterm_stops_the_loop_at_once(tmp_path: Path, data: str) -> N
         project.close()
 
 
+def test_a_killed_run_does_not_take_the_loop_along(tmp_path: Path, data: str) -> None:
+    project = Project(tmp_path, database=data, ecomai={"DISPATCH": "queue"})
+    try:
+        project.spawn("django", "ecomai_work", "--loop", "--interval", "0.1")
+        killed = project.wait(project.run_start("toy.die"))
+        assert (killed["state"], killed["message"]) == (
+            "failed",
+            "The process was killed by signal 9, often for lack of memory.",
+        )
+        trained(project, project.wait(project.run_start("toy.train")))
+    finally:
+        project.close()
+
+
 def test_two_processes_that_want_the_same_run_execute_it_once(project: Project) -> None:
     project.env["WORKER_ECOMAI"] = json.dumps({"DISPATCH": "queue"})
     run = project.run_start("toy.train")

@@ -66,8 +66,7 @@ class RunContext:
     def log(self, text: str) -> None:
         """Add a line to the run's log; the log is bounded, the oldest lines give way."""
         with self._lock:
-            stamp = timezone.localtime().strftime("%H:%M:%S")
-            self._log = log_bounded(f"{self._log}{stamp} {text}\n")
+            self._log = log_bounded(f"{self._log}{time.strftime('%H:%M:%S')} {text}\n")
             self._pending["log"] = self._log
         self._write_throttled()
 

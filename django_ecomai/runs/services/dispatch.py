@@ -11,7 +11,7 @@ from typing import Any
 
 from django.core import mail
 from django.db import DatabaseError, InterfaceError, connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -111,6 +111,31 @@ def runs_execute_queued(*, limit: int = 10) -> int:
     return taken
 
 
+def runs_claimable(*, limit: int = 10) -> list[int]:
+    """Keys of queued runs whose way is free, oldest first, one per kind and channel."""
+    running = Run.objects.filter(state=Run.State.RUNNING, kind=OuterRef("kind"), channel=OuterRef("channel"))
+    rows = Run.objects.filter(~Exists(running), state=Run.State.QUEUED).order_by("id")
+    first: dict[tuple[str, str], int] = {}
+    for pk, kind, channel in rows.values_list("pk", "kind", "channel")[: limit * 10]:
+        first.setdefault((kind, channel), pk)
+    return list(first.values())[:limit]
+
+
+def run_in_child(*, run_id: int, started: Callable[[Any], None] = lambda process: None) -> None:
+    """Execute a run in a child process and wait for it: what it needs of memory goes with it.
+
+    ``started`` receives the ``Popen``. Without a way to start one the run is executed here.
+    """
+    try:
+        process, output = child.start(run_id)
+    except child.SpawnError as error:
+        logger.warning("run %s is executed in this process: %s", run_id, error)
+        run_execute(run_id=run_id)
+        return
+    started(process)
+    _child_ended(run_id, process.wait(), child.output_take(output))
+
+
 def runs_start_due(
     *, now: datetime | None = None, channel: str = "", start: Callable[..., Run] = run_start
 ) -> list[Run]:
@@ -123,7 +148,7 @@ def runs_start_due(
     for name, job in job_kinds.items():
         if not job.schedule:
             continue
-        due = last_due(job.schedule, timezone.localtime(moment))
+        due = last_due(job.schedule, timezone.localtime(moment) if timezone.is_aware(moment) else moment)
         last = (
             Run.objects.filter(kind=name, channel=channel).order_by("-id").values_list("created_at", flat=True).first()
         )

@@ -7,6 +7,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils.translation import gettext as _
@@ -47,7 +48,7 @@ def execute_claimed(run: Run, *, listener: Listener | None = None) -> None:
 
 
 def _end(context: RunContext, state: str, message: str, error: str = "") -> None:
-    values: dict[str, object] = {"message": message[:255], "error": log_bounded(error, 20_000)}
+    values: dict[str, Any] = {"message": message[:255], "error": log_bounded(error, 20_000)}
     if state == Run.State.DONE:
         values["progress"] = 1.0
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 import threading
 from argparse import ArgumentParser
@@ -16,7 +17,7 @@ from django.utils import timezone
 from django_ecomai.runs import child
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_execute, runs_execute_queued, runs_start_due, runs_tend
-from django_ecomai.runs.services.dispatch import QUEUE, run_start, worker_seen
+from django_ecomai.runs.services.dispatch import QUEUE, run_in_child, run_start, runs_claimable, worker_seen
 
 
 class Command(BaseCommand):
@@ -41,7 +42,8 @@ class Command(BaseCommand):
         if (run_id is not None) + loop + once != 1:
             raise CommandError("Type either: ecomai_work RUN_ID, or: ecomai_work --loop, or: ecomai_work --once")
         if run_id is None:
-            _Loop(interval=options["interval"], schedule=not options["no_schedule"], once=once).run()
+            if code := _Loop(interval=options["interval"], schedule=not options["no_schedule"], once=once).run():
+                sys.exit(code)
             return
         if not child.sees_our_database():
             raise CommandError("This process sees another database than the one that started it (a test run?).")
@@ -65,14 +67,21 @@ def _exit_on_term() -> None:
 
 
 class _Loop:
-    """Polls the queue until told to stop. The first SIGTERM lets the current run end, the second stops it."""
+    """Polls the queue until told to stop. The first SIGTERM lets the current run end, the second stops it.
+
+    Each run gets a process of its own, so that a training that is killed for its memory does not take the loop along;
+    with ``once`` they are executed here.
+    """
 
     def __init__(self, *, interval: float, schedule: bool, once: bool) -> None:
         self.interval, self.schedule, self.once = max(0.1, interval), schedule, once
         self.stop = threading.Event()
         self.last_due = ""
+        self.process: subprocess.Popen[bytes] | None = None
+        self.code = 0
 
-    def run(self) -> None:
+    def run(self) -> int:
+        """The exit code, when told to stop."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._asked_to_stop)
         while not self.stop.is_set():
@@ -83,8 +92,9 @@ class _Loop:
                 connection.close()
                 self.stop.wait(5)
             if self.once:
-                return
+                break
             self.stop.wait(self.interval)
+        return self.code
 
     def _turn(self) -> None:
         minute = timezone.now().strftime("%H:%M")
@@ -94,12 +104,24 @@ class _Loop:
             runs_tend()
             if self.schedule:
                 runs_start_due(start=_enqueue)
-        while not self.stop.is_set() and runs_execute_queued(limit=1):
+        if self.once:
+            while not self.stop.is_set() and runs_execute_queued(limit=1):
+                worker_seen()
+            return
+        while not self.stop.is_set() and (claimable := runs_claimable(limit=1)):
+            run_in_child(run_id=claimable[0], started=self._started)
+            self.process = None
             worker_seen()
+
+    def _started(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
 
     def _asked_to_stop(self, number: int, frame: FrameType | None) -> None:
         if self.stop.is_set():
-            raise SystemExit(128 + number)
+            self.code = 128 + number
+            if self.process is None:
+                raise SystemExit(self.code)
+            self.process.terminate()
         self.stop.set()
 
 
