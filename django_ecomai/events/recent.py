@@ -24,7 +24,7 @@ LIFETIME = 60 * 30
 # Room for a regular customer's purchases beside his last steps.
 MOST_ITEMS = 300
 # A history that was read while an event was being written is not worth keeping.
-_WRITING = 15
+_WRITING = 3  # seconds; longer than any transaction of ours
 
 # (product_id, name, epoch seconds)
 Item = tuple[str, str, float]

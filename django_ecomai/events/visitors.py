@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.cache import patch_vary_headers
+from django.utils.cache import patch_cache_control, patch_vary_headers
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.db import shielded
@@ -165,7 +165,12 @@ class VisitorContext:
         self.forget_customer()
 
     def write_cookie(self, response: HttpResponseBase) -> None:
-        """Set, refresh or (consent withdrawn) delete the cookie. A response for public caches is left alone."""
+        """Set, refresh or (consent withdrawn) delete the cookie. A response for public caches is left alone.
+
+        A page that shows something personal (``request.ecomai_personal``) is marked private, whatever the view said.
+        """
+        if getattr(self._request, "ecomai_personal", False):
+            patch_cache_control(response, private=True)
         if "public" in response.headers.get("Cache-Control", ""):
             return
         present = ecomai.VISITOR_COOKIE in self._request.COOKIES

@@ -179,6 +179,18 @@ class TestAgreed:
         response = browser.post(CAPTURE, body, content_type="text/plain")
         assert (response.status_code, response.json()["error"]) == (status, error)
 
+    def test_djangos_own_limit_is_respected_too(self, browser: Browser, settings: Any) -> None:
+        settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
+        response = browser.post(CAPTURE, b"x" * 200, content_type="text/plain")
+        assert (response.status_code, response.json()["error"]) == (413, "too_large")
+
+    @pytest.mark.parametrize("length", ["many", "", "-1"])
+    def test_a_wrong_content_length_does_no_harm(self, browser: Browser, length: str) -> None:
+        request = browser.request(
+            REQUEST_METHOD="POST", PATH_INFO=CAPTURE, CONTENT_TYPE="text/plain", CONTENT_LENGTH=length
+        )
+        assert request.status_code == 400
+
     @pytest.mark.parametrize("events", [None, {}, "x", 5])
     def test_events_must_be_a_list(self, browser: Browser, events: Any) -> None:
         response = browser.post(
@@ -240,6 +252,20 @@ class TestAgreed:
         counts = diagnosis.counts()
         assert (counts["stored"], counts["bad_token"], counts["foreign_origin"], counts["malformed"]) == (2, 1, 1, 1)
         assert counts["beacon"] == 4
+
+
+@pytest.mark.parametrize("cache", ["broken", "missing"])
+def test_without_a_cache_a_customers_batch_is_stored(
+    agreed: None, browser: Browser, settings: Any, ecomai_setting: Any, cache: str
+) -> None:
+    ecomai_setting(ADAPTER="django_ecomai.adapters.base.ShopAdapter")
+    browser.force_login(get_user_model().objects.create_user("ada"))
+    if cache == "broken":
+        settings.CACHES = {"default": {"BACKEND": "tests.events.broken.BrokenCache"}}
+    else:
+        ecomai_setting(RECENT_CACHE="missing")
+    assert browser.capture(view()).json()["verdicts"][0]["status"] == "accepted"
+    assert diagnosis.counts().get("stored", 0) == 0
 
 
 def test_global_privacy_control_is_counted_apart(agreed: None, shared_cache: Any) -> None:

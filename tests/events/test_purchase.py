@@ -100,6 +100,13 @@ def test_an_order_without_a_number_is_logged(commit: Any, caplog: Any) -> None:
     assert "without an order id" in caplog.text
 
 
+def test_an_order_number_that_cannot_be_stored_is_logged(commit: Any, caplog: Any) -> None:
+    with commit():
+        purchase_record(order_id="o" * 65)
+    assert "too_long:order_id" in caplog.text
+    assert not Event.objects.exists()
+
+
 def test_an_order_from_the_future_happened_now(commit: Any) -> None:
     with commit():
         purchase_record(order_id="o1", placed_at=datetime.now(UTC) + timedelta(days=3))

@@ -13,7 +13,7 @@ from django.test import RequestFactory
 
 from django_ecomai.adapters.base import ShopAdapter
 from django_ecomai.core.uuid7 import uuid7
-from django_ecomai.events import signals
+from django_ecomai.events import receivers, signals
 from django_ecomai.events.models import Event, VisitorIdentity
 from django_ecomai.events.services import event_track, track
 from django_ecomai.events.visitors import VisitorContext, customer_of
@@ -178,6 +178,21 @@ def test_a_login_links_the_anonymous_history(agreed: None, commit: Any) -> None:
         user_logged_in.send(sender=type(user), request=request, user=user)
     link = VisitorIdentity.objects.get()
     assert (link.visitor_id, link.customer_id) == (visitor, str(user.pk))
+
+
+def test_a_user_who_is_no_customer_is_not_linked(agreed: None, commit: Any, ecomai_setting: Any) -> None:
+    ecomai_setting(ADAPTER=f"{__name__}.FailingAdapter", CONSENT="django_ecomai.events.consent.always")
+    user = get_user_model().objects.create_user("ada")
+    with commit():
+        user_logged_in.send(sender=type(user), request=make_request(), user=user)
+    assert not VisitorIdentity.objects.exists()
+
+
+def test_a_login_or_logout_never_fails_because_of_us(caplog: Any) -> None:
+    receivers.link_on_login(None, request="not a request", user="nobody")
+    receivers.renew_on_logout(None, request="not a request")
+    assert "was not linked" in caplog.text
+    assert "was not renewed" in caplog.text
 
 
 def test_without_consent_a_login_links_nothing(commit: Any) -> None:

@@ -139,6 +139,14 @@ class TestAgreed:
     def test_a_public_response_never_carries_a_visitors_cookie(self) -> None:
         assert NAME not in visit(public=True)[0].cookies
 
+    def test_a_page_with_personal_content_is_private_whatever_the_view_says(self) -> None:
+        def page(request: HttpRequest) -> HttpResponse:
+            request.ecomai_personal = True  # type: ignore[attr-defined]
+            return HttpResponse("mine", headers={"Cache-Control": "public, max-age=60"})
+
+        request = RequestFactory(headers={"User-Agent": CHROME}).get("/")
+        assert VisitorMiddleware(page)(request).headers["Cache-Control"] == "max-age=60, private"
+
     def test_renewing_begins_a_new_visitor(self) -> None:
         _, context = visit()
         before = context.visitor_id
