@@ -263,8 +263,8 @@ class ReadOnlyAdminMixin:
     """View only, with a line that says why: put it before ``FastModelAdmin``."""
 
     readonly_note: Any = _("This is a copy of your shop's data, for reading. Change it in your shop; the copy follows.")
-    change_form_template = "ecomai/admin/change_form.html"
-    actions = None
+    change_form_template: Any = "ecomai/admin/change_form.html"
+    actions: Any = None
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
         """Never: rows come from the shop."""

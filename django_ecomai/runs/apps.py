@@ -11,14 +11,24 @@ class RunsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from django_ecomai.core.registry import doctor_checks, prunes
+        from django_ecomai.core.registry import JobKind, doctor_checks, job_kinds, prunes
 
         from . import checks  # noqa: F401
         from .doctor import CHECKS
         from .services import artifacts_prune, heartbeats_prune, runs_prune
+        from .services.prune import prune_run
 
         for name, check in CHECKS.items():
             doctor_checks.register(f"runs.{name}", check)
         prunes.register("artifacts", artifacts_prune)
         prunes.register("runs", runs_prune)
         prunes.register("heartbeats", heartbeats_prune)
+        job_kinds.register(
+            "runs.prune",
+            JobKind(
+                execute=prune_run,
+                label=_("Clean up"),
+                help=_("Deletes models, runs and events that are older than the settings keep them."),
+                schedule="50 4 * * *",
+            ),
+        )

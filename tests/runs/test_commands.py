@@ -249,6 +249,26 @@ class TestPrune:
         assert "test.good: 7 deleted" in text
         assert (outcome["artifacts"], outcome["runs"], outcome["test.good"]) == (0, 0, 7)
 
+    def test_it_is_a_scheduled_job_too(self) -> None:
+        from django_ecomai.core.registry import job_kinds
+        from django_ecomai.runs.services import run_now
+
+        assert job_kinds.get("runs.prune").schedule
+        run = run_now(kind="runs.prune")
+        assert (run.state, run.message) == ("done", "0 old rows and models deleted.")
+        assert run.metrics["deleted"]["runs"] == 0
+
+        def broken() -> int:
+            raise RuntimeError("table is gone")
+
+        prunes.register("test.broken", broken)
+        try:
+            run = run_now(kind="runs.prune")
+        finally:
+            prunes.unregister("test.broken")
+        assert (run.state, run.message) == ("failed", "Could not clean up: test.broken. The log says why.")
+        assert "test.broken: RuntimeError: table is gone" in run.log
+
     def test_old_runs_go_except_those_behind_a_live_model_or_in_progress(self, settings) -> None:
         from datetime import timedelta
 

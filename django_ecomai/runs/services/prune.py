@@ -9,14 +9,17 @@ from pathlib import Path
 
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.registry import prunes
 from django_ecomai.ml.persist import MANIFEST
 from django_ecomai.runs import storage
+from django_ecomai.runs.exceptions import RunError
 from django_ecomai.runs.models import Artifact, Heartbeat, LiveArtifact, Run
 
 from .artifacts import artifact_delete
+from .context import RunContext
 from .state import ACTIVE
 
 logger = logging.getLogger("django_ecomai.runs")
@@ -98,3 +101,15 @@ def prune_all() -> dict[str, int | str]:
             logger.exception("prune %s failed", name)
             outcome[name] = f"{type(error).__name__}: {error}"
     return outcome
+
+
+def prune_run(context: RunContext) -> None:
+    """The job ``runs.prune``. Fails when one of the prunes did, after all were called."""
+    outcome = prune_all()
+    for name, deleted in outcome.items():
+        context.log(f"{name}: {deleted}")
+    context.metrics(deleted=outcome)
+    failed = [name for name, deleted in outcome.items() if not isinstance(deleted, int)]
+    if failed:
+        raise RunError(_("Could not clean up: %(names)s. The log says why.") % {"names": ", ".join(failed)})
+    context.progress(1.0, _("%(count)s old rows and models deleted.") % {"count": sum(map(int, outcome.values()))})
