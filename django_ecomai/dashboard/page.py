@@ -133,6 +133,7 @@ def _tiles(period: Period, facts: dict[str, Any], links: Links) -> list[dict[str
             "value": _ago(seen) if seen else _("none yet"),
             "url": links.changelist("ecomai_events", "event") if seen else "",
             "quiet": seen is None,
+            "words": True,
         }
     )
     models = selectors.live_models(channel=period.channel)
@@ -144,6 +145,7 @@ def _tiles(period: Period, facts: dict[str, Any], links: Links) -> list[dict[str
             "value": _ago(newest) if newest else _("not yet"),
             "url": links.changelist("ecomai_runs", "artifact") if newest else "",
             "quiet": newest is None,
+            "words": True,
             "detail": _("with data until %(date)s")
             % {"date": formats.date_format(timezone.localtime(until), "SHORT_DATE_FORMAT")}
             if until

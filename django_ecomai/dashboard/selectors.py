@@ -19,8 +19,8 @@ from django_ecomai.core.registry import Finding, Period, job_kinds
 from django_ecomai.core.uuid7 import uuid7_time
 from django_ecomai.events.models import Event
 from django_ecomai.mirror.models import Order, SyncReport
+from django_ecomai.mirror.report import action_label, issue_label
 from django_ecomai.mirror.selectors import data_span, mirror_counts
-from django_ecomai.mirror.services.issues import ACTIONS, LABELS
 from django_ecomai.runs.models import LiveArtifact, Run
 from django_ecomai.runs.selectors import runs_recent
 
@@ -29,6 +29,7 @@ logger = logging.getLogger("django_ecomai.dashboard")
 # Sums over the whole shop are the only slow questions of the page: asked at most this often.
 CACHE_SECONDS = 300
 MAX_BARS = 120
+MAX_EMPTY_MONTHS = 6
 _COUNTS = ("seen", "created", "updated", "skipped")
 LEVELS = ("error", "warning", "info", "ok")
 # `quoted`, or a command with its options and dotted or bracketed arguments; prose around it stays prose.
@@ -91,7 +92,8 @@ def live_models(*, channel: str) -> list[LiveArtifact]:
 
 
 def sales(*, period: Period) -> dict[str, Any]:
-    """Orders over time: ``labels``, ``orders`` (one per label), ``count``, ``revenue`` as ``[(Decimal, currency)]``.
+    """Orders over time: ``labels``, ``orders`` (one per label, ``None`` for a gap of years), ``count`` and ``revenue`` as
+    ``[(Decimal, currency)]``.
 
     Days, or months when all data are asked for. Cancelled orders and credit notes do not count.
     """
@@ -116,25 +118,34 @@ def _sales(period: Period) -> dict[str, Any]:
     buckets = _buckets(period, counts)
     style = "MONTH_DAY_FORMAT" if period.days else "YEAR_MONTH_FORMAT"
     return {
-        "labels": [formats.date_format(bucket, style) for bucket in buckets],
-        "orders": [counts.get(bucket, 0) for bucket in buckets],
+        "labels": [formats.date_format(bucket, style) if bucket else "…" for bucket in buckets],
+        "orders": [counts.get(bucket, 0) if bucket else None for bucket in buckets],
         "count": sum(counts.values()),
         "revenue": sorted(((amount, currency) for currency, amount in revenue.items()), reverse=True),
     }
 
 
-def _buckets(period: Period, counts: dict[date, int]) -> list[date]:
-    """Every day or month of the period, those without orders too."""
+def _buckets(period: Period, counts: dict[date, int]) -> list[date | None]:
+    """Every day or month of the period, those without orders too; ``None`` stands for a gap of many empty months."""
     if period.since is not None and period.days:
         first = timezone.localtime(period.since).date()
         return [first + timedelta(days=offset) for offset in range(period.days)]
-    if not counts:
-        return []
-    month, last, found = min(counts), max(counts), []
-    while month <= last:
+    found: list[date | None] = []
+    for month in sorted(counts):
+        previous = found[-1] if found else None
+        if previous is not None:
+            empty = (month.year - previous.year) * 12 + month.month - previous.month - 1
+            if empty > MAX_EMPTY_MONTHS:
+                found.append(None)
+            else:
+                found += [_month_after(previous, number) for number in range(1, empty + 1)]
         found.append(month)
-        month = (month.replace(day=1) + timedelta(days=32)).replace(day=1)
     return found[-MAX_BARS:]
+
+
+def _month_after(month: date, number: int) -> date:
+    years, index = divmod(month.month - 1 + number, 12)
+    return date(month.year + years, index + 1, 1)
 
 
 def _cached(key: str, make: Any) -> Any:
@@ -199,8 +210,8 @@ def latest_report(*, channel: str, limit: int = 8) -> dict[str, Any] | None:
         "issues": [
             {
                 "table": table_label(issue.table),
-                "what": LABELS.get(issue.code, issue.code.replace("_", " ")),
-                "action": ACTIONS.get(issue.action, issue.action.replace("_", " ")),
+                "what": issue_label(issue.code),
+                "action": action_label(issue.action),
                 "count": issue.count,
                 "count_text": format_value(issue.count),
                 "example": _example(issue.examples),
