@@ -137,11 +137,11 @@ def test_descriptions_alone_already_tell_what_is_similar() -> None:
 def test_a_purchase_is_counted_once_and_views_count_less() -> None:
     products(2)
     order("c0", ["p0"], number="o1")
-    event("purchase", "p0", customer_id="c0", order_id="o1", at=START)
-    event("view_item", "p1", customer_id="c0", at=START, dwell_seconds=60)
-    event("add_to_cart", "p1", customer_id="c0", at=START)
-    event("view_item_list", "p1", customer_id="c0", at=START)
-    event("dismiss", "p1", customer_id="c0", at=START)
+    event("purchase", "p0", customer_id="c0", order_id="o1")
+    event("view_item", "p1", customer_id="c0", dwell_seconds=60)
+    event("add_to_cart", "p1", customer_id="c0")
+    event("view_item_list", "p1", customer_id="c0")
+    event("dismiss", "p1", customer_id="c0")
 
     data = dataset_read("")
 
@@ -158,8 +158,8 @@ def test_a_purchase_is_counted_once_and_views_count_less() -> None:
 def test_a_guests_order_belongs_to_its_visitor() -> None:
     products(2)
     order("", ["p0"], number="g1")
-    event("purchase", visitor_id="v" * 32, order_id="g1", at=START)
-    event("view_item", "p1", visitor_id="v" * 32, at=START)
+    event("purchase", visitor_id="v" * 32, order_id="g1")
+    event("view_item", "p1", visitor_id="v" * 32)
 
     data = dataset_read("")
 
