@@ -176,7 +176,7 @@ def _hashes(row: OrderRow) -> list[str]:
 def _parts_tidy(ctx: SyncContext, tidy: Tidy, row: OrderRow, line_ids: set[str]) -> None:
     """Sort the lines into sales and returns, clean them, and drop what is neither."""
     issues, table = ctx.issues, "order_line"
-    same: set[tuple[Any, ...]] = set()
+    same: set[str] = set()
     for number, line in enumerate(row.lines, 1):
         if isinstance(line, BadRow):
             issues.add_bad_row(line)
@@ -187,12 +187,12 @@ def _parts_tidy(ctx: SyncContext, tidy: Tidy, row: OrderRow, line_ids: set[str])
             issues.add(table, code, "skipped", id=ident, line=number)
             ctx.count(table, "skipped")
             continue
-        key = (line.product_id, line.quantity, line.unit_price, line.title)
-        if key in same:
-            issues.add(table, "duplicate_line", "kept", id=ident, value=line.product_id, line=number)
-        same.add(key)
         if _line_tidy(ctx, tidy, row, line, ident):
             line_ids.add(ident)
+            mark = (tidy.lines.get(ident) or tidy.returns[ident])[0]
+            if mark in same:
+                issues.add(table, "duplicate_line", "kept", id=ident, value=line.product_id, line=number)
+            same.add(mark)
         else:
             ctx.count(table, "skipped")
     for number, back in enumerate(row.returns, 1):
