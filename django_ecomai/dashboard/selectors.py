@@ -92,10 +92,9 @@ def live_models(*, channel: str) -> list[LiveArtifact]:
 
 
 def sales(*, period: Period) -> dict[str, Any]:
-    """Orders over time: ``labels``, ``orders`` (one per label, ``None`` for a gap of years), ``count`` and ``revenue`` as
-    ``[(Decimal, currency)]``.
+    """Orders over time: ``labels``, ``orders`` (one per label, ``None`` for a gap of years), ``count``, ``revenue``.
 
-    Days, or months when all data are asked for. Cancelled orders and credit notes do not count.
+    ``revenue`` is ``[(Decimal, currency)]``. Days, or months when all data are asked for. Cancelled orders and credit notes do not count.
     """
     key = f"sales:{period.channel}:{period.days}:{period.until.isoformat()}"
     return _cached(key, lambda: _sales(period))
@@ -210,8 +209,8 @@ def latest_report(*, channel: str, limit: int = 8) -> dict[str, Any] | None:
         "issues": [
             {
                 "table": table_label(issue.table),
-                "what": issue_label(issue.code),
-                "action": action_label(issue.action),
+                "what": issue_label(issue),
+                "action": action_label(issue),
                 "count": issue.count,
                 "count_text": format_value(issue.count),
                 "example": _example(issue.examples),

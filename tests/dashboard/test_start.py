@@ -241,7 +241,7 @@ def test_the_cleaning_report_is_told_in_words(boss: Client) -> None:
     assert found["report"] == report and found["more"] and len(found["issues"]) == 8
     html = response.content.decode()
     assert "Order without customer (guest)" in html and "135,080" in html and "&lt;i&gt;7&lt;/i&gt;" in html
-    assert "odd 8" in html and "left out" in html and "no words" not in html
+    assert "odd_8" in html and "left out" in html and "no_words" not in html
     assert found["tables"] == [{"label": "Products", "seen": 10, "created": 10, "updated": 0, "skipped": 0}]
 
 
