@@ -73,7 +73,7 @@ class PlacementAdmin(FastModelAdmin):
         """With the number of carousels that are shown."""
         return super().get_queryset(request).annotate(shown=Count("slots", filter=Q(slots__is_active=True)))
 
-    def get_fields(self, request: HttpRequest, obj: Placement | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Placement | None = None) -> list[Any]:
         """The shop is asked for only when a placement is made."""
         return ["label", "key", "is_active"] if obj else ["label", "key", "channel", "is_active"]
 
@@ -125,7 +125,7 @@ class PlacementAdmin(FastModelAdmin):
             raise PermissionDenied
         form = PreviewForm(request.GET, placement=placement, admin_site=self.admin_site)
         chosen = form.cleaned_data if form.is_valid() else {}
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         context = {
             **self.admin_site.each_context(request),
             **self._train(request),
@@ -176,7 +176,7 @@ class SlotAdmin(FastModelAdmin):
         """Carousels are added on the page of their placement."""
         return False
 
-    def response_post_save_change(self, request: HttpRequest, obj: Slot) -> HttpResponse:
+    def response_post_save_change(self, request: HttpRequest, obj: Slot) -> HttpResponseRedirect:
         """Back to the placement."""
         return HttpResponseRedirect(
             reverse(

@@ -50,6 +50,7 @@ def check_recommend(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Ch
 
 
 def _has_request_processor() -> bool:
-    engines = [engine for engine in settings.TEMPLATES if engine.get("BACKEND", "").endswith("DjangoTemplates")]
+    templates: list[dict[str, Any]] = settings.TEMPLATES
+    engines = [engine for engine in templates if engine.get("BACKEND", "").endswith("DjangoTemplates")]
     wanted = "django.template.context_processors.request"
     return not engines or any(wanted in engine.get("OPTIONS", {}).get("context_processors", []) for engine in engines)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -47,7 +47,7 @@ class Query:
     exclude_bought: bool = False
     scorer: Scorer | None = None
     # Parent of every category (external ids), as known when the model was trained.
-    category_parents: dict[str, str] = field(default_factory=dict)
+    category_parents: Mapping[str, str] = field(default_factory=dict)
     now: float = field(default_factory=time.time)
 
     def not_wanted(self) -> frozenset[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from django_ecomai.recommend import reasons
 from django_ecomai.recommend.query import DAY, Behaviour, Candidate, Query
@@ -153,7 +153,7 @@ def _encode_all(scorer: Scorer, ids: Iterable[str]) -> list[int]:
 
 def _known(scorer: Scorer, ids: Sequence[str]) -> list[tuple[int, str]]:
     """Pairs of index and id of the products that the model knows."""
-    items = scorer.encode(list(ids)) if ids else []
+    items: Iterable[Any] = scorer.encode(list(ids)) if ids else ()
     return [(int(item), product_id) for item, product_id in zip(items, ids, strict=True) if item >= 0]
 
 
@@ -171,7 +171,9 @@ def _named(scorer: Scorer, scored: Scored, reason: str, because: str) -> Iterato
         yield Candidate(product_id, float(score), reason, because)
 
 
-def _because_of_history(scorer: Scorer, scored: Scored, *, viewed: set[str], bought: set[str]) -> Iterator[Candidate]:
+def _because_of_history(
+    scorer: Scorer, scored: Scored, *, viewed: Collection[str], bought: Collection[str]
+) -> Iterator[Candidate]:
     """Name the step that contributed most: something viewed or bought; a product bought before says so."""
     ids = scorer.decode(scored.items)
     for product_id, (_item, score, cause) in zip(ids, _rows(scored), strict=True):
