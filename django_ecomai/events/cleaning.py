@@ -165,6 +165,8 @@ def _apply_token(event: Event, data: Mapping[str, Any], notes: list[str]) -> Non
 
 def _text(data: Mapping[str, Any], field: str, size: int, *, cut: bool = False) -> str:
     value = data.get(field, "")
+    if value == "":
+        return ""
     if isinstance(value, bool) or not isinstance(value, str | int | uuid.UUID):
         raise Rejected(f"not_text:{field}")
     if isinstance(value, int) and abs(value) >= 10**18:
