@@ -62,6 +62,7 @@ class JobKind:
     label: Any
     help: Any = ""
     schedule: str = ""  # crontab, e.g. "15 3 * * *"; empty: never by schedule
+    per_channel: bool = True  # False: one run serves all shops of an installation
 
 
 @dataclass(frozen=True)

@@ -444,6 +444,20 @@ class TestDue:
         assert self.start(None, now=self.now + timedelta(hours=9)) == []
         assert len(self.start(None)) == 1
 
+    def test_one_run_for_all_shops(self) -> None:
+        start = partial(run_start, via="queue")
+        with job(lambda context: None, name="test.all", schedule="15 3 * * *", per_channel=False) as kind:
+            found = [
+                run.channel
+                for channel in ("de", "uk")
+                for run in runs_start_due(now=self.now, channel=channel, start=start)
+                if run.kind == kind
+            ]
+            Run.objects.filter(kind=kind).update(created_at=self.now)
+            assert [run for run in runs_start_due(now=self.now, channel="fr", start=start) if run.kind == kind] == []
+        assert set(found) == {""}
+        assert Run.objects.filter(kind=kind).count() == 1
+
 
 class TestTasks:
     def test_execute(self) -> None:
