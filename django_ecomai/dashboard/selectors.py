@@ -94,7 +94,8 @@ def live_models(*, channel: str) -> list[LiveArtifact]:
 def sales(*, period: Period) -> dict[str, Any]:
     """Orders over time: ``labels``, ``orders`` (one per label, ``None`` for a gap of years), ``count``, ``revenue``.
 
-    ``revenue`` is ``[(Decimal, currency)]``. Days, or months when all data are asked for. Cancelled orders and credit notes do not count.
+    ``revenue`` is ``[(Decimal, currency)]``. Days, or months when all data are asked for. Cancelled orders and credit
+    notes do not count.
     """
     key = f"sales:{period.channel}:{period.days}:{period.until.isoformat()}"
     return _cached(key, lambda: _sales(period))
