@@ -140,6 +140,7 @@ def _answer(
     query = _query(ask, past, model)
     moment = datetime.fromtimestamp(ask.now, UTC)
     drafts = [_draft(slot, query, ask, moment) for slot in slots]
+    _spare_the_unknown(drafts)
     page = _page(drafts, query, ask)
     for draft in drafts:
         _rank(draft, query, page, model)
@@ -154,6 +155,7 @@ class _Draft:
     limit: int
     depth: int
     candidates: list[Candidate] = field(default_factory=list)
+    own: int = 0  # candidates of the strategy itself, before filling up
     ranked: Ranked = field(default_factory=Ranked)
 
 
@@ -211,12 +213,25 @@ def _draft(slot: SlotConfig, query: Query, ask: Ask, moment: datetime) -> _Draft
     if limit:
         asked = replace(query, exclude_bought=slot.exclude_bought)
         draft.candidates = _safely(lambda: list(strategy.candidates(asked, depth)), slot.strategy)
+        draft.own = len(draft.candidates)
         if strategy.fill and query.scorer is not None and len(draft.candidates) < depth:
             have = {candidate.product_id for candidate in draft.candidates}
             fill = _safely(lambda: popular_fill(asked, depth), "popular")
             more = [candidate for candidate in fill if candidate.product_id not in have]
             draft.candidates += more[: depth - len(draft.candidates)]
     return draft
+
+
+def _spare_the_unknown(drafts: Sequence[_Draft]) -> None:
+    """A personal carousel with nothing personal in it gives way to the one that says "popular" honestly.
+
+    Only where the placement has such a carousel; alone, it is filled with what is popular.
+    """
+    if not any(draft.slot.strategy == "trending" and draft.limit for draft in drafts):
+        return
+    for draft in drafts:
+        if draft.strategy.personal and not draft.own and not extra_products(draft.rules):
+            draft.limit = 0
 
 
 def _safely(make: Callable[[], list[Candidate]], name: str) -> list[Candidate]:

@@ -24,6 +24,8 @@ class Viewer:
     channel: str = ""
     visitor_id: str = ""
     customer_id: str = ""
+    # Came without a cookie a moment ago: there is no past to look up.
+    is_new: bool = False
 
     @property
     def known(self) -> bool:
@@ -72,7 +74,8 @@ def viewer_of(
     context = visitor_of(request)
     if not context.may("personalization"):
         return Viewer(shop)
-    viewer = Viewer(shop, context.visitor_id, context.customer_id)
+    customer = context.customer_id
+    viewer = Viewer(shop, context.visitor_id, customer, is_new=context.new and not customer)
     if viewer.known:
         _mark_personal(request)
     return viewer

@@ -189,7 +189,7 @@ def test_a_strategy_in_a_placement_follows_the_carousel_there() -> None:
 def test_a_channel_that_nobody_has_set_up_uses_the_defaults() -> None:
     product("b1", channel="b")
 
-    assert [carousel.strategy for carousel in carousels("home", channel="b")] == ["for_you"]
+    assert [carousel.strategy for carousel in carousels("home", channel="b")] == ["trending"]
     assert Placement.objects.filter(channel="b").count() == 0
 
 
@@ -276,3 +276,15 @@ def test_a_pinned_product_comes_in_although_no_strategy_proposed_it() -> None:
         ("p1", "Our recommendation"),
         ("p0", "You looked at this"),
     ]
+
+
+def test_somebody_unknown_is_shown_what_is_popular_under_that_name() -> None:
+    made = products(6)
+    order("c0", ["p0"])
+    home = placement("home", "for_you", "trending", size=2)
+
+    assert [(one.strategy, ids(one)) for one in carousels("home")] == [("trending", ["p0", "p5"])]
+    assert ids(recommendations("for_you", limit=2)) == ["p0", "p5"]
+
+    rule(home.slots.get(strategy="for_you"), "pin", made[3])
+    assert [one.strategy for one in carousels("home")] == ["for_you", "trending"]
