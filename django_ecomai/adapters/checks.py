@@ -74,6 +74,10 @@ def adapter_messages(adapter: ShopAdapter) -> list[CheckMessage]:
         return []
     messages: list[CheckMessage] = []
     for table in adapter.model_tables():
+        messages += _model_messages(adapter, table)
+    if messages:
+        return messages  # links between models cannot be followed while one of them is missing
+    for table in adapter.model_tables():
         messages += _table_messages(adapter, table)
     for table in ("product", "order"):
         if table not in adapter.tables():
@@ -88,18 +92,21 @@ def adapter_messages(adapter: ShopAdapter) -> list[CheckMessage]:
     return messages
 
 
-def _table_messages(adapter: ModelAdapter, table: str) -> Iterator[CheckMessage]:
-    name = type(adapter).__name__
+def _model_messages(adapter: ModelAdapter, table: str) -> Iterator[CheckMessage]:
     try:
-        model = adapter.model(table)
+        adapter.model(table)
     except (LookupError, ValueError) as error:
         yield Error(
-            f"{name}.Meta.{table} is {adapter.option(table)!r}: {error}",
+            f"{type(adapter).__name__}.Meta.{table} is {adapter.option(table)!r}: {error}",
             hint="Write it like 'yourapp.Model', with the app's label." + _nearest_model(adapter.option(table)),
             obj=type(adapter),
             id="ecomai.E011",
         )
-        return
+
+
+def _table_messages(adapter: ModelAdapter, table: str) -> Iterator[CheckMessage]:
+    name = type(adapter).__name__
+    model = adapter.model(table)
     if model is None:
         return
     known = row_fields(table)

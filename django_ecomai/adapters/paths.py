@@ -70,7 +70,7 @@ def path_resolve(model: type[models.Model], text: str) -> Path:
 def _attribute(model: type[models.Model], text: str, part: str, last: bool, select: list[str]) -> Path:
     if part and last and not part.startswith("_") and hasattr(model, part):
         return Path(text, "attribute", None, "__".join(select))
-    near = difflib.get_close_matches(part, names_of(model), n=1, cutoff=0.4)
+    near = difflib.get_close_matches(part, names_of(model), n=1, cutoff=0.4) if not part.startswith("_") else []
     raise PathError(
         f"{text!r}: {model._meta.label} has no field {part!r}.",
         nearest="__".join([*text.split("__")[: text.split("__").index(part)], near[0]]) if near else None,
