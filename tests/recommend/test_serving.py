@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from django_ecomai.mirror.models import Product
 from django_ecomai.recommend.models import Placement, Slot
+from django_ecomai.recommend.reasons import reason_text
 from django_ecomai.recommend.serving import carousels, recommendations
 from tests.recommend.factories import START, category, event, order, page, placement, product, products, rule
 from tests.recommend.helpers import ids
@@ -288,3 +289,20 @@ def test_somebody_unknown_is_shown_what_is_popular_under_that_name() -> None:
 
     rule(home.slots.get(strategy="for_you"), "pin", made[3])
     assert [one.strategy for one in carousels("home")] == ["for_you", "trending"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "because", "text"),
+    [
+        ("viewed", "Red lamp", "Because you viewed Red lamp"),
+        ("viewed", "", "Chosen for you"),
+        ("together", "100 % wool", "Often bought with 100 % wool"),
+        ("popular", "ignored", "Popular right now"),
+        ("popular_in", "Lamps", "Popular in Lamps"),
+        ("again", "", "You bought this before"),
+        ("by_the_moon", "Lamps", ""),
+        ("", "", ""),
+    ],
+)
+def test_reasons_are_sentences(reason: str, because: str, text: str) -> None:
+    assert reason_text(reason, because=because) == text
