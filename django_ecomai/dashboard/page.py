@@ -19,7 +19,6 @@ from django.utils.translation import ngettext
 
 from django_ecomai.core.charts import CHART_SCRIPTS, canvas_chart, format_value
 from django_ecomai.core.registry import Finding, Period, dashboard_cards, job_kinds
-from django_ecomai.runs.doctor import doctor_report
 
 from . import selectors
 from .periods import period_choices, period_title
@@ -32,11 +31,12 @@ def page_context(request: HttpRequest, *, period: Period, channels: list[str], a
     """Context for ``ecomai/dashboard/start.html``."""
     links = Links(request, admin_site)
     steps = setup_steps(channel=period.channel)
-    findings = selectors.findings_sorted(doctor_report())
-    shown = [links.finding(finding) for finding in findings]
+    runs = selectors.latest_runs()
+    stamp = selectors.runs_stamp(runs)
+    shown = [links.finding(finding) for finding in selectors.findings(stamp=stamp)]
     may_start = request.user.has_perm("ecomai_runs.start_run")
-    sales = selectors.sales(period=period)
-    facts = selectors.shop_facts(channel=period.channel)
+    sales = selectors.sales(period=period, stamp=stamp)
+    facts = selectors.shop_facts(channel=period.channel, stamp=stamp)
     return {
         "period": period,
         "period_title": period_title(period.days),
@@ -52,7 +52,7 @@ def page_context(request: HttpRequest, *, period: Period, channels: list[str], a
         "sales_chart": _sales_chart(sales, period),
         "sales_text": _sales_text(sales, facts),
         "cards": _cards(request),
-        "runs": [{**row, "url": links.change("ecomai_runs", "run", row["run"].pk)} for row in selectors.latest_runs()],
+        "runs": [{**row, "url": links.change("ecomai_runs", "run", row["run"].pk)} for row in runs],
         "runs_url": links.changelist("ecomai_runs", "run"),
         "report": _report(period.channel, links),
         "may_sync": may_start and SYNC in job_kinds and steps[0].done,

@@ -276,6 +276,7 @@ def test_the_worst_finding_is_the_next_step(boss: Client, only_findings: list[Fi
     html = page(boss)
     banner = html.split('aria-labelledby="ecomai-next"')[1].split("</section>")[0]
     assert "Getting old" in banner and "<code>python manage.py ecomai_train</code>" in banner and "Warning" in banner
+    Run.objects.create(kind="any", state="done")  # whatever is cached is asked anew when a job begins or ends
     only_findings.append(Finding("error", "Folder gone <x>", "/srv", "Make it", url_name="admin:index"))
     html = page(boss)
     banner = html.split('aria-labelledby="ecomai-next"')[1].split("</section>")[0]
@@ -481,7 +482,6 @@ def test_the_page_works_when_the_cache_is_gone(boss: Client, monkeypatch: pytest
 
     monkeypatch.setattr(selectors, "cache", Gone())
     assert "3 orders" in page(boss)
-    selectors.facts_forget(channel="")
 
 
 class Outline(HTMLParser):
