@@ -187,6 +187,7 @@ class EventsView(APIView):
                 # DRF may know the user by a key that Django's own middleware does not read.
                 request._request.user = request.user
                 context.forget_customer()
+                context.is_bot = False  # a shop's own app calls itself what it likes
                 channel = ecomai.CHANNEL if channel is None else channel
             if request.user.is_authenticated and request.user.has_perm(SERVER_PERMISSION):
                 verdicts, consent = _server_events(events, channel or ""), True

@@ -54,6 +54,15 @@ def test_a_customer_may_send_for_himself_only(agreed: None, browser: Browser, ec
     assert Event.objects.get().customer_id == str(user.pk)
 
 
+def test_a_customers_app_is_no_robot(agreed: None) -> None:
+    app = Browser(**{"User-Agent": "ShopApp/2.0 okhttp/4.9"})
+    app.force_login(get_user_model().objects.create_user("ada"))
+    assert send(app, VIEW).status_code == 202
+    event = Event.objects.get()
+    assert not event.is_bot
+    assert event.visitor_id != ""
+
+
 def test_without_consent_a_customers_events_are_not_stored(browser: Browser) -> None:
     browser.force_login(get_user_model().objects.create_user("ada"))
     response = send(browser, VIEW)
