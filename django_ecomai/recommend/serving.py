@@ -9,49 +9,33 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpRequest
 
-from django_ecomai.adapters.base import get_adapter
-from django_ecomai.conf import ecomai
 from django_ecomai.core.db import shielded
 from django_ecomai.core.registry import Strategy, strategies
-from django_ecomai.core.uuid7 import uuid7
-from django_ecomai.events.tokens import token_make
 
 from . import config as configuration
 from . import reasons
-from .catalogue import Card, Page, catalogue_page
+from .assembling import finish
+from .catalogue import Page, catalogue_page
 from .config import PlacementConfig, SlotConfig
 from .defaults import default_placement
+from .drafts import Ask, Draft
 from .history import look_up
 from .live import Model, model_get
 from .query import Candidate, Query
-from .reasons import reason_text
 from .results import Carousel, Recommendation
-from .rules import Ranked, extra_products, rules_apply, rules_in_force, take
+from .rules import extra_products, rules_apply, rules_in_force
 from .strategies.builtin import popular_fill
-from .viewer import Past, Viewer, as_list, category_external_id, external_ids, viewer_of
+from .viewer import Past, as_list, category_external_id, external_ids, viewer_of
 
 logger = logging.getLogger("django_ecomai.recommend")
 
 MOST = 48  # products of one carousel
-_SPARES = 4  # fetched beyond the size, for products that vanish between ranking and rendering
-
-
-@dataclass(frozen=True)
-class Ask:
-    """What the page says: ids, not objects."""
-
-    viewer: Viewer
-    product_ids: tuple[str, ...] = ()
-    category: str = ""
-    exclude: frozenset[str] = frozenset()
-    limit: int | None = None
-    now: float = 0.0
 
 
 def recommendations(
@@ -144,19 +128,7 @@ def _answer(
     page = _page(drafts, query, ask)
     for draft in drafts:
         _rank(draft, query, page, model)
-    return _finish(drafts, page, query, ask, key=key, shown=shown, model=model, first_only=first_only, explain=explain)
-
-
-@dataclass
-class _Draft:
-    slot: SlotConfig
-    strategy: Strategy
-    rules: list[Any]
-    limit: int
-    depth: int
-    candidates: list[Candidate] = field(default_factory=list)
-    own: int = 0  # candidates of the strategy itself, before filling up
-    ranked: Ranked = field(default_factory=Ranked)
+    return finish(drafts, page, ask, key=key, shown=shown, model=model, first_only=first_only, explain=explain)
 
 
 def _slots(
@@ -198,7 +170,7 @@ def _query(ask: Ask, past: Past, model: Model | None) -> Query:
     )
 
 
-def _draft(slot: SlotConfig, query: Query, ask: Ask, moment: datetime) -> _Draft | Any:
+def _draft(slot: SlotConfig, query: Query, ask: Ask, moment: datetime) -> Draft | Any:
     try:
         strategy = strategies.get(slot.strategy)
     except LookupError:
@@ -209,7 +181,7 @@ def _draft(slot: SlotConfig, query: Query, ask: Ask, moment: datetime) -> _Draft
     # Filters that are only known after the fetch need a longer list.
     picky = slot.category_cap is not None or any(rule.action == "hide" and rule.category_id for rule in rules)
     depth = limit * (8 if picky else 4) + 16
-    draft = _Draft(slot, strategy, rules, limit, depth)
+    draft = Draft(slot, strategy, rules, limit, depth)
     if limit:
         asked = replace(query, exclude_bought=slot.exclude_bought)
         draft.candidates = _safely(lambda: list(strategy.candidates(asked, depth)), slot.strategy)
@@ -222,7 +194,7 @@ def _draft(slot: SlotConfig, query: Query, ask: Ask, moment: datetime) -> _Draft
     return draft
 
 
-def _spare_the_unknown(drafts: Sequence[_Draft]) -> None:
+def _spare_the_unknown(drafts: Sequence[Draft]) -> None:
     """A personal carousel with nothing personal in it gives way to the one that says "popular" honestly.
 
     Only where the placement has such a carousel; alone, it is filled with what is popular.
@@ -242,7 +214,7 @@ def _safely(make: Callable[[], list[Candidate]], name: str) -> list[Candidate]:
         return []
 
 
-def _page(drafts: Sequence[_Draft], query: Query, ask: Ask) -> Page:
+def _page(drafts: Sequence[Draft], query: Query, ask: Ask) -> Page:
     ids = set(query.product_ids)
     for draft in drafts:
         ids.update(extra_products(draft.rules))
@@ -261,7 +233,7 @@ def _page(drafts: Sequence[_Draft], query: Query, ask: Ask) -> Page:
     return Page()
 
 
-def _rank(draft: _Draft, query: Query, page: Page, model: Model | None) -> None:
+def _rank(draft: Draft, query: Query, page: Page, model: Model | None) -> None:
     if draft.strategy.source == "newest":
         draft.candidates += [Candidate(product_id, 0.0, reasons.NEW) for product_id in page.newest]
     if draft.strategy.fill and query.scorer is None:
@@ -271,107 +243,6 @@ def _rank(draft: _Draft, query: Query, page: Page, model: Model | None) -> None:
     draft.ranked = rules_apply(
         draft.candidates, page.cards, draft.slot, draft.rules, exclude=query.exclude, bought=query.bought
     )
-
-
-def _finish(
-    drafts: Sequence[_Draft],
-    page: Page,
-    query: Query,
-    ask: Ask,
-    *,
-    key: str,
-    shown: set[str],
-    model: Model | None,
-    first_only: bool,
-    explain: bool,
-) -> list[Carousel]:
-    objects = _resolve(drafts, page, ask, shown)
-    found: list[Carousel] = []
-    for draft in drafts:
-        unwanted = set(shown)
-        if objects is not None:
-            unwanted.update(one.product_id for one in draft.ranked.kept if one.product_id not in objects)
-        chosen = take(
-            draft.ranked, page.cards, limit=draft.limit, category_cap=draft.slot.category_cap, unwanted=unwanted
-        )
-        carousel = Carousel(
-            placement=key, strategy=draft.slot.strategy, title=draft.slot.title, slot=draft.slot,
-            recommendation_id=str(uuid7()), dropped=draft.ranked.dropped,
-        )  # fmt: skip
-        for position, candidate in enumerate(chosen):
-            carousel.items.append(_item(candidate, position, carousel, page, objects, model))
-            shown.add(candidate.product_id)
-        if carousel.items or explain:
-            found.append(carousel)
-            if first_only:
-                break
-    return found
-
-
-def _resolve(drafts: Sequence[_Draft], page: Page, ask: Ask, shown: set[str]) -> dict[str, Any] | None:
-    """The shop's own objects of everything that may be shown, by one call; None when there is no adapter or it
-    failed.
-    """
-    if not ecomai.ADAPTER or not ecomai.RESOLVE_OBJECTS:
-        return None
-    wanted: dict[str, None] = {}
-    planned = set(shown)
-    for draft in drafts:
-        cap = draft.slot.category_cap
-        probe = Ranked(kept=draft.ranked.kept)
-        for count in (draft.limit, draft.limit + _SPARES):
-            chosen = take(probe, page.cards, limit=count, category_cap=cap, unwanted=planned)
-            wanted.update(dict.fromkeys(candidate.product_id for candidate in chosen))
-            if count == draft.limit:
-                first = chosen
-        planned.update(candidate.product_id for candidate in first)
-    if not wanted:
-        return {}
-    try:
-        with shielded("fetch the shop's own products"):
-            found = get_adapter(ask.viewer.channel).resolve(list(wanted))
-            return {str(product_id): found[product_id] for product_id in found}
-    except Exception:  # the adapter is the shop's own code
-        logger.exception("The adapter could not resolve products; cards are drawn from the mirror.")
-    return None
-
-
-def _item(
-    candidate: Candidate,
-    position: int,
-    carousel: Carousel,
-    page: Page,
-    objects: dict[str, Any] | None,
-    model: Model | None,
-) -> Recommendation:
-    card = page.cards[candidate.product_id]
-    return Recommendation(
-        object=objects.get(candidate.product_id) if objects else None,
-        card=card,
-        reason=reason_text(candidate.reason, because=_name_of(candidate, card, page)),
-        position=position,
-        token=token_make(
-            run=model.version if model else "",
-            placement=carousel.placement,
-            slot=carousel.slot.id or carousel.strategy,
-            position=position,
-            product_id=candidate.product_id,
-            recommendation_id=carousel.recommendation_id,
-        ),
-        product_id=candidate.product_id,
-    )
-
-
-def _name_of(candidate: Candidate, card: Card, page: Page) -> str:
-    """The title or category name that the reason mentions."""
-    if not candidate.because:
-        return ""
-    if candidate.reason == reasons.POPULAR_IN:
-        names = dict(card.categories)
-        # A product of a category below: name its own category rather than nothing.
-        return names.get(candidate.because) or next(iter(names.values()), "")
-    because = page.cards.get(candidate.because)
-    return because.title if because else ""
 
 
 def _shown(request: HttpRequest | None) -> set[str]:

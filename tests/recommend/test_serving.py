@@ -306,3 +306,14 @@ def test_somebody_unknown_is_shown_what_is_popular_under_that_name() -> None:
 )
 def test_reasons_are_sentences(reason: str, because: str, text: str) -> None:
     assert reason_text(reason, because=because) == text
+
+
+def test_the_visitors_own_past_is_not_eaten_by_other_carousels() -> None:
+    products(5)
+    event("view_item", "p4", visitor_id=VISITOR)
+    placement("home", "new_arrivals", "recently_viewed", size=2)
+
+    assert [(one.strategy, ids(one)) for one in carousels("home", visitor_id=VISITOR)] == [
+        ("new_arrivals", ["p3", "p2"]),
+        ("recently_viewed", ["p4"]),
+    ]
