@@ -29,7 +29,10 @@ NEEDED = {
 
 
 def adapter_check() -> list[CheckMessage]:
-    """Messages about ``ECOMAI["ADAPTER"]``: W010 not set, E010 cannot be loaded, E011 to E016 declarations that cannot work."""
+    """Messages about ``ECOMAI["ADAPTER"]``.
+
+    W010 not set, E010 cannot be loaded, E011 to E016 declarations that cannot work.
+    """
     target = ecomai.ADAPTER
     if not target:
         return [
@@ -48,7 +51,7 @@ def adapter_check() -> list[CheckMessage]:
             messages.append(
                 Error(
                     f"The adapter {ecomai.ADAPTER!r} cannot be loaded: {error}",
-                    hint="ECOMAI['ADAPTER'] is the dotted path of a ShopAdapter subclass, e.g. 'yourapp.ecomai.ShopAdapter'.",
+                    hint="ECOMAI['ADAPTER'] is a dotted path such as 'yourapp.ecomai.ShopAdapter'.",
                     id="ecomai.E010",
                 )
             )

@@ -16,9 +16,10 @@
         line_fields = {"quantity": "quantity", "unit_price": "price"}
         order_status = {"complete": "delivered"}
 
-A value is a path (``"maker__name"``), the name of a property or method, a function of the instance, or ``None`` (not mapped).
-Keys are the fields of the row classes; ``"updated"`` names the column that ``--since`` compares. ``id`` is the primary key unless
-mapped; links between the named models (parent, categories, customer, product, order, user) are found by themselves.
+A value is a path (``"maker__name"``), the name of a property or method, a function of the instance, or ``None`` (not
+mapped). Keys are the fields of the row classes; ``"updated"`` names the column that ``--since`` compares (without it,
+orders are taken by ``placed_at`` and products all). ``id`` is the primary key unless mapped; links between the named
+models (parent, categories, customer, product, order, user) are found by themselves.
 """
 
 from __future__ import annotations
@@ -42,7 +43,10 @@ _MODELS = ("category", "product", "customer", "order", "line", "return_line", "r
 
 
 class ModelAdapter(ShopAdapter):
-    """Reads the shop's Django models as ``Meta`` and the ``<name>_fields`` dicts declare. Pages by primary key: memory stays flat."""
+    """Reads the shop's Django models as ``Meta`` and the ``<name>_fields`` dicts declare.
+
+    Pages by primary key: memory stays flat.
+    """
 
     product_fields: dict[str, Any] = {}
     category_fields: dict[str, Any] = {"name": "name"}
@@ -57,8 +61,11 @@ class ModelAdapter(ShopAdapter):
     order_status: dict[Any, str] = {}
 
     class Meta:
-        """Names of the shop's models (``"app.Model"``). Also: ``currency``, ``chunk_size``, ``line_order``, ``return_line_order``
-        (the relation to the order, found by itself when there is one), ``resolve_select_related``, ``resolve_prefetch_related``."""
+        """Names of the shop's models (``"app.Model"``).
+
+        Also: ``currency``, ``chunk_size``, ``line_order`` and ``return_line_order`` (the relation to the order, found by
+        itself when there is one), ``resolve_select_related``, ``resolve_prefetch_related``.
+        """
 
     def __init__(self) -> None:
         self._plans: dict[str, Plan] = {}

@@ -45,8 +45,8 @@ _done = _Done()
 class Note:
     """One change, run after commit: reads the row and emits it.
 
-    Twelve lines and their order leave thirteen notes of the same row. The first one that runs reads what all of them wrote, so
-    the others, being older than that reading, do nothing.
+    Twelve lines and their order leave thirteen notes of the same row. The first one that runs reads what all of them
+    wrote, so the others, being older than that reading, do nothing.
     """
 
     def __init__(self, adapter: ModelAdapter, emit: Emit, table: str, pk: Any, ident: str) -> None:
@@ -65,7 +65,7 @@ class Note:
                 logger.warning("EcomAI: %s %s: %s %s", row.table, row.id, row.column, row.value)
                 continue
             found = True
-            ident = getattr(row, "id", None) or getattr(row, "product_id", "")
+            ident = str(getattr(row, "id", None) or getattr(row, "product_id", ""))
             self.emit(Change(table=self.table, id=ident, row=row))
         if not found and self.ident:
             # Gone from the shop, or left out by the adapter's queryset: either way it is not on offer any more.

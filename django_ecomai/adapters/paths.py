@@ -21,7 +21,11 @@ class PathError(ValueError):
 
 @dataclass(frozen=True)
 class Path:
-    """A checked path. ``kind``: ``"field"`` (the database can read it), ``"attribute"`` (only an instance can), ``"many"`` (a to-many relation)."""
+    """A checked path.
+
+    ``kind``: ``"field"`` (the database can read it), ``"attribute"`` (only an instance can), ``"many"`` (a
+    to-many relation).
+    """
 
     text: str
     kind: str
@@ -30,7 +34,10 @@ class Path:
 
 
 def names_of(model: type[models.Model]) -> list[str]:
-    """Names that may follow in a path: fields, relations, and public properties and methods of the model's own classes."""
+    """Names that may follow in a path.
+
+    Fields, relations, and public properties and methods of the model's own classes.
+    """
     names = [f.name for f in model._meta.get_fields()] + ["pk"]
     for klass in model.__mro__:
         if klass is models.Model:
@@ -42,7 +49,8 @@ def names_of(model: type[models.Model]) -> list[str]:
 def path_resolve(model: type[models.Model], text: str) -> Path:
     """Check a path against a model. Raises ``PathError`` naming the nearest existing field."""
     parts = text.split("__")
-    current, select = model, []
+    current = model
+    select: list[str] = []
     for position, part in enumerate(parts):
         last = position == len(parts) - 1
         if part == "pk":

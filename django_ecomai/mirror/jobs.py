@@ -74,9 +74,7 @@ def mirror_findings() -> list[Finding]:
                 "error",
                 _("No adapter is set"),
                 _("EcomAI does not know which of your tables hold products and orders."),
-                _(
-                    "Type `python manage.py ecomai_adapter --output yourapp/ecomai.py` and name it in ECOMAI['ADAPTER']."
-                ),
+                _("Type `manage.py ecomai_adapter --output yourapp/ecomai.py` and name it in ECOMAI['ADAPTER']."),
             )
         ]
     last = report_latest(channel=channel)

@@ -211,9 +211,11 @@ def test_german_numbers_and_dates(tmp_path):
         "Adapter",
         (CsvAdapter,),
         {
-            "folder": tmp_path, "encoding": "cp1252", "delimiter": ";", "decimal": ",", "date_formats": ("%d.%m.%Y %H:%M",),
+            "folder": tmp_path, "encoding": "cp1252", "delimiter": ";", "decimal": ",",
+            "date_formats": ("%d.%m.%Y %H:%M",),
             "time_zone": "Europe/Berlin", "line_file": "lines.csv",
-            "line_columns": {"order_id": "Nr", "product_id": "Artikel", "quantity": "Menge", "placed_at": "Datum", "unit_price": "Preis"},
+            "line_columns": {"order_id": "Nr", "product_id": "Artikel", "quantity": "Menge",
+                             "placed_at": "Datum", "unit_price": "Preis"},
         },
     )()  # fmt: skip
     (order,), _bad = split(adapter.orders())

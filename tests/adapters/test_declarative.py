@@ -262,7 +262,8 @@ def test_a_to_many_relation_is_one_query_a_page(shop, django_assert_num_queries)
     ("path", "kind", "select"),
     [
         ("name", "field", ""), ("pk", "field", ""), ("category", "field", ""), ("category_id", "field", ""),
-        ("category__parent__name", "field", "category__parent"), ("lines", "many", ""), ("picture_url", "attribute", ""),
+        ("category__parent__name", "field", "category__parent"), ("lines", "many", ""),
+        ("picture_url", "attribute", ""),
         ("category__get_absolute_url", "attribute", "category"),
     ],
 )  # fmt: skip
@@ -274,7 +275,8 @@ def test_paths_that_lead_somewhere(shop, path, kind, select):
 @pytest.mark.parametrize(
     ("path", "nearest"),
     [
-        ("nam", "name"), ("prise", "price"), ("category__nme", "category__name"), ("get_absolut_url", "get_absolute_url"),
+        ("nam", "name"), ("prise", "price"), ("category__nme", "category__name"),
+        ("get_absolut_url", "get_absolute_url"),
         ("lines__quantity", None), ("name__upper", None), ("", None), ("_meta", None), ("category_id__name", None),
     ],
 )  # fmt: skip

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from django_ecomai.adapters.base import NullAdapter
 from django_ecomai.adapters.rows import PriceRow, PromotionRow, ReturnRow, ReviewRow, StockRow
+from django_ecomai.conf import ecomai
 from django_ecomai.mirror.models import (
     Category,
     Customer,
@@ -79,7 +80,7 @@ def test_first_sync_copies_everything_with_links_and_history():
     assert Category.objects.get(external_id="leaf").parent.external_id == "root"
     variant = Product.objects.get(external_id="v1")
     assert (variant.parent.external_id, variant.price, variant.currency, variant.stock) == (
-        "p1", Decimal("5.0000"), "GBP", Decimal("3.000"),
+        "p1", Decimal("5.0000"), ecomai.CURRENCY, Decimal("3.000"),
     )  # fmt: skip
     product = Product.objects.get(external_id="p1")
     assert product.category_external_ids == ["leaf"]

@@ -69,7 +69,9 @@ def rows_upsert(
     if connection.vendor == "sqlite":
         # bulk_create builds an instance and a placeholder per value: four times as slow as one prepared statement.
         return _sqlite_upsert(connection, model, columns, rows, unique, changing)
-    targets = {"unique_fields": list(unique)} if connection.features.supports_update_conflicts_with_target else {}
+    targets: dict[str, Any] = (
+        {"unique_fields": list(unique)} if connection.features.supports_update_conflicts_with_target else {}
+    )
     objects = [model(**dict(zip(columns, row, strict=True))) for row in rows]
     model._base_manager.bulk_create(objects, batch_size=CHUNK, update_conflicts=True, update_fields=changing, **targets)
 
@@ -94,8 +96,7 @@ def _sqlite_upsert(
         f"ON CONFLICT ({', '.join(name[c] for c in unique)}) DO UPDATE SET "
         + ", ".join(f"{name[c]} = excluded.{name[c]}" for c in changing)
     )
-    converters = [(i, _converter(f, connection)) for i, f in enumerate(fields)]
-    converters = [(i, c) for i, c in converters if c is not None]
+    converters = [(i, c) for i, f in enumerate(fields) if (c := _converter(f, connection)) is not None]
 
     def prepared() -> Iterator[list[Any]]:
         for row in rows:
@@ -114,7 +115,10 @@ def _initial(field: Any) -> Any:
 
 
 def _converter(field: Any, connection: Any) -> Callable[[Any], Any] | None:
-    """How SQLite wants a value; ``None``: as it is. Dates and amounts repeat, so each distinct one is converted once."""
+    """How SQLite wants a value; ``None``: as it is.
+
+    Dates and amounts repeat, so each distinct one is converted once.
+    """
     if isinstance(field, models.JSONField):
         return json.dumps
     if isinstance(field, models.DecimalField):
@@ -136,8 +140,11 @@ class _Cached(dict[Any, Any]):
         return value
 
 
-def column_update(model: type[models.Model], column: str, pairs: Sequence[tuple[Any, Any]], *more: str) -> None:
-    """``UPDATE … SET column = value WHERE pk = …`` for pairs ``(value, pk)``; with ``more`` columns the values come first, the key last."""
+def column_update(model: type[models.Model], column: str, pairs: Sequence[tuple[Any, ...]], *more: str) -> None:
+    """``UPDATE … SET column = value WHERE pk = …`` for pairs ``(value, pk)``.
+
+    With ``more`` columns the values come first, the key last.
+    """
     if not pairs:
         return
     connection = connections[router.db_for_write(model)]

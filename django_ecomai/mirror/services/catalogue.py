@@ -316,8 +316,8 @@ def _stock_latest(keys: set[Any]) -> dict[tuple[Any, str], tuple[Any, Decimal]]:
     found: dict[tuple[Any, str], tuple[Any, Decimal]] = {}
     for part in batched(sorted(keys), CHUNK):
         points = StockPoint.objects.filter(product_id__in=part)
-        newest = points.filter(product=models.OuterRef("product"), location=models.OuterRef("location"))
-        newest = newest.order_by().values("product", "location").annotate(last=Max("valid_from")).values("last")
+        same = points.filter(product=models.OuterRef("product"), location=models.OuterRef("location")).order_by()
+        newest = same.values("product", "location").annotate(last=Max("valid_from")).values("last")
         rows = points.filter(valid_from=models.Subquery(newest)).values_list(
             "product_id", "location", "valid_from", "quantity"
         )

@@ -89,7 +89,10 @@ class SyncContext:
 
 @dataclass
 class Written:
-    """What ``rows_write`` did: keys of created rows by external id, keys of updated ones, and the old rows of all that existed."""
+    """What ``rows_write`` did.
+
+    Keys of created rows by external id, keys of updated ones, and the old rows of all that existed.
+    """
 
     created: dict[str, Any] = field(default_factory=dict)
     updated: dict[str, Any] = field(default_factory=dict)
@@ -115,7 +118,8 @@ def rows_write(
 ) -> Written:
     """Write the rows ``{external id: (fingerprint, values of columns)}`` that are new or changed; count and report all.
 
-    ``existing`` may be passed when the caller has looked it up: ``{external id: (pk, fingerprint, removed_at, *lookup)}``.
+    ``existing`` may be passed when the caller has looked it up: ``{external id: (pk, fingerprint, removed_at,
+    *lookup)}``.
     ``rewrite`` names ids to be written although their fingerprint has not changed.
     """
     written = Written()

@@ -92,7 +92,10 @@ def order_upsert(*, row: OrderRow, channel: str = "", adapter: ShopAdapter | Non
 
 
 def row_remove(*, table: str, external_id: str, channel: str = "") -> bool:
-    """Mark a row as gone from the shop (a product also as not on sale, an order with its lines); ``False`` when unknown."""
+    """Mark a row as gone from the shop (a product also as not on sale, an order with its lines).
+
+    ``False`` when unknown.
+    """
     model = _MODELS.get(table)
     if model is None:
         return False

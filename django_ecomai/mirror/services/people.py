@@ -134,9 +134,9 @@ def customers_seen_update(orders: Iterable[tuple[Any, datetime]]) -> None:
         spans[pk] = (min(first, placed), max(last, placed))
     for part in batched(sorted(spans), CHUNK):
         changed = []
-        for pk, first, last in Customer.objects.filter(pk__in=part).values_list("pk", "first_seen", "last_seen"):
-            wide = _widened(first, last, *spans[pk])
-            if wide != (first, last):
+        for pk, *seen in Customer.objects.filter(pk__in=part).values_list("pk", "first_seen", "last_seen"):
+            wide = _widened(seen[0], seen[1], *spans[pk])
+            if wide != tuple(seen):
                 changed.append((*wide, pk))
         column_update(Customer, "first_seen", changed, "last_seen")
 

@@ -73,10 +73,10 @@ def shop_sync(
 ) -> SyncReport:
     """Copy the shop's tables into the mirror and return the cleaning report.
 
-    Idempotent: unchanged rows are recognised by fingerprint and not written. Each batch is committed with the point where a
-    killed sync goes on. Without ``since`` rows that are gone from the shop are marked (``removed_at``), never deleted.
-    ``dry_run`` writes no row of the mirror; its report is stored only when ``run`` is given, its findings are always in
-    ``report.findings`` (a list of ``SyncIssue``). ``progress`` is called with a fraction and a message.
+    Idempotent: unchanged rows are recognised by fingerprint and not written. Each batch is committed with the point
+    where a killed sync goes on. Without ``since`` rows that are gone from the shop are marked (``removed_at``), never
+    deleted. ``dry_run`` writes no row of the mirror; its report is stored only when ``run`` is given, its findings
+    are always in ``report.findings`` (a list of ``SyncIssue``). ``progress`` is called with a fraction and a message.
     Raises ``SyncError`` when no adapter is set; errors of the adapter pass through, and the next call resumes.
     """
     mode = SyncReport.Mode.SINCE if since else SyncReport.Mode.FULL
@@ -91,7 +91,11 @@ def shop_reconcile(
     progress: Progress | None = None,
     run: Any = None,
 ) -> SyncReport:
-    """Compare shop and mirror row by row; report what differs (``counts[table]["drifted"]`` and findings with examples) and repair it unless ``dry_run``."""
+    """Compare shop and mirror row by row.
+
+    Report what differs (``counts[table]["drifted"]`` and findings with examples) and repair it unless
+    ``dry_run``.
+    """
     return _run(channel, adapter, str(SyncReport.Mode.RECONCILE), None, dry_run, False, progress, run)
 
 
@@ -133,7 +137,10 @@ def _run(
 
 @contextmanager
 def _gc_relaxed() -> Iterator[None]:
-    """A batch is tens of thousands of live tuples without a cycle among them: collecting at the usual pace costs a third of the time."""
+    """A batch is tens of thousands of live tuples without a cycle among them.
+
+    Collecting at the usual pace costs a third of the time.
+    """
     before = gc.get_threshold()
     gc.set_threshold(50_000, 20, 50)
     try:
@@ -260,8 +267,8 @@ class _Meter:
         worked = 0
         for name, size in self.sizes.items():
             worked += min(self.seen[name], size or 1) * PASSES[name].weight
-        size = self.sizes.get(table)
-        of = f" / {size:,}" if size else ""
+        whole = self.sizes.get(table)
+        of = f" / {whole:,}" if whole else ""
         self.progress(min(0.99, worked / self.total), f"{table}: {self.seen[table]:,}{of}")
 
     def finish(self) -> None:
