@@ -13,7 +13,7 @@ from django.urls import NoReverseMatch, path, reverse
 from django.urls.resolvers import URLPattern
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from django_ecomai.core.admin import FastModelAdmin
 from django_ecomai.core.registry import strategies
@@ -33,21 +33,38 @@ class SlotInline(admin.StackedInline):
     model = Slot
     form = SlotForm
     extra = 0
-    show_change_link = True
     fields = (
         ("title", "strategy", "size"),
         ("order", "is_active"),
         ("only_in_stock", "exclude_bought", "category_cap"),
+        "rule_link",
     )
+    readonly_fields = ("rule_link",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Slot]:
+        """With the number of rules."""
+        return super().get_queryset(request).annotate(rule_count=Count("rules"))
+
+    @admin.display(description=gettext_lazy("rules"))
+    def rule_link(self, slot: Slot) -> str:
+        """The way to the rules, which have a page of their own."""
+        if slot.pk is None:
+            return _("Save first; then single products and categories can be pinned, shown more or less, or hidden.")
+        number = int(getattr(slot, "rule_count", 0))
+        text = ngettext("%(number)d rule: edit", "%(number)d rules: edit", number) % {"number": number}
+        url = reverse("admin:ecomai_recommend_slot_change", args=[slot.pk], current_app=self.admin_site.name)
+        return format_html(
+            '<a href="{}">{}</a>', url, text if number else _("No rules yet: pin, boost or hide products")
+        )
 
 
-class RuleInline(admin.TabularInline):
+class RuleInline(admin.StackedInline):
     """What the merchant decided about single products and categories."""
 
     model = SlotRule
     formset = RuleFormSet
     extra = 0
-    fields = ("action", "product", "category", "factor", "starts_at", "ends_at")
+    fields = (("action", "factor"), ("product", "category"), ("starts_at", "ends_at"))
     raw_id_fields = ("product", "category")
 
     def get_autocomplete_fields(self, request: HttpRequest) -> tuple[str, ...]:

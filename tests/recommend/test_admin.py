@@ -127,6 +127,18 @@ def test_the_key_of_a_placement_stays(merchant: Any) -> None:
     assert (home.key, home.label) == ("home", "Start")
 
 
+def test_the_rules_of_a_carousel_are_one_click_away(merchant: Any) -> None:
+    slot = placement("home", "trending").slots.get()
+    url = reverse("admin:ecomai_recommend_placement_change", args=[slot.placement_id])
+    assert "No rules yet" in merchant.get(url).content.decode()
+    rule(slot, "hide", product("p0"))
+
+    page = merchant.get(url).content.decode()
+
+    assert f'<a href="{reverse("admin:ecomai_recommend_slot_change", args=[slot.pk])}">1 rule: edit</a>' in page
+    assert "Save first;" in page
+
+
 def test_strategies_are_offered_by_what_they_do(merchant: Any) -> None:
     home = placement("home", "by_the_moon")
 
