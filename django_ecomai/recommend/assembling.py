@@ -139,7 +139,7 @@ def _name_of(candidate: Candidate, card: Card, page: Page) -> str:
     """The title or category name that the reason mentions."""
     if not candidate.because:
         return ""
-    if candidate.reason == reasons.POPULAR_IN:
+    if candidate.reason in reasons.ABOUT_CATEGORY:
         names = dict(card.categories)
         # A product of a category below: name its own category rather than nothing.
         return names.get(candidate.because) or next(iter(names.values()), "")

@@ -59,6 +59,7 @@ class Page:
     cards: dict[str, Card] = field(default_factory=dict)
     newest: tuple[str, ...] = ()
     popular: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
 
 _FIELDS = (
@@ -76,10 +77,19 @@ _ABOVE = (
 
 
 def catalogue_page(
-    channel: str, ids: Collection[str], *, newest: int = 0, popular: int = 0, category: str = ""
+    channel: str,
+    ids: Collection[str],
+    *,
+    newest: int = 0,
+    popular: int = 0,
+    category: str = "",
+    beside: Collection[str] = (),
+    beside_n: int = 0,
 ) -> Page:
     """Products by external id, the ``newest`` n and the ``popular`` n (both within ``category`` when given), in one
     query.
+
+    ``beside`` also brings the newest ``beside_n`` that share a category with these products.
 
     Products that may not be shown now (inactive, removed, services, variants) come back with ``available`` false.
     """
@@ -92,6 +102,10 @@ def catalogue_page(
         parts.append(products.filter(pk__in=_newest(products, newest, category)).values("pk"))
     if popular:
         parts.append(products.filter(pk__in=_popular(products, recent, popular, category)).values("pk"))
+    if beside and beside_n:
+        shelves = products.filter(external_id__in=sorted(beside)).values("categories")
+        near = products.filter(categories__in=shelves).values("pk")
+        parts.append(products.filter(pk__in=_newest(products.filter(pk__in=near), beside_n, "")).values("pk"))
     wanted = parts[0] if len(parts) == 1 else parts[0].union(*parts[1:])
     rows = products.filter(pk__in=wanted).order_by()
     fields = [*_FIELDS, _CATEGORY, _NAME, *_ABOVE]
@@ -104,6 +118,7 @@ def catalogue_page(
         cards,
         newest=_newest_order(cards, category)[:newest] if newest else (),
         popular=_popular_order(cards, sales, category)[:popular] if popular else (),
+        beside=_beside_order(cards, beside)[:beside_n] if beside else (),
     )
 
 
@@ -199,6 +214,13 @@ def _newest_order(cards: dict[str, Card], category: str) -> tuple[str, ...]:
 
     wanted = [card for card in cards.values() if card.available and (not category or category in card.lineage)]
     return tuple(card.product_id for card in sorted(wanted, key=key))
+
+
+def _beside_order(cards: dict[str, Card], beside: Collection[str]) -> tuple[str, ...]:
+    """Products with a category in common, newest first."""
+    shelves = {one for product_id in beside if product_id in cards for one, _name in cards[product_id].categories}
+    order = _newest_order(cards, "")
+    return tuple(one for one in order if one not in beside and shelves.intersection(dict(cards[one].categories)))
 
 
 def _popular_order(cards: dict[str, Card], sales: dict[str, int], category: str) -> tuple[str, ...]:

@@ -14,6 +14,9 @@ AGAIN = "again"
 SEEN = "seen"
 NEW = "new"
 PICKED = "picked"
+BESIDE = "beside"
+# Reasons that name a category; the others name a product.
+ABOUT_CATEGORY = frozenset({POPULAR_IN, BESIDE})
 
 
 _NAMED = {
@@ -22,6 +25,7 @@ _NAMED = {
     SIMILAR: gettext_noop("Similar to %(name)s"),
     TOGETHER: gettext_noop("Often bought with %(name)s"),
     POPULAR_IN: gettext_noop("Popular in %(name)s"),
+    BESIDE: gettext_noop("Also in %(name)s"),
 }
 _PLAIN = {
     VIEWED: gettext_noop("Chosen for you"),
@@ -34,6 +38,7 @@ _PLAIN = {
     SEEN: gettext_noop("You looked at this"),
     NEW: gettext_noop("New"),
     PICKED: gettext_noop("Our recommendation"),
+    BESIDE: gettext_noop("From the same department"),
 }
 
 

@@ -127,7 +127,7 @@ def _answer(
     _spare_the_unknown(drafts)
     page = _page(drafts, query, ask)
     for draft in drafts:
-        _rank(draft, query, page, model)
+        _rank(draft, query, page)
     return finish(drafts, page, ask, key=key, shown=shown, model=model, first_only=first_only, explain=explain)
 
 
@@ -220,7 +220,7 @@ def _page(drafts: Sequence[Draft], query: Query, ask: Ask) -> Page:
         ids.update(extra_products(draft.rules))
         for candidate in draft.candidates:
             ids.add(candidate.product_id)
-            if candidate.because and candidate.reason != reasons.POPULAR_IN:
+            if candidate.because and candidate.reason not in reasons.ABOUT_CATEGORY:
                 ids.add(candidate.because)
     newest = max((draft.depth for draft in drafts if draft.strategy.source == "newest"), default=0)
     popular = 0
@@ -229,13 +229,36 @@ def _page(drafts: Sequence[Draft], query: Query, ask: Ask) -> Page:
         popular = max((draft.depth for draft in drafts if draft.strategy.fill), default=0)
         newest = max(newest, popular)
     with shielded("read the products of a carousel"):
-        return catalogue_page(ask.viewer.channel, ids, newest=newest, popular=popular, category=query.category)
+        return catalogue_page(
+            ask.viewer.channel,
+            ids,
+            newest=newest,
+            popular=popular,
+            category=query.category,
+            beside=_unknown_to_the_model(drafts, query),
+            beside_n=max(draft.depth for draft in drafts),
+        )
     return Page()
 
 
-def _rank(draft: Draft, query: Query, page: Page, model: Model | None) -> None:
+def _unknown_to_the_model(drafts: Sequence[Draft], query: Query) -> tuple[str, ...]:
+    """The products on the page when a carousel about them found nothing: new ones, or no model is live."""
+    lost = any(draft.strategy.about_product and draft.limit and not draft.own for draft in drafts)
+    return tuple(query.product_ids) if lost else ()
+
+
+def _rank(draft: Draft, query: Query, page: Page) -> None:
     if draft.strategy.source == "newest":
         draft.candidates += [Candidate(product_id, 0.0, reasons.NEW) for product_id in page.newest]
+    if draft.strategy.about_product and not draft.own:
+        shelf = {
+            one for about in query.product_ids if about in page.cards for one, _name in page.cards[about].categories
+        }
+        near = [
+            Candidate(one, 0.0, reasons.BESIDE, next(c for c, _name in page.cards[one].categories if c in shelf))
+            for one in page.beside
+        ]
+        draft.candidates = near + draft.candidates
     if draft.strategy.fill and query.scorer is None:
         popular = reasons.POPULAR_IN if query.category else reasons.POPULAR
         draft.candidates += [Candidate(product_id, 0.0, popular, query.category) for product_id in page.popular]

@@ -317,3 +317,18 @@ def test_the_visitors_own_past_is_not_eaten_by_other_carousels() -> None:
         ("new_arrivals", ["p3", "p2"]),
         ("recently_viewed", ["p4"]),
     ]
+
+
+def test_a_product_that_no_model_knows_is_shown_with_its_department() -> None:
+    lamps, mugs = category("lamps", name="Lamps"), category("mugs")
+    viewed = product("new-lamp", categories=[lamps])
+    product("lamp-1", categories=[lamps, mugs], created_at=START)
+    product("lamp-2", categories=[lamps], created_at=START + timedelta(days=1))
+    product("lamp-3", categories=[lamps], stock=0)
+    product("mug-1", categories=[mugs])
+    order("c0", ["mug-1"])
+
+    items = recommendations("similar", product=viewed, limit=3)
+
+    assert ids(items) == ["lamp-2", "lamp-1", "mug-1"]
+    assert [item.reason for item in items] == ["Also in Lamps", "Also in Lamps", "Popular right now"]

@@ -294,3 +294,15 @@ def test_nothing_in_the_artifact_is_about_a_person(settings) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())["manifest"]
     assert manifest["category_parents"] == {}
     assert manifest["variants"] == {}
+
+
+def test_a_product_newer_than_the_model_is_shown_with_its_department() -> None:
+    lantern_shop(weeks=6)
+    train()
+    lanterns = Product.objects.get(external_id="p0").categories.get()
+    fresh = product("fresh", title="Lantern just in", categories=[lanterns])
+
+    items = recommendations("bought_together", product=fresh, limit=6)
+
+    assert set(ids(items)) == {f"p{i}" for i in range(6)}
+    assert {item.reason for item in items} == {"Also in Lanterns"}
