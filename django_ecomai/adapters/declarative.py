@@ -63,8 +63,8 @@ class ModelAdapter(ShopAdapter):
     class Meta:
         """Names of the shop's models (``"app.Model"``).
 
-        Also: ``currency``, ``chunk_size``, ``line_order`` and ``return_line_order`` (the relation to the order, found by
-        itself when there is one), ``resolve_select_related``, ``resolve_prefetch_related``.
+        Also: ``currency``, ``chunk_size``, ``line_order`` and ``return_line_order`` (the relation to the order, found
+        by itself when there is one), ``resolve_select_related``, ``resolve_prefetch_related``.
         """
 
     def __init__(self) -> None:
