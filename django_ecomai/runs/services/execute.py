@@ -71,10 +71,10 @@ def _first_line(error: Exception) -> str:
 
 
 class _RunLogHandler(logging.Handler):
-    """Copies this thread's EcomAI log records into the run's log."""
+    """Copies this thread's EcomAI warnings and errors into the run's log."""
 
     def __init__(self, context: RunContext) -> None:
-        super().__init__(level=logging.INFO)
+        super().__init__(level=logging.WARNING)
         self.context = context
         self.thread = threading.get_ident()
         self.busy = False
