@@ -168,7 +168,8 @@ def _number(value: Any) -> str:
         return "–"
     if isinstance(value, int):
         return number_format(value, force_grouping=True)
-    return number_format(value, 4 if abs(value) < 10 else 1, force_grouping=True)
+    digits = 4 if abs(value) < 10 else 1
+    return number_format(round(value, digits), digits, force_grouping=True)  # by itself it cuts instead of rounding
 
 
 def _finite(value: Any) -> float:

@@ -414,15 +414,15 @@ class TestPresenting:
             "numbers": [1],
             "ok": True,
             "none": None,
-            "share": 0.25,
-            "big": 1234.5,
+            "share": 0.09748,
+            "big": 1234.56,
         }
         assert facts(metrics) == [
             ("Seconds: read all", "1.5000"),
             ("Ok", "yes"),
             ("None", "–"),
-            ("Share", "0.2500"),
-            ("Big", "1,234.5"),
+            ("Share", "0.0975"),
+            ("Big", "1,234.6"),
         ]
         assert counts(metrics) == [("Order lines", "1,234")]
         assert notes(metrics) == ["One.", "Two."]
