@@ -83,13 +83,9 @@ class FastChangeList(ChangeList):
         self.request = request
         queryset = self.root_queryset
         column = self.model_admin.day_field
-        names = {name.split("__")[0] for name in self.params}
-        if (
-            has_channel(self.model)
-            and "channel" not in names
-            and any(channel_leads(self.model, name) for name in {column, *names} - {""})
-        ):
-            queryset = queryset.filter(channel=ecomai.CHANNEL)
+        names = {column, *(name.split("__")[0] for name in self.params)} - {"", "channel"}
+        if has_channel(self.model) and any(channel_leads(self.model, name) for name in names):
+            queryset = queryset.filter(channel=self.params.get("channel", ecomai.CHANNEL))
         if column and (span := parse_span(self.params.get(DAY_VAR, ""))):
             queryset = queryset.filter(span_filter(self.model, column, span))
         self.root_queryset = queryset

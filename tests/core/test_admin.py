@@ -470,6 +470,9 @@ def test_channels_are_found_by_jumping_and_offered_when_there_are_several() -> N
     orders(3)
     assert channels_of(Order) == [""]
     assert "By shop" not in text(get(Order))
+    with CaptureQueriesContext(connection) as captured:
+        assert "0 orders" in text(get(Order, "?channel=nowhere"))
+    assert_cheap(captured)
     orders(2, channel="outlet")
     orders(1, channel="wholesale")
     assert channels_of(Order) == ["", "outlet", "wholesale"]

@@ -14,6 +14,7 @@
     const grid = colour(canvas, "--hairline-color", "#e8e8e8");
     const axis = { ticks: { color: ink, maxTicksLimit: 8, maxRotation: 0 }, grid: { color: grid } };
     return {
+      locale: document.documentElement.lang || undefined,
       responsive: true,
       maintainAspectRatio: false,
       animation: false,
