@@ -122,8 +122,8 @@ class Strategy:
 
     ``candidates(query, n)`` receives a ``recommend.query.Query`` and yields up to ``n`` ``recommend.query.Candidate``,
     best first; it makes no database query. ``source`` asks for the shop's ``"newest"`` products instead, which come
-    with the query that every page makes anyway. ``fill`` tops up a short list with what is popular; ``personal`` says that
-    the answer depends on who asks; ``about_product`` that it needs a product or a cart.
+    with the query that every page makes anyway. ``fill`` tops up a short list with what is popular; ``personal`` says
+    that the answer depends on who asks; ``about_product`` that it needs a product or a cart.
     """
 
     label: Any
