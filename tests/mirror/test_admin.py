@@ -102,10 +102,10 @@ def test_the_cleaning_report_reads_like_a_sentence(admin_client):
     report = shop_sync(adapter=adapter)
     text = admin_client.get(url("syncreport", "change", report.pk)).content.decode()
     assert "Order without customer (guest)" in text and "kept as it is" in text and "o77" in text
-    assert "<th scope=row>order line</th>" in text
+    assert "<th scope=row>order lines</th>" in text
     SyncReport.objects.create(resume={"table": "order"})
     listed = admin_client.get(url("syncreport")).content.decode()
-    assert "the next one goes on at order" in listed and "new" in listed
+    assert "the next one goes on at orders" in listed and "new" in listed
     empty = SyncReport.objects.create(dry_run=True, finished_at=timezone.now())
     assert "nothing was written" in admin_client.get(url("syncreport", "change", empty.pk)).content.decode()
 

@@ -189,3 +189,18 @@ def test_the_example_shop_end_to_end(django_capture_on_commit_callbacks):
         or ReturnLine.objects.count() == 0
     )
     assert Product.objects.get().external_id == "L1"
+
+
+def test_as_a_run_the_report_is_linked_even_when_it_is_dry(adapter, django_capture_on_commit_callbacks):
+    from django_ecomai.runs.services import run_start
+
+    for parameters in ({"dry_run": True}, {}):
+        with django_capture_on_commit_callbacks(execute=True):
+            run_ = run_start(kind="mirror.sync", parameters=parameters, via="inline")
+        run_.refresh_from_db()
+        assert (run_.state, run_.progress) == ("done", 1.0)
+        report = SyncReport.objects.get(run=run_)
+        assert report.dry_run is bool(parameters)
+        assert report.issues.filter(code="missing_customer").exists()
+        assert run_.metrics["counts"]["product"]["seen"] == 1
+    assert Product.objects.count() == 1

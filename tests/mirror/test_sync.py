@@ -289,7 +289,17 @@ def test_progress_rises_to_one():
     shop_sync(adapter=shop(), progress=lambda fraction, message: seen.append((fraction, message)))
     fractions = [fraction for fraction, _message in seen]
     assert fractions == sorted(fractions) and fractions[-1] == 1.0
-    assert seen[0][1] == "category: 2 / 2"
+    assert seen[0][1] == "categories: 2 / 2"
+
+
+def test_a_table_that_suddenly_gives_nothing_switches_nothing_off():
+    adapter = shop()
+    shop_sync(adapter=adapter)
+    adapter.data["product"].clear()
+    report = shop_sync(adapter=adapter)
+    assert counts(report, "removed") == {}
+    assert findings(report)[("product", "nothing_read")] == ("kept", 1)
+    assert Product.objects.filter(is_active=True, removed_at=None).count() == 3
 
 
 def test_an_empty_shop_is_no_error():

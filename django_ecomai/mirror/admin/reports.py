@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from django_ecomai.core.admin import FastModelAdmin, ReadOnlyAdminMixin
 from django_ecomai.mirror.models import SyncIssue, SyncReport
-from django_ecomai.mirror.report import action_label, issue_label
+from django_ecomai.mirror.report import action_label, issue_label, table_label
 
 from .base import NONE, ReadOnlyInline
 
@@ -30,7 +30,7 @@ class SyncIssueInline(ReadOnlyInline):
 
     @admin.display(description=gettext_lazy("where"))
     def where(self, obj: SyncIssue) -> str:
-        table = obj.table.replace("_", " ")
+        table = table_label(obj.table)
         return f"{table}: {obj.column.replace('_', ' ')}" if obj.column else table
 
     @admin.display(description=gettext_lazy("finding"))
@@ -72,7 +72,7 @@ class SyncReportAdmin(ReadOnlyAdminMixin, FastModelAdmin):
     def state(self, obj: SyncReport) -> str:
         if obj.finished_at is None:
             after = obj.resume.get("table") or _("the beginning")
-            return _("not finished; the next one goes on at %(table)s") % {"table": after}
+            return _("not finished; the next one goes on at %(table)s") % {"table": table_label(after)}
         return _("tried out, nothing was written") if obj.dry_run else _("finished")
 
     @admin.display(description=gettext_lazy("changes"))
@@ -110,7 +110,7 @@ class SyncReportAdmin(ReadOnlyAdminMixin, FastModelAdmin):
             "<tr><th scope=row>{}</th>{}</tr>",
             (
                 (
-                    table.replace("_", " "),
+                    table_label(table),
                     format_html_join(
                         "",
                         "<td>{}</td>",

@@ -38,6 +38,9 @@ class SeenIds:
     def add(self, value: str) -> None:
         self._hashes.append(_hash64(value))
 
+    def __len__(self) -> int:
+        return len(self._hashes)
+
     def __contains__(self, value: object) -> bool:
         if self._sorted is None:
             self._sorted = array("Q", sorted(self._hashes))

@@ -167,8 +167,15 @@ def keys_load(model: type[models.Model], channel: str, ids: Iterable[str]) -> di
 
 
 def removed_mark(ctx: SyncContext, model: type[models.Model], table: str, seen: SeenIds, **also: Any) -> None:
-    """Mark the rows that a full sync did not see as gone from the shop; nothing is deleted."""
+    """Mark the rows that a full sync did not see as gone from the shop; nothing is deleted.
+
+    A table that gave no row at all marks nothing: an empty export is a broken export far more often than an empty shop.
+    """
     present = model._base_manager.filter(channel=ctx.channel, removed_at=None).order_by("pk")
+    if not len(seen):
+        if present.exists():
+            ctx.issues.add(table, "nothing_read", "kept")
+        return
     last: Any = 0
     while True:
         page = list(present.filter(pk__gt=last).values_list("pk", "external_id")[:5000])

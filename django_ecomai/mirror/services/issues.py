@@ -11,6 +11,20 @@ from django_ecomai.mirror.models import SyncIssue, SyncReport
 
 EXAMPLES = 5
 
+# What a merchant reads for a table.
+TABLE_LABELS: dict[str, Any] = {
+    "category": _("categories"),
+    "product": _("products"),
+    "price": _("prices"),
+    "stock": _("stock"),
+    "customer": _("customers"),
+    "order": _("orders"),
+    "order_line": _("order lines"),
+    "return_line": _("returns"),
+    "review": _("reviews"),
+    "promotion": _("promotions"),
+}
+
 # What a merchant reads for a code; an unknown code is shown as it is.
 LABELS: dict[str, Any] = {
     "id_missing": _("No id"),
@@ -52,6 +66,7 @@ LABELS: dict[str, Any] = {
     "unreadable_line": _("A row that cannot be read"),
     "value_missing": _("A value that is needed is empty"),
     "inconsistent": _("Lines of one order contradict each other"),
+    "nothing_read": _("The shop gave no row of this table; the copy was left as it is"),
     "missing_in_mirror": _("In the shop but not in the copy"),
     "differs": _("Differs between shop and copy"),
     "gone_from_shop": _("In the copy but no longer in the shop"),

@@ -84,8 +84,9 @@ def customer_upsert(*, row: CustomerRow, channel: str = "", adapter: ShopAdapter
 def order_upsert(*, row: OrderRow, channel: str = "", adapter: ShopAdapter | None = None) -> Order | None:
     """Write one order with lines and returns, then send ``order_mirrored``; ``None`` when the row is unusable."""
     ctx, seen = _write("order", row, channel, adapter)
-    order = _get(Order, channel, seen)
-    if order is not None:
+    order = None
+    if seen:
+        order = Order.objects.select_related("customer").get(channel=channel, external_id=seen[0])
         created = ctx.counts["order"]["created"] == 1
         order_mirrored.send_robust(sender=Order, order=order, created=created, live=True)
     return order

@@ -23,6 +23,7 @@ from django_ecomai.mirror.signals import synced
 from .bulk import SeenIds, batched
 from .catalogue import categories_write, parents_finish, prices_write, products_write, promotions_write, stock_write
 from .context import SyncContext, removed_mark
+from .issues import TABLE_LABELS
 from .people import customers_write, reviews_write
 from .sales import orders_write
 
@@ -269,7 +270,7 @@ class _Meter:
             worked += min(self.seen[name], size or 1) * PASSES[name].weight
         whole = self.sizes.get(table)
         of = f" / {whole:,}" if whole else ""
-        self.progress(min(0.99, worked / self.total), f"{table}: {self.seen[table]:,}{of}")
+        self.progress(min(0.99, worked / self.total), f"{TABLE_LABELS[table]}: {self.seen[table]:,}{of}")
 
     def finish(self) -> None:
         if self.progress is not None:
