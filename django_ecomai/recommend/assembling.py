@@ -66,6 +66,7 @@ def finish(
         for position, candidate in enumerate(chosen):
             carousel.items.append(_item(candidate, position, carousel, page, objects, model))
             shown.add(candidate.product_id)
+            draft.ranked.dropped.pop(candidate.product_id, None)  # moved up for one that was gone
         made[id(draft)] = carousel
         if first_only and carousel.items:
             break
@@ -98,6 +99,8 @@ def _resolve(
             if count == draft.limit:
                 first = chosen
         planned.update(candidate.product_id for candidate in first)
+        for product_id, why in probe.dropped.items():
+            draft.ranked.dropped.setdefault(product_id, why)
     if not wanted:
         return {}, frozenset()
     try:

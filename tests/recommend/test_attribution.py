@@ -169,3 +169,24 @@ def test_the_number_of_queries_does_not_grow() -> None:
 
 def test_without_clicks_nothing_is_matched() -> None:
     assert len(queries(placement_performance)) == 4
+
+
+def test_the_start_page_shows_the_numbers_with_their_rule(client: Any) -> None:
+    from django.contrib.auth import get_user_model
+    from django.urls import reverse
+
+    client.force_login(get_user_model().objects.create_superuser("merchant", "m@example.com", "x"))
+    assert (
+        "No carousel has been seen yet"
+        in client.get(reverse("admin:ecomai_dashboard_start_changelist")).content.decode()
+    )
+    for _ in range(8):
+        event("view_item_list", "p0", placement="home", customer_id="c1", at=NOW)
+    click("p0", customer_id="c1", at=NOW - timedelta(hours=1))
+    order("c1", ["p0"], at=NOW - timedelta(minutes=1))
+
+    page = client.get(url).content.decode()
+
+    assert '<th scope="row">Home</th><td class="ecomai-number">8</td><td class="ecomai-number">1</td>' in page
+    assert '<td class="ecomai-number">12.5 %</td><td class="ecomai-number">1</td>' in page
+    assert "The last click counts" in page

@@ -332,3 +332,33 @@ def test_a_product_that_no_model_knows_is_shown_with_its_department() -> None:
 
     assert ids(items) == ["lamp-2", "lamp-1", "mug-1"]
     assert [item.reason for item in items] == ["Also in Lamps", "Also in Lamps", "Popular right now"]
+
+
+def test_at_most_so_many_of_one_category() -> None:
+    lamps, mugs = category("lamps"), category("mugs")
+    for i in range(6):
+        product(f"p{i}", categories=[lamps if i > 1 else mugs], created_at=START + timedelta(days=i))
+    product("loose", created_at=START - timedelta(days=1))
+    home = placement("home", "new_arrivals", category_cap=1)
+
+    (carousel,) = carousels("home", explain=True)
+
+    assert ids(carousel) == ["p5", "p1", "loose"]
+    assert carousel.dropped == {"p4": "cap", "p3": "cap", "p2": "cap", "p0": "cap"}
+    assert home.slots.get().category_cap == 1
+
+
+def test_rules_about_a_category_hold_for_those_below_it() -> None:
+    lights = category("lights")
+    lanterns = category("lanterns", parent=lights)
+    product("p0", categories=[lanterns], created_at=START)
+    product("p1", categories=[lights], created_at=START)
+    product("p2", created_at=START)
+    slot = placement("home", "new_arrivals").slots.get()
+    decided = rule(slot, "hide", lights)
+    assert ids(recommendations("home")) == ["p2"]
+
+    decided.action = "pin"
+    decided.save()
+
+    assert ids(recommendations("home")) == ["p1", "p0", "p2"]

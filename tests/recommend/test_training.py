@@ -306,3 +306,15 @@ def test_a_product_newer_than_the_model_is_shown_with_its_department() -> None:
 
     assert set(ids(items)) == {f"p{i}" for i in range(6)}
     assert {item.reason for item in items} == {"Also in Lanterns"}
+
+
+def test_a_recipe_that_cannot_be_read_counts_as_none(caplog) -> None:
+    lantern_shop()
+    train()
+    Artifact.objects.update(metrics={"recipe": {"sources": [{"sort": "ease"}]}})
+
+    run = train()
+
+    assert run.state == "done"
+    assert run.metrics["gate"]["live"] is None
+    assert "cannot be read" in caplog.text
