@@ -16,7 +16,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_ecomai.adapters.rows import BadRow
+from django_ecomai.adapters.rows import BadRow, PriceRow, PromotionRow, ReturnRow, ReviewRow, StockRow
 from django_ecomai.conf import ecomai
 from django_ecomai.core.hashing import keyed_hash
 from django_ecomai.mirror.models import (
@@ -26,6 +26,7 @@ from django_ecomai.mirror.models import (
     OrderLine,
     PricePoint,
     Product,
+    Promotion,
     ReturnLine,
     SyncReport,
 )
@@ -342,3 +343,60 @@ def test_a_plain_date_is_midnight_and_no_finding():
     clean = cleaner()
     assert clean.moment("t", "1", "c", date(2026, 5, 1)) == datetime(2026, 5, 1, tzinfo=UTC)
     assert clean.issues.rows() == []
+
+
+def test_rows_without_id_or_twice_in_every_table():
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    adapter = FakeAdapter(
+        category=[category_row(id="", name="x"), category_row(id="c", name=""), category_row(id="c", name="again")],
+        product=[product_row(id="p"), product_row(id="p", title="again")],
+        price=[PriceRow(product_id="p", valid_from=None, price=1)],
+        stock=[StockRow(product_id="p", quantity="many"), StockRow(product_id="nope", quantity=1)],
+        customer=[
+            customer_row(id=""),
+            customer_row(id="k"),
+            customer_row(id="k"),
+            customer_row(id="u", user_id="no key"),
+        ],
+        order=[order_row(line_row("p", id="x" * 65), line_row("p", id="ok"), customer_id="c" * 65)],
+        review=[ReviewRow(id="", product_id="p"), ReviewRow(id="r", product_id="p"), ReviewRow(id="r", product_id="p")],
+        promotion=[PromotionRow(id="x", starts_at=at, kind="odd"), PromotionRow(id="x", starts_at=at)],
+    )
+    report = shop_sync(adapter=adapter)
+    assert {table: numbers["skipped"] for table, numbers in report.counts.items() if numbers.get("skipped")} == {
+        "category": 2, "product": 1, "price": 1, "stock": 2, "customer": 2, "order_line": 1, "review": 2,
+        "promotion": 1,
+    }  # fmt: skip
+    assert Category.objects.get().name == "c"
+    assert (Order.objects.get().customer, OrderLine.objects.get().external_id) == (None, "ok")
+    assert found(report)[("order", "id_too_long", "customer_id")] == ("emptied", 1)
+    assert found(report)[("review", "timestamp_missing", "created_at")] == ("clamped", 1)
+    assert Promotion.objects.get().kind == "other"
+    assert shop_sync(adapter=adapter).counts["review"]["unchanged"] == 1
+
+
+def test_returns_that_say_nothing_and_lines_that_could_not_be_read():
+    row = order_row(line_row("p1", id="a"), id="o")
+    broken = BadRow(table="line", code="field_failed", column="title", action="emptied")
+    values = {name: getattr(row, name) for name in row.__slots__}
+    order = type(row)(
+        **values
+        | {
+            "lines": (broken, *row.lines),
+            "returns": (broken, ReturnRow(quantity=0), ReturnRow(id="r", quantity=1, line_id="unknown")),
+        }
+    )
+    report = sync_orders(order)
+    back = ReturnLine.objects.get()
+    assert (back.external_id, back.line) == ("r", None)
+    assert found(report)[("line", "field_failed", "title")] == ("emptied", 2)
+    assert found(report)[("return_line", "quantity_missing", "quantity")] == ("skipped", 1)
+    assert found(report)[("return_line", "unknown_line", "line_id")] == ("emptied", 1)
+
+
+@override_settings(ECOMAI={"COLLECT_DEMOGRAPHICS": True})
+def test_a_year_of_birth_that_cannot_be():
+    shop_sync(
+        adapter=FakeAdapter(customer=[customer_row(id="1", birth_year=1492), customer_row(id="2", birth_year=1990)])
+    )
+    assert dict(Customer.objects.values_list("external_id", "birth_year")) == {"1": None, "2": 1990}
