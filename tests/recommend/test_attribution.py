@@ -176,10 +176,8 @@ def test_the_start_page_shows_the_numbers_with_their_rule(client: Any) -> None:
     from django.urls import reverse
 
     client.force_login(get_user_model().objects.create_superuser("merchant", "m@example.com", "x"))
-    assert (
-        "No carousel has been seen yet"
-        in client.get(reverse("admin:ecomai_dashboard_start_changelist")).content.decode()
-    )
+    url = reverse("admin:ecomai_dashboard_start_changelist")
+    assert "No carousel has been seen yet" in client.get(url).content.decode()
     for _ in range(8):
         event("view_item_list", "p0", placement="home", customer_id="c1", at=NOW)
     click("p0", customer_id="c1", at=NOW - timedelta(hours=1))
