@@ -113,7 +113,7 @@ def _table_messages(adapter: ModelAdapter, table: str) -> Iterator[CheckMessage]
     if model is None:
         return
     known = row_fields(table)
-    declared = adapter.fields(table)
+    declared = adapter.mapping(table)
     broken = False
     for key, source in declared.items():
         where = f"{name}.{table}_fields[{key!r}]"

@@ -48,6 +48,7 @@ class ModelAdapter(ShopAdapter):
     Pages by primary key: memory stays flat.
     """
 
+    fields: dict[str, Any] = {}  # short for product_fields, when products are all there is to say
     product_fields: dict[str, Any] = {}
     category_fields: dict[str, Any] = {"name": "name"}
     customer_fields: dict[str, Any] = {}
@@ -86,9 +87,10 @@ class ModelAdapter(ShopAdapter):
             return None
         return apps.get_model(name) if isinstance(name, str) else name
 
-    def fields(self, table: str) -> dict[str, Any]:
+    def mapping(self, table: str) -> dict[str, Any]:
         """The declared mapping of a table."""
-        return dict(getattr(self, f"{table}_fields"))
+        declared = dict(getattr(self, f"{table}_fields"))
+        return {**self.fields, **declared} if table == "product" else declared
 
     def model_tables(self) -> list[str]:
         """Tables with a model, lines and returns included."""

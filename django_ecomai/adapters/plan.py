@@ -143,7 +143,7 @@ def row_fields(table: str) -> list[str]:
 
 def id_path(adapter: ModelAdapter, table: str) -> str:
     """Path of the external id of a table (the primary key unless mapped)."""
-    declared = adapter.fields(table).get("id") or "pk"
+    declared = adapter.mapping(table).get("id") or "pk"
     return declared if isinstance(declared, str) else "pk"
 
 
@@ -198,7 +198,7 @@ def plan_make(adapter: ModelAdapter, table: str) -> Plan:
         raise AdapterError(f"{type(adapter).__name__}.Meta names no model for {table!r}.")
     plan = Plan(table=table, model=model, row_type=ROW_TYPES[table], id_path=id_path(adapter, table))
     known = row_fields(table)
-    declared = {"id": plan.id_path, **_links_default(adapter, table, model), **adapter.fields(table)}
+    declared = {"id": plan.id_path, **_links_default(adapter, table, model), **adapter.mapping(table)}
     if "id" not in known:  # prices and stock have no id of their own
         declared.pop("id", None)
     for name, source in declared.items():

@@ -199,6 +199,13 @@ def test_a_customer_model_that_is_the_user_model(shop):
     assert [(c.id, c.user_id) for c in adapter.customers()] == [(str(user.pk), user.pk)]
 
 
+def test_fields_is_short_for_the_fields_of_products():
+    short = variant(product_fields={"price": "price"}, fields={"title": "name", "price": "cost"})
+    assert short.mapping("product") == {"title": "name", "price": "price"}
+    assert "name" not in short.mapping("order")
+    assert adapter_messages(short) == []
+
+
 def test_status_words():
     adapter = Shop()
     words = ["completed", "Pending", "SHIPPED", "refunded", "canceled", "odd"]
