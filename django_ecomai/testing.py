@@ -209,6 +209,9 @@ class FakeAdapter(ShopAdapter):
     def product_id(self, obj: Any) -> str:
         return str(getattr(obj, "id", obj))
 
+    def category_id(self, obj: Any) -> str:
+        return str(getattr(obj, "id", obj))
+
     def connect(self, emit: Callable[[Change], None]) -> None:
         self.emit = emit
 

@@ -187,6 +187,12 @@ class ShopAdapter:
             return obj
         return str(getattr(obj, "pk", obj))
 
+    def category_id(self, obj: Any) -> str:
+        """The id of a category object of the shop; text is taken for an id already."""
+        if isinstance(obj, str):
+            return obj
+        return str(getattr(obj, "pk", obj))
+
     def customer_id(self, user: Any) -> str | None:
         """The customer id of a logged-in user, or ``None``; asks the database only when it must."""
         if user is None or not getattr(user, "is_authenticated", False):

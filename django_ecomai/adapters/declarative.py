@@ -225,6 +225,12 @@ class ModelAdapter(ShopAdapter):
             return str(getter(self.plan("product").id_path)(obj))
         return super().product_id(obj)
 
+    def category_id(self, obj: Any) -> str:
+        model = self.model("category")
+        if model is not None and isinstance(obj, model):
+            return str(getter(self.plan("category").id_path)(obj))
+        return super().category_id(obj)
+
     def customer_id(self, user: Any) -> str | None:
         if user is None or not getattr(user, "is_authenticated", False):
             return None

@@ -9,7 +9,7 @@ from django.test import override_settings
 
 from django_ecomai.adapters.base import AdapterError, NotSupported, NullAdapter, ShopAdapter, get_adapter
 from django_ecomai.adapters.rows import Change
-from django_ecomai.testing import FakeAdapter, product_row
+from django_ecomai.testing import FakeAdapter, category_row, product_row
 
 
 class Small(ShopAdapter):
@@ -54,6 +54,7 @@ def test_a_setting_that_leads_nowhere(target, error):
 def test_defaults_of_ids_and_writing_back():
     adapter = ShopAdapter()
     assert adapter.product_id("x") == "x" and adapter.product_id(SimpleNamespace(pk=7)) == "7"
+    assert adapter.category_id("x") == "x" and adapter.category_id(SimpleNamespace(pk=7)) == "7"
     assert adapter.customer_id(None) is None
     assert adapter.customer_id(SimpleNamespace(is_authenticated=False, pk=1)) is None
     assert adapter.customer_id(SimpleNamespace(is_authenticated=True, pk=1)) == "1"
@@ -84,6 +85,7 @@ def test_the_fake_adapter():
     adapter = FakeAdapter(product=[product_row(id="a")])
     assert list(adapter.resolve(["a", "b"])) == ["a"]
     assert adapter.product_id(product_row(id="z")) == "z"
+    assert adapter.category_id(category_row(id="z")) == "z"
     got = []
     adapter.connect(got.append)
     adapter.send(Change(table="product", id="a"))

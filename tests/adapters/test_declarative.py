@@ -191,6 +191,16 @@ def test_ids_of_objects_and_users(shop, django_assert_num_queries):
         assert variant(meta={"customer": "auth.User"}, customer_fields={}).customer_id(user) == str(user.pk)
 
 
+def test_a_category_is_known_by_its_mapped_id(shop, django_assert_num_queries):
+    category = shop.Category.objects.create(name="Home", slug="home")
+    by_slug = variant(category_fields={"id": "slug", "name": "name"})
+    by_key = variant(category_fields={"name": "name"})
+    with django_assert_num_queries(0):
+        assert (by_slug.category_id(category), by_slug.category_id("garden")) == ("home", "garden")
+        assert by_key.category_id(category) == str(category.pk)
+        assert variant(meta={"category": None}).category_id(category) == str(category.pk)
+
+
 def test_a_customer_model_that_is_the_user_model(shop):
     user = get_user_model().objects.create_user("anna")
     adapter = variant(
