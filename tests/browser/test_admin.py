@@ -40,9 +40,18 @@ def test_preview_of_a_placement_for_a_customer(page: Page) -> None:
     page.goto("/admin/ecomai_recommend/placement/")
     page.locator("#result_list").get_by_role("link", name="Home").first.click()
     page.wait_for_load_state()
-    page.get_by_role("link", name=re.compile("Preview", re.IGNORECASE)).first.click()
-    page.wait_for_load_state()
-    assert page.get_by_role("heading", name=re.compile("For you")).count() >= 1
+    page.get_by_role("link", name="Preview").first.click()
+    page.wait_for_url(re.compile(r"/preview/"))
+    stranger = page.locator("#content").inner_text()
+    page.locator(".select2-selection").first.click()
+    page.locator(".select2-search__field").fill("17850")
+    page.get_by_role("option", name="17850").click()
+    page.get_by_role("button", name="Show").click()
+    page.wait_for_url(re.compile(r"customer="))
+    known = page.locator("#content").inner_text()
+    # An unknown visitor has nothing personal; the customer's orders speak for him.
+    assert "Because you" not in stranger
+    assert "Because you bought" in known
 
 
 @pytest.mark.parametrize("width", [1280, 390])
