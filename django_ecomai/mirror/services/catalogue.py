@@ -68,8 +68,10 @@ def _parents_note(
     ids.load(p for p in parents.values() if p)
     links: list[tuple[Any, Any]] = []
     for ident, parent in parents.items():
+        if ident in written.newer:
+            continue
         old = written.existing.get(ident)
-        old_parent = old[3] if old else None
+        old_parent = old[4] if old else None
         pk = ids.known.get(ident)
         if parent and parent not in ids.known:
             ctx.parents_open.setdefault(table, []).append((pk, ident, parent))
@@ -213,11 +215,11 @@ def _history_write(ctx: SyncContext, written: Any, tidy: dict[str, dict[str, Any
         values = tidy[ident]
         old = written.existing.get(ident)
         now = tuple(values[c] for c in _PRICES)
-        if (old is None and any(v is not None for v in now[:3])) or (old is not None and tuple(old[4:8]) != now):
+        if (old is None and any(v is not None for v in now[:3])) or (old is not None and tuple(old[5:9]) != now):
             prices.append(
                 PricePoint(channel=ctx.channel, product_id=pk, valid_from=ctx.now, **{c: values[c] for c in _PRICES})
             )
-        if "stock" not in ctx.tables and values["stock"] is not None and (old is None or old[8] != values["stock"]):
+        if "stock" not in ctx.tables and values["stock"] is not None and (old is None or old[9] != values["stock"]):
             stocks.append(StockPoint(channel=ctx.channel, product_id=pk, valid_from=ctx.now, quantity=values["stock"]))
     PricePoint.objects.bulk_create(prices, batch_size=CHUNK, ignore_conflicts=True)
     StockPoint.objects.bulk_create(stocks, batch_size=CHUNK, ignore_conflicts=True)

@@ -21,6 +21,8 @@ COUNTS = ("seen", "created", "updated", "unchanged", "removed", "skipped")
 _CACHE = 200_000
 # Columns of every copied row, before those of its own.
 BASE_COLUMNS = ("channel", "external_id", "fingerprint", "synced_at", "removed_at")
+# What is known of a row that exists: the first columns of ``Written.existing``.
+LOOKUP = ("pk", "fingerprint", "removed_at", "synced_at")
 
 
 class IdMap:
@@ -75,6 +77,10 @@ class SyncContext:
         """Whether every difference is a finding of its own."""
         return self.mode == "reconcile"
 
+    def outdated(self, synced_at: datetime) -> bool:
+        """Whether a row was saved live after this sync began: the copy is newer than what the sync has read."""
+        return self.mode != "live" and synced_at > self.now
+
     def count(self, table: str, what: str, number: int = 1) -> None:
         """Add to a counter of the report."""
         if number:
@@ -91,12 +97,14 @@ class SyncContext:
 class Written:
     """What ``rows_write`` did.
 
-    Keys of created rows by external id, keys of updated ones, and the old rows of all that existed.
+    Keys of created rows by external id, keys of updated ones, and the old rows of all that existed. ``newer`` are ids
+    that the shop saved while this sync ran: what the sync read of them is older, so they stay as they are.
     """
 
     created: dict[str, Any] = field(default_factory=dict)
     updated: dict[str, Any] = field(default_factory=dict)
     existing: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    newer: set[str] = field(default_factory=set)
 
     @property
     def changed(self) -> dict[str, Any]:
@@ -118,14 +126,13 @@ def rows_write(
 ) -> Written:
     """Write the rows ``{external id: (fingerprint, values of columns)}`` that are new or changed; count and report all.
 
-    ``existing`` may be passed when the caller has looked it up: ``{external id: (pk, fingerprint, removed_at,
-    *lookup)}``.
+    ``existing`` may be passed when the caller has looked it up: ``{external id: (*LOOKUP, *lookup)}``.
     ``rewrite`` names ids to be written although their fingerprint has not changed.
     """
     written = Written()
     if existing is None:
         found = model._base_manager.filter(channel=ctx.channel, external_id__in=list(rows)).values_list(
-            "external_id", "pk", "fingerprint", "removed_at", *lookup
+            "external_id", *LOOKUP, *lookup
         )
         existing = {row[0]: row[1:] for row in found} if rows else {}
     written.existing = existing
@@ -138,6 +145,9 @@ def rows_write(
             new.append(ident)
             if reconciling:
                 ctx.drifted(table, "missing_in_mirror", ident)
+        elif ctx.outdated(old[3]):
+            written.newer.add(ident)
+            continue
         elif old[1] != mark or old[2] is not None or ident in rewrite:
             written.updated[ident] = old[0]
             ctx.drifted(table, "differs", ident)
@@ -172,6 +182,8 @@ def removed_mark(ctx: SyncContext, model: type[models.Model], table: str, seen: 
     A table that gave no row at all marks nothing: an empty export is a broken export far more often than an empty shop.
     """
     present = model._base_manager.filter(channel=ctx.channel, removed_at=None).order_by("pk")
+    # What the shop saved since the sync began may have been missed by a page that was read before.
+    present = present.filter(synced_at__lt=ctx.now)
     if not len(seen):
         if present.exists():
             ctx.issues.add(table, "nothing_read", "kept")

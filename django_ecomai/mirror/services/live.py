@@ -106,8 +106,9 @@ def row_remove(*, table: str, external_id: str, channel: str = "") -> bool:
         rows = model._base_manager.filter(channel=channel, external_id=external_id, removed_at=None)
         if model is Order:
             for part in (OrderLine, ReturnLine):
-                part.objects.filter(order__in=rows.values("pk"), removed_at=None).update(removed_at=now)
-        return bool(rows.update(removed_at=now, **also))
+                part.objects.filter(order__in=rows.values("pk"), removed_at=None).update(removed_at=now, synced_at=now)
+        # synced_at: a sync that read the row before it was deleted must not bring it back.
+        return bool(rows.update(removed_at=now, synced_at=now, **also))
 
 
 def change_apply(*, change: Change, channel: str = "", adapter: ShopAdapter | None = None) -> None:

@@ -16,7 +16,7 @@ from django_ecomai.mirror.models import Customer, Review
 from .bulk import CHUNK, batched, column_update, fingerprint, rows_upsert
 from .catalogue import Rows, _ids_learn, _unique
 from .cleaning import DEMOGRAPHIC_KEYS, json_safe
-from .context import SyncContext, keys_load, rows_write
+from .context import LOOKUP, SyncContext, keys_load, rows_write
 
 _COLUMNS = ("user_id", "attributes", "birth_year", "gender", "country", "region", "first_seen", "last_seen")
 
@@ -67,14 +67,14 @@ def customers_write(ctx: SyncContext, batch: Sequence[CustomerRow]) -> list[str]
         values = (user, attributes, *demographics, first, last)
         rows[ident] = (fingerprint(values), values)
     found = Customer.objects.filter(channel=ctx.channel, external_id__in=list(rows)).values_list(
-        "external_id", "pk", "fingerprint", "removed_at", "first_seen", "last_seen"
+        "external_id", *LOOKUP, "first_seen", "last_seen"
     )
     existing = {old[0]: old[1:] for old in found}
     for ident, (mark, values) in rows.items():
         old = existing.get(ident)
         if old is not None:
             # Orders may have shown the customer earlier or later than the shop's own columns say.
-            first, last = _widened(old[3], old[4], *spans[ident])
+            first, last = _widened(old[4], old[5], *spans[ident])
             rows[ident] = (mark, (*values[:-2], first, last))
     written = rows_write(ctx, Customer, "customer", _COLUMNS, rows, existing=existing)
     _ids_learn(ctx, Customer, ctx.customers, written)

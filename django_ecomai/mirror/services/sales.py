@@ -13,7 +13,7 @@ from django_ecomai.core.hashing import keyed_hash
 from django_ecomai.mirror.models import Order, OrderLine, ReturnLine
 
 from .bulk import fingerprint
-from .context import SyncContext, keys_load, rows_write
+from .context import LOOKUP, SyncContext, keys_load, rows_write
 from .people import customers_ensure, customers_seen_update
 
 ORDER_COLUMNS = [
@@ -92,9 +92,7 @@ def orders_write(ctx: SyncContext, batch: Sequence[OrderRow]) -> list[str]:
             orders[tidy.id] = tidy
     customers = customers_ensure(ctx, (t.customer for t in orders.values()))
     rows = {t.id: (t.mark, (customers.get(t.customer) if t.customer else None, *t.values)) for t in orders.values()}
-    found = Order.objects.filter(channel=ctx.channel, external_id__in=list(rows)).values_list(
-        "external_id", "pk", "fingerprint", "removed_at", "customer_id"
-    )
+    found = Order.objects.filter(channel=ctx.channel, external_id__in=list(rows)).values_list("external_id", *LOOKUP)
     existing = {old[0]: old[1:] for old in found}
     written = rows_write(ctx, Order, "order", ORDER_COLUMNS, rows, existing=existing)
     if not ctx.dry_run:
@@ -278,9 +276,7 @@ def _old_parts(ctx: SyncContext, model: Any, changed: list[Tidy], written: Any) 
     keys = [written.updated[t.id] for t in changed if t.id in written.updated]
     if not keys:
         return {}
-    rows = model.objects.filter(order_id__in=keys).values_list(
-        "external_id", "pk", "fingerprint", "removed_at", "product_id"
-    )
+    rows = model.objects.filter(order_id__in=keys).values_list("external_id", *LOOKUP, "product_id")
     return {row[0]: row[1:] for row in rows}
 
 
@@ -302,7 +298,7 @@ def _lines_write(ctx: SyncContext, changed: list[Tidy], written: Any, products: 
                 ctx.issues.add("order_line", "unknown_product", "kept", column="product_id", id=ident, value=values[0])
             rows[ident] = (mark, (order, product, *values))
     existing = _old_parts(ctx, OrderLine, changed, written)
-    unlinked = [i for i, (_m, v) in rows.items() if v[1] is not None and i in existing and existing[i][3] is None]
+    unlinked = [i for i, (_m, v) in rows.items() if v[1] is not None and i in existing and existing[i][4] is None]
     rows_write(ctx, OrderLine, "order_line", LINE_COLUMNS, rows, existing=existing, rewrite=unlinked)
     _parts_gone(ctx, OrderLine, "order_line", existing, rows)
 
