@@ -195,7 +195,8 @@ def test_a_consent_of_the_shops_own_is_asked_for(page: Any, shop: str, settings:
     page.on("request", lambda request: sent.append(request.url) if request.url.endswith("/capture/") else None)
     page.goto(f"{shop}/product/P1/")
     page.wait_for_timeout(1000)
-    assert (events(), sent) == ([], [])
+    # Of the page before this one the last word (the time spent on it) may still arrive; a view is this page's own.
+    assert (events("view_item"), sent) == ([], [])
     page.evaluate(
         "() => { document.cookie = 'agreed=1; path=/'; document.dispatchEvent(new Event('ecomai:consent')); }"
     )
