@@ -89,7 +89,7 @@ def _placeholder(placement: str, **asked: Any) -> SafeString:
     ]
     parameters += [("exclude", one) for one in external_ids(as_list(asked.get("exclude")), channel=channel)]
     for name, value in (
-        ("category", category_external_id(asked.get("category"))),
+        ("category", category_external_id(asked.get("category"), channel=channel)),
         ("strategy", asked.get("strategy") or ""),
         ("limit", asked.get("limit") or ""),
     ):

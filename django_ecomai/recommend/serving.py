@@ -92,7 +92,7 @@ def carousels(
         ask = Ask(
             viewer=viewer,
             product_ids=tuple(about),
-            category=category_external_id(category),
+            category=category_external_id(category, channel=viewer.channel),
             exclude=frozenset([*about, *external_ids(as_list(exclude), channel=viewer.channel)]),
             limit=limit,
             now=time.time(),

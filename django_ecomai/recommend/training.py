@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 
@@ -36,6 +37,14 @@ LEAST_TESTED = 10  # customers; fewer tell nothing
 # Two trainings differ by chance as much as this.
 TOLERANCE = 0.02
 _DAY = 86_400
+# Language codes to snowball's names.
+_STEMMERS = {
+    "ar": "arabic", "ca": "catalan", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish",
+    "eu": "basque", "fi": "finnish", "fr": "french", "ga": "irish", "hi": "hindi", "hu": "hungarian", "hy": "armenian",
+    "id": "indonesian", "it": "italian", "lt": "lithuanian", "nb": "norwegian", "ne": "nepali", "nl": "dutch",
+    "nn": "norwegian", "no": "norwegian", "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian",
+    "sv": "swedish", "ta": "tamil", "tr": "turkish", "yi": "yiddish",
+}  # fmt: skip
 
 
 class BadParameter(ValueError):
@@ -133,6 +142,7 @@ def _evaluate(context: RunContext, data: Dataset, options: TrainOptions) -> tupl
         extra_recipes=extra,
         target_weight=PURCHASE,
         budget=options.budget,
+        language=text_language(),
         random_state=options.seed,
         progress=tell,
     )
@@ -176,7 +186,9 @@ def _decide(
         return verdict, _with_discovery(evaluation, data, split)
     context.gate(verdict)
     reason = _("Until there is more data, what is popular serves, with similar products by their descriptions.")
-    return GateVerdict(True, reason, metric=GATE_METRIC, baseline=verdict.baseline), Recipe(sources=())
+    return GateVerdict(True, reason, metric=GATE_METRIC, baseline=verdict.baseline), Recipe(
+        sources=(), language=text_language()
+    )
 
 
 def _with_discovery(evaluation: Evaluation, data: Dataset, split: str) -> Recipe:
@@ -194,7 +206,17 @@ def _untested_recipe(data: Dataset) -> Recipe:
     from django_ecomai.ml.frames import Interactions
     from django_ecomai.ml.recommend.auto import choose
 
-    return choose(Interactions.empty(n_items=len(data.item_ids)), catalogue=data.catalogue).recipe
+    nothing = Interactions.empty(n_items=len(data.item_ids))
+    return choose(nothing, catalogue=data.catalogue, language=text_language()).recipe
+
+
+def text_language() -> str:
+    """The shop's language as the stemmer names it, from ``LANGUAGE_CODE``; empty (no stemming) when it has none."""
+    import snowballstemmer
+
+    code = settings.LANGUAGE_CODE.lower().replace("_", "-").split("-")[0]
+    name = _STEMMERS.get(code, "")
+    return name if name in snowballstemmer.algorithms() else ""
 
 
 def _gate_split(evaluation: Evaluation | None) -> str | None:

@@ -105,11 +105,11 @@ def external_ids(things: Iterable[Any], *, channel: str) -> list[str]:
     return list(found)
 
 
-def category_external_id(category: Any) -> str:
-    """External id of a category: a string or number as it is, a shop object by its primary key."""
+def category_external_id(category: Any, *, channel: str) -> str:
+    """External id of a category: a string or number as it is, a shop object as the adapter reads it."""
     if category is None:
         return ""
-    return str(category) if isinstance(category, str | int) else str(getattr(category, "pk", ""))
+    return str(category) if isinstance(category, str | int) else str(get_adapter(channel).category_id(category))
 
 
 def as_list(products: Any) -> Sequence[Any]:

@@ -111,6 +111,19 @@ def test_not_interested_takes_a_product_away_for_good(page: Page) -> None:
     assert unwanted not in products(page)
 
 
+def test_the_focus_stays_where_a_product_was_waved_away(page: Page) -> None:
+    consent(page)
+    before = products(page)
+    items = page.locator(CAROUSEL).first.locator("li[data-ecomai-product]")
+    items.nth(3).locator("[data-ecomai-dismiss]").focus()
+    page.keyboard.press("Enter")
+    items.locator(f"xpath=self::*[@data-ecomai-product='{before[3]}']").wait_for(state="detached")
+    assert page.evaluate("document.activeElement.closest('[data-ecomai-product]').dataset.ecomaiProduct") == before[4]
+    for _ in range(len(before) - 1):
+        items.first.locator("[data-ecomai-dismiss]").click()
+    page.locator(CAROUSEL).first.wait_for(state="hidden")
+
+
 def test_carousel_is_walked_by_keyboard(page: Page) -> None:
     consent(page)
     carousel = page.locator(CAROUSEL).first

@@ -134,6 +134,9 @@ class MirrorShop(ShopAdapter):
     def product_id(self, obj: Any) -> str:
         return str(getattr(obj, "external_id", obj))
 
+    def category_id(self, obj: Any) -> str:
+        return str(getattr(obj, "external_id", obj))
+
     def customer_id(self, user: Any) -> str | None:
         return f"c{user.pk}"
 

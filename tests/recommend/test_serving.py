@@ -50,6 +50,17 @@ def test_popularity_within_a_category_counts_the_categories_below_it() -> None:
     assert [item.reason for item in items] == ["Popular in Lanterns", "Popular in Lights"]
 
 
+def test_the_adapter_knows_the_id_of_a_category_object() -> None:
+    lamps = category("lamps")
+    product("p0", categories=[lamps])
+    product("p1")
+    order("c1", ["p0", "p1"])
+
+    assert lamps.external_id != str(lamps.pk)
+    assert ids(recommendations("trending", category=lamps)) == ids(recommendations("trending", category="lamps"))
+    assert recommendations("trending", category=lamps)[0].reason == "Popular in Lamps"
+
+
 def test_cancelled_orders_and_negative_lines_are_no_popularity() -> None:
     products(3)
     order("c0", ["p0"], status="cancelled")

@@ -102,6 +102,16 @@ def test_popularity_is_counted_from_the_last_moment_in_the_data() -> None:
 
 
 @pytest.mark.parametrize(
+    ("code", "language"), [("de-at", "german"), ("pt_BR", "portuguese"), ("en-gb", "english"), ("ja", ""), ("xx", "")]
+)
+def test_texts_are_read_in_the_shops_language(settings, code: str, language: str) -> None:
+    lantern_shop(weeks=2)
+    settings.LANGUAGE_CODE = code
+
+    assert train().metrics["recipe"]["language"] == language
+
+
+@pytest.mark.parametrize(
     ("shop", "missing"),
     [
         (lambda: None, "There are no products"),

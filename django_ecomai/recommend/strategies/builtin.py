@@ -174,14 +174,20 @@ def _named(scorer: Scorer, scored: Scored, reason: str, because: str) -> Iterato
 def _because_of_history(
     scorer: Scorer, scored: Scored, *, viewed: Collection[str], bought: Collection[str]
 ) -> Iterator[Candidate]:
-    """Name the step that contributed most: something viewed or bought; a product bought before says so."""
+    """Name the step that contributed most: something viewed or bought; a product bought before says so.
+
+    What no step brought in is there because everybody wants it, and says that.
+    """
     ids = scorer.decode(scored.items)
     for product_id, (_item, score, cause) in zip(ids, _rows(scored), strict=True):
         if product_id in bought:
             yield Candidate(product_id, score, reasons.AGAIN)
             continue
-        because = _id(scorer, cause) if cause >= 0 else ""
-        reason = reasons.VIEWED if because in viewed or not because else reasons.BOUGHT
+        if cause < 0:
+            yield Candidate(product_id, score, reasons.POPULAR)
+            continue
+        because = _id(scorer, cause)
+        reason = reasons.VIEWED if because in viewed else reasons.BOUGHT
         yield Candidate(product_id, score, reason, because)
 
 
