@@ -27,9 +27,6 @@ from django_ecomai.mirror.models import (
 )
 from django_ecomai.mirror.services import (
     SyncError,
-    order_upsert,
-    product_upsert,
-    row_remove,
     shop_reconcile,
     shop_sync,
 )
@@ -394,75 +391,3 @@ def test_lines_survive_the_deletion_of_their_product():
     Product.objects.filter(external_id="p1").delete()
     line = OrderLine.objects.get(external_id="l1")
     assert (line.product, line.product_external_id, line.title) == (None, "p1", "Lantern")
-
-
-class BusyShop(FakeAdapter):
-    """A shop that saves something, live, after a table was read and before the sync has written it."""
-
-    def __init__(self, *, between, **tables):
-        super().__init__(**tables)
-        self.between = between
-
-    def rows(self, table, since=None):
-        yield from super().rows(table, since)
-        if table in self.between:
-            self.between.pop(table)()
-
-
-def live(**fields):
-    return lambda: product_upsert(row=product_row(**fields), adapter=FakeAdapter())
-
-
-@pytest.mark.parametrize("sync", [shop_sync, shop_reconcile])
-def test_a_product_saved_during_a_sync_is_not_taken_for_gone(sync):
-    sync(adapter=BusyShop(between={"product": live(id="new")}, product=[product_row(id="p1")]))
-    product = Product.objects.get(external_id="new")
-    assert (product.removed_at, product.is_active) == (None, True)
-
-
-@pytest.mark.parametrize("sync", [shop_sync, shop_reconcile])
-def test_a_price_saved_during_a_sync_stays_and_leaves_one_change_in_the_history(sync):
-    old = product_row(id="p1", price="5.00")
-    shop_sync(adapter=FakeAdapter(product=[old]))
-    category = category_row(id="late")
-    report = sync(
-        adapter=BusyShop(
-            between={"product": live(id="p1", price="6.00")},
-            category=[category],
-            product=[product_row(id="p1", price="5.00", parent_id="p2"), product_row(id="p2")],
-        )
-    )
-    product = Product.objects.get(external_id="p1")
-    assert (product.price, product.parent) == (Decimal(6), None)
-    assert list(product.price_points.order_by("id").values_list("price", flat=True)) == [Decimal(5), Decimal(6)]
-    assert report.counts["product"] == {
-        "seen": 2, "created": 1, "unchanged": 1, **({"drifted": 1} if sync is shop_reconcile else {})
-    }  # fmt: skip
-
-
-def test_what_was_deleted_during_a_sync_stays_deleted():
-    adapter = shop()
-    shop_sync(adapter=adapter)
-    gone = {
-        "product": lambda: row_remove(table="product", external_id="p1"),
-        "order": lambda: row_remove(table="order", external_id="o1"),
-    }
-    shop_sync(adapter=BusyShop(between=gone, **adapter.data))
-    product = Product.objects.get(external_id="p1")
-    assert product.removed_at is not None and product.is_active is False
-    assert Order.objects.get(external_id="o1").removed_at is not None
-    assert OrderLine.objects.get(external_id="l1").removed_at is not None
-    shop_sync(adapter=adapter)  # the next one finds it in the shop again
-    assert not Product.objects.exclude(removed_at=None).exists()
-    assert not OrderLine.objects.exclude(removed_at=None).exists()
-
-
-def test_an_order_paid_during_a_sync_stays_paid():
-    paid = order_row(line_row("p1", id="l1", quantity=3), id="o1", customer_id="k1", status="paid")
-    old = order_row(line_row("p1", id="l1"), id="o1", customer_id="k1", status="open")
-    shop_sync(adapter=FakeAdapter(product=[product_row(id="p1")], order=[old]))
-    changed = order_row(line_row("p1", id="l1", quantity=2), id="o1", customer_id="k1", status="open")
-    between = {"order": lambda: order_upsert(row=paid, adapter=FakeAdapter())}
-    shop_sync(adapter=BusyShop(between=between, product=[product_row(id="p1")], order=[changed]))
-    order = Order.objects.get()
-    assert (order.status, order.lines.get().quantity) == ("paid", 3)

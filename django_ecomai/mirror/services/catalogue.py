@@ -19,24 +19,13 @@ from .context import SyncContext, keys_load, rows_write
 Rows = dict[str, tuple[str, tuple[Any, ...]]]
 
 
-def _unique(ctx: SyncContext, table: str, rows: Rows, ident: str) -> bool:
-    if ident not in rows:
-        return True
-    ctx.issues.add(table, "duplicate_id", "skipped", id=ident)
-    ctx.count(table, "skipped")
-    return False
-
-
 def categories_write(ctx: SyncContext, batch: Sequence[CategoryRow]) -> list[str]:
     """Write a batch; returns the ids seen."""
     rows: Rows = {}
     parents: dict[str, str] = {}
     for row in batch:
-        ident = ctx.clean.ident("category", row.id)
-        if ident is None:
-            ctx.count("category", "skipped")
-            continue
-        if not _unique(ctx, "category", rows, ident):
+        ident = ctx.ident("category", row.id)
+        if ident is None or not ctx.first("category", ident):
             continue
         name = ctx.clean.text("category", ident, "name", row.name, 255)
         if not name:
@@ -177,11 +166,8 @@ def products_write(ctx: SyncContext, batch: Sequence[ProductRow]) -> list[str]:
     columns = [c for c in PRODUCT_COLUMNS if c != "stock" or "stock" not in ctx.tables]
     ctx.categories.load(str(c) for row in batch for c in row.category_ids or ())
     for row in batch:
-        ident = ctx.clean.ident("product", row.id)
-        if ident is None:
-            ctx.count("product", "skipped")
-            continue
-        if not _unique(ctx, "product", rows, ident):
+        ident = ctx.ident("product", row.id)
+        if ident is None or not ctx.first("product", ident):
             continue
         values = product_values(ctx, ident, row)
         unknown = [c for c in values["category_external_ids"] if c not in ctx.categories.known]
@@ -333,14 +319,15 @@ def promotions_write(ctx: SyncContext, batch: Sequence[PromotionRow]) -> list[st
     targets: dict[str, tuple[list[str], list[str]]] = {}
     clean, table = ctx.clean, "promotion"
     for row in batch:
-        ident = clean.ident(table, row.id)
-        starts = clean.moment(table, row.id, "starts_at", row.starts_at, bad="skipped", future="allowed")
-        if ident is not None and starts is None:
-            ctx.issues.add(table, "timestamp_missing", "skipped", column="starts_at", id=ident)
-        if ident is None or starts is None:
-            ctx.count(table, "skipped")
+        ident = ctx.ident(table, row.id)
+        if ident is None:
             continue
-        if not _unique(ctx, table, rows, ident):
+        starts = clean.moment(table, ident, "starts_at", row.starts_at, bad="skipped", future="allowed")
+        if starts is None:
+            ctx.issues.add(table, "timestamp_missing", "skipped", column="starts_at", id=ident)
+            ctx.skipped(table, ident)
+            continue
+        if not ctx.first(table, ident):
             continue
         values = (
             row.kind if row.kind in Promotion.Kind.values else Promotion.Kind.OTHER.value,

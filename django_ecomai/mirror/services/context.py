@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +14,7 @@ from django_ecomai.adapters.base import ShopAdapter
 from django_ecomai.mirror.models import Category, Customer, Product
 
 from .bulk import CHUNK, SeenIds, batched, rows_upsert
-from .cleaning import Cleaner
+from .cleaning import ID_LENGTH, Cleaner
 from .issues import IssueLog
 
 COUNTS = ("seen", "created", "updated", "unchanged", "removed", "skipped")
@@ -68,6 +68,10 @@ class SyncContext:
         self.parents_open: dict[str, list[tuple[Any, str, str]]] = {}
         for ids in (self.categories, self.products, self.customers):
             ids.keep = self.dry_run
+        # Of the whole pass: ids taken, ids that are there but could not be read, tables with such rows without an id.
+        self.taken: defaultdict[str, SeenIds] = defaultdict(SeenIds)
+        self.spared: defaultdict[str, SeenIds] = defaultdict(SeenIds)
+        self.nameless: set[str] = set()
         self.titles: dict[str, str] = {}
         self.titles_differ: set[str] = set()
         self.orphans: bool | None = None
@@ -85,6 +89,34 @@ class SyncContext:
         """Add to a counter of the report."""
         if number:
             self.counts.setdefault(table, Counter())[what] += number
+
+    def ident(self, table: str, value: Any) -> str | None:
+        """The external id of a row, or ``None`` when the row has to be left out for lack of one."""
+        ident = self.clean.ident(table, value)
+        if ident is None:
+            # One that is too long was never copied; without one the row might be any.
+            self.skipped(table, str(value) if value is not None and len(str(value)) > ID_LENGTH else None)
+        return ident
+
+    def first(self, table: str, ident: str, *, line: int | None = None) -> bool:
+        """Whether an id comes for the first time in this pass over its table; a second time is reported."""
+        if self.taken[table].add(ident):
+            return True
+        self.issues.add(table, "duplicate_id", "skipped", id=ident, line=line)
+        self.count(table, "skipped")
+        return False
+
+    def skipped(self, table: str, ident: str | None) -> None:
+        """Count a row that was left out. It is still in the shop: its copy, if there is one, is not taken for gone."""
+        self.count(table, "skipped")
+        self.spare(table, ident)
+
+    def spare(self, table: str, ident: str | None) -> None:
+        """Do not take the copy of a row for gone; of a row without an id: of no row of the table."""
+        if ident:
+            self.spared[table].add(ident)
+        else:
+            self.nameless.add(table)
 
     def drifted(self, table: str, code: str, ident: str, value: str = "") -> None:
         """In a reconcile: note a difference between shop and copy."""
@@ -176,14 +208,16 @@ def keys_load(model: type[models.Model], channel: str, ids: Iterable[str]) -> di
     return found
 
 
-def removed_mark(ctx: SyncContext, model: type[models.Model], table: str, seen: SeenIds, **also: Any) -> None:
+def removed_mark(ctx: SyncContext, model: type[models.Model], table: str, **also: Any) -> None:
     """Mark the rows that a full sync did not see as gone from the shop; nothing is deleted.
 
     A table that gave no row at all marks nothing: an empty export is a broken export far more often than an empty shop.
+    Nor does a table with a row that could not be read and has no id: any of those not seen may be that one.
     """
     present = model._base_manager.filter(channel=ctx.channel, removed_at=None).order_by("pk")
     # What the shop saved since the sync began may have been missed by a page that was read before.
     present = present.filter(synced_at__lt=ctx.now)
+    seen, spared = ctx.taken[table], ctx.spared[table]
     if not len(seen):
         if present.exists():
             ctx.issues.add(table, "nothing_read", "kept")
@@ -194,7 +228,11 @@ def removed_mark(ctx: SyncContext, model: type[models.Model], table: str, seen: 
         if not page:
             return
         last = page[-1][0]
-        gone = [(pk, ident) for pk, ident in page if ident not in seen]
+        gone = [(pk, ident) for pk, ident in page if ident not in seen and ident not in spared]
+        if table in ctx.nameless:
+            for _pk, ident in gone:
+                ctx.issues.add(table, "maybe_gone", "kept", id=ident)
+            continue
         ctx.count(table, "removed", len(gone))
         for _pk, ident in gone:
             ctx.drifted(table, "gone_from_shop", ident)

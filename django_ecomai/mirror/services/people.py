@@ -14,7 +14,7 @@ from django_ecomai.conf import ecomai
 from django_ecomai.mirror.models import Customer, Review
 
 from .bulk import CHUNK, batched, column_update, fingerprint, rows_upsert
-from .catalogue import Rows, _ids_learn, _unique
+from .catalogue import Rows, _ids_learn
 from .cleaning import DEMOGRAPHIC_KEYS, json_safe
 from .context import LOOKUP, SyncContext, keys_load, rows_write
 
@@ -51,11 +51,8 @@ def customers_write(ctx: SyncContext, batch: Sequence[CustomerRow]) -> list[str]
     rows: Rows = {}
     spans: dict[str, tuple[datetime | None, datetime | None]] = {}
     for row in batch:
-        ident = ctx.clean.ident("customer", row.id)
-        if ident is None:
-            ctx.count("customer", "skipped")
-            continue
-        if not _unique(ctx, "customer", rows, ident):
+        ident = ctx.ident("customer", row.id)
+        if ident is None or not ctx.first("customer", ident):
             continue
         user = users.get(str(row.user_id)) if row.user_id not in (None, "") else None
         if user is None and row.user_id not in (None, ""):
@@ -148,15 +145,14 @@ def reviews_write(ctx: SyncContext, batch: Sequence[ReviewRow]) -> list[str]:
     products = ctx.products.load(str(r.product_id) for r in batch)
     customers = ctx.customers.load(str(r.customer_id) for r in batch if r.customer_id)
     for row in batch:
-        ident = clean.ident(table, row.id)
+        ident = ctx.ident(table, row.id)
         if ident is None:
-            ctx.count(table, "skipped")
             continue
         if str(row.product_id) not in products:
             ctx.issues.add(table, "unknown_product", "skipped", column="product_id", id=ident, value=row.product_id)
-            ctx.count(table, "skipped")
+            ctx.skipped(table, ident)
             continue
-        if not _unique(ctx, table, rows, ident):
+        if not ctx.first(table, ident):
             continue
         written_at = clean.moment(table, ident, "created_at", row.created_at)
         if written_at is None:

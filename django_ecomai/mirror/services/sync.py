@@ -20,7 +20,7 @@ from django_ecomai.adapters.rows import TABLES, BadRow
 from django_ecomai.mirror.models import Category, Customer, Order, Product, Promotion, Review, SyncReport
 from django_ecomai.mirror.signals import synced
 
-from .bulk import SeenIds, batched
+from .bulk import batched
 from .catalogue import categories_write, parents_finish, prices_write, products_write, promotions_write, stock_write
 from .context import SyncContext, removed_mark
 from .issues import TABLE_LABELS
@@ -189,12 +189,10 @@ def _table_sync(
     ctx: SyncContext, report: SyncReport, table: str, since: datetime | None, meter: _Meter, done: list[str]
 ) -> None:
     step = PASSES[table]
-    seen = SeenIds()
     before = _counts_restart(ctx, report, table)
     for batch in batched(_good_rows(ctx, table, since), step.size):
         with transaction.atomic():
-            for ident in step.write(ctx, batch):
-                seen.add(ident)
+            step.write(ctx, batch)
             if report.pk and not ctx.dry_run:
                 report.counts = {name: dict(numbers) for name, numbers in ctx.counts.items()}
                 report.resume = {
@@ -211,7 +209,7 @@ def _table_sync(
         elif table == "product":
             parents_finish(ctx, Product, table, ctx.products)
         if since is None and step.model is not None:
-            removed_mark(ctx, step.model, table, seen, **(step.gone or {}))
+            removed_mark(ctx, step.model, table, **(step.gone or {}))
         for inner, numbers in before.items():
             # What an interrupted sync had written looks unchanged now.
             for name in ("created", "updated"):
@@ -237,6 +235,8 @@ def _good_rows(ctx: SyncContext, table: str, since: datetime | None) -> Iterator
             ctx.issues.add_bad_row(row)
             if row.action == "skipped":
                 ctx.count(row.table, "skipped")
+                # A line that is lost outside its order may have been all of that order.
+                ctx.spare(table, row.id if row.table == table else None)
         else:
             yield row
 
