@@ -15,6 +15,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from django_ecomai.conf import ecomai
 from django_ecomai.core.db import shielded
 from django_ecomai.core.registry import Strategy, strategies
 
@@ -31,7 +32,7 @@ from .query import Candidate, Query
 from .results import Carousel, Recommendation
 from .rules import extra_products, rules_apply, rules_in_force
 from .strategies.builtin import popular_fill
-from .viewer import Past, as_list, category_external_id, external_ids, viewer_of
+from .viewer import Past, as_list, category_external_id, external_ids, last_steps, viewer_of
 
 logger = logging.getLogger("django_ecomai.recommend")
 
@@ -161,7 +162,7 @@ def _query(ask: Ask, past: Past, model: Model | None) -> Query:
         channel=ask.viewer.channel,
         product_ids=about,
         category=ask.category,
-        behaviour=past.behaviour,
+        behaviour=last_steps(past.behaviour, most=int(ecomai.RECENT_ITEMS)),
         bought=past.bought,
         exclude=ask.exclude | frozenset(about) | past.dismissed | past.in_cart(ask.now),
         scorer=model.scorer if model else None,

@@ -52,6 +52,21 @@ class Past:
         )
 
 
+def last_steps(behaviour: Sequence[Behaviour], *, most: int) -> tuple[Behaviour, ...]:
+    """The steps (newest first) with the last ``most`` products that were looked at or put into a cart, and all
+    purchases.
+    """
+    last: set[str] = set()
+    kept = []
+    for step in behaviour:
+        if step.name != "purchase":
+            if step.product_id not in last and len(last) >= most:
+                continue
+            last.add(step.product_id)
+        kept.append(step)
+    return tuple(kept)
+
+
 def viewer_of(
     request: HttpRequest | None,
     *,

@@ -90,13 +90,16 @@ def rule(slot: Slot, action: str, target: Product | Category, **fields: Any) -> 
     return SlotRule.objects.create(slot=slot, action=action, **{kind: target}, **fields)
 
 
-def lantern_shop(weeks: int = 20) -> None:
-    """12 products in two worlds, lanterns (p0..p5) and mugs (p6..p11): customers stay in one, and come every week."""
+def lantern_shop(weeks: int = 20, *, size: int = 6) -> None:
+    """Two worlds of ``size`` products, lanterns (p0..p5) and mugs (p6..p11): customers stay in one, and come every week.
+
+    Customers of even number buy mugs, two a week.
+    """
     lanterns, mugs = category("lanterns"), category("mugs")
     shelf: list[Product] = []
-    for i in range(12):
-        world = lanterns if i < 6 else mugs
-        kind = "Lantern" if i < 6 else "Mug"
+    for i in range(2 * size):
+        world = lanterns if i < size else mugs
+        kind = "Lantern" if i < size else "Mug"
         shelf.append(
             product(f"p{i}", title=f"{kind} number {i}", categories=[world], created_at=START + timedelta(days=i))
         )
@@ -104,8 +107,8 @@ def lantern_shop(weeks: int = 20) -> None:
     orders, lines = [], []
     for week in range(weeks):
         for number, customer in enumerate(customers):
-            base = 0 if number % 2 else 6
-            first = (week + number) % 6
+            base = 0 if number % 2 else size
+            first = (week + number) % size
             at = START + timedelta(days=7 * week, minutes=number)
             made = Order(external_id=f"w{week}-{number}", customer=customer, placed_at=at, currency="EUR")
             orders.append(made)
@@ -119,7 +122,7 @@ def lantern_shop(weeks: int = 20) -> None:
                     unit_price=10,
                     placed_at=at,
                 )
-                for i in (base + first, base + (first + 1) % 6)
+                for i in (base + first, base + (first + 1) % size)
             )
     Order.objects.bulk_create(orders)
     OrderLine.objects.bulk_create(lines)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from django_ecomai.recommend.query import Behaviour, Query
-from django_ecomai.recommend.viewer import Past
-from django_ecomai.recommend.weights import behaviour_weight
+from django_ecomai.recommend.viewer import Past, last_steps
+from django_ecomai.recommend.weights import behaviour_weight, serving_weights
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,40 @@ def test_bought_products_are_unwanted_only_where_the_carousel_says_so() -> None:
 
     assert query.not_wanted() == {"a"}
     assert Query(exclude=frozenset({"a"}), bought=frozenset({"b"}), exclude_bought=True).not_wanted() == {"a", "b"}
+
+
+def test_as_many_of_the_last_products_as_the_merchant_says_and_every_purchase() -> None:
+    names = [("a", "view_item"), ("b", "add_to_cart"), ("z", "purchase"), ("a", "view_item"), ("c", "view_item")]
+    steps = [Behaviour(product, name, -at) for at, (product, name) in enumerate(names)]
+
+    assert [step.product_id for step in last_steps(steps, most=2)] == ["a", "b", "z", "a"]
+    assert last_steps(steps, most=3) == tuple(steps)
+
+
+NOW = 10_000 * 86_400.0
+OLD = [Behaviour(f"old{i}", "purchase", NOW - 180 * 86_400) for i in range(60)]
+
+
+def test_three_views_now_speak_as_loudly_as_all_purchases() -> None:
+    views = [Behaviour(f"new{i}", "view_item", NOW - 60) for i in range(3)]
+
+    weights = serving_weights([*views, *OLD], now=NOW, half_life_days=180)
+
+    assert weights == pytest.approx([10.0] * 3 + [1.0] * 60)  # 60 purchases, faded to a half, are 30
+
+
+@pytest.mark.parametrize(
+    ("steps", "weights"),
+    [
+        ([Behaviour("a", "view_item", NOW - 60), *OLD], [20.0]),
+        ([Behaviour("a", "add_to_cart", NOW - 60), *OLD], [60.0]),
+        ([Behaviour("a", "view_item", NOW - 7_201), *OLD], [0.1]),
+        ([Behaviour("a", "purchase", NOW - 60), *OLD], [1.0]),
+        ([Behaviour("a", "view_item", NOW - 60)], [0.1]),
+        ([Behaviour("a", "view_item", NOW - 60), Behaviour("b", "view_item", NOW - 9_000)], [0.1, 0.1]),
+        ([], []),
+    ],
+    ids=["one view", "a cart", "two hours ago", "a purchase is done with", "a new visitor", "hardly a past", "nothing"],
+)
+def test_what_happens_now_counts_against_the_past(steps: list[Behaviour], weights: list[float]) -> None:
+    assert serving_weights(steps, now=NOW, half_life_days=None)[: len(weights)] == pytest.approx(weights)

@@ -130,6 +130,15 @@ def test_recently_viewed_is_newest_first_without_repetition_and_never_filled_up(
     assert recommendations("recently_viewed") == []
 
 
+def test_as_many_products_as_the_setting_says_are_reacted_to(ecomai) -> None:
+    products(4)
+    ecomai(RECENT_ITEMS=2)
+    for i, seen in enumerate(["p0", "p1", "p2", "p1"]):
+        event("view_item", seen, visitor_id=VISITOR, at=timezone.now() - timedelta(minutes=10 - i))
+
+    assert ids(recommendations("recently_viewed", visitor_id=VISITOR)) == ["p1", "p2"]
+
+
 def test_buy_again_names_what_was_bought_last_first() -> None:
     products(5)
     order("c0", ["p1"], at=START)

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from django_ecomai.mirror.models import Product
+from django_ecomai.mirror.models import OrderLine, Product
+from django_ecomai.recommend import training
 from django_ecomai.recommend.dataset import dataset_read
 from django_ecomai.recommend.serving import recommendations
 from django_ecomai.recommend.training import BadParameter, options_read
 from django_ecomai.runs.models import Artifact, LiveArtifact
-from tests.recommend.factories import START, category, event, lantern_shop, order, product, products
+from django_ecomai.runs.services import GateVerdict
+from tests.recommend.factories import START, category, event, lantern_shop, order, placement, product, products
 from tests.recommend.helpers import ids, train
 
 pytestmark = pytest.mark.django_db
@@ -67,6 +69,41 @@ def test_what_was_viewed_decides_for_you() -> None:
     assert items[0].token
 
 
+@pytest.mark.parametrize("left_out", [False, True], ids=["repeats mixed in", "bought left out"])
+def test_a_regular_customer_is_shown_what_he_looks_at_now(left_out: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def usual(context, data, *rest):
+        return GateVerdict(True, "given"), training._untested_recipe(data)
+
+    monkeypatch.setattr(training, "_decide", usual)
+    lantern_shop(12, size=30)
+    order("c0", [f"p{30 + i % 30}" for i in range(36)], at=START + timedelta(days=40))
+    assert train().metrics["recipe"]["sources"]
+    placement("home", "for_you", size=8, exclude_bought=left_out)
+    assert OrderLine.objects.filter(order__customer__external_id="c0").count() == 60
+    before = recommendations("home", customer_id="c0")
+    assert all(int(one[1:]) >= 30 for one in ids(before)) or left_out
+    for seen in ("p4", "p5", "p6"):
+        event("view_item", seen, customer_id="c0")
+
+    after = recommendations("home", customer_id="c0")
+
+    assert ids(after) != ids(before)
+    lanterns = [one for one in after if int(one.product_id[1:]) < 30]
+    assert len(lanterns) >= 2
+    assert any(one.reason.startswith("Because you viewed Lantern") for one in lanterns)
+
+
+def test_a_shop_that_learned_no_taste_yet_shows_what_is_like_the_last_view() -> None:
+    lantern_shop(30, size=30)
+    assert train().metrics["recipe"]["sources"] == []
+    event("view_item", "p4", customer_id="c0")
+
+    found = recommendations("for_you", customer_id="c0")
+
+    assert found[0].reason == "Because you viewed Lantern number 4"
+    assert 0 <= int(found[0].product_id[1:]) < 30
+
+
 def test_bought_together_and_similar_stay_in_their_world() -> None:
     lantern_shop()
     train()
@@ -102,7 +139,7 @@ def test_popularity_is_counted_from_the_last_moment_in_the_data() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "language"), [("de-at", "german"), ("pt_BR", "portuguese"), ("en-gb", "english"), ("ja", ""), ("xx", "")]
+    ("code", "language"), [("de-at", "german"), ("pt_BR", "portuguese"), ("en-gb", "english"), ("ja", "")]
 )
 def test_texts_are_read_in_the_shops_language(settings, code: str, language: str) -> None:
     lantern_shop(weeks=2)
