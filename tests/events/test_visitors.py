@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
@@ -196,6 +197,27 @@ def test_a_personal_page_is_never_cached_for_others_and_a_plain_one_is(agreed: N
     assert first.content != second.content
     assert get("/plain/").content == get("/plain/").content == b"plain"
     assert rendered == ["/mine/", "/mine/", "/plain/"]
+
+
+@pytest.mark.parametrize("asked", ["visitor_id", "session_id", "customer_id", "purposes", "user_id"])
+def test_what_a_middleware_asked_first_is_not_cached_either(agreed: None, settings: Any, asked: str) -> None:
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": asked}}
+
+    def page(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(f"for {getattr(request.ecomai, asked)} {next(count)}")  # type: ignore[attr-defined]
+
+    def shops_own(request: HttpRequest) -> HttpResponse:
+        request.ecomai.visitor_id, getattr(request.ecomai, asked)  # type: ignore[attr-defined]
+        return cache_page(60)(page)(request)
+
+    count = itertools.count()
+    handler = VisitorMiddleware(shops_own)
+    answers = []
+    for _ in range(2):
+        request = RequestFactory(headers={"User-Agent": CHROME}).get(f"/{asked}/")
+        request.user = AnonymousUser()
+        answers.append(handler(request).content)
+    assert answers[0] != answers[1]
 
 
 def test_taking_a_cookie_back_is_not_cached_either(agreed: None, ecomai_setting: Any) -> None:
