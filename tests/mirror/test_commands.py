@@ -13,8 +13,11 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 from django.utils import timezone
 
+from django_ecomai.adapters.base import AdapterError
 from django_ecomai.core.registry import doctor_checks, job_kinds, personal_data
 from django_ecomai.mirror.models import Customer, Order, Product, ReturnLine, SyncReport
+from django_ecomai.runs.models import Run
+from django_ecomai.runs.services.state import worker_name
 from django_ecomai.testing import FakeAdapter, customer_make, line_row, order_make, order_row, product_make, product_row
 
 pytestmark = pytest.mark.django_db
@@ -82,9 +85,73 @@ def test_a_since_that_is_no_date(adapter, text):
 
 
 @override_settings(ECOMAI={})
-def test_without_an_adapter():
-    with pytest.raises(CommandError, match="ecomai_adapter"):
+@pytest.mark.parametrize("options", [(), ("--dry-run",), ("--reconcile",)])
+def test_without_an_adapter(options):
+    with pytest.raises(CommandError, match=r"^No adapter is set.*ecomai_adapter"):
+        run(*options)
+
+
+def test_each_sync_is_a_run_of_its_own_kind(adapter):
+    run("--no-resume")
+    run("--reconcile")
+    run("--since", "2026-01-01")
+    run("--dry-run")
+    runs = list(Run.objects.order_by("id"))
+    assert [(r.kind, r.state, sorted(r.parameters)) for r in runs] == [
+        ("mirror.sync", "done", ["resume"]), ("mirror.reconcile", "done", []), ("mirror.sync", "done", ["since"]),
+    ]  # fmt: skip
+    assert list(SyncReport.objects.order_by("id").values_list("run", "mode")) == [
+        (runs[0].pk, "full"), (runs[1].pk, "reconcile"), (runs[2].pk, "since"),
+    ]  # fmt: skip
+
+
+def test_no_resume_starts_afresh(adapter):
+    at = timezone.now().isoformat()
+    old = SyncReport.objects.create(resume={"done": ["product"], "since": "", "finished": {"product": at}})
+    run("--no-resume")
+    assert SyncReport.objects.latest("id").pk != old.pk and Product.objects.count() == 1
+
+
+def test_a_second_sync_is_refused_while_one_is_under_way(adapter):
+    other = Run.objects.create(
+        kind="mirror.sync",
+        state="running",
+        worker=worker_name(),
+        started_at=timezone.now(),
+        heartbeat_at=timezone.now(),
+    )
+    with pytest.raises(CommandError, match=f"run #{other.pk} of the same job is still running"):
         run()
+    assert not SyncReport.objects.exists() and adapter.read == {}
+    run("--channel", "other")
+    assert Product.objects.get().channel == "other"
+
+
+def test_an_error_of_the_adapter_is_told_in_full(adapter, monkeypatch):
+    long = "The column 'Price' is missing. " * 20
+
+    def broken(self, since=None):
+        raise AdapterError(long)
+
+    monkeypatch.setattr(FakeAdapter, "products", broken)
+    monkeypatch.setattr(FakeAdapter, "rows", lambda self, table, since=None: self.products(since))
+    err = io.StringIO()
+    with pytest.raises(CommandError) as caught:
+        call_command("ecomai_sync", stdout=io.StringIO(), stderr=err)
+    assert str(caught.value) == long
+    assert "Traceback" not in err.getvalue()
+    assert Run.objects.get().message.startswith("The column 'Price' is missing.")
+
+
+def test_an_unexpected_error_comes_with_its_traceback(adapter, monkeypatch):
+    def broken(self, table, since=None):
+        raise ZeroDivisionError("in the shop's own code")
+
+    monkeypatch.setattr(FakeAdapter, "rows", broken)
+    err = io.StringIO()
+    with pytest.raises(CommandError, match=r"^ZeroDivisionError: in the shop's own code"):
+        call_command("ecomai_sync", stdout=io.StringIO(), stderr=err)
+    assert "Traceback" in err.getvalue() and "in broken" in err.getvalue()
 
 
 class Context:

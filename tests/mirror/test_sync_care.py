@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ from django_ecomai.mirror.models import (
     Promotion,
     ReturnLine,
     Review,
+    SyncReport,
 )
 from django_ecomai.mirror.services import (
     order_upsert,
@@ -28,6 +30,7 @@ from django_ecomai.mirror.services import (
     shop_sync,
 )
 from django_ecomai.mirror.services.bulk import SeenIds
+from django_ecomai.runs.models import Run
 from django_ecomai.testing import (
     MOMENT,
     FakeAdapter,
@@ -260,3 +263,28 @@ def test_a_line_that_cannot_be_read_is_not_taken_out_of_its_order():
     assert sync(lines[0], unreadable, BadRow(table="line", code="field_failed", id="l2")) == ["l0", "l1", "l2"]
     assert sync(lines[0], BadRow(table="line", code="unreadable_line")) == ["l0", "l1", "l2"]
     assert sync(lines[0], line_row("p", id="l1", quantity=0)) == ["l0"]
+
+
+def interrupted(run: Run | None = None, hours: int = 0) -> SyncReport:
+    """The report of a sync that had copied the products and then stopped."""
+    at = timezone.now() - timedelta(hours=hours)
+    resume = {"done": ["product"], "since": "", "table": "order", "finished": {"product": at.isoformat()}}
+    return SyncReport.objects.create(run=run, resume=resume, counts={"product": {"seen": 7, "created": 7}})
+
+
+@pytest.mark.parametrize(("state", "goes_on"), [("queued", False), ("running", False), ("failed", True)])
+def test_the_report_of_a_sync_that_is_still_at_work_is_left_to_it(state, goes_on):
+    old = interrupted(Run.objects.create(kind="mirror.sync", state=state))
+    adapter = FakeAdapter(product=[product_row(id="p")], order=[])
+    report = shop_sync(adapter=adapter)
+    assert (report.pk == old.pk) is goes_on
+    assert adapter.read == ({"order": 1} if goes_on else {"product": 1, "order": 1})
+
+
+@pytest.mark.parametrize(("hours", "read"), [(5, {"order": 1}), (7, {"product": 1, "order": 1})])
+def test_a_table_finished_long_ago_is_read_again_and_counted_anew(hours, read):
+    old = interrupted(hours=hours)
+    adapter = FakeAdapter(product=[product_row(id="p")], order=[])
+    report = shop_sync(adapter=adapter)
+    assert (report.pk, adapter.read) == (old.pk, read)
+    assert report.counts["product"] == ({"seen": 7, "created": 7} if hours == 5 else {"seen": 1, "created": 1})

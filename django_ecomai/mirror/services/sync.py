@@ -13,12 +13,14 @@ from typing import Any
 
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from django_ecomai.adapters.base import NullAdapter, ShopAdapter, get_adapter
 from django_ecomai.adapters.rows import TABLES, BadRow
 from django_ecomai.mirror.models import Category, Customer, Order, Product, Promotion, Review, SyncReport
 from django_ecomai.mirror.signals import synced
+from django_ecomai.runs.models import Run
 
 from .bulk import batched
 from .catalogue import categories_write, parents_finish, prices_write, products_write, promotions_write, stock_write
@@ -31,6 +33,8 @@ logger = logging.getLogger("django_ecomai")
 
 Progress = Callable[[float, str], None]
 RESUME_WITHIN = timedelta(days=2)
+# A table finished longer ago than this has changed too much to be left out when an interrupted sync goes on.
+DONE_WITHIN = timedelta(hours=6)
 
 
 class SyncError(ValueError):
@@ -117,13 +121,16 @@ def _run(
         )
     tables = tuple(t for t in TABLES if t in adapter.tables())
     report = _report_open(channel, mode, since, dry_run, resume, run)
-    done: list[str] = list(report.resume.get("done", []))
+    done = _done_lately(report)
     ctx = SyncContext(channel, adapter, timezone.now(), mode=mode, dry_run=dry_run, tables=tables)
     meter = _Meter(adapter, tables, done, since, progress)
     if report.pk and done:
         again = tuple(inner for t in tables if t not in done for inner in _INSIDE.get(t, (t,)))
         ctx.issues.load(report, without=again)
     ctx.counts = {table: Counter(numbers) for table, numbers in report.counts.items()}
+    for table in set(report.resume.get("done", [])) - set(done):
+        for inner in _INSIDE.get(table, (table,)):
+            ctx.counts.pop(inner, None)
     with _gc_relaxed():
         for table in tables:
             if table not in done:
@@ -156,11 +163,14 @@ def _report_open(channel: str, mode: str, since: datetime | None, dry_run: bool,
     if resume and not dry_run:
         last = SyncReport.objects.filter(channel=channel, dry_run=False, mode=mode).order_by("-id").first()
         fresh = last is not None and last.started_at > timezone.now() - RESUME_WITHIN
-        if last is not None and fresh and last.finished_at is None and last.resume.get("since", "") == marker:
+        # While its run is at work the report is not ours to go on with.
+        busy = last is not None and last.run is not None and last.run.state in (Run.State.QUEUED, Run.State.RUNNING)
+        same = last is not None and last.finished_at is None and last.resume.get("since", "") == marker
+        if last is not None and fresh and same and not busy:
             logger.info(
                 "EcomAI sync: going on with report %s after %s.",
                 last.pk,
-                ", ".join(last.resume.get("done", [])) or "nothing",
+                ", ".join(_done_lately(last)) or "nothing",
             )
             if run is not None:
                 last.run = run
@@ -172,6 +182,13 @@ def _report_open(channel: str, mode: str, since: datetime | None, dry_run: bool,
     else:
         report.started_at = timezone.now()
     return report
+
+
+def _done_lately(report: SyncReport) -> list[str]:
+    """Tables that an interrupted sync had finished and that need not be read again yet."""
+    times = report.resume.get("finished", {})
+    since = timezone.now() - DONE_WITHIN
+    return [t for t in report.resume.get("done", []) if (at := parse_datetime(times.get(t, ""))) and at > since]
 
 
 def _report_close(ctx: SyncContext, report: SyncReport, done: list[str]) -> None:
@@ -195,12 +212,7 @@ def _table_sync(
             step.write(ctx, batch)
             if report.pk and not ctx.dry_run:
                 report.counts = {name: dict(numbers) for name, numbers in ctx.counts.items()}
-                report.resume = {
-                    **report.resume,
-                    "table": table,
-                    "done": done,
-                    "after": str(getattr(batch[-1], "id", "")),
-                }
+                report.resume = {**report.resume, "table": table, "done": done}
                 report.save(update_fields=["counts", "resume"])
         meter.add(table, len(batch))
     with transaction.atomic():
@@ -217,7 +229,8 @@ def _table_sync(
                 ctx.count(inner, "unchanged", -numbers.get(name, 0))
         if report.pk and not ctx.dry_run:
             report.counts = {name: dict(numbers) for name, numbers in ctx.counts.items()}
-            report.resume = {**report.resume, "table": "", "done": [*done, table], "after": ""}
+            finished = {**report.resume.get("finished", {}), table: timezone.now().isoformat()}
+            report.resume = {**report.resume, "table": "", "done": [*done, table], "finished": finished}
             report.save(update_fields=["counts", "resume"])
             ctx.issues.save(report)
 
