@@ -10,7 +10,7 @@ from django.contrib.admin import AdminSite
 from django.db import transaction
 from django.http import HttpRequest
 from django.template.loader import render_to_string
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, Resolver404, resolve, reverse
 from django.utils import formats, timezone
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
@@ -102,8 +102,19 @@ class Links:
             "title": finding.title,
             "detail": finding.detail,
             "steps": selectors.command_parts(finding.next_step),
-            "url": self._reverse(finding.url_name) if finding.url_name else "",
+            "url": self._page(finding.url_name) if finding.url_name else "",
         }
+
+    def _page(self, name: str) -> str:
+        """A page by its name; empty when it belongs to a model that this user may not see."""
+        url = self._reverse(name)
+        if not url:
+            return ""
+        try:
+            owner = getattr(resolve(url).func, "model_admin", None)
+        except Resolver404:  # a script prefix of the server's own
+            return url
+        return "" if owner is not None and not owner.has_view_permission(self.request) else url
 
 
 def _next_step(steps: list[Step], findings: list[dict[str, Any]]) -> dict[str, Any] | None:

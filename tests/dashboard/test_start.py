@@ -284,6 +284,20 @@ def test_the_worst_finding_is_the_next_step(boss: Client, only_findings: list[Fi
     assert "All 4 checks" in html
 
 
+def test_a_finding_links_only_what_the_user_may_open(merchant: Client, only_findings: list[Finding]) -> None:
+    filled()
+    only_findings += [
+        Finding("error", "No visits", url_name="admin:ecomai_events_event_changelist"),
+        Finding("warning", "A job failed", url_name="admin:ecomai_runs_run_changelist"),
+        Finding("info", "The shop", url_name="admin:index"),
+    ]
+    html = page(merchant)
+    assert "<strong>No visits</strong>" in html
+    assert reverse("admin:ecomai_events_event_changelist") not in html
+    assert f'<a href="{reverse("admin:ecomai_runs_run_changelist")}">A job failed</a>' in html
+    assert '<a href="/admin/">The shop</a>' in html
+
+
 def test_nothing_to_do_is_said(boss: Client, only_findings: list[Finding]) -> None:
     filled()
     only_findings.append(Finding("ok", "All fine here", url_name="no:such:url"))
