@@ -265,6 +265,18 @@ def test_the_preview_knows_only_the_placements_shop(merchant: Any, pick: Any) ->
     assert "This is not known in the placement" in page
 
 
+@pytest.mark.parametrize("field", ["customer", "product", "category"])
+@pytest.mark.parametrize("typed", ["abc", "9" * 40, "-1", "1;2", "%00", "\x00"])
+def test_an_address_with_a_mistyped_id_says_so(merchant: Any, pick: Any, field: str, typed: str) -> None:
+    products(1)
+    home = placement("home", "trending")
+
+    answer = merchant.get(reverse("admin:ecomai_recommend_placement_preview", args=[home.pk]), {field: typed})
+
+    assert answer.status_code == 200
+    assert field in answer.context["form"].errors
+
+
 def test_the_preview_of_a_placement_that_is_off_says_so(merchant: Any) -> None:
     products(1)
     home = placement("home", "trending")
