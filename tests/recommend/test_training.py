@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -268,6 +269,88 @@ def test_a_worse_model_does_not_replace_the_one_in_use() -> None:
     assert LiveArtifact.objects.get().artifact == first
     assert Artifact.objects.count() == 2
     assert run.metrics["gate"]["passed"] is False
+
+
+def _better_than_everything(evaluation: Any, *, recall: dict[str, float]) -> Any:
+    """The evaluation with the recall that each model is to have."""
+    for row in evaluation.rows:
+        if row["model"] in recall:
+            row["metrics"] = {**row["metrics"], "recall@20": recall[row["model"]]}
+    return evaluation
+
+
+@pytest.mark.parametrize("no_gate", [False, True])
+def test_a_recipe_that_stays_the_best_learns_the_new_data(monkeypatch: pytest.MonkeyPatch, no_gate: bool) -> None:
+    from django_ecomai.ml.evaluate import run as evaluating
+
+    lantern_shop()
+    train()
+    first = LiveArtifact.objects.get().artifact
+    order("c0", ["p1", "p2"], at=START + timedelta(days=160), number="new")
+    usual = evaluating.evaluate_split
+    recall = {evaluating.OURS_NAME: 0.5, "live": 0.6, evaluating.POPULAR_30: 0.1}
+    monkeypatch.setattr(
+        evaluating,
+        "evaluate_split",
+        lambda *args, **kwargs: _better_than_everything(usual(*args, **kwargs), recall=recall),
+    )
+
+    run = train(**({"no_gate": True} if no_gate else {}))
+
+    now = LiveArtifact.objects.get().artifact
+    assert now.run == run
+    assert now.data_until == START + timedelta(days=160)
+    assert now.passed_gate is not no_gate
+    assert run.metrics["gate"]["passed"] is not no_gate
+    if not no_gate:
+        assert run.metrics["recipe"] == first.metrics["recipe"]
+        assert {metrics["recall@20"] for metrics in now.metrics["evaluation"].values()} == {0.6}
+        assert run.message == "The recipe in use was kept and has learned the new data. It is live."
+        assert run.metrics["gate"]["reason"].startswith("The recipe in use was kept and has learned the new data:")
+        assert "17 % worse than the model in use" in run.log
+
+
+def test_a_recipe_in_use_that_popularity_beats_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    from django_ecomai.ml.evaluate import run as evaluating
+
+    lantern_shop()
+    train()
+    first = LiveArtifact.objects.get().artifact
+    usual = evaluating.evaluate_split
+    recall = {evaluating.OURS_NAME: 0.5, "live": 0.6, evaluating.POPULAR_30: 0.7}
+    monkeypatch.setattr(
+        evaluating,
+        "evaluate_split",
+        lambda *args, **kwargs: _better_than_everything(usual(*args, **kwargs), recall=recall),
+    )
+
+    run = train()
+
+    assert LiveArtifact.objects.get().artifact == first
+    assert run.metrics["gate"]["passed"] is False
+
+
+def test_progress_is_told_in_a_merchants_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    from django_ecomai.runs.services import RunContext
+
+    said: list[str] = []
+    usual = RunContext.progress
+
+    def listen(self: RunContext, fraction: float, message: str = "") -> None:
+        said.append(message)
+        usual(self, fraction, message)
+
+    monkeypatch.setattr(RunContext, "progress", listen)
+    lantern_shop()
+
+    run = train()
+
+    assert [text for text in said if text.startswith("comparing")][:2] == [
+        "comparing models: 1 of at most 4",
+        "comparing models: 2 of at most 4",
+    ]
+    assert not [text for text in said if "tried" in text or "(" in text]
+    assert "tried " in run.log
 
 
 def test_a_first_model_that_beats_nothing_gives_way_to_popularity() -> None:
