@@ -127,7 +127,10 @@ def _answer(
     drafts = [_draft(slot, query, ask, moment) for slot in slots]
     _spare_the_unknown(drafts)
     page = _page(drafts, query, ask)
+    if page.parents:
+        query = query.with_parents(page.parents)
     for draft in drafts:
+        draft.candidates = [_of_parent(candidate, page) for candidate in draft.candidates]
         _rank(draft, query, page)
     return finish(drafts, page, ask, key=key, shown=shown, model=model, first_only=first_only, explain=explain)
 
@@ -157,18 +160,19 @@ def _slots(
 
 
 def _query(ask: Ask, past: Past, model: Model | None) -> Query:
-    about = model.at_parent_level(ask.product_ids) if model else ask.product_ids
-    return Query(
+    """The question at the level of products: variants that the model knows are theirs already (see ``_page``)."""
+    query = Query(
         channel=ask.viewer.channel,
-        product_ids=about,
+        product_ids=ask.product_ids,
         category=ask.category,
         behaviour=last_steps(past.behaviour, most=int(ecomai.RECENT_ITEMS)),
         bought=past.bought,
-        exclude=ask.exclude | frozenset(about) | past.dismissed | past.in_cart(ask.now),
+        exclude=ask.exclude | past.dismissed | past.in_cart(ask.now),
         scorer=model.scorer if model else None,
         category_parents=model.category_parents if model else {},
         now=ask.now,
     )
+    return query.with_parents(model.variants) if model else query
 
 
 def _draft(slot: SlotConfig, query: Query, ask: Ask, moment: datetime) -> Draft | Any:
@@ -238,8 +242,22 @@ def _page(drafts: Sequence[Draft], query: Query, ask: Ask) -> Page:
             category=query.category,
             beside=_unknown_to_the_model(drafts, query),
             beside_n=max(draft.depth for draft in drafts),
+            perhaps_variants=_perhaps_variants(query),
         )
     return Page()
+
+
+def _of_parent(candidate: Candidate, page: Page) -> Candidate:
+    owner = page.parents.get(candidate.product_id, candidate.product_id)
+    return candidate._replace(product_id=owner, because=page.parents.get(candidate.because, candidate.because))
+
+
+def _perhaps_variants(query: Query) -> list[str]:
+    """What the page and the visitor's past name and no model has seen: only the mirror can tell whose they are."""
+    named = sorted(query.mentioned())
+    if query.scorer is None or not named:
+        return named
+    return [one for one, item in zip(named, query.scorer.encode(named), strict=True) if item < 0]
 
 
 def _unknown_to_the_model(drafts: Sequence[Draft], query: Query) -> tuple[str, ...]:

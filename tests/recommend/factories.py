@@ -91,9 +91,9 @@ def rule(slot: Slot, action: str, target: Product | Category, **fields: Any) -> 
 
 
 def lantern_shop(weeks: int = 20, *, size: int = 6) -> None:
-    """Two worlds of ``size`` products, lanterns (p0..p5) and mugs (p6..p11): customers stay in one, and come every week.
+    """Two worlds of ``size`` products, lanterns (p0..p5) and mugs (p6..p11).
 
-    Customers of even number buy mugs, two a week.
+    Customers stay in one and come every week for two products; those of even number buy mugs.
     """
     lanterns, mugs = category("lanterns"), category("mugs")
     shelf: list[Product] = []
