@@ -147,9 +147,14 @@ def duration(value: timedelta | None) -> str:
     return f"{minutes}:{seconds % 60:02d}" if minutes else _("%(seconds)s s") % {"seconds": seconds}
 
 
+def is_training(kind: str) -> bool:
+    """Whether a job trains a model."""
+    return kind.endswith(".train")
+
+
 def startable() -> list[tuple[str, str, str]]:
     """``(kind, label, help)`` of every job, trainings first."""
-    kinds: Iterable[str] = sorted(job_kinds.names(), key=lambda name: not name.endswith(".train"))
+    kinds: Iterable[str] = sorted(job_kinds.names(), key=lambda name: not is_training(name))
     return [(name, kind_label(name), str(job_kinds.get(name).help)) for name in kinds]
 
 
