@@ -102,11 +102,21 @@ class TestList:
             assert "second" not in boss.get(url, {"state__exact": "failed"}).content.decode()
             assert other.message in boss.get(url).content.decode()
 
-    def test_a_button_per_job_for_those_who_may(self, client: Client) -> None:
+    def test_a_button_per_job_for_those_who_may(self, boss: Client) -> None:
         with job(lambda context: None):
-            html = page(client_with("view_run", "start_run"), RUNS)
+            html = page(boss, RUNS)
         assert "Job test.job" in html
         assert 'name="csrfmiddlewaretoken"' in html
+
+    def test_a_merchant_is_offered_what_he_needs(self) -> None:
+        with (
+            job(lambda context: None, name="a.sync"),
+            job(lambda context: None, name="a.train"),
+            job(lambda context: None),
+        ):
+            html = page(client_with("view_run", "start_run"), RUNS)
+        assert "Job a.sync</button>" in html and "Job a.train</button>" in html
+        assert "Job test.job</button>" not in html and ">Clean up</button>" not in html
 
     def test_no_button_for_others(self) -> None:
         with job(lambda context: None):
