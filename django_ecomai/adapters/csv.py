@@ -21,7 +21,7 @@ are kept.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -145,12 +145,14 @@ class CsvAdapter(ShopAdapter):
                         code="not_a_time" if name.endswith(("_at", "_seen", "_from")) else "not_a_number",
                         column=column,
                         line=number,
+                        id=_id_of(readers, raw, form),
                         value=str(raw[column])[:80],
                         action="emptied" if usable else "skipped",
                     )
                 if usable and name in needed and data[name] in (None, ""):
                     usable = False
-                    yield BadRow(table=report, code="value_missing", column=column, line=number)
+                    ident = _id_of(readers, raw, form)
+                    yield BadRow(table=report, code="value_missing", column=column, line=number, id=ident)
                 if not usable:
                     break
             if usable:
@@ -312,6 +314,17 @@ class CsvAdapter(ShopAdapter):
             lines.append(OrderLineRow(**line))
         data.setdefault("placed_at", None)
         yield OrderRow(id=ident, lines=tuple(lines), **data)
+
+
+def _id_of(readers: Sequence[tuple[str, str, Callable[..., Any]]], raw: Mapping[str, Any], form: FileFormat) -> str:
+    """The id of a row that is unusable otherwise: what was copied of it before is not gone."""
+    for name, column, read in readers:
+        if name == "id":
+            try:
+                return str(read(raw[column], form) or "")
+            except (ValueError, ArithmeticError):
+                return ""
+    return ""
 
 
 def _line_id(order: str, product: str, occurrence: int) -> str:

@@ -23,7 +23,7 @@ from django_ecomai.adapters.files import (
     text_read,
 )
 from django_ecomai.core.extras import MissingExtra
-from django_ecomai.mirror.models import Category, Order, OrderLine, Product, ReturnLine
+from django_ecomai.mirror.models import Category, Order, OrderLine, Product, ReturnLine, Review
 from django_ecomai.mirror.services import shop_sync
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
@@ -278,6 +278,26 @@ def test_a_folder_with_a_file_per_table(tmp_path):
     assert found[("order", "duplicate_id")] == 1
     assert found[("order", "timestamp_missing")] == 1  # o9 has lines but no order
     assert Order.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_a_review_that_cannot_be_read_any_more_is_not_taken_for_gone(tmp_path):
+    class Reviews(CsvAdapter):
+        folder = tmp_path
+        product_file, product_columns = "products.csv", {"id": "id"}
+        review_file = "reviews.csv"
+        review_columns = {"product_id": "product", "id": "id", "created_at": "at"}
+
+    (tmp_path / "products.csv").write_text("id,name\np1,Lantern\n")
+    head = "id,product,at\n"
+    (tmp_path / "reviews.csv").write_text(head + "".join(f"r{n},p1,2025-02-01\n" for n in range(3)))
+    shop_sync(adapter=Reviews())
+    (tmp_path / "reviews.csv").write_text(head + "r0,p1,2025-02-01\nr1,,2025-02-01\n")
+    (bad,) = (row for row in Reviews().reviews() if isinstance(row, BadRow))
+    assert (bad.id, bad.line, bad.column) == ("r1", 3, "product")
+    shop_sync(adapter=Reviews())
+    there = Review.objects.filter(removed_at=None).values_list("external_id", flat=True)
+    assert sorted(there) == ["r0", "r1"]
 
 
 def test_parquet(tmp_path):
