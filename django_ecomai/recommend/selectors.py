@@ -154,7 +154,7 @@ def _attributed(
             yield max(found)[1], order, quantity * (price or Decimal()) - (discount or Decimal()), currency
 
 
-def _clicks_by_person(channel: str, clicked: QuerySet[Event]) -> dict[tuple[str, str], list[tuple[datetime, str]]]:
+def _clicks_by_person(channel: str, clicked: QuerySet[Any]) -> dict[tuple[str, str], list[tuple[datetime, str]]]:
     """``(person, product) -> [(when, placement)]``, where a person is a visitor and the customers he turned out to
     be.
     """
