@@ -11,11 +11,11 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from django_ecomai.core.admin import FastModelAdmin, ReadOnlyAdminMixin
 from django_ecomai.core.charts import line_chart
-from django_ecomai.mirror.models import Category, OrderLine, Product
+from django_ecomai.mirror.models import Category, OrderLine, Product, ReturnLine
 
 from .base import NONE, amount_format, day_format, quantity_format
 
@@ -112,11 +112,21 @@ class ProductAdmin(ReadOnlyAdminMixin, FastModelAdmin):
             return _("never")
         year = lines.filter(placed_at__gt=last - timedelta(days=365))
         numbers = year.aggregate(pieces=Sum("quantity"), orders=Count("order", distinct=True))
-        return _("%(pieces)s pieces in %(orders)s orders; last on %(day)s") % {
+        text = ngettext(
+            "%(pieces)s sold in %(orders)s order; last on %(day)s",
+            "%(pieces)s sold in %(orders)s orders; last on %(day)s",
+            numbers["orders"],
+        ) % {
             "pieces": quantity_format(numbers["pieces"]),
-            "orders": numbers["orders"],
+            "orders": quantity_format(numbers["orders"]),
             "day": day_format(last),
         }
+        came_back = ReturnLine.objects.filter(
+            product=obj, removed_at=None, returned_at__gt=last - timedelta(days=365)
+        ).aggregate(pieces=Sum("quantity"))["pieces"]
+        if not came_back:
+            return text
+        return _("%(sold)s; %(pieces)s returned") % {"sold": text, "pieces": quantity_format(came_back)}
 
 
 def _history(points: list[tuple[Any, Any]], *, title: str) -> str | SafeString:

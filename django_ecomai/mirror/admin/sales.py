@@ -8,10 +8,10 @@ from django.contrib import admin
 from django.db.models import Count, QuerySet, Sum
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import formats
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from django_ecomai.core.admin import FastModelAdmin, ReadOnlyAdminMixin
 from django_ecomai.mirror.models import Customer, Order, OrderLine, ReturnLine
@@ -79,7 +79,7 @@ class CustomerAdmin(ReadOnlyAdminMixin, FastModelAdmin):
     list_display = ("external_id", "user", "first_seen", "last_seen")
     list_select_related = ("user",)
     search_fields = ("=external_id",)
-    search_help_text = gettext_lazy("Customer number.")
+    search_help_text = gettext_lazy("The whole number of a customer.")
     fields = (
         "external_id", "user", "first_seen", "last_seen", "bought", "latest_orders", "birth_year", "gender", "country",
         "region", "attributes", "synced_at", "removed_at",
@@ -95,8 +95,9 @@ class CustomerAdmin(ReadOnlyAdminMixin, FastModelAdmin):
     def bought(self, obj: Customer) -> str:
         orders = obj.orders.filter(removed_at=None).exclude(status__in=("cancelled", "returned"))
         numbers = orders.aggregate(count=Count("pk"), total=Sum("total"))
-        return _("%(count)s orders, %(total)s in total") % {
-            "count": numbers["count"],
+        text = ngettext("%(count)s order, %(total)s in total", "%(count)s orders, %(total)s in total", numbers["count"])
+        return text % {
+            "count": formats.number_format(numbers["count"], force_grouping=True),
             "total": amount_format(numbers["total"]),
         }
 
@@ -124,7 +125,7 @@ class OrderAdmin(ReadOnlyAdminMixin, FastModelAdmin):
     list_select_related = ("customer",)
     list_filter = ("status",)
     search_fields = ("=external_id", "=customer__external_id")
-    search_help_text = gettext_lazy("Order or customer number.")
+    search_help_text = gettext_lazy("The whole number of an order or of a customer.")
     inlines = (OrderLineInline, ReturnLineInline)
     fields = (
         "number_shown", "status", "customer", "placed_at", "paid_at", "shipped_at", "delivered_at", "cancelled_at",
@@ -137,6 +138,13 @@ class OrderAdmin(ReadOnlyAdminMixin, FastModelAdmin):
         times = ("paid_at", "shipped_at", "delivered_at", "cancelled_at", "removed_at")
         empty = {n for n in times if obj is not None and getattr(obj, n) is None}
         return [name for name in super().get_fields(request, obj) if name not in empty]
+
+    def get_inline_instances(self, request: HttpRequest, obj: Order | None = None) -> list[Any]:
+        """Returns are shown only where something came back."""
+        inlines = super().get_inline_instances(request, obj)
+        if obj is None or obj.returns.filter(removed_at=None).exists():
+            return inlines
+        return [inline for inline in inlines if not isinstance(inline, ReturnLineInline)]
 
     @admin.display(description=gettext_lazy("number"))
     def number_shown(self, obj: Order) -> str:

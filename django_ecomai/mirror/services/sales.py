@@ -163,7 +163,7 @@ def order_tidy(ctx: SyncContext, row: OrderRow) -> Tidy | None:
     ]
     parts = (*(m for m, _v in tidy.lines.values()), "", *(m for m, _v in tidy.returns.values()))
     if tidy.spared:  # once they can be read again, or are really gone, the order has changed
-        parts = (*parts, *sorted(tidy.spared))
+        parts = (*parts, *("\x1f".join(pair) for pair in sorted(tidy.spared)))
     tidy.mark = fingerprint((customer, raw, *tidy.values[:2], *tidy.values[3:], *parts))
     return tidy
 
