@@ -6,7 +6,7 @@ import logging
 
 import pytest
 from django.contrib.auth.models import Group
-from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, connections, transaction
 from django.db.utils import InterfaceError
 
 from django_ecomai.core.db import shielded
@@ -60,3 +60,19 @@ def test_every_database_error_is_swallowed(error: type[Exception]) -> None:
 def test_mistakes_of_ours_are_not_hidden(error: type[BaseException]) -> None:
     with pytest.raises(error), shielded("write"):
         raise error("bug")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_says_whether_what_was_written_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> None:
+        raise DatabaseError("disk full")
+
+    with shielded("write") as kept:
+        Group.objects.create(name="one")
+        assert not kept.done, "nothing is kept before the commit"
+    with monkeypatch.context() as patch:
+        patch.setattr(connections["default"], "_commit", full)
+        with shielded("write") as lost:
+            Group.objects.create(name="two")
+    assert (kept.done, lost.done) == (True, False)
+    assert names() == ["one"]
