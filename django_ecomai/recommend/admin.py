@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -192,6 +192,21 @@ class SlotAdmin(FastModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Carousels are added on the page of their placement."""
         return False
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Warns of products that were put first and cannot be shown."""
+        super().save_related(request, form, formsets, change)
+        slot: Slot = form.instance
+        pinned = slot.rules.filter(action=SlotRule.Action.PIN, product__isnull=False).select_related("product")
+        for rule in pinned:
+            product = rule.product
+            if not product.is_active or product.removed_at is not None:
+                text = _("“%(product)s” is put first but is not on sale: it will not be shown.")
+            elif slot.only_in_stock and product.stock is not None and product.stock <= 0:
+                text = _("“%(product)s” is put first but is sold out: it is shown when it is in stock again.")
+            else:
+                continue
+            messages.warning(request, text % {"product": product})
 
     def response_post_save_change(self, request: HttpRequest, obj: Slot) -> HttpResponseRedirect:
         """Back to the placement."""

@@ -226,6 +226,32 @@ def test_a_rule_without_its_carousel_is_checked_as_far_as_possible() -> None:
         SlotRule(action="hide", category=category(), starts_at=START, ends_at=START - timedelta(seconds=1)).clean()
 
 
+@pytest.mark.parametrize(
+    ("values", "warning"),
+    [
+        ({"stock": 0}, "is sold out"),
+        ({"is_active": False}, "is not on sale"),
+        ({"stock": 3}, ""),
+        ({"stock": None}, ""),
+    ],
+)
+def test_a_pinned_product_that_cannot_be_shown_is_warned_of(
+    merchant: Any, values: dict[str, Any], warning: str
+) -> None:
+    made = products(1)[0]
+    type(made).objects.filter(pk=made.pk).update(**values)
+    slot = placement("home", "trending").slots.get()
+    type(slot).objects.filter(pk=slot.pk).update(only_in_stock=True)
+    url = reverse("admin:ecomai_recommend_slot_change", args=[slot.pk])
+
+    posted = {**rule_forms(slot, {"action": "pin", "product": made.pk}), "only_in_stock": "on"}
+    answer = merchant.post(url, posted, follow=True)
+
+    assert slot.rules.count() == 1
+    said = [str(message) for message in answer.context["messages"] if message.level_tag == "warning"]
+    assert [warning in text for text in said] == ([True] if warning else [])
+
+
 def test_the_preview_shows_what_this_customer_gets_and_what_was_left_out(merchant: Any, pick: Any) -> None:
     made = products(4)
     order("c7", ["p1"])
