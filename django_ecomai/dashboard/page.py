@@ -126,14 +126,19 @@ def _next_step(steps: list[Step], findings: list[dict[str, Any]]) -> dict[str, A
 
 def _tiles(period: Period, facts: dict[str, Any], links: Links) -> list[dict[str, Any]]:
     tiles = [
-        {"label": _("Products"), "value": facts["products"], "url": links.changelist("ecomai_mirror", "product")},
+        {
+            "label": _("Products"),
+            "value": facts["products"],
+            "url": links.changelist("ecomai_mirror", "product"),
+            "detail": _("without fees and postage"),
+        },
         {"label": _("Customers"), "value": facts["customers"], "url": links.changelist("ecomai_mirror", "customer")},
         {"label": _("Orders"), "value": facts["orders"], "url": links.changelist("ecomai_mirror", "order")},
     ]
     for tile in tiles:
         tile["quiet"], tile["value"] = not tile["value"], format_value(tile["value"])
     if facts["first"] and facts["last"]:
-        tiles[2]["detail"] = _("%(first)s to %(last)s") % {
+        tiles[2]["detail"] = _("%(first)s to %(last)s, without cancelled ones") % {
             "first": formats.date_format(timezone.localtime(facts["first"]), "SHORT_DATE_FORMAT"),
             "last": formats.date_format(timezone.localtime(facts["last"]), "SHORT_DATE_FORMAT"),
         }

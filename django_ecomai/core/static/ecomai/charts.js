@@ -9,7 +9,12 @@
     return getComputedStyle(element).getPropertyValue(name).trim() || fallback;
   }
 
-  function options(canvas, several) {
+  // Counts have no halves: an axis of whole numbers is marked in whole numbers.
+  function areWhole(series) {
+    return series.every((one) => one.data.every((value) => value === null || Number.isInteger(value)));
+  }
+
+  function options(canvas, several, whole) {
     const ink = colour(canvas, "--body-quiet-color", "#666");
     const grid = colour(canvas, "--hairline-color", "#e8e8e8");
     const axis = { ticks: { color: ink, maxTicksLimit: 8, maxRotation: 0 }, grid: { color: grid } };
@@ -20,7 +25,7 @@
       animation: false,
       interaction: { mode: "index", intersect: false },
       plugins: { legend: { display: several, labels: { color: ink, usePointStyle: true } } },
-      scales: { x: axis, y: { ...axis, beginAtZero: true } },
+      scales: { x: axis, y: { ...axis, ticks: { ...axis.ticks, ...(whole ? { precision: 0 } : {}) }, beginAtZero: true } },
     };
   }
 
@@ -51,7 +56,7 @@
     canvas.parentElement.hidden = false;
     drawn.set(
       canvas,
-      new window.Chart(canvas, { type: config.type, data: { labels: config.labels, datasets }, options: options(canvas, datasets.length > 1) }),
+      new window.Chart(canvas, { type: config.type, data: { labels: config.labels, datasets }, options: options(canvas, datasets.length > 1, areWhole(config.series)) }),
     );
     figure?.querySelector("[data-ecomai-chart-table]")?.removeAttribute("open");
   }
