@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.registry import Finding, doctor_checks, job_kinds
@@ -235,12 +236,15 @@ def _ago(moment: datetime | None) -> str:
         return _("never")
     seconds = max(0, int((timezone.now() - moment).total_seconds()))
     if seconds < 120:
-        return _("%(number)s seconds ago") % {"number": seconds}
+        return ngettext("%(number)s second ago", "%(number)s seconds ago", seconds) % {"number": seconds}
     if seconds < 7200:
-        return _("%(number)s minutes ago") % {"number": seconds // 60}
+        number = seconds // 60
+        return ngettext("%(number)s minute ago", "%(number)s minutes ago", number) % {"number": number}
     if seconds < 172_800:
-        return _("%(number)s hours ago") % {"number": seconds // 3600}
-    return _("%(number)s days ago") % {"number": seconds // 86_400}
+        number = seconds // 3600
+        return ngettext("%(number)s hour ago", "%(number)s hours ago", number) % {"number": number}
+    number = seconds // 86_400
+    return ngettext("%(number)s day ago", "%(number)s days ago", number) % {"number": number}
 
 
 CHECKS = {

@@ -6,6 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from django_ecomai.core.registry import job_kinds
+
 
 class Run(models.Model):
     """One execution of a job kind, with progress that a merchant can watch."""
@@ -56,7 +58,8 @@ class Run(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} #{self.pk}"
+        label = job_kinds.get(self.kind).label if self.kind in job_kinds else self.kind
+        return f"{label} #{self.pk}"
 
 
 class Artifact(models.Model):

@@ -38,6 +38,15 @@ METRICS: dict[str, Any] = {
 }
 
 
+METRIC_NAMES: dict[str, Any] = {
+    "recall": gettext_lazy("Recall"),
+    "precision": gettext_lazy("Precision"),
+    "hit_rate": gettext_lazy("Hit rate"),
+    "ndcg": gettext_lazy("NDCG"),
+    "map": gettext_lazy("Average precision"),
+    "mrr": gettext_lazy("First hit"),
+    "coverage": gettext_lazy("Coverage"),
+}
 HEADLINES = ("recall@20", "ndcg@20", "hit_rate@10", "precision@10", "coverage@20")
 
 
@@ -54,6 +63,11 @@ class Table:
     rows: list[dict[str, Any]] = field(default_factory=list)
     legend: list[tuple[str, str]] = field(default_factory=list)
     more: Table | None = None
+
+    @property
+    def headings(self) -> list[str]:
+        """The columns in words: ``hit_rate@10`` -> ``Hit rate @10``."""
+        return [metric_label(name) for name in self.columns]
 
 
 def evaluation_tables(metrics: Mapping[str, Any] | None) -> list[Table]:
@@ -75,8 +89,14 @@ def _table(split: str, rows: list[Mapping[str, Any]]) -> Table:
     if headlines and len(headlines) < len(columns):
         table.more = _filled(Table(str(title), "", columns), rows, leading=headlines[0])
     shown = dict.fromkeys(name.split("@")[0] for name in [*headlines, *columns])
-    table.legend = [(name, str(METRICS[name])) for name in shown if name in METRICS]
+    table.legend = [(metric_label(name), str(METRICS[name])) for name in shown if name in METRICS]
     return table
+
+
+def metric_label(name: str) -> str:
+    """A measure in words, with how many suggestions were looked at; its name when it is not known."""
+    measure, at, number = name.partition("@")
+    return f"{METRIC_NAMES.get(measure, measure)} {at}{number}".strip()
 
 
 def _filled(table: Table, rows: list[Mapping[str, Any]], leading: str = "") -> Table:
@@ -87,8 +107,12 @@ def _filled(table: Table, rows: list[Mapping[str, Any]], leading: str = "") -> T
             {"text": _number(row["metrics"].get(name)), "best": _finite(row["metrics"].get(name)) == best[name] > 0}
             for name in table.columns
         ]
-        table.rows.append({"model": str(row.get("model", "")), "ours": bool(row.get("ours")), "cells": cells})
+        table.rows.append({"model": _model_name(row.get("model", "")), "ours": bool(row.get("ours")), "cells": cells})
     return table
+
+
+def _model_name(name: Any) -> str:
+    return _("in use") if name == "live" else str(name)
 
 
 def counts(metrics: Mapping[str, Any] | None) -> list[tuple[str, str]]:

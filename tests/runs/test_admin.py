@@ -422,6 +422,13 @@ class TestPutLive:
 
 
 class TestPresenting:
+    def test_measures_and_models_have_names(self) -> None:
+        row = {"model": "live", "split": "all", "metrics": {"hit_rate@10": 0.5, "recall@20": 0.1, "odd": 1.0}}
+        table = evaluation_tables({"evaluation": [row]})[0]
+        assert table.headings == ["Recall @20", "Hit rate @10"]
+        assert table.more is not None and table.more.headings[-1] == "odd"
+        assert table.rows[0]["model"] == "in use"
+
     def test_tables_best_first_with_the_best_marked(self) -> None:
         new, again = evaluation_tables({"evaluation": [*ROWS[::-1], {"model": "x", "split": "odd", "metrics": {}}]})[:2]
         assert (new.title, again.title) == ("Products new to the customer", "Products bought again")
@@ -430,7 +437,7 @@ class TestPresenting:
             ("popular (30 days)", False),
         ]
         assert [cell["best"] for cell in new.rows[0]["cells"]] == [True, True]
-        assert [name for name, _text in new.legend] == ["recall", "ndcg"]
+        assert [name for name, _text in new.legend] == ["Recall", "NDCG"]
         assert new.more is None
 
     def test_headlines_first_and_every_measure_behind_them(self) -> None:
