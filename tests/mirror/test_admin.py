@@ -56,8 +56,10 @@ def test_a_product_page_shows_history_and_sales(admin_client):
     text = admin_client.get(url("product", "change", product.pk)).content.decode()
     assert "<svg" in text and "lowest 4, highest 6" in text
     assert "Unchanged since" in text
-    assert "2 pieces in 1 orders" in text
+    assert "2 sold in 1 order; last on" in text and "returned" not in text
     assert "<b>Lantern</b>" not in text and 'href="javascript' not in text
+    ReturnLine.objects.create(external_id="r", product=product, quantity="1.000", returned_at=MOMENT)
+    assert "; 1 returned" in admin_client.get(url("product", "change", product.pk)).content.decode()
     StockPoint.objects.create(product=product, valid_from=MOMENT, quantity=3, location="Leeds")
     product.removed_at = timezone.now()
     product.save()
@@ -82,10 +84,17 @@ def test_an_order_page_shows_lines_and_returns(admin_client, django_assert_max_n
     assert "Lantern" in text and "13.50" in text and "4.00" in text
 
 
+def test_an_order_without_returns_has_no_empty_box(admin_client):
+    order = order_make(lines=[product_make()])
+    assert "returns-group" not in admin_client.get(url("order", "change", order.pk)).content.decode()
+    ReturnLine.objects.create(external_id="r", order=order, quantity=1, returned_at=MOMENT)
+    assert "returns-group" in admin_client.get(url("order", "change", order.pk)).content.decode()
+
+
 def test_a_customer_page_leads_to_the_orders(admin_client):
     order = order_make(external_id="536365", customer="17850", lines=[product_make()])
     text = admin_client.get(url("customer", "change", order.customer.pk)).content.decode()
-    assert url("order", "change", order.pk) in text and "1 orders" in text
+    assert url("order", "change", order.pk) in text and "1 order, " in text
     assert "gender" not in text
 
 
