@@ -6,9 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
+from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from django_ecomai.core.admin import FastModelAdmin, ReadOnlyAdminMixin
@@ -57,12 +60,12 @@ class EventAdmin(ReadOnlyAdminMixin, FastModelAdmin):
 
     readonly_note = _("This is a log of what shoppers did, for reading. It is never changed; old events are deleted.")
     day_field = "id"
-    list_display = ["when", "name", "product_id", "who", "placement", "position", "quantity", "value", "robot"]
+    list_display = ["when", "name", "product_id", "who", "placement", "position", "pieces", "value", "robot"]
     list_filter = [WhenFilter, "name"]
     search_fields = ["=visitor_id", "=customer_id", "=id"]
     search_help_text = _("Exact id of a visitor, a customer, an event, or of a product (last 7 days).")
     fieldsets = [
-        (None, {"fields": ["id", "name", "product_id", "quantity", "value", "currency", "order_id", "query"]}),
+        (None, {"fields": ["id", "name", "product_id", "pieces", "value", "currency", "order_id", "query"]}),
         (_("Who"), {"fields": ["visitor_id", "session_id", "customer_id", "is_bot"]}),
         (_("Recommendation"), {"fields": ["placement", "position", "recommendation_id"]}),
         (_("When"), {"fields": ["when", "client_at", "received_at", "dwell_seconds"]}),
@@ -70,14 +73,23 @@ class EventAdmin(ReadOnlyAdminMixin, FastModelAdmin):
     ]
 
     @admin.display(description=_("when"), ordering="id")
-    def when(self, event: Event) -> datetime:
+    def when(self, event: Event) -> str:
         """The time inside the id."""
-        return timezone.localtime(uuid7_time(event.id))
+        return formats.date_format(timezone.localtime(uuid7_time(event.id)), "DATETIME_FORMAT")
 
     @admin.display(description=_("who"))
     def who(self, event: Event) -> str:
-        """The customer, else the beginning of the visitor's id."""
-        return event.customer_id or (f"{event.visitor_id[:8]}…" if event.visitor_id else "")
+        """The customer, else the beginning of the visitor's id; leads to all that this person did."""
+        whole = event.customer_id or event.visitor_id
+        if not whole:
+            return ""
+        shown = event.customer_id or f"{event.visitor_id[:8]}…"
+        return format_html('<a href="?{}">{}</a>', urlencode({SEARCH_VAR: whole}), shown)
+
+    @admin.display(description=_("quantity"))
+    def pieces(self, event: Event) -> str:
+        """Without idle zeros."""
+        return "" if event.quantity is None else formats.number_format(f"{event.quantity.normalize():f}")
 
     @admin.display(description=_("robot"), boolean=True)
     def robot(self, event: Event) -> bool | None:
@@ -85,8 +97,8 @@ class EventAdmin(ReadOnlyAdminMixin, FastModelAdmin):
         return True if event.is_bot else None
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """The time is computed."""
-        return ["when"]
+        """The time is computed, the quantity written out."""
+        return ["when", "pieces"]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

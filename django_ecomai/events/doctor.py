@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.registry import Finding
@@ -58,12 +59,17 @@ def _flow() -> list[Finding]:
     )
     last = recent.filter(is_bot=False).order_by("-id").values_list("id", flat=True).first()
     if last is not None:
-        seconds = int((now - uuid7_time(last)).total_seconds())
+        minutes = max(int((now - uuid7_time(last)).total_seconds()), 0) // 60
         findings = [
             Finding(
                 "ok",
                 _("Shopper behaviour is arriving"),
-                _("The last event came %(minutes)d minutes ago.") % {"minutes": max(seconds, 0) // 60},
+                ngettext(
+                    "The last event came %(minutes)d minute ago.",
+                    "The last event came %(minutes)d minutes ago.",
+                    minutes,
+                )
+                % {"minutes": minutes},
                 url_name="admin:ecomai_events_event_changelist",
                 data={"last": uuid7_time(last).isoformat(), **counts},
             )
