@@ -53,6 +53,16 @@ def test_search_is_by_exact_id(admin_client: Any) -> None:
     assert listed(admin_client, q="2242") == []
 
 
+def test_a_person_leads_to_all_his_events_and_numbers_have_no_idle_zeros(admin_client: Any) -> None:
+    make_event(product="A", visitor_id="visitor-1234567", quantity="2.000")
+    make_event(product="B", customer_id="c&1", quantity="1.500")
+    html = admin_client.get(reverse(LIST)).content.decode()
+    assert '<a href="?q=visitor-1234567">visitor-…</a>' in html
+    assert '<a href="?q=c%261">c&amp;1</a>' in html
+    assert '<td class="field-pieces">2</td>' in html and '<td class="field-pieces">1.5</td>' in html
+    assert listed(admin_client, q="visitor-1234567") == ["A"]
+
+
 def test_an_event_can_be_read_and_not_changed(admin_client: Any) -> None:
     make_event(product="A", visitor_id="v1", properties={"run": "1"})
     event = Event.objects.get()
