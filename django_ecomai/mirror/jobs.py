@@ -9,6 +9,7 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -104,7 +105,9 @@ def mirror_findings() -> list[Finding]:
         return [Finding("warning", title, "", _("Type `python manage.py ecomai_sync`; it goes on where it stopped."))]
     counts = mirror_counts(channel=channel)
     age = timezone.now() - last.finished_at
-    detail = _("%(products)d products, %(customers)d customers, %(orders)d orders") % counts
+    detail = _("Products: %(products)s, customers: %(customers)s, orders: %(orders)s") % {
+        name: number_format(counts[name], force_grouping=True) for name in ("products", "customers", "orders")
+    }
     data = {"counts": counts, "finished_at": last.finished_at.isoformat(), "report": last.pk}
     url = "admin:ecomai_mirror_syncreport_changelist"
     if not counts["products"]:

@@ -162,7 +162,10 @@ def _queue() -> list[Finding]:
     return [
         Finding(
             "warning",
-            _("%(count)s jobs wait and nobody takes them") % {"count": waiting.count()},
+            ngettext(
+                "%(count)s job waits and nobody takes it", "%(count)s jobs wait and nobody takes them", waiting.count()
+            )
+            % {"count": waiting.count()},
             _("Run #%(id)s (%(kind)s) since %(when)s.")
             % {"id": first.pk, "kind": first.kind, "when": _ago(first.created_at)},
             _("Start a worker, or type: python manage.py ecomai_work --once"),
