@@ -192,7 +192,8 @@ class FastChangeList(ChangeList):
 
         One order with a wrong date (1970, 2099) must not push the real years out.
         """
-        found, year = [], last
+        found: list[int] = []
+        year = last
         while year > first and len(found) < MOST_YEARS - 1:
             found.append(year)
             newest = last_day_before(rows, self.model_admin.day_field, date(year, 1, 1))

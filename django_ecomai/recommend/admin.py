@@ -199,7 +199,7 @@ class SlotAdmin(FastModelAdmin):
         slot: Slot = form.instance
         pinned = slot.rules.filter(action=SlotRule.Action.PIN, product__isnull=False).select_related("product")
         for rule in pinned:
-            product = rule.product
+            product: Any = rule.product
             if not product.is_active or product.removed_at is not None:
                 text = _("“%(product)s” is put first but is not on sale: it will not be shown.")
             elif slot.only_in_stock and product.stock is not None and product.stock <= 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -70,7 +71,7 @@ class RuleFormSet(BaseInlineFormSet):
 class KnownSelect(AutocompleteSelect):
     """Django's own looks its values up to draw them, and fails on one that cannot be an id (a mistyped address)."""
 
-    def optgroups(self, name: str, value: list[str], attrs: Any = None) -> Any:
+    def optgroups(self, name: str, value: Sequence[str], attrs: Any = None) -> Any:
         """Only values that the field itself would take are looked up."""
         return super().optgroups(name, [one for one in value if self._is_id(one)], attrs)
 
