@@ -1,10 +1,10 @@
 """Amazon Beauty and Toys, leave-one-out: `python -m benchmarks.amazon --data DIR --json FILE`.
 
 DIR holds amazon-beauty/ and amazon-toys/ (``sequences.txt.gz``: a line = user, then items in time order;
-``item_attributes.json.gz``). The last item is the test, the one before it the validation item. Models are fitted on what
-is before both; the history at test time includes the validation item, as in the published tables. All items that the
-user has not met are ranked, ties at their mean rank. "without order" is the same automatic procedure when the order of
-the items is withheld. The automatic choice validates inside the training part and sees neither of the two items.
+``item_attributes.json.gz``). The last item is the test, the one before it the validation item. Models are fitted
+on what is before both; the history at test time includes the validation item, as in the published tables. All items
+that the user has not met are ranked, ties at their mean rank. "without order" is the same automatic procedure when the
+order of the items is withheld. The automatic choice validates inside the training part and sees neither item.
 """
 
 from __future__ import annotations

@@ -54,6 +54,44 @@ def pair_split(
     return hold_out(interactions, rows, target_weight=target_weight)
 
 
+def session_split(
+    interactions: Interactions, *, share: float = 0.1, max_users: int | None = None, random_state: int = 0
+) -> TimeSplit:
+    """The last ``share`` of the sessions (users; later numbers are newer) are unseen: a prefix of each is its history,
+    the item after it the truth, whatever was met before. All other sessions train."""
+    known, lengths = np.unique(interactions.users, return_counts=True)
+    held = known[len(known) - int(len(known) * share) :]
+    held = held[lengths[len(known) - len(held) :] > 1]
+    held = np.sort(_some(held, max_users, random_state))
+    is_held = np.isin(interactions.users, held)
+    order = np.lexsort((np.arange(len(interactions)), interactions.users))
+    order = order[is_held[order]]
+    visit = np.searchsorted(held, interactions.users[order])
+    starts = np.searchsorted(visit, np.arange(len(held)))
+    place = np.arange(len(order)) - starts[visit]
+    length = np.bincount(visit, minlength=len(held))
+    asked = 1 + np.floor(np.random.default_rng(random_state + 1).random(len(held)) * (length - 1)).astype(np.int64)
+    before, target = place < asked[visit], place == asked[visit]
+    history = Interactions.build(
+        visit[before],
+        interactions.items[order[before]],
+        place[before],
+        n_users=len(held),
+        n_items=interactions.n_items,
+    )
+    return next_item_split(interactions.rows(~is_held), history, interactions.items[order[target]])
+
+
+def next_item_split(train: Interactions, history: Interactions, targets: NDArray[np.integer]) -> TimeSplit:
+    """Unseen visits (users 0 .. m-1 of ``history``) with one next item each; nothing is masked."""
+    shape = (history.n_users, train.n_items)
+    truth = sparse.csr_matrix((np.ones(len(targets)), (np.arange(len(targets)), targets)), shape=shape)
+    nothing = sparse.csr_matrix(shape)
+    users = np.arange(history.n_users, dtype=np.int32)
+    cut = int(train.times[-1]) + 1 if len(train) else 0
+    return TimeSplit(train=train, cut=cut, users=users, bought=nothing, truth=views(truth, nothing), history=history)
+
+
 def hold_out(interactions: Interactions, rows: NDArray[np.int64], *, target_weight: float = 0.0) -> TimeSplit:
     """Train on all but ``rows``, which are the truth of their customers."""
     keep = np.ones(len(interactions), dtype=bool)

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from ..columns import SECONDS_PER_DAY
-from ..evaluate.holdout import last_item_split, pair_split
+from ..evaluate.holdout import last_item_split, pair_split, session_split
 from ..evaluate.split import TimeSplit, time_split
 from ..frames import Catalogue, IdMap, Interactions
 from .build import Built, build
 from .fold import Progress, no_progress, up_to
 from .recipe import Recipe, Source
-from .tune import PAIRS, SEQUENCE, TIME, Search, choose_discovery, choose_mix, choose_repeat, has_text
+from .tune import PAIRS, SEQUENCE, SESSIONS, TIME, Search, choose_discovery, choose_mix, choose_repeat, has_text
 
 __all__ = ["Choice", "build", "choose", "choose_and_build"]
 
@@ -60,7 +60,8 @@ def choose(
     """Choose a recipe with at most ``budget`` evaluations, on ``interactions`` alone.
 
     ``target_weight``: only interactions of at least this weight count as bought. ``memory_mb`` bounds the dense model.
-    ``shape``: "time", "sequence" or "pairs", default `data_shape`.
+    ``shape``: "time", "sequence" or "pairs", default `data_shape`; or "sessions": every user is one visit, and the
+    question is what an unseen visitor does next. Its recipe may hold session neighbours, which are not served yet.
     Rows later than ``now`` are ignored. ``language`` of the product texts (snowball's name) for stemming.
     With too little data for a validation the default recipe is returned and ``validation["reason"]`` says why.
     """
@@ -137,6 +138,8 @@ def _validation(
     options: dict[str, Any] = {"target_weight": target_weight, "random_state": random_state}
     if shape == SEQUENCE:
         return last_item_split(interactions, max_users=MOST_LAST_ITEMS, **options), ""
+    if shape == SESSIONS:
+        return session_split(interactions, max_users=MOST_LAST_ITEMS, random_state=random_state), ""
     if shape == PAIRS:
         return pair_split(interactions, max_users=MOST_USERS, **options), ""
     cut, reason = _inner_cut(interactions, target_weight)

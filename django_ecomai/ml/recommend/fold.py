@@ -16,6 +16,7 @@ from .matrix import blocks, one_blas_thread, table_from_blocks, table_to_csr
 from .neighbours import FloatArray, NeighbourTable
 from .popularity import popularity_score, trend_boost
 from .recipe import Recipe, Source
+from .sessions import SessionKNN
 
 #: Candidates per customer that a low-rank source contributes while blends are being tried.
 LOW_RANK_CANDIDATES = 1000
@@ -41,6 +42,7 @@ class Fitted:
         self.neighbours = neighbours
         self.language = language
         self._matrices: dict[tuple[object, ...], sparse.csr_matrix] = {}
+        self._sessions: dict[tuple[object, ...], SessionKNN] = {}
         self._factors: dict[tuple[object, ...], tuple[FloatArray, FloatArray]] = {}
         customers = distinct_users(interactions).astype(np.float64)
         usual = customers[customers > 0].mean() if (customers > 0).any() else 1.0
@@ -75,6 +77,8 @@ class Fitted:
 
     def candidates(self, source: Source, history: sparse.csr_matrix) -> sparse.csr_matrix:
         """Scores [m, n] of the histories [m, n] by one source, before any folding."""
+        if source.kind == SessionKNN.kind:
+            raise ValueError("session neighbours look at visits, not at weighted items: use session_candidates")
         if not low_rank(source):
             return sparse.csr_matrix(history @ self.matrix(source))
         left, right = self.factors(source)
@@ -84,6 +88,13 @@ class Fitted:
                 own = np.asarray(history[rows] @ left, dtype=np.float32)
                 parts.append(strongest_cells(own @ right.T, min(LOW_RANK_CANDIDATES, history.shape[1])))
         return sparse.csr_matrix(sparse.vstack(parts))
+
+    def session_candidates(self, source: Source, visits: Interactions) -> sparse.csr_matrix:
+        """Scores [users, n] of the visits by session neighbours; the best of each visit is 1."""
+        key = source.key()
+        if key not in self._sessions:
+            self._sessions[key] = SessionKNN(**source.params).fit(self.interactions)
+        return unit_maximum(self._sessions[key].score_histories(visits))
 
     def scales(self, recipe: Recipe) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """What the rows (history items) and the columns (candidates) of the blend are multiplied with."""
@@ -106,6 +117,8 @@ class Fitted:
         n = self.interactions.n_items
         total = sparse.csr_matrix((n, n), dtype=np.float64)
         for source in recipe.sources:
+            if source.kind == SessionKNN.kind:
+                raise ValueError("session neighbours cannot be folded into a table of items: leave them out")
             if not low_rank(source):
                 total = total + source.weight * self.matrix(source)
         rows, columns = self.scales(recipe)
@@ -142,6 +155,12 @@ class Fitted:
         left = np.hstack([one[0] * np.float32(weight) for one, weight in pairs])
         right = np.hstack([one[1] for one, _ in pairs])
         return left * rows[:, None].astype(np.float32), right * columns[:, None].astype(np.float32)
+
+
+def unit_maximum(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Rows divided by their largest value, as `blend` does for one customer."""
+    largest = matrix.max(axis=1).toarray().ravel() if matrix.shape[1] else np.zeros(matrix.shape[0])
+    return sparse.csr_matrix(sparse.diags(1 / np.where(largest > 0, largest, 1.0)) @ matrix)
 
 
 def low_rank(source: Source) -> bool:

@@ -19,6 +19,8 @@ from .neighbours import FloatArray
 SEED = 20_210
 #: Rounds of the randomised decomposition; more do not change a ranking.
 POWER_ITERATIONS = 3
+#: Cells below this share of their row's largest are rounding noise of float32.
+NOISE = 1e-5
 #: Extra directions while iterating.
 OVERSAMPLING = 32
 
@@ -122,8 +124,9 @@ def dense_plus_low_rank(
 
 
 def strongest_cells(dense: NDArray[np.float32], k: int) -> sparse.csr_matrix:
-    """The positive cells that are among the ``k`` highest of their row (ties included) as a sparse matrix."""
+    """The ``k`` highest positive cells of each row (ties included, rounding noise left out) as a sparse matrix."""
     n = dense.shape[1]
+    noise = NOISE * dense.max(axis=1, initial=0)[:, None]
     if k < n:
         limit = np.empty(len(dense), dtype=np.float32)
         for row, values in enumerate(dense):
@@ -135,9 +138,9 @@ def strongest_cells(dense: NDArray[np.float32], k: int) -> sparse.csr_matrix:
             if len(some) < k:
                 some = values
             limit[row] = np.partition(some, len(some) - k)[len(some) - k]
-        keep = (dense >= limit[:, None]) & (dense > 0)
+        keep = (dense >= limit[:, None]) & (dense > noise)
     else:
-        keep = dense > 0
+        keep = dense > noise
     row_of, column = np.nonzero(keep)
     indptr = np.r_[0, np.cumsum(np.bincount(row_of, minlength=len(dense)))]
     return sparse.csr_matrix((dense[row_of, column].astype(np.float64), column, indptr), shape=dense.shape)

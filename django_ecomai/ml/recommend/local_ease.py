@@ -55,6 +55,7 @@ class LocalEase(ItemModel):
         if self.regularisation <= 0:
             raise ValueError("regularisation must be positive")
         matrix = damp(decayed_matrix(interactions, self.half_life_days), self.user_power, self.item_power)
+        matrix = unit_scale(matrix)
         with one_blas_thread():
             strongest = table_from_blocks(_gram(matrix), interactions.n_items, self.companions, self.popularity_)
             weights = local_weights(matrix, strongest, self.regularisation)
@@ -66,11 +67,7 @@ class LocalEase(ItemModel):
 def local_weights(matrix: sparse.csr_matrix, companions: NeighbourTable, regularisation: float) -> sparse.csr_matrix:
     """Positive weights (row = history item, column = candidate) of the ridges over each column's ``companions``."""
     n = matrix.shape[1]
-    # scaled to a mean diagonal of 1: float32 is enough then, whatever the weights were
-    squares = np.asarray(matrix.multiply(matrix).sum(axis=0)).ravel()
-    seen = squares > 0
-    scale = squares[seen].mean() if seen.any() else 1.0
-    by_item = sparse.csc_matrix(matrix / np.sqrt(scale)).astype(np.float32)
+    by_item = sparse.csc_matrix(unit_scale(matrix)).astype(np.float32)
     width = companions.indices.shape[1]
     rows, columns, values = [], [], []
     targets = np.flatnonzero((companions.indices >= 0).any(axis=1)) if width else np.empty(0, dtype=np.int64)
@@ -94,6 +91,15 @@ def local_weights(matrix: sparse.csr_matrix, companions: NeighbourTable, regular
         return sparse.csr_matrix((n, n), dtype=np.float64)
     cells = (np.concatenate(values).astype(np.float64), (np.concatenate(rows), np.concatenate(columns)))
     return sparse.csr_matrix(cells, shape=(n, n))
+
+
+def unit_scale(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Scaled to a Gram matrix of mean diagonal 1: float32 is enough then, whatever the weights were."""
+    largest = float(matrix.data.max()) if matrix.nnz else 1.0
+    matrix = sparse.csr_matrix(matrix / largest)
+    squares = np.asarray(matrix.multiply(matrix).sum(axis=0)).ravel()
+    seen = squares > 0
+    return sparse.csr_matrix(matrix / np.sqrt(squares[seen].mean() if seen.any() else 1.0))
 
 
 def _batch_grams(by_item: sparse.csc_matrix, sets: NDArray[np.int64]) -> NDArray[np.float32]:

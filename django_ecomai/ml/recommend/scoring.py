@@ -13,12 +13,13 @@ from ..evaluate.ranking import Scores, order_by
 from ..evaluate.split import TimeSplit
 from ..frames import Interactions
 from .base import distinct_users
-from .fold import Fitted
+from .fold import Fitted, unit_maximum
 from .matrix import decay, pair_matrix
 from .popularity import popularity_score
 from .prior import popular_head, unit_popularity
-from .recipe import Recipe
+from .recipe import Recipe, Source
 from .repeat import Repeat
+from .sessions import SessionKNN
 
 #: Score matrices that are kept at once while blends are tried; the oldest leaves first.
 KEPT_PARTS = 24
@@ -101,7 +102,8 @@ class RecipeScores:
         scale, columns = self.fitted.scales(recipe)
         history_key = (recipe.history_half_life_days, recipe.history_step_decay, recipe.source_power)
         total = sparse.csr_matrix((len(self.split.users), len(columns)))
-        for source in recipe.sources:
+        linear = [source for source in recipe.sources if source.kind != SessionKNN.kind]
+        for source in linear:
             key = (*history_key, source.key())
             if key not in self._parts:
                 weighted = sparse.csr_matrix(self._history(recipe) @ sparse.diags(scale))
@@ -111,7 +113,17 @@ class RecipeScores:
             total = total + source.weight * self._parts[key]
         total = sparse.csr_matrix(total @ sparse.diags(columns))
         total.eliminate_zeros()
+        for source in recipe.sources:
+            if source.kind == SessionKNN.kind:
+                visits = self._visits(source)
+                total = sparse.csr_matrix((unit_maximum(total) if linear else total) + source.weight * visits)
         return lambda rows: total[rows]
+
+    def _visits(self, source: Source) -> sparse.csr_matrix:
+        key = source.key()
+        if key not in self._parts:
+            self._parts[key] = self.fitted.session_candidates(source, self.own)[self.split.users]
+        return self._parts[key]
 
     def _history(self, recipe: Recipe) -> sparse.csr_matrix:
         key = (recipe.history_half_life_days, recipe.history_step_decay)
@@ -195,9 +207,3 @@ def with_prior(scores: sparse.csr_matrix, popular: NDArray[np.floating], head: N
     missing.eliminate_zeros()
     missing.data = popular[missing.indices].astype(np.float64)
     return sparse.csr_matrix(result + missing)
-
-
-def unit_maximum(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
-    """Rows divided by their largest value, as `blend` does for one customer."""
-    largest = matrix.max(axis=1).toarray().ravel()
-    return sparse.csr_matrix(sparse.diags(1 / np.where(largest > 0, largest, 1.0)) @ matrix)

@@ -143,7 +143,8 @@ class Scorer:
         """Discovery for whoever has this history (views, carts, purchases): a customer or a visitor of one minute.
 
         ``weights`` and ``ages_days`` follow ``items``; without ages the last item is the newest; of several events with
-        one item the strongest counts. Items that popularity alone brought in have ``because`` -1. Without a known item in the history nothing comes back.
+        one item the strongest counts. Items that popularity alone brought in have ``because``
+        -1. Without a known item in the history nothing comes back.
         """
         found, scores, because = self._discovery(as_indices(items), weights, ages_days)
         return self._best(found, scores, because, n, exclude)

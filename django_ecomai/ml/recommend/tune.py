@@ -23,7 +23,10 @@ MARGIN = 1.003
 #: Above this many items one EASE is tried instead of several (it is cubic in the items).
 EASE_TUNED_ITEMS = 6000
 
-TIME, SEQUENCE, PAIRS = "time", "sequence", "pairs"
+#: Neighbours, sample and power of the rarity that are tried for session neighbours.
+SESSION_KNN = ((500, 1000, 1.0), (100, 1000, 1.0), (500, 1000, 0.0), (1500, 2500, 1.0))
+
+TIME, SEQUENCE, PAIRS, SESSIONS = "time", "sequence", "pairs", "sessions"
 
 
 class Search:
@@ -104,7 +107,7 @@ class Search:
 
 
 def choose_discovery(search: Search, default: Recipe, memory_mb: int, shape: str) -> Recipe:
-    """The best discovery for data of this ``shape``: `TIME`, `SEQUENCE` (only the order is known) or `PAIRS`."""
+    """The best discovery for data of this ``shape``: `TIME`, `SEQUENCE` (only the order is known), `PAIRS`, `SESSIONS`."""
     view = NEW_ITEMS
     bare = replace(default, sources=())
     if shape == TIME:
@@ -120,6 +123,7 @@ def choose_discovery(search: Search, default: Recipe, memory_mb: int, shape: str
     best = search.best(view, ordered[:1], ordered[0])
     best = _history(search, best, shape)
     best = _blend(search, best, [one.sources[0] for one in ordered[1:]])
+    best = _sources(search, best)
     best = _shape(search, best, shape)
     return search.better(view, popular, best)
 
@@ -150,7 +154,10 @@ def _singles(search: Search, bare: Recipe, memory_mb: int, shape: str) -> list[R
     if shape != PAIRS:
         rules = [single("sequential", half_life_days=half_life, damping=d, backward=0.3) for d in (0.2, 0.4)]
         singles.append(search.best(view, rules))
-    if not tuned:
+    if shape == SESSIONS:
+        visits = [single("session_knn", neighbours=n, sample=m, idf=w) for n, m, w in SESSION_KNN]
+        singles.append(search.best(view, visits))
+    if not tuned and shape != SESSIONS:
         local = [single("local_ease", half_life_days=half_life, regularisation=r) for r in (3.0, 10.0)]
         singles.append(search.best(view, local))
         filters = [single("gfcf", half_life_days=half_life, gram=0.0, rank=r) for r in (256, 512)]
@@ -200,12 +207,31 @@ def _climb(search: Search, best: Recipe, at: int, factor: float) -> Recipe:
         best = found
 
 
+#: Hyper-parameters of a source that are tried once more inside the blend: option -> values, in order.
+REFINED: dict[str, tuple[tuple[str, tuple[float, ...]], ...]] = {
+    "sequential": (("damping", (0.1,)), ("backward", (0.1, 0.6))),
+    "local_ease": (("regularisation", (3.0, 10.0)), ("companions", (200,))),
+    "cosine": (("item_power", (0.3, 0.4)),),
+}
+
+
+def _sources(search: Search, best: Recipe) -> Recipe:
+    """The strongest hyper-parameters of each source may be others in company than alone."""
+    for at in range(len(best.sources)):
+        for name, values in REFINED.get(best.sources[at].kind, ()):
+            source = best.sources[at]
+            changed = [replace(source, params={**source.params, name: value}) for value in values]
+            recipes = [replace(best, sources=(*best.sources[:at], one, *best.sources[at + 1 :])) for one in changed]
+            best = search.best(NEW_ITEMS, recipes, best)
+    return best
+
+
 def _shape(search: Search, best: Recipe, shape: str) -> Recipe:
     """Popularity on both sides, the trend, the prior, and the history once more."""
     view = NEW_ITEMS
     if shape == TIME:
         best = search.best(view, variants(best, trend_power=(0.25, 0.5, 1.0)), best)
-    best = search.best(view, variants(best, prior=(0.1, 0.3, 1.0, 3.0)), best)
+    best = search.best(view, variants(best, prior=(0.1, 0.3, 1.0, 3.0) if shape == TIME else (0.1, 0.3)), best)
     best = search.best(view, variants(best, source_power=(0.1, 0.2, -0.1)), best)
     best = search.best(view, variants(best, target_power=(0.1, -0.1)), best)
     if shape != PAIRS and best.history_step_decay is not None:
