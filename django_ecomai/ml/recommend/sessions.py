@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -87,11 +88,10 @@ class SessionKNN(Recommender):
         parts = [sparse.csr_matrix((0, self.n_items_))]
         for first in range(0, n_rows, BATCH):
             ends = bounds[first : min(first + BATCH, n_rows) + 1]
-            parts.append(self._batch([(items[a:b], weights[a:b]) for a, b in zip(ends[:-1], ends[1:], strict=True)]))
+            parts.append(self._batch([(items[a:b], weights[a:b]) for a, b in pairwise(ends)]))
         return sparse.csr_matrix(sparse.vstack(parts))
 
     def _batch(self, visits: list[tuple[NDArray[np.integer], NDArray[np.floating]]]) -> sparse.csr_matrix:
-        similar = np.zeros(0)
         cells = list(_weighted(visits))
         indptr = np.r_[0, np.cumsum([len(found) for found, _, _ in cells])]
         columns = np.concatenate([found for found, _, _ in cells]) if cells else np.empty(0, dtype=np.int64)
@@ -104,17 +104,19 @@ class SessionKNN(Recommender):
         # the same cells twice: similarities, and the steps of the shared items as bits, the newest in front
         likeness, bits = product(1), product(2)
         step = -np.floor(np.log2(bits.data))
-        similar = likeness.data
-        votes = similar * np.maximum(1 - step / 10, 0)
-        keep = np.zeros(len(similar), dtype=bool)
-        for row in range(len(visits)):
-            a, b = likeness.indptr[row], likeness.indptr[row + 1]
-            keep[a + strongest(similar[a:b], self.neighbours, likeness.indices[a:b])] = True
-        likeness.data = np.where(keep, votes, 0.0)
+        likeness.data = self._voices(likeness, step)
         likeness.eliminate_zeros()
         scored = sparse.csr_matrix(likeness @ self._votes)
         scored.eliminate_zeros()
         return scored
+
+    def _voices(self, likeness: sparse.csr_matrix, step: NDArray[np.floating]) -> NDArray[np.float64]:
+        """How loudly each similar session speaks; 0 for those that are not among the nearest."""
+        similar = likeness.data
+        keep = np.zeros(len(similar), dtype=bool)
+        for a, b in pairwise(likeness.indptr):
+            keep[a + strongest(similar[a:b], self.neighbours, likeness.indices[a:b])] = True
+        return np.asarray(np.where(keep, similar * np.maximum(1 - step / 10, 0), 0.0))
 
     def arrays(self) -> Arrays:
         return {
@@ -142,9 +144,7 @@ def _weighted(
         unique, step = unique[near].astype(np.int64), step[near]
         strength = np.zeros(len(unique))
         at = np.searchsorted(unique, items)
-        known = (
-            (at < len(unique)) & (unique[np.minimum(at, max(len(unique) - 1, 0))] == items) if len(unique) else at < 0
-        )
+        known = np.isin(items, unique)
         np.maximum.at(strength, at[known], weights[known])
         yield unique, strength * (1 - step / max(len(unique), 1)), 0.5**step
 

@@ -107,7 +107,7 @@ class Search:
 
 
 def choose_discovery(search: Search, default: Recipe, memory_mb: int, shape: str) -> Recipe:
-    """The best discovery for data of this ``shape``: `TIME`, `SEQUENCE` (only the order is known), `PAIRS`, `SESSIONS`."""
+    """The best discovery for data of this ``shape``: `TIME`, `SEQUENCE` (order only), `PAIRS` or `SESSIONS`."""
     view = NEW_ITEMS
     bare = replace(default, sources=())
     if shape == TIME:
