@@ -66,11 +66,8 @@ def test_sessions_are_unseen_and_their_prefix_is_the_history():
 
 @pytest.mark.parametrize("split", [last_item_split, pair_split, session_split])
 def test_nothing_to_hold_out(split):
-    for data in (
-        Interactions.empty(2, 2),
-        Interactions.build([0], [0], [0]),
-        Interactions.build([0, 1], [0, 0], [0, 0]),
-    ):
+    one, two = Interactions.build([0], [0], [0]), Interactions.build([0, 1], [0, 0], [0, 0])
+    for data in (Interactions.empty(2, 2), one, two):
         assert len(split(data).users) == 0
 
 
@@ -97,7 +94,7 @@ def test_the_choice_without_a_clock(change):
 
 
 def test_the_choice_for_sessions():
-    choice = choose(places(shop()), shape="sessions", budget=40)
+    choice = choose(places(shop(400)), shape="sessions", budget=40)
     kinds = {source["kind"] for row in choice.tried for source in row["recipe"]["sources"]}
     assert {"session_knn", "sequential", "cosine"} <= kinds
     with pytest.raises(ValueError, match="cannot be folded"):

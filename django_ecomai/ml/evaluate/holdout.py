@@ -59,7 +59,7 @@ def session_split(
 ) -> TimeSplit:
     """The last ``share`` of the sessions (users; later numbers are newer) are unseen: a prefix of each is its history,
     the item after it the truth, whatever was met before. All other sessions train."""
-    known, lengths = np.unique(interactions.users, return_counts=True)
+    known, lengths = np.unique(interactions.users.astype(np.int64), return_counts=True)
     held = known[len(known) - int(len(known) * share) :]
     held = held[lengths[len(known) - len(held) :] > 1]
     held = np.sort(_some(held, max_users, random_state))

@@ -146,7 +146,7 @@ def _weighted(
         at = np.searchsorted(unique, items)
         known = np.isin(items, unique)
         np.maximum.at(strength, at[known], weights[known])
-        yield unique, strength * (1 - step / max(len(unique), 1)), 0.5**step
+        yield unique, strength * (1 - step / max(len(unique), 1)), np.exp2(-step.astype(np.float64))
 
 
 def _only_places(interactions: Interactions) -> bool:
