@@ -43,9 +43,10 @@ def test_the_last_item_is_the_truth():
 def test_pairs_are_held_out_whole_and_nobody_loses_everything():
     data = no_order(shop())
     split = pair_split(data, share=0.5, max_users=50)
-    assert len(split.users) <= 50
+    assert len(split.users) == 50
     assert split.truth["repeat_items"].nnz == 0
-    assert split.truth["new_items"].nnz + len(split.train) == len(data)
+    assert set(split.users.tolist()) < set(split.train.users.tolist())
+    assert len(pair_split(data, share=0.5).users) == 120
     assert 0.3 < split.truth["all"].nnz / (split.truth["all"].nnz + split.bought.nnz) < 0.6
     assert len(np.unique(split.train.users)) == 120
 

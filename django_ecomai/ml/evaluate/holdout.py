@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -36,22 +38,22 @@ def pair_split(
     random_state: int = 0,
     target_weight: float = 0.0,
 ) -> TimeSplit:
-    """A random ``share`` of the pairs of at most ``max_users`` customers is the truth; everything else trains.
+    """A random ``share`` of everybody's pairs is held out, that of at most ``max_users`` customers is the truth.
 
-    All rows of a held-out pair go, so that the truth is always new to the customer. Who has one item keeps it.
+    Everybody loses pairs, as in a published cut: when only the judged customers do, the others' company gives their
+    pairs away, and models that look at close company alone appear better than they are. All rows of a held-out pair go, so that the truth is always new to the customer. Who has one item keeps it.
     """
     pairs = interactions.users.astype(np.int64) * max(interactions.n_items, 1) + interactions.items
     known, of_row = np.unique(pairs, return_inverse=True)
     owner = known // max(interactions.n_items, 1)
-    many = np.flatnonzero(np.bincount(owner, minlength=interactions.n_users) > 1)
-    chosen = np.zeros(interactions.n_users, dtype=bool)
-    chosen[_some(many, max_users, random_state)] = True
-    random = np.random.default_rng(random_state + 1)
-    held = chosen[owner] & (random.random(len(known)) < share)
+    held = np.random.default_rng(random_state + 1).random(len(known)) < share
     # nobody loses everything: the first pair of each customer stays
     held[np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])[: len(owner)]] = False
     rows = np.flatnonzero(held[of_row] & (interactions.weights >= target_weight))
-    return hold_out(interactions, rows, target_weight=target_weight)
+    split = hold_out(interactions, rows, target_weight=target_weight)
+    some = np.sort(_some(np.arange(len(split.users)), max_users, random_state))
+    truth = {view: matrix[some] for view, matrix in split.truth.items()}
+    return replace(split, users=split.users[some], bought=split.bought[some], truth=truth)
 
 
 def session_split(

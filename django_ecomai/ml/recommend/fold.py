@@ -18,8 +18,8 @@ from .popularity import popularity_score, trend_boost
 from .recipe import Recipe, Source
 from .sessions import SessionKNN
 
-#: Candidates per customer that a low-rank source contributes while blends are being tried.
-LOW_RANK_CANDIDATES = 1000
+#: Candidates per customer that a source contributes while blends are being tried.
+CANDIDATES = 1000
 #: Rows that a low-rank source's scale is measured on.
 SCALE_ROWS = 200
 
@@ -80,13 +80,13 @@ class Fitted:
         if source.kind == SessionKNN.kind:
             raise ValueError("session neighbours look at visits, not at weighted items: use session_candidates")
         if not low_rank(source):
-            return sparse.csr_matrix(history @ self.matrix(source))
+            return strongest_per_row(sparse.csr_matrix(history @ self.matrix(source)), CANDIDATES)
         left, right = self.factors(source)
         parts = [sparse.csr_matrix((0, history.shape[1]))]
         with one_blas_thread():
             for rows in blocks(*history.shape):
                 own = np.asarray(history[rows] @ left, dtype=np.float32)
-                parts.append(strongest_cells(own @ right.T, min(LOW_RANK_CANDIDATES, history.shape[1])))
+                parts.append(strongest_cells(own @ right.T, min(CANDIDATES, history.shape[1])))
         return sparse.csr_matrix(sparse.vstack(parts))
 
     def session_candidates(self, source: Source, visits: Interactions) -> sparse.csr_matrix:
@@ -161,6 +161,17 @@ def unit_maximum(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
     """Rows divided by their largest value, as `blend` does for one customer."""
     largest = matrix.max(axis=1).toarray().ravel() if matrix.shape[1] else np.zeros(matrix.shape[0])
     return sparse.csr_matrix(sparse.diags(1 / np.where(largest > 0, largest, 1.0)) @ matrix)
+
+
+def strongest_per_row(matrix: sparse.csr_matrix, k: int) -> sparse.csr_matrix:
+    """The ``k`` highest cells of each row (ties included)."""
+    crowded = np.flatnonzero(np.diff(matrix.indptr) > k)
+    for row in crowded:
+        values = matrix.data[matrix.indptr[row] : matrix.indptr[row + 1]]
+        values[values < np.partition(values, len(values) - k)[len(values) - k]] = 0
+    if len(crowded):
+        matrix.eliminate_zeros()
+    return matrix
 
 
 def low_rank(source: Source) -> bool:

@@ -16,6 +16,8 @@ from .cosine import damp
 from .matrix import blocks, decayed_matrix, one_blas_thread, row_blocks, table_from_blocks
 from .neighbours import NeighbourTable
 
+#: Items of one batch, whose common Gram matrix is dense.
+MOST_TOGETHER = 3000
 #: Cells of the dense Gram matrices that are in memory at once (float32).
 BATCH_CELLS = 4_000_000
 
@@ -71,11 +73,13 @@ def local_weights(matrix: sparse.csr_matrix, companions: NeighbourTable, regular
     width = companions.indices.shape[1]
     rows, columns, values = [], [], []
     targets = np.flatnonzero((companions.indices >= 0).any(axis=1)) if width else np.empty(0, dtype=np.int64)
-    size = max(1, BATCH_CELLS // max((width + 1) ** 2, 1))
-    for start in range(0, len(targets), size):
-        batch = targets[start : start + size]
-        sets = np.column_stack([companions.indices[batch], batch]).astype(np.int64)
-        grams = _batch_grams(by_item, sets)
+    if width:  # neighbours in this order share most of their companions
+        second = companions.indices[targets, min(1, width - 1)]
+        targets = targets[np.lexsort((second, companions.indices[targets, 0]))]
+    all_sets = np.column_stack([companions.indices[targets], targets]).astype(np.int64)
+    for part, union in _batches(all_sets):
+        batch, sets = targets[part], all_sets[part]
+        grams = _batch_grams(by_item, sets, union)
         for target, members, gram in zip(batch.tolist(), sets, grams, strict=True):
             used = int((members[:-1] >= 0).sum())
             ridge = np.asfortranarray(gram[:used, :used])
@@ -102,25 +106,30 @@ def unit_scale(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
     return sparse.csr_matrix(matrix / np.sqrt(squares[seen].mean() if seen.any() else 1.0))
 
 
-def _batch_grams(by_item: sparse.csc_matrix, sets: NDArray[np.int64]) -> NDArray[np.float32]:
+def _batches(sets: NDArray[np.int64]) -> Iterator[tuple[slice, NDArray[np.int64]]]:
+    """Ranges of rows of ``sets``, each with the union of its items: at most `MOST_TOGETHER` unless it is one row."""
+    most = max(1, BATCH_CELLS // max(sets.shape[1] ** 2, 1))
+    waiting = [slice(start, min(start + most, len(sets))) for start in range(0, len(sets), most)][::-1]
+    while waiting:
+        rows = waiting.pop()
+        union = np.unique(sets[rows])
+        if len(union) > MOST_TOGETHER and rows.stop - rows.start > 1:
+            middle = (rows.start + rows.stop) // 2
+            waiting += [slice(middle, rows.stop), slice(rows.start, middle)]
+        else:
+            yield rows, union[union >= 0]
+
+
+def _batch_grams(by_item: sparse.csc_matrix, sets: NDArray[np.int64], union: NDArray[np.int64]) -> NDArray[np.float32]:
     """Dense Gram matrices [b, m, m] of the columns in each row of ``sets`` [b, m] (-1 = none: zeros).
 
-    One sparse product for the whole batch: every set gets users of its own, so that the product is block diagonal.
+    The Gram matrix of all items of the batch is made once, by one sparse product; each set picks its cells.
     """
-    b, m = sets.shape
-    n_users = by_item.shape[0]
-    lengths = np.where(sets >= 0, np.diff(by_item.indptr)[sets], 0).ravel()
-    starts = by_item.indptr[:-1][np.maximum(sets.ravel(), 0)]
-    indptr = np.r_[0, np.cumsum(lengths)]
-    at = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
-    users = by_item.indices[at].astype(np.int64) + np.repeat(np.arange(b) * n_users, lengths.reshape(b, m).sum(axis=1))
-    known, local = np.unique(users, return_inverse=True)
-    tall = sparse.csr_matrix((by_item.data[at], local, indptr), shape=(b * m, len(known)))
-    product = sparse.csr_matrix(tall @ tall.T)
-    dense = np.zeros((b * m, m), dtype=np.float32)
-    row = np.repeat(np.arange(b * m), np.diff(product.indptr))
-    dense[row, product.indices - row // m * m] = product.data
-    return dense.reshape(b, m, m)
+    part = by_item[:, union]
+    together = np.zeros((len(union) + 1, len(union) + 1), dtype=np.float32)
+    together[:-1, :-1] = (sparse.csr_matrix(part.T) @ sparse.csr_matrix(part)).toarray()
+    at = np.where(sets >= 0, np.searchsorted(union, sets), len(union))
+    return np.asarray(together[at[:, :, None], at[:, None, :]])
 
 
 def _gram(matrix: sparse.csr_matrix) -> Iterator[tuple[int, sparse.csr_matrix]]:

@@ -23,6 +23,8 @@ MARGIN = 1.003
 #: Above this many items one EASE is tried instead of several (it is cubic in the items).
 EASE_TUNED_ITEMS = 6000
 
+#: Above this many items local EASE is left to who asks for it: its fits would take most of the time.
+LOCAL_ITEMS = 20_000
 #: Neighbours, sample and power of the rarity that are tried for session neighbours.
 SESSION_KNN = ((500, 1000, 1.0), (100, 1000, 1.0), (500, 1000, 0.0), (1500, 2500, 1.0))
 
@@ -158,10 +160,10 @@ def _singles(search: Search, bare: Recipe, memory_mb: int, shape: str) -> list[R
         visits = [single("session_knn", neighbours=n, sample=m, idf=w) for n, m, w in SESSION_KNN]
         singles.append(search.best(view, visits))
     if not tuned and shape != SESSIONS:
-        local = [single("local_ease", half_life_days=half_life, regularisation=r) for r in (3.0, 10.0)]
-        singles.append(search.best(view, local))
-        filters = [single("gfcf", half_life_days=half_life, gram=0.0, rank=r) for r in (256, 512)]
-        singles.append(search.best(view, filters))
+        if items <= LOCAL_ITEMS:
+            local = [single("local_ease", half_life_days=half_life, regularisation=r) for r in (3.0, 10.0)]
+            singles.append(search.best(view, local))
+        singles.append(search.best(view, [single("gfcf", half_life_days=half_life, gram=0.0, rank=512)]))
     return singles
 
 
