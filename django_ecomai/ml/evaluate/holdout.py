@@ -41,7 +41,8 @@ def pair_split(
     """A random ``share`` of everybody's pairs is held out, that of at most ``max_users`` customers is the truth.
 
     Everybody loses pairs, as in a published cut: when only the judged customers do, the others' company gives their
-    pairs away, and models that look at close company alone appear better than they are. All rows of a held-out pair go, so that the truth is always new to the customer. Who has one item keeps it.
+    pairs away, and models that look at close company alone appear better than they are. All rows of a held-out pair
+    go, so that the truth is always new to the customer. Who has one item keeps it.
     """
     pairs = interactions.users.astype(np.int64) * max(interactions.n_items, 1) + interactions.items
     known, of_row = np.unique(pairs, return_inverse=True)
