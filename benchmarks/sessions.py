@@ -34,12 +34,6 @@ DATASETS = ["yoochoose64", "diginetica"]
 OURS = "EcomAI (automatic choice)"
 RULES = "sequential rules, decay .7"
 RECIPES = {
-    "Markov (next item)": Recipe(
-        sources=(Source("sequential", {"window": 1, "damping": 0.0}),),
-        history_half_life_days=None,
-        history_step_decay=1e-9,
-        neighbours=1000,
-    ),
     RULES: Recipe(sources=(Source("sequential"),), history_half_life_days=None, history_step_decay=0.7, neighbours=300),
 }
 MODELS = {
@@ -99,8 +93,10 @@ def evaluate(dataset: str, model: str, folder: Path) -> Outcome:
         knn = VSKNN(k) if model.startswith("VSKNN") else SessionKNN(neighbours=k, sample=1000)
         found = knn.fit(train).score_histories(prefixes)
     elif model == "last item again":
-        last = prefixes_ends(prefixes)
+        last = newest(prefixes)
         found = sparse.csr_matrix((np.ones(len(last)), (np.arange(len(last)), last)), (len(last), n_items))
+    elif model == "Markov (next item)":
+        found = sparse.csr_matrix(transitions(train)[newest(prefixes)])
     elif model == "popularity":
         popular = np.bincount(train.items, minlength=n_items).astype(np.float32)
         ranks = target_ranks(lambda rows: np.tile(popular, (len(rows), 1)), targets, None, n_items)
@@ -121,11 +117,20 @@ def evaluate(dataset: str, model: str, folder: Path) -> Outcome:
     return metrics_of(target_ranks(lambda rows: found[rows].toarray(), targets, None, n_items)), details
 
 
-def prefixes_ends(prefixes: Interactions) -> NDArray[np.int64]:
+def newest(prefixes: Interactions) -> NDArray[np.int64]:
     """The newest item of each prefix."""
     order = np.lexsort((prefixes.times, prefixes.users))
     users = prefixes.users[order]
     return prefixes.items[order[np.r_[users[1:] != users[:-1], True]]].astype(np.int64)
+
+
+def transitions(sessions: Interactions) -> sparse.csr_matrix:
+    """How often each item was followed by each, itself included."""
+    order = np.lexsort((sessions.times, sessions.users))
+    users, items = sessions.users[order], sessions.items[order]
+    same = users[1:] == users[:-1]
+    shape = (sessions.n_items, sessions.n_items)
+    return sparse.csr_matrix((np.ones(int(same.sum())), (items[:-1][same], items[1:][same])), shape=shape)
 
 
 def metrics_of(ranks: NDArray[np.float64]) -> dict[str, float]:

@@ -60,6 +60,11 @@ def test_ranks_count_ties_at_their_mean_and_leave_out_what_is_masked():
     }
 
 
+def test_transitions_count_the_item_itself_too():
+    built = sessions.visits([[1, 1, 2], [2, 1]], 3)
+    assert sessions.transitions(built).toarray().tolist() == [[0, 0, 0], [0, 1, 1], [0, 1, 0]]
+
+
 def test_what_the_files_say(folder):
     sequences, catalogue = amazon.read(folder / "amazon-beauty")
     assert len(sequences) == 60
@@ -75,7 +80,7 @@ def test_what_the_files_say(folder):
     assert (train.n_users, len(test)) == (60, 180)
     visits, prefixes, targets = sessions.read(folder / "yoochoose64")
     assert (visits.n_users, prefixes.n_users, len(targets)) == (480, 60, 60)
-    assert sessions.prefixes_ends(prefixes).tolist() == [list(dict.fromkeys(history))[2] for history in histories()]
+    assert sessions.newest(prefixes).tolist() == [list(dict.fromkeys(history))[2] for history in histories()]
 
 
 @pytest.mark.parametrize(
