@@ -119,11 +119,14 @@ def choose_discovery(search: Search, default: Recipe, memory_mb: int, shape: str
     popular = search.best(view, variants(bare, trending_days=windows))
     bare = replace(bare, trending_days=popular.trending_days)
     singles = _singles(search, bare, memory_mb, shape)
+    if shape == SESSIONS:
+        singles = _faded(search, singles)
     ordered = sorted(singles, key=lambda one: -search.known(view, one))
     if not ordered or not search.known(view, ordered[0]):
         return popular if search.known(view, popular) else replace(bare, sources=default.sources)
     best = search.best(view, ordered[:1], ordered[0])
-    best = _history(search, best, shape)
+    if shape != SESSIONS:
+        best = _history(search, best, shape)
     best = _blend(search, best, [one.sources[0] for one in ordered[1:]])
     best = _sources(search, best)
     best = _shape(search, best, shape)
@@ -165,6 +168,16 @@ def _singles(search: Search, bare: Recipe, memory_mb: int, shape: str) -> list[R
             singles.append(search.best(view, local))
         singles.append(search.best(view, [single("gfcf", half_life_days=half_life, gram=0.0, rank=512)]))
     return singles
+
+
+def _faded(search: Search, singles: list[Recipe]) -> list[Recipe]:
+    """All singles with the step decay that suits the best item-item source: session neighbours have their own."""
+    tables = [one for one in singles if one.sources[0].kind != "session_knn"]
+    table = max(tables, key=lambda one: search.known(NEW_ITEMS, one))
+    table = search.best(NEW_ITEMS, variants(table, history_step_decay=(0.65, 0.4)), table)
+    faded = [replace(one, history_step_decay=table.history_step_decay) for one in singles]
+    search.best(NEW_ITEMS, faded)
+    return faded
 
 
 def _history(search: Search, best: Recipe, shape: str) -> Recipe:
