@@ -48,6 +48,6 @@ clean:
 	rm -rf $(VENV) build dist docs/_build .coverage .coverage.* htmlcov .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 # One stamp per extra: $(VENV)/.installed-test is newer than pyproject.toml when django-ecomai[test] is installed.
-$(VENV)/.installed-%: pyproject.toml scripts/install
-	@sh scripts/install "$(VENV)" "$*"
+$(VENV)/.installed-%: pyproject.toml .ci/install
+	@sh .ci/install "$(VENV)" "$*"
 	@touch $@

@@ -61,13 +61,23 @@ class Defaults:
     """Seconds for which the page token that a beacon must carry is valid."""
 
     CAPTURE_RATE: int = 240
-    """Most events accepted per visitor and minute; 0 switches the limit off."""
+    """Most events accepted per visitor and minute; 0 switches the limit off. Ten times as many are taken from one
+    address for all its visitors who come without a cookie.
+    """
+
+    TRUSTED_PROXIES: int = 0
+    """How many proxies of your own stand before the shop. Each appends to ``X-Forwarded-For``, and the visitor's
+    address is the entry that the first of them wrote. With 0 the header, which anybody can send, is not read: behind a
+    proxy everybody then has the proxy's address.
+    """
 
     EVENT_RETENTION_DAYS: int = 400
     """Events older than this are deleted by ``ecomai_prune``."""
 
     RECENT_ITEMS: int = 20
-    """How many of a visitor's last products the recommender reacts to."""
+    """How many of the products that a visitor looked at or put into the cart last the recommender reacts to. Purchases
+    always count.
+    """
 
     RECENT_CACHE: str = "default"
     """Alias in ``CACHES`` that holds recent items. Use a shared cache (Redis, database, file) when several processes

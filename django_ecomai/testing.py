@@ -1,4 +1,4 @@
-"""Factories and fakes for the tests of shops that use EcomAI: plain functions, every argument by name, all with defaults.
+"""Factories and fakes for the tests of shops that use EcomAI: plain functions, all arguments have defaults.
 
 ::
 
@@ -92,7 +92,10 @@ def order_make(
     channel: str = "",
     **fields: Any,
 ) -> Order:
-    """An order in the mirror. ``lines``: products (or ids of unknown ones), alone or with a quantity. ``customer`` may be an id."""
+    """An order in the mirror. ``lines``: products (or ids of unknown ones), alone or with a quantity.
+
+    ``customer`` may be an id.
+    """
     from django_ecomai.mirror.models import Customer, Order, OrderLine, Product
 
     if isinstance(customer, str):
@@ -163,8 +166,8 @@ def order_row(*lines: OrderLineRow | str, **fields: Any) -> OrderRow:
 class FakeAdapter(ShopAdapter):
     """A shop in memory: ``FakeAdapter(product=[...], order=[...])``. Lists may be changed between syncs.
 
-    ``resolve`` answers with ``objects`` (id -> anything), by default with the product rows themselves. ``send(change)`` plays a
-    live change. ``read`` counts how often each table was asked for.
+    ``resolve`` answers with ``objects`` (id -> anything), by default with the product rows themselves.
+    ``send(change)`` plays a live change. ``read`` counts how often each table was asked for.
     """
 
     def __init__(self, *, objects: dict[str, Any] | None = None, **tables: list[Any]) -> None:
@@ -204,6 +207,9 @@ class FakeAdapter(ShopAdapter):
         return {ident: known[ident] for ident in ids if ident in known}
 
     def product_id(self, obj: Any) -> str:
+        return str(getattr(obj, "id", obj))
+
+    def category_id(self, obj: Any) -> str:
         return str(getattr(obj, "id", obj))
 
     def connect(self, emit: Callable[[Change], None]) -> None:

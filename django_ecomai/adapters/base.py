@@ -1,4 +1,7 @@
-"""The one object that knows the shop's tables: ``ShopAdapter``. Subclass it (or ``ModelAdapter``) and name it in ``ECOMAI["ADAPTER"]``."""
+"""The one object that knows the shop's tables: ``ShopAdapter``.
+
+Subclass it (or ``ModelAdapter``) and name it in ``ECOMAI["ADAPTER"]``.
+"""
 
 from __future__ import annotations
 
@@ -107,7 +110,8 @@ T = TypeVar("T")
 class ShopAdapter:
     """Base of every adapter. Override what the shop has; what is not overridden is taken as absent.
 
-    Iterators must stream and may yield ``BadRow`` for a row that could not be read. ``since`` (aware) asks only for rows changed
+    Iterators must stream and may yield ``BadRow`` for a row that could not be read. ``since`` (aware) asks only
+    for rows changed
     from that moment on; giving more than asked is harmless, because unchanged rows are recognised.
     """
 
@@ -179,6 +183,12 @@ class ShopAdapter:
 
     def product_id(self, obj: Any) -> str:
         """The id of a product object of the shop; text is taken for an id already."""
+        if isinstance(obj, str):
+            return obj
+        return str(getattr(obj, "pk", obj))
+
+    def category_id(self, obj: Any) -> str:
+        """The id of a category object of the shop; text is taken for an id already."""
         if isinstance(obj, str):
             return obj
         return str(getattr(obj, "pk", obj))

@@ -29,7 +29,10 @@ NEEDED = {
 
 
 def adapter_check() -> list[CheckMessage]:
-    """Messages about ``ECOMAI["ADAPTER"]``: W010 not set, E010 cannot be loaded, E011 to E016 declarations that cannot work."""
+    """Messages about ``ECOMAI["ADAPTER"]``.
+
+    W010 not set, E010 cannot be loaded, E011 to E016 declarations that cannot work.
+    """
     target = ecomai.ADAPTER
     if not target:
         return [
@@ -48,7 +51,7 @@ def adapter_check() -> list[CheckMessage]:
             messages.append(
                 Error(
                     f"The adapter {ecomai.ADAPTER!r} cannot be loaded: {error}",
-                    hint="ECOMAI['ADAPTER'] is the dotted path of a ShopAdapter subclass, e.g. 'yourapp.ecomai.ShopAdapter'.",
+                    hint="ECOMAI['ADAPTER'] is a dotted path such as 'yourapp.ecomai.ShopAdapter'.",
                     id="ecomai.E010",
                 )
             )
@@ -74,6 +77,10 @@ def adapter_messages(adapter: ShopAdapter) -> list[CheckMessage]:
         return []
     messages: list[CheckMessage] = []
     for table in adapter.model_tables():
+        messages += _model_messages(adapter, table)
+    if messages:
+        return messages  # links between models cannot be followed while one of them is missing
+    for table in adapter.model_tables():
         messages += _table_messages(adapter, table)
     for table in ("product", "order"):
         if table not in adapter.tables():
@@ -88,22 +95,25 @@ def adapter_messages(adapter: ShopAdapter) -> list[CheckMessage]:
     return messages
 
 
-def _table_messages(adapter: ModelAdapter, table: str) -> Iterator[CheckMessage]:
-    name = type(adapter).__name__
+def _model_messages(adapter: ModelAdapter, table: str) -> Iterator[CheckMessage]:
     try:
-        model = adapter.model(table)
+        adapter.model(table)
     except (LookupError, ValueError) as error:
         yield Error(
-            f"{name}.Meta.{table} is {adapter.option(table)!r}: {error}",
+            f"{type(adapter).__name__}.Meta.{table} is {adapter.option(table)!r}: {error}",
             hint="Write it like 'yourapp.Model', with the app's label." + _nearest_model(adapter.option(table)),
             obj=type(adapter),
             id="ecomai.E011",
         )
-        return
+
+
+def _table_messages(adapter: ModelAdapter, table: str) -> Iterator[CheckMessage]:
+    name = type(adapter).__name__
+    model = adapter.model(table)
     if model is None:
         return
     known = row_fields(table)
-    declared = adapter.fields(table)
+    declared = adapter.mapping(table)
     broken = False
     for key, source in declared.items():
         where = f"{name}.{table}_fields[{key!r}]"

@@ -12,9 +12,10 @@
             "product_id": "StockCode", "title": "Description", "quantity": "Quantity", "unit_price": "UnitPrice",
         }
 
-Give ``product_file`` and ``product_columns`` (and ``category_``, ``customer_``, ``order_``, ``review_``, ``promotion_``, ``price_``,
-``stock_``) when there are such files. Without a product file the catalogue is derived from the order lines. Rows that cannot be read
-go into the sync's report with line, column and value; the good rows are kept.
+Give ``product_file`` and ``product_columns`` (and ``category_``, ``customer_``, ``order_``, ``review_``,
+``promotion_``, ``price_``, ``stock_``) when there are such files. Without a product file the catalogue is derived
+from the order lines. Rows that cannot be read go into the sync's report with line, column and value; the good rows
+are kept.
 """
 
 from __future__ import annotations
@@ -53,7 +54,10 @@ _LISTS = ("category_ids", "product_ids")
 
 
 class CsvAdapter(ShopAdapter):
-    """Reads a folder of CSV or Parquet files. Streams: memory holds one order at a time, plus a counter per order id."""
+    """Reads a folder of CSV or Parquet files.
+
+    Streams: memory holds one order at a time, plus a counter per order id.
+    """
 
     folder: str | Path = "."
     encoding: str = "utf-8-sig"
@@ -83,7 +87,10 @@ class CsvAdapter(ShopAdapter):
     stock_columns: Mapping[str, str] = {}
 
     def is_return(self, order_id: str) -> bool:
-        """Whether all lines of an order are returns although the file gives their quantities as positive. Override to fit."""
+        """Whether all lines of an order are returns although the file gives their quantities as positive.
+
+        Override to fit.
+        """
         return False
 
     def tables(self) -> tuple[str, ...]:
@@ -102,7 +109,10 @@ class CsvAdapter(ShopAdapter):
 
     # -- rows of files ----------------------------------------------------------------------------------------------
     def read(self, table: str) -> Iterator[tuple[int, dict[str, Any]] | BadRow]:
-        """Rows of a table's file as ``(line number, {field: value})``, and a ``BadRow`` for each value that cannot be read."""
+        """Rows of a table's file as ``(line number, {field: value})``.
+
+        A value that cannot be read comes as a ``BadRow`` of its own.
+        """
         columns: Mapping[str, str] = getattr(self, f"{table}_columns")
         needed = _NEEDED[table]
         if missing := [name for name in needed if name not in columns]:
@@ -193,7 +203,10 @@ class CsvAdapter(ShopAdapter):
         return self._rows("stock")
 
     def _products_derived(self) -> Iterator[Any]:
-        """The catalogue that the order lines show: the most frequent title, the latest price, the day of the first sale."""
+        """The catalogue that the order lines show.
+
+        The most frequent title, the latest price, the day of the first sale.
+        """
         titles: dict[str, Counter[str]] = {}
         latest: dict[str, tuple[datetime, Any]] = {}
         first: dict[str, datetime] = {}

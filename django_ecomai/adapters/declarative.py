@@ -16,9 +16,10 @@
         line_fields = {"quantity": "quantity", "unit_price": "price"}
         order_status = {"complete": "delivered"}
 
-A value is a path (``"maker__name"``), the name of a property or method, a function of the instance, or ``None`` (not mapped).
-Keys are the fields of the row classes; ``"updated"`` names the column that ``--since`` compares. ``id`` is the primary key unless
-mapped; links between the named models (parent, categories, customer, product, order, user) are found by themselves.
+A value is a path (``"maker__name"``), the name of a property or method, a function of the instance, or ``None`` (not
+mapped). Keys are the fields of the row classes; ``"updated"`` names the column that ``--since`` compares (without it,
+orders are taken by ``placed_at`` and products all). ``id`` is the primary key unless mapped; links between the named
+models (parent, categories, customer, product, order, user) are found by themselves.
 """
 
 from __future__ import annotations
@@ -42,8 +43,12 @@ _MODELS = ("category", "product", "customer", "order", "line", "return_line", "r
 
 
 class ModelAdapter(ShopAdapter):
-    """Reads the shop's Django models as ``Meta`` and the ``<name>_fields`` dicts declare. Pages by primary key: memory stays flat."""
+    """Reads the shop's Django models as ``Meta`` and the ``<name>_fields`` dicts declare.
 
+    Pages by primary key: memory stays flat.
+    """
+
+    fields: dict[str, Any] = {}  # short for product_fields, when products are all there is to say
     product_fields: dict[str, Any] = {}
     category_fields: dict[str, Any] = {"name": "name"}
     customer_fields: dict[str, Any] = {}
@@ -57,8 +62,11 @@ class ModelAdapter(ShopAdapter):
     order_status: dict[Any, str] = {}
 
     class Meta:
-        """Names of the shop's models (``"app.Model"``). Also: ``currency``, ``chunk_size``, ``line_order``, ``return_line_order``
-        (the relation to the order, found by itself when there is one), ``resolve_select_related``, ``resolve_prefetch_related``."""
+        """Names of the shop's models (``"app.Model"``).
+
+        Also: ``currency``, ``chunk_size``, ``line_order`` and ``return_line_order`` (the relation to the order, found
+        by itself when there is one), ``resolve_select_related``, ``resolve_prefetch_related``.
+        """
 
     def __init__(self) -> None:
         self._plans: dict[str, Plan] = {}
@@ -79,9 +87,10 @@ class ModelAdapter(ShopAdapter):
             return None
         return apps.get_model(name) if isinstance(name, str) else name
 
-    def fields(self, table: str) -> dict[str, Any]:
+    def mapping(self, table: str) -> dict[str, Any]:
         """The declared mapping of a table."""
-        return dict(getattr(self, f"{table}_fields"))
+        declared = dict(getattr(self, f"{table}_fields"))
+        return {**self.fields, **declared} if table == "product" else declared
 
     def model_tables(self) -> list[str]:
         """Tables with a model, lines and returns included."""
@@ -215,6 +224,12 @@ class ModelAdapter(ShopAdapter):
         if model is not None and isinstance(obj, model):
             return str(getter(self.plan("product").id_path)(obj))
         return super().product_id(obj)
+
+    def category_id(self, obj: Any) -> str:
+        model = self.model("category")
+        if model is not None and isinstance(obj, model):
+            return str(getter(self.plan("category").id_path)(obj))
+        return super().category_id(obj)
 
     def customer_id(self, user: Any) -> str | None:
         if user is None or not getattr(user, "is_authenticated", False):

@@ -1,4 +1,7 @@
-"""Looks at a project's models and drafts a ``ModelAdapter`` for them: names and fields are scored, the best fit is written down."""
+"""Looks at a project's models and drafts a ``ModelAdapter`` for them.
+
+Names and fields are scored, the best fit is written down.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,10 @@ def _columns(model: Model) -> list[Any]:
 
 
 def _field_guess(model: Model, table: str, name: str) -> str | None:
-    """The column of a model that most likely is a row field: by the order of the known names, then by parts of names."""
+    """The column of a model that most likely is a row field.
+
+    By the order of the known names, then by parts of names.
+    """
     names, kind = FIELDS[table][name]
     columns = {f.name.lower(): f for f in _columns(model) if fits(f, kind)}
     for wanted in names:

@@ -28,7 +28,10 @@ _SIGNS = str.maketrans("", "", " \u00a0\u202f€£$¥'")
 
 @dataclass(frozen=True)
 class FileFormat:
-    """How the files are written. ``decimal``: the sign before the cents; the other of ``.`` and ``,`` then groups thousands."""
+    """How the files are written.
+
+    ``decimal``: the sign before the cents; the other of ``.`` and ``,`` then groups thousands.
+    """
 
     encoding: str = "utf-8-sig"
     delimiter: str = ","
@@ -176,7 +179,10 @@ def number_read(value: Any, form: FileFormat) -> Decimal | None:
 
 
 def moment_read(value: Any, form: FileFormat) -> datetime | None:
-    """A time as the file writes it, in the adapter's time zone when it names one. Raises ``ValueError`` when it is none."""
+    """A time as the file writes it, in the adapter's time zone when it names one.
+
+    Raises ``ValueError`` when it is none.
+    """
     if value is None or value == "":
         return None
     moment: datetime | None = None

@@ -1,4 +1,5 @@
 """What shops call their models and columns: the knowledge behind ``ecomai_adapter``."""
+# ruff: noqa: E501 - tables read better with long lines
 
 from __future__ import annotations
 
@@ -126,4 +127,4 @@ def fits(field: Any, kind: str) -> bool:
         return isinstance(field, models.FileField | models.URLField) or (
             isinstance(field, models.CharField) and "url" in field.name
         )
-    return isinstance(field, _TEXTS) or isinstance(field, models.IntegerField)
+    return isinstance(field, (*_TEXTS, models.IntegerField))

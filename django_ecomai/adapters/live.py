@@ -1,11 +1,13 @@
-"""Live changes of the shop's models: collected per transaction, read once after commit, never in the way of the shop.
+"""Live changes of the shop's models: noted when saved, read once after the commit, never in the way of the shop.
 
 A checkout that saves an order and its twelve lines gives one change: the order.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -26,32 +28,52 @@ UNKNOWN = object()
 Emit = Callable[[Change], None]
 
 
-class Flush:
-    """Runs after commit: reads each changed row once and emits it. One per transaction and adapter."""
+_sequence = itertools.count(1)
+_REMEMBERED = 10_000
 
-    def __init__(self, adapter: ModelAdapter, emit: Emit) -> None:
-        self.adapter = adapter
-        self.emit = emit
-        self.pending: dict[tuple[str, Any], str] = {}
+
+class _Done(threading.local):
+    """What this thread has read after a commit: key -> number of the reading."""
+
+    def __init__(self) -> None:
+        self.at: dict[tuple[int, str, Any], int] = {}
+
+
+_done = _Done()
+
+
+class Note:
+    """One change, run after commit: reads the row and emits it.
+
+    Twelve lines and their order leave thirteen notes of the same row. The first one that runs reads what all of them
+    wrote, so the others, being older than that reading, do nothing.
+    """
+
+    def __init__(self, adapter: ModelAdapter, emit: Emit, table: str, pk: Any, ident: str) -> None:
+        self.adapter, self.emit, self.table, self.pk, self.ident = adapter, emit, table, pk, ident
+        self.number = next(_sequence)
         self.__qualname__ = type(self).__qualname__  # Django names a failing hook by it
 
     def __call__(self) -> None:
-        keys: dict[str, dict[Any, str]] = {}
-        for (table, pk), ident in self.pending.items():
-            keys.setdefault(table, {})[pk] = ident
-        for table, wanted in keys.items():
-            seen = set()
-            for row in self.adapter.rows_of(table, pks=list(wanted)):
-                if isinstance(row, BadRow):
-                    logger.warning("EcomAI: %s %s: %s %s", row.table, row.id, row.column, row.value)
-                    continue
-                ident = getattr(row, "id", None) or getattr(row, "product_id", "")
-                seen.add(ident)
-                self.emit(Change(table=table, id=ident, row=row))
-            for ident in wanted.values():
-                # Gone from the shop, or filtered out by the adapter's queryset: either way it is not on offer any more.
-                if ident and ident not in seen:
-                    self.emit(Change(table=table, id=ident))
+        key = (id(self.adapter), self.table, self.pk)
+        if _done.at.get(key, 0) > self.number:
+            return
+        number = next(_sequence)
+        found = False
+        for row in self.adapter.rows_of(self.table, pks=[self.pk]):
+            if isinstance(row, BadRow):
+                logger.warning("EcomAI: %s %s: %s %s", row.table, row.id, row.column, row.value)
+                continue
+            found = True
+            ident = str(getattr(row, "id", None) or getattr(row, "product_id", ""))
+            self.emit(Change(table=self.table, id=ident, row=row))
+        if not found and self.ident:
+            # Gone from the shop, or left out by the adapter's queryset: either way it is not on offer any more.
+            self.emit(Change(table=self.table, id=self.ident))
+        if found or self.ident:
+            if len(_done.at) > _REMEMBERED:
+                _done.at.clear()
+            _done.at[key] = number
 
 
 def connect(adapter: ModelAdapter, emit: Emit) -> None:
@@ -114,7 +136,7 @@ def _note(
         key = getter(path)(instance)
         name = str(getter(ident)(instance)) if ident else ""
         if key is not None:
-            _remember(adapter, emit, table, key, name, kwargs.get("using"))
+            transaction.on_commit(Note(adapter, emit, table, key, name), using=kwargs.get("using"), robust=True)
     except Exception:  # the shop's save must succeed whatever its own properties do here
         logger.exception("EcomAI could not note a change of %s; `ecomai_sync --reconcile` will find it.", table)
 
@@ -137,19 +159,3 @@ def _note_many(
         # category.products.add(...): the changed side is the other one.
         for one in model._default_manager.filter(pk__in=pk_set or ()):
             note(instance=one, using=kwargs.get("using"))
-
-
-def _remember(adapter: ModelAdapter, emit: Emit, table: str, key: Any, name: str, using: str | None) -> None:
-    connection = transaction.get_connection(using)
-    flush = None
-    for entry in reversed(connection.run_on_commit):
-        # Looked up among the hooks themselves: a rollback has removed ours together with what it held.
-        if isinstance(entry[1], Flush) and entry[1].adapter is adapter:
-            flush = entry[1]
-            break
-    if flush is None:
-        flush = Flush(adapter, emit)
-        flush.pending[(table, key)] = name
-        transaction.on_commit(flush, using=using, robust=True)
-    else:
-        flush.pending[(table, key)] = name or flush.pending.get((table, key), "")

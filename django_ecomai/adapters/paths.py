@@ -21,7 +21,11 @@ class PathError(ValueError):
 
 @dataclass(frozen=True)
 class Path:
-    """A checked path. ``kind``: ``"field"`` (the database can read it), ``"attribute"`` (only an instance can), ``"many"`` (a to-many relation)."""
+    """A checked path.
+
+    ``kind``: ``"field"`` (the database can read it), ``"attribute"`` (only an instance can), ``"many"`` (a
+    to-many relation).
+    """
 
     text: str
     kind: str
@@ -30,7 +34,10 @@ class Path:
 
 
 def names_of(model: type[models.Model]) -> list[str]:
-    """Names that may follow in a path: fields, relations, and public properties and methods of the model's own classes."""
+    """Names that may follow in a path.
+
+    Fields, relations, and public properties and methods of the model's own classes.
+    """
     names = [f.name for f in model._meta.get_fields()] + ["pk"]
     for klass in model.__mro__:
         if klass is models.Model:
@@ -42,7 +49,8 @@ def names_of(model: type[models.Model]) -> list[str]:
 def path_resolve(model: type[models.Model], text: str) -> Path:
     """Check a path against a model. Raises ``PathError`` naming the nearest existing field."""
     parts = text.split("__")
-    current, select = model, []
+    current = model
+    select: list[str] = []
     for position, part in enumerate(parts):
         last = position == len(parts) - 1
         if part == "pk":
@@ -70,7 +78,7 @@ def path_resolve(model: type[models.Model], text: str) -> Path:
 def _attribute(model: type[models.Model], text: str, part: str, last: bool, select: list[str]) -> Path:
     if part and last and not part.startswith("_") and hasattr(model, part):
         return Path(text, "attribute", None, "__".join(select))
-    near = difflib.get_close_matches(part, names_of(model), n=1, cutoff=0.4)
+    near = difflib.get_close_matches(part, names_of(model), n=1, cutoff=0.4) if not part.startswith("_") else []
     raise PathError(
         f"{text!r}: {model._meta.label} has no field {part!r}.",
         nearest="__".join([*text.split("__")[: text.split("__").index(part)], near[0]]) if near else None,

@@ -25,8 +25,17 @@ LINKS = {
     "product_ids": "product",
     "line_id": "line",
 }
-# Where --since looks when "updated" is not mapped: only columns that say when the row came to be or changed.
-_SINCE = ("updated_at", "placed_at", "created_at", "valid_from", "returned_at")
+# Where --since looks when "updated" is not mapped. A product's or customer's date of creation would hide later
+# changes, so without "updated" all of them are read; orders are too many for that, and change little after a while.
+_SINCE = {
+    "product": ("updated_at",),
+    "order": ("placed_at",),
+    "review": ("created_at",),
+    "price": ("valid_from",),
+    "stock": ("valid_from",),
+}
+# A product's relation to itself that makes it a variant; others mean "replaced by", "goes with" and so on.
+_PARENTS = ("parent", "variant_of", "master", "main_product", "base_product", "structure")
 CHILDREN = {"line": "line_order", "return_line": "return_line_order"}
 
 STATUS_WORDS = {
@@ -50,7 +59,10 @@ PageRow = tuple[Any, Value, list[BadRow]]
 
 @dataclass
 class Plan:
-    """The reading plan of one table. ``values``: every field is a column, so plain tuples are read instead of instances."""
+    """The reading plan of one table.
+
+    ``values``: every field is a column, so plain tuples are read instead of instances.
+    """
 
     table: str
     model: type[models.Model]
@@ -78,7 +90,10 @@ class Plan:
         return all(isinstance(s, Path) and s.kind == "field" for s in self.sources)
 
     def page(self, queryset: models.QuerySet[Any], size: int | None) -> list[PageRow]:
-        """Up to ``size`` rows as ``(pk, values, problems)``; the values begin with the parent's key in a child table."""
+        """Up to ``size`` rows as ``(pk, values, problems)``.
+
+        The values begin with the parent's key in a child table.
+        """
         if self.reads_values:
             columns = ["pk", *([self.parent] if self.parent else []), *(s.text for s in self.sources)]  # type: ignore[union-attr]
             rows = queryset.values_list(*columns)
@@ -128,7 +143,7 @@ def row_fields(table: str) -> list[str]:
 
 def id_path(adapter: ModelAdapter, table: str) -> str:
     """Path of the external id of a table (the primary key unless mapped)."""
-    declared = adapter.fields(table).get("id") or "pk"
+    declared = adapter.mapping(table).get("id") or "pk"
     return declared if isinstance(declared, str) else "pk"
 
 
@@ -140,7 +155,7 @@ def _links_default(adapter: ModelAdapter, table: str, model: type[models.Model])
         if name in names:
             other = model if name == "parent_id" else adapter.model(target) if adapter.option(target) else None
             link = link_find(model, other, many=name.endswith("_ids"))
-            if link:
+            if link and not (name == "parent_id" and table == "product" and not link.startswith(_PARENTS)):
                 found[name] = link
     if "user_id" in names and (link := link_find(model, get_user_model())):
         found["user_id"] = link
@@ -167,19 +182,23 @@ def parent_path(adapter: ModelAdapter, table: str) -> str:
     link = adapter.option(CHILDREN[table]) or (link_find(model, order) if model and order else None)
     if not link:
         raise AdapterError(
-            f"{type(adapter).__name__}: which relation of Meta.{table} leads to the order? Set Meta.{CHILDREN[table]} = '<relation>'."
+            f"{type(adapter).__name__}: which relation of Meta.{table} leads to the order? "
+            f"Set Meta.{CHILDREN[table]} = '<relation>'."
         )
     return link
 
 
 def plan_make(adapter: ModelAdapter, table: str) -> Plan:
-    """Compile the declaration of a table. Raises ``AdapterError`` for a mapping that cannot work (the system checks say it earlier)."""
+    """Compile the declaration of a table.
+
+    Raises ``AdapterError`` for a mapping that cannot work (the system checks say it earlier).
+    """
     model = adapter.model(table)
     if model is None:
         raise AdapterError(f"{type(adapter).__name__}.Meta names no model for {table!r}.")
     plan = Plan(table=table, model=model, row_type=ROW_TYPES[table], id_path=id_path(adapter, table))
     known = row_fields(table)
-    declared = {"id": plan.id_path, **_links_default(adapter, table, model), **adapter.fields(table)}
+    declared = {"id": plan.id_path, **_links_default(adapter, table, model), **adapter.mapping(table)}
     if "id" not in known:  # prices and stock have no id of their own
         declared.pop("id", None)
     for name, source in declared.items():
@@ -195,7 +214,7 @@ def plan_make(adapter: ModelAdapter, table: str) -> Plan:
             except PathError as error:
                 near = f" Did you mean {error.nearest!r}?" if error.nearest else ""
                 raise AdapterError(f"{type(adapter).__name__}.{table}_fields[{name!r}]: {error}{near}") from error
-            if name == "updated" or (name in _SINCE and plan.since is None and path.kind == "field"):
+            if name == "updated" or (name in _SINCE.get(table, ()) and plan.since is None and path.kind == "field"):
                 plan.since = path.text
             if name == "updated":
                 continue

@@ -1,6 +1,7 @@
 """What crosses the border between a shop and EcomAI: plain, frozen rows.
 
-Every id is the shop's own id as text. Values may be untidy (naive times, NaN, blanks): the sync cleans them and reports what it did.
+Every id is the shop's own id as text. Values may be untidy (naive times, NaN, blanks): the sync cleans them and
+reports what it did.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 Number = Decimal | int | float | str | None
 
 TABLES = ("category", "product", "price", "stock", "customer", "order", "review", "promotion")
-"""Names of the tables an adapter can give, in the order in which they are synced (lines and returns travel inside orders)."""
+"""Names of the tables an adapter can give, in the order of a sync. Lines and returns travel inside orders."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,10 @@ class CategoryRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductRow:
-    """A product, or a variant of ``parent_id``. ``stock=None``: the shop does not count it, so it is always available."""
+    """A product, or a variant of ``parent_id``.
+
+    ``stock=None``: the shop does not count it, so it is always available.
+    """
 
     id: str
     title: str = ""
@@ -69,7 +73,10 @@ class CustomerRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderLineRow:
-    """One line of an order with what was sold at that moment. ``id`` is unique among all lines; empty: derived from the order's."""
+    """One line of an order with what was sold at that moment.
+
+    ``id`` is unique among all lines; empty: derived from the order's.
+    """
 
     quantity: Number
     id: str = ""
@@ -176,7 +183,10 @@ class StockRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BadRow:
-    """A row that could not be read. Adapters yield it in place of the row; it goes into the sync's report and the rest is kept."""
+    """A row that could not be read.
+
+    Adapters yield it in place of the row; it goes into the sync's report and the rest is kept.
+    """
 
     table: str
     code: str

@@ -6,7 +6,7 @@ index, searches ids by equality or prefix, and sorts only indexed columns. ``Rea
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from django.contrib import admin
@@ -83,13 +83,9 @@ class FastChangeList(ChangeList):
         self.request = request
         queryset = self.root_queryset
         column = self.model_admin.day_field
-        names = {name.split("__")[0] for name in self.params}
-        if (
-            has_channel(self.model)
-            and "channel" not in names
-            and any(channel_leads(self.model, name) for name in {column, *names} - {""})
-        ):
-            queryset = queryset.filter(channel=ecomai.CHANNEL)
+        names = {column, *(name.split("__")[0] for name in self.params)} - {"", "channel"}
+        if has_channel(self.model) and any(channel_leads(self.model, name) for name in names):
+            queryset = queryset.filter(channel=self.params.get("channel", ecomai.CHANNEL))
         if column and (span := parse_span(self.params.get(DAY_VAR, ""))):
             queryset = queryset.filter(span_filter(self.model, column, span))
         self.root_queryset = queryset
@@ -150,8 +146,13 @@ class FastChangeList(ChangeList):
             "back": self._day_back(span),
             "current": self._day_title(span) if span else "",
             "choices": [
-                {"title": title, "link": self._day_link(value), "current": value == self.params.get(DAY_VAR, "")}
-                for title, value in self._day_choices(span, first, last)
+                {
+                    "title": title,
+                    "label": label if label != title else "",
+                    "link": self._day_link(value),
+                    "current": value == self.params.get(DAY_VAR, ""),
+                }
+                for title, label, value in self._day_choices(span, first, last)
             ],
         }
 
@@ -184,22 +185,29 @@ class FastChangeList(ChangeList):
             return {"title": str(span.first.year), "link": self._day_link(f"{span.first:%Y}")}
         return {"title": gettext("All dates"), "link": self._day_link(None)}
 
-    def _day_choices(self, span: Span | None, first: date, last: date) -> list[tuple[str, str]]:
+    def _day_choices(self, span: Span | None, first: date, last: date) -> list[tuple[str, str, str]]:
+        """``(short title, long title, value)`` of what lies one level deeper, or of the neighbours of a day."""
         if span is None or span.grain == "last":
             recent = [(gettext("Last %(days)d days") % {"days": days}, f"last{days}") for days in (7, 28)]
-            return recent + [(str(year), f"{year:04d}") for year in range(first.year, last.year + 1)][-12:]
+            years = [(str(year), f"{year:04d}") for year in range(first.year, last.year + 1)][-12:]
+            return [(title, title, value) for title, value in [*recent, *years]]
         if span.grain == "year":
             months = [date(span.first.year, month, 1) for month in range(1, 13)]
             return [
-                (formats.date_format(month, "YEAR_MONTH_FORMAT"), f"{month:%Y-%m}")
+                (formats.date_format(month, "F"), formats.date_format(month, "YEAR_MONTH_FORMAT"), f"{month:%Y-%m}")
                 for month in months
                 if (first.year, first.month) <= (month.year, month.month) <= (last.year, last.month)
             ]
         if span.grain == "month":
-            days = [span.first + timedelta(days=offset) for offset in range((span.last - span.first).days + 1)]
+            style, start, end = "j", span.first.toordinal(), span.last.toordinal()
         else:
-            days = [span.first + timedelta(days=offset) for offset in (-1, 0, 1)]
-        return [(formats.date_format(day, "MONTH_DAY_FORMAT"), day.isoformat()) for day in days if first <= day <= last]
+            style, start, end = "MONTH_DAY_FORMAT", span.first.toordinal() - 1, span.first.toordinal() + 1
+        # Ordinals, because the day before 0001-01-01 is no date.
+        inside = range(max(start, first.toordinal()), min(end, last.toordinal()) + 1)
+        return [
+            (formats.date_format(day, style), formats.date_format(day, "DATE_FORMAT"), day.isoformat())
+            for day in map(date.fromordinal, inside)
+        ]
 
 
 class FastModelAdmin(admin.ModelAdmin):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from django.db import DatabaseError, transaction
 from django.db.utils import InterfaceError
@@ -12,14 +13,24 @@ from django.db.utils import InterfaceError
 logger = logging.getLogger("django_ecomai")
 
 
+@dataclass(slots=True)
+class Outcome:
+    """How a shielded block ended; ``done`` only once it has left its savepoint or transaction without an error."""
+
+    done: bool = False
+
+
 @contextmanager
-def shielded(what: str, *, using: str | None = None) -> Iterator[None]:
+def shielded(what: str, *, using: str | None = None) -> Iterator[Outcome]:
     """Run the block in a savepoint; a database error is logged and swallowed.
 
+    What the block has set or returned does not tell whether it is kept: the commit may fail. ``outcome.done`` does.
     Under ``ATOMIC_REQUESTS`` a swallowed error without a savepoint would poison the shop's own transaction.
     """
+    outcome = Outcome()
     try:
         with transaction.atomic(using=using):
-            yield
+            yield outcome
+        outcome.done = True
     except (DatabaseError, InterfaceError):
         logger.exception("EcomAI could not %s; the shop's page goes on without it.", what)

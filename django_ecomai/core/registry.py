@@ -62,6 +62,7 @@ class JobKind:
     label: Any
     help: Any = ""
     schedule: str = ""  # crontab, e.g. "15 3 * * *"; empty: never by schedule
+    per_channel: bool = True  # False: one run serves all shops of an installation
 
 
 @dataclass(frozen=True)
@@ -120,9 +121,9 @@ class Strategy:
     """A way of choosing products for a carousel.
 
     ``candidates(query, n)`` receives a ``recommend.query.Query`` and yields up to ``n`` ``recommend.query.Candidate``,
-    best first; it makes no database query. ``source`` asks for the shop's ``"newest"`` products instead, which come with the
-    query that every page makes anyway. ``fill`` tops up a short list with what is popular; ``personal`` says that
-    the answer depends on who asks; ``about_product`` that it needs a product or a cart.
+    best first; it makes no database query. ``source`` asks for the shop's ``"newest"`` products instead, which come
+    with the query that every page makes anyway. ``fill`` tops up a short list with what is popular; ``personal`` says
+    that the answer depends on who asks; ``about_product`` that it needs a product or a cart.
     """
 
     label: Any

@@ -91,7 +91,6 @@ class StartAdmin(admin.ModelAdmin):
             channel = ecomai.CHANNEL
         for kind in kinds:
             self._tell(request, run_start(kind=kind, channel=channel, user=request.user))
-        selectors.facts_forget(channel=channel)
         return HttpResponseRedirect(self._back(request))
 
     def progress_view(self, request: HttpRequest) -> HttpResponse:

@@ -10,7 +10,7 @@ from django.contrib.admin import AdminSite
 from django.db import transaction
 from django.http import HttpRequest
 from django.template.loader import render_to_string
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, Resolver404, resolve, reverse
 from django.utils import formats, timezone
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
@@ -19,7 +19,6 @@ from django.utils.translation import ngettext
 
 from django_ecomai.core.charts import CHART_SCRIPTS, canvas_chart, format_value
 from django_ecomai.core.registry import Finding, Period, dashboard_cards, job_kinds
-from django_ecomai.runs.doctor import doctor_report
 
 from . import selectors
 from .periods import period_choices, period_title
@@ -32,11 +31,12 @@ def page_context(request: HttpRequest, *, period: Period, channels: list[str], a
     """Context for ``ecomai/dashboard/start.html``."""
     links = Links(request, admin_site)
     steps = setup_steps(channel=period.channel)
-    findings = selectors.findings_sorted(doctor_report())
-    shown = [links.finding(finding) for finding in findings]
+    runs = selectors.latest_runs()
+    stamp = selectors.runs_stamp(runs)
+    shown = [links.finding(finding) for finding in selectors.findings(stamp=stamp)]
     may_start = request.user.has_perm("ecomai_runs.start_run")
-    sales = selectors.sales(period=period)
-    facts = selectors.shop_facts(channel=period.channel)
+    sales = selectors.sales(period=period, stamp=stamp)
+    facts = selectors.shop_facts(channel=period.channel, stamp=stamp)
     return {
         "period": period,
         "period_title": period_title(period.days),
@@ -52,7 +52,7 @@ def page_context(request: HttpRequest, *, period: Period, channels: list[str], a
         "sales_chart": _sales_chart(sales, period),
         "sales_text": _sales_text(sales, facts),
         "cards": _cards(request),
-        "runs": [{**row, "url": links.change("ecomai_runs", "run", row["run"].pk)} for row in selectors.latest_runs()],
+        "runs": [{**row, "url": links.change("ecomai_runs", "run", row["run"].pk)} for row in runs],
         "runs_url": links.changelist("ecomai_runs", "run"),
         "report": _report(period.channel, links),
         "may_sync": may_start and SYNC in job_kinds and steps[0].done,
@@ -102,8 +102,19 @@ class Links:
             "title": finding.title,
             "detail": finding.detail,
             "steps": selectors.command_parts(finding.next_step),
-            "url": self._reverse(finding.url_name) if finding.url_name else "",
+            "url": self._page(finding.url_name) if finding.url_name else "",
         }
+
+    def _page(self, name: str) -> str:
+        """A page by its name; empty when it belongs to a model that this user may not see."""
+        url = self._reverse(name)
+        if not url:
+            return ""
+        try:
+            owner = getattr(resolve(url).func, "model_admin", None)
+        except Resolver404:  # a script prefix of the server's own
+            return url
+        return "" if owner is not None and not owner.has_view_permission(self.request) else url
 
 
 def _next_step(steps: list[Step], findings: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -133,6 +144,7 @@ def _tiles(period: Period, facts: dict[str, Any], links: Links) -> list[dict[str
             "value": _ago(seen) if seen else _("none yet"),
             "url": links.changelist("ecomai_events", "event") if seen else "",
             "quiet": seen is None,
+            "words": True,
         }
     )
     models = selectors.live_models(channel=period.channel)
@@ -144,6 +156,7 @@ def _tiles(period: Period, facts: dict[str, Any], links: Links) -> list[dict[str
             "value": _ago(newest) if newest else _("not yet"),
             "url": links.changelist("ecomai_runs", "artifact") if newest else "",
             "quiet": newest is None,
+            "words": True,
             "detail": _("with data until %(date)s")
             % {"date": formats.date_format(timezone.localtime(until), "SHORT_DATE_FORMAT")}
             if until

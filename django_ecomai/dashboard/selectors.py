@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 from datetime import date, datetime, timedelta
@@ -12,6 +13,7 @@ from django.core.cache import cache
 from django.db.models import Count, Sum
 from django.db.models.functions import TruncDay, TruncMonth
 from django.utils import formats, timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from django_ecomai.core.charts import format_value
@@ -19,8 +21,9 @@ from django_ecomai.core.registry import Finding, Period, job_kinds
 from django_ecomai.core.uuid7 import uuid7_time
 from django_ecomai.events.models import Event
 from django_ecomai.mirror.models import Order, SyncReport
+from django_ecomai.mirror.report import action_label, issue_label
 from django_ecomai.mirror.selectors import data_span, mirror_counts
-from django_ecomai.mirror.services.issues import ACTIONS, LABELS
+from django_ecomai.runs.doctor import doctor_report
 from django_ecomai.runs.models import LiveArtifact, Run
 from django_ecomai.runs.selectors import runs_recent
 
@@ -28,7 +31,9 @@ logger = logging.getLogger("django_ecomai.dashboard")
 
 # Sums over the whole shop are the only slow questions of the page: asked at most this often.
 CACHE_SECONDS = 300
+DOCTOR_SECONDS = 60
 MAX_BARS = 120
+MAX_EMPTY_MONTHS = 6
 _COUNTS = ("seen", "created", "updated", "skipped")
 LEVELS = ("error", "warning", "info", "ok")
 # `quoted`, or a command with its options and dotted or bracketed arguments; prose around it stays prose.
@@ -66,11 +71,11 @@ def job_label(kind: str) -> str:
     return str(job_kinds.get(kind).label) if kind in job_kinds else kind
 
 
-def shop_facts(*, channel: str) -> dict[str, Any]:
+def shop_facts(*, channel: str, stamp: str = "") -> dict[str, Any]:
     """Counts of the copy and the span of its orders, at most five minutes old: ``products``, ``customers``, ``orders``,
     ``first`` and ``last`` (aware datetimes or ``None``).
     """
-    return _cached(f"facts:{channel}", lambda: _shop_facts(channel))
+    return _cached(f"facts:{channel}:{stamp}", lambda: _shop_facts(channel))
 
 
 def _shop_facts(channel: str) -> dict[str, Any]:
@@ -90,12 +95,13 @@ def live_models(*, channel: str) -> list[LiveArtifact]:
     return list(LiveArtifact.objects.filter(channel=channel).select_related("artifact").order_by("kind"))
 
 
-def sales(*, period: Period) -> dict[str, Any]:
-    """Orders over time: ``labels``, ``orders`` (one per label), ``count``, ``revenue`` as ``[(Decimal, currency)]``.
+def sales(*, period: Period, stamp: str = "") -> dict[str, Any]:
+    """Orders over time: ``labels``, ``orders`` (one per label, ``None`` for a gap of years), ``count``, ``revenue``.
 
-    Days, or months when all data are asked for. Cancelled orders and credit notes do not count.
+    ``revenue`` is ``[(Decimal, currency)]``. Days, or months when all data are asked for. Cancelled orders and credit
+    notes do not count.
     """
-    key = f"sales:{period.channel}:{period.days}:{period.until.isoformat()}"
+    key = f"sales:{period.channel}:{period.days}:{period.until.isoformat()}:{get_language()}:{stamp}"
     return _cached(key, lambda: _sales(period))
 
 
@@ -116,30 +122,45 @@ def _sales(period: Period) -> dict[str, Any]:
     buckets = _buckets(period, counts)
     style = "MONTH_DAY_FORMAT" if period.days else "YEAR_MONTH_FORMAT"
     return {
-        "labels": [formats.date_format(bucket, style) for bucket in buckets],
-        "orders": [counts.get(bucket, 0) for bucket in buckets],
+        "labels": [formats.date_format(bucket, style) if bucket else "…" for bucket in buckets],
+        "orders": [counts.get(bucket, 0) if bucket else None for bucket in buckets],
         "count": sum(counts.values()),
         "revenue": sorted(((amount, currency) for currency, amount in revenue.items()), reverse=True),
     }
 
 
-def _buckets(period: Period, counts: dict[date, int]) -> list[date]:
-    """Every day or month of the period, those without orders too."""
+def _buckets(period: Period, counts: dict[date, int]) -> list[date | None]:
+    """Every day or month of the period, those without orders too; ``None`` stands for a gap of many empty months."""
     if period.since is not None and period.days:
         first = timezone.localtime(period.since).date()
         return [first + timedelta(days=offset) for offset in range(period.days)]
-    if not counts:
-        return []
-    month, last, found = min(counts), max(counts), []
-    while month <= last:
+    found: list[date | None] = []
+    for month in sorted(counts):
+        previous = found[-1] if found else None
+        if previous is not None:
+            empty = (month.year - previous.year) * 12 + month.month - previous.month - 1
+            if empty > MAX_EMPTY_MONTHS:
+                found.append(None)
+            else:
+                found += [_month_after(previous, number) for number in range(1, empty + 1)]
         found.append(month)
-        month = (month.replace(day=1) + timedelta(days=32)).replace(day=1)
     return found[-MAX_BARS:]
 
 
-def _cached(key: str, make: Any) -> Any:
+def _month_after(month: date, number: int) -> date:
+    years, index = divmod(month.month - 1 + number, 12)
+    return date(month.year + years, index + 1, 1)
+
+
+def runs_stamp(rows: list[dict[str, Any]]) -> str:
+    """Changes when a job begins or ends: what is cached under it is asked anew then."""
+    return "-".join(f"{row['run'].pk}{row['run'].state}" for row in rows)
+
+
+def _cached(key: str, make: Any, seconds: int = CACHE_SECONDS) -> Any:
     """From the cache when it has it; a cache that is gone costs time, never the page."""
-    key = f"ecomai_dashboard:{timezone.get_current_timezone_name()}:{key}"
+    # Hashed: memcached takes neither spaces nor long keys, and channels may hold either.
+    key = f"ecomai_dashboard:{hashlib.sha256(f'{timezone.get_current_timezone_name()}:{key}'.encode()).hexdigest()}"
     try:
         found = cache.get(key)
     except Exception:  # each cache backend raises its own kind of error
@@ -148,18 +169,10 @@ def _cached(key: str, make: Any) -> Any:
     if found is None:
         found = make()
         try:
-            cache.set(key, found, CACHE_SECONDS)
+            cache.set(key, found, seconds)
         except Exception:  # as above
             logger.exception("EcomAI's start page could not write the cache.")
     return found
-
-
-def facts_forget(*, channel: str) -> None:
-    """Ask anew at the next page: something was just started."""
-    try:
-        cache.delete(f"ecomai_dashboard:{timezone.get_current_timezone_name()}:facts:{channel}")
-    except Exception:  # as above
-        logger.exception("EcomAI's start page could not reach the cache.")
 
 
 def latest_runs(*, limit: int = 6) -> list[dict[str, Any]]:
@@ -199,8 +212,8 @@ def latest_report(*, channel: str, limit: int = 8) -> dict[str, Any] | None:
         "issues": [
             {
                 "table": table_label(issue.table),
-                "what": LABELS.get(issue.code, issue.code.replace("_", " ")),
-                "action": ACTIONS.get(issue.action, issue.action.replace("_", " ")),
+                "what": issue_label(issue),
+                "action": action_label(issue),
                 "count": issue.count,
                 "count_text": format_value(issue.count),
                 "example": _example(issue.examples),
@@ -220,9 +233,10 @@ def _example(examples: Any) -> str:
     return f"{name}: {value}" if name and value else name or value
 
 
-def findings_sorted(findings: list[tuple[str, Finding]]) -> list[Finding]:
-    """The doctor's findings, the worst first; within a level in the order of the layers."""
-    return sorted((finding for _name, finding in findings), key=lambda finding: LEVELS.index(_level(finding)))
+def findings(*, stamp: str = "") -> list[Finding]:
+    """The doctor's findings, at most a minute old, the worst first; within a level in the order of the layers."""
+    report = _cached(f"doctor:{get_language()}:{stamp}", doctor_report, DOCTOR_SECONDS)
+    return sorted((finding for _name, finding in report), key=lambda finding: LEVELS.index(_level(finding)))
 
 
 def _level(finding: Finding) -> str:

@@ -6,7 +6,6 @@ import logging
 from io import BytesIO
 from typing import Any
 
-from django.db import transaction
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers, status
@@ -19,13 +18,13 @@ from rest_framework.throttling import UserRateThrottle
 from rest_framework.views import APIView
 
 from django_ecomai.conf import ecomai
-from django_ecomai.core.db import shielded
 
 from . import diagnosis
 from .cleaning import Verdict
+from .limits import client_address
 from .models import EventName
 from .origin import is_same_origin
-from .services import events_insert
+from .services import events_receive
 from .tokens import page_token_channel
 from .views import BadBatch, batch_events, batch_store
 from .visitors import visitor_of
@@ -127,6 +126,10 @@ class EventsThrottle(UserRateThrottle):
     def get_rate(self) -> str | None:
         return ecomai.API_THROTTLE or None
 
+    def get_ident(self, request: Request) -> str:
+        """The address as ``TRUSTED_PROXIES`` says; DRF's own would take any ``X-Forwarded-For`` for an address."""
+        return client_address(request._request)
+
     def allow_request(self, request: Request, view: APIView) -> bool:
         try:
             return super().allow_request(request, view)
@@ -149,7 +152,8 @@ class EventsView(APIView):
         description=(
             "Stores a batch of events and answers with one verdict per event. A visitor's own sender (session log-in "
             "or page token) may not name people, prices, orders or purchases. A sender whose user has the permission "
-            f"`{SERVER_PERMISSION}` may, and vouches for consent."
+            f"`{SERVER_PERMISSION}` may, and vouches for consent. However often an order is reported, by its lines or by "
+            "the mirror, it gives one purchase event."
         ),
         request=BatchSerializer,
         responses={
@@ -187,6 +191,7 @@ class EventsView(APIView):
                 # DRF may know the user by a key that Django's own middleware does not read.
                 request._request.user = request.user
                 context.forget_customer()
+                context.is_bot = False  # a shop's own app calls itself what it likes
                 channel = ecomai.CHANNEL if channel is None else channel
             if request.user.is_authenticated and request.user.has_perm(SERVER_PERMISSION):
                 verdicts, consent = _server_events(events, channel or ""), True
@@ -200,6 +205,7 @@ class EventsView(APIView):
 
 
 def _server_events(events: list[Any], channel: str) -> list[Verdict]:
-    with shielded("store events from a server"), transaction.atomic():
-        return events_insert(rows=events, source="server", defaults={"channel": channel})
-    raise BadBatch(503, "not_stored", detail="The events could not be stored now. Send them again later.")
+    verdicts = events_receive(rows=events, channel=channel)
+    if verdicts is None:
+        raise BadBatch(503, "not_stored", detail="The events could not be stored now. Send them again later.")
+    return verdicts

@@ -15,6 +15,8 @@ from django.urls import NoReverseMatch, reverse
 
 from django_ecomai.conf import ecomai
 
+# The beacon gets a new token half a minute before its own ends.
+TOKEN_AGE_LEAST = 60
 MIDDLEWARE = "django_ecomai.events.middleware.VisitorMiddleware"
 
 
@@ -76,6 +78,21 @@ def check_consent(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Chec
             hint="Name a function that takes the request and returns a set of purposes, e.g. "
             "'django_ecomai.events.consent.cookie'.",
             id="ecomai.E024",
+        )
+    ]
+
+
+@register("ecomai")
+def check_token_age(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """A page token lives long enough to be used."""
+    age = ecomai.CAPTURE_TOKEN_AGE
+    if isinstance(age, int | float) and age >= TOKEN_AGE_LEAST:
+        return []
+    return [
+        Error(
+            f"ECOMAI['CAPTURE_TOKEN_AGE'] is {age!r}: pages would ask for a new token all the time.",
+            hint=f"Use at least {TOKEN_AGE_LEAST} seconds; six hours are usual.",
+            id="ecomai.E026",
         )
     ]
 

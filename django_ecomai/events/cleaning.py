@@ -83,9 +83,12 @@ class Verdict:
         return out
 
 
-def event_clean(raw: object, *, source: Source, now: datetime) -> tuple[Event, tuple[str, ...]]:
+def event_clean(
+    raw: object, *, source: Source, now: datetime, known: Mapping[str, Any] | None = None
+) -> tuple[Event, tuple[str, ...]]:
     """An unsaved ``Event`` and notes on what was repaired. Raises ``Rejected``.
 
+    ``known`` is what the request says about a browser's events (visitor, visit, customer, channel), not the browser.
     External ids are only text here: a product or customer that the mirror does not know (yet) is kept.
     """
     if not isinstance(raw, Mapping):
@@ -97,7 +100,7 @@ def event_clean(raw: object, *, source: Source, now: datetime) -> tuple[Event, t
         raise Rejected("unknown_name")
     if source == "browser" and name in SERVER_ONLY:
         raise Rejected("server_only_name")
-    event = Event(name=name, received_at=now)
+    event = Event(**(known or {}), name=name, received_at=now)
     event.product_id = _text(data, "product_id", 64)
     if source == "browser":
         _apply_token(event, data, notes)
@@ -116,7 +119,14 @@ def event_clean(raw: object, *, source: Source, now: datetime) -> tuple[Event, t
         raise Rejected("product_missing")
     if name == EventName.PURCHASE and not event.order_id:
         raise Rejected("order_missing")
-    event.quantity = _decimal(data, "quantity", positive=True, places=3)
+    refund = name == EventName.REFUND
+    event.quantity = _decimal(data, "quantity", positive=not refund, negative=refund, places=3)
+    if refund and event.quantity is not None and event.quantity <= 0:
+        if not event.quantity:
+            raise Rejected("not_positive:quantity")
+        # Many shops book what comes back as a negative number; the event's name says the direction.
+        event.quantity = -event.quantity
+        notes.append("sign_dropped:quantity")
     event.query = _text(data, "query", 255, cut=True)
     if event.position is None:
         event.position = _position(data, notes)
@@ -165,6 +175,8 @@ def _apply_token(event: Event, data: Mapping[str, Any], notes: list[str]) -> Non
 
 def _text(data: Mapping[str, Any], field: str, size: int, *, cut: bool = False) -> str:
     value = data.get(field, "")
+    if value == "":
+        return ""
     if isinstance(value, bool) or not isinstance(value, str | int | uuid.UUID):
         raise Rejected(f"not_text:{field}")
     if isinstance(value, int) and abs(value) >= 10**18:

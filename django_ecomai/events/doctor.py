@@ -109,7 +109,11 @@ def _troubles(counts: dict[str, int], *, level: str) -> list[Finding]:
             _("Raise ECOMAI['CAPTURE_TOKEN_AGE'] above the time for which pages are cached."),
         ),
         ("malformed", _("Reports cannot be read"), _("Look for a proxy or a script that changes them.")),
-        ("limited", _("Visitors send more than they may"), _("Raise ECOMAI['CAPTURE_RATE'] if they are honest.")),
+        (
+            "limited",
+            _("Visitors send more than they may"),
+            _("Behind a proxy set ECOMAI['TRUSTED_PROXIES']; else raise ECOMAI['CAPTURE_RATE'] if they are honest."),
+        ),
         ("robot", _("Most visitors are robots"), _("Nothing to do: robots are marked and not counted.")),
     ]  # fmt: skip
     findings = []

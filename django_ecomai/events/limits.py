@@ -15,8 +15,15 @@ from .visitors import VisitorContext
 
 logger = logging.getLogger("django_ecomai.events")
 
-# Who comes without a cookie shares the limit of his address and browser: throwing the cookie away is no way round.
+# Who comes without a cookie shares the limit of his address: throwing the cookie away is no way round.
 _NEWCOMERS = 10
+
+
+def client_address(request: HttpRequest) -> str:
+    """The address of who asks, as our own proxies vouch for it: they wrote the last ``TRUSTED_PROXIES`` entries."""
+    hops = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    proxies = min(int(ecomai.TRUSTED_PROXIES), len(hops))
+    return (hops[-proxies].strip() if proxies > 0 else "") or request.META.get("REMOTE_ADDR", "")
 
 
 def is_over_limit(request: HttpRequest, context: VisitorContext, amount: int) -> bool:
@@ -25,9 +32,8 @@ def is_over_limit(request: HttpRequest, context: VisitorContext, amount: int) ->
     if not rate:
         return False
     if context.new:
-        meta = request.META
-        who = "\x00".join(meta.get(name, "") for name in ("REMOTE_ADDR", "HTTP_X_FORWARDED_FOR", "HTTP_USER_AGENT"))
-        who, rate = keyed_hash(who, purpose="capture-limit"), rate * _NEWCOMERS
+        # Nothing that a sender may vary at will belongs in here, such as the browser's name.
+        who, rate = keyed_hash(client_address(request), purpose="capture-limit"), rate * _NEWCOMERS
     else:
         who = context.visitor_id
     key = f"ecomai:capture:{who}:{int(time.time() // 60)}"

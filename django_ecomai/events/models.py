@@ -61,6 +61,12 @@ class Event(models.Model):
             models.Index(fields=["visitor_id", "id"], name="ecomai_event_visitor"),
             models.Index(fields=["customer_id", "id"], name="ecomai_event_customer"),
             models.Index(fields=["channel", "name", "id"], name="ecomai_event_name"),
+            # Impressions and clicks per placement are counted from this index alone; few events are in it.
+            models.Index(
+                fields=["channel", "name", "placement", "id"],
+                condition=models.Q(is_bot=False) & ~models.Q(placement=""),
+                name="ecomai_event_placement",
+            ),
         ]
 
     def __str__(self) -> str:

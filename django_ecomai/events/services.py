@@ -6,7 +6,7 @@ import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import DatabaseError, InterfaceError, router, transaction
 from django.db.models import Exists, OuterRef
@@ -27,24 +27,40 @@ from .recent import recent_forget, recent_push, subject_key
 from .visitors import VisitorContext, visitor_of
 from .writing import events_insert, events_prepare, events_write
 
-__all__ = ["event_track", "events_capture", "events_insert", "events_prune", "purchase_record", "track", "visitor_link"]
+__all__ = [
+    "event_track",
+    "events_capture",
+    "events_insert",
+    "events_prune",
+    "events_receive",
+    "purchase_record",
+    "track",
+    "visitor_link",
+]
 
 logger = logging.getLogger("django_ecomai.events")
 
 # Two servers may report one order with slightly different times; more than this apart it is another order.
 _SAME_ORDER = timedelta(days=1)
 _DELETE_BATCH = 5000
+_HISTORY = "time_in_past"
+T = TypeVar("T")
+# An event ready to be stored, or None, and what became of it so far.
+Prepared = tuple[Event | None, Verdict]
 
 
-def after_commit(what: str, write: Callable[[], object]) -> None:
+def after_commit(what: str, write: Callable[[], T], then: Callable[[T], object] | None = None) -> None:
     """Run ``write`` once the shop's transaction has committed, in a savepoint; a failure is logged, never raised.
 
-    It waits for the default database, which is the shop's, wherever the log itself is kept.
+    ``then`` receives what it returned, when that is stored. It waits for the default database, which is the shop's,
+    wherever the log itself is kept.
     """
 
     def run() -> None:
-        with shielded(what, using=router.db_for_write(Event)):
-            write()
+        with shielded(what, using=router.db_for_write(Event)) as outcome:
+            result = write()
+        if outcome.done and then is not None:
+            then(result)
 
     try:
         transaction.on_commit(run, robust=True)
@@ -109,7 +125,11 @@ def event_track(
     if event is None:
         logger.warning("track(name=%r) was not recorded: %s.", name, verdict.reason)
         return None
-    after_commit("store an event", lambda: _write_and_push([(event, verdict)], personal=personal, user_id=user_id))
+    after_commit(
+        "store an event",
+        lambda: events_write(pairs=[(event, verdict)]),
+        lambda verdicts: _stored([(event, verdict)], verdicts, personal=personal, user_id=user_id),
+    )
     return event.id
 
 
@@ -130,8 +150,11 @@ def _product_id(product: object, channel: str) -> str:
 
 def events_capture(
     *, rows: Sequence[Any], context: VisitorContext, channel: str, now: datetime | None = None
-) -> list[Verdict]:
-    """Store what a browser sent, in the name of the visitor that the request's own cookie says he is."""
+) -> list[Verdict] | None:
+    """Store what a browser sent, in the name of the visitor that the request's own cookie says he is.
+
+    One verdict per row, or ``None`` when the database did not take them (logged).
+    """
     defaults = {
         "channel": channel,
         "visitor_id": context.visitor_id,
@@ -140,22 +163,78 @@ def events_capture(
         "is_bot": context.is_bot,
     }
     pairs = events_prepare(rows=rows, source="browser", defaults=defaults, now=now)
-    return _write_and_push(pairs, personal=context.may("personalization"), user_id=context.user_id)
+    personal, user_id = context.may("personalization"), context.user_id
+    using = router.db_for_write(Event)
+    with shielded("store events from a browser", using=using) as outcome:
+        verdicts = events_write(pairs=pairs)
+    if not outcome.done:
+        return None
+    _once_committed(using, lambda: _stored(pairs, verdicts, personal=personal, user_id=user_id))
+    return verdicts
 
 
-def _write_and_push(pairs: Sequence[tuple[Event | None, Verdict]], *, personal: bool, user_id: object) -> list[Verdict]:
-    verdicts = events_write(pairs=pairs)
+def events_receive(*, rows: Sequence[Any], channel: str) -> list[Verdict] | None:
+    """Store what a trusted server sent, which vouches for consent; a ``purchase`` gives the one event of its order.
+
+    One verdict per row, or ``None`` when the database did not take them (logged).
+    """
+    now, using = datetime.now(UTC), router.db_for_write(Event)
+    with shielded("store events from a server", using=using) as outcome:
+        orders: set[tuple[str, str]] = set()
+        pairs = [
+            _one_per_order(event, verdict, orders, now)
+            if event and event.name == EventName.PURCHASE
+            else (event, verdict)
+            for event, verdict in events_prepare(rows=rows, source="server", defaults={"channel": channel}, now=now)
+        ]
+        verdicts = events_write(pairs=pairs)
+    if not outcome.done:
+        return None
+    _once_committed(using, lambda: _stored(pairs, verdicts, personal=True, user_id=None))
+    return verdicts
+
+
+def _one_per_order(event: Event, verdict: Verdict, seen: set[tuple[str, str]], now: datetime) -> Prepared:
+    """A purchase as ``purchase_record`` would make it; a second line of the same order is its duplicate."""
+    order = (event.channel, event.order_id)
+    if order in seen:
+        return None, Verdict(verdict.id, "duplicate", notes=verdict.notes)
+    seen.add(order)
+    ignored = [f"ignored:{field}" for field in ("product_id", "quantity") if getattr(event, field)]
+    purchase, outcome = _purchase_prepare(
+        order_id=event.order_id, channel=event.channel, placed_at=event.client_at, customer_id=event.customer_id,
+        visitor_id=event.visitor_id, session_id=event.session_id, value=event.value, currency=event.currency, now=now,
+    )  # fmt: skip
+    return purchase, Verdict(outcome.id or verdict.id, outcome.status, outcome.reason, (*verdict.notes, *ignored))
+
+
+def _once_committed(using: str, do: Callable[[], object]) -> None:
+    """What other pages react to must not tell of events that an outer transaction may still take back."""
+    try:
+        transaction.on_commit(do, using=using, robust=True)
+    except (DatabaseError, InterfaceError):
+        logger.exception("EcomAI could not wait for a commit: the database does not answer.")
+
+
+def _stored(pairs: Sequence[Prepared], verdicts: Sequence[Verdict], *, personal: bool, user_id: object) -> None:
+    """Count what was stored and, when ``personal``, let the persons' next pages react to it."""
     stored = [
         event for (event, _), verdict in zip(pairs, verdicts, strict=True) if event and verdict.status == "accepted"
     ]
-    diagnosis.count("robot" if stored and stored[0].is_bot else "stored", len(stored))
-    if personal and stored and not stored[0].is_bot:
-        first = stored[0]
+    robots = sum(event.is_bot for event in stored)
+    diagnosis.count("robot", robots)
+    diagnosis.count("stored", len(stored) - robots)
+    persons: dict[tuple[str, str, str], list[Event]] = {}
+    for event in stored:
+        if personal and not event.is_bot:
+            persons.setdefault((event.channel, event.visitor_id, event.customer_id), []).append(event)
+    for (channel, visitor_id, customer_id), events in persons.items():
+        if any(event.name == EventName.PURCHASE for event in events):
+            recent_forget(subject_key(channel=channel, visitor_id=visitor_id, customer_id=customer_id))
         recent_push(
-            channel=first.channel, visitor_id=first.visitor_id, customer_id=first.customer_id, user_id=user_id,
-            items=[(event.product_id, str(event.name), (event.id.int >> 80) / 1000) for event in stored],
+            channel=channel, visitor_id=visitor_id, customer_id=customer_id, user_id=user_id,
+            items=[(event.product_id, str(event.name), (event.id.int >> 80) / 1000) for event in events],
         )  # fmt: skip
-    return verdicts
 
 
 def purchase_record(
@@ -181,33 +260,49 @@ def purchase_record(
         return None
     now = datetime.now(UTC)
 
-    def write() -> None:
-        known = Order.objects.filter(channel=channel, external_id=order_id).values_list("placed_at", flat=True).first()
-        moment = min(known or _aware(placed_at) or now, now)
-        if moment < now - PAST:
-            return  # history: no visit can be tied to it, and selectors read it from the order lines
-        row = {
-            "name": EventName.PURCHASE.value, "source": "purchase", "key": f"{channel}/{order_id}",
-            "order_id": order_id, "customer_id": customer_id, "visitor_id": visitor_id, "session_id": session_id,
-            "value": value, "currency": currency, "channel": channel, "at": moment,
-        }  # fmt: skip
-        nearby = Event.objects.filter(
-            channel=channel, name=EventName.PURCHASE, order_id=order_id,
-            id__gte=uuid7_floor(moment - _SAME_ORDER), id__lt=uuid7_floor(moment + _SAME_ORDER),
+    def write() -> bool:
+        event, verdict = _purchase_prepare(
+            order_id=order_id, channel=channel, placed_at=placed_at, customer_id=customer_id, visitor_id=visitor_id,
+            session_id=session_id, value=value, currency=currency, now=now,
         )  # fmt: skip
-        if nearby.exists():
-            return
-        # As with imported rows, its own time counts and makes the id.
-        [(event, verdict)] = events_prepare(rows=[row], source="import", now=now)
-        if event is None:
+        if event is not None:
+            events_write(pairs=[(event, verdict)])
+        elif verdict.status == "rejected" and verdict.reason != _HISTORY:
             logger.warning("The purchase of order %s was not recorded: %s.", order_id, verdict.reason)
-            return
-        events_write(pairs=[(event, verdict)])
-        recent_forget(subject_key(channel=channel, visitor_id=visitor_id, customer_id=customer_id))
-        diagnosis.count("stored")
+        return event is not None
 
-    after_commit("record a purchase", write)
+    def then(stored: bool) -> None:
+        if stored:
+            recent_forget(subject_key(channel=channel, visitor_id=visitor_id, customer_id=customer_id))
+            diagnosis.count("stored")
+
+    after_commit("record a purchase", write, then)
     return purchase_id(channel=channel, order_id=order_id, placed_at=min(_aware(placed_at) or now, now))
+
+
+def _purchase_prepare(
+    *, order_id: str, channel: str, placed_at: datetime | None, now: datetime, **fields: object
+) -> Prepared:
+    """An order's unsaved event, or ``None`` when it is there already (``duplicate``) or cannot be (``rejected``)."""
+    known = Order.objects.filter(channel=channel, external_id=order_id).values_list("placed_at", flat=True).first()
+    moment = min(known or _aware(placed_at) or now, now)
+    if moment < now - PAST:
+        # No visit can be tied to it, and selectors read it from the order lines.
+        return None, Verdict("", "rejected", _HISTORY)
+    nearby = Event.objects.filter(
+        channel=channel, name=EventName.PURCHASE, order_id=order_id,
+        id__gte=uuid7_floor(moment - _SAME_ORDER), id__lt=uuid7_floor(moment + _SAME_ORDER),
+    )  # fmt: skip
+    there = nearby.values_list("id", flat=True).first()
+    if there is not None:
+        return None, Verdict(str(there), "duplicate")
+    row = {
+        "name": EventName.PURCHASE.value, "source": "purchase", "key": f"{channel}/{order_id}",
+        "order_id": order_id, "channel": channel, "at": moment, **fields,
+    }  # fmt: skip
+    # As with imported rows, its own time counts and makes the id.
+    [prepared] = events_prepare(rows=[row], source="import", now=now)
+    return prepared
 
 
 def purchase_id(*, channel: str, order_id: str, placed_at: datetime) -> uuid.UUID:

@@ -36,7 +36,7 @@ order_placed = Signal()
 """``order_id`` (the shop's id of the order), ``at`` (when it was placed), ``value``, ``currency``."""
 
 order_refunded = Signal()
-"""``order_id``, ``product``, ``quantity``, ``value``."""
+"""``order_id``, ``product``, ``quantity`` (of what came back: ``-2`` is stored as ``2``), ``value``."""
 
 product_reviewed = Signal()
 """``product``; the review itself belongs to the mirror."""

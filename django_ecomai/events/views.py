@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import suppress
 from typing import Any
 
 from django.core.cache import InvalidCacheBackendError, caches
 from django.core.exceptions import RequestDataTooBig
+from django.db import router
 from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -20,6 +22,7 @@ from . import diagnosis
 from .cleaning import Verdict
 from .consent import opted_out
 from .limits import is_over_limit
+from .models import VisitorIdentity
 from .origin import is_same_origin
 from .services import events_capture, visitor_link
 from .tokens import page_token, page_token_channel
@@ -118,12 +121,10 @@ def batch_store(request: HttpRequest, context: VisitorContext, events: list[Any]
     if is_over_limit(request, context, len(events)):
         diagnosis.count("limited", len(events))
         raise BadBatch(429, "too_often", detail="Too many events within a minute.")
-    verdicts: list[Verdict] | None = None
-    with shielded("store events from a browser"):
-        verdicts = events_capture(rows=events, context=context, channel=channel)
-        _link(context, channel)
+    verdicts = events_capture(rows=events, context=context, channel=channel)
     if verdicts is None:
         raise BadBatch(503, "not_stored", detail="The events could not be stored now. Send them again later.")
+    _link(context, channel)
     return verdicts
 
 
@@ -132,12 +133,18 @@ def _link(context: VisitorContext, channel: str) -> None:
     visitor_id, customer_id = context.visitor_id, context.customer_id
     if not visitor_id or not customer_id:
         return
+    key = f"ecomai:linked:{channel}:{visitor_id}"
     try:
-        if not caches[ecomai.RECENT_CACHE].add(f"ecomai:linked:{channel}:{visitor_id}", 1, 60 * 60 * 24):
+        if not caches[ecomai.RECENT_CACHE].add(key, 1, 60 * 60 * 24):
             return
     except InvalidCacheBackendError:
         return
     except Exception:  # cache backends raise their client library's own exceptions
         logger.debug("The cache %r does not answer; the link is made at the next log-in.", ecomai.RECENT_CACHE)
         return
-    visitor_link(visitor_id=visitor_id, customer_id=customer_id, channel=channel)
+    # A savepoint of its own: what was stored stays when the link cannot be made.
+    with shielded("link a visitor to a customer", using=router.db_for_write(VisitorIdentity)) as outcome:
+        visitor_link(visitor_id=visitor_id, customer_id=customer_id, channel=channel)
+    if not outcome.done:
+        with suppress(Exception):  # see above; the next batch tries again
+            caches[ecomai.RECENT_CACHE].delete(key)

@@ -107,9 +107,14 @@ class VisitorContext:
         value = self._request.COOKIES.get(ecomai.VISITOR_COOKIE)
         return _Cookie.loads(value) if value else None
 
-    @cached_property
+    @property
     def _cookie(self) -> _Cookie | None:
+        # At every use, not only the first: a middleware may have looked before the cache's own flag was reset.
         self._personal()
+        return self._made
+
+    @cached_property
+    def _made(self) -> _Cookie | None:
         self._wanted = True
         if self.is_bot or not self.may_record:
             return None
@@ -132,7 +137,8 @@ class VisitorContext:
     @property
     def visitor_id(self) -> str:
         """Keyed hash of the cookie's secret, 32 hex digits; empty without consent and for robots."""
-        return keyed_hash(self._cookie.secret, purpose="visitor") if self._cookie else ""
+        cookie = self._cookie
+        return keyed_hash(cookie.secret, purpose="visitor") if cookie else ""
 
     @property
     def session_id(self) -> str:
@@ -147,21 +153,25 @@ class VisitorContext:
         user = getattr(self._request, "user", None)
         return user.pk if user is not None and user.is_authenticated else None
 
-    @cached_property
+    @property
     def customer_id(self) -> str:
         """The shop's customer id of the user who is logged in, from the adapter; empty when there is none."""
         self._personal()
+        return self._customer
+
+    @cached_property
+    def _customer(self) -> str:
         user = getattr(self._request, "user", None)
         return customer_of(user, channel=self.channel) if user is not None and user.is_authenticated else ""
 
     def forget_customer(self) -> None:
         """Look the customer up again: ``request.user`` has changed."""
-        self.__dict__.pop("customer_id", None)
+        self.__dict__.pop("_customer", None)
 
     def renew(self) -> None:
         """Begin a new visitor: after a log-out the next person at this device is somebody else."""
         self._renewed = True
-        self.__dict__.pop("_cookie", None)
+        self.__dict__.pop("_made", None)
         self.forget_customer()
 
     def write_cookie(self, response: HttpResponseBase) -> None:

@@ -57,13 +57,11 @@ def events_prepare(
         try:
             if defaults and source != "browser" and isinstance(raw, Mapping):
                 raw = {**defaults, **raw}
-            event, notes = event_clean(raw, source=source, now=now)
+            known = defaults if source == "browser" else None
+            event, notes = event_clean(raw, source=source, now=now, known=known)
         except Rejected as error:
             pairs.append((None, Verdict(given, "rejected", str(error))))
             continue
-        if source == "browser":
-            for field, value in (defaults or {}).items():
-                setattr(event, field, value)
         currency_default(event)
         pairs.append((event, Verdict(str(event.id), "accepted", notes=notes)))
     return pairs

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -21,14 +23,15 @@ def sync_execute(context: Any) -> None:
 
     parameters = context.parameters or {}
     since = parse_datetime(parameters["since"]) if parameters.get("since") else None
-    report = shop_sync(
-        channel=context.channel,
-        since=since,
-        dry_run=bool(parameters.get("dry_run")),
-        resume=bool(parameters.get("resume", True)),
-        progress=context.progress,
-        run=context.run,
-    )
+    with _explained(context):
+        report = shop_sync(
+            channel=context.channel,
+            since=since,
+            dry_run=bool(parameters.get("dry_run")),
+            resume=bool(parameters.get("resume", True)),
+            progress=context.progress,
+            run=context.run,
+        )
     _report_log(context, report)
 
 
@@ -37,10 +40,27 @@ def reconcile_execute(context: Any) -> None:
     from .services import shop_reconcile
 
     parameters = context.parameters or {}
-    report = shop_reconcile(
-        channel=context.channel, dry_run=bool(parameters.get("dry_run")), progress=context.progress, run=context.run
-    )
+    with _explained(context):
+        report = shop_reconcile(
+            channel=context.channel, dry_run=bool(parameters.get("dry_run")), progress=context.progress, run=context.run
+        )
     _report_log(context, report)
+
+
+@contextmanager
+def _explained(context: Any) -> Iterator[None]:
+    """What the merchant can correct is told in full and without a traceback in the server's log."""
+    from django_ecomai.adapters.base import AdapterError
+    from django_ecomai.core.extras import MissingExtra
+    from django_ecomai.runs.exceptions import RunError
+
+    from .services import SyncError
+
+    try:
+        yield
+    except (SyncError, AdapterError, ImportError, MissingExtra) as error:
+        context.metrics(problem=str(error))
+        raise RunError(str(error)) from error
 
 
 def _report_log(context: Any, report: Any) -> None:
@@ -74,9 +94,7 @@ def mirror_findings() -> list[Finding]:
                 "error",
                 _("No adapter is set"),
                 _("EcomAI does not know which of your tables hold products and orders."),
-                _(
-                    "Type `python manage.py ecomai_adapter --output yourapp/ecomai.py` and name it in ECOMAI['ADAPTER']."
-                ),
+                _("Type `manage.py ecomai_adapter --output yourapp/ecomai.py` and name it in ECOMAI['ADAPTER']."),
             )
         ]
     last = report_latest(channel=channel)

@@ -37,7 +37,10 @@ def customer_export(subject: Any) -> Iterator[dict[str, Any]]:
 
 
 def customer_erase(subject: Any) -> int:
-    """Empty the customer's row and cut it off from the user. The shop's id and the fingerprint stay, so that the next sync does not copy it anew."""
+    """Empty the customer's row and cut it off from the user.
+
+    The shop's id and the fingerprint stay, so that the next sync does not copy it anew.
+    """
     return _customers(subject).update(user=None, attributes={}, birth_year=None, gender="", country="", region="")
 
 
@@ -75,7 +78,10 @@ def orders_export(subject: Any) -> Iterator[dict[str, Any]]:
 
 
 def orders_erase(subject: Any) -> int:
-    """Cut orders, returns and reviews off from the customer and empty their hashes; what was sold stays, as a guest's."""
+    """Cut orders, returns and reviews off from the customer and empty their hashes.
+
+    What was sold stays, as a guest's.
+    """
     customers = list(_customers(subject).values_list("pk", flat=True))
     with transaction.atomic():
         changed = Order.objects.filter(customer__in=customers).update(

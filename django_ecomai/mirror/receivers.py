@@ -20,7 +20,10 @@ _connected: list[ShopAdapter] = []
 
 
 def live_connect() -> None:
-    """Connect the adapter of every channel that the setting names. Never raises: the system checks report what is wrong."""
+    """Connect the adapter of every channel that the setting names.
+
+    Never raises: the system checks report what is wrong.
+    """
     live_disconnect()
     target = ecomai.ADAPTER
     for channel in target if isinstance(target, dict) else [ecomai.CHANNEL]:

@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from .models import SyncIssue, SyncReport
-from .services.issues import ACTIONS, LABELS
+from .services.issues import ACTIONS, LABELS, TABLE_LABELS
 
 _COLUMNS = ("seen", "created", "updated", "unchanged", "removed", "skipped", "drifted")
+
+
+def table_label(table: str) -> str:
+    """A table in words."""
+    return str(TABLE_LABELS.get(table, table.replace("_", " ")))
 
 
 def issue_label(issue: SyncIssue) -> str:

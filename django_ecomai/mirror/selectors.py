@@ -57,7 +57,8 @@ def product_get_many(*, channel: str = "", external_ids: Iterable[str]) -> dict[
 def product_live_rows(*, channel: str = "", external_ids: Sequence[str]) -> dict[str, LiveProduct]:
     """Title, price, availability and categories by external id, in one query.
 
-    ``is_active`` is false for services and for products gone from the shop; ``in_stock`` is true when stock is not counted.
+    ``is_active`` is false for services and for products gone from the shop; ``in_stock`` is true when stock is
+    not counted.
     """
     rows = Product.objects.filter(channel=channel, external_id__in=list(external_ids)).values_list(
         "pk",
@@ -85,7 +86,10 @@ def product_live_rows(*, channel: str = "", external_ids: Sequence[str]) -> dict
 
 
 def catalogue_rows(*, channel: str = "") -> Iterator[CatalogueRow]:
-    """Every product that is not a service, removed ones excluded, inactive ones included; streams in the order of the key."""
+    """Every product that is not a service, removed ones excluded, inactive ones included.
+
+    Streams in the order of the key.
+    """
     rows = (
         Product.objects.filter(channel=channel, is_service=False, removed_at=None)
         .order_by("pk")
@@ -122,10 +126,12 @@ def catalogue_rows(*, channel: str = "") -> Iterator[CatalogueRow]:
 def order_line_rows(
     *, channel: str = "", since: datetime | None = None, until: datetime | None = None
 ) -> Iterator[tuple[str, str, str, float, float, float]]:
-    """Sales for training, streamed: ``(customer id or "", product id, order id, placed at in epoch seconds, quantity, unit price)``.
+    """Sales for training, streamed.
 
-    Left out: services, products the catalogue never had, cancelled and returned orders, rows gone from the shop, and lines whose
-    quantity or price is not above zero. ``since <= placed < until``. Ordered by time, then by line.
+    Each is ``(customer id or "", product id, order id, placed at in epoch seconds, quantity, unit price)``.
+
+    Left out: services, products the catalogue never had, cancelled and returned orders, rows gone from the shop, and
+    lines whose quantity or price is not above zero. ``since <= placed < until``. Ordered by time, then by line.
     """
     lines = OrderLine.objects.filter(
         channel=channel,
@@ -148,11 +154,14 @@ def order_line_rows(
         "unit_price",
     )
     for customer, product, order, placed, quantity, price in rows.iterator(chunk_size=CHUNK):
-        yield customer or "", product, order, placed.timestamp(), float(quantity), float(price)
+        yield customer or "", product, order, placed.timestamp(), float(quantity), float(price or 0)
 
 
 def mirror_counts(*, channel: str = "") -> dict[str, int]:
-    """How many rows the mirror holds, without those gone from the shop; ``orders`` counts sales (no credit notes, not cancelled)."""
+    """How many rows the mirror holds, without those gone from the shop.
+
+    ``orders`` counts sales (no credit notes, not cancelled).
+    """
     here = {"channel": channel, "removed_at": None}
     return {
         "categories": Category.objects.filter(**here).count(),

@@ -13,7 +13,7 @@ from django.urls import NoReverseMatch, path, reverse
 from django.urls.resolvers import URLPattern
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from django_ecomai.core.admin import FastModelAdmin
 from django_ecomai.core.registry import strategies
@@ -33,21 +33,38 @@ class SlotInline(admin.StackedInline):
     model = Slot
     form = SlotForm
     extra = 0
-    show_change_link = True
     fields = (
         ("title", "strategy", "size"),
         ("order", "is_active"),
         ("only_in_stock", "exclude_bought", "category_cap"),
+        "rule_link",
     )
+    readonly_fields = ("rule_link",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Slot]:
+        """With the number of rules."""
+        return super().get_queryset(request).annotate(rule_count=Count("rules"))
+
+    @admin.display(description=gettext_lazy("rules"))
+    def rule_link(self, slot: Slot) -> str:
+        """The way to the rules, which have a page of their own."""
+        if slot.pk is None:
+            return _("Save first; then single products and categories can be pinned, shown more or less, or hidden.")
+        number = int(getattr(slot, "rule_count", 0))
+        text = ngettext("%(number)d rule: edit", "%(number)d rules: edit", number) % {"number": number}
+        url = reverse("admin:ecomai_recommend_slot_change", args=[slot.pk], current_app=self.admin_site.name)
+        return format_html(
+            '<a href="{}">{}</a>', url, text if number else _("No rules yet: pin, boost or hide products")
+        )
 
 
-class RuleInline(admin.TabularInline):
+class RuleInline(admin.StackedInline):
     """What the merchant decided about single products and categories."""
 
     model = SlotRule
     formset = RuleFormSet
     extra = 0
-    fields = ("action", "product", "category", "factor", "starts_at", "ends_at")
+    fields = (("action", "factor"), ("product", "category"), ("starts_at", "ends_at"))
     raw_id_fields = ("product", "category")
 
     def get_autocomplete_fields(self, request: HttpRequest) -> tuple[str, ...]:
@@ -73,7 +90,7 @@ class PlacementAdmin(FastModelAdmin):
         """With the number of carousels that are shown."""
         return super().get_queryset(request).annotate(shown=Count("slots", filter=Q(slots__is_active=True)))
 
-    def get_fields(self, request: HttpRequest, obj: Placement | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Placement | None = None) -> list[Any]:
         """The shop is asked for only when a placement is made."""
         return ["label", "key", "is_active"] if obj else ["label", "key", "channel", "is_active"]
 
@@ -125,7 +142,7 @@ class PlacementAdmin(FastModelAdmin):
             raise PermissionDenied
         form = PreviewForm(request.GET, placement=placement, admin_site=self.admin_site)
         chosen = form.cleaned_data if form.is_valid() else {}
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         context = {
             **self.admin_site.each_context(request),
             **self._train(request),
@@ -176,7 +193,7 @@ class SlotAdmin(FastModelAdmin):
         """Carousels are added on the page of their placement."""
         return False
 
-    def response_post_save_change(self, request: HttpRequest, obj: Slot) -> HttpResponse:
+    def response_post_save_change(self, request: HttpRequest, obj: Slot) -> HttpResponseRedirect:
         """Back to the placement."""
         return HttpResponseRedirect(
             reverse(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -13,6 +14,7 @@ from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
 from django_ecomai.conf import ecomai
+from django_ecomai.core.db import shielded
 from django_ecomai.core.registry import strategies
 
 from .config import kept
@@ -20,6 +22,8 @@ from .defaults import default_keys
 from .models import Placement
 from .parameters import MOST_PRODUCTS, read_parameters
 from .serving import MOST, Carousel, carousels
+
+logger = logging.getLogger("django_ecomai.recommend")
 
 
 class RecommendThrottle(SimpleRateThrottle):
@@ -29,6 +33,14 @@ class RecommendThrottle(SimpleRateThrottle):
 
     def get_rate(self) -> str:
         return str(ecomai.API_THROTTLE)
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        """Without its cache the limit cannot count: then everybody may ask (logged)."""
+        try:
+            return bool(super().allow_request(request, view))
+        except Exception:  # cache backends raise their client library's own exceptions
+            logger.warning("The cache does not answer; requests for recommendations are not limited.")
+            return True
 
     def get_cache_key(self, request: Request, view: Any) -> str:
         user = request.user
@@ -141,7 +153,10 @@ def _known_placements() -> list[str]:
     config = kept(ecomai.CHANNEL)
     if config is not None and config.placements:
         return sorted(config.placements)
-    return sorted(Placement.objects.filter(channel=ecomai.CHANNEL).values_list("key", flat=True)) or default_keys()
+    with shielded("read the names of the placements"):
+        keys = sorted(Placement.objects.filter(channel=ecomai.CHANNEL).values_list("key", flat=True))
+        return keys or default_keys()
+    return default_keys()
 
 
 def _exists(placement: str) -> bool:

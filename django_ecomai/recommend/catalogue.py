@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce
 
 from django_ecomai.mirror.models import Order, OrderLine, Product
 
@@ -40,6 +42,7 @@ class Card:
     lineage: frozenset[str] = field(default=frozenset(), repr=False)
     created_at: datetime | None = field(default=None, repr=False)
     pk: int = field(default=0, repr=False)
+    parent_id: str = field(default="", repr=False)
 
     @property
     def is_reduced(self) -> bool:
@@ -54,16 +57,20 @@ class Card:
 
 @dataclass(frozen=True)
 class Page:
-    """The products that came back; ``newest`` and ``popular`` are lists of ids, best first."""
+    """The products that came back; ``newest`` and ``popular`` are lists of ids, best first; ``parents`` maps variants
+    to the products they belong to.
+    """
 
     cards: dict[str, Card] = field(default_factory=dict)
     newest: tuple[str, ...] = ()
     popular: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    parents: dict[str, str] = field(default_factory=dict)
 
 
 _FIELDS = (
     "pk", "external_id", "title", "url", "image_url", "price", "list_price", "currency", "brand", "stock",
-    "is_active", "is_service", "removed_at", "parent_id", "created_at",
+    "is_active", "is_service", "removed_at", "parent__external_id", "created_at",
 )  # fmt: skip
 _CATEGORY = "categories__external_id"
 _NAME = "categories__name"
@@ -76,14 +83,25 @@ _ABOVE = (
 
 
 def catalogue_page(
-    channel: str, ids: Collection[str], *, newest: int = 0, popular: int = 0, category: str = ""
+    channel: str,
+    ids: Collection[str],
+    *,
+    newest: int = 0,
+    popular: int = 0,
+    category: str = "",
+    beside: Collection[str] = (),
+    beside_n: int = 0,
+    perhaps_variants: Collection[str] = (),
 ) -> Page:
     """Products by external id, the ``newest`` n and the ``popular`` n (both within ``category`` when given), in one
     query.
 
+    ``beside`` also brings the newest ``beside_n`` that share a category with these products. Those of
+    ``perhaps_variants`` that are variants come back with their parents.
+
     Products that may not be shown now (inactive, removed, services, variants) come back with ``available`` false.
     """
-    if not ids and not newest and not popular:
+    if not ids and not newest and not popular and not perhaps_variants:
         return Page()
     products = Product.objects.filter(channel=channel)
     recent = _recent_lines(channel)
@@ -92,19 +110,34 @@ def catalogue_page(
         parts.append(products.filter(pk__in=_newest(products, newest, category)).values("pk"))
     if popular:
         parts.append(products.filter(pk__in=_popular(products, recent, popular, category)).values("pk"))
+    if perhaps_variants:
+        variants = products.filter(external_id__in=sorted(perhaps_variants), parent__isnull=False)
+        parts += [variants.values("pk"), variants.values("parent")]
+    if beside and beside_n:
+        named = Q(external_id__in=sorted(beside)) | Q(variants__external_id__in=sorted(beside))
+        shelves = products.filter(named).values("categories")
+        near = products.filter(categories__in=shelves).values("pk")
+        parts.append(products.filter(pk__in=_newest(products.filter(pk__in=near), beside_n, "")).values("pk"))
     wanted = parts[0] if len(parts) == 1 else parts[0].union(*parts[1:])
     rows = products.filter(pk__in=wanted).order_by()
     fields = [*_FIELDS, _CATEGORY, _NAME, *_ABOVE]
     if popular:
-        sold = OrderLine.objects.filter(pk__in=recent, product=OuterRef("pk")).order_by().values("product")
-        rows = rows.annotate(page_sold=Subquery(sold.annotate(page_n=Count("pk")).values("page_n")))
+        rows = rows.annotate(page_sold=_sold(recent, "product") + _sold(recent, "product__parent"))
         fields.append("page_sold")
     cards, sales = _cards(rows.values_list(*fields), with_sales=bool(popular))
     return Page(
         cards,
         newest=_newest_order(cards, category)[:newest] if newest else (),
         popular=_popular_order(cards, sales, category)[:popular] if popular else (),
+        beside=_beside_order(cards, beside)[:beside_n] if beside else (),
+        parents={card.product_id: card.parent_id for card in cards.values() if card.parent_id},
     )
+
+
+def _sold(recent: QuerySet[OrderLine, Any], product: str) -> Combinable:
+    """How many of the recent lines sold a product (or its variants: ``product__parent``)."""
+    lines = OrderLine.objects.filter(**{"pk__in": recent, product: OuterRef("pk")}).order_by().values(product)
+    return Coalesce(Subquery(lines.annotate(page_n=Count("pk")).values("page_n")), 0)
 
 
 def _available(products: QuerySet[Product]) -> QuerySet[Product]:
@@ -140,13 +173,15 @@ def _popular(
     wanted = _available(products)
     if category:
         wanted = _below(wanted, category)
-    sold = OrderLine.objects.filter(pk__in=recent, product__in=wanted.values("pk"))
+    # What was sold of its variants was sold of the product.
+    sold = OrderLine.objects.filter(pk__in=recent).annotate(page_owner=Coalesce("product__parent", "product"))
     return (
-        sold.order_by()
-        .values("product")
+        sold.filter(page_owner__in=wanted.values("pk"))
+        .order_by()
+        .values("page_owner")
         .annotate(page_n=Count("pk"))
-        .order_by("-page_n", "product")
-        .values("product")[:n]
+        .order_by("-page_n", "page_owner")
+        .values("page_owner")[:n]
     )
 
 
@@ -190,6 +225,7 @@ def _card(fact: tuple[Any, ...], categories: dict[str, str], lineage: set[str]) 
         lineage=frozenset(lineage),
         created_at=created_at,
         pk=pk,
+        parent_id=parent or "",
     )
 
 
@@ -199,6 +235,14 @@ def _newest_order(cards: dict[str, Card], category: str) -> tuple[str, ...]:
 
     wanted = [card for card in cards.values() if card.available and (not category or category in card.lineage)]
     return tuple(card.product_id for card in sorted(wanted, key=key))
+
+
+def _beside_order(cards: dict[str, Card], beside: Collection[str]) -> tuple[str, ...]:
+    """Products with a category in common, newest first."""
+    about = {owner for one in beside if one in cards for owner in (one, cards[one].parent_id)}
+    shelves = {one for product_id in about if product_id in cards for one, _name in cards[product_id].categories}
+    order = _newest_order(cards, "")
+    return tuple(one for one in order if one not in about and shelves.intersection(dict(cards[one].categories)))
 
 
 def _popular_order(cards: dict[str, Card], sales: dict[str, int], category: str) -> tuple[str, ...]:

@@ -12,22 +12,13 @@ from django.core.checks import CheckMessage, Error, Warning, register
 
 from django_ecomai.conf import ecomai
 
-_MIDDLEWARE = "django_ecomai.events.middleware.VisitorMiddleware"
 _RATE = re.compile(r"[1-9][0-9]*/[smhd][a-z]*\Z")
 
 
 @register("ecomai")
 def check_recommend(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Middleware, request context processor and throttle rate."""
+    """Request context processor and throttle rate."""
     messages: list[CheckMessage] = []
-    if _MIDDLEWARE not in settings.MIDDLEWARE:
-        messages.append(
-            Warning(
-                "Recommendations cannot follow visitors, and personal pages are not marked as private.",
-                hint=f"Add {_MIDDLEWARE!r} to MIDDLEWARE, after AuthenticationMiddleware.",
-                id="ecomai.W030",
-            )
-        )
     if not _has_request_processor():
         messages.append(
             Warning(
@@ -50,6 +41,7 @@ def check_recommend(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Ch
 
 
 def _has_request_processor() -> bool:
-    engines = [engine for engine in settings.TEMPLATES if engine.get("BACKEND", "").endswith("DjangoTemplates")]
+    templates: list[dict[str, Any]] = settings.TEMPLATES
+    engines = [engine for engine in templates if engine.get("BACKEND", "").endswith("DjangoTemplates")]
     wanted = "django.template.context_processors.request"
     return not engines or any(wanted in engine.get("OPTIONS", {}).get("context_processors", []) for engine in engines)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
 from typing import Any
@@ -84,7 +84,8 @@ class SlotConfig:
     """One carousel as the merchant set it up."""
 
     strategy: str
-    title: str = ""
+    # A lazy translation in the defaults.
+    title: Any = ""
     id: int = 0
     order: int = 0
     size: int = 8
@@ -183,7 +184,7 @@ def as_rows(queryset: QuerySet[Any], row: int = OTHER, **columns: Combinable) ->
 def _build(rows: Iterable[tuple[Any, ...]]) -> Config:
     artifact = ("", "")
     placements: dict[str, tuple[str, bool]] = {}
-    slots: dict[str, dict[int, tuple[Any, ...]]] = {}
+    slots: dict[str, dict[int, SlotConfig]] = {}
     rules: dict[int, dict[int, Rule]] = {}
     for row in rows:
         kind, key, label, strategy, title, action, product, category, slot, order, size, cap, rule, factor = row[:14]
@@ -194,18 +195,18 @@ def _build(rows: Iterable[tuple[Any, ...]]) -> Config:
             continue
         placements[key] = (label, bool(shown))
         if slot is not None and slot_shown:
-            slots.setdefault(key, {})[slot] = (strategy, title, slot, order, size, bool(stock), bool(bought), cap)
+            slots.setdefault(key, {})[slot] = SlotConfig(
+                strategy, title, slot, order, size, bool(stock), bool(bought), cap
+            )
         if rule is not None:
             rules.setdefault(slot, {})[rule] = Rule(
                 action, product or "", category or "", float(factor), starts_at, ends_at
             )
     built = {}
     for key, (label, shown) in placements.items():
-        ordered = sorted(slots.get(key, {}).values(), key=lambda slot: (slot[3], slot[2]))
-        built[key] = PlacementConfig(
-            key, label, shown,
-            tuple(SlotConfig(*slot, rules=_in_order(rules.get(slot[2], {}))) for slot in ordered),
-        )  # fmt: skip
+        ordered = sorted(slots.get(key, {}).values(), key=lambda slot: (slot.order, slot.id))
+        decided = tuple(replace(slot, rules=_in_order(rules.get(slot.id, {}))) for slot in ordered)
+        built[key] = PlacementConfig(key, label, shown, decided)
     return Config(built, *artifact)
 
 

@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
+from django.utils.translation import gettext as _
 
+from django_ecomai.core.charts import format_value
 from django_ecomai.events.models import Event, EventName, VisitorIdentity
 from django_ecomai.events.selectors import behaviour_rows
 from django_ecomai.mirror.models import Category
@@ -98,7 +100,7 @@ def dataset_read(
     from django_ecomai.ml.frames import Catalogue, IdMap, Interactions
 
     tell = progress or (lambda fraction, message: None)
-    tell(0.0, "reading the catalogue")
+    tell(0.0, _("reading the catalogue"))
     products = _products(channel)
     variants = {product_id: facts.parent for product_id, facts in products.items() if facts.parent}
     columns = _Columns()
@@ -172,7 +174,7 @@ def _read_orders(
     rows = order_line_rows(channel=channel, until=until)
     for number, (customer, product, order, at, _quantity, _price) in enumerate(rows):
         if number % _TELL_EVERY == 0:
-            tell(0.2, f"reading orders: {number:,} lines")
+            tell(0.2, _("reading orders: %(number)s lines") % {"number": format_value(number)})
         who = customer or guests.get(order, "") or f"{_GUEST}{order}"
         columns.add(who, variants.get(product, product), at, PURCHASE, order)
 
@@ -186,7 +188,7 @@ def _read_behaviour(
 ) -> None:
     for number, (who, product, name, at, dwell) in enumerate(behaviour_rows(channel=channel, until=until)):
         if number % _TELL_EVERY == 0:
-            tell(0.8, f"reading behaviour: {number:,} events")
+            tell(0.8, _("reading visits: %(number)s events") % {"number": format_value(number)})
         # A purchase is counted by its order line; the event only links it to a visit.
         weight = 0.0 if name == "purchase" else behaviour_weight(name, dwell_seconds=dwell)
         if weight > 0:

@@ -11,7 +11,8 @@ _DEFAULTS = {
     "home": (
         _("Home page"),
         (
-            SlotConfig("for_you", _("For you")),
+            # What a customer buys again stands in his account; here he shall find something new.
+            SlotConfig("for_you", _("For you"), exclude_bought=True),
             SlotConfig("trending", _("Popular right now")),
             SlotConfig("new_arrivals", _("New arrivals")),
             SlotConfig("recently_viewed", _("Recently viewed")),
@@ -26,7 +27,7 @@ _DEFAULTS = {
     ),
     "cart": (
         _("Cart"),
-        (SlotConfig("bought_together", _("Goes well with your cart"), size=4, exclude_bought=False),),
+        (SlotConfig("bought_together", _("Goes well with your cart"), size=4),),
     ),
     "category": (_("Category page"), (SlotConfig("trending", _("Popular in this category")),)),
     "search": (

@@ -23,7 +23,7 @@ _CONTRARY = ({"pin", "hide"}, {"boost", "hide"}, {"boost", "bury"}, {"pin", "bur
 class SlotForm(forms.ModelForm):
     """A carousel; the strategy is chosen by what it does, not by its name."""
 
-    strategy = forms.ChoiceField(label=gettext_lazy("what to show"), choices=list)
+    strategy = forms.ChoiceField(label=gettext_lazy("What to show"), choices=list)
 
     class Meta:
         model = Slot
@@ -67,6 +67,22 @@ class RuleFormSet(BaseInlineFormSet):
             seen.append(rule)
 
 
+class KnownSelect(AutocompleteSelect):
+    """Django's own looks its values up to draw them, and fails on one that cannot be an id (a mistyped address)."""
+
+    def optgroups(self, name: str, value: list[str], attrs: Any = None) -> Any:
+        """Only values that the field itself would take are looked up."""
+        return super().optgroups(name, [one for one in value if self._is_id(one)], attrs)
+
+    def _is_id(self, value: str) -> bool:
+        try:
+            key = self.choices.queryset.model._meta.pk
+            key.run_validators(key.to_python(value))  # a number of the database's range
+        except (ValidationError, ValueError, TypeError, OverflowError):
+            return False
+        return "\x00" not in str(value)
+
+
 class PreviewForm(forms.Form):
     """Whose page, and which product, cart or category it is about."""
 
@@ -94,7 +110,7 @@ class PreviewForm(forms.Form):
             field: Any = self.fields[name]
             field.queryset = model._default_manager.filter(channel=placement.channel)
             if admin_site.is_registered(model):
-                widget = AutocompleteSelect(source, admin_site, attrs={"data-width": "22rem"})
+                widget = KnownSelect(source, admin_site, attrs={"data-width": "22rem"})
                 widget.choices = field.choices
                 field.widget = widget
             else:  # a site of the shop's own without the copies: the shop's id is typed

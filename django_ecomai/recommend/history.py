@@ -30,7 +30,7 @@ def look_up(viewer: Viewer, *, request: HttpRequest | None = None) -> tuple[Conf
     """
     known = getattr(request, "ecomai_past", None) if request is not None else None
     past: Past | None = known[1] if known and known[0] == viewer else None
-    if past is None and not viewer.known:
+    if past is None and (not viewer.known or viewer.is_new):
         past = Past()
     config = configuration.kept(viewer.channel)
     if past is None and config is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,10 +24,6 @@ class Model:
     version: str
     category_parents: Mapping[str, str]
     variants: Mapping[str, str]
-
-    def at_parent_level(self, ids: Iterable[str]) -> tuple[str, ...]:
-        """Ids with variants replaced by the product they belong to, without duplicates."""
-        return tuple(dict.fromkeys(self.variants.get(one, one) for one in ids))
 
 
 def model_get(channel: str, config: Config | None) -> Model | None:

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Placement(models.Model):
@@ -34,7 +35,7 @@ class Slot(models.Model):
     placement = models.ForeignKey(Placement, models.CASCADE, related_name="slots", verbose_name=_("placement"))
     strategy = models.CharField(_("what to show"), max_length=32)
     title = models.CharField(_("title"), max_length=128, help_text=_("The heading that shoppers read."))
-    order = models.PositiveSmallIntegerField(_("order"), default=0)
+    order = models.PositiveSmallIntegerField(pgettext_lazy("place in a sequence", "order"), default=0)
     size = models.PositiveSmallIntegerField(
         _("how many products"), default=8, validators=[MinValueValidator(1), MaxValueValidator(48)]
     )

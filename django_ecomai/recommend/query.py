@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -47,8 +47,28 @@ class Query:
     exclude_bought: bool = False
     scorer: Scorer | None = None
     # Parent of every category (external ids), as known when the model was trained.
-    category_parents: dict[str, str] = field(default_factory=dict)
+    category_parents: Mapping[str, str] = field(default_factory=dict)
     now: float = field(default_factory=time.time)
+
+    def with_parents(self, parents: Mapping[str, str]) -> Query:
+        """The same question with variants (keys) replaced by the products they belong to: those are recommended."""
+
+        def owners(ids: Iterable[str]) -> frozenset[str]:
+            return frozenset(parents.get(one, one) for one in ids)
+
+        return replace(
+            self,
+            product_ids=tuple(dict.fromkeys(parents.get(one, one) for one in self.product_ids)),
+            behaviour=tuple(step._replace(product_id=parents.get(step.product_id, step.product_id))
+                            for step in self.behaviour),
+            bought=owners(self.bought),
+            exclude=owners(self.exclude),
+        )  # fmt: skip
+
+    def mentioned(self) -> frozenset[str]:
+        """Every product that the page and the visitor's past name."""
+        steps = (step.product_id for step in self.behaviour)
+        return self.bought | self.exclude | frozenset(self.product_ids) | frozenset(steps)
 
     def not_wanted(self) -> frozenset[str]:
         """Products that must not be proposed: excluded, and bought ones when the carousel leaves them out."""

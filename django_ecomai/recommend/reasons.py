@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext, gettext_noop
 
 VIEWED = "viewed"
 BOUGHT = "bought"
@@ -14,6 +14,32 @@ AGAIN = "again"
 SEEN = "seen"
 NEW = "new"
 PICKED = "picked"
+BESIDE = "beside"
+# Reasons that name a category; the others name a product.
+ABOUT_CATEGORY = frozenset({POPULAR_IN, BESIDE})
+
+
+_NAMED = {
+    VIEWED: gettext_noop("Because you viewed %(name)s"),
+    BOUGHT: gettext_noop("Because you bought %(name)s"),
+    SIMILAR: gettext_noop("Similar to %(name)s"),
+    TOGETHER: gettext_noop("Often bought with %(name)s"),
+    POPULAR_IN: gettext_noop("Popular in %(name)s"),
+    BESIDE: gettext_noop("Also in %(name)s"),
+}
+_PLAIN = {
+    VIEWED: gettext_noop("Chosen for you"),
+    BOUGHT: gettext_noop("Chosen for you"),
+    SIMILAR: gettext_noop("Similar"),
+    TOGETHER: gettext_noop("Often bought together"),
+    POPULAR: gettext_noop("Popular right now"),
+    POPULAR_IN: gettext_noop("Popular right now"),
+    AGAIN: gettext_noop("You bought this before"),
+    SEEN: gettext_noop("You looked at this"),
+    NEW: gettext_noop("New"),
+    PICKED: gettext_noop("Our recommendation"),
+    BESIDE: gettext_noop("From the same department"),
+}
 
 
 def reason_text(reason: str, *, because: str = "") -> str:
@@ -21,26 +47,6 @@ def reason_text(reason: str, *, because: str = "") -> str:
 
     A reason that needs a name and has none falls back to a sentence without one; an unknown code gives an empty string.
     """
-    if because:
-        named = {
-            VIEWED: _("Because you viewed %(name)s"),
-            BOUGHT: _("Because you bought %(name)s"),
-            SIMILAR: _("Similar to %(name)s"),
-            TOGETHER: _("Often bought with %(name)s"),
-            POPULAR_IN: _("Popular in %(name)s"),
-        }
-        if reason in named:
-            return named[reason] % {"name": because}
-    plain = {
-        VIEWED: _("Chosen for you"),
-        BOUGHT: _("Chosen for you"),
-        SIMILAR: _("Similar"),
-        TOGETHER: _("Often bought together"),
-        POPULAR: _("Popular right now"),
-        POPULAR_IN: _("Popular right now"),
-        AGAIN: _("You bought this before"),
-        SEEN: _("You looked at this"),
-        NEW: _("New"),
-        PICKED: _("Our recommendation"),
-    }
-    return plain.get(reason, "")
+    if because and reason in _NAMED:
+        return gettext(_NAMED[reason]) % {"name": because}
+    return gettext(_PLAIN[reason]) if reason in _PLAIN else ""

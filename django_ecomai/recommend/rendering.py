@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from typing import Any
 from urllib.parse import urlencode
 
+from django.db import connection, transaction
 from django.http import HttpRequest
 from django.template import Context
 from django.template.loader import render_to_string
@@ -56,13 +58,15 @@ def carousels_html(
             return _placeholder(placement, **asked)
         found = carousels(placement, request=request, **asked)
         outer = context.flatten() if context is not None else {}
-        return format_html_join("\n", "{}", ((_carousel_html(one, outer, request),) for one in found))
+        # A card of the shop may query; its error must not poison the transaction of the shop's own request.
+        with transaction.atomic() if connection.in_atomic_block else nullcontext():
+            return format_html_join("\n", "{}", [(_carousel_html(one, outer),) for one in found])
     except Exception:  # a broken template of a card must not take the page down with it
         logger.exception("EcomAI could not draw the carousels of %r; the page goes on without them.", placement)
         return SafeString("")
 
 
-def _carousel_html(carousel: Carousel, outer: dict[Any, Any], request: HttpRequest | None) -> str:
+def _carousel_html(carousel: Carousel, outer: dict[Any, Any]) -> str:
     inner = {
         **outer,
         "carousel": carousel,
@@ -85,7 +89,7 @@ def _placeholder(placement: str, **asked: Any) -> SafeString:
     ]
     parameters += [("exclude", one) for one in external_ids(as_list(asked.get("exclude")), channel=channel)]
     for name, value in (
-        ("category", category_external_id(asked.get("category"))),
+        ("category", category_external_id(asked.get("category"), channel=channel)),
         ("strategy", asked.get("strategy") or ""),
         ("limit", asked.get("limit") or ""),
     ):

@@ -114,8 +114,9 @@ def _attributed(channel: str, since: datetime | None, until: datetime | None) ->
     visitors = _visitors_of_orders(channel, since, until, clicked)
     lines = OrderLine.objects.filter(channel=channel, removed_at=None, order__removed_at=None, quantity__gt=0)
     lines = lines.exclude(order__status__in=_NOT_SALES)
-    if since is not None:
-        lines = lines.filter(placed_at__gte=since)
+    # Nothing before the first click can follow one: "all data" must not read years of orders.
+    begin = min(found[0] for people in clicks.values() for found in people)
+    lines = lines.filter(placed_at__gte=max(begin, since) if since is not None else begin)
     if until is not None:
         lines = lines.filter(placed_at__lt=until)
     lines = lines.filter(product_external_id__in=clicked.order_by().values("product_id"))

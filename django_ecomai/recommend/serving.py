@@ -9,49 +9,34 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpRequest
 
-from django_ecomai.adapters.base import get_adapter
 from django_ecomai.conf import ecomai
 from django_ecomai.core.db import shielded
 from django_ecomai.core.registry import Strategy, strategies
-from django_ecomai.core.uuid7 import uuid7
-from django_ecomai.events.tokens import token_make
 
 from . import config as configuration
 from . import reasons
-from .catalogue import Card, Page, catalogue_page
+from .assembling import finish
+from .catalogue import Page, catalogue_page
 from .config import PlacementConfig, SlotConfig
 from .defaults import default_placement
+from .drafts import Ask, Draft
 from .history import look_up
 from .live import Model, model_get
 from .query import Candidate, Query
-from .reasons import reason_text
 from .results import Carousel, Recommendation
-from .rules import Ranked, extra_products, rules_apply, rules_in_force, take
+from .rules import extra_products, rules_apply, rules_in_force
 from .strategies.builtin import popular_fill
-from .viewer import Past, Viewer, as_list, category_external_id, external_ids, viewer_of
+from .viewer import Past, as_list, category_external_id, external_ids, last_steps, viewer_of
 
 logger = logging.getLogger("django_ecomai.recommend")
 
 MOST = 48  # products of one carousel
-_SPARES = 4  # fetched beyond the size, for products that vanish between ranking and rendering
-
-
-@dataclass(frozen=True)
-class Ask:
-    """What the page says: ids, not objects."""
-
-    viewer: Viewer
-    product_ids: tuple[str, ...] = ()
-    category: str = ""
-    exclude: frozenset[str] = frozenset()
-    limit: int | None = None
-    now: float = 0.0
 
 
 def recommendations(
@@ -108,7 +93,7 @@ def carousels(
         ask = Ask(
             viewer=viewer,
             product_ids=tuple(about),
-            category=category_external_id(category),
+            category=category_external_id(category, channel=viewer.channel),
             exclude=frozenset([*about, *external_ids(as_list(exclude), channel=viewer.channel)]),
             limit=limit,
             now=time.time(),
@@ -140,21 +125,14 @@ def _answer(
     query = _query(ask, past, model)
     moment = datetime.fromtimestamp(ask.now, UTC)
     drafts = [_draft(slot, query, ask, moment) for slot in slots]
+    _spare_the_unknown(drafts)
     page = _page(drafts, query, ask)
+    if page.parents:
+        query = query.with_parents(page.parents)
     for draft in drafts:
-        _rank(draft, query, page, model)
-    return _finish(drafts, page, query, ask, key=key, shown=shown, model=model, first_only=first_only, explain=explain)
-
-
-@dataclass
-class _Draft:
-    slot: SlotConfig
-    strategy: Strategy
-    rules: list[Any]
-    limit: int
-    depth: int
-    candidates: list[Candidate] = field(default_factory=list)
-    ranked: Ranked = field(default_factory=Ranked)
+        draft.candidates = [_of_parent(candidate, page) for candidate in draft.candidates]
+        _rank(draft, query, page)
+    return finish(drafts, page, ask, key=key, shown=shown, model=model, first_only=first_only, explain=explain)
 
 
 def _slots(
@@ -182,21 +160,22 @@ def _slots(
 
 
 def _query(ask: Ask, past: Past, model: Model | None) -> Query:
-    about = model.at_parent_level(ask.product_ids) if model else ask.product_ids
-    return Query(
+    """The question at the level of products: variants that the model knows are theirs already (see ``_page``)."""
+    query = Query(
         channel=ask.viewer.channel,
-        product_ids=about,
+        product_ids=ask.product_ids,
         category=ask.category,
-        behaviour=past.behaviour,
+        behaviour=last_steps(past.behaviour, most=int(ecomai.RECENT_ITEMS)),
         bought=past.bought,
-        exclude=ask.exclude | frozenset(about) | past.dismissed | past.in_cart(ask.now),
+        exclude=ask.exclude | past.dismissed | past.in_cart(ask.now),
         scorer=model.scorer if model else None,
         category_parents=model.category_parents if model else {},
         now=ask.now,
     )
+    return query.with_parents(model.variants) if model else query
 
 
-def _draft(slot: SlotConfig, query: Query, ask: Ask, moment: datetime) -> _Draft | Any:
+def _draft(slot: SlotConfig, query: Query, ask: Ask, moment: datetime) -> Draft | Any:
     try:
         strategy = strategies.get(slot.strategy)
     except LookupError:
@@ -207,16 +186,29 @@ def _draft(slot: SlotConfig, query: Query, ask: Ask, moment: datetime) -> _Draft
     # Filters that are only known after the fetch need a longer list.
     picky = slot.category_cap is not None or any(rule.action == "hide" and rule.category_id for rule in rules)
     depth = limit * (8 if picky else 4) + 16
-    draft = _Draft(slot, strategy, rules, limit, depth)
+    draft = Draft(slot, strategy, rules, limit, depth)
     if limit:
         asked = replace(query, exclude_bought=slot.exclude_bought)
         draft.candidates = _safely(lambda: list(strategy.candidates(asked, depth)), slot.strategy)
+        draft.own = len(draft.candidates)
         if strategy.fill and query.scorer is not None and len(draft.candidates) < depth:
             have = {candidate.product_id for candidate in draft.candidates}
             fill = _safely(lambda: popular_fill(asked, depth), "popular")
             more = [candidate for candidate in fill if candidate.product_id not in have]
             draft.candidates += more[: depth - len(draft.candidates)]
     return draft
+
+
+def _spare_the_unknown(drafts: Sequence[Draft]) -> None:
+    """A personal carousel with nothing personal in it gives way to the one that says "popular" honestly.
+
+    Only where the placement has such a carousel; alone, it is filled with what is popular.
+    """
+    if not any(draft.slot.strategy == "trending" and draft.limit for draft in drafts):
+        return
+    for draft in drafts:
+        if draft.strategy.personal and not draft.own and not extra_products(draft.rules):
+            draft.limit = 0
 
 
 def _safely(make: Callable[[], list[Candidate]], name: str) -> list[Candidate]:
@@ -227,13 +219,13 @@ def _safely(make: Callable[[], list[Candidate]], name: str) -> list[Candidate]:
         return []
 
 
-def _page(drafts: Sequence[_Draft], query: Query, ask: Ask) -> Page:
+def _page(drafts: Sequence[Draft], query: Query, ask: Ask) -> Page:
     ids = set(query.product_ids)
     for draft in drafts:
         ids.update(extra_products(draft.rules))
         for candidate in draft.candidates:
             ids.add(candidate.product_id)
-            if candidate.because and candidate.reason != reasons.POPULAR_IN:
+            if candidate.because and candidate.reason not in reasons.ABOUT_CATEGORY:
                 ids.add(candidate.because)
     newest = max((draft.depth for draft in drafts if draft.strategy.source == "newest"), default=0)
     popular = 0
@@ -242,13 +234,50 @@ def _page(drafts: Sequence[_Draft], query: Query, ask: Ask) -> Page:
         popular = max((draft.depth for draft in drafts if draft.strategy.fill), default=0)
         newest = max(newest, popular)
     with shielded("read the products of a carousel"):
-        return catalogue_page(ask.viewer.channel, ids, newest=newest, popular=popular, category=query.category)
+        return catalogue_page(
+            ask.viewer.channel,
+            ids,
+            newest=newest,
+            popular=popular,
+            category=query.category,
+            beside=_unknown_to_the_model(drafts, query),
+            beside_n=max(draft.depth for draft in drafts),
+            perhaps_variants=_perhaps_variants(query),
+        )
     return Page()
 
 
-def _rank(draft: _Draft, query: Query, page: Page, model: Model | None) -> None:
+def _of_parent(candidate: Candidate, page: Page) -> Candidate:
+    owner = page.parents.get(candidate.product_id, candidate.product_id)
+    return candidate._replace(product_id=owner, because=page.parents.get(candidate.because, candidate.because))
+
+
+def _perhaps_variants(query: Query) -> list[str]:
+    """What the page and the visitor's past name and no model has seen: only the mirror can tell whose they are."""
+    named = sorted(query.mentioned())
+    if query.scorer is None or not named:
+        return named
+    return [one for one, item in zip(named, query.scorer.encode(named), strict=True) if item < 0]
+
+
+def _unknown_to_the_model(drafts: Sequence[Draft], query: Query) -> tuple[str, ...]:
+    """The products on the page when a carousel about them found nothing: new ones, or no model is live."""
+    lost = any(draft.strategy.about_product and draft.limit and not draft.own for draft in drafts)
+    return tuple(query.product_ids) if lost else ()
+
+
+def _rank(draft: Draft, query: Query, page: Page) -> None:
     if draft.strategy.source == "newest":
         draft.candidates += [Candidate(product_id, 0.0, reasons.NEW) for product_id in page.newest]
+    if draft.strategy.about_product and not draft.own:
+        shelf = {
+            one for about in query.product_ids if about in page.cards for one, _name in page.cards[about].categories
+        }
+        near = [
+            Candidate(one, 0.0, reasons.BESIDE, next(c for c, _name in page.cards[one].categories if c in shelf))
+            for one in page.beside
+        ]
+        draft.candidates = near + draft.candidates
     if draft.strategy.fill and query.scorer is None:
         popular = reasons.POPULAR_IN if query.category else reasons.POPULAR
         draft.candidates += [Candidate(product_id, 0.0, popular, query.category) for product_id in page.popular]
@@ -256,107 +285,6 @@ def _rank(draft: _Draft, query: Query, page: Page, model: Model | None) -> None:
     draft.ranked = rules_apply(
         draft.candidates, page.cards, draft.slot, draft.rules, exclude=query.exclude, bought=query.bought
     )
-
-
-def _finish(
-    drafts: Sequence[_Draft],
-    page: Page,
-    query: Query,
-    ask: Ask,
-    *,
-    key: str,
-    shown: set[str],
-    model: Model | None,
-    first_only: bool,
-    explain: bool,
-) -> list[Carousel]:
-    objects = _resolve(drafts, page, ask, shown)
-    found: list[Carousel] = []
-    for draft in drafts:
-        unwanted = set(shown)
-        if objects is not None:
-            unwanted.update(one.product_id for one in draft.ranked.kept if one.product_id not in objects)
-        chosen = take(
-            draft.ranked, page.cards, limit=draft.limit, category_cap=draft.slot.category_cap, unwanted=unwanted
-        )
-        carousel = Carousel(
-            placement=key, strategy=draft.slot.strategy, title=draft.slot.title, slot=draft.slot,
-            recommendation_id=str(uuid7()), dropped=draft.ranked.dropped,
-        )  # fmt: skip
-        for position, candidate in enumerate(chosen):
-            carousel.items.append(_item(candidate, position, carousel, page, objects, model))
-            shown.add(candidate.product_id)
-        if carousel.items or explain:
-            found.append(carousel)
-            if first_only:
-                break
-    return found
-
-
-def _resolve(drafts: Sequence[_Draft], page: Page, ask: Ask, shown: set[str]) -> dict[str, Any] | None:
-    """The shop's own objects of everything that may be shown, by one call; None when there is no adapter or it
-    failed.
-    """
-    if not ecomai.ADAPTER or not ecomai.RESOLVE_OBJECTS:
-        return None
-    wanted: dict[str, None] = {}
-    planned = set(shown)
-    for draft in drafts:
-        cap = draft.slot.category_cap
-        probe = Ranked(kept=draft.ranked.kept)
-        for count in (draft.limit, draft.limit + _SPARES):
-            chosen = take(probe, page.cards, limit=count, category_cap=cap, unwanted=planned)
-            wanted.update(dict.fromkeys(candidate.product_id for candidate in chosen))
-            if count == draft.limit:
-                first = chosen
-        planned.update(candidate.product_id for candidate in first)
-    if not wanted:
-        return {}
-    try:
-        with shielded("fetch the shop's own products"):
-            found = get_adapter(ask.viewer.channel).resolve(list(wanted))
-            return {str(product_id): found[product_id] for product_id in found}
-    except Exception:  # the adapter is the shop's own code
-        logger.exception("The adapter could not resolve products; cards are drawn from the mirror.")
-    return None
-
-
-def _item(
-    candidate: Candidate,
-    position: int,
-    carousel: Carousel,
-    page: Page,
-    objects: dict[str, Any] | None,
-    model: Model | None,
-) -> Recommendation:
-    card = page.cards[candidate.product_id]
-    return Recommendation(
-        object=objects.get(candidate.product_id) if objects else None,
-        card=card,
-        reason=reason_text(candidate.reason, because=_name_of(candidate, card, page)),
-        position=position,
-        token=token_make(
-            run=model.version if model else "",
-            placement=carousel.placement,
-            slot=carousel.slot.id or carousel.strategy,
-            position=position,
-            product_id=candidate.product_id,
-            recommendation_id=carousel.recommendation_id,
-        ),
-        product_id=candidate.product_id,
-    )
-
-
-def _name_of(candidate: Candidate, card: Card, page: Page) -> str:
-    """The title or category name that the reason mentions."""
-    if not candidate.because:
-        return ""
-    if candidate.reason == reasons.POPULAR_IN:
-        names = dict(card.categories)
-        # A product of a category below: name its own category rather than nothing.
-        return names.get(candidate.because) or next(iter(names.values()), "")
-    because = page.cards.get(candidate.because)
-    return because.title if because else ""
 
 
 def _shown(request: HttpRequest | None) -> set[str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 
@@ -36,6 +37,15 @@ LEAST_TESTED = 10  # customers; fewer tell nothing
 # Two trainings differ by chance as much as this.
 TOLERANCE = 0.02
 _DAY = 86_400
+# Language codes to snowball's names.
+_STEMMERS = {
+    "ar": "arabic", "ca": "catalan", "cs": "czech", "da": "danish", "de": "german", "el": "greek", "en": "english",
+    "eo": "esperanto", "es": "spanish", "et": "estonian", "eu": "basque", "fa": "persian", "fi": "finnish",
+    "fr": "french", "ga": "irish", "hi": "hindi", "hu": "hungarian", "hy": "armenian", "id": "indonesian",
+    "it": "italian", "lt": "lithuanian", "nb": "norwegian", "ne": "nepali", "nl": "dutch", "nn": "norwegian",
+    "no": "norwegian", "pl": "polish", "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian",
+    "sv": "swedish", "ta": "tamil", "tr": "turkish", "yi": "yiddish",
+}  # fmt: skip
 
 
 class BadParameter(ValueError):
@@ -81,6 +91,10 @@ def model_train(context: RunContext) -> Artifact | None:
     evaluation, why_not = _evaluate(context, data, options)
     clock.lap("evaluate")
     verdict, recipe = _decide(context, data, evaluation, why_not, options)
+    kept = None if verdict.passed or context.parameters.get("no_gate") else _kept(context, evaluation, verdict)
+    if kept is not None:
+        context.log(verdict.reason)
+        verdict, recipe = kept
     from django_ecomai.ml.recommend.auto import build
 
     built = build(
@@ -91,7 +105,7 @@ def model_train(context: RunContext) -> Artifact | None:
         now=data.until if data.until >= 0 else None,
         random_state=options.seed,
         target_weight=PURCHASE,
-        progress=context.part(0.75, 0.95),
+        progress=_plain(context.part(0.75, 0.95), _("learning from everything that is known")),
     )
     clock.lap("build")
     context.progress(0.95, _("saving the model"))
@@ -99,7 +113,7 @@ def model_train(context: RunContext) -> Artifact | None:
         kind=ARTIFACT_KIND,
         arrays=built.arrays,
         manifest={**built.manifest, "category_parents": data.category_parents, "variants": data.variants},
-        metrics=_artifact_metrics(evaluation, recipe),
+        metrics=_artifact_metrics(evaluation, recipe, "live" if kept else None),
         data_until=data.data_until,
         passed_gate=verdict.passed,
     )
@@ -107,7 +121,8 @@ def model_train(context: RunContext) -> Artifact | None:
     context.metrics(recipe=recipe.to_dict(), recipe_name=recipe.name, seconds=clock.seconds)
     if context.gate(verdict) or context.parameters.get("no_gate"):
         context.go_live(artifact)
-        context.progress(1.0, _("The new model is live."))
+        said = _("The recipe in use was kept and has learned the new data. It is live.")
+        context.progress(1.0, said if kept else _("The new model is live."))
     else:
         context.progress(1.0, _("The model in use stays: it is better than the new one."))
     return artifact
@@ -133,8 +148,9 @@ def _evaluate(context: RunContext, data: Dataset, options: TrainOptions) -> tupl
         extra_recipes=extra,
         target_weight=PURCHASE,
         budget=options.budget,
+        language=text_language(),
         random_state=options.seed,
-        progress=tell,
+        progress=_comparing(context, tell, options.budget),
     )
     context.metrics(
         evaluation=evaluation.rows,
@@ -176,7 +192,53 @@ def _decide(
         return verdict, _with_discovery(evaluation, data, split)
     context.gate(verdict)
     reason = _("Until there is more data, what is popular serves, with similar products by their descriptions.")
-    return GateVerdict(True, reason, metric=GATE_METRIC, baseline=verdict.baseline), Recipe(sources=())
+    return GateVerdict(True, reason, metric=GATE_METRIC, baseline=verdict.baseline), Recipe(
+        sources=(), language=text_language()
+    )
+
+
+def _kept(
+    context: RunContext, evaluation: Evaluation | None, verdict: GateVerdict
+) -> tuple[GateVerdict, Recipe] | None:
+    """The recipe that serves, to be fitted to the new data, when it is better than the new one and than the baseline.
+
+    Without this a shop whose recipe is hard to beat would serve a model of old data for ever.
+    """
+    from django_ecomai.ml.evaluate.run import POPULAR_30
+
+    recipe, split = _live_recipe(context.channel), _gate_split(evaluation)
+    if recipe is None or evaluation is None or split is None:
+        return None
+    live = _metrics(evaluation, split, "live") or {}
+    baseline = _metrics(evaluation, split, POPULAR_30) or {}
+    if not gate_decide(challenger=live, live=None, baseline=baseline, metric=GATE_METRIC).passed:
+        return None
+    reason = _(
+        "The recipe in use was kept and has learned the new data: of the recipes that were compared, "
+        "none recommends better in this shop."
+    )
+    return replace(verdict, passed=True, reason=reason), recipe
+
+
+def _comparing(context: RunContext, tell: Callable[..., None], budget: int) -> Callable[[float, str], None]:
+    """Progress of the comparison in a merchant's words; which recipe was tried goes into the log."""
+    tried = 0
+
+    def report(fraction: float, message: str) -> None:
+        nonlocal tried
+        if not message.startswith("tried "):
+            tell(fraction, _("testing the best one on the newest orders"))
+            return
+        tried += 1
+        context.log(message)
+        tell(fraction, _("comparing models: %(number)d of at most %(most)d") % {"number": tried, "most": budget})
+
+    return report
+
+
+def _plain(tell: Callable[..., None], words: str) -> Callable[[float, str], None]:
+    """Progress under one name for all its steps."""
+    return lambda fraction, message: tell(fraction, words)
 
 
 def _with_discovery(evaluation: Evaluation, data: Dataset, split: str) -> Recipe:
@@ -194,7 +256,17 @@ def _untested_recipe(data: Dataset) -> Recipe:
     from django_ecomai.ml.frames import Interactions
     from django_ecomai.ml.recommend.auto import choose
 
-    return choose(Interactions.empty(n_items=len(data.item_ids)), catalogue=data.catalogue).recipe
+    nothing = Interactions.empty(n_items=len(data.item_ids))
+    return choose(nothing, catalogue=data.catalogue, language=text_language()).recipe
+
+
+def text_language() -> str:
+    """The shop's language as the stemmer names it, from ``LANGUAGE_CODE``; empty (no stemming) when it has none."""
+    import snowballstemmer
+
+    code = settings.LANGUAGE_CODE.lower().replace("_", "-").split("-")[0]
+    name = _STEMMERS.get(code, "")
+    return name if name in snowballstemmer.algorithms() else ""
 
 
 def _gate_split(evaluation: Evaluation | None) -> str | None:
@@ -214,8 +286,10 @@ def _metrics(evaluation: Evaluation, split: str, model: str | None = None) -> di
         return None
 
 
-def _artifact_metrics(evaluation: Evaluation | None, recipe: Recipe) -> dict[str, Any]:
-    ours = [row for row in evaluation.rows if row["ours"]] if evaluation is not None else []
+def _artifact_metrics(evaluation: Evaluation | None, recipe: Recipe, model: str | None = None) -> dict[str, Any]:
+    """The recipe and how it did: the rows of ``model``, else those of the chosen one."""
+    rows = evaluation.rows if evaluation is not None else []
+    ours = [row for row in rows if (row["model"] == model if model else row["ours"])]
     return {"recipe": recipe.to_dict(), "evaluation": {row["split"]: row["metrics"] for row in ours}}
 
 
@@ -256,7 +330,12 @@ def _missing(data: Dataset) -> list[str]:
     elif not counts["customers"]:
         found.append(_("No order names a customer: nothing can be learned about what one person buys over time."))
     if not counts["events"]:
-        found.append(_("There is no behaviour yet: put {% ecomai_beacon %} into the shop's base template."))
+        found.append(
+            _(
+                "No visit has been recorded yet. If the shop has visitors: "
+                "put {% ecomai_beacon %} into its base template, so that what they look at is counted."
+            )
+        )
     return found
 
 

@@ -24,6 +24,8 @@ class Viewer:
     channel: str = ""
     visitor_id: str = ""
     customer_id: str = ""
+    # Came without a cookie a moment ago: there is no past to look up.
+    is_new: bool = False
 
     @property
     def known(self) -> bool:
@@ -50,6 +52,21 @@ class Past:
         )
 
 
+def last_steps(behaviour: Sequence[Behaviour], *, most: int) -> tuple[Behaviour, ...]:
+    """The steps (newest first) with the last ``most`` products that were looked at or put into a cart, and all
+    purchases.
+    """
+    last: set[str] = set()
+    kept = []
+    for step in behaviour:
+        if step.name != "purchase":
+            if step.product_id not in last and len(last) >= most:
+                continue
+            last.add(step.product_id)
+        kept.append(step)
+    return tuple(kept)
+
+
 def viewer_of(
     request: HttpRequest | None,
     *,
@@ -72,7 +89,8 @@ def viewer_of(
     context = visitor_of(request)
     if not context.may("personalization"):
         return Viewer(shop)
-    viewer = Viewer(shop, context.visitor_id, context.customer_id)
+    customer = context.customer_id
+    viewer = Viewer(shop, context.visitor_id, customer, is_new=context.new and not customer)
     if viewer.known:
         _mark_personal(request)
     return viewer
@@ -102,11 +120,11 @@ def external_ids(things: Iterable[Any], *, channel: str) -> list[str]:
     return list(found)
 
 
-def category_external_id(category: Any) -> str:
-    """External id of a category: a string or number as it is, a shop object by its primary key."""
+def category_external_id(category: Any, *, channel: str) -> str:
+    """External id of a category: a string or number as it is, a shop object as the adapter reads it."""
     if category is None:
         return ""
-    return str(category) if isinstance(category, str | int) else str(getattr(category, "pk", ""))
+    return str(category) if isinstance(category, str | int) else str(get_adapter(channel).category_id(category))
 
 
 def as_list(products: Any) -> Sequence[Any]:

@@ -30,5 +30,6 @@ class RunsConfig(AppConfig):
                 label=_("Clean up"),
                 help=_("Deletes models, runs and events that are older than the settings keep them."),
                 schedule="50 4 * * *",
+                per_channel=False,
             ),
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from django.apps import apps
 from django.utils.formats import number_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -37,15 +38,22 @@ METRICS: dict[str, Any] = {
 }
 
 
+HEADLINES = ("recall@20", "ndcg@20", "hit_rate@10", "precision@10", "coverage@20")
+
+
 @dataclass
 class Table:
-    """Models against baselines on one split: ``columns`` of metric names, ``rows`` best first."""
+    """Models against baselines on one split: ``columns`` of metric names, ``rows`` best first.
+
+    ``more`` holds every metric when ``columns`` are the headlines only.
+    """
 
     title: str
     help: str
     columns: list[str]
     rows: list[dict[str, Any]] = field(default_factory=list)
     legend: list[tuple[str, str]] = field(default_factory=list)
+    more: Table | None = None
 
 
 def evaluation_tables(metrics: Mapping[str, Any] | None) -> list[Table]:
@@ -62,38 +70,59 @@ def evaluation_tables(metrics: Mapping[str, Any] | None) -> list[Table]:
 def _table(split: str, rows: list[Mapping[str, Any]]) -> Table:
     title, text = SPLITS.get(split, (split or _("Test"), ""))
     columns = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
-    table = Table(str(title), str(text), columns)
-    best = {name: max((_finite(row["metrics"].get(name)) for row in rows), default=0.0) for name in columns}
-    leading = columns[0] if columns else ""
-    for row in sorted(rows, key=lambda item: -_finite(item["metrics"].get(leading))):
-        cells = [
-            {
-                "text": _number(row["metrics"].get(name)),
-                "best": _finite(row["metrics"].get(name)) == best[name] > 0,
-            }
-            for name in columns
-        ]
-        table.rows.append({"model": str(row.get("model", "")), "ours": bool(row.get("ours")), "cells": cells})
-    table.legend = [(name, str(METRICS[name.split("@")[0]])) for name in columns if name.split("@")[0] in METRICS]
+    headlines = [name for name in HEADLINES if name in columns]
+    table = _filled(Table(str(title), str(text), headlines or columns), rows)
+    if headlines and len(headlines) < len(columns):
+        table.more = _filled(Table(str(title), "", columns), rows, leading=headlines[0])
+    shown = dict.fromkeys(name.split("@")[0] for name in [*headlines, *columns])
+    table.legend = [(name, str(METRICS[name])) for name in shown if name in METRICS]
     return table
 
 
+def _filled(table: Table, rows: list[Mapping[str, Any]], leading: str = "") -> Table:
+    best = {name: max((_finite(row["metrics"].get(name)) for row in rows), default=0.0) for name in table.columns}
+    leading = leading or (table.columns[0] if table.columns else "")
+    for row in sorted(rows, key=lambda item: -_finite(item["metrics"].get(leading))):
+        cells = [
+            {"text": _number(row["metrics"].get(name)), "best": _finite(row["metrics"].get(name)) == best[name] > 0}
+            for name in table.columns
+        ]
+        table.rows.append({"model": str(row.get("model", "")), "ours": bool(row.get("ours")), "cells": cells})
+    return table
+
+
+def counts(metrics: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """What a run learned from or copied: ``metrics["counts"]`` as ``Products`` -> ``3,941``."""
+    found = (metrics or {}).get("counts")
+    if not isinstance(found, Mapping):
+        return []
+    return [(capfirst(_words(str(name))), _plain(value)) for name, value in found.items()][:20]
+
+
+def notes(metrics: Mapping[str, Any] | None) -> list[str]:
+    """Sentences about what was missing: ``metrics["missing"]``."""
+    found = (metrics or {}).get("missing")
+    return [str(item) for item in found if isinstance(item, str)][:20] if isinstance(found, list) else []
+
+
 def facts(metrics: Mapping[str, Any] | None) -> list[tuple[str, str]]:
-    """The short results of a run beside its evaluation, flat: ``Products`` -> ``3,941``."""
+    """The other short results of a run, flat: ``Seconds: read`` -> ``15.7``."""
     result: list[tuple[str, str]] = []
     for name, value in (metrics or {}).items():
-        if name in ("evaluation", "gate"):
+        if name in ("evaluation", "gate", "counts", "missing"):
             continue
         if isinstance(value, Mapping):
             if all(not isinstance(item, Mapping | list) for item in value.values()):
-                prefix = "" if name == "counts" else f"{_words(name)}: "
-                result += [(capfirst(f"{prefix}{_words(str(key))}"), _plain(item)) for key, item in value.items()]
-        elif isinstance(value, list):
-            if value and all(isinstance(item, str) for item in value):
-                result.append((capfirst(_words(name)), " ".join(value)))
-        else:
+                result += [(capfirst(_words(f"{name}: {key}")), _plain(item)) for key, item in value.items()]
+        elif not isinstance(value, list):
             result.append((capfirst(_words(name)), _plain(value)))
     return result[:40]
+
+
+def parameters(values: Any) -> list[tuple[str, str]]:
+    """The parameters of a run."""
+    items = values.items() if isinstance(values, Mapping) else ()
+    return [(capfirst(_words(str(name))), _plain(value)) for name, value in items][:20]
 
 
 def kind_label(kind: str) -> str:
@@ -102,8 +131,9 @@ def kind_label(kind: str) -> str:
 
 
 def model_label(kind: str) -> str:
-    """What a merchant reads for a model kind: the label of the job that trains it."""
-    return kind_label(f"{kind}.train") if f"{kind}.train" in job_kinds else kind_label(kind)
+    """What a merchant reads for a model kind: the name of the capability that trains it."""
+    label = f"ecomai_{kind.split('.')[0]}"
+    return str(apps.get_app_config(label).verbose_name) if label in apps.app_configs else kind
 
 
 def duration(value: timedelta | None) -> str:
@@ -138,7 +168,8 @@ def _number(value: Any) -> str:
         return "–"
     if isinstance(value, int):
         return number_format(value, force_grouping=True)
-    return number_format(value, 4 if abs(value) < 10 else 1, force_grouping=True)
+    digits = 4 if abs(value) < 10 else 1
+    return number_format(round(value, digits), digits, force_grouping=True)  # by itself it cuts instead of rounding
 
 
 def _finite(value: Any) -> float:

@@ -48,7 +48,7 @@ def job_entries(*, channels: tuple[str, ...] = ("",)) -> list[dict[str, Any]]:
                     "kwargs": {"kind": kind, "channel": channel},
                     "help": str(job.label),
                 }
-                for channel in channels
+                for channel in (channels if job.per_channel else ("",))
             ]
     return entries
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from example_project.shop.cart import cart_count
-from example_project.shop.consent import consent_decided
+from example_project.shop.consent import consent_decided, consent_problem
 from example_project.shop.selectors import departments, personas
 
 
@@ -22,6 +22,7 @@ def shop(request: HttpRequest) -> dict[str, Any]:
         "departments": departments(),
         "cart_count": cart_count(request),
         "consent_missing": not consent_decided(request),
+        "may_personalize": not consent_problem(request),
         "demo": demo,
         "personas": personas() if demo else [],
         "shopping_as": getattr(request.user, "username", "").removeprefix("customer-") if demo else "",

@@ -9,7 +9,7 @@ from typing import TypedDict
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db.models import Count, F, Q
+from django.db.models import Case, Count, F, IntegerField, Q, Value, When
 from django.db.models.functions import Coalesce
 
 from example_project.shop.models import Category, Customer, Order, Product, ProductQuerySet
@@ -112,20 +112,31 @@ def personas_read() -> list[Persona]:
 def product_list(
     *, category: Category | None = None, words: str = "", filters: Filters | None = None
 ) -> ProductQuerySet:
-    """Products of the storefront: on a shelf (with its sub-shelves), matching all words, filtered and sorted."""
+    """Products of the storefront: on a shelf (with its sub-shelves), matching all words, filtered and sorted.
+
+    A word matches at the beginning of a word of the name or description, or of the SKU. In the usual order, goods that
+    have all words in name or SKU come before those that have them in the description only.
+    """
     filters = filters or Filters()
     products: ProductQuerySet = Product.objects.visible()
     if category is not None:
         products = products.filter(Q(category=category) | Q(category__parent=category))
+    order: list[Case | str] = list(SORTS[filters.sort][1])
+    named = Q()
     for word in re.findall(r"\w+", words)[:MAX_SEARCH_WORDS]:
-        products = products.filter(Q(name__icontains=word) | Q(sku__icontains=word) | Q(description__icontains=word))
+        begins = rf"(^|\W){word}"  # only letters, digits and underscores: nothing in it is special to a database
+        in_name = Q(name__iregex=begins) | Q(sku__istartswith=word)
+        products = products.filter(in_name | Q(description__iregex=begins))
+        named &= in_name
+    if named and filters.sort == Filters.sort:
+        order.insert(0, Case(When(named, then=Value(0)), default=Value(1), output_field=IntegerField()))
     if filters.minimum is not None:
         products = products.filter(price__gte=filters.minimum)
     if filters.maximum is not None:
         products = products.filter(price__lte=filters.maximum)
     if filters.in_stock:
         products = products.filter(stock__gt=0)
-    return products.order_by(*SORTS[filters.sort][1])
+    return products.order_by(*order)
 
 
 def products_reduced(*, limit: int) -> list[Product]:

@@ -17,6 +17,7 @@ urlpatterns = [
     path("shelf/<slug:slug>/", catalogue.category, name="category"),
     path("search/", catalogue.search, name="search"),
     path("product/<str:sku>/<slug:slug>/", catalogue.product, name="product"),
+    path("favicon.ico", catalogue.favicon, name="favicon"),
     path("pictures/<str:sku>.svg", catalogue.picture, name="picture"),
     path("cart/", buying.cart, name="cart"),
     path("cart/add/<str:sku>/", buying.cart_add, name="cart_add"),

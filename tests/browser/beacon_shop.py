@@ -66,6 +66,11 @@ def ask_the_shop(request: HttpRequest) -> set[str]:
     return {"analytics"} if request.COOKIES.get("agreed") else set()
 
 
+def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """For what browsers ask unbidden (the icon), without the templates of another shop."""
+    return HttpResponse(status=404)
+
+
 urlpatterns = [
     path("", home),
     path("lazy/", lazy),

@@ -50,7 +50,8 @@ def view_lanterns(page: Page, count: int = 3) -> list[str]:
 
 def test_home_product_and_cart_have_carousels_with_reasons(page: Page) -> None:
     consent(page)
-    assert heading(page) == "For you"
+    # Nothing is known of this visitor, and the heading does not pretend otherwise.
+    assert heading(page) == "Popular right now"
     assert len(titles(page)) >= 4
     path = page.locator(f"{CAROUSEL} a[href^='/product/']").first.get_attribute("href")
     page.goto(str(path))
@@ -73,6 +74,7 @@ def test_three_lanterns_change_the_home_page_of_a_new_visitor_on_any_worker(page
     after = titles(page)
     assert after != before
     first = page.locator(CAROUSEL).first
+    assert heading(page) == "For you"
     assert re.search(r"Because you viewed .*lantern", first.inner_text(), re.IGNORECASE)
     assert sum("lantern" in title.lower() for title in after) > sum("lantern" in title.lower() for title in before)
     # Two processes answer in turn; each must know what the visitor did on the other.
@@ -107,6 +109,19 @@ def test_not_interested_takes_a_product_away_for_good(page: Page) -> None:
     page.locator(f"{CAROUSEL} >> nth=0").locator(f"[data-ecomai-product='{unwanted}']").wait_for(state="hidden")
     page.goto("/")
     assert unwanted not in products(page)
+
+
+def test_the_focus_stays_where_a_product_was_waved_away(page: Page) -> None:
+    consent(page)
+    before = products(page)
+    items = page.locator(CAROUSEL).first.locator("li[data-ecomai-product]")
+    items.nth(3).locator("[data-ecomai-dismiss]").focus()
+    page.keyboard.press("Enter")
+    items.locator(f"xpath=self::*[@data-ecomai-product='{before[3]}']").wait_for(state="detached")
+    assert page.evaluate("document.activeElement.closest('[data-ecomai-product]').dataset.ecomaiProduct") == before[4]
+    for _ in range(len(before) - 1):
+        items.first.locator("[data-ecomai-dismiss]").click()
+    page.locator(CAROUSEL).first.wait_for(state="hidden")
 
 
 def test_carousel_is_walked_by_keyboard(page: Page) -> None:

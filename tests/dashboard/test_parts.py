@@ -7,6 +7,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.test import Client, override_settings
@@ -19,6 +20,7 @@ from django_ecomai.dashboard.admin import StartAdmin
 from django_ecomai.dashboard.models import Start
 from django_ecomai.dashboard.periods import period_choices, period_read
 from django_ecomai.dashboard.selectors import command_parts, table_label
+from django_ecomai.dashboard.setup import setup_steps
 
 own = admin.AdminSite(name="backoffice")
 own.register(Start, StartAdmin)
@@ -99,3 +101,10 @@ def test_it_lives_in_an_admin_site_of_the_shops_own(client: Client, django_asser
     assert 'data-ecomai-progress="/admin' not in html and 'href="/office/"' in html and 'href="/admin/"' not in html
     response = client.post("/office/ecomai_dashboard/start/run/", {"job": "x"})
     assert response["Location"] == "/office/ecomai_dashboard/start/"
+
+
+@pytest.mark.django_db
+def test_a_shop_without_recommendations_is_led_through_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apps, "is_installed", lambda name: name != "django_ecomai.recommend")
+    titles = [step.title for step in setup_steps(channel="")]
+    assert titles == ["Connect your shop", "Copy the shop's data", "Let visits arrive"]

@@ -62,17 +62,19 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (home / package / "__init__.py").touch()
     shutil.copy(TINY / "manage.py", home)
     shutil.copy(TINY / "settings.py", home / "myshop" / "settings.py")
-    blocks = page_blocks(TUTORIAL)
-    commands = [line for block in blocks if block.mark == "run" for line in block.text.splitlines()]
-    # All files first: the page tells of the templates after the commands that need none of them.
-    for block in blocks:
+    shutil.copy(TINY / "urls.py", home / "myshop" / "urls.py")
+    for block in page_blocks(TUTORIAL):
         if block.mark in ("file", "append"):
             put(home, block)
-    manage(home, "$ python manage.py makemigrations shop")
-    for line in commands:
-        if "ecomai_sync" in line:
-            python(home, "manage.py", "shell", "--no-imports", stdin=(TINY / "seed.py").read_text())
-        manage(home, line)
+            if block.value == "shop/models.py":
+                manage(home, "$ python manage.py makemigrations shop")
+        elif block.mark == "run":
+            for line in block.text.splitlines():
+                if "ecomai_sync" in line:
+                    python(home, "manage.py", "shell", "--no-imports", stdin=(TINY / "seed.py").read_text())
+                manage(home, line)
+                if "ecomai_adapter" in line:
+                    (home / "draft.py").write_text((home / "shop" / "ecomai.py").read_text())
     return home
 
 
@@ -99,7 +101,7 @@ def test_the_home_page_reacts_to_three_lanterns(visit: dict[str, object]) -> Non
 
 
 def test_the_draft_of_the_adapter_is_python_that_maps_the_models(shop: Path) -> None:
-    draft = manage(shop, "$ python manage.py ecomai_adapter")
+    draft = (shop / "draft.py").read_text()
     compile(draft, "draft", "exec")
     for name in ("shop.Article", "shop.Purchase", "shop.Position", "price_gross"):
         assert name in draft

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.core import signing
+from django.test import RequestFactory
 
 from django_ecomai.core.uuid7 import uuid7
 from django_ecomai.events import diagnosis
+from django_ecomai.events.limits import client_address
 from django_ecomai.events.models import Event, VisitorIdentity
 from django_ecomai.events.selectors import visitor_history
 from django_ecomai.events.tokens import page_token, token_make
 
-from .conftest import CAPTURE, Browser
+from .conftest import CAPTURE, CHROME, Browser
 
 pytestmark = pytest.mark.django_db
 
@@ -226,6 +229,55 @@ class TestAgreed:
         answers = [Browser().capture(view()).status_code for _ in range(11)]
         assert answers == [202] * 10 + [429]
 
+    def test_nothing_that_a_sender_makes_up_is_a_way_round_the_limit(self, ecomai_setting: Any) -> None:
+        ecomai_setting(CAPTURE_RATE=1)
+        answers = [
+            Browser(**{"X-Forwarded-For": f"10.0.0.{number}", "User-Agent": f"{CHROME} Edg/{number}"})
+            .capture(view())
+            .status_code
+            for number in range(11)
+        ]
+        assert answers == [202] * 10 + [429]
+
+    def test_behind_a_proxy_each_address_has_its_own_limit(self, ecomai_setting: Any) -> None:
+        ecomai_setting(CAPTURE_RATE=1, TRUSTED_PROXIES=1)
+
+        def answers(address: str) -> list[int]:
+            # The visitor writes what he likes; the proxy appends the address that it sees.
+            return [
+                Browser(**{"X-Forwarded-For": f"6.6.6.{number}, {address}"}).capture(view()).status_code
+                for number in range(11)
+            ]
+
+        assert answers("192.0.2.1") == [202] * 10 + [429]
+        assert answers("192.0.2.2") == [202] * 10 + [429]
+
+    @pytest.mark.parametrize(
+        ("proxies", "forwarded", "address"),
+        [
+            (0, "1.1.1.1", "127.0.0.1"),
+            (1, None, "127.0.0.1"),
+            (1, "", "127.0.0.1"),
+            (1, "1.1.1.1, 2.2.2.2 ", "2.2.2.2"),
+            (2, "1.1.1.1, 2.2.2.2", "1.1.1.1"),
+            (5, "1.1.1.1, 2.2.2.2", "1.1.1.1"),
+        ],
+    )
+    def test_whose_word_is_taken_for_the_address(
+        self, ecomai_setting: Any, proxies: int, forwarded: str | None, address: str
+    ) -> None:
+        ecomai_setting(TRUSTED_PROXIES=proxies)
+        headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
+        assert client_address(RequestFactory(headers=headers).get("/")) == address
+
+    def test_two_visitors_who_share_an_id_and_a_moment_are_two(self) -> None:
+        event = {**view(), "id": "17", "at": int(time.time() * 1000)}
+        first, second = Browser(), Browser()
+        for browser in (first, second):
+            browser.capture(view("B"))  # gets the cookie
+        answers = [browser.capture(event).json()["verdicts"][0]["status"] for browser in (first, second, first)]
+        assert answers == ["accepted", "accepted", "duplicate"]
+
     def test_the_limit_can_be_switched_off(self, browser: Browser, ecomai_setting: Any) -> None:
         ecomai_setting(CAPTURE_RATE=0)
         assert [browser.capture(view()).status_code for _ in range(3)] == [202, 202, 202]
@@ -237,15 +289,21 @@ class TestAgreed:
         with django_assert_max_num_queries(5):  # the insert and two savepoints
             browser.capture(*[view(str(number)) for number in range(40)])
 
-    def test_the_next_page_reacts_at_once(self, browser: Browser, shared_cache: Any) -> None:
+    def test_the_next_page_reacts_at_once(
+        self, browser: Browser, shared_cache: Any, django_capture_on_commit_callbacks: Any
+    ) -> None:
         browser.capture(view("A"))
         visitor = Event.objects.get().visitor_id
         assert [item.product_id for item in visitor_history(channel="", visitor_id=visitor).items] == ["A"]
-        browser.capture(view("B"))
+        with django_capture_on_commit_callbacks(execute=True):
+            browser.capture(view("B"))
         assert [item.product_id for item in visitor_history(channel="", visitor_id=visitor).items] == ["B", "A"]
 
-    def test_what_happened_is_counted_for_the_doctor(self, browser: Browser, shared_cache: Any) -> None:
-        browser.capture(view(), view())
+    def test_what_happened_is_counted_for_the_doctor(
+        self, browser: Browser, shared_cache: Any, django_capture_on_commit_callbacks: Any
+    ) -> None:
+        with django_capture_on_commit_callbacks(execute=True):
+            browser.capture(view(), view())
         browser.capture(view(), token="old")
         Browser(**{"Sec-Fetch-Site": "cross-site"}).capture(view())
         browser.post(CAPTURE, b"{", content_type="text/plain")

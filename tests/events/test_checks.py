@@ -62,6 +62,15 @@ def test_the_consent_callable_is_checked(ecomai_setting: Any, source: Any, expec
     assert ids(checks.check_consent(None)) == expected
 
 
+@pytest.mark.parametrize(
+    ("age", "expected"),
+    [(60, []), (21_600, []), (59.9, ["ecomai.E026"]), (0, ["ecomai.E026"]), ("60", ["ecomai.E026"])],
+)
+def test_a_token_must_live_long_enough_to_be_used(ecomai_setting: Any, age: Any, expected: list[str]) -> None:
+    ecomai_setting(CAPTURE_TOKEN_AGE=age)
+    assert ids(checks.check_token_age(None)) == expected
+
+
 def test_missing_urls_are_reported(settings: Any) -> None:
     settings.ROOT_URLCONF = "tests.projects.base_urls"
     assert ids(checks.check_urls(None)) == []

@@ -306,3 +306,22 @@ def test_a_forged_token_counts_for_no_placement() -> None:
 def test_a_browser_cannot_overwrite_what_the_token_says_in_properties() -> None:
     event, _ = clean(token=_token(), properties={"propensity": 99, "mine": 1})
     assert event.properties == {"mine": 1, "run": "7", "slot": "3", "propensity": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "quantity", "stored", "notes"),
+    [
+        ("refund", -2, Decimal(2), ("sign_dropped:quantity",)),
+        ("refund", "2", Decimal(2), ()),
+        ("refund", None, None, ()),
+    ],
+)
+def test_what_comes_back_is_counted_whatever_its_sign(name: str, quantity: Any, stored: Any, notes: Any) -> None:
+    event, said = event_clean({"name": name, "order_id": "1", "quantity": quantity}, source="server", now=NOW)
+    assert (event.quantity, said) == (stored, notes)
+
+
+@pytest.mark.parametrize(("name", "quantity"), [("refund", 0), ("add_to_cart", -1), ("add_to_cart", 0)])
+def test_a_quantity_that_means_nothing_rejects(name: str, quantity: int) -> None:
+    with pytest.raises(Rejected, match="not_positive:quantity"):
+        event_clean({"name": name, "product_id": "A", "quantity": quantity}, source="server", now=NOW)

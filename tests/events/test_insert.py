@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -158,3 +160,22 @@ def test_a_uuid_object_and_its_text_are_the_same_id() -> None:
     assert statuses([view(id=given)]) == ["accepted"]
     assert statuses([view(id=str(given).upper())]) == ["duplicate"]
     assert isinstance(Event.objects.get().pk, uuid.UUID)
+
+
+@pytest.mark.skipif(not POSTGRES, reason="SQLite has one writer at a time")
+@pytest.mark.django_db(transaction=True)
+def test_the_same_batch_from_many_tabs_at_once_is_stored_once() -> None:
+    rows = [view(str(number), id=str(uuid7())) for number in range(40)]
+    start = Barrier(4)
+
+    def send(order: int) -> list[str]:
+        start.wait()
+        try:
+            return statuses(rows[:: (-1) ** order])
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        verdicts = [status for answer in pool.map(send, range(4)) for status in answer]
+    assert verdicts.count("accepted") == 40 == Event.objects.count()
+    assert verdicts.count("duplicate") == 120

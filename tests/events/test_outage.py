@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
-from django.db import connection
+from django.contrib.auth.models import Group, Permission
+from django.db import OperationalError, connection, connections
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 
-from django_ecomai.events.models import Event
+from django_ecomai.events.models import Event, VisitorIdentity
 from django_ecomai.events.selectors import visitor_history
 from django_ecomai.events.services import events_insert, track
 from django_ecomai.events.signals import cart_added
@@ -115,3 +115,96 @@ def test_a_database_error_reaches_those_who_ask_for_verdicts(no_table: None) -> 
 
     with pytest.raises(DatabaseError):
         events_insert(rows=[{"name": "view_item", "product_id": "A"}])
+
+
+API = "/ecomai/api/events/"
+VIEW = {"name": "view_item", "product_id": "A"}
+
+
+@pytest.fixture
+def no_commit(transactional_db: None) -> Any:
+    """Switch on that every commit fails, as on a full disk or a lost connection."""
+
+    def commit(self: Any) -> None:
+        raise OperationalError("disk full")
+
+    with pytest.MonkeyPatch.context() as patch:
+        yield lambda: patch.setattr(type(connections["default"]), "_commit", commit)
+
+
+@pytest.fixture
+def pushed(monkeypatch: Any) -> list[Any]:
+    """What is told to the cache of recent items."""
+    from django_ecomai.events import services
+
+    told: list[Any] = []
+    monkeypatch.setattr(services, "recent_push", lambda **what: told.append(what["items"]))
+    monkeypatch.setattr(services, "recent_forget", lambda *keys: told.append(keys))
+    return told
+
+
+def test_a_link_that_fails_does_not_take_the_events_back(
+    transactional_db: None, agreed: None, browser: Browser, ecomai_setting: Any
+) -> None:
+    ecomai_setting(ADAPTER="django_ecomai.adapters.base.ShopAdapter")
+    browser.force_login(get_user_model().objects.create_user("ada"))
+    with connection.schema_editor() as editor:
+        editor.execute("ALTER TABLE ecomai_events_visitoridentity RENAME TO away")
+    try:
+        response = browser.capture(VIEW)
+    finally:
+        with connection.schema_editor() as editor:
+            editor.execute("ALTER TABLE away RENAME TO ecomai_events_visitoridentity")
+    assert (response.status_code, response.json()["verdicts"][0]["status"]) == (202, "accepted")
+    assert Event.objects.count() == 1
+    browser.capture(VIEW)
+    assert VisitorIdentity.objects.count() == 1, "the next batch tries again"
+
+
+def test_a_commit_that_fails_is_not_answered_with_accepted(
+    transactional_db: None, agreed: None, browser: Browser, no_commit: Any, pushed: list[Any]
+) -> None:
+    no_commit()
+    response = browser.capture(VIEW)
+    assert (response.status_code, response.json()["error"]) == (503, "not_stored")
+    assert (Event.objects.count(), pushed) == (0, [])
+
+
+def test_a_servers_commit_that_fails_is_not_answered_with_accepted(
+    transactional_db: None, browser: Browser, no_commit: Any, pushed: list[Any]
+) -> None:
+    user = get_user_model().objects.create_user("server")
+    user.user_permissions.add(Permission.objects.get(codename="add_event", content_type__app_label="ecomai_events"))
+    browser.force_login(user)
+    no_commit()
+    rows = [{**VIEW, "customer_id": "c"}, {"name": "purchase", "order_id": "1", "customer_id": "c"}]
+    response = browser.post(API, {"events": rows}, content_type="application/json")
+    assert (response.status_code, response.json()["error"]) == (503, "not_stored")
+    assert (Event.objects.count(), pushed) == (0, [])
+
+
+def test_what_the_shop_tracks_is_told_to_nobody_unless_stored(
+    transactional_db: None, no_commit: Any, pushed: list[Any]
+) -> None:
+    track(name="view_item", product="A", customer_id="c")
+    track(name="purchase", order_id="1", customer_id="c")
+    assert len(pushed) == 2
+    Event.objects.all().delete()
+    no_commit()
+    track(name="view_item", product="A", customer_id="c")
+    track(name="purchase", order_id="2", customer_id="c")
+    assert (Event.objects.count(), len(pushed)) == (0, 2)
+
+
+def test_a_shop_that_takes_its_transaction_back_tells_nobody(
+    transactional_db: None, agreed: None, shop: Browser, pushed: list[Any], monkeypatch: Any
+) -> None:
+    from django_ecomai.events import views
+
+    def fail(*args: Any) -> None:
+        raise RuntimeError("something else in this request")
+
+    monkeypatch.setattr(views, "_link", fail)
+    shop.raise_request_exception = False
+    assert shop.capture(VIEW).status_code == 500
+    assert (Event.objects.count(), pushed) == (0, [])

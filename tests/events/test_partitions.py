@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 
 import pytest
 from django.apps import apps
 from django.db import connection
+from django.db.migrations.state import ProjectState
 from django.db.models.signals import post_migrate
 
 from django_ecomai.core.uuid7 import uuid7, uuid7_floor
@@ -179,3 +181,20 @@ def test_the_job_makes_partitions() -> None:
     context = Context()
     job_kinds.get("events.partitions").execute(context)
     assert context.made == {"partitions_made": 1 if POSTGRES else 0}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_table_can_be_taken_away_and_made_again() -> None:
+    with connection.schema_editor() as editor:
+        editor.delete_model(Event)
+    assert partitions_ensure() == []
+    migration = import_module("django_ecomai.events.migrations.0001_initial").Migration
+    operation = next(operation for operation in migration.operations if operation.name == "Event")
+    state = ProjectState()
+    operation.state_forwards("ecomai_events", state)
+    with connection.schema_editor() as editor:
+        operation.database_forwards("ecomai_events", editor, ProjectState(), state)
+    forget()
+    assert len(partitions_ensure()) == (26 if POSTGRES else 0)
+    events_insert(rows=[{"name": "view_item", "product_id": "again"}])
+    assert Event.objects.get().product_id == "again"

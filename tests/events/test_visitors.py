@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
@@ -198,6 +199,27 @@ def test_a_personal_page_is_never_cached_for_others_and_a_plain_one_is(agreed: N
     assert rendered == ["/mine/", "/mine/", "/plain/"]
 
 
+@pytest.mark.parametrize("asked", ["visitor_id", "session_id", "customer_id", "purposes", "user_id"])
+def test_what_a_middleware_asked_first_is_not_cached_either(agreed: None, settings: Any, asked: str) -> None:
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": asked}}
+
+    def page(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(f"for {getattr(request.ecomai, asked)} {next(count)}")  # type: ignore[attr-defined]
+
+    def shops_own(request: HttpRequest) -> HttpResponse:
+        request.ecomai.visitor_id, getattr(request.ecomai, asked)  # type: ignore[attr-defined]
+        return cache_page(60)(page)(request)
+
+    count = itertools.count()
+    handler = VisitorMiddleware(shops_own)
+    answers = []
+    for _ in range(2):
+        request = RequestFactory(headers={"User-Agent": CHROME}).get(f"/{asked}/")
+        request.user = AnonymousUser()
+        answers.append(handler(request).content)
+    assert answers[0] != answers[1]
+
+
 def test_taking_a_cookie_back_is_not_cached_either(agreed: None, ecomai_setting: Any) -> None:
     cookie = visit()[0].cookies[NAME].value
     ecomai_setting(CONSENT="django_ecomai.events.consent.cookie")
@@ -236,7 +258,12 @@ def test_it_works_in_an_async_stack(agreed: None) -> None:
         ("Mozilla/5.0 (Linux; Android 13) AppleWebKit/537.36 DuckDuckGo/5 Safari/537.36", False),
         ("Mozilla/5.0 (Linux; Android 13) AppleWebKit/537.36 Chrome/120.0 YaBrowser/24.1 Safari/537.36", False),
         ("Opera/9.80 (Windows NT 6.1) Presto/2.12 Version/12.16", False),
+        ("Mozilla/5.0 (compatible; MSIE 10.0; Windows NT 6.1; Trident/6.0)", False),
+        ("Mozilla/5.0 (iPhone) AppleWebKit/605.1.15 Version/18.4 Safari/605.1.15 (Ecosia ios@11.0.2.22)", False),
         ("", True),
+        ("MyShopApp/1.0 okhttp/4.9", True),
+        ("Mozilla/5.0 (compatible; Somebody/1.0; +http://somebody.example)", True),
+        ("Mozilla/5.0 (X11; Linux x86_64) Chrome/62.0 Safari/537.36 owner@crawl.example", True),
         ("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", True),
         ("Mozilla/5.0 AppleWebKit/537.36 (compatible; bingbot/2.0) Chrome/116.0 Safari/537.36", True),
         ("Mozilla/5.0 AppleWebKit/537.36 (compatible; GPTBot/1.2; +https://openai.com/gptbot)", True),

@@ -14,8 +14,8 @@ def category_create(name: str = "Lanterns", parent: Category | None = None, **va
 
 
 def product_create(sku: str = "85123A", name: str = "White Hanging Heart T-Light Holder", **values: Any) -> Product:
-    values = {"price": Decimal("2.95"), "stock": 12, "times_ordered": 5, **values}
-    return Product.objects.create(sku=sku, name=name, **values)
+    usual = {"description": "A gift for any house.", "price": Decimal("2.95"), "stock": 12, "times_ordered": 5}
+    return Product.objects.create(sku=sku, name=name, **{**usual, **values})
 
 
 def customer_create(code: str = "17850", **values: Any) -> Customer:

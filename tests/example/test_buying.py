@@ -66,6 +66,17 @@ def test_adding_and_changing(client: Client) -> None:
     assert client.get("/cart/").context["cart"].lines == []
 
 
+def test_every_change_of_the_cart_is_confirmed(client: Client) -> None:
+    product = product_create()
+    values = {"next": "/search/?q=heart"}  # as the cards send it
+    page = client.post(f"/cart/add/{product.sku}/", values, follow=True).content.decode()
+    assert f"1 × {product.name} added to your cart." in page
+    page = client.post(f"/cart/change/{product.sku}/", {"quantity": "4"}, follow=True).content.decode()
+    assert f"{product.name}: 4 in your cart now." in page
+    page = client.post(f"/cart/change/{product.sku}/", {"remove": "1"}, follow=True).content.decode()
+    assert f"{product.name} removed." in page
+
+
 @pytest.mark.parametrize("quantity", ["0", "-1", "13", "100000", "x"])
 def test_a_wrong_quantity_leaves_the_cart_as_it_was(client: Client, quantity: str) -> None:
     product = product_create(stock=12)

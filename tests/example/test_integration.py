@@ -69,7 +69,24 @@ def test_carousels_use_the_shops_own_card(client: Client, synced: list[Product])
     page = client.get("/").content.decode()
     assert "data-ecomai-list" in page
     assert 'class="card"' in page.split("data-ecomai-list")[1]
-    assert "data-ecomai-dismiss" in page
+
+
+@pytest.mark.parametrize(
+    ("consent", "headers", "offered"),
+    [
+        ("", {}, False),
+        ("necessary", {}, False),
+        ("analytics.personalization", {}, True),
+        ("analytics.personalization", {"DNT": "1"}, False),
+    ],
+)
+def test_not_interested_is_offered_where_it_is_remembered(
+    client: Client, synced: list[Product], consent: str, headers: dict[str, str], offered: bool
+) -> None:
+    client.cookies["ecomai_consent"] = consent
+    page = client.get("/", headers=headers).content.decode()
+    assert "data-ecomai-list" in page
+    assert ("data-ecomai-dismiss" in page) is offered
 
 
 def test_personal_pages_are_not_for_shared_caches(client: Client, synced: list[Product]) -> None:

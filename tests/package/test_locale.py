@@ -1,9 +1,7 @@
-"""What shoppers read is there in German, and the compiled catalogue is that of the source beside it."""
+"""What shoppers read is there in German. (The catalogues themselves are tested in ``tests/core/test_locale.py``.)"""
 
 from __future__ import annotations
 
-import gettext
-import re
 from pathlib import Path
 
 import pytest
@@ -14,17 +12,7 @@ from django_ecomai.recommend import reasons
 from django_ecomai.recommend.defaults import default_keys, default_placement
 
 LOCALE = Path(__file__).resolve().parents[2] / "django_ecomai" / "recommend" / "locale"
-ENTRY = re.compile(r'^msgid "(.+)"\nmsgstr "(.+)"$', re.MULTILINE)
 CODES = [value for name, value in vars(reasons).items() if name.isupper() and isinstance(value, str)]
-
-
-def test_the_compiled_catalogue_is_current() -> None:
-    folder = LOCALE / "de" / "LC_MESSAGES"
-    with (folder / "django.mo").open("rb") as file:
-        compiled = gettext.GNUTranslations(file)
-    written = dict(ENTRY.findall((folder / "django.po").read_text()))
-    assert len(written) > 30
-    assert {message: compiled.gettext(message) for message in written} == written
 
 
 @pytest.mark.parametrize("because", ["", "Laterne"])

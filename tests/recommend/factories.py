@@ -90,19 +90,42 @@ def rule(slot: Slot, action: str, target: Product | Category, **fields: Any) -> 
     return SlotRule.objects.create(slot=slot, action=action, **{kind: target}, **fields)
 
 
-def lantern_shop(weeks: int = 20) -> None:
-    """12 products in two worlds, lanterns (p0..p5) and mugs (p6..p11): customers stay in one, and come every week."""
+def lantern_shop(weeks: int = 20, *, size: int = 6) -> None:
+    """Two worlds of ``size`` products, lanterns (p0..p5) and mugs (p6..p11).
+
+    Customers stay in one and come every week for two products; those of even number buy mugs.
+    """
     lanterns, mugs = category("lanterns"), category("mugs")
-    for i in range(12):
-        world = lanterns if i < 6 else mugs
-        kind = "Lantern" if i < 6 else "Mug"
-        product(f"p{i}", title=f"{kind} number {i}", categories=[world], created_at=START + timedelta(days=i))
+    shelf: list[Product] = []
+    for i in range(2 * size):
+        world = lanterns if i < size else mugs
+        kind = "Lantern" if i < size else "Mug"
+        shelf.append(
+            product(f"p{i}", title=f"{kind} number {i}", categories=[world], created_at=START + timedelta(days=i))
+        )
+    customers = Customer.objects.bulk_create(Customer(external_id=f"c{number}") for number in range(30))
+    orders, lines = [], []
     for week in range(weeks):
-        for number in range(30):
-            base = 0 if number % 2 else 6
-            first = base + (week + number) % 6
-            bought = [f"p{first}", f"p{base + (first - base + 1) % 6}"]
-            order(f"c{number}", bought, at=START + timedelta(days=7 * week, minutes=number), number=f"w{week}-{number}")
+        for number, customer in enumerate(customers):
+            base = 0 if number % 2 else size
+            first = (week + number) % size
+            at = START + timedelta(days=7 * week, minutes=number)
+            made = Order(external_id=f"w{week}-{number}", customer=customer, placed_at=at, currency="EUR")
+            orders.append(made)
+            lines.extend(
+                OrderLine(
+                    external_id=f"{made.external_id}-{i}",
+                    order=made,
+                    product=shelf[i],
+                    product_external_id=f"p{i}",
+                    quantity=1,
+                    unit_price=10,
+                    placed_at=at,
+                )
+                for i in (base + first, base + (first + 1) % size)
+            )
+    Order.objects.bulk_create(orders)
+    OrderLine.objects.bulk_create(lines)
 
 
 class MirrorShop(ShopAdapter):
@@ -112,6 +135,9 @@ class MirrorShop(ShopAdapter):
         return {one.external_id: one for one in Product.objects.filter(external_id__in=ids)}
 
     def product_id(self, obj: Any) -> str:
+        return str(getattr(obj, "external_id", obj))
+
+    def category_id(self, obj: Any) -> str:
         return str(getattr(obj, "external_id", obj))
 
     def customer_id(self, user: Any) -> str | None:

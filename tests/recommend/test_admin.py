@@ -127,6 +127,18 @@ def test_the_key_of_a_placement_stays(merchant: Any) -> None:
     assert (home.key, home.label) == ("home", "Start")
 
 
+def test_the_rules_of_a_carousel_are_one_click_away(merchant: Any) -> None:
+    slot = placement("home", "trending").slots.get()
+    url = reverse("admin:ecomai_recommend_placement_change", args=[slot.placement_id])
+    assert "No rules yet" in merchant.get(url).content.decode()
+    rule(slot, "hide", product("p0"))
+
+    page = merchant.get(url).content.decode()
+
+    assert f'<a href="{reverse("admin:ecomai_recommend_slot_change", args=[slot.pk])}">1 rule: edit</a>' in page
+    assert "Save first;" in page
+
+
 def test_strategies_are_offered_by_what_they_do(merchant: Any) -> None:
     home = placement("home", "by_the_moon")
 
@@ -251,6 +263,18 @@ def test_the_preview_knows_only_the_placements_shop(merchant: Any, pick: Any) ->
     page = merchant.get(url, {"customer": pick(stranger)}).content.decode()
 
     assert "This is not known in the placement" in page
+
+
+@pytest.mark.parametrize("field", ["customer", "product", "category"])
+@pytest.mark.parametrize("typed", ["abc", "9" * 40, "-1", "1;2", "%00", "\x00"])
+def test_an_address_with_a_mistyped_id_says_so(merchant: Any, pick: Any, field: str, typed: str) -> None:
+    products(1)
+    home = placement("home", "trending")
+
+    answer = merchant.get(reverse("admin:ecomai_recommend_placement_preview", args=[home.pk]), {field: typed})
+
+    assert answer.status_code == 200
+    assert field in answer.context["form"].errors
 
 
 def test_the_preview_of_a_placement_that_is_off_says_so(merchant: Any) -> None:

@@ -145,3 +145,13 @@ def test_the_schema_describes_it() -> None:
     item = schema["components"]["schemas"]["Item"]["properties"]
     assert "cost" not in item
     assert "token" in item
+
+
+def test_without_its_cache_it_answers_unlimited(client: Any, settings: Any, ecomai: Any, caplog: Any) -> None:
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1"}
+    }
+    ecomai(API_THROTTLE="1/min")
+
+    assert [get(client, "trending").status_code for _ in range(2)] == [200, 200]
+    assert "not limited" in caplog.text

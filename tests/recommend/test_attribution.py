@@ -7,9 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.core.cache import cache
+from django.test import RequestFactory
 from django.utils import timezone
 
+from django_ecomai.core.registry import Period
 from django_ecomai.events.models import VisitorIdentity
+from django_ecomai.recommend.cards import performance_context
 from django_ecomai.recommend.models import Placement
 from django_ecomai.recommend.selectors import PlacementRow, attribution_rule, placement_performance
 from tests.recommend.factories import event, order, placement, products
@@ -169,3 +173,50 @@ def test_the_number_of_queries_does_not_grow() -> None:
 
 def test_without_clicks_nothing_is_matched() -> None:
     assert len(queries(placement_performance)) == 4
+
+
+def test_the_start_page_shows_the_numbers_with_their_rule(client: Any) -> None:
+    from django.contrib.auth import get_user_model
+    from django.urls import reverse
+
+    client.force_login(get_user_model().objects.create_superuser("merchant", "m@example.com", "x"))
+    url = reverse("admin:ecomai_dashboard_start_changelist")
+    assert "No carousel has been seen yet" in client.get(url).content.decode()
+    cache.clear()
+    for _ in range(8):
+        event("view_item_list", "p0", placement="home", customer_id="c1", at=NOW)
+    click("p0", customer_id="c1", at=NOW - timedelta(hours=1))
+    order("c1", ["p0"], at=NOW - timedelta(minutes=1))
+
+    page = client.get(url).content.decode()
+
+    assert '<th scope="row">Home</th><td class="ecomai-number">8</td><td class="ecomai-number">1</td>' in page
+    assert '<td class="ecomai-number">12.5 %</td><td class="ecomai-number">1</td>' in page
+    assert "The last click counts" in page
+
+
+def card(**changes: Any) -> dict[str, Any]:
+    request = RequestFactory().get("/")
+    facts = {"channel": "", "days": 28, "since": NOW - 28 * DAY, "until": NOW + DAY, **changes}
+    request.ecomai_period = Period(**facts)  # type: ignore[attr-defined]
+    return performance_context(request)
+
+
+def test_the_numbers_are_counted_once_in_a_while() -> None:
+    click("p0", customer_id="c1")
+    first = card()
+
+    assert queries(card) == []
+    assert card() == first
+    assert queries(lambda: card(channel="b")) != []
+    assert queries(lambda: card(since=NOW - 7 * DAY)) != []
+
+
+def test_without_a_cache_they_are_counted_every_time(settings: Any, caplog: Any) -> None:
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1"}
+    }
+    click("p0", customer_id="c1")
+
+    assert card()["rows"][0].clicks == 1
+    assert "counted anew" in caplog.text

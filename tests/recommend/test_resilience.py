@@ -14,7 +14,7 @@ from django.db import DatabaseError, connection, transaction
 
 from django_ecomai.core.registry import Strategy, strategies
 from django_ecomai.mirror.models import Product
-from django_ecomai.recommend import config, serving
+from django_ecomai.recommend import assembling, config, serving
 from django_ecomai.recommend.query import Candidate
 from django_ecomai.recommend.serving import carousels, recommendations
 from django_ecomai.runs import live
@@ -158,7 +158,7 @@ def test_a_strategy_of_another_app_serves() -> None:
 
 
 def test_whatever_else_goes_wrong_is_logged(monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
-    monkeypatch.setattr(serving, "token_make", lambda **kwargs: 1 / 0)
+    monkeypatch.setattr(assembling, "token_make", lambda **kwargs: 1 / 0)
     products(1)
 
     assert recommendations("trending") == []

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from django_ecomai.mirror.models import Product
 from django_ecomai.recommend.models import Placement, Slot
+from django_ecomai.recommend.reasons import reason_text
 from django_ecomai.recommend.serving import carousels, recommendations
 from tests.recommend.factories import START, category, event, order, page, placement, product, products, rule
 from tests.recommend.helpers import ids
@@ -47,6 +48,17 @@ def test_popularity_within_a_category_counts_the_categories_below_it() -> None:
 
     assert ids(items) == ["p0", "p1"]
     assert [item.reason for item in items] == ["Popular in Lanterns", "Popular in Lights"]
+
+
+def test_the_adapter_knows_the_id_of_a_category_object() -> None:
+    lamps = category("lamps")
+    product("p0", categories=[lamps])
+    product("p1")
+    order("c1", ["p0", "p1"])
+
+    assert lamps.external_id != str(lamps.pk)
+    assert ids(recommendations("trending", category=lamps)) == ids(recommendations("trending", category="lamps"))
+    assert recommendations("trending", category=lamps)[0].reason == "Popular in Lamps"
 
 
 def test_cancelled_orders_and_negative_lines_are_no_popularity() -> None:
@@ -116,6 +128,15 @@ def test_recently_viewed_is_newest_first_without_repetition_and_never_filled_up(
     assert ids(items) == ["p3", "p1", "p2"]
     assert {item.reason for item in items} == {"You looked at this"}
     assert recommendations("recently_viewed") == []
+
+
+def test_as_many_products_as_the_setting_says_are_reacted_to(ecomai) -> None:
+    products(4)
+    ecomai(RECENT_ITEMS=2)
+    for i, seen in enumerate(["p0", "p1", "p2", "p1"]):
+        event("view_item", seen, visitor_id=VISITOR, at=timezone.now() - timedelta(minutes=10 - i))
+
+    assert ids(recommendations("recently_viewed", visitor_id=VISITOR)) == ["p1", "p2"]
 
 
 def test_buy_again_names_what_was_bought_last_first() -> None:
@@ -189,7 +210,7 @@ def test_a_strategy_in_a_placement_follows_the_carousel_there() -> None:
 def test_a_channel_that_nobody_has_set_up_uses_the_defaults() -> None:
     product("b1", channel="b")
 
-    assert [carousel.strategy for carousel in carousels("home", channel="b")] == ["for_you"]
+    assert [carousel.strategy for carousel in carousels("home", channel="b")] == ["trending"]
     assert Placement.objects.filter(channel="b").count() == 0
 
 
@@ -276,3 +297,88 @@ def test_a_pinned_product_comes_in_although_no_strategy_proposed_it() -> None:
         ("p1", "Our recommendation"),
         ("p0", "You looked at this"),
     ]
+
+
+def test_somebody_unknown_is_shown_what_is_popular_under_that_name() -> None:
+    made = products(6)
+    order("c0", ["p0"])
+    home = placement("home", "for_you", "trending", size=2)
+
+    assert [(one.strategy, ids(one)) for one in carousels("home")] == [("trending", ["p0", "p5"])]
+    assert ids(recommendations("for_you", limit=2)) == ["p0", "p5"]
+
+    rule(home.slots.get(strategy="for_you"), "pin", made[3])
+    assert [one.strategy for one in carousels("home")] == ["for_you", "trending"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "because", "text"),
+    [
+        ("viewed", "Red lamp", "Because you viewed Red lamp"),
+        ("viewed", "", "Chosen for you"),
+        ("together", "100 % wool", "Often bought with 100 % wool"),
+        ("popular", "ignored", "Popular right now"),
+        ("popular_in", "Lamps", "Popular in Lamps"),
+        ("again", "", "You bought this before"),
+        ("by_the_moon", "Lamps", ""),
+        ("", "", ""),
+    ],
+)
+def test_reasons_are_sentences(reason: str, because: str, text: str) -> None:
+    assert reason_text(reason, because=because) == text
+
+
+def test_the_visitors_own_past_is_not_eaten_by_other_carousels() -> None:
+    products(5)
+    event("view_item", "p4", visitor_id=VISITOR)
+    placement("home", "new_arrivals", "recently_viewed", size=2)
+
+    assert [(one.strategy, ids(one)) for one in carousels("home", visitor_id=VISITOR)] == [
+        ("new_arrivals", ["p3", "p2"]),
+        ("recently_viewed", ["p4"]),
+    ]
+
+
+def test_a_product_that_no_model_knows_is_shown_with_its_department() -> None:
+    lamps, mugs = category("lamps", name="Lamps"), category("mugs")
+    viewed = product("new-lamp", categories=[lamps])
+    product("lamp-1", categories=[lamps, mugs], created_at=START)
+    product("lamp-2", categories=[lamps], created_at=START + timedelta(days=1))
+    product("lamp-3", categories=[lamps], stock=0)
+    product("mug-1", categories=[mugs])
+    order("c0", ["mug-1"])
+
+    items = recommendations("similar", product=viewed, limit=3)
+
+    assert ids(items) == ["lamp-2", "lamp-1", "mug-1"]
+    assert [item.reason for item in items] == ["Also in Lamps", "Also in Lamps", "Popular right now"]
+
+
+def test_at_most_so_many_of_one_category() -> None:
+    lamps, mugs = category("lamps"), category("mugs")
+    for i in range(6):
+        product(f"p{i}", categories=[lamps if i > 1 else mugs], created_at=START + timedelta(days=i))
+    product("loose", created_at=START - timedelta(days=1))
+    home = placement("home", "new_arrivals", category_cap=1)
+
+    (carousel,) = carousels("home", explain=True)
+
+    assert ids(carousel) == ["p5", "p1", "loose"]
+    assert carousel.dropped == {"p4": "cap", "p3": "cap", "p2": "cap", "p0": "cap"}
+    assert home.slots.get().category_cap == 1
+
+
+def test_rules_about_a_category_hold_for_those_below_it() -> None:
+    lights = category("lights")
+    lanterns = category("lanterns", parent=lights)
+    product("p0", categories=[lanterns], created_at=START)
+    product("p1", categories=[lights], created_at=START)
+    product("p2", created_at=START)
+    slot = placement("home", "new_arrivals").slots.get()
+    decided = rule(slot, "hide", lights)
+    assert ids(recommendations("home")) == ["p2"]
+
+    decided.action = "pin"
+    decided.save()
+
+    assert ids(recommendations("home")) == ["p1", "p0", "p2"]

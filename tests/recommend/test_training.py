@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from django_ecomai.mirror.models import Product
+from django_ecomai.mirror.models import OrderLine, Product
+from django_ecomai.recommend import training
 from django_ecomai.recommend.dataset import dataset_read
 from django_ecomai.recommend.serving import recommendations
 from django_ecomai.recommend.training import BadParameter, options_read
 from django_ecomai.runs.models import Artifact, LiveArtifact
-from tests.recommend.factories import START, category, event, lantern_shop, order, product, products
+from django_ecomai.runs.services import GateVerdict
+from tests.recommend.factories import START, category, event, lantern_shop, order, placement, product, products
 from tests.recommend.helpers import ids, train
 
 pytestmark = pytest.mark.django_db
@@ -67,6 +70,41 @@ def test_what_was_viewed_decides_for_you() -> None:
     assert items[0].token
 
 
+@pytest.mark.parametrize("left_out", [False, True], ids=["repeats mixed in", "bought left out"])
+def test_a_regular_customer_is_shown_what_he_looks_at_now(left_out: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def usual(context, data, *rest):
+        return GateVerdict(True, "given"), training._untested_recipe(data)
+
+    monkeypatch.setattr(training, "_decide", usual)
+    lantern_shop(12, size=30)
+    order("c0", [f"p{30 + i % 30}" for i in range(36)], at=START + timedelta(days=40))
+    assert train().metrics["recipe"]["sources"]
+    placement("home", "for_you", size=8, exclude_bought=left_out)
+    assert OrderLine.objects.filter(order__customer__external_id="c0").count() == 60
+    before = recommendations("home", customer_id="c0")
+    assert all(int(one[1:]) >= 30 for one in ids(before)) or left_out
+    for seen in ("p4", "p5", "p6"):
+        event("view_item", seen, customer_id="c0")
+
+    after = recommendations("home", customer_id="c0")
+
+    assert ids(after) != ids(before)
+    lanterns = [one for one in after if int(one.product_id[1:]) < 30]
+    assert len(lanterns) >= 2
+    assert any(one.reason.startswith("Because you viewed Lantern") for one in lanterns)
+
+
+def test_a_shop_that_learned_no_taste_yet_shows_what_is_like_the_last_view() -> None:
+    lantern_shop(30, size=30)
+    assert train().metrics["recipe"]["sources"] == []
+    event("view_item", "p4", customer_id="c0")
+
+    found = recommendations("for_you", customer_id="c0")
+
+    assert found[0].reason == "Because you viewed Lantern number 4"
+    assert 0 <= int(found[0].product_id[1:]) < 30
+
+
 def test_bought_together_and_similar_stay_in_their_world() -> None:
     lantern_shop()
     train()
@@ -99,6 +137,16 @@ def test_popularity_is_counted_from_the_last_moment_in_the_data() -> None:
     train()
 
     assert ids(recommendations("trending", limit=1)) == ["p11"]
+
+
+@pytest.mark.parametrize(
+    ("code", "language"), [("de-at", "german"), ("pt_BR", "portuguese"), ("en-gb", "english"), ("ja", "")]
+)
+def test_texts_are_read_in_the_shops_language(settings, code: str, language: str) -> None:
+    lantern_shop(weeks=2)
+    settings.LANGUAGE_CODE = code
+
+    assert train().metrics["recipe"]["language"] == language
 
 
 @pytest.mark.parametrize(
@@ -137,11 +185,11 @@ def test_descriptions_alone_already_tell_what_is_similar() -> None:
 def test_a_purchase_is_counted_once_and_views_count_less() -> None:
     products(2)
     order("c0", ["p0"], number="o1")
-    event("purchase", "p0", customer_id="c0", order_id="o1", at=START)
-    event("view_item", "p1", customer_id="c0", at=START, dwell_seconds=60)
-    event("add_to_cart", "p1", customer_id="c0", at=START)
-    event("view_item_list", "p1", customer_id="c0", at=START)
-    event("dismiss", "p1", customer_id="c0", at=START)
+    event("purchase", "p0", customer_id="c0", order_id="o1")
+    event("view_item", "p1", customer_id="c0", dwell_seconds=60)
+    event("add_to_cart", "p1", customer_id="c0")
+    event("view_item_list", "p1", customer_id="c0")
+    event("dismiss", "p1", customer_id="c0")
 
     data = dataset_read("")
 
@@ -158,8 +206,8 @@ def test_a_purchase_is_counted_once_and_views_count_less() -> None:
 def test_a_guests_order_belongs_to_its_visitor() -> None:
     products(2)
     order("", ["p0"], number="g1")
-    event("purchase", visitor_id="v" * 32, order_id="g1", at=START)
-    event("view_item", "p1", visitor_id="v" * 32, at=START)
+    event("purchase", visitor_id="v" * 32, order_id="g1")
+    event("view_item", "p1", visitor_id="v" * 32)
 
     data = dataset_read("")
 
@@ -221,6 +269,88 @@ def test_a_worse_model_does_not_replace_the_one_in_use() -> None:
     assert LiveArtifact.objects.get().artifact == first
     assert Artifact.objects.count() == 2
     assert run.metrics["gate"]["passed"] is False
+
+
+def _better_than_everything(evaluation: Any, *, recall: dict[str, float]) -> Any:
+    """The evaluation with the recall that each model is to have."""
+    for row in evaluation.rows:
+        if row["model"] in recall:
+            row["metrics"] = {**row["metrics"], "recall@20": recall[row["model"]]}
+    return evaluation
+
+
+@pytest.mark.parametrize("no_gate", [False, True])
+def test_a_recipe_that_stays_the_best_learns_the_new_data(monkeypatch: pytest.MonkeyPatch, no_gate: bool) -> None:
+    from django_ecomai.ml.evaluate import run as evaluating
+
+    lantern_shop()
+    train()
+    first = LiveArtifact.objects.get().artifact
+    order("c0", ["p1", "p2"], at=START + timedelta(days=160), number="new")
+    usual = evaluating.evaluate_split
+    recall = {evaluating.OURS_NAME: 0.5, "live": 0.6, evaluating.POPULAR_30: 0.1}
+    monkeypatch.setattr(
+        evaluating,
+        "evaluate_split",
+        lambda *args, **kwargs: _better_than_everything(usual(*args, **kwargs), recall=recall),
+    )
+
+    run = train(**({"no_gate": True} if no_gate else {}))
+
+    now = LiveArtifact.objects.get().artifact
+    assert now.run == run
+    assert now.data_until == START + timedelta(days=160)
+    assert now.passed_gate is not no_gate
+    assert run.metrics["gate"]["passed"] is not no_gate
+    if not no_gate:
+        assert run.metrics["recipe"] == first.metrics["recipe"]
+        assert {metrics["recall@20"] for metrics in now.metrics["evaluation"].values()} == {0.6}
+        assert run.message == "The recipe in use was kept and has learned the new data. It is live."
+        assert run.metrics["gate"]["reason"].startswith("The recipe in use was kept and has learned the new data:")
+        assert "17 % worse than the model in use" in run.log
+
+
+def test_a_recipe_in_use_that_popularity_beats_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    from django_ecomai.ml.evaluate import run as evaluating
+
+    lantern_shop()
+    train()
+    first = LiveArtifact.objects.get().artifact
+    usual = evaluating.evaluate_split
+    recall = {evaluating.OURS_NAME: 0.5, "live": 0.6, evaluating.POPULAR_30: 0.7}
+    monkeypatch.setattr(
+        evaluating,
+        "evaluate_split",
+        lambda *args, **kwargs: _better_than_everything(usual(*args, **kwargs), recall=recall),
+    )
+
+    run = train()
+
+    assert LiveArtifact.objects.get().artifact == first
+    assert run.metrics["gate"]["passed"] is False
+
+
+def test_progress_is_told_in_a_merchants_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    from django_ecomai.runs.services import RunContext
+
+    said: list[str] = []
+    usual = RunContext.progress
+
+    def listen(self: RunContext, fraction: float, message: str = "") -> None:
+        said.append(message)
+        usual(self, fraction, message)
+
+    monkeypatch.setattr(RunContext, "progress", listen)
+    lantern_shop()
+
+    run = train()
+
+    assert [text for text in said if text.startswith("comparing")][:2] == [
+        "comparing models: 1 of at most 4",
+        "comparing models: 2 of at most 4",
+    ]
+    assert not [text for text in said if "tried" in text or "(" in text]
+    assert "tried " in run.log
 
 
 def test_a_first_model_that_beats_nothing_gives_way_to_popularity() -> None:
@@ -294,3 +424,27 @@ def test_nothing_in_the_artifact_is_about_a_person(settings) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())["manifest"]
     assert manifest["category_parents"] == {}
     assert manifest["variants"] == {}
+
+
+def test_a_product_newer_than_the_model_is_shown_with_its_department() -> None:
+    lantern_shop(weeks=6)
+    train()
+    lanterns = Product.objects.get(external_id="p0").categories.get()
+    fresh = product("fresh", title="Lantern just in", categories=[lanterns])
+
+    items = recommendations("bought_together", product=fresh, limit=6)
+
+    assert set(ids(items)) == {f"p{i}" for i in range(6)}
+    assert {item.reason for item in items} == {"Also in Lanterns"}
+
+
+def test_a_recipe_that_cannot_be_read_counts_as_none(caplog) -> None:
+    lantern_shop()
+    train()
+    Artifact.objects.update(metrics={"recipe": {"sources": [{"sort": "ease"}]}})
+
+    run = train()
+
+    assert run.state == "done"
+    assert run.metrics["gate"]["live"] is None
+    assert "cannot be read" in caplog.text

@@ -14,9 +14,9 @@ from django_ecomai.runs.services import RunContext, artifact_save
 
 
 @contextmanager
-def job(execute: Callable[[RunContext], None], *, name: str = "test.job", schedule: str = "") -> Iterator[str]:
+def job(execute: Callable[[RunContext], None], *, name: str = "test.job", **values: Any) -> Iterator[str]:
     """A job kind that exists inside the block."""
-    job_kinds.register(name, JobKind(execute=execute, label=f"Job {name}", schedule=schedule))
+    job_kinds.register(name, JobKind(execute=execute, label=f"Job {name}", **values))
     try:
         yield name
     finally:

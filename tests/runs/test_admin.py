@@ -15,7 +15,16 @@ from django.utils import timezone
 
 from django_ecomai.runs import storage
 from django_ecomai.runs.models import Artifact, LiveArtifact, Run
-from django_ecomai.runs.presenting import duration, evaluation_tables, facts, kind_label
+from django_ecomai.runs.presenting import (
+    counts,
+    duration,
+    evaluation_tables,
+    facts,
+    kind_label,
+    model_label,
+    notes,
+    parameters,
+)
 from django_ecomai.runs.selectors import live_artifact
 from django_ecomai.runs.services import artifact_go_live
 
@@ -380,33 +389,46 @@ class TestPresenting:
             ("popular (30 days)", False),
         ]
         assert [cell["best"] for cell in new.rows[0]["cells"]] == [True, True]
-        assert new.legend[0][0] == "recall@20"
+        assert [name for name, _text in new.legend] == ["recall", "ndcg"]
+        assert new.more is None
+
+    def test_headlines_first_and_every_measure_behind_them(self) -> None:
+        metrics = {"map@10": 0.1, "precision@10": 0.2, "recall@20": 0.3}
+        [table] = evaluation_tables({"evaluation": [{"model": "x", "split": "all", "metrics": metrics}]})
+        assert table.columns == ["recall@20", "precision@10"]
+        assert table.more is not None
+        assert table.more.columns == ["map@10", "precision@10", "recall@20"]
+        assert [cell["text"] for cell in table.more.rows[0]["cells"]] == ["0.1000", "0.2000", "0.3000"]
 
     def test_an_unknown_split_keeps_its_name(self) -> None:
         [table] = evaluation_tables({"evaluation": [{"model": "x", "split": "odd", "metrics": {"r": None}}]})
         assert (table.title, table.rows[0]["cells"]) == ("odd", [{"text": "–", "best": False}])
 
     def test_facts_are_flat_and_bounded(self) -> None:
-        assert facts(
-            {
-                "gate": {},
-                "counts": {"order_lines": 1234},
-                "deep": {"a": {"b": 1}},
-                "missing": ["One.", "Two."],
-                "numbers": [1],
-                "ok": True,
-                "none": None,
-                "share": 0.25,
-                "big": 1234.5,
-            }
-        ) == [
-            ("Order lines", "1,234"),
-            ("Missing", "One. Two."),
+        metrics = {
+            "gate": {},
+            "counts": {"order_lines": 1234},
+            "deep": {"a": {"b": 1}},
+            "seconds": {"read_all": 1.5},
+            "missing": ["One.", "Two.", 3],
+            "numbers": [1],
+            "ok": True,
+            "none": None,
+            "share": 0.09748,
+            "big": 1234.56,
+        }
+        assert facts(metrics) == [
+            ("Seconds: read all", "1.5000"),
             ("Ok", "yes"),
             ("None", "–"),
-            ("Share", "0.2500"),
-            ("Big", "1,234.5"),
+            ("Share", "0.0975"),
+            ("Big", "1,234.6"),
         ]
+        assert counts(metrics) == [("Order lines", "1,234")]
+        assert notes(metrics) == ["One.", "Two."]
+        assert (counts({"counts": 3}), notes({"missing": 3}), counts(None), notes(None)) == ([], [], [], [])
+        assert parameters({"evaluate_from": "2011-10-01"}) == [("Evaluate from", "2011-10-01")]
+        assert parameters([1]) == []
         assert len(facts({str(number): number for number in range(100)})) == 40
         assert facts(None) == []
 
@@ -419,3 +441,5 @@ class TestPresenting:
 
     def test_a_kind_of_an_app_that_is_gone_keeps_its_name(self) -> None:
         assert kind_label("gone.train") == "gone.train"
+        assert model_label("gone") == "gone"
+        assert model_label("recommend") == "Recommendations"

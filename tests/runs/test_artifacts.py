@@ -7,6 +7,7 @@ import shutil
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -56,7 +57,11 @@ class TestSave:
     def test_the_only_shop_has_a_folder_too(self) -> None:
         assert save().path.startswith("toy/_/")
 
-    def test_a_run_saves_several_of_one_kind(self) -> None:
+    def test_a_run_saves_several_of_one_kind(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        # All within one second, however slow the machine is: that is when names would collide.
+        moment = timezone.now()
+        monkeypatch.setattr("django_ecomai.runs.services.artifacts.timezone", SimpleNamespace(now=lambda: moment))
+
         def execute(context: RunContext) -> None:
             for number in range(3):
                 context.artifact_save(kind="toy", arrays={"a": np.arange(number + 1)}, manifest={})

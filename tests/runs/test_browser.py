@@ -127,7 +127,7 @@ def test_the_page_follows_the_run_to_its_end(open_page: Callable[..., Any]) -> N
     page.wait_for_selector("#ecomai-run[data-finished]")
     assert page.locator("#ecomai-run-percent").inner_text() == "100 %"
     assert page.get_by_role("progressbar").get_attribute("value") == "100"
-    assert page.locator("tr.ecomai-ours").count() == 3
+    assert page.locator(".ecomai-table > .ecomai-scroll tr.ecomai-ours").count() == 3
     assert page.get_by_role("rowheader", name="EcomAI with a rather long name ours").count() == 3
     shot(page, "done")
     assert complaints(page) == []

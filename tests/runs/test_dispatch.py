@@ -8,6 +8,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ from django_ecomai.runs.services import (
     runs_reap,
     runs_start_due,
     runs_tend,
+    state,
 )
 from django_ecomai.runs.services.heartbeats import worker_heartbeat_name
 from django_ecomai.runs.services.state import run_claim, worker_name
@@ -309,6 +311,16 @@ class TestDeadRuns:
         assert runs_reap(kind="test.job", channel="uk") == 0
         assert runs_reap(kind="test.job", channel="") == 1
 
+    def test_on_sqlite_a_living_process_is_proof_enough_for_a_day(self, monkeypatch) -> None:
+        run = self.run(60, worker_name())
+        monkeypatch.setattr(state, "connection", SimpleNamespace(vendor="sqlite"))
+        assert runs_reap() == 0
+        Run.objects.filter(pk=run.pk).update(heartbeat_at=timezone.now() - timedelta(hours=25))
+        assert runs_reap() == 1
+        monkeypatch.setattr(state, "connection", SimpleNamespace(vendor="postgresql"))
+        self.run(60, worker_name())
+        assert runs_reap() == 1
+
     @pytest.mark.parametrize("worker", ["", "nonsense", "host:x", "host:-1"])
     def test_strange_worker_names(self, worker: str) -> None:
         self.run(1, worker)
@@ -443,6 +455,20 @@ class TestDue:
     def test_the_first_time_waits_for_its_hour(self) -> None:
         assert self.start(None, now=self.now + timedelta(hours=9)) == []
         assert len(self.start(None)) == 1
+
+    def test_one_run_for_all_shops(self) -> None:
+        start = partial(run_start, via="queue")
+        with job(lambda context: None, name="test.all", schedule="15 3 * * *", per_channel=False) as kind:
+            found = [
+                run.channel
+                for channel in ("de", "uk")
+                for run in runs_start_due(now=self.now, channel=channel, start=start)
+                if run.kind == kind
+            ]
+            Run.objects.filter(kind=kind).update(created_at=self.now)
+            assert [run for run in runs_start_due(now=self.now, channel="fr", start=start) if run.kind == kind] == []
+        assert set(found) == {""}
+        assert Run.objects.filter(kind=kind).count() == 1
 
 
 class TestTasks:

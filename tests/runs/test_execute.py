@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
@@ -371,6 +372,23 @@ def test_json_safe() -> None:
         "o": "odd",
     }
     assert json_safe(np.array([[1, 2]])) == [[1, 2]]
+
+
+def test_text_that_no_database_takes_is_cleaned() -> None:
+    odd = "caf\udce9 \x00 end"
+
+    def execute(context: RunContext) -> None:
+        context.progress(0.5, odd)
+        context.log(odd)
+        context.metrics(**{odd: [odd, {odd: odd}], "path": Path(odd)})
+        raise ValueError(odd)
+
+    with job(execute) as kind:
+        run = run_now(kind=kind)
+    clean = "caf? \N{REPLACEMENT CHARACTER} end"
+    assert (run.state, run.message) == ("failed", f"ValueError: {clean}")
+    assert run.metrics == {clean: [clean, {clean: clean}], "path": clean}
+    assert clean in run.log and clean in run.error
 
 
 def test_the_gate_is_kept_with_the_run() -> None:

@@ -63,21 +63,28 @@ def test_tolerance_is_for_the_live_model_only() -> None:
 
 def test_sentences() -> None:
     assert decide(0.0824, 0.07, 0.0515).reason == (
-        "Goes live: recall@20 is 0.0824; the model in use reaches 0.0700 (+18 %), the simple baseline 0.0515 (+60 %)."
+        "Goes live: recall@20 is 0.0824, 18 % better than the model in use (0.0700) "
+        "and 60 % better than the simple baseline (0.0515)."
     )
     assert decide(0.0824, None, 0.0515).reason == (
-        "Goes live as the first model: recall@20 is 0.0824 (simple baseline: 0.0515 (+60 %))."
+        "Goes live as the first model: recall@20 is 0.0824, 60 % better than the simple baseline (0.0515)."
     )
     assert decide(0.06, 0.07, 0.05).reason == (
-        "Not put live: the new model reaches recall@20 0.0600, the one in use 0.0700. The one in use stays."
+        "Not put live: recall@20 is 0.0600, 14 % worse than the model in use (0.0700), which stays."
     )
     assert decide(0.04, 0.07, 0.05).reason == (
-        "Not put live: the new model reaches recall@20 0.0400, the simple baseline 0.0500. "
+        "Not put live: recall@20 is 0.0400, 20 % worse than the simple baseline (0.0500). "
         "More data is needed before a model helps."
     )
-    assert decide(0.07, 0.07, 0).reason == (
-        "Goes live: recall@20 is 0.0700; the model in use reaches 0.0700 (±0 %), the simple baseline 0.0000."
+    assert decide(0.07, 0.0701, 0, tolerance=0.02).reason == (
+        "Goes live: recall@20 is 0.0700, as good as the model in use (0.0701) "
+        "and better than the simple baseline (0.0000)."
     )
+    assert decide(9.0, 12.0, 10.0, higher_is_better=False).reason == (
+        "Goes live: recall@20 is 9.00, 25 % better than the model in use (12.00) "
+        "and 10 % better than the simple baseline (10.00)."
+    )
+    assert "worse than the simple baseline (0.0000)" in decide(-0.1, None, 0.0).reason
     assert "could not be measured (recall@20 is missing)" in decide("absent", None, 1).reason
     assert "no simple baseline" in decide(1, None, "absent").reason
 

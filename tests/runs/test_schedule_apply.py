@@ -45,7 +45,8 @@ OTHERS = (
 
 def test_entries_are_made_once_and_others_are_left_alone(project: Project) -> None:
     project.python(OTHERS)
-    assert apply(project) == {"created": ["ecomai: heartbeat", "ecomai: toy.train"], "kept": [], "retired": []}
+    ours = ["ecomai: heartbeat", "ecomai: runs.prune", "ecomai: toy.train"]
+    assert apply(project) == {"created": ours, "kept": [], "retired": []}
     first = tasks(project)
     train = first["ecomai: toy.train"]
     assert (train["task"], train["hour"], train["minute"], train["expire_seconds"]) == (
@@ -53,9 +54,9 @@ def test_entries_are_made_once_and_others_are_left_alone(project: Project) -> No
     )  # fmt: skip
     assert json.loads(train["kwargs"]) == {"kind": "toy.train", "channel": ""}
     assert (first["ecomai: heartbeat"]["every"], first["ecomai: heartbeat"]["expire_seconds"]) == (60, 55)
-    assert apply(project) == {"created": [], "kept": ["ecomai: heartbeat", "ecomai: toy.train"], "retired": []}
+    assert apply(project) == {"created": [], "kept": ours, "retired": []}
     second = tasks(project)
-    assert set(second) == {"my newsletter", "ecomai: lookalike", "ecomai: heartbeat", "ecomai: toy.train"}
+    assert set(second) == {"my newsletter", "ecomai: lookalike", *ours}
     for name in ("my newsletter", "ecomai: lookalike"):
         assert second[name] == first[name]
 
@@ -92,6 +93,7 @@ def test_our_own_entry_of_a_job_that_is_gone_is_switched_off(project: Project) -
 def test_several_shops(project: Project) -> None:
     assert apply(project, "--channel", "de", "--channel", "uk")["created"] == [
         "ecomai: heartbeat",
+        "ecomai: runs.prune",
         "ecomai: toy.train (de)",
         "ecomai: toy.train (uk)",
     ]

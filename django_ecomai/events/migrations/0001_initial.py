@@ -75,6 +75,11 @@ class Migration(migrations.Migration):
                     models.Index(fields=["visitor_id", "id"], name="ecomai_event_visitor"),
                     models.Index(fields=["customer_id", "id"], name="ecomai_event_customer"),
                     models.Index(fields=["channel", "name", "id"], name="ecomai_event_name"),
+                    models.Index(
+                        fields=["channel", "name", "placement", "id"],
+                        condition=models.Q(is_bot=False) & ~models.Q(placement=""),
+                        name="ecomai_event_placement",
+                    ),
                 ],
             },
         ),

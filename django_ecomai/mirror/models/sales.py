@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from .base import MONEY, ShopRow, unique_in_channel
 from .catalogue import Product
@@ -18,7 +19,7 @@ class Order(ShopRow):
         PAID = "paid", _("paid")
         SHIPPED = "shipped", _("shipped")
         DELIVERED = "delivered", _("delivered")
-        CANCELLED = "cancelled", _("cancelled")
+        CANCELLED = "cancelled", pgettext_lazy("order", "cancelled")
         RETURNED = "returned", _("returned")
 
     # db_index off here and below: the index on (customer, placed_at) serves the key as well.
@@ -37,7 +38,7 @@ class Order(ShopRow):
     paid_at = models.DateTimeField(_("paid"), null=True, blank=True)
     shipped_at = models.DateTimeField(_("shipped"), null=True, blank=True)
     delivered_at = models.DateTimeField(_("delivered"), null=True, blank=True)
-    cancelled_at = models.DateTimeField(_("cancelled"), null=True, blank=True)
+    cancelled_at = models.DateTimeField(pgettext_lazy("order", "cancelled"), null=True, blank=True)
     currency = models.CharField(_("currency"), max_length=3, default="")
     total_net = models.DecimalField(_("net total"), **MONEY, null=True, blank=True)
     total_tax = models.DecimalField(_("tax"), **MONEY, null=True, blank=True)

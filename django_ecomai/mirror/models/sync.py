@@ -23,7 +23,7 @@ class SyncReport(models.Model):
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
     # {"product": {"seen": 10, "created": 1, "updated": 2, "unchanged": 7, "removed": 0, "skipped": 0, "drifted": 0}}
     counts = models.JSONField(_("counts"), default=dict, blank=True)
-    # Where a killed sync goes on: {"table": "order", "after": "536365"}.
+    # Where a killed sync goes on: {"table": "order", "done": ["product"], "finished": {"product": "2026-11-01T02…"}}.
     resume = models.JSONField(default=dict, blank=True)
 
     class Meta:

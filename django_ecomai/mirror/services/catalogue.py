@@ -19,24 +19,13 @@ from .context import SyncContext, keys_load, rows_write
 Rows = dict[str, tuple[str, tuple[Any, ...]]]
 
 
-def _unique(ctx: SyncContext, table: str, rows: Rows, ident: str) -> bool:
-    if ident not in rows:
-        return True
-    ctx.issues.add(table, "duplicate_id", "skipped", id=ident)
-    ctx.count(table, "skipped")
-    return False
-
-
 def categories_write(ctx: SyncContext, batch: Sequence[CategoryRow]) -> list[str]:
     """Write a batch; returns the ids seen."""
     rows: Rows = {}
     parents: dict[str, str] = {}
     for row in batch:
-        ident = ctx.clean.ident("category", row.id)
-        if ident is None:
-            ctx.count("category", "skipped")
-            continue
-        if not _unique(ctx, "category", rows, ident):
+        ident = ctx.ident("category", row.id)
+        if ident is None or not ctx.first("category", ident):
             continue
         name = ctx.clean.text("category", ident, "name", row.name, 255)
         if not name:
@@ -68,8 +57,10 @@ def _parents_note(
     ids.load(p for p in parents.values() if p)
     links: list[tuple[Any, Any]] = []
     for ident, parent in parents.items():
+        if ident in written.newer:
+            continue
         old = written.existing.get(ident)
-        old_parent = old[3] if old else None
+        old_parent = old[4] if old else None
         pk = ids.known.get(ident)
         if parent and parent not in ids.known:
             ctx.parents_open.setdefault(table, []).append((pk, ident, parent))
@@ -175,11 +166,8 @@ def products_write(ctx: SyncContext, batch: Sequence[ProductRow]) -> list[str]:
     columns = [c for c in PRODUCT_COLUMNS if c != "stock" or "stock" not in ctx.tables]
     ctx.categories.load(str(c) for row in batch for c in row.category_ids or ())
     for row in batch:
-        ident = ctx.clean.ident("product", row.id)
-        if ident is None:
-            ctx.count("product", "skipped")
-            continue
-        if not _unique(ctx, "product", rows, ident):
+        ident = ctx.ident("product", row.id)
+        if ident is None or not ctx.first("product", ident):
             continue
         values = product_values(ctx, ident, row)
         unknown = [c for c in values["category_external_ids"] if c not in ctx.categories.known]
@@ -213,11 +201,11 @@ def _history_write(ctx: SyncContext, written: Any, tidy: dict[str, dict[str, Any
         values = tidy[ident]
         old = written.existing.get(ident)
         now = tuple(values[c] for c in _PRICES)
-        if (old is None and any(v is not None for v in now[:3])) or (old is not None and tuple(old[4:8]) != now):
+        if (old is None and any(v is not None for v in now[:3])) or (old is not None and tuple(old[5:9]) != now):
             prices.append(
                 PricePoint(channel=ctx.channel, product_id=pk, valid_from=ctx.now, **{c: values[c] for c in _PRICES})
             )
-        if "stock" not in ctx.tables and values["stock"] is not None and (old is None or old[8] != values["stock"]):
+        if "stock" not in ctx.tables and values["stock"] is not None and (old is None or old[9] != values["stock"]):
             stocks.append(StockPoint(channel=ctx.channel, product_id=pk, valid_from=ctx.now, quantity=values["stock"]))
     PricePoint.objects.bulk_create(prices, batch_size=CHUNK, ignore_conflicts=True)
     StockPoint.objects.bulk_create(stocks, batch_size=CHUNK, ignore_conflicts=True)
@@ -316,8 +304,8 @@ def _stock_latest(keys: set[Any]) -> dict[tuple[Any, str], tuple[Any, Decimal]]:
     found: dict[tuple[Any, str], tuple[Any, Decimal]] = {}
     for part in batched(sorted(keys), CHUNK):
         points = StockPoint.objects.filter(product_id__in=part)
-        newest = points.filter(product=models.OuterRef("product"), location=models.OuterRef("location"))
-        newest = newest.order_by().values("product", "location").annotate(last=Max("valid_from")).values("last")
+        same = points.filter(product=models.OuterRef("product"), location=models.OuterRef("location")).order_by()
+        newest = same.values("product", "location").annotate(last=Max("valid_from")).values("last")
         rows = points.filter(valid_from=models.Subquery(newest)).values_list(
             "product_id", "location", "valid_from", "quantity"
         )
@@ -331,14 +319,15 @@ def promotions_write(ctx: SyncContext, batch: Sequence[PromotionRow]) -> list[st
     targets: dict[str, tuple[list[str], list[str]]] = {}
     clean, table = ctx.clean, "promotion"
     for row in batch:
-        ident = clean.ident(table, row.id)
-        starts = clean.moment(table, row.id, "starts_at", row.starts_at, bad="skipped", future="allowed")
-        if ident is not None and starts is None:
-            ctx.issues.add(table, "timestamp_missing", "skipped", column="starts_at", id=ident)
-        if ident is None or starts is None:
-            ctx.count(table, "skipped")
+        ident = ctx.ident(table, row.id)
+        if ident is None:
             continue
-        if not _unique(ctx, table, rows, ident):
+        starts = clean.moment(table, ident, "starts_at", row.starts_at, bad="skipped", future="allowed")
+        if starts is None:
+            ctx.issues.add(table, "timestamp_missing", "skipped", column="starts_at", id=ident)
+            ctx.skipped(table, ident)
+            continue
+        if not ctx.first(table, ident):
             continue
         values = (
             row.kind if row.kind in Promotion.Kind.values else Promotion.Kind.OTHER.value,

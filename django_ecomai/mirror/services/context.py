@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,13 +14,15 @@ from django_ecomai.adapters.base import ShopAdapter
 from django_ecomai.mirror.models import Category, Customer, Product
 
 from .bulk import CHUNK, SeenIds, batched, rows_upsert
-from .cleaning import Cleaner
+from .cleaning import ID_LENGTH, Cleaner
 from .issues import IssueLog
 
 COUNTS = ("seen", "created", "updated", "unchanged", "removed", "skipped")
 _CACHE = 200_000
 # Columns of every copied row, before those of its own.
 BASE_COLUMNS = ("channel", "external_id", "fingerprint", "synced_at", "removed_at")
+# What is known of a row that exists: the first columns of ``Written.existing``.
+LOOKUP = ("pk", "fingerprint", "removed_at", "synced_at")
 
 
 class IdMap:
@@ -66,6 +68,10 @@ class SyncContext:
         self.parents_open: dict[str, list[tuple[Any, str, str]]] = {}
         for ids in (self.categories, self.products, self.customers):
             ids.keep = self.dry_run
+        # Of the whole pass: ids taken, ids that are there but could not be read, tables with such rows without an id.
+        self.taken: defaultdict[str, SeenIds] = defaultdict(SeenIds)
+        self.spared: defaultdict[str, SeenIds] = defaultdict(SeenIds)
+        self.nameless: set[str] = set()
         self.titles: dict[str, str] = {}
         self.titles_differ: set[str] = set()
         self.orphans: bool | None = None
@@ -75,10 +81,42 @@ class SyncContext:
         """Whether every difference is a finding of its own."""
         return self.mode == "reconcile"
 
+    def outdated(self, synced_at: datetime) -> bool:
+        """Whether a row was saved live after this sync began: the copy is newer than what the sync has read."""
+        return self.mode != "live" and synced_at > self.now
+
     def count(self, table: str, what: str, number: int = 1) -> None:
         """Add to a counter of the report."""
         if number:
             self.counts.setdefault(table, Counter())[what] += number
+
+    def ident(self, table: str, value: Any) -> str | None:
+        """The external id of a row, or ``None`` when the row has to be left out for lack of one."""
+        ident = self.clean.ident(table, value)
+        if ident is None:
+            # One that is too long was never copied; without one the row might be any.
+            self.skipped(table, str(value) if value is not None and len(str(value)) > ID_LENGTH else None)
+        return ident
+
+    def first(self, table: str, ident: str, *, line: int | None = None) -> bool:
+        """Whether an id comes for the first time in this pass over its table; a second time is reported."""
+        if self.taken[table].add(ident):
+            return True
+        self.issues.add(table, "duplicate_id", "skipped", id=ident, line=line)
+        self.count(table, "skipped")
+        return False
+
+    def skipped(self, table: str, ident: str | None) -> None:
+        """Count a row that was left out. It is still in the shop: its copy, if there is one, is not taken for gone."""
+        self.count(table, "skipped")
+        self.spare(table, ident)
+
+    def spare(self, table: str, ident: str | None) -> None:
+        """Do not take the copy of a row for gone; of a row without an id: of no row of the table."""
+        if ident:
+            self.spared[table].add(ident)
+        else:
+            self.nameless.add(table)
 
     def drifted(self, table: str, code: str, ident: str, value: str = "") -> None:
         """In a reconcile: note a difference between shop and copy."""
@@ -89,11 +127,16 @@ class SyncContext:
 
 @dataclass
 class Written:
-    """What ``rows_write`` did: keys of created rows by external id, keys of updated ones, and the old rows of all that existed."""
+    """What ``rows_write`` did.
+
+    Keys of created rows by external id, keys of updated ones, and the old rows of all that existed. ``newer`` are ids
+    that the shop saved while this sync ran: what the sync read of them is older, so they stay as they are.
+    """
 
     created: dict[str, Any] = field(default_factory=dict)
     updated: dict[str, Any] = field(default_factory=dict)
     existing: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    newer: set[str] = field(default_factory=set)
 
     @property
     def changed(self) -> dict[str, Any]:
@@ -115,13 +158,13 @@ def rows_write(
 ) -> Written:
     """Write the rows ``{external id: (fingerprint, values of columns)}`` that are new or changed; count and report all.
 
-    ``existing`` may be passed when the caller has looked it up: ``{external id: (pk, fingerprint, removed_at, *lookup)}``.
+    ``existing`` may be passed when the caller has looked it up: ``{external id: (*LOOKUP, *lookup)}``.
     ``rewrite`` names ids to be written although their fingerprint has not changed.
     """
     written = Written()
     if existing is None:
         found = model._base_manager.filter(channel=ctx.channel, external_id__in=list(rows)).values_list(
-            "external_id", "pk", "fingerprint", "removed_at", *lookup
+            "external_id", *LOOKUP, *lookup
         )
         existing = {row[0]: row[1:] for row in found} if rows else {}
     written.existing = existing
@@ -134,6 +177,9 @@ def rows_write(
             new.append(ident)
             if reconciling:
                 ctx.drifted(table, "missing_in_mirror", ident)
+        elif ctx.outdated(old[3]):
+            written.newer.add(ident)
+            continue
         elif old[1] != mark or old[2] is not None or ident in rewrite:
             written.updated[ident] = old[0]
             ctx.drifted(table, "differs", ident)
@@ -162,16 +208,31 @@ def keys_load(model: type[models.Model], channel: str, ids: Iterable[str]) -> di
     return found
 
 
-def removed_mark(ctx: SyncContext, model: type[models.Model], table: str, seen: SeenIds, **also: Any) -> None:
-    """Mark the rows that a full sync did not see as gone from the shop; nothing is deleted."""
+def removed_mark(ctx: SyncContext, model: type[models.Model], table: str, **also: Any) -> None:
+    """Mark the rows that a full sync did not see as gone from the shop; nothing is deleted.
+
+    A table that gave no row at all marks nothing: an empty export is a broken export far more often than an empty shop.
+    Nor does a table with a row that could not be read and has no id: any of those not seen may be that one.
+    """
     present = model._base_manager.filter(channel=ctx.channel, removed_at=None).order_by("pk")
+    # What the shop saved since the sync began may have been missed by a page that was read before.
+    present = present.filter(synced_at__lt=ctx.now)
+    seen, spared = ctx.taken[table], ctx.spared[table]
+    if not len(seen):
+        if present.exists():
+            ctx.issues.add(table, "nothing_read", "kept")
+        return
     last: Any = 0
     while True:
         page = list(present.filter(pk__gt=last).values_list("pk", "external_id")[:5000])
         if not page:
             return
         last = page[-1][0]
-        gone = [(pk, ident) for pk, ident in page if ident not in seen]
+        gone = [(pk, ident) for pk, ident in page if ident not in seen and ident not in spared]
+        if table in ctx.nameless:
+            for _pk, ident in gone:
+                ctx.issues.add(table, "maybe_gone", "kept", id=ident)
+            continue
         ctx.count(table, "removed", len(gone))
         for _pk, ident in gone:
             ctx.drifted(table, "gone_from_shop", ident)

@@ -11,6 +11,20 @@ from django_ecomai.mirror.models import SyncIssue, SyncReport
 
 EXAMPLES = 5
 
+# What a merchant reads for a table.
+TABLE_LABELS: dict[str, Any] = {
+    "category": _("categories"),
+    "product": _("products"),
+    "price": _("prices"),
+    "stock": _("stock"),
+    "customer": _("customers"),
+    "order": _("orders"),
+    "order_line": _("order lines"),
+    "return_line": _("returns"),
+    "review": _("reviews"),
+    "promotion": _("promotions"),
+}
+
 # What a merchant reads for a code; an unknown code is shown as it is.
 LABELS: dict[str, Any] = {
     "id_missing": _("No id"),
@@ -45,13 +59,14 @@ LABELS: dict[str, Any] = {
     "price_negative": _("Negative price"),
     "duplicate_line": _("The same line twice in one order"),
     "not_a_product": _("No product: postage, fee or similar"),
-    "order_without_lines": _("Order without lines"),
     "demographics_dropped": _("Age, gender or location (collection is switched off)"),
     "field_failed": _("A field could not be read"),
     "wrong_column_count": _("Too few or too many columns in a row"),
     "unreadable_line": _("A row that cannot be read"),
     "value_missing": _("A value that is needed is empty"),
     "inconsistent": _("Lines of one order contradict each other"),
+    "nothing_read": _("The shop gave no row of this table; the copy was left as it is"),
+    "maybe_gone": _("Not among the shop's rows, but a row that cannot be read may be this one"),
     "missing_in_mirror": _("In the shop but not in the copy"),
     "differs": _("Differs between shop and copy"),
     "gone_from_shop": _("In the copy but no longer in the shop"),

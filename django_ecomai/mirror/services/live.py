@@ -84,15 +84,19 @@ def customer_upsert(*, row: CustomerRow, channel: str = "", adapter: ShopAdapter
 def order_upsert(*, row: OrderRow, channel: str = "", adapter: ShopAdapter | None = None) -> Order | None:
     """Write one order with lines and returns, then send ``order_mirrored``; ``None`` when the row is unusable."""
     ctx, seen = _write("order", row, channel, adapter)
-    order = _get(Order, channel, seen)
-    if order is not None:
+    order = None
+    if seen:
+        order = Order.objects.select_related("customer").get(channel=channel, external_id=seen[0])
         created = ctx.counts["order"]["created"] == 1
         order_mirrored.send_robust(sender=Order, order=order, created=created, live=True)
     return order
 
 
 def row_remove(*, table: str, external_id: str, channel: str = "") -> bool:
-    """Mark a row as gone from the shop (a product also as not on sale, an order with its lines); ``False`` when unknown."""
+    """Mark a row as gone from the shop (a product also as not on sale, an order with its lines).
+
+    ``False`` when unknown.
+    """
     model = _MODELS.get(table)
     if model is None:
         return False
@@ -102,8 +106,9 @@ def row_remove(*, table: str, external_id: str, channel: str = "") -> bool:
         rows = model._base_manager.filter(channel=channel, external_id=external_id, removed_at=None)
         if model is Order:
             for part in (OrderLine, ReturnLine):
-                part.objects.filter(order__in=rows.values("pk"), removed_at=None).update(removed_at=now)
-        return bool(rows.update(removed_at=now, **also))
+                part.objects.filter(order__in=rows.values("pk"), removed_at=None).update(removed_at=now, synced_at=now)
+        # synced_at: a sync that read the row before it was deleted must not bring it back.
+        return bool(rows.update(removed_at=now, synced_at=now, **also))
 
 
 def change_apply(*, change: Change, channel: str = "", adapter: ShopAdapter | None = None) -> None:

@@ -14,9 +14,9 @@ from django_ecomai.conf import ecomai
 from django_ecomai.mirror.models import Customer, Review
 
 from .bulk import CHUNK, batched, column_update, fingerprint, rows_upsert
-from .catalogue import Rows, _ids_learn, _unique
+from .catalogue import Rows, _ids_learn
 from .cleaning import DEMOGRAPHIC_KEYS, json_safe
-from .context import SyncContext, keys_load, rows_write
+from .context import LOOKUP, SyncContext, keys_load, rows_write
 
 _COLUMNS = ("user_id", "attributes", "birth_year", "gender", "country", "region", "first_seen", "last_seen")
 
@@ -51,11 +51,8 @@ def customers_write(ctx: SyncContext, batch: Sequence[CustomerRow]) -> list[str]
     rows: Rows = {}
     spans: dict[str, tuple[datetime | None, datetime | None]] = {}
     for row in batch:
-        ident = ctx.clean.ident("customer", row.id)
-        if ident is None:
-            ctx.count("customer", "skipped")
-            continue
-        if not _unique(ctx, "customer", rows, ident):
+        ident = ctx.ident("customer", row.id)
+        if ident is None or not ctx.first("customer", ident):
             continue
         user = users.get(str(row.user_id)) if row.user_id not in (None, "") else None
         if user is None and row.user_id not in (None, ""):
@@ -67,14 +64,14 @@ def customers_write(ctx: SyncContext, batch: Sequence[CustomerRow]) -> list[str]
         values = (user, attributes, *demographics, first, last)
         rows[ident] = (fingerprint(values), values)
     found = Customer.objects.filter(channel=ctx.channel, external_id__in=list(rows)).values_list(
-        "external_id", "pk", "fingerprint", "removed_at", "first_seen", "last_seen"
+        "external_id", *LOOKUP, "first_seen", "last_seen"
     )
     existing = {old[0]: old[1:] for old in found}
     for ident, (mark, values) in rows.items():
         old = existing.get(ident)
         if old is not None:
             # Orders may have shown the customer earlier or later than the shop's own columns say.
-            first, last = _widened(old[3], old[4], *spans[ident])
+            first, last = _widened(old[4], old[5], *spans[ident])
             rows[ident] = (mark, (*values[:-2], first, last))
     written = rows_write(ctx, Customer, "customer", _COLUMNS, rows, existing=existing)
     _ids_learn(ctx, Customer, ctx.customers, written)
@@ -134,9 +131,9 @@ def customers_seen_update(orders: Iterable[tuple[Any, datetime]]) -> None:
         spans[pk] = (min(first, placed), max(last, placed))
     for part in batched(sorted(spans), CHUNK):
         changed = []
-        for pk, first, last in Customer.objects.filter(pk__in=part).values_list("pk", "first_seen", "last_seen"):
-            wide = _widened(first, last, *spans[pk])
-            if wide != (first, last):
+        for pk, *seen in Customer.objects.filter(pk__in=part).values_list("pk", "first_seen", "last_seen"):
+            wide = _widened(seen[0], seen[1], *spans[pk])
+            if wide != tuple(seen):
                 changed.append((*wide, pk))
         column_update(Customer, "first_seen", changed, "last_seen")
 
@@ -148,15 +145,14 @@ def reviews_write(ctx: SyncContext, batch: Sequence[ReviewRow]) -> list[str]:
     products = ctx.products.load(str(r.product_id) for r in batch)
     customers = ctx.customers.load(str(r.customer_id) for r in batch if r.customer_id)
     for row in batch:
-        ident = clean.ident(table, row.id)
+        ident = ctx.ident(table, row.id)
         if ident is None:
-            ctx.count(table, "skipped")
             continue
         if str(row.product_id) not in products:
             ctx.issues.add(table, "unknown_product", "skipped", column="product_id", id=ident, value=row.product_id)
-            ctx.count(table, "skipped")
+            ctx.skipped(table, ident)
             continue
-        if not _unique(ctx, table, rows, ident):
+        if not ctx.first(table, ident):
             continue
         written_at = clean.moment(table, ident, "created_at", row.created_at)
         if written_at is None:

@@ -13,7 +13,7 @@ from django_ecomai.core.hashing import keyed_hash
 from django_ecomai.mirror.models import Order, OrderLine, ReturnLine
 
 from .bulk import fingerprint
-from .context import SyncContext, keys_load, rows_write
+from .context import LOOKUP, SyncContext, keys_load, rows_write
 from .people import customers_ensure, customers_seen_update
 
 ORDER_COLUMNS = [
@@ -75,26 +75,25 @@ class Tidy:
     returns: dict[str, tuple[str, list[Any]]] = field(default_factory=dict)
     mark: str = ""
     stamp: str = ""  # what every line's fingerprint has in common, as text
+    # (table, id) of lines and returns that could not be read, (table, "") for one without an id: they are not gone.
+    spared: set[tuple[str, str]] = field(default_factory=set)
+
+    def spare(self, table: str, row: BadRow) -> None:
+        """Note a part of the order that could not be read."""
+        if row.action == "skipped":
+            self.spared.add((table, str(row.id or "")))
 
 
 def orders_write(ctx: SyncContext, batch: Sequence[OrderRow]) -> list[str]:
     """Write a batch of orders with lines and returns; returns the ids of the orders seen."""
     orders: dict[str, Tidy] = {}
-    line_ids: set[str] = set()
     for row in batch:
-        tidy = order_tidy(ctx, row, line_ids)
-        if tidy is None:
-            ctx.count("order", "skipped")
-        elif tidy.id in orders:
-            ctx.issues.add("order", "duplicate_id", "skipped", id=tidy.id)
-            ctx.count("order", "skipped")
-        else:
+        tidy = order_tidy(ctx, row)
+        if tidy is not None:
             orders[tidy.id] = tidy
     customers = customers_ensure(ctx, (t.customer for t in orders.values()))
     rows = {t.id: (t.mark, (customers.get(t.customer) if t.customer else None, *t.values)) for t in orders.values()}
-    found = Order.objects.filter(channel=ctx.channel, external_id__in=list(rows)).values_list(
-        "external_id", "pk", "fingerprint", "removed_at", "customer_id"
-    )
+    found = Order.objects.filter(channel=ctx.channel, external_id__in=list(rows)).values_list("external_id", *LOOKUP)
     existing = {old[0]: old[1:] for old in found}
     written = rows_write(ctx, Order, "order", ORDER_COLUMNS, rows, existing=existing)
     if not ctx.dry_run:
@@ -115,16 +114,19 @@ def orders_write(ctx: SyncContext, batch: Sequence[OrderRow]) -> list[str]:
     return list(orders)
 
 
-def order_tidy(ctx: SyncContext, row: OrderRow, line_ids: set[str]) -> Tidy | None:
-    """The clean order, or ``None`` when it has no usable id or date. ``line_ids`` guards ids within the batch."""
+def order_tidy(ctx: SyncContext, row: OrderRow) -> Tidy | None:
+    """The clean order, or ``None`` (counted) when it has no usable id or date or came before."""
     clean, table = ctx.clean, "order"
-    ident = clean.ident(table, row.id)
+    ident = ctx.ident(table, row.id)
     if ident is None:
         return None
     placed = clean.moment(table, ident, "placed_at", row.placed_at, bad="skipped")
     if placed is None:
         if not row.placed_at:
             ctx.issues.add(table, "timestamp_missing", "skipped", column="placed_at", id=ident)
+        ctx.skipped(table, ident)
+        return None
+    if not ctx.first(table, ident):
         return None
     customer = str(row.customer_id).strip() if row.customer_id not in (None, "") else ""
     if len(customer) > 64:
@@ -135,7 +137,7 @@ def order_tidy(ctx: SyncContext, row: OrderRow, line_ids: set[str]) -> Tidy | No
     # The raw date: a future one is set to "now", and now would look like a change every time.
     raw = row.placed_at if placed == ctx.now else placed
     tidy = Tidy(ident, customer, [], placed, stamp=f"{ident}\x1f{raw}")
-    _parts_tidy(ctx, tidy, row, line_ids)
+    _parts_tidy(ctx, tidy, row)
     status = row.status if row.status in Order.Status.values else ""
     if not status:
         ctx.issues.add(table, "unknown_status", "corrected", column="status", id=ident, value=row.status)
@@ -160,6 +162,8 @@ def order_tidy(ctx: SyncContext, row: OrderRow, line_ids: set[str]) -> Tidy | No
         *hashes,
     ]
     parts = (*(m for m, _v in tidy.lines.values()), "", *(m for m, _v in tidy.returns.values()))
+    if tidy.spared:  # once they can be read again, or are really gone, the order has changed
+        parts = (*parts, *sorted(tidy.spared))
     tidy.mark = fingerprint((customer, raw, *tidy.values[:2], *tidy.values[3:], *parts))
     return tidy
 
@@ -173,31 +177,33 @@ def _hashes(row: OrderRow) -> list[str]:
     return found
 
 
-def _parts_tidy(ctx: SyncContext, tidy: Tidy, row: OrderRow, line_ids: set[str]) -> None:
+def _parts_tidy(ctx: SyncContext, tidy: Tidy, row: OrderRow) -> None:
     """Sort the lines into sales and returns, clean them, and drop what is neither."""
     issues, table = ctx.issues, "order_line"
-    same: set[tuple[Any, ...]] = set()
+    same: set[str] = set()
     for number, line in enumerate(row.lines, 1):
         if isinstance(line, BadRow):
             issues.add_bad_row(line)
+            tidy.spare(table, line)
             continue
         ident = str(line.id) if line.id not in (None, "") else f"{tidy.id}:{number}"[:64]
-        if len(ident) > 64 or ident in line_ids:
-            code = "duplicate_id" if ident in line_ids else "id_too_long"
-            issues.add(table, code, "skipped", id=ident, line=number)
+        if len(ident) > 64:
+            issues.add(table, "id_too_long", "skipped", id=ident, line=number)
             ctx.count(table, "skipped")
             continue
-        key = (line.product_id, line.quantity, line.unit_price, line.title)
-        if key in same:
-            issues.add(table, "duplicate_line", "kept", id=ident, value=line.product_id, line=number)
-        same.add(key)
+        if not ctx.first(table, ident, line=number):
+            continue
         if _line_tidy(ctx, tidy, row, line, ident):
-            line_ids.add(ident)
+            mark = (tidy.lines.get(ident) or tidy.returns[ident])[0]
+            if mark in same:
+                issues.add(table, "duplicate_line", "kept", id=ident, value=line.product_id, line=number)
+            same.add(mark)
         else:
             ctx.count(table, "skipped")
     for number, back in enumerate(row.returns, 1):
         if isinstance(back, BadRow):
             issues.add_bad_row(back)
+            tidy.spare("return_line", back)
             continue
         _return_tidy(ctx, tidy, back, str(back.id or f"{tidy.id}:r{number}")[:64])
 
@@ -208,6 +214,8 @@ def _line_tidy(ctx: SyncContext, tidy: Tidy, row: OrderRow, line: OrderLineRow, 
     quantity = clean.number(table, ident, "quantity", line.quantity, 3)
     if quantity is None or quantity == 0:
         code = "quantity_missing" if quantity is None else "quantity_zero"
+        if quantity is None:  # unreadable is not gone
+            tidy.spared.add((table, ident))
         issues.add(table, code, "skipped", column="quantity", id=ident, value=line.quantity)
         return False
     price = clean.number(table, ident, "unit_price", line.unit_price)
@@ -224,8 +232,7 @@ def _line_tidy(ctx: SyncContext, tidy: Tidy, row: OrderRow, line: OrderLineRow, 
             amount=None if price is None else abs(price * quantity),
             reason=line.title or "",
         )
-        _return_tidy(ctx, tidy, back, ident)
-        return True
+        return _return_tidy(ctx, tidy, back, ident)
     if price is not None and price < 0:
         issues.add(table, "price_negative", "skipped", column="unit_price", id=ident, value=line.unit_price)
         return False
@@ -253,13 +260,17 @@ def _line_tidy(ctx: SyncContext, tidy: Tidy, row: OrderRow, line: OrderLineRow, 
     return True
 
 
-def _return_tidy(ctx: SyncContext, tidy: Tidy, back: ReturnRow, ident: str) -> None:
+def _return_tidy(ctx: SyncContext, tidy: Tidy, back: ReturnRow, ident: str) -> bool:
     clean, table = ctx.clean, "return_line"
     quantity = clean.number(table, ident, "quantity", back.quantity, 3)
     if not quantity:
+        if quantity is None:
+            tidy.spared.add((table, ident))
         ctx.issues.add(table, "quantity_missing", "skipped", column="quantity", id=ident, value=back.quantity)
         ctx.count(table, "skipped")
-        return
+        return False
+    if not ctx.first(table, ident):
+        return False
     amount = clean.number(table, ident, "amount", back.amount)
     moment = clean.moment(table, ident, "returned_at", back.returned_at) or tidy.placed_at
     values = [
@@ -271,6 +282,7 @@ def _return_tidy(ctx: SyncContext, tidy: Tidy, back: ReturnRow, ident: str) -> N
         moment,
     ]
     tidy.returns[ident] = (fingerprint((tidy.id, tidy.customer, *values)), values)
+    return True
 
 
 def _old_parts(ctx: SyncContext, model: Any, changed: list[Tidy], written: Any) -> dict[str, tuple[Any, ...]]:
@@ -278,14 +290,26 @@ def _old_parts(ctx: SyncContext, model: Any, changed: list[Tidy], written: Any) 
     keys = [written.updated[t.id] for t in changed if t.id in written.updated]
     if not keys:
         return {}
-    rows = model.objects.filter(order_id__in=keys).values_list(
-        "external_id", "pk", "fingerprint", "removed_at", "product_id"
-    )
+    rows = model.objects.filter(order_id__in=keys).values_list("external_id", *LOOKUP, "product_id", "order_id")
     return {row[0]: row[1:] for row in rows}
 
 
-def _parts_gone(ctx: SyncContext, model: Any, table: str, existing: dict[str, tuple[Any, ...]], kept: Any) -> None:
-    gone = [old[0] for ident, old in existing.items() if ident not in kept and old[2] is None]
+def _parts_gone(
+    ctx: SyncContext,
+    model: Any,
+    table: str,
+    existing: dict[str, tuple[Any, ...]],
+    kept: Any,
+    changed: list[Tidy],
+    written: Any,
+) -> None:
+    """Mark the lines or returns that the changed orders no longer have."""
+    spared = {(written.updated.get(t.id), ident) for t in changed for part, ident in t.spared if part == table}
+    gone = [
+        old[0]
+        for ident, old in existing.items()
+        if ident not in kept and old[2] is None and not spared & {(old[5], ident), (old[5], "")}
+    ]
     ctx.count(table, "removed", len(gone))
     if gone and not ctx.dry_run:
         model.objects.filter(pk__in=gone).update(removed_at=ctx.now)
@@ -302,9 +326,9 @@ def _lines_write(ctx: SyncContext, changed: list[Tidy], written: Any, products: 
                 ctx.issues.add("order_line", "unknown_product", "kept", column="product_id", id=ident, value=values[0])
             rows[ident] = (mark, (order, product, *values))
     existing = _old_parts(ctx, OrderLine, changed, written)
-    unlinked = [i for i, (_m, v) in rows.items() if v[1] is not None and i in existing and existing[i][3] is None]
+    unlinked = [i for i, (_m, v) in rows.items() if v[1] is not None and i in existing and existing[i][4] is None]
     rows_write(ctx, OrderLine, "order_line", LINE_COLUMNS, rows, existing=existing, rewrite=unlinked)
-    _parts_gone(ctx, OrderLine, "order_line", existing, rows)
+    _parts_gone(ctx, OrderLine, "order_line", existing, rows, changed, written)
 
 
 def _returns_write(
@@ -324,4 +348,4 @@ def _returns_write(
             rows[ident] = (mark, row)
     existing = _old_parts(ctx, ReturnLine, changed, written)
     rows_write(ctx, ReturnLine, "return_line", RETURN_COLUMNS, rows, existing=existing)
-    _parts_gone(ctx, ReturnLine, "return_line", existing, rows)
+    _parts_gone(ctx, ReturnLine, "return_line", existing, rows, changed, written)

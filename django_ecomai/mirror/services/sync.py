@@ -13,16 +13,19 @@ from typing import Any
 
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from django_ecomai.adapters.base import NullAdapter, ShopAdapter, get_adapter
 from django_ecomai.adapters.rows import TABLES, BadRow
 from django_ecomai.mirror.models import Category, Customer, Order, Product, Promotion, Review, SyncReport
 from django_ecomai.mirror.signals import synced
+from django_ecomai.runs.models import Run
 
-from .bulk import SeenIds, batched
+from .bulk import batched
 from .catalogue import categories_write, parents_finish, prices_write, products_write, promotions_write, stock_write
 from .context import SyncContext, removed_mark
+from .issues import TABLE_LABELS
 from .people import customers_write, reviews_write
 from .sales import orders_write
 
@@ -30,6 +33,8 @@ logger = logging.getLogger("django_ecomai")
 
 Progress = Callable[[float, str], None]
 RESUME_WITHIN = timedelta(days=2)
+# A table finished longer ago than this has changed too much to be left out when an interrupted sync goes on.
+DONE_WITHIN = timedelta(hours=6)
 
 
 class SyncError(ValueError):
@@ -73,10 +78,10 @@ def shop_sync(
 ) -> SyncReport:
     """Copy the shop's tables into the mirror and return the cleaning report.
 
-    Idempotent: unchanged rows are recognised by fingerprint and not written. Each batch is committed with the point where a
-    killed sync goes on. Without ``since`` rows that are gone from the shop are marked (``removed_at``), never deleted.
-    ``dry_run`` writes no row of the mirror; its report is stored only when ``run`` is given, its findings are always in
-    ``report.findings`` (a list of ``SyncIssue``). ``progress`` is called with a fraction and a message.
+    Idempotent: unchanged rows are recognised by fingerprint and not written. Each batch is committed with the point
+    where a killed sync goes on. Without ``since`` rows that are gone from the shop are marked (``removed_at``), never
+    deleted. ``dry_run`` writes no row of the mirror; its report is stored only when ``run`` is given, its findings
+    are always in ``report.findings`` (a list of ``SyncIssue``). ``progress`` is called with a fraction and a message.
     Raises ``SyncError`` when no adapter is set; errors of the adapter pass through, and the next call resumes.
     """
     mode = SyncReport.Mode.SINCE if since else SyncReport.Mode.FULL
@@ -91,7 +96,11 @@ def shop_reconcile(
     progress: Progress | None = None,
     run: Any = None,
 ) -> SyncReport:
-    """Compare shop and mirror row by row; report what differs (``counts[table]["drifted"]`` and findings with examples) and repair it unless ``dry_run``."""
+    """Compare shop and mirror row by row.
+
+    Report what differs (``counts[table]["drifted"]`` and findings with examples) and repair it unless
+    ``dry_run``.
+    """
     return _run(channel, adapter, str(SyncReport.Mode.RECONCILE), None, dry_run, False, progress, run)
 
 
@@ -112,13 +121,16 @@ def _run(
         )
     tables = tuple(t for t in TABLES if t in adapter.tables())
     report = _report_open(channel, mode, since, dry_run, resume, run)
-    done: list[str] = list(report.resume.get("done", []))
+    done = _done_lately(report)
     ctx = SyncContext(channel, adapter, timezone.now(), mode=mode, dry_run=dry_run, tables=tables)
     meter = _Meter(adapter, tables, done, since, progress)
     if report.pk and done:
         again = tuple(inner for t in tables if t not in done for inner in _INSIDE.get(t, (t,)))
         ctx.issues.load(report, without=again)
     ctx.counts = {table: Counter(numbers) for table, numbers in report.counts.items()}
+    for table in set(report.resume.get("done", [])) - set(done):
+        for inner in _INSIDE.get(table, (table,)):
+            ctx.counts.pop(inner, None)
     with _gc_relaxed():
         for table in tables:
             if table not in done:
@@ -133,7 +145,10 @@ def _run(
 
 @contextmanager
 def _gc_relaxed() -> Iterator[None]:
-    """A batch is tens of thousands of live tuples without a cycle among them: collecting at the usual pace costs a third of the time."""
+    """A batch is tens of thousands of live tuples without a cycle among them.
+
+    Collecting at the usual pace costs a third of the time.
+    """
     before = gc.get_threshold()
     gc.set_threshold(50_000, 20, 50)
     try:
@@ -148,11 +163,14 @@ def _report_open(channel: str, mode: str, since: datetime | None, dry_run: bool,
     if resume and not dry_run:
         last = SyncReport.objects.filter(channel=channel, dry_run=False, mode=mode).order_by("-id").first()
         fresh = last is not None and last.started_at > timezone.now() - RESUME_WITHIN
-        if last is not None and fresh and last.finished_at is None and last.resume.get("since", "") == marker:
+        # While its run is at work the report is not ours to go on with.
+        busy = last is not None and last.run is not None and last.run.state in (Run.State.QUEUED, Run.State.RUNNING)
+        same = last is not None and last.finished_at is None and last.resume.get("since", "") == marker
+        if last is not None and fresh and same and not busy:
             logger.info(
                 "EcomAI sync: going on with report %s after %s.",
                 last.pk,
-                ", ".join(last.resume.get("done", [])) or "nothing",
+                ", ".join(_done_lately(last)) or "nothing",
             )
             if run is not None:
                 last.run = run
@@ -164,6 +182,13 @@ def _report_open(channel: str, mode: str, since: datetime | None, dry_run: bool,
     else:
         report.started_at = timezone.now()
     return report
+
+
+def _done_lately(report: SyncReport) -> list[str]:
+    """Tables that an interrupted sync had finished and that need not be read again yet."""
+    times = report.resume.get("finished", {})
+    since = timezone.now() - DONE_WITHIN
+    return [t for t in report.resume.get("done", []) if (at := parse_datetime(times.get(t, ""))) and at > since]
 
 
 def _report_close(ctx: SyncContext, report: SyncReport, done: list[str]) -> None:
@@ -181,20 +206,13 @@ def _table_sync(
     ctx: SyncContext, report: SyncReport, table: str, since: datetime | None, meter: _Meter, done: list[str]
 ) -> None:
     step = PASSES[table]
-    seen = SeenIds()
     before = _counts_restart(ctx, report, table)
     for batch in batched(_good_rows(ctx, table, since), step.size):
         with transaction.atomic():
-            for ident in step.write(ctx, batch):
-                seen.add(ident)
+            step.write(ctx, batch)
             if report.pk and not ctx.dry_run:
                 report.counts = {name: dict(numbers) for name, numbers in ctx.counts.items()}
-                report.resume = {
-                    **report.resume,
-                    "table": table,
-                    "done": done,
-                    "after": str(getattr(batch[-1], "id", "")),
-                }
+                report.resume = {**report.resume, "table": table, "done": done}
                 report.save(update_fields=["counts", "resume"])
         meter.add(table, len(batch))
     with transaction.atomic():
@@ -203,7 +221,7 @@ def _table_sync(
         elif table == "product":
             parents_finish(ctx, Product, table, ctx.products)
         if since is None and step.model is not None:
-            removed_mark(ctx, step.model, table, seen, **(step.gone or {}))
+            removed_mark(ctx, step.model, table, **(step.gone or {}))
         for inner, numbers in before.items():
             # What an interrupted sync had written looks unchanged now.
             for name in ("created", "updated"):
@@ -211,7 +229,8 @@ def _table_sync(
                 ctx.count(inner, "unchanged", -numbers.get(name, 0))
         if report.pk and not ctx.dry_run:
             report.counts = {name: dict(numbers) for name, numbers in ctx.counts.items()}
-            report.resume = {**report.resume, "table": "", "done": [*done, table], "after": ""}
+            finished = {**report.resume.get("finished", {}), table: timezone.now().isoformat()}
+            report.resume = {**report.resume, "table": "", "done": [*done, table], "finished": finished}
             report.save(update_fields=["counts", "resume"])
             ctx.issues.save(report)
 
@@ -229,6 +248,8 @@ def _good_rows(ctx: SyncContext, table: str, since: datetime | None) -> Iterator
             ctx.issues.add_bad_row(row)
             if row.action == "skipped":
                 ctx.count(row.table, "skipped")
+                # A line that is lost outside its order may have been all of that order.
+                ctx.spare(table, row.id if row.table == table else None)
         else:
             yield row
 
@@ -260,9 +281,9 @@ class _Meter:
         worked = 0
         for name, size in self.sizes.items():
             worked += min(self.seen[name], size or 1) * PASSES[name].weight
-        size = self.sizes.get(table)
-        of = f" / {size:,}" if size else ""
-        self.progress(min(0.99, worked / self.total), f"{table}: {self.seen[table]:,}{of}")
+        whole = self.sizes.get(table)
+        of = f" / {whole:,}" if whole else ""
+        self.progress(min(0.99, worked / self.total), f"{TABLE_LABELS[table]}: {self.seen[table]:,}{of}")
 
     def finish(self) -> None:
         if self.progress is not None:

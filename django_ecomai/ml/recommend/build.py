@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from ..frames import Catalogue, IdMap, Interactions
 from .base import distinct_users
@@ -20,6 +21,9 @@ from .popularity import popularity_score
 from .recipe import Recipe, Source
 from .repeat import Repeat
 from .serving import FORMAT, KIND
+
+#: Customers at which the company of a product is believed by half (a shrinkage prior).
+SUPPORT = 10.0
 
 
 @dataclass(frozen=True)
@@ -109,12 +113,18 @@ def build(
 def _similar(
     fitted: Fitted, recipe: Recipe, content: NeighbourTable, popularity: NDArray[np.floating]
 ) -> NeighbourTable:
-    """Alike by content and by company (same customers), half each: what a product page shows. No trend in it."""
+    """Alike by content and by company (same customers), half each: what a product page shows. No trend in it.
+
+    Company counts for as much as is known of both products (``SUPPORT`` customers: half): of a product that three
+    people bought, what else those three bought says little, and its words say more.
+    """
     cosine = next((s for s in recipe.sources if s.kind == Cosine.kind), Source("cosine", {"half_life_days": 180.0}))
     alike = table_to_csr(content)
     if alike.nnz:
         alike.data /= alike.data.mean()
-    total = (alike + fitted.matrix(cosine)).tocsr()
+    trust = sparse.diags(popularity / (popularity + SUPPORT))
+    company = sparse.csr_matrix(trust @ fitted.matrix(cosine) @ trust)
+    total = sparse.csr_matrix(alike + company)
     active = fitted.catalogue.active if fitted.catalogue is not None else np.ones(total.shape[0], dtype=bool)
     total.data *= active[total.indices]
     return table_from_blocks(row_blocks(total), total.shape[0], min(recipe.neighbours, 100), popularity)

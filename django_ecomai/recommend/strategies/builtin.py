@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from django_ecomai.recommend import reasons
 from django_ecomai.recommend.query import DAY, Behaviour, Candidate, Query
-from django_ecomai.recommend.weights import behaviour_weight
+from django_ecomai.recommend.weights import behaviour_weight, is_of_session, serving_weights
 
 if TYPE_CHECKING:
     from django_ecomai.ml.recommend.serving import Scored, Scorer
+
+_LAST = 5  # products of a visit whose likes are shown before anything was learned
 
 
 def nothing(query: Query, n: int) -> list[Candidate]:
@@ -19,7 +21,10 @@ def nothing(query: Query, n: int) -> list[Candidate]:
 
 
 def for_you(query: Query, n: int) -> list[Candidate]:
-    """What fits the visitor's last steps (recency-decayed), repeats mixed in as far as validation found them useful."""
+    """What fits the visitor's last steps (recency-decayed), repeats mixed in as far as validation found them useful.
+
+    What the visitor does now weighs as much as his past (``serving_weights``), and repeats leave it every second place.
+    """
     scorer = query.scorer
     if scorer is None:
         return []
@@ -30,23 +35,44 @@ def for_you(query: Query, n: int) -> list[Candidate]:
     bought = query.bought | {step.product_id for step in purchases}
     viewed = {step.product_id for step in steps} - bought
     items = scorer.encode([step.product_id for step in steps])
-    weights = [behaviour_weight(step.name) for step in steps]
+    weights = serving_weights(steps, now=query.now, half_life_days=scorer.recipe.get("history_half_life_days"))
     # What was only looked at is in mind anyway ("recently viewed" shows it); this list is for what comes next.
     exclude = _encode_all(scorer, query.not_wanted() | viewed)
+    known = _encode_all(scorer, bought)
+
+    def named(scored: Scored) -> list[Candidate]:
+        return list(_because_of_history(scorer, scored, viewed=viewed, bought=bought))
+
+    ages = _ages(query, steps)
+    new = named(scorer.for_history(items, weights, n=n, exclude=exclude + known, ages_days=ages))
+    if not new:
+        new = _like_the_last(scorer, [step for step in steps if is_of_session(step, now=query.now)], exclude + known, n)
     if query.exclude_bought or not purchases:
-        exclude += _encode_all(scorer, bought)
-        scored = scorer.for_history(items, weights, n=n, exclude=exclude, ages_days=_ages(query, steps))
-    else:
-        scored = scorer.for_customer(
+        return new
+    mixed = named(
+        scorer.for_customer(
             items,
             weights,
-            ages_days=_ages(query, steps),
+            ages_days=ages,
             bought=scorer.encode([step.product_id for step in purchases]),
             bought_ages_days=_ages(query, purchases),
             n=n,
             exclude=exclude,
         )
-    return list(_because_of_history(scorer, scored, viewed=viewed, bought=bought))
+    )
+    if not any(is_of_session(step, now=query.now) for step in steps):
+        return mixed
+    return _in_turn([new, mixed], n)
+
+
+def _like_the_last(scorer: Scorer, steps: Sequence[Behaviour], exclude: list[int], n: int) -> list[Candidate]:
+    """What is like the last products of this visit: for a model that has learned no taste yet."""
+    last = list(dict.fromkeys(step.product_id for step in steps))[:_LAST]
+    lists = [
+        list(_named(scorer, scorer.similar(item, n=n, exclude=exclude), reasons.VIEWED, because))
+        for item, because in _known(scorer, last)
+    ]
+    return _in_turn(lists, n)
 
 
 def similar(query: Query, n: int) -> list[Candidate]:
@@ -153,7 +179,7 @@ def _encode_all(scorer: Scorer, ids: Iterable[str]) -> list[int]:
 
 def _known(scorer: Scorer, ids: Sequence[str]) -> list[tuple[int, str]]:
     """Pairs of index and id of the products that the model knows."""
-    items = scorer.encode(list(ids)) if ids else []
+    items: Iterable[Any] = scorer.encode(list(ids)) if ids else ()
     return [(int(item), product_id) for item, product_id in zip(items, ids, strict=True) if item >= 0]
 
 
@@ -171,15 +197,23 @@ def _named(scorer: Scorer, scored: Scored, reason: str, because: str) -> Iterato
         yield Candidate(product_id, float(score), reason, because)
 
 
-def _because_of_history(scorer: Scorer, scored: Scored, *, viewed: set[str], bought: set[str]) -> Iterator[Candidate]:
-    """Name the step that contributed most: something viewed or bought; a product bought before says so."""
+def _because_of_history(
+    scorer: Scorer, scored: Scored, *, viewed: Collection[str], bought: Collection[str]
+) -> Iterator[Candidate]:
+    """Name the step that contributed most: something viewed or bought; a product bought before says so.
+
+    What no step brought in is there because everybody wants it, and says that.
+    """
     ids = scorer.decode(scored.items)
     for product_id, (_item, score, cause) in zip(ids, _rows(scored), strict=True):
         if product_id in bought:
             yield Candidate(product_id, score, reasons.AGAIN)
             continue
-        because = _id(scorer, cause) if cause >= 0 else ""
-        reason = reasons.VIEWED if because in viewed or not because else reasons.BOUGHT
+        if cause < 0:
+            yield Candidate(product_id, score, reasons.POPULAR)
+            continue
+        because = _id(scorer, cause)
+        reason = reasons.VIEWED if because in viewed else reasons.BOUGHT
         yield Candidate(product_id, score, reason, because)
 
 

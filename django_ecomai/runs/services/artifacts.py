@@ -151,9 +151,8 @@ def _flip(artifact: Artifact, *, user: Any = None) -> LiveArtifact:
             live.artifact = artifact
             live.save(update_fields=["artifact", "previous", "flipped_at"])
         transaction.on_commit(partial(_announce, artifact), robust=True)
-    logger.info(
-        "%s%s: %s is live (by %s)", artifact.kind, f"/{artifact.channel}", artifact.sha256[:12], user or "system"
-    )
+    where = f" in {artifact.channel}" if artifact.channel else ""
+    logger.info("%s%s: model %s is live (by %s)", artifact.kind, where, artifact.sha256[:12], user or "system")
     return live
 
 

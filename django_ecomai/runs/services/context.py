@@ -18,10 +18,11 @@ from django_ecomai.runs.exceptions import RunCancelled, RunLost
 from django_ecomai.runs.models import Artifact, LiveArtifact, Run
 
 from .gate import GateVerdict
-from .state import HEARTBEAT_SECONDS, log_bounded
+from .state import HEARTBEAT_SECONDS, clean_text, log_bounded
 
 logger = logging.getLogger("django_ecomai.runs")
 WRITE_SECONDS = 0.5
+NEWS_SECONDS = 0.1
 TICK_SECONDS = 1.0
 
 
@@ -47,13 +48,15 @@ class RunContext:
         """Report ``fraction`` done (0..1; values outside are clipped). Raises ``RunCancelled`` when asked to stop."""
         value = min(1.0, max(0.0, float(fraction)))
         value = 0.0 if value != value else value  # NaN
+        text = clean_text(str(message))[:255] if message else self.run.message
+        is_news = text != self.run.message
         with self._lock:
-            self._pending["progress"] = self.run.progress = value
-            if message:
-                self._pending["message"] = self.run.message = str(message)[:255]
+            self._pending |= {"progress": value, "message": text}
+            self.run.progress, self.run.message = value, text
         if self._listener is not None:
-            self._listener(value, self.run.message)
-        self._write_throttled()
+            self._listener(value, text)
+        # What is going on must be read before the long step begins, not after it.
+        self._write_throttled(NEWS_SECONDS if is_news else WRITE_SECONDS)
 
     def part(self, start: float, end: float) -> Callable[..., None]:
         """A ``progress(fraction, message="")`` that fills the span from ``start`` to ``end`` of this run."""
@@ -155,6 +158,10 @@ class RunContext:
     def alive(self) -> Iterator[None]:
         """Beat and flush from a thread with its own connection, so that a long fit or transaction still shows life."""
         self._depth = len(connection.atomic_blocks)
+        if connection.vendor == "sqlite":
+            # There a second writer makes a job fail that streams rows and writes. Its process proves life instead.
+            yield
+            return
         stop = threading.Event()
         thread = threading.Thread(target=self._keep_alive, args=(stop,), name="ecomai-run", daemon=True)
         thread.start()
@@ -186,19 +193,19 @@ class RunContext:
         finally:
             connection.close()
 
-    def _write_throttled(self) -> None:
+    def _write_throttled(self, seconds: float = 0.0) -> None:
         if self._stop is not None:
             raise self._stop
         # Inside a transaction of the job the row would stay locked and invisible until its end: leave it to the thread.
-        if len(connection.atomic_blocks) > self._depth or time.monotonic() - self._written < WRITE_SECONDS:
+        if len(connection.atomic_blocks) > self._depth or time.monotonic() - self._written < (seconds or WRITE_SECONDS):
             return
         with self._lock:
             pending = dict(self._pending)
         try:
             self.flush()
         except OperationalError as error:
-            # SQLite cannot write on a connection whose streaming read began before another's write: the thread does it.
-            logger.debug("run %s: progress left to the heartbeat: %s", self.run.pk, error)
+            # SQLite cannot write on a connection whose streaming read began before another's write: the next call may.
+            logger.debug("run %s: progress left for later: %s", self.run.pk, error)
             with self._lock:
                 self._pending = {**pending, **self._pending}
             return
@@ -224,15 +231,17 @@ def json_safe(value: Any) -> Any:
     neither).
     """
     if isinstance(value, Mapping):
-        return {str(key): json_safe(item) for key, item in value.items()}
+        return {clean_text(str(key)): json_safe(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [json_safe(item) for item in value]
     if hasattr(value, "tolist") and not isinstance(value, str | bytes):
         return json_safe(value.tolist())
     if isinstance(value, float):
         return value if abs(value) != float("inf") and value == value else None
-    if value is None or isinstance(value, bool | int | str):
+    if isinstance(value, str):
+        return clean_text(value)
+    if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, datetime):
         return value.isoformat()
-    return str(value)
+    return clean_text(str(value))

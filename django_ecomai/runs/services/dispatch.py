@@ -148,13 +148,12 @@ def runs_start_due(
     for name, job in job_kinds.items():
         if not job.schedule:
             continue
+        where = channel if job.per_channel else ""
         due = last_due(job.schedule, timezone.localtime(moment) if timezone.is_aware(moment) else moment)
-        last = (
-            Run.objects.filter(kind=name, channel=channel).order_by("-id").values_list("created_at", flat=True).first()
-        )
+        last = Run.objects.filter(kind=name, channel=where).order_by("-id").values_list("created_at", flat=True).first()
         fresh = due is not None and (moment - due).total_seconds() < 600
         if due is not None and ((last is None and fresh) or (last is not None and last < due)):
-            started.append(start(kind=name, channel=channel))
+            started.append(start(kind=name, channel=where))
     return started
 
 

@@ -17,7 +17,7 @@ from django_ecomai.runs.exceptions import RunCancelled, RunError, RunLost
 from django_ecomai.runs.models import Run
 
 from .context import RunContext
-from .state import log_bounded, run_finish
+from .state import clean_text, log_bounded, run_finish
 
 logger = logging.getLogger("django_ecomai.runs")
 Listener = Callable[[float, str], None]
@@ -48,7 +48,7 @@ def execute_claimed(run: Run, *, listener: Listener | None = None) -> None:
 
 
 def _end(context: RunContext, state: str, message: str, error: str = "") -> None:
-    values: dict[str, Any] = {"message": message[:255], "error": log_bounded(error, 20_000)}
+    values: dict[str, Any] = {"message": clean_text(message)[:255], "error": log_bounded(error, 20_000)}
     if state == Run.State.DONE:
         values["progress"] = 1.0
     try:
@@ -71,10 +71,10 @@ def _first_line(error: Exception) -> str:
 
 
 class _RunLogHandler(logging.Handler):
-    """Copies this thread's EcomAI log records into the run's log."""
+    """Copies this thread's EcomAI warnings and errors into the run's log."""
 
     def __init__(self, context: RunContext) -> None:
-        super().__init__(level=logging.INFO)
+        super().__init__(level=logging.WARNING)
         self.context = context
         self.thread = threading.get_ident()
         self.busy = False

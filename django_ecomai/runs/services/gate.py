@@ -61,27 +61,19 @@ def gate_decide(
             _("Not put live: there is no simple baseline to compare with (%(metric)s is missing).") % facts,
             **facts,
         )
-    text = {"metric": metric, "new": _show(new), "naive": _show(naive), "live": "" if old is None else _show(old)}
+    text = {"metric": metric, "new": _show(new)}
+    text["naive"] = _against(new, naive, _("the simple baseline"), higher_is_better)
+    text["live"] = "" if old is None else _against(new, old, _("the model in use"), higher_is_better)
     if _worse(new, naive, 0.0, higher_is_better):
-        reason = _(
-            "Not put live: the new model reaches %(metric)s %(new)s, the simple baseline %(naive)s. "
-            "More data is needed before a model helps."
-        )
+        reason = _("Not put live: %(metric)s is %(new)s, %(naive)s. More data is needed before a model helps.")
         return GateVerdict(False, reason % text, **facts)
     if old is not None and _worse(new, old, tolerance, higher_is_better):
-        reason = _(
-            "Not put live: the new model reaches %(metric)s %(new)s, the one in use %(live)s. The one in use stays."
-        )
+        reason = _("Not put live: %(metric)s is %(new)s, %(live)s, which stays.")
         return GateVerdict(False, reason % text, **facts)
     if old is None:
-        reason = _("Goes live as the first model: %(metric)s is %(new)s (simple baseline: %(naive)s%(versus_naive)s).")
+        reason = _("Goes live as the first model: %(metric)s is %(new)s, %(naive)s.")
     else:
-        reason = _(
-            "Goes live: %(metric)s is %(new)s; the model in use reaches %(live)s%(versus_live)s, "
-            "the simple baseline %(naive)s%(versus_naive)s."
-        )
-        text["versus_live"] = _versus(new, old)
-    text["versus_naive"] = _versus(new, naive)
+        reason = _("Goes live: %(metric)s is %(new)s, %(live)s and %(naive)s.")
     return GateVerdict(True, reason % text, **facts)
 
 
@@ -104,9 +96,15 @@ def _show(value: float) -> str:
     return f"{value:.4f}" if abs(value) < 1 else f"{value:.2f}"
 
 
-def _versus(new: float, old: float) -> str:
-    """`` (+18 %)``: the relative difference; nothing where it has no meaning."""
-    if abs(old) <= EQUAL:
-        return ""
-    percent = (new - old) / abs(old) * 100
-    return f" ({percent:+.0f} %)" if abs(percent) >= 0.5 else " (±0 %)"
+def _against(new: float, old: float, what: str, higher_is_better: bool) -> str:
+    """``18 % better than the model in use (0.0700)``; without a percentage where it has no meaning."""
+    gain = (new - old) if higher_is_better else (old - new)
+    percent = abs(gain / old * 100) if abs(old) > EQUAL else 0.0
+    text = {"what": what, "old": _show(old), "percent": f"{percent:.0f}"}
+    if abs(gain) <= EQUAL or 0 < percent < 0.5:
+        return _("as good as %(what)s (%(old)s)") % text
+    if not percent:
+        return (_("better than %(what)s (%(old)s)") if gain > 0 else _("worse than %(what)s (%(old)s)")) % text
+    if gain > 0:
+        return _("%(percent)s %% better than %(what)s (%(old)s)") % text
+    return _("%(percent)s %% worse than %(what)s (%(old)s)") % text

@@ -61,9 +61,12 @@ def cart_change(request: HttpRequest, sku: str) -> HttpResponse:
         messages.success(request, f"{product.name} removed.")
         return redirect("shop:cart")
     try:
-        carts.cart_set(request, product=product, quantity=carts.parse_quantity(request.POST.get("quantity", "")))
+        quantity = carts.parse_quantity(request.POST.get("quantity", ""))
+        carts.cart_set(request, product=product, quantity=quantity)
     except carts.CartError as error:
         messages.error(request, str(error))
+    else:
+        messages.success(request, f"{product.name}: {quantity} in your cart now.")
     return redirect("shop:cart")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.core.paginator import Page, Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.templatetags.static import static
 from django.utils.cache import patch_cache_control
 
 from django_ecomai.events import signals
@@ -68,6 +69,11 @@ def product(request: HttpRequest, sku: str, slug: str) -> HttpResponse:
     if slug != (found.slug or "product"):
         return redirect(found, permanent=True)
     return render(request, "shop/product.html", {"product": found, "most": min(found.stock, 5_000)})
+
+
+def favicon(request: HttpRequest) -> HttpResponse:
+    """The icon browsers ask for on pages that name none, such as the admin's."""
+    return redirect(static("shop/icon.svg"))
 
 
 def picture(request: HttpRequest, sku: str) -> HttpResponse:

@@ -9,16 +9,17 @@
     return getComputedStyle(element).getPropertyValue(name).trim() || fallback;
   }
 
-  function options(canvas) {
+  function options(canvas, several) {
     const ink = colour(canvas, "--body-quiet-color", "#666");
     const grid = colour(canvas, "--hairline-color", "#e8e8e8");
     const axis = { ticks: { color: ink, maxTicksLimit: 8, maxRotation: 0 }, grid: { color: grid } };
     return {
+      locale: document.documentElement.lang || undefined,
       responsive: true,
       maintainAspectRatio: false,
       animation: false,
       interaction: { mode: "index", intersect: false },
-      plugins: { legend: { display: true, labels: { color: ink, usePointStyle: true } } },
+      plugins: { legend: { display: several, labels: { color: ink, usePointStyle: true } } },
       scales: { x: axis, y: { ...axis, beginAtZero: true } },
     };
   }
@@ -50,7 +51,7 @@
     canvas.parentElement.hidden = false;
     drawn.set(
       canvas,
-      new window.Chart(canvas, { type: config.type, data: { labels: config.labels, datasets }, options: options(canvas) }),
+      new window.Chart(canvas, { type: config.type, data: { labels: config.labels, datasets }, options: options(canvas, datasets.length > 1) }),
     );
     figure?.querySelector("[data-ecomai-chart-table]")?.removeAttribute("open");
   }

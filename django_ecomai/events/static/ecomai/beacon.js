@@ -5,7 +5,8 @@
   const tag = doc.currentScript || doc.querySelector("script[data-ecomai-beacon]");
   if (!tag || window.ecomai) return;
   const conf = tag.dataset, mode = conf.consent, most = +conf.max;
-  let token = conf.token, expires = +conf.expires, answer, queue = [], timer, busy, tries = 0, viewed, since;
+  let token = conf.token, expires = +conf.expires, answer, queue = [], timer, busy, tries = 0, failed = 0, rest = 0;
+  let viewed, since;
   const timers = new WeakMap(), known = new WeakSet();
 
   // Nothing in here may ever disturb the shop's page.
@@ -31,13 +32,18 @@
     return /[=.](analytics|personalization)(\.|$)/.test(found ? decodeURIComponent(found) : "");
   };
 
-  const renew = () => fetch(conf.renew, { cache: "no-store" }).then((response) => response.json()).then((data) => {
+  // In trouble: again after 2, 4, ... 256 seconds.
+  const renew = () => fetch(conf.renew, { cache: "no-store" }).then((response) => {
+    if (!response.ok) throw response.status;
+    return response.json();
+  }).then((data) => {
     token = data.token;
-    expires = Date.now() / 1000 + data.expires_in;
-    answer = data.consent;
-    busy = false;
-    flush();
-  });
+    // Never in circles, whatever it says.
+    expires = Date.now() / 1000 + Math.max(data.expires_in, 60);
+    answer = !!data.consent;
+    failed = rest = 0;
+  }).catch(() => { rest = Date.now() + 1000 * 2 ** Math.min(++failed, 8); })
+    .then(() => { busy = false; later(rest && rest - Date.now()); });
 
   const later = (delay) => { clearTimeout(timer); timer = setTimeout(flush, delay); };
 
@@ -53,20 +59,22 @@
       else flush(leaving);
       return;
     }
-    busy = true;
     if (may === undefined || Date.now() / 1000 > expires - 30) {
       back();
-      renew().catch(() => { busy = false; });
+      const pause = rest - Date.now();
+      if (pause > 0) return later(pause);
+      busy = true;
+      renew();
       return;
     }
+    busy = true;
     // text/plain, as a beacon sends it.
     fetch(conf.url, { method: "POST", body, keepalive: true, headers: { "Content-Type": "text/plain" } })
       .then((response) => {
         const status = response.status;
         if (status === 403) expires = 0;
         if (status === 403 || status === 429 || status > 499) throw status;
-        tries = 0;
-        return response.json().then((data) => { answer = data.consent; });
+        return response.json().then((data) => { tries = 0; answer = data.consent; });
       })
       .catch(() => { if (++tries < 4) back(); })
       .then(() => { busy = false; if (queue.length) later(tries * 3000); });

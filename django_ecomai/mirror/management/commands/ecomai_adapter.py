@@ -24,7 +24,7 @@ class Command(BaseCommand):
         if "product" not in draft.found and "order" not in draft.found:
             raise CommandError(
                 "No model of this project looks like a product or an order. Is the shop's app in INSTALLED_APPS? "
-                "Write an adapter by hand: docs/how-to/adapters shows one."
+                "Write an adapter by hand: docs/howto/adapters shows one."
             )
         if not options["output"]:
             self.stdout.write(draft.text, ending="")

@@ -17,6 +17,9 @@ from django_ecomai.core.extras import MissingExtra
 from django_ecomai.mirror.models import SyncReport
 from django_ecomai.mirror.report import report_data, report_lines
 from django_ecomai.mirror.services import SyncError, shop_reconcile, shop_sync
+from django_ecomai.mirror.services.sync import Progress
+from django_ecomai.runs.models import Run
+from django_ecomai.runs.services import run_now
 
 
 def since_parse(text: str) -> datetime:
@@ -49,21 +52,38 @@ class Command(BaseCommand):
         channel = ecomai.CHANNEL if options["channel"] is None else options["channel"]
         if options["reconcile"] and options["since"]:
             raise CommandError("--reconcile compares everything; leave --since out.")
+        since = since_parse(options["since"]) if options["since"] else None
         progress = None if options["json"] or options["verbosity"] == 0 else self._progress
+        if options["dry_run"]:
+            report = self._rehearse(channel, since, reconcile=options["reconcile"], progress=progress)
+        else:
+            kind = "mirror.reconcile" if options["reconcile"] else "mirror.sync"
+            parameters: dict[str, Any] = {"since": since.isoformat()} if since else {}
+            if options["no_resume"] and not options["reconcile"]:
+                parameters["resume"] = False
+            report = self._execute(kind, channel, parameters, progress)
+        self._print(report, as_json=options["json"])
+
+    def _rehearse(
+        self, channel: str, since: datetime | None, *, reconcile: bool, progress: Progress | None
+    ) -> SyncReport:
+        """A dry run writes nothing, not even a run."""
         try:
-            if options["reconcile"]:
-                report = shop_reconcile(channel=channel, dry_run=options["dry_run"], progress=progress)
-            else:
-                report = shop_sync(
-                    channel=channel,
-                    since=since_parse(options["since"]) if options["since"] else None,
-                    dry_run=options["dry_run"],
-                    resume=not options["no_resume"],
-                    progress=progress,
-                )
+            if reconcile:
+                return shop_reconcile(channel=channel, dry_run=True, progress=progress)
+            return shop_sync(channel=channel, since=since, dry_run=True, progress=progress)
         except (SyncError, AdapterError, ImportError, MissingExtra) as error:
             raise CommandError(str(error)) from error
-        self._print(report, as_json=options["json"])
+
+    def _execute(self, kind: str, channel: str, parameters: dict[str, Any], progress: Progress | None) -> SyncReport:
+        """As a run: the admin shows it, and a second one of the same channel is not begun while it is under way."""
+        run = run_now(kind=kind, channel=channel, parameters=parameters, listener=progress)
+        if run.state != Run.State.DONE:
+            problem = run.metrics.get("problem")
+            if run.error and not problem and run.error != run.message:
+                self.stderr.write(run.error.rstrip())
+            raise CommandError(problem or run.message)
+        return SyncReport.objects.get(pk=run.metrics["report"])
 
     def _progress(self, fraction: float, message: str) -> None:
         if sys.stderr.isatty():

@@ -55,20 +55,12 @@
     items[next].scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
+  // The beacon hears the click first: it sends the event, takes the item away and moves the focus to its neighbour.
   function dismissed(root, list, button) {
     var item = button.closest("[data-ecomai-token]");
-    if (!item) return;
-    var items = focusables(list);
-    var place = items.indexOf(item);
-    // The beacon listens on the document and sends the event; here the item only leaves the list.
-    window.setTimeout(function () {
-      item.hidden = true;
-      var left = focusables(list);
-      if (!left.length) { root.hidden = true; return; }
-      var target = left[Math.min(Math.max(place, 0), left.length - 1)];
-      target.querySelector("a[href], button:not([data-ecomai-dismiss])").focus({ preventScroll: true });
-      refresh(root, list);
-    }, 0);
+    if (item && item.isConnected) item.remove(); // a page without the beacon
+    if (focusables(list).length) refresh(root, list);
+    else root.hidden = true;
   }
 
   function start(root) {

@@ -1,0 +1,90 @@
+"""Take the documentation's screenshots from a running demo: ``python docs/screenshots.py [http://127.0.0.1:8000]``.
+
+Needs the test extra and a Chromium. The visits on the pictures are this script's own.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+FOLDER = ROOT / "docs" / "_static" / "screenshots"
+PERSON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"
+
+
+def shop(browser: Browser, base: str) -> None:
+    """A new visitor looks at three lanterns, then home, a product, the cart."""
+    context = browser.new_context(base_url=base, viewport={"width": 1280, "height": 900}, user_agent=PERSON)
+    page = context.new_page()
+    page.goto("/")
+    page.get_by_role("button", name="Yes, accept").click()
+    page.goto("/search/?q=lantern")
+    links = page.locator("main a[href^='/product/']").all()
+    for path in list(dict.fromkeys(link.get_attribute("href") or "" for link in links))[:3]:
+        page.goto(path)
+        page.wait_for_timeout(1500)
+    page.goto("/")
+    save(page, "storefront-home", 1250)
+    page.goto("/product/22086/paper-chain-kit-50s-christmas/")
+    save(page, "storefront-product", 1350)
+    page.get_by_role("button", name="Add to cart").first.click()
+    page.goto("/cart/")
+    save(page, "storefront-cart", 1100)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/")
+    save(page, "storefront-home-phone", 844)
+    context.close()
+
+
+def admin(browser: Browser, base: str) -> None:
+    """What the merchant sees: start page, the last training, a placement's preview, the cleaning report."""
+    context = browser.new_context(base_url=base, viewport={"width": 1280, "height": 900}, user_agent=PERSON)
+    page = context.new_page()
+    page.goto("/admin/")
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill("demo")
+    page.get_by_role("button", name="Log in").click()
+    page.goto("/admin/ecomai_dashboard/start/?period=all")
+    save(page, "admin-start", 1500)
+    page.goto("/admin/ecomai_runs/run/?kind=recommend.train")
+    page.locator("#result_list a[href*='/change/']").first.click()
+    save(page, "admin-run", 1400)
+    page.goto("/admin/ecomai_recommend/placement/")
+    page.locator("#result_list").get_by_role("link", name="Home").first.click()
+    page.get_by_role("link", name="Preview").first.click()
+    save(page, "admin-placement", 1300)
+    page.goto("/admin/ecomai_mirror/syncreport/")
+    page.locator("#result_list a[href*='/change/']").first.click()
+    save(page, "admin-cleaning-report", 1300)
+    context.close()
+
+
+def save(page: Page, name: str, height: int) -> None:
+    """The upper ``height`` pixels of the page, once its pictures are there."""
+    width = (page.viewport_size or {"width": 1280})["width"]
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(500)
+    page.screenshot(path=FOLDER / f"{name}.png")
+    page.set_viewport_size({"width": width, "height": 900})
+
+
+def main() -> None:
+    """Take them all."""
+    from tests.services import chromium_path
+
+    base = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000"
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
+        shop(browser, base)
+        admin(browser, base)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
