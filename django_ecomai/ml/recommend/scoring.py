@@ -113,10 +113,11 @@ class RecipeScores:
             total = total + source.weight * self._parts[key]
         total = sparse.csr_matrix(total @ sparse.diags(columns))
         total.eliminate_zeros()
-        for source in recipe.sources:
-            if source.kind == SessionKNN.kind:
-                visits = self._visits(source)
-                total = sparse.csr_matrix((unit_maximum(total) if linear else total) + source.weight * visits)
+        visits = [source for source in recipe.sources if source.kind == SessionKNN.kind]
+        if visits and linear:  # both on the scale of one visit: the best score is the weight
+            total = unit_maximum(total) * sum(source.weight for source in linear)
+        for source in visits:
+            total = sparse.csr_matrix(total + source.weight * self._visits(source))
         return lambda rows: total[rows]
 
     def _visits(self, source: Source) -> sparse.csr_matrix:
