@@ -159,3 +159,20 @@ def test_unseen_visits_have_one_next_item_and_no_mask():
     split = next_item_split(shop(), history, np.array([2, 0]))
     assert split.bought.nnz == 0
     assert split.truth["new_items"].nonzero()[1].tolist() == [2, 0]
+
+
+def test_a_table_beside_session_neighbours_counts_by_its_weight():
+    split = session_split(places(shop(400)))
+    fitted = Fitted(split.train, catalogue=None, now=split.cut, neighbours=40)
+    scorer = RecipeScores(split, fitted, folded=False)
+    alone, table = Source("session_knn"), Source("sequential")
+
+    def scores(*sources):
+        return (
+            scorer.scores(Recipe(sources=sources, history_half_life_days=None), "new_items").of(np.arange(5)).toarray()
+        )
+
+    visits, rules = scores(alone), scores(table)
+    expected = visits + 0.3 * rules / rules.max(axis=1, keepdims=True)
+    np.testing.assert_allclose(scores(alone, Source("sequential", weight=0.3)), expected, rtol=1e-9)
+    assert visits.max(axis=1).tolist() == [1.0] * 5
