@@ -7,6 +7,7 @@ setting.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -16,8 +17,10 @@ from django.utils.module_loading import import_string
 class Defaults:
     """Every setting with its type and default. The text below a setting is what the reference prints."""
 
-    ADAPTER: str | None = None
-    """Dotted path of the shop's ``ShopAdapter`` subclass. Needed by everything that reads the shop's tables."""
+    ADAPTER: str | dict[str, str] | None = None
+    """Dotted path of the shop's ``ShopAdapter`` subclass. Needed by everything that reads the shop's tables. Where one
+    installation serves several shops: a dict from channel to dotted path, in which the key ``""`` serves the rest.
+    """
 
     CHANNEL: str = ""
     """Which shop this process serves, when one installation serves several. Empty for the only shop."""
@@ -25,8 +28,8 @@ class Defaults:
     CURRENCY: str = "EUR"
     """ISO 4217 code used where a row of the shop names none."""
 
-    CONSENT: str = "django_ecomai.events.consent.cookie"
-    """Dotted path of a callable ``(request) -> set of purposes``. Ready-made: ``cookie``, ``cookie_consent``,
+    CONSENT: str | Callable[..., Any] = "django_ecomai.events.consent.cookie"
+    """A callable ``(request) -> set of purposes``, or its dotted path. Ready-made: ``cookie``, ``cookie_consent``,
     ``always``.
     """
 

@@ -194,10 +194,12 @@ class ShopAdapter:
         return str(getattr(obj, "pk", obj))
 
     def customer_id(self, user: Any) -> str | None:
-        """The customer id of a logged-in user, or ``None``; asks the database only when it must."""
-        if user is None or not getattr(user, "is_authenticated", False):
-            return None
-        return str(user.pk)
+        """The customer id of a logged-in user, or ``None``; asks the database only when it must.
+
+        The base knows none: a user's primary key says nothing about the customer numbers of a shop, and whoever has
+        the number of somebody else would see that customer's history. Override to say whose it is.
+        """
+        return None
 
     # -- live changes -----------------------------------------------------------------------------------------------
     def connect(self, emit: Callable[[Change], None]) -> None:

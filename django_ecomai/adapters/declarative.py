@@ -35,7 +35,7 @@ from django.db import models
 
 from . import live
 from .base import METHODS, AdapterError, ShopAdapter
-from .paths import getter
+from .paths import Path, getter
 from .plan import STATUS_WORDS, Plan, plan_make
 from .rows import TABLES, Change
 
@@ -236,7 +236,8 @@ class ModelAdapter(ShopAdapter):
             return None
         model = self.model("customer")
         if model is None:
-            return str(user.pk)
+            field = self._order_user_field()
+            return None if field is None else str(getattr(user, field.attname))
         plan = self.plan("customer")
         read = getter(plan.id_path)
         if isinstance(user, model) or model is get_user_model():
@@ -252,6 +253,17 @@ class ModelAdapter(ShopAdapter):
             known = None if value is None else str(value)
             user.__dict__["_ecomai_customer_id"] = known
         return known
+
+    def _order_user_field(self) -> models.Field[Any, Any] | None:
+        """Without ``Meta.customer``: the column of the user model that the orders' ``customer_id`` leads to, if any."""
+        plan = self.plan("order") if self.option("order") else None
+        if plan is None or "customer_id" not in plan.names:
+            return None
+        source = plan.sources[plan.names.index("customer_id")]
+        field = source.field if isinstance(source, Path) and source.kind == "field" else None
+        if field is not None and field.is_relation:
+            field = field.target_field
+        return field if field is not None and issubclass(get_user_model(), field.model) else None
 
     # -- live changes -----------------------------------------------------------------------------------------------
     def connect(self, emit: Callable[[Change], None]) -> None:

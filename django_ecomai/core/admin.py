@@ -31,6 +31,7 @@ from .paging import (
     data_span,
     has_channel,
     index_leads,
+    last_day_before,
     parse_span,
     search_pks,
     span_filter,
@@ -48,6 +49,7 @@ __all__ = [
 ]
 
 DAY_VAR = "day"
+MOST_YEARS = 20
 
 
 class ChannelFilter(admin.SimpleListFilter):
@@ -152,7 +154,7 @@ class FastChangeList(ChangeList):
                     "link": self._day_link(value),
                     "current": value == self.params.get(DAY_VAR, ""),
                 }
-                for title, label, value in self._day_choices(span, first, last)
+                for title, label, value in self._day_choices(base, span, first, last)
             ],
         }
 
@@ -185,11 +187,25 @@ class FastChangeList(ChangeList):
             return {"title": str(span.first.year), "link": self._day_link(f"{span.first:%Y}")}
         return {"title": gettext("All dates"), "link": self._day_link(None)}
 
-    def _day_choices(self, span: Span | None, first: date, last: date) -> list[tuple[str, str, str]]:
+    def _years(self, rows: QuerySet[Any], first: int, last: int) -> list[int]:
+        """The years that hold rows: the first and the newest, ``MOST_YEARS`` together, one index look-up each.
+
+        One order with a wrong date (1970, 2099) must not push the real years out.
+        """
+        found, year = [], last
+        while year > first and len(found) < MOST_YEARS - 1:
+            found.append(year)
+            newest = last_day_before(rows, self.model_admin.day_field, date(year, 1, 1))
+            year = newest.year if newest else first
+        return [first, *found[::-1]]
+
+    def _day_choices(
+        self, rows: QuerySet[Any], span: Span | None, first: date, last: date
+    ) -> list[tuple[str, str, str]]:
         """``(short title, long title, value)`` of what lies one level deeper, or of the neighbours of a day."""
         if span is None or span.grain == "last":
             recent = [(gettext("Last %(days)d days") % {"days": days}, f"last{days}") for days in (7, 28)]
-            years = [(str(year), f"{year:04d}") for year in range(first.year, last.year + 1)][-12:]
+            years = [(str(year), f"{year:04d}") for year in self._years(rows, first.year, last.year)]
             return [(title, title, value) for title, value in [*recent, *years]]
         if span.grain == "year":
             months = [date(span.first.year, month, 1) for month in range(1, 13)]

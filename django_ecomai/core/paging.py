@@ -171,6 +171,20 @@ def data_span(queryset: QuerySet[Any], column: str) -> tuple[date, date] | None:
     return _local_day(first), _local_day(last)
 
 
+def last_day_before(queryset: QuerySet[Any], column: str, day: date) -> date | None:
+    """The last local day in ``column`` before ``day``: one index look-up. ``None`` when there is none."""
+    field = queryset.model._meta.get_field(column)
+    bound: Any = day
+    if isinstance(field, models.UUIDField | models.DateTimeField):
+        try:
+            bound = uuid7_floor(_midnight(day)) if isinstance(field, models.UUIDField) else _midnight(day)
+        except (ValueError, OverflowError):  # before 1970 there are no UUIDv7, before year 1 nothing
+            return None
+    rows = queryset.filter(**{f"{column}__lt": bound}).order_by(f"-{column}")
+    value = rows.values_list(column, flat=True).first()
+    return None if value is None else _local_day(value)
+
+
 def _local_day(value: Any) -> date:
     if hasattr(value, "int"):
         value = uuid7_time(value)

@@ -194,11 +194,7 @@ def latest_runs(*, limit: int = 6) -> list[dict[str, Any]]:
 
 def latest_report(*, channel: str, limit: int = 8) -> dict[str, Any] | None:
     """The newest finished sync with its counts and most frequent findings, or ``None``."""
-    report = (
-        SyncReport.objects.filter(channel=channel, dry_run=False, finished_at__isnull=False)
-        .exclude(mode=SyncReport.Mode.LIVE)
-        .first()
-    )
+    report = SyncReport.objects.filter(channel=channel, dry_run=False, finished_at__isnull=False).first()
     if report is None:
         return None
     issues = list(report.issues.order_by("-count", "id")[: limit + 1])

@@ -152,8 +152,8 @@ class EventsView(APIView):
         description=(
             "Stores a batch of events and answers with one verdict per event. A visitor's own sender (session log-in "
             "or page token) may not name people, prices, orders or purchases. A sender whose user has the permission "
-            f"`{SERVER_PERMISSION}` may, and vouches for consent. However often an order is reported, by its lines or by "
-            "the mirror, it gives one purchase event."
+            f"`{SERVER_PERMISSION}` may, and vouches for consent. However often an order is reported, by its lines or "
+            "by the mirror, it gives one purchase event."
         ),
         request=BatchSerializer,
         responses={

@@ -269,13 +269,3 @@ def behaviour_rows(
             views[who, product] = row
     for row in waiting:
         yield tuple(row)
-
-
-def event_count(*, channel: str, since: datetime | None = None, names: Iterable[str] | None = None) -> int:
-    """How many events of people (no robots) were stored since then."""
-    rows = Event.objects.filter(channel=channel, is_bot=False)
-    if since is not None:
-        rows = rows.filter(id__gte=uuid7_floor(since))
-    if names is not None:
-        rows = rows.filter(name__in=list(names))
-    return rows.count()

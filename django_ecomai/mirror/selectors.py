@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -13,22 +13,6 @@ from .models import Category, Customer, Order, OrderLine, Product, ReturnLine, R
 
 CHUNK = 10_000
 _NOT_SALES = (Order.Status.CANCELLED, Order.Status.RETURNED)
-
-
-@dataclass(frozen=True, slots=True)
-class LiveProduct:
-    """What serving needs to know about a product right now."""
-
-    pk: int
-    external_id: str
-    title: str
-    price: Decimal | None
-    currency: str
-    image_url: str
-    url: str
-    category_ids: tuple[str, ...]
-    is_active: bool
-    in_stock: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,37 +36,6 @@ def product_get_many(*, channel: str = "", external_ids: Iterable[str]) -> dict[
     """Products by external id, in one query; unknown ids are absent."""
     rows = Product.objects.filter(channel=channel, external_id__in=list(external_ids))
     return {product.external_id: product for product in rows}
-
-
-def product_live_rows(*, channel: str = "", external_ids: Sequence[str]) -> dict[str, LiveProduct]:
-    """Title, price, availability and categories by external id, in one query.
-
-    ``is_active`` is false for services and for products gone from the shop; ``in_stock`` is true when stock is
-    not counted.
-    """
-    rows = Product.objects.filter(channel=channel, external_id__in=list(external_ids)).values_list(
-        "pk",
-        "external_id",
-        "title",
-        "price",
-        "currency",
-        "image_url",
-        "url",
-        "category_external_ids",
-        "is_active",
-        "is_service",
-        "removed_at",
-        "stock",
-    )
-    return {
-        row[1]: LiveProduct(
-            *row[:7],
-            category_ids=tuple(row[7] or ()),
-            is_active=bool(row[8]) and not row[9] and row[10] is None,
-            in_stock=row[11] is None or row[11] > 0,
-        )
-        for row in rows
-    }
 
 
 def catalogue_rows(*, channel: str = "") -> Iterator[CatalogueRow]:

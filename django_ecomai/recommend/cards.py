@@ -27,7 +27,6 @@ def performance_context(request: HttpRequest) -> dict[str, Any]:
         "rows": rows,
         "anything": any(row.impressions or row.clicks or row.orders for row in rows),
         "rule": attribution_rule(),
-        "currency": ecomai.CURRENCY,
     }
 
 

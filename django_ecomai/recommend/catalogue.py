@@ -105,7 +105,7 @@ def catalogue_page(
         return Page()
     products = Product.objects.filter(channel=channel)
     recent = _recent_lines(channel)
-    parts = [products.filter(external_id__in=sorted(ids)).values("pk")] if ids else []
+    parts: list[QuerySet[Any, Any]] = [products.filter(external_id__in=sorted(ids)).values("pk")] if ids else []
     if newest:
         parts.append(products.filter(pk__in=_newest(products, newest, category)).values("pk"))
     if popular:

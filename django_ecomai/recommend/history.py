@@ -13,6 +13,7 @@ from django_ecomai.events.selectors import (
     visitor_history_keep,
     visitor_history_parts,
 )
+from django_ecomai.mirror.models import Customer
 
 from . import config as configuration
 from .config import Config
@@ -21,6 +22,8 @@ from .viewer import Past, Viewer
 
 # Deep enough for "buy again" of a regular customer: his events and purchases, newest first.
 DEPTH = 200
+# Marks the row that says which customer a user is; no event is named so.
+_CUSTOMER = "(customer)"
 
 
 def look_up(viewer: Viewer, *, request: HttpRequest | None = None) -> tuple[Config | None, Past]:
@@ -33,17 +36,19 @@ def look_up(viewer: Viewer, *, request: HttpRequest | None = None) -> tuple[Conf
     if past is None and (not viewer.known or viewer.is_new):
         past = Past()
     config = configuration.kept(viewer.channel)
-    if past is None and config is None:
-        history = visitor_history_cached(**_who(viewer), limit=DEPTH, distinct=False)
+    if past is None and (config is None or viewer.user_id):
+        # Of a user nothing is in the cache: it holds histories by the customer's id.
+        history = None if viewer.user_id else visitor_history_cached(**_who(viewer), limit=DEPTH, distinct=False)
         if history is None:
-            config, past = _both(viewer)
+            found, past = _both(viewer)
+            config = found or config
         else:
             past = _past(history)
     if config is None:
         with shielded("read the placements"):
             config, _ = configuration.load(viewer.channel)
     if past is None:
-        past = _past(visitor_history(**_who(viewer), limit=DEPTH, distinct=False))
+        past = _past(visitor_history(**_who(viewer), user_id=viewer.user_id, limit=DEPTH, distinct=False))
     if request is not None:
         request.ecomai_past = (viewer, past)  # type: ignore[attr-defined]
     return config, past
@@ -52,7 +57,7 @@ def look_up(viewer: Viewer, *, request: HttpRequest | None = None) -> tuple[Conf
 def _both(viewer: Viewer) -> tuple[Config | None, Past | None]:
     """Configuration and history by one UNION; nothing of either when it fails (then each is tried alone)."""
     with shielded("read the placements and a visitor's history"):
-        events, lines = visitor_history_parts(**_who(viewer), depth=DEPTH)
+        events, lines = visitor_history_parts(**_who(viewer), user_id=viewer.user_id, depth=DEPTH)
         parts = [
             configuration.as_rows(part, r_event=F("id"), r_text1=F("name"), r_text2=F("product_id")) for part in events
         ]
@@ -61,8 +66,17 @@ def _both(viewer: Viewer) -> tuple[Config | None, Past | None]:
             parts.append(
                 configuration.as_rows(lines, r_text1=purchase, r_text2=F("product_external_id"), r_from=F("placed_at"))
             )
+        who = _who(viewer)
+        if viewer.user_id:
+            mine = Customer.objects.filter(channel=viewer.channel, user_id=viewer.user_id).order_by()
+            marker = Value(_CUSTOMER, output_field=CharField())
+            parts.append(configuration.as_rows(mine, r_text1=marker, r_text2=F("external_id")))
         config, rows = configuration.load(viewer.channel, beside=parts)
-        return config, _past(visitor_history_keep(rows, **_who(viewer), limit=DEPTH, distinct=False))
+        for row in rows:
+            if row[1] == _CUSTOMER:
+                who["customer_id"] = row[2]
+        rows = [row for row in rows if row[1] != _CUSTOMER]
+        return config, _past(visitor_history_keep(rows, **who, limit=DEPTH, distinct=False))
     return None, None
 
 

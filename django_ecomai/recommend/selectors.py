@@ -9,14 +9,15 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.uuid7 import uuid7_floor, uuid7_time
 from django_ecomai.events.models import Event, EventName, VisitorIdentity
-from django_ecomai.mirror.models import Order, OrderLine
+from django_ecomai.mirror.models import Order, OrderLine, Product
 
 from .models import Placement
 
@@ -37,8 +38,8 @@ def attribution_rule() -> Any:
 
 @dataclass
 class PlacementRow:
-    """What one placement brought. ``ctr`` is clicks per impression (0..1, None without impressions); ``revenue`` is
-    the sum of the lines.
+    """What one placement brought. ``ctr`` is clicks per impression (0..1, None without impressions); ``amounts`` are
+    the sums of the lines by currency.
     """
 
     placement: str
@@ -46,7 +47,12 @@ class PlacementRow:
     impressions: int = 0
     clicks: int = 0
     orders: int = 0
-    revenue: Decimal = field(default_factory=Decimal)
+    amounts: dict[str, Decimal] = field(default_factory=dict)
+
+    @property
+    def revenue(self) -> list[tuple[Decimal, str]]:
+        """``(amount, currency)``, the largest amount first; amounts of different currencies are never added."""
+        return sorted(((amount, currency) for currency, amount in self.amounts.items()), reverse=True)
 
     @property
     def ctr(self) -> float | None:
@@ -83,8 +89,9 @@ def placement_performance(
         else:
             row(key).impressions = count
     orders: dict[str, set[str]] = defaultdict(set)
-    for key, order, revenue in _attributed(channel, since, until):
-        row(key).revenue += revenue
+    for key, order, revenue, currency in _attributed(channel, since, until):
+        amounts = row(key).amounts
+        amounts[currency] = amounts.get(currency, Decimal()) + revenue
         orders[key].add(order)
     for key, found in orders.items():
         row(key).orders = len(found)
@@ -103,11 +110,18 @@ def _events(channel: str, since: datetime | None, until: datetime | None) -> Que
     return events
 
 
-def _attributed(channel: str, since: datetime | None, until: datetime | None) -> Iterator[tuple[str, str, Decimal]]:
-    """``(placement, order, revenue)`` of every line that follows a click."""
+def _attributed(
+    channel: str, since: datetime | None, until: datetime | None
+) -> Iterator[tuple[str, str, Decimal, str]]:
+    """``(placement, order, revenue, currency)`` of every line that follows a click.
+
+    A variant counts as the product it belongs to, whichever of them was clicked and whichever was bought.
+    """
     window = timedelta(days=float(ecomai.ATTRIBUTION_DAYS))
     clicked = _events(channel, since - window if since else None, until).filter(name=EventName.SELECT_ITEM)
     clicked = clicked.exclude(placement="").exclude(product_id="")
+    parent = Product.objects.filter(channel=channel, external_id=OuterRef("product_id")).values("parent__external_id")
+    clicked = clicked.annotate(owner=Coalesce(Subquery(parent[:1]), "product_id"))
     clicks = _clicks_by_person(channel, clicked)
     if not clicks:
         return
@@ -119,12 +133,13 @@ def _attributed(channel: str, since: datetime | None, until: datetime | None) ->
     lines = lines.filter(placed_at__gte=max(begin, since) if since is not None else begin)
     if until is not None:
         lines = lines.filter(placed_at__lt=until)
-    lines = lines.filter(product_external_id__in=clicked.order_by().values("product_id"))
+    lines = lines.annotate(owner=Coalesce("product__parent__external_id", "product_external_id"))
+    lines = lines.filter(owner__in=clicked.order_by().values("owner"))
     columns = (
-        "order__external_id", "order__customer__external_id", "product_external_id", "placed_at", "quantity",
-        "unit_price", "discount",
+        "order__external_id", "order__customer__external_id", "owner", "placed_at", "quantity", "unit_price",
+        "discount", "order__currency",
     )  # fmt: skip
-    for order, customer, product, placed_at, quantity, price, discount in (
+    for order, customer, product, placed_at, quantity, price, discount, currency in (
         lines.order_by().values_list(*columns).iterator(chunk_size=5_000)
     ):
         people = [f"c:{customer}"] if customer else []
@@ -136,7 +151,7 @@ def _attributed(channel: str, since: datetime | None, until: datetime | None) ->
             if placed_at - window <= click[0] <= placed_at
         ]
         if found:
-            yield max(found)[1], order, quantity * (price or Decimal()) - (discount or Decimal())
+            yield max(found)[1], order, quantity * (price or Decimal()) - (discount or Decimal()), currency
 
 
 def _clicks_by_person(channel: str, clicked: QuerySet[Event]) -> dict[tuple[str, str], list[tuple[datetime, str]]]:
@@ -148,7 +163,7 @@ def _clicks_by_person(channel: str, clicked: QuerySet[Event]) -> dict[tuple[str,
     for visitor, customer in known.values_list("visitor_id", "customer_id"):
         customers[visitor].add(customer)
     clicks: dict[tuple[str, str], list[tuple[datetime, str]]] = defaultdict(list)
-    rows = clicked.order_by().values_list("id", "visitor_id", "customer_id", "product_id", "placement")
+    rows = clicked.order_by().values_list("id", "visitor_id", "customer_id", "owner", "placement")
     for key, visitor, customer, product, placement in rows.iterator(chunk_size=5_000):
         people = {f"c:{one}" for one in {customer, *customers.get(visitor, ())} if one}
         if visitor:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from django.contrib.auth import get_user_model
 from django.http import HttpRequest
 
 from django_ecomai.adapters.base import get_adapter
+from django_ecomai.adapters.declarative import ModelAdapter
 from django_ecomai.conf import ecomai
 
 from .query import DAY, Behaviour
 
+if TYPE_CHECKING:
+    from django_ecomai.events.visitors import VisitorContext
+
+logger = logging.getLogger("django_ecomai.recommend")
+
+SESSION_KEY = "ecomai_customer"
 # A product put into the cart this long ago is taken for still being in it.
 CART_SECONDS = 3 * DAY
 
@@ -26,11 +35,13 @@ class Viewer:
     customer_id: str = ""
     # Came without a cookie a moment ago: there is no past to look up.
     is_new: bool = False
+    # A user who is logged in and whose customer id comes with his history, from the mirror.
+    user_id: Any = None
 
     @property
     def known(self) -> bool:
         """Whether anything personal may be looked up."""
-        return bool(self.visitor_id or self.customer_id)
+        return bool(self.visitor_id or self.customer_id or self.user_id)
 
 
 @dataclass(frozen=True)
@@ -89,11 +100,53 @@ def viewer_of(
     context = visitor_of(request)
     if not context.may("personalization"):
         return Viewer(shop)
-    customer = context.customer_id
-    viewer = Viewer(shop, context.visitor_id, customer, is_new=context.new and not customer)
+    customer, user = _customer_of(request, context, shop)
+    viewer = Viewer(shop, context.visitor_id, customer, is_new=context.new and not (customer or user), user_id=user)
     if viewer.known:
         _mark_personal(request)
     return viewer
+
+
+def _customer_of(request: HttpRequest, context: VisitorContext, channel: str) -> tuple[str, Any]:
+    """The customer's id, or else the user by whom the mirror finds him: neither costs a query where it can be spared.
+
+    ``("", None)`` for somebody who is not logged in.
+    """
+    user = context.user_id
+    if user is None:
+        return "", None
+    session = getattr(request, "session", None)
+    # A session that nobody has read yet would cost the query that this is to spare.
+    kept = session.get(SESSION_KEY) if session is not None and getattr(session, "accessed", True) else None
+    if isinstance(kept, dict) and kept.get("user") == str(user) and kept.get("channel") == channel:
+        return str(kept.get("customer", "")), None
+    return ("", user) if mirror_knows_users(channel) else (context.customer_id, None)
+
+
+def mirror_knows_users(channel: str) -> bool:
+    """Whether the adapter would ask the database for a user's customer, and the mirror holds the same link."""
+    try:
+        adapter = get_adapter(channel)
+        if not isinstance(adapter, ModelAdapter) or type(adapter).customer_id is not ModelAdapter.customer_id:
+            return False
+        model = adapter.model("customer")
+        return model is not None and model is not get_user_model() and adapter.plan("customer").user_path is not None
+    except Exception:  # the adapter is the shop's own code: what it gets wrong is told where it is used
+        logger.debug("The adapter does not say where its customers' users are.", exc_info=True)
+        return False
+
+
+def customer_keep(request: HttpRequest, user: Any) -> None:
+    """Put the customer's id into the session that is being written anyway at a log-in: no page has to look it up."""
+    channel = ecomai.CHANNEL
+    session = getattr(request, "session", None)
+    if session is None or not mirror_knows_users(channel):
+        return
+    from django_ecomai.events.visitors import customer_of
+
+    customer = customer_of(user, channel=channel)
+    if customer:
+        session[SESSION_KEY] = {"user": str(user.pk), "channel": channel, "customer": customer}
 
 
 def _mark_personal(request: HttpRequest) -> None:

@@ -30,6 +30,7 @@ from django_ecomai.runs.services.artifacts import rollback_candidates
 
 START = "ecomai_runs.start_run"
 ROLLBACK = "ecomai_runs.rollback_artifact"
+VIEW_MODEL = "ecomai_runs.view_artifact"
 LOG_SHOWN = 20_000
 
 
@@ -113,7 +114,8 @@ class RunAdmin(PageMixin, ReadOnlyAdminMixin, FastModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The list, with a button per job for those who may start one."""
         runs_reap()
-        jobs = presenting.startable() if request.user.has_perm(START) else []
+        user: Any = request.user
+        jobs = presenting.startable(everything=user.is_superuser) if user.has_perm(START) else []
         context = {"jobs": jobs, "start_url": self._url("run_start"), **(extra_context or {})}
         return super().changelist_view(request, context)
 
@@ -123,6 +125,7 @@ class RunAdmin(PageMixin, ReadOnlyAdminMixin, FastModelAdmin):
         """The page of a run."""
         run = self._get(request, object_id)
         status = run_status(run=run)
+        models = self.admin_site._registry.get(Artifact)
         context = {
             "title": self.job(run),
             "run": run,
@@ -136,14 +139,24 @@ class RunAdmin(PageMixin, ReadOnlyAdminMixin, FastModelAdmin):
             "parameters": presenting.parameters(run.parameters),
             "gate": run.metrics.get("gate") if isinstance(run.metrics, dict) else None,
             "artifacts": run.artifacts.all()[:20],
+            "may_see_models": models is not None and models.has_view_permission(request),
             "status_url": self._url("run_status", run.pk),
             "cancel_url": self._url("run_cancel", run.pk),
             "start_url": self._url("run_start"),
             "may_start": request.user.has_perm(START),
             "can_restart": status["finished"] and run.kind in job_kinds,
+            "start_label": _("Train now") if presenting.is_training(run.kind) else _("Start again"),
+            "back_url": self._back_url(request, run),
             **(extra_context or {}),
         }
         return self._page(request, "ecomai/runs/run.html", run, **context)
+
+    def _back_url(self, request: HttpRequest, run: Run) -> str:
+        """Where to put the model before this run's live again, while this run's is."""
+        if not request.user.has_perms([ROLLBACK, VIEW_MODEL]):
+            return ""
+        live = LiveArtifact.objects.select_related("previous").filter(artifact__run=run).first()
+        return _way_back(self, live) if live else ""
 
     def _get(self, request: HttpRequest, object_id: Any) -> Run:
         runs_reap()
@@ -246,15 +259,11 @@ class ArtifactAdmin(PageMixin, ReadOnlyAdminMixin, FastModelAdmin):
                 "pointer": pointer,
                 "label": presenting.model_label(pointer.kind),
                 "url": self._url("artifact_change", pointer.artifact_id),
-                "back_url": self._back_url(pointer) if may else "",
+                "back_url": _way_back(self, pointer) if may else "",
             }
             for pointer in live_artifacts().select_related("previous")
         ]
         return super().changelist_view(request, {"pointers": pointers, **(extra_context or {})})
-
-    def _back_url(self, pointer: LiveArtifact) -> str:
-        candidates = rollback_candidates(kind=pointer.kind, channel=pointer.channel, live=pointer)
-        return self._url("artifact_live", candidates[0].pk) if candidates else ""
 
     def changeform_view(
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
@@ -319,6 +328,12 @@ class ArtifactAdmin(PageMixin, ReadOnlyAdminMixin, FastModelAdmin):
         else:
             messages.success(request, format_html(text, name=self.name(artifact)))
         return HttpResponseRedirect(page)
+
+
+def _way_back(page: PageMixin, pointer: LiveArtifact) -> str:
+    """The page that asks before the model before ``pointer``'s goes live; empty when there is none."""
+    candidates = rollback_candidates(kind=pointer.kind, channel=pointer.channel, live=pointer)
+    return page._url("artifact_live", candidates[0].pk) if candidates else ""
 
 
 def _is_id(value: Any) -> bool:

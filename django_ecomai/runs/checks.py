@@ -24,7 +24,7 @@ def check_artifact_dir(app_configs: Sequence[Any] | None, **kwargs: Any) -> list
         Warning(
             f"The folder for models, {folder}, cannot be written by this user.",
             hint="Create it, grant the right to write, or set ECOMAI['ARTIFACT_DIR'] to another folder.",
-            id="ecomai.W031",
+            id="ecomai.W040",
         )
     ]
 
@@ -41,7 +41,7 @@ def check_artifact_storage(app_configs: Sequence[Any] | None, **kwargs: Any) -> 
             Error(
                 f"ECOMAI['ARTIFACT_STORAGE'] is {alias!r}, which STORAGES does not have.",
                 hint=f"Use one of: {known}; or add it to STORAGES.",
-                id="ecomai.E031",
+                id="ecomai.E040",
             )
         ]
     if settings.STORAGES[alias].get("BACKEND") == "django.core.files.storage.FileSystemStorage":
@@ -51,7 +51,7 @@ def check_artifact_storage(app_configs: Sequence[Any] | None, **kwargs: Any) -> 
                 Error(
                     "ECOMAI['ARTIFACT_STORAGE'] points to the folder ARTIFACT_DIR itself.",
                     hint="Give the storage another location; ARTIFACT_DIR is its local copy.",
-                    id="ecomai.E032",
+                    id="ecomai.E041",
                 )
             ]
     return []
@@ -68,13 +68,13 @@ def check_dispatch(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Che
             if named
             else "Set CELERY_BROKER_URL and create a Celery app, or use ECOMAI['DISPATCH'] = 'process'."
         )
-        return [Warning("ECOMAI['DISPATCH'] is 'celery' but no broker is configured.", hint=hint, id="ecomai.W032")]
+        return [Warning("ECOMAI['DISPATCH'] is 'celery' but no broker is configured.", hint=hint, id="ecomai.W041")]
     if ecomai.DISPATCH == "process" and not child.settings_module():
         return [
             Warning(
                 "ECOMAI['DISPATCH'] is 'process' but the settings were configured in code.",
                 hint="Use a settings module, or ECOMAI['DISPATCH'] = 'inline'.",
-                id="ecomai.W034",
+                id="ecomai.W043",
             )
         ]
     return []
@@ -89,7 +89,7 @@ def check_dispatch_deploy(app_configs: Sequence[Any] | None, **kwargs: Any) -> l
         Warning(
             "ECOMAI['DISPATCH'] is 'inline': trainings run inside the request that starts them.",
             hint="Use 'auto': Celery when a broker is configured, else a child process.",
-            id="ecomai.W033",
+            id="ecomai.W042",
         )
     ]
 
@@ -108,7 +108,7 @@ def check_schedules(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Ch
                 Error(
                     f"The schedule of job {name!r} cannot be read: {error}",
                     hint="Write five fields, e.g. '15 3 * * *' for every day at 3:15.",
-                    id="ecomai.E033",
+                    id="ecomai.E042",
                 )
             )
     return messages

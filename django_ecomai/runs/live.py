@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from django.db import DatabaseError, InterfaceError, connections, transaction
-from django.db.models import Subquery
 from django.utils.connection import ConnectionDoesNotExist
 from numpy.typing import NDArray
 
@@ -78,7 +77,7 @@ _fetching: set[str] = set()
 def live_arrays(kind: str, channel: str = "", *, path: str | _Ask | None = ASK) -> LoadedArtifact | None:
     """The model that serves ``kind`` in ``channel``, or ``None`` when there is none that can be read. Never raises.
 
-    ``path`` is the live pointer when the caller has read it already (``live_pointer_subquery``): then no query is
+    ``path`` is the live pointer when the caller has read it already, e.g. as a part of another query: then none is
     made. A missing or damaged folder is logged once; the model loaded before goes on serving.
     """
     key = (kind, channel)
@@ -92,11 +91,6 @@ def live_arrays(kind: str, channel: str = "", *, path: str | _Ask | None = ASK) 
     elif slot is not None and slot.complaint and now < slot.next_check:
         return slot.loaded  # that folder was found damaged a moment ago
     return _refresh(key, slot, path)
-
-
-def live_pointer_subquery(kind: str, channel: str = "") -> Subquery:
-    """The live pointer for an annotation in another query: ``.annotate(path=live_pointer_subquery("recommend"))``."""
-    return Subquery(LiveArtifact.objects.filter(kind=kind, channel=channel).values("artifact__path")[:1])
 
 
 def live_reset() -> None:

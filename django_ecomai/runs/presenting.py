@@ -147,9 +147,19 @@ def duration(value: timedelta | None) -> str:
     return f"{minutes}:{seconds % 60:02d}" if minutes else _("%(seconds)s s") % {"seconds": seconds}
 
 
-def startable() -> list[tuple[str, str, str]]:
-    """``(kind, label, help)`` of every job, trainings first."""
-    kinds: Iterable[str] = sorted(job_kinds.names(), key=lambda name: not name.endswith(".train"))
+def is_training(kind: str) -> bool:
+    """Whether a job trains a model."""
+    return kind.endswith(".train")
+
+
+def startable(*, everything: bool = True) -> list[tuple[str, str, str]]:
+    """``(kind, label, help)`` of every job, trainings first; else of those that a merchant needs: copying and training.
+
+    The others run by themselves, and one of them deletes what is old: a button pressed by curiosity should not.
+    """
+    kinds: Iterable[str] = sorted(job_kinds.names(), key=lambda name: not is_training(name))
+    if not everything:
+        kinds = [name for name in kinds if is_training(name) or name.endswith(".sync")]
     return [(name, kind_label(name), str(job_kinds.get(name).help)) for name in kinds]
 
 

@@ -2,43 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from django.db.models import QuerySet
 
-from django_ecomai.runs import storage
-from django_ecomai.runs.models import Artifact, Heartbeat, LiveArtifact, Run
+from django_ecomai.runs.models import Heartbeat, LiveArtifact, Run
 
 LOG_TAIL = 4_000  # characters sent to a page that asks every second
-
-
-def live_artifact(*, kind: str, channel: str = "") -> Artifact | None:
-    """The model that serves ``kind`` in ``channel``, with its run."""
-    live = LiveArtifact.objects.select_related("artifact", "artifact__run").filter(kind=kind, channel=channel).first()
-    return live.artifact if live else None
-
-
-def live_artifact_path(kind: str, channel: str = "") -> Path | None:
-    """The local folder of the model that serves, or ``None``. For training and scripts; serving uses ``runs.live``."""
-    path = LiveArtifact.objects.filter(kind=kind, channel=channel).values_list("artifact__path", flat=True).first()
-    return storage.local_path(path) if path else None
 
 
 def live_artifacts() -> QuerySet[LiveArtifact]:
     """Every live pointer with its artifact and the run behind it, in one query."""
     return LiveArtifact.objects.select_related("artifact", "artifact__run").order_by("kind", "channel")
-
-
-def run_last(*, kind: str, channel: str | None = None, states: Sequence[str] = ()) -> Run | None:
-    """The newest run of a kind (any channel when ``None``), without its log."""
-    runs = Run.objects.filter(kind=kind).defer("log")
-    if channel is not None:
-        runs = runs.filter(channel=channel)
-    if states:
-        runs = runs.filter(state__in=states)
-    return runs.order_by("-id").first()
 
 
 def runs_recent(*, limit: int = 10) -> list[Run]:

@@ -187,8 +187,42 @@ def test_ids_of_objects_and_users(shop, django_assert_num_queries):
     assert adapter.customer_id(stranger) is None
     assert adapter.customer_id(None) is None
     with django_assert_num_queries(0):
-        assert variant(meta={"customer": None}).customer_id(user) == str(user.pk)
         assert variant(meta={"customer": "auth.User"}, customer_fields={}).customer_id(user) == str(user.pk)
+
+
+@pytest.mark.parametrize(
+    ("path", "column"),
+    [
+        ("customer__user", "pk"),
+        ("customer__user_id", "pk"),
+        ("customer__user__pk", "pk"),
+        ("customer__user__username", "username"),
+        ("customer", None),  # a key of another table: customer 17 is not user 17
+        ("customer__code", None),
+        ("number", None),
+        (lambda order: order.customer_id, None),
+        (None, None),
+    ],
+)
+def test_without_a_customer_model_a_user_is_the_customer_only_where_orders_name_the_user(
+    shop, django_assert_num_queries, path, column
+):
+    user = get_user_model().objects.create_user("anna")
+    adapter = variant(meta={"customer": None}, order_fields={**Shop.order_fields, "customer_id": path})
+    customer = shop.Customer.objects.create(code="17850", user=user)
+    shop.Order.objects.create(number="1", customer=customer, placed_at=AT)
+    with django_assert_num_queries(0):
+        known = adapter.customer_id(user)
+    assert known == (None if column is None else str(getattr(user, column)))
+    if column is not None:
+        assert [order.customer_id for order in adapter.orders()] == [known]
+    assert adapter.customer_id(None) is None
+
+
+def test_without_customers_and_orders_a_user_is_nobody():
+    user = get_user_model()(pk=17)
+    assert variant(meta={"customer": None}).customer_id(user) is None
+    assert variant(meta={"customer": None, "order": None, "line": None}).customer_id(user) is None
 
 
 def test_a_category_is_known_by_its_mapped_id(shop, django_assert_num_queries):

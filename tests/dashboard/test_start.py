@@ -221,8 +221,8 @@ def test_runs_are_listed_with_their_progress(boss: Client, jobs: list[str]) -> N
 
 
 def test_the_cleaning_report_is_told_in_words(boss: Client) -> None:
-    live = SyncReport.objects.create(mode="live", finished_at=NOW)
-    SyncIssue.objects.create(report=live, table="order", code="no_words_for_this", action="skipped", count=5)
+    older = SyncReport.objects.create(mode="since", finished_at=NOW)
+    SyncIssue.objects.create(report=older, table="order", code="no_words_for_this", action="skipped", count=5)
     report = SyncReport.objects.create(mode="full", finished_at=NOW, counts={"product": {"seen": 10, "created": 10}})
     SyncReport.objects.create(mode="full", finished_at=NOW, dry_run=True)
     SyncReport.objects.create(mode="full")  # killed

@@ -49,7 +49,7 @@ def test_a_page_of_this_site_may_send(agreed: None, browser: Browser) -> None:
 
 
 def test_a_customer_may_send_for_himself_only(agreed: None, browser: Browser, ecomai_setting: Any) -> None:
-    ecomai_setting(ADAPTER="django_ecomai.adapters.base.ShopAdapter", CONSENT="django_ecomai.events.consent.always")
+    ecomai_setting(ADAPTER="tests.events.shop_adapter.UserShop", CONSENT="django_ecomai.events.consent.always")
     user = get_user_model().objects.create_user("ada")
     browser.force_login(user)
     response = send(browser, VIEW, {**VIEW, "customer_id": "somebody else"})

@@ -87,7 +87,7 @@ class TestAgreed:
         ]  # fmt: skip
 
     def test_the_customer_is_who_is_logged_in_and_his_visitor_is_linked(self, browser: Browser, settings: Any) -> None:
-        settings.ECOMAI = {**settings.ECOMAI, "ADAPTER": "django_ecomai.adapters.base.ShopAdapter"}
+        settings.ECOMAI = {**settings.ECOMAI, "ADAPTER": "tests.events.shop_adapter.UserShop"}
         user = get_user_model().objects.create_user("ada")
         browser.force_login(user)
         VisitorIdentity.objects.all().delete()
@@ -316,7 +316,7 @@ class TestAgreed:
 def test_without_a_cache_a_customers_batch_is_stored(
     agreed: None, browser: Browser, settings: Any, ecomai_setting: Any, cache: str
 ) -> None:
-    ecomai_setting(ADAPTER="django_ecomai.adapters.base.ShopAdapter")
+    ecomai_setting(ADAPTER="tests.events.shop_adapter.UserShop")
     browser.force_login(get_user_model().objects.create_user("ada"))
     if cache == "broken":
         settings.CACHES = {"default": {"BACKEND": "tests.events.broken.BrokenCache"}}

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from django_ecomai.events.recent import MOST_ITEMS, recent_push, recent_set, subject_key
-from django_ecomai.events.selectors import History, HistoryItem, behaviour_rows, event_count, visitor_history
+from django_ecomai.events.selectors import History, HistoryItem, behaviour_rows, visitor_history
 from django_ecomai.events.services import visitor_link
 
 from .factories import ago, make_event, make_order
@@ -245,12 +245,3 @@ def test_a_visitor_of_two_customers_belongs_to_the_first() -> None:
         ("first", "before"),
         ("second", "own"),
     ]
-
-
-def test_events_are_counted_without_robots() -> None:
-    make_event(at=ago(days=2))
-    make_event("search", "", query="x")
-    make_event(is_bot=True)
-    assert event_count(channel="") == 2
-    assert event_count(channel="", since=ago(days=1)) == 1
-    assert event_count(channel="", names=["view_item"]) == 1

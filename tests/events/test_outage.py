@@ -72,7 +72,7 @@ def test_without_the_table_the_beacon_is_told_to_come_back(no_table: None, shop:
 
 def test_without_the_identity_table_a_login_succeeds(transactional_db: None, shop: Browser, settings: Any) -> None:
     settings.ROOT_URLCONF = "tests.projects.base_urls"
-    settings.ECOMAI = {**settings.ECOMAI, "ADAPTER": "django_ecomai.adapters.base.ShopAdapter"}
+    settings.ECOMAI = {**settings.ECOMAI, "ADAPTER": "tests.events.shop_adapter.UserShop"}
     get_user_model().objects.create_superuser("boss", password="secret")
     with connection.schema_editor() as editor:
         editor.execute("ALTER TABLE ecomai_events_visitoridentity RENAME TO away")
@@ -146,7 +146,7 @@ def pushed(monkeypatch: Any) -> list[Any]:
 def test_a_link_that_fails_does_not_take_the_events_back(
     transactional_db: None, agreed: None, browser: Browser, ecomai_setting: Any
 ) -> None:
-    ecomai_setting(ADAPTER="django_ecomai.adapters.base.ShopAdapter")
+    ecomai_setting(ADAPTER="tests.events.shop_adapter.UserShop")
     browser.force_login(get_user_model().objects.create_user("ada"))
     with connection.schema_editor() as editor:
         editor.execute("ALTER TABLE ecomai_events_visitoridentity RENAME TO away")

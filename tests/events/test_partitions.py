@@ -89,13 +89,13 @@ def test_a_partition_has_the_indexes_of_its_parent() -> None:
     partitions_ensure(first=datetime(2011, 3, 1, tzinfo=UTC), last=datetime(2011, 3, 1, tzinfo=UTC))
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_indexes WHERE tablename = 'ecomai_events_event_p201103'")
-        assert cursor.fetchone() == (4,)
+        assert cursor.fetchone() == (5,)
         cursor.execute(
             "SELECT count(*) FROM pg_inherits JOIN pg_class ON pg_class.oid = inhparent "
             "WHERE relkind = 'I' AND inhrelid IN "
             "(SELECT indexrelid FROM pg_index WHERE indrelid = 'ecomai_events_event_p201103'::regclass)"
         )
-        assert cursor.fetchone() == (4,), "every index is attached to one of the parent's"
+        assert cursor.fetchone() == (5,), "every index is attached to one of the parent's"
 
 
 @only_postgres

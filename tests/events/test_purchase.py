@@ -35,7 +35,7 @@ def commit(django_capture_on_commit_callbacks: Any) -> Any:
 @pytest.fixture
 def serving(ecomai_setting: Any) -> Any:
     """Pretend that this thread serves somebody's request."""
-    ecomai_setting(ADAPTER="django_ecomai.adapters.base.ShopAdapter", CONSENT="django_ecomai.events.consent.always")
+    ecomai_setting(ADAPTER="tests.events.shop_adapter.UserShop", CONSENT="django_ecomai.events.consent.always")
     tokens = []
 
     def serve(user: Any = None) -> VisitorContext:

@@ -47,7 +47,7 @@ def commit(django_capture_on_commit_callbacks: Any) -> Any:
 
 @pytest.fixture(autouse=True)
 def _adapter(ecomai_setting: Any) -> None:
-    ecomai_setting(ADAPTER="django_ecomai.adapters.base.ShopAdapter")
+    ecomai_setting(ADAPTER="tests.events.shop_adapter.UserShop")
 
 
 def make_request(user: Any = None, **headers: str) -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from django_ecomai.mirror.models import PricePoint, ReturnLine, StockPoint, SyncReport
+from django_ecomai.mirror.models import OrderLine, PricePoint, ReturnLine, StockPoint, SyncReport
 from django_ecomai.mirror.services import shop_sync
 from django_ecomai.testing import (
     MOMENT,
@@ -123,3 +124,11 @@ def test_search_by_number(admin_client, model, term):
     order_make(external_id="536365", customer="17850")
     response = admin_client.get(url(model), {"q": term})
     assert [str(r.external_id) for r in response.context["cl"].result_list] == [term]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "shown"), [("12.000", "12 × Mug"), ("2.500", "2.5 × Mug"), ("1000.000", "1000 × Mug"), (3, "3 × Mug")]
+)
+def test_a_line_names_its_quantity_without_idle_zeros(quantity, shown):
+    assert str(OrderLine(title="Mug", quantity=Decimal(quantity))) == shown
+    assert str(ReturnLine(product_external_id="Mug", quantity=Decimal(quantity))) == shown

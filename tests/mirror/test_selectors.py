@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 import pytest
 from django.utils import timezone
@@ -16,30 +15,11 @@ from django_ecomai.mirror.selectors import (
     mirror_counts,
     order_line_rows,
     product_get_many,
-    product_live_rows,
     report_latest,
 )
-from django_ecomai.testing import MOMENT, category_make, customer_make, order_make, product_make
+from django_ecomai.testing import MOMENT, customer_make, order_make, product_make
 
 pytestmark = pytest.mark.django_db
-
-
-def test_live_rows_come_in_one_query_with_their_categories(django_assert_num_queries):
-    category = category_make(external_id="c")
-    product_make(
-        external_id="a", title="A", price="2.50", categories=[category], stock=0, url="/a/", image_url="/a.svg"
-    )
-    product_make(external_id="b", is_active=False)
-    product_make(external_id="c", is_service=True)
-    product_make(external_id="d", removed_at=timezone.now())
-    product_make(external_id="a", channel="other")
-    with django_assert_num_queries(1):
-        rows = product_live_rows(channel="", external_ids=["a", "b", "c", "d", "nope"])
-    a = rows["a"]
-    assert (a.title, a.price, a.currency, a.image_url, a.url) == ("A", Decimal("2.50"), "EUR", "/a.svg", "/a/")
-    assert (a.category_ids, a.is_active, a.in_stock) == (("c",), True, False)
-    assert {k: r.is_active for k, r in rows.items()} == {"a": True, "b": False, "c": False, "d": False}
-    assert rows["b"].in_stock is True  # stock that nobody counts is always there
 
 
 def test_get_many(django_assert_num_queries):

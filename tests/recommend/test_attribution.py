@@ -13,10 +13,11 @@ from django.utils import timezone
 
 from django_ecomai.core.registry import Period
 from django_ecomai.events.models import VisitorIdentity
+from django_ecomai.mirror.models import Order, Product
 from django_ecomai.recommend.cards import performance_context
 from django_ecomai.recommend.models import Placement
 from django_ecomai.recommend.selectors import PlacementRow, attribution_rule, placement_performance
-from tests.recommend.factories import event, order, placement, products
+from tests.recommend.factories import event, order, placement, product, products
 from tests.recommend.helpers import queries
 
 pytestmark = pytest.mark.django_db
@@ -62,7 +63,7 @@ def test_a_customers_click_and_order() -> None:
 
     row = rows()["home"]
 
-    assert (row.orders, row.revenue) == (1, Decimal(10))
+    assert (row.orders, row.revenue) == (1, [(Decimal(10), "EUR")])
 
 
 def test_a_visitors_click_and_the_order_of_the_customer_he_turned_out_to_be() -> None:
@@ -114,8 +115,8 @@ def test_the_last_click_counts_and_every_line_counts_once() -> None:
 
     found = rows()
 
-    assert (found["home"].orders, found["home"].revenue) == (1, Decimal(10))
-    assert (found["product"].orders, found["product"].revenue) == (1, Decimal(10))
+    assert (found["home"].orders, found["home"].revenue) == (1, [(Decimal(10), "EUR")])
+    assert (found["product"].orders, found["product"].revenue) == (1, [(Decimal(10), "EUR")])
 
 
 def test_another_product_another_person_and_cancelled_orders_do_not_count() -> None:
@@ -132,7 +133,32 @@ def test_discounts_and_quantities() -> None:
     click("p0", customer_id="c1")
     order("c1", ["p0"], at=NOW).lines.update(quantity=3, unit_price="2.50", discount="1.25")
 
-    assert rows()["home"].revenue == Decimal("6.25")
+    assert rows()["home"].revenue == [(Decimal("6.25"), "EUR")]
+
+
+@pytest.mark.parametrize(
+    ("clicked", "bought"), [("p0", "p0-red"), ("p0-red", "p0"), ("p0-red", "p0-blue"), ("p0-red", "p0-red")]
+)
+def test_a_variant_counts_as_its_product(clicked: str, bought: str) -> None:
+    parent = Product.objects.get(external_id="p0")
+    product("p0-red", parent=parent)
+    product("p0-blue", parent=parent)
+    click(clicked, customer_id="c1")
+    order("c1", [bought, "p1"], at=NOW)
+
+    assert (rows()["home"].orders, rows()["home"].revenue) == (1, [(Decimal(10), "EUR")])
+
+
+def test_money_of_two_currencies_is_not_added() -> None:
+    click("p0", customer_id="c1")
+    for currency, number in [("EUR", 1), ("SEK", 3), ("EUR", 1)]:
+        made = order("c1", ["p0"], at=NOW)
+        made.lines.update(quantity=number)
+        Order.objects.filter(pk=made.pk).update(currency=currency)
+
+    row = rows()["home"]
+
+    assert (row.orders, row.revenue) == (3, [(Decimal(30), "SEK"), (Decimal(20), "EUR")])
 
 
 def test_the_period_holds_orders_and_reaches_back_for_their_clicks() -> None:
@@ -142,7 +168,7 @@ def test_the_period_holds_orders_and_reaches_back_for_their_clicks() -> None:
 
     found = rows(since=NOW - 2 * DAY, until=NOW)["home"]
 
-    assert (found.clicks, found.orders, found.revenue) == (0, 1, Decimal(10))
+    assert (found.clicks, found.orders, found.revenue) == (0, 1, [(Decimal(10), "EUR")])
     assert rows(until=NOW - 4 * DAY)["home"].orders == 0
 
 
@@ -192,6 +218,7 @@ def test_the_start_page_shows_the_numbers_with_their_rule(client: Any) -> None:
 
     assert '<th scope="row">Home</th><td class="ecomai-number">8</td><td class="ecomai-number">1</td>' in page
     assert '<td class="ecomai-number">12.5 %</td><td class="ecomai-number">1</td>' in page
+    assert '<td class="ecomai-number">10.00 EUR</td>' in page
     assert "The last click counts" in page
 
 

@@ -11,7 +11,11 @@ from django.test import RequestFactory
 
 from django_ecomai.events.middleware import VisitorMiddleware
 from django_ecomai.recommend import config
+from django_ecomai.recommend.viewer import SESSION_KEY
 from django_ecomai.runs import live
+from django_ecomai.runs.services import run_now
+from tests.example.factories import customer_create, order_create
+from tests.example.factories import product_create as shop_product
 from tests.recommend.factories import category, event, lantern_shop, order, placement, product, products
 from tests.recommend.helpers import draw, queries, train
 
@@ -124,3 +128,62 @@ def test_rendering_writes_nothing(shop: None, customer: Any) -> None:
     sent = queries(lambda: draw(ALL, request=request))
 
     assert all(sql.lstrip("( ").startswith("SELECT") for sql in sent)
+
+
+@pytest.fixture
+def example_shop(ecomai: Any, customer: Any) -> None:
+    """The example project's shop: which customer a user is stands in a table of its own."""
+    goods = [shop_product(f"7000{i}", f"Metal Lantern No {i}") for i in range(4)]
+    order_create("A1", customer_create("N7", user=customer), goods[1])
+    customer_create("N8", user=get_user_model().objects.create_user("grace"))
+    ecomai(ADAPTER="example_project.shop.ecomai.ShopAdapter")
+    assert run_now(kind="mirror.sync").state == "done"
+    placement("home", "buy_again", "trending")
+    go_cold()
+
+
+def fresh(customer: Any) -> Any:
+    """The user as the next request loads him."""
+    return get_user_model().objects.get(pk=customer.pk)
+
+
+@pytest.mark.parametrize("session", [False, True], ids=["never logged in before", "with a session"])
+@pytest.mark.parametrize("is_cold", [True, False], ids=["cold", "warm"])
+def test_a_logged_in_customer_of_the_example_shop_costs_no_more(
+    example_shop: None, customer: Any, client: Any, session: bool, is_cold: bool
+) -> None:
+    if session:
+        client.force_login(fresh(customer))
+    if not is_cold:
+        draw(ONE)
+    request = visitor(fresh(customer))
+    request.session = client.session
+    assert (request.session.get(SESSION_KEY) is not None) is session  # read, as by whoever loaded the user
+    drawn: list[str] = []
+
+    sent = queries(lambda: drawn.append(draw(ONE, request=request)))
+
+    assert len(sent) == 3
+    assert "Metal Lantern No 1" in drawn[0].split("Trending")[0]
+    assert "You bought this before" in drawn[0]
+    # Further tags of the page know it already.
+    assert len(queries(lambda: draw(ONE, request=request))) <= 2
+
+
+def test_what_the_user_did_as_a_customer_counts_and_nobody_elses(example_shop: None, customer: Any) -> None:
+    event("view_item", "70002", customer_id="N7")
+    event("view_item", "70003", customer_id="N8")
+    placement("home", "recently_viewed")
+
+    drawn = draw(ONE, request=visitor(fresh(customer)))
+
+    assert "Metal Lantern No 2" in drawn
+    assert "Metal Lantern No 3" not in drawn
+    assert "Metal Lantern No 3" in draw(ONE, request=visitor(get_user_model().objects.get(username="grace")))
+
+
+def test_a_session_of_somebody_else_is_not_believed(example_shop: None, customer: Any) -> None:
+    request = visitor(fresh(customer))
+    request.session = {SESSION_KEY: {"user": "0", "channel": "", "customer": "N8"}}
+
+    assert "Metal Lantern No 1" in draw(ONE, request=request)

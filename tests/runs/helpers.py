@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from django_ecomai.core.registry import JobKind, job_kinds
-from django_ecomai.runs.models import Artifact
+from django_ecomai.runs.models import Artifact, LiveArtifact
 from django_ecomai.runs.services import RunContext, artifact_save
 
 
@@ -32,3 +32,9 @@ def save(value: float = 1.0, *, kind: str = "toy", channel: str = "", **values: 
         manifest={"model": "toy", "value": value},
         **{"passed_gate": True, **values},
     )
+
+
+def live_artifact(kind: str = "toy", channel: str = "") -> Artifact | None:
+    """The model that serves."""
+    live = LiveArtifact.objects.select_related("artifact").filter(kind=kind, channel=channel).first()
+    return live.artifact if live else None

@@ -25,10 +25,9 @@ from django_ecomai.runs.presenting import (
     notes,
     parameters,
 )
-from django_ecomai.runs.selectors import live_artifact
 from django_ecomai.runs.services import artifact_go_live
 
-from .helpers import job, save
+from .helpers import job, live_artifact, save
 
 pytestmark = pytest.mark.django_db
 
@@ -48,7 +47,7 @@ ROWS = [
 
 def client_with(*permissions: str, csrf: bool = False) -> Client:
     """A logged-in member of staff with exactly these permissions of ``ecomai_runs``."""
-    user = User.objects.create_user("staff", password="x", is_staff=True)
+    user = User.objects.create_user(f"staff{User.objects.count() or ''}", password="x", is_staff=True)
     for name in permissions:
         user.user_permissions.add(Permission.objects.get(content_type__app_label="ecomai_runs", codename=name))
     client = Client(enforce_csrf_checks=csrf)
@@ -103,11 +102,21 @@ class TestList:
             assert "second" not in boss.get(url, {"state__exact": "failed"}).content.decode()
             assert other.message in boss.get(url).content.decode()
 
-    def test_a_button_per_job_for_those_who_may(self, client: Client) -> None:
+    def test_a_button_per_job_for_those_who_may(self, boss: Client) -> None:
         with job(lambda context: None):
-            html = page(client_with("view_run", "start_run"), RUNS)
+            html = page(boss, RUNS)
         assert "Job test.job" in html
         assert 'name="csrfmiddlewaretoken"' in html
+
+    def test_a_merchant_is_offered_what_he_needs(self) -> None:
+        with (
+            job(lambda context: None, name="a.sync"),
+            job(lambda context: None, name="a.train"),
+            job(lambda context: None),
+        ):
+            html = page(client_with("view_run", "start_run"), RUNS)
+        assert "Job a.sync</button>" in html and "Job a.train</button>" in html
+        assert "Job test.job</button>" not in html and ">Clean up</button>" not in html
 
     def test_no_button_for_others(self) -> None:
         with job(lambda context: None):
@@ -147,6 +156,16 @@ class TestRunPage:
         assert "<strong>0.0824</strong>" in html
         assert "Goes live: recall@20 is 0.0824." in html
         assert "3,941" in html
+
+    @pytest.mark.parametrize("may", [True, False])
+    def test_its_models_are_links_only_for_those_who_may_open_them(self, may: bool) -> None:
+        run = a_run()
+        model = save(run=run)
+        html = page(
+            client_with("view_run", *(["view_artifact"] if may else [])), "admin:ecomai_runs_run_change", run.pk
+        )
+        assert str(model) in html
+        assert (reverse("admin:ecomai_runs_artifact_change", args=[model.pk]) in html) is may
 
     def test_the_shops_text_is_escaped(self, boss: Client) -> None:
         evil = "<script>alert(1)</script>"
@@ -222,6 +241,14 @@ class TestStart:
         run = Run.objects.latest("id")
         assert run != before
         assert (run.kind, run.channel, run.parameters) == (kind, "uk", {"k": 3})
+
+    def test_a_training_is_offered_by_its_name(self) -> None:
+        client = client_with("view_run", "start_run")
+        with job(lambda context: None, name="test.train") as kind:
+            html = page(client, "admin:ecomai_runs_run_change", a_run(kind=kind).pk)
+            assert "Train now</button>" in html
+            assert "Start again" not in html
+            assert "Train now" not in page(client_with("view_run"), "admin:ecomai_runs_run_change", a_run(kind=kind).pk)
 
     @pytest.mark.parametrize("data", [{"kind": "no.such"}, {}, {"kind": "test.job", "channel": "x" * 33}])
     def test_an_unknown_job_is_refused_with_a_word(self, data: dict[str, str]) -> None:
@@ -351,6 +378,20 @@ class TestPutLive:
         assert (entry.object_id, entry.change_message) == (str(two[0].pk), f"Put live instead of {two[1]}.")
         client.post(self.url(two[1]))
         assert live_artifact(kind="toy") == two[1]
+
+    def test_the_run_of_the_live_model_leads_back(self) -> None:
+        runs = [a_run(kind="toy"), a_run(kind="toy")]
+        one, two = (save(float(number), run=run) for number, run in enumerate(runs))
+        shown = lambda client, run: self.url(one) in page(client, "admin:ecomai_runs_run_change", run.pk)  # noqa: E731
+        client = client_with("view_run", "view_artifact", "rollback_artifact")
+        artifact_go_live(artifact=one)
+        assert not shown(client, runs[0]), "there is nothing before it"
+        artifact_go_live(artifact=two)
+        assert [shown(client, run) for run in runs] == [False, True]
+        assert "Roll back…</a>" in page(client, "admin:ecomai_runs_run_change", runs[1].pk)
+        for less in ({"view_run", "view_artifact"}, {"view_run", "rollback_artifact"}):
+            assert not shown(client_with(*less), runs[1])
+        assert client.get(self.url(one)).status_code == 200
 
     def test_a_model_that_failed_the_gate_is_warned_of(self, boss: Client) -> None:
         assert "did not pass the quality gate" in boss.get(self.url(save(passed_gate=False))).content.decode()

@@ -20,7 +20,7 @@ from django_ecomai.ml.persist import MANIFEST, ArtifactCorrupt, ArtifactError, A
 from django_ecomai.runs import storage
 from django_ecomai.runs.exceptions import GateNotPassed, NothingToRollBack
 from django_ecomai.runs.models import Artifact, LiveArtifact, Run
-from django_ecomai.runs.selectors import live_artifact, live_artifact_path, live_artifacts
+from django_ecomai.runs.selectors import live_artifacts
 from django_ecomai.runs.services import (
     RunContext,
     artifact_go_live,
@@ -33,13 +33,9 @@ from django_ecomai.runs.services import (
 from django_ecomai.runs.services.artifacts import artifact_delete, artifact_verify
 from django_ecomai.runs.signals import went_live
 
-from .helpers import job, save
+from .helpers import job, live_artifact, save
 
 pytestmark = pytest.mark.django_db
-
-
-def live_of(kind: str = "toy", channel: str = "") -> Artifact | None:
-    return live_artifact(kind=kind, channel=channel)
 
 
 class TestSave:
@@ -52,7 +48,7 @@ class TestSave:
         assert artifact.size == sum(path.stat().st_size for path in folder.iterdir())
         artifact.refresh_from_db()
         assert (artifact.metrics, artifact.data_until, artifact.passed_gate) == ({"recall@20": 0.1}, moment, True)
-        assert live_of() is None
+        assert live_artifact() is None
 
     def test_the_only_shop_has_a_folder_too(self) -> None:
         assert save().path.startswith("toy/_/")
@@ -117,7 +113,6 @@ class TestGoLive:
             went_live.disconnect(listen)
         assert (live.artifact, live.previous) == (two, one)
         assert heard == [("toy", "", one), ("toy", "", two)]
-        assert live_artifact_path("toy") == storage.local_path(two.path)
         assert [item.artifact for item in live_artifacts()] == [two]
 
     def test_twice_the_same_keeps_the_way_back(self) -> None:
@@ -130,7 +125,7 @@ class TestGoLive:
         artifact = save(passed_gate=False)
         with pytest.raises(GateNotPassed, match="has not passed the quality gate"):
             artifact_go_live(artifact=artifact)
-        assert live_of() is None
+        assert live_artifact() is None
         assert artifact_go_live(artifact=artifact, force=True).artifact == artifact
 
     def test_a_run_started_without_gate_may(self) -> None:
@@ -139,9 +134,9 @@ class TestGoLive:
 
         with job(execute) as kind:
             assert run_now(kind=kind).state == "failed"
-            assert live_of() is None
+            assert live_artifact() is None
             assert run_now(kind=kind, parameters={"no_gate": True}).state == "done"
-        assert live_of() is not None
+        assert live_artifact() is not None
 
     def test_a_changed_file_never_goes_live(self) -> None:
         artifact = save(1.0)
@@ -151,7 +146,7 @@ class TestGoLive:
         path.write_bytes(content)
         with pytest.raises(ArtifactCorrupt, match="was changed after it was written"):
             artifact_go_live(artifact=artifact)
-        assert live_of() is None
+        assert live_artifact() is None
 
     def test_a_swapped_folder_is_noticed(self) -> None:
         one, two = save(1.0), save(2.0)
@@ -197,7 +192,7 @@ class TestRollback:
         shutil.rmtree(storage.local_path(two.path))
         with pytest.raises(ArtifactMissing):
             artifact_rollback(kind="toy", artifact=two)
-        assert live_of() == one
+        assert live_artifact() == one
 
 
 class TestThrowingAway:

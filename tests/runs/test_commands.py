@@ -6,19 +6,22 @@ import json
 import signal
 import subprocess
 import sys
+from collections import Counter
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
 from django_ecomai.core.registry import Finding, doctor_checks, prunes
 from django_ecomai.runs.management.commands import ecomai_work
 from django_ecomai.runs.management.commands.ecomai_train import ProgressBar, resolve_kinds
 from django_ecomai.runs.models import Heartbeat, Run
 from django_ecomai.runs.schedule import beat_schedule
-from django_ecomai.runs.services import RunContext, artifact_go_live, run_create
+from django_ecomai.runs.services import RunContext, artifact_go_live, dispatch, run_create
+from django_ecomai.runs.services.heartbeats import BEAT, worker_heartbeat_name
 
 from .helpers import job, save
 
@@ -183,16 +186,72 @@ class TestWork:
                 call("ecomai_work", "--once")
                 first.refresh_from_db()
                 assert first.state == "done"
-                assert Heartbeat.objects.count() == 1
+                assert set(Heartbeat.objects.values_list("name", flat=True)) == {worker_heartbeat_name(), BEAT}
         finally:
             for number, handler in zip((signal.SIGTERM, signal.SIGINT), handlers, strict=True):
                 signal.signal(number, handler)
 
-    def test_a_lost_database_is_survived(self, monkeypatch, capsys) -> None:
-        from django.db import OperationalError
+    @pytest.mark.parametrize(
+        ("arguments", "channels"),
+        [
+            ([], {"de": 1}),
+            (["--channel", "uk"], {"uk": 1}),
+            (["--channel", "uk", "--channel", ""], {"uk": 1, "": 1}),
+            (["--no-schedule"], {}),
+        ],
+    )
+    def test_it_schedules_for_the_shops_it_is_told(
+        self, settings, monkeypatch, arguments: list[str], channels: dict[str, int]
+    ) -> None:
+        settings.ECOMAI = {**settings.ECOMAI, "CHANNEL": "de"}
+        monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+        with job(lambda context: None, schedule="* * * * *") as kind:
+            call("ecomai_work", "--once", *arguments)
+            assert Counter(Run.objects.filter(kind=kind).values_list("channel", flat=True)) == channels
+        assert Heartbeat.objects.filter(name=BEAT).exists() is bool(channels)
 
+    def test_a_long_training_does_not_silence_the_loop(self, monkeypatch) -> None:
+        """The scheduler beats while a child is at work, and a database that is away then does not end the loop."""
+        beats: list[bool] = []
+
+        class Process:
+            waits = 0
+
+            def wait(self, timeout: float) -> int:
+                self.waits += 1
+                if self.waits < 3:
+                    loop.last_due = ""  # a minute goes by
+                    raise subprocess.TimeoutExpired("x", timeout)
+                return 0
+
+        loop = ecomai_work._Loop(interval=1, channels=("",), once=False)
+        monkeypatch.setattr(dispatch.child, "start", lambda run_id: (Process(), None))
+        with job(lambda context: None) as kind:
+            run = run_create(kind=kind, via="queue")
+
+            def started(process: Any) -> None:
+                Heartbeat.objects.all().delete()
+                loop.stop.set()
+                loop.process = process
+
+            monkeypatch.setattr(loop, "_started", started)
+            monkeypatch.setattr(ecomai_work, "runs_tend", lambda: beats.append(True))
+            loop._turn()
+            Run.objects.filter(pk=run.pk).update(state="done")
+        assert len(beats) == 3
+        assert Heartbeat.objects.filter(name=BEAT).exists()
+
+        def away() -> None:
+            raise OperationalError("server restarts")
+
+        monkeypatch.setattr(ecomai_work, "runs_tend", away)
+        monkeypatch.setattr(ecomai_work.connection, "close", lambda: None)
+        loop.last_due = ""
+        loop._meanwhile()
+
+    def test_a_lost_database_is_survived(self, monkeypatch, capsys) -> None:
         turns: list[int] = []
-        loop = ecomai_work._Loop(interval=0.1, schedule=True, once=False)
+        loop = ecomai_work._Loop(interval=0.1, channels=("",), once=False)
 
         def turn() -> None:
             turns.append(1)
@@ -209,7 +268,7 @@ class TestWork:
         assert "server restarts; trying again" in capsys.readouterr().err
 
     def test_the_second_signal_leaves(self) -> None:
-        loop = ecomai_work._Loop(interval=1, schedule=False, once=False)
+        loop = ecomai_work._Loop(interval=1, channels=(), once=False)
         loop._asked_to_stop(signal.SIGTERM, None)
         assert (loop.stop.is_set(), loop.code) == (True, 0)
         with pytest.raises(SystemExit) as leave:
@@ -223,7 +282,7 @@ class TestWork:
             def terminate(self) -> None:
                 self.terminated += 1
 
-        loop = ecomai_work._Loop(interval=1, schedule=False, once=False)
+        loop = ecomai_work._Loop(interval=1, channels=(), once=False)
         process = Process()
         loop._started(process)  # type: ignore[arg-type]
         loop._asked_to_stop(signal.SIGTERM, None)
@@ -331,7 +390,7 @@ class TestDoctor:
 
     def test_settings_that_fail_their_checks_are_findings(self, settings) -> None:
         settings.ECOMAI = {**settings.ECOMAI, "ARTIFACT_STORAGE": "nowhere"}
-        assert "(ecomai.E031)" in call("ecomai_doctor", code=1)
+        assert "(ecomai.E040)" in call("ecomai_doctor", code=1)
 
 
 class TestSchedule:

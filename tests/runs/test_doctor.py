@@ -212,11 +212,11 @@ class TestSystemChecks:
     def test_the_folder(self, settings, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         settings.ECOMAI = {**settings.ECOMAI, "ARTIFACT_DIR": str(tmp_path / "file")}
-        assert "ecomai.W031" in self.ids()
+        assert "ecomai.W040" in self.ids()
 
     def test_the_storage(self, settings, tmp_path: Path) -> None:
         settings.ECOMAI = {**settings.ECOMAI, "ARTIFACT_STORAGE": "nowhere"}
-        assert "ecomai.E031" in self.ids()
+        assert "ecomai.E040" in self.ids()
         options = {"location": settings.ECOMAI["ARTIFACT_DIR"]}
         settings.STORAGES = {
             **settings.STORAGES,
@@ -224,16 +224,16 @@ class TestSystemChecks:
             "other": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(tmp_path)}},
         }
         settings.ECOMAI = {**settings.ECOMAI, "ARTIFACT_STORAGE": "same"}
-        assert "ecomai.E032" in self.ids()
+        assert "ecomai.E041" in self.ids()
         settings.ECOMAI = {**settings.ECOMAI, "ARTIFACT_STORAGE": "other"}
-        assert not {"ecomai.E031", "ecomai.E032"} & self.ids()
+        assert not {"ecomai.E040", "ecomai.E041"} & self.ids()
 
     def test_celery_without_broker(self, settings, monkeypatch) -> None:
         settings.ECOMAI = {**settings.ECOMAI, "DISPATCH": "celery"}
         monkeypatch.setattr(broker, "is_configured", lambda: False)
         [message] = checks.check_dispatch(None)
         assert (message.id, message.hint) == (
-            "ecomai.W032",
+            "ecomai.W041",
             "Set CELERY_BROKER_URL and create a Celery app, or use ECOMAI['DISPATCH'] = 'process'.",
         )
         settings.CELERY_BROKER_URL = "redis://"
@@ -247,19 +247,19 @@ class TestSystemChecks:
         monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "shop.settings")
         assert checks.check_dispatch(None) == []
         monkeypatch.delenv("DJANGO_SETTINGS_MODULE")
-        assert [message.id for message in checks.check_dispatch(None)] == ["ecomai.W034"]
+        assert [message.id for message in checks.check_dispatch(None)] == ["ecomai.W043"]
 
     def test_inline_in_production(self, settings) -> None:
-        assert "ecomai.W033" not in self.ids()
-        assert "ecomai.W033" in self.ids(include_deployment_checks=True)
+        assert "ecomai.W042" not in self.ids()
+        assert "ecomai.W042" in self.ids(include_deployment_checks=True)
         settings.ECOMAI = {**settings.ECOMAI, "DISPATCH": "auto"}
-        assert "ecomai.W033" not in self.ids(include_deployment_checks=True)
+        assert "ecomai.W042" not in self.ids(include_deployment_checks=True)
 
     def test_a_schedule_that_cannot_be_read(self) -> None:
         with job(lambda context: None, schedule="61 * * * *"):
-            assert "ecomai.E033" in self.ids()
+            assert "ecomai.E042" in self.ids()
         with job(lambda context: None, schedule="15 3 * * *"):
-            assert "ecomai.E033" not in self.ids()
+            assert "ecomai.E042" not in self.ids()
 
     def test_no_check_touches_the_database(self, settings, monkeypatch) -> None:
         def refuse(*args: Any, **options: Any) -> None:

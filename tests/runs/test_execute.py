@@ -12,7 +12,7 @@ from django.db import transaction
 from django_ecomai.core.registry import JobKind, job_kinds
 from django_ecomai.runs.exceptions import RunError
 from django_ecomai.runs.models import Run
-from django_ecomai.runs.selectors import run_last, run_status, runs_recent
+from django_ecomai.runs.selectors import run_status, runs_recent
 from django_ecomai.runs.services import RunContext, run_cancel, run_create, run_execute, run_now, run_start
 from django_ecomai.runs.services.context import json_safe
 from django_ecomai.runs.services.gate import gate_decide
@@ -405,10 +405,8 @@ def test_the_gate_is_kept_with_the_run() -> None:
 def test_selectors() -> None:
     with job(lambda context: None) as kind:
         first, second = run_now(kind=kind), run_now(kind=kind, channel="uk")
-    assert run_last(kind="test.job") == second
-    assert run_last(kind="test.job", channel="") == first
-    assert run_last(kind="test.job", states=["failed"]) is None
     assert runs_recent(limit=1) == [second]
+    assert runs_recent() == [second, first]
     status = run_status(run=second)
     assert (status["percent"], status["finished"], status["state"]) == (100, True, "done")
 

@@ -16,8 +16,8 @@ from django.db import DatabaseError
 
 from django_ecomai.ml.persist import MANIFEST
 from django_ecomai.runs import live, storage
-from django_ecomai.runs.live import LoadedArtifact, live_arrays, live_pointer_subquery, live_reset
-from django_ecomai.runs.models import Artifact, LiveArtifact, Run
+from django_ecomai.runs.live import LoadedArtifact, live_arrays, live_reset
+from django_ecomai.runs.models import Artifact, LiveArtifact
 from django_ecomai.runs.services import artifact_go_live, artifact_rollback
 
 from .helpers import save
@@ -120,17 +120,6 @@ def test_a_known_pointer_to_a_damaged_folder_is_tried_once_per_interval(no_reche
     for _time in range(5):
         assert value(live_arrays("toy", path=bad.path)) == 1.0
     assert loads == [good.path, bad.path]
-
-
-def test_the_pointer_inside_another_query(django_assert_num_queries) -> None:
-    artifact = save(1.0)
-    artifact_go_live(artifact=artifact)
-    run = Run.objects.create(kind="x")
-    with django_assert_num_queries(1):
-        row = Run.objects.annotate(here=live_pointer_subquery("toy"), there=live_pointer_subquery("toy", "uk")).get(
-            pk=run.pk
-        )
-    assert (row.here, row.there) == (artifact.path, None)
 
 
 def break_deleted(path: Path) -> None:

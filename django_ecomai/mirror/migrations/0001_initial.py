@@ -495,7 +495,6 @@ class Migration(migrations.Migration):
                         choices=[
                             ("full", "full sync"),
                             ("since", "changes only"),
-                            ("live", "live"),
                             ("reconcile", "reconcile"),
                         ],
                         default="full",

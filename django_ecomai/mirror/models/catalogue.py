@@ -102,7 +102,7 @@ class PricePoint(models.Model):
     list_price = models.DecimalField(_("list price"), **MONEY, null=True)
     cost = models.DecimalField(_("cost"), **MONEY, null=True)
     currency = models.CharField(_("currency"), max_length=3, default="")
-    # Recorded by a sync, reported by the shop's own price history, or read off past orders.
+    # "sync": recorded when a copy showed a new price; "shop": from the shop's own price history.
     source = models.CharField(_("source"), max_length=16, default="sync")
 
     class Meta:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Any
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -9,6 +12,11 @@ from django.utils.translation import pgettext_lazy
 from .base import MONEY, ShopRow, unique_in_channel
 from .catalogue import Product
 from .people import Customer
+
+
+def quantity_text(value: Any) -> str:
+    """``12`` or ``2.5``: a Decimal keeps its idle zeros even with the format ``g``."""
+    return f"{Decimal(str(value)).normalize():f}"
 
 
 class Order(ShopRow):
@@ -97,7 +105,7 @@ class OrderLine(ShopRow):
         ]
 
     def __str__(self) -> str:
-        return f"{self.quantity:g} × {self.title}"
+        return f"{quantity_text(self.quantity)} × {self.title}"
 
 
 class ReturnLine(ShopRow):
@@ -120,4 +128,4 @@ class ReturnLine(ShopRow):
         indexes = [models.Index(fields=["channel", "returned_at"], name="ecomai_return_at")]
 
     def __str__(self) -> str:
-        return f"{self.quantity:g} × {self.product_external_id}"
+        return f"{quantity_text(self.quantity)} × {self.product_external_id}"

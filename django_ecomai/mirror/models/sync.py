@@ -12,7 +12,6 @@ class SyncReport(models.Model):
     class Mode(models.TextChoices):
         FULL = "full", _("full sync")
         SINCE = "since", _("changes only")
-        LIVE = "live", _("live")
         RECONCILE = "reconcile", _("reconcile")
 
     channel = models.CharField(max_length=32, default="", blank=True)

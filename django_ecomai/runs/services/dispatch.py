@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import threading
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from django.core import mail
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
@@ -27,6 +27,7 @@ from .state import ACTIVE, run_active, run_blocking, run_claim, run_create, run_
 
 logger = logging.getLogger("django_ecomai.runs")
 INLINE, PROCESS, CELERY, QUEUE = "inline", "process", "celery", "queue"
+_LOOK = 5.0  # seconds between two calls of ``meanwhile``
 WAYS = (INLINE, PROCESS, CELERY, QUEUE)
 
 
@@ -121,10 +122,16 @@ def runs_claimable(*, limit: int = 10) -> list[int]:
     return list(first.values())[:limit]
 
 
-def run_in_child(*, run_id: int, started: Callable[[Any], None] = lambda process: None) -> None:
+def run_in_child(
+    *,
+    run_id: int,
+    started: Callable[[Any], None] = lambda process: None,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> None:
     """Execute a run in a child process and wait for it: what it needs of memory goes with it.
 
-    ``started`` receives the ``Popen``. Without a way to start one the run is executed here.
+    ``started`` receives the ``Popen``; ``meanwhile`` is called every few seconds until it ends. Without a way to start
+    one the run is executed here.
     """
     try:
         process, output = child.start(run_id)
@@ -133,7 +140,13 @@ def run_in_child(*, run_id: int, started: Callable[[Any], None] = lambda process
         run_execute(run_id=run_id)
         return
     started(process)
-    _child_ended(run_id, process.wait(), child.output_take(output))
+    while True:
+        try:
+            code = process.wait(timeout=_LOOK)
+            break
+        except subprocess.TimeoutExpired:
+            meanwhile()
+    _child_ended(run_id, code, child.output_take(output))
 
 
 def runs_start_due(
@@ -160,12 +173,11 @@ def runs_start_due(
 def dispatch_way(via: str | None = None) -> str:
     """Which way work takes: ``via`` or the setting; ``auto`` is Celery with a broker, else a child process.
 
-    In a test run ``auto`` is ``inline``: workers and children would see the real database, not the test's.
+    Tests set ``DISPATCH`` to ``inline``; a child that was started all the same leaves at once, see ``child``.
     """
     way = via or ecomai.DISPATCH
     if way == "auto":
-        in_tests = hasattr(mail, "outbox")  # set by Django's test environment
-        way = INLINE if in_tests else CELERY if broker.is_configured() else PROCESS
+        way = CELERY if broker.is_configured() else PROCESS
     if way not in WAYS:
         raise ValueError(f"cannot dispatch via {way!r}: choose from {', '.join(WAYS)}")
     if way == CELERY and broker.is_eager():

@@ -14,10 +14,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
+from django_ecomai.conf import ecomai
 from django_ecomai.runs import child
 from django_ecomai.runs.models import Run
-from django_ecomai.runs.services import run_execute, runs_execute_queued, runs_start_due, runs_tend
+from django_ecomai.runs.services import heartbeat_beat, run_execute, runs_execute_queued, runs_start_due, runs_tend
 from django_ecomai.runs.services.dispatch import QUEUE, run_in_child, run_start, runs_claimable, worker_seen
+from django_ecomai.runs.services.heartbeats import BEAT
 
 
 class Command(BaseCommand):
@@ -37,12 +39,19 @@ class Command(BaseCommand):
         parser.add_argument(
             "--no-schedule", action="store_true", help="with --loop or --once: leave scheduled jobs to somebody else"
         )
+        parser.add_argument(
+            "--channel",
+            action="append",
+            default=None,
+            help="with --loop or --once: the shop to schedule for, repeatable (default: ECOMAI['CHANNEL'])",
+        )
 
     def handle(self, *args: Any, run_id: int | None, loop: bool, once: bool, **options: Any) -> None:
         if (run_id is not None) + loop + once != 1:
             raise CommandError("Type either: ecomai_work RUN_ID, or: ecomai_work --loop, or: ecomai_work --once")
         if run_id is None:
-            if code := _Loop(interval=options["interval"], schedule=not options["no_schedule"], once=once).run():
+            channels = () if options["no_schedule"] else tuple(options["channel"] or [ecomai.CHANNEL])
+            if code := _Loop(interval=options["interval"], channels=channels, once=once).run():
                 sys.exit(code)
             return
         if not child.sees_our_database():
@@ -73,8 +82,9 @@ class _Loop:
     with ``once`` they are executed here.
     """
 
-    def __init__(self, *, interval: float, schedule: bool, once: bool) -> None:
-        self.interval, self.schedule, self.once = max(0.1, interval), schedule, once
+    def __init__(self, *, interval: float, channels: tuple[str, ...], once: bool) -> None:
+        """``channels`` are those whose jobs it schedules; none when somebody else does."""
+        self.interval, self.channels, self.once = max(0.1, interval), channels, once
         self.stop = threading.Event()
         self.last_due = ""
         self.process: subprocess.Popen[bytes] | None = None
@@ -97,21 +107,35 @@ class _Loop:
         return self.code
 
     def _turn(self) -> None:
-        minute = timezone.now().strftime("%H:%M")
-        if minute != self.last_due:
-            self.last_due = minute
-            worker_seen()
-            runs_tend()
-            if self.schedule:
-                runs_start_due(start=_enqueue)
+        self._every_minute()
         if self.once:
             while not self.stop.is_set() and runs_execute_queued(limit=1):
                 worker_seen()
             return
         while not self.stop.is_set() and (claimable := runs_claimable(limit=1)):
-            run_in_child(run_id=claimable[0], started=self._started)
+            run_in_child(run_id=claimable[0], started=self._started, meanwhile=self._meanwhile)
             self.process = None
             worker_seen()
+
+    def _every_minute(self) -> None:
+        minute = timezone.now().strftime("%H:%M")
+        if minute == self.last_due:
+            return
+        self.last_due = minute
+        worker_seen()
+        runs_tend()
+        if self.channels:
+            heartbeat_beat(name=BEAT)  # this loop is the scheduler that the doctor looks for
+        for channel in self.channels:
+            runs_start_due(channel=channel, start=_enqueue)
+
+    def _meanwhile(self) -> None:
+        """A training that takes an hour is no reason to be taken for dead."""
+        try:
+            self._every_minute()
+        except (DatabaseError, InterfaceError) as error:
+            sys.stderr.write(f"database: {error}; trying again\n")
+            connection.close()
 
     def _started(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
