@@ -26,6 +26,8 @@ class TimeSplit:
     users: NDArray[np.int32]
     bought: sparse.csr_matrix
     truth: dict[str, sparse.csr_matrix]
+    #: what the test customers did (row numbers as users), when it is not in ``train``: sessions nobody has seen yet
+    history: Interactions | None = None
 
     def rows(self, view: str) -> NDArray[np.int64]:
         """Positions in ``users`` of the customers who have something true in this view."""

@@ -7,32 +7,30 @@ The budget counts evaluations, not seconds, so that the same data always give th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..columns import ALL_ITEMS, METRICS, NEW_ITEMS, REPEAT_ITEMS, SECONDS_PER_DAY
-from ..evaluate.metrics import all_metrics
-from ..evaluate.ranking import rank
+from ..columns import SECONDS_PER_DAY
+from ..evaluate.holdout import last_item_split, pair_split, session_split
 from ..evaluate.split import TimeSplit, time_split
 from ..frames import Catalogue, IdMap, Interactions
 from .build import Built, build
-from .ease import memory_needed
-from .fold import Fitted, Progress, no_progress, up_to
+from .fold import Progress, no_progress, up_to
 from .recipe import Recipe, Source
-from .scoring import RecipeScores
+from .tune import PAIRS, SEQUENCE, SESSIONS, TIME, Search, choose_discovery, choose_mix, choose_repeat, has_text
 
 __all__ = ["Choice", "build", "choose", "choose_and_build"]
 
 #: Fewer validation customers than this decide nothing.
 LEAST_USERS = 20
-#: A later recipe must be this much better than the best one so far: the tried order goes from simple to complex.
-MARGIN = 1.003
 #: Most validation customers; more cost time and change no decision.
 MOST_USERS = 3000
-#: Above this many items one EASE is tried instead of several (it is cubic in the items).
-EASE_TUNED_ITEMS = 6000
+#: Most of them where each is asked for one item only.
+MOST_LAST_ITEMS = 6000
+#: Evaluations that are kept for repeat purchases and their mix with discovery.
+KEPT_FOR_REPEATS = 12
 
 
 @dataclass(frozen=True)
@@ -50,6 +48,7 @@ def choose(
     catalogue: Catalogue | None = None,
     now: int | None = None,
     budget: int = 60,
+    shape: str | None = None,
     k: int = 20,
     neighbours: int = 200,
     target_weight: float = 0.0,
@@ -61,25 +60,32 @@ def choose(
     """Choose a recipe with at most ``budget`` evaluations, on ``interactions`` alone.
 
     ``target_weight``: only interactions of at least this weight count as bought. ``memory_mb`` bounds the dense model.
+    ``shape``: "time", "sequence" or "pairs", default `data_shape`; or "sessions": every user is one visit, and the
+    question is what an unseen visitor does next. Its recipe may hold session neighbours, which are not served yet.
     Rows later than ``now`` are ignored. ``language`` of the product texts (snowball's name) for stemming.
     With too little data for a validation the default recipe is returned and ``validation["reason"]`` says why.
     """
     interactions = up_to(interactions, now)
+    shape = data_shape(interactions) if shape is None else shape
     default = Recipe(sources=_default_sources(catalogue), neighbours=neighbours, language=language)
-    cut, reason = _inner_cut(interactions, target_weight)
-    if cut is None:
+    split, reason = _validation(interactions, shape, target_weight, random_state)
+    if split is None:
         return Choice(default, [], {"reason": reason})
-    split = time_split(interactions, cut, target_weight=target_weight, max_users=MOST_USERS, random_state=random_state)
     if len(split.users) < LEAST_USERS:
         few = f"only {len(split.users)} customers came back during the validation days; {LEAST_USERS} are needed"
         return Choice(default, [], {"reason": few})
-    search = _Search(split, catalogue, default, budget, k, target_weight, progress or no_progress)
-    recipe = _choose_discovery(search, default, memory_mb)
-    recipe = _choose_repeat(search, recipe)
-    recipe = _choose_mix(search, recipe)
-    span = (int(interactions.times[-1]) - cut) / SECONDS_PER_DAY
-    validation = {"cut": cut, "days": round(span, 2), "users": len(split.users), "evaluations": len(search.tried)}
-    return Choice(recipe, search.tried, validation)
+    search = Search(split, catalogue, default, budget, k, target_weight, progress or no_progress)
+    validation = {"shape": shape, "users": len(split.users)}
+    if shape == TIME:
+        search.limit = budget - min(KEPT_FOR_REPEATS, budget // 3)
+    recipe = choose_discovery(search, default, memory_mb, shape)
+    search.limit = budget
+    if shape == TIME:
+        recipe = choose_repeat(search, recipe)
+        recipe = choose_mix(search, recipe)
+        span = (int(interactions.times[-1]) - split.cut) / SECONDS_PER_DAY
+        validation |= {"cut": split.cut, "days": round(span, 2)}
+    return Choice(recipe, search.tried, {**validation, "evaluations": len(search.tried)})
 
 
 def choose_and_build(
@@ -114,145 +120,30 @@ def choose_and_build(
     return choice, built
 
 
-class _Search:
-    """Counts, scores and records evaluations on one validation split."""
-
-    def __init__(
-        self,
-        split: TimeSplit,
-        catalogue: Catalogue | None,
-        default: Recipe,
-        budget: int,
-        k: int,
-        target_weight: float,
-        progress: Progress,
-    ) -> None:
-        self.split = split
-        self.budget = budget
-        self.k = k
-        self.progress = progress
-        self.catalogue = catalogue
-        self.fitted = Fitted(
-            split.train, catalogue=catalogue, now=split.cut, neighbours=default.neighbours, language=default.language
-        )
-        self.scorer = RecipeScores(split, self.fitted, target_weight=target_weight)
-        self.tried: list[dict[str, Any]] = []
-
-    def best(self, view: str, recipes: list[Recipe], incumbent: Recipe | None = None) -> Recipe:
-        """The best of ``incumbent`` and ``recipes`` (tried in order while the budget lasts)."""
-        best, best_value = incumbent, self._known(view, incumbent)
-        for recipe in recipes:
-            value = self.value(view, recipe)
-            if value is None:
-                break
-            if best is None or value > best_value * MARGIN:
-                best, best_value = recipe, value
-        self._mark(view, best)
-        return recipes[0] if best is None else best
-
-    def value(self, view: str, recipe: Recipe) -> float | None:
-        """Geometric mean of recall and NDCG; None when the budget is used up or nobody can be judged."""
-        known = self._known(view, recipe)
-        if known:
-            return known
-        if len(self.tried) >= self.budget or not len(self.split.rows(view)):
-            return None
-        rows = self.split.rows(view)
-        ranked = rank(self.scorer.scores(recipe, view), self.split, view, self.k, self.scorer.popularity)
-        metrics = all_metrics(ranked, self.split.truth[view][rows], ks=(self.k,))
-        name = _part_name(view, recipe)
-        row = {"part": view, "name": name, "recipe": recipe.to_dict(), METRICS: metrics, "chosen": False}
-        self.tried.append(row)
-        self.progress(len(self.tried) / self.budget, f"tried {name}")
-        return _objective(metrics, self.k)
-
-    def _known(self, view: str, recipe: Recipe | None) -> float:
-        if recipe is None:
-            return 0.0
-        rows = [row for row in self.tried if row["part"] == view and row["recipe"] == recipe.to_dict()]
-        return _objective(rows[-1][METRICS], self.k) if rows else 0.0
-
-    def _mark(self, view: str, recipe: Recipe | None) -> None:
-        for row in self.tried:
-            if row["part"] == view:
-                row["chosen"] = recipe is not None and row["recipe"] == recipe.to_dict()
+def data_shape(interactions: Interactions) -> str:
+    """What the times mean: moments ("time"), places in each customer's history 0, 1, 2 ... ("sequence"), or nothing
+    because all are equal ("pairs")."""
+    times, users = interactions.times, interactions.users
+    if len(times) > LEAST_USERS and times[0] == times[-1] == 0:
+        return PAIRS
+    order = np.lexsort((times, users))
+    ordered = users[order]
+    place = np.arange(len(order)) - np.searchsorted(ordered, ordered, side="left")
+    return SEQUENCE if len(times) > LEAST_USERS and bool((times[order] == place).all()) else TIME
 
 
-def _choose_discovery(search: _Search, default: Recipe, memory_mb: int) -> Recipe:
-    view = NEW_ITEMS
-    bare = replace(default, sources=())
-    popular = search.best(view, [replace(bare, trending_days=days) for days in (30.0, 7.0, 90.0, None)])
-    bare = replace(bare, trending_days=popular.trending_days)
-
-    def single(kind: str, weight: float = 1.0, **params: Any) -> Recipe:
-        return replace(bare, sources=(Source(kind, params, weight),))
-
-    grid = [(half_life, power) for half_life in (180.0, None, 60.0) for power in (0.5, 0.3)]
-    cosine = search.best(view, [single("cosine", half_life_days=h, item_power=b) for h, b in grid])
-    best, singles = cosine, [cosine]
-    half_life = cosine.sources[0].params["half_life_days"] if cosine.sources else 180.0
-
-    items = int((search.scorer.popularity > 0).sum())
-    if memory_needed(items) <= memory_mb * 1_000_000:
-        strengths = (3.0, 10.0, 1.0) if items <= EASE_TUNED_ITEMS else (3.0,)
-        ease = search.best(view, [single("ease", half_life_days=half_life, regularisation=r) for r in strengths])
-        if items <= EASE_TUNED_ITEMS and ease.sources:
-            rest = [h for h in (None, 180.0, 60.0) if h != half_life]
-            r = ease.sources[0].params["regularisation"]
-            ease = search.best(view, [single("ease", half_life_days=h, regularisation=r) for h in rest], ease)
-        best = _better(search, view, best, ease)
-        singles.append(ease)
-    if _has_text(search.catalogue):
-        content = search.best(view, [single("content")])
-        best = _better(search, view, best, content)
-        singles.append(content)
-    best = search.best(view, _variants(best, history_half_life_days=(None, 60.0, 30.0)), best)
-    if best.sources:
-        others = [one.sources[0] for one in singles if one.sources and one.sources[0].key() != best.sources[0].key()]
-        for other in others:
-            blends = [replace(best, sources=(*best.sources, replace(other, weight=w))) for w in (0.1, 0.3, 1.0)]
-            best = search.best(view, blends, best)
-        best = search.best(view, _variants(best, trend_power=(0.25, 0.5, 1.0)), best)
-        best = search.best(view, _variants(best, prior=(0.1, 0.3, 1.0, 3.0)), best)
-    return _better(search, view, popular, best)
-
-
-def _choose_repeat(search: _Search, recipe: Recipe) -> Recipe:
-    half_lives, powers = (None, 240.0, 120.0, 60.0), (0.25, 0.5, 1.0)
-    best = search.best(REPEAT_ITEMS, _variants(recipe, repeat_half_life_days=half_lives))
-    best = search.best(REPEAT_ITEMS, _variants(best, repeat_trend_power=powers), best)
-    return search.best(REPEAT_ITEMS, _variants(best, repeat_half_life_days=half_lives), best)
-
-
-def _choose_mix(search: _Search, recipe: Recipe) -> Recipe:
-    return search.best(ALL_ITEMS, _variants(recipe, repeat_share=(1.0, 0.5, 2.0, 4.0, 0.25)))
-
-
-def _variants(recipe: Recipe, **options: tuple[Any, ...]) -> list[Recipe]:
-    """One recipe per value of the one option."""
-    ((name, values),) = options.items()
-    return [replace(recipe, **{name: value}) for value in values]
-
-
-def _better(search: _Search, view: str, incumbent: Recipe, challenger: Recipe) -> Recipe:
-    better = search._known(view, challenger) > search._known(view, incumbent) * MARGIN
-    winner = challenger if better else incumbent
-    search._mark(view, winner)
-    return winner
-
-
-def _objective(metrics: dict[str, float], k: int) -> float:
-    return float(np.sqrt(metrics[f"recall@{k}"] * metrics[f"ndcg@{k}"]))
-
-
-def _part_name(view: str, recipe: Recipe) -> str:
-    half_life = recipe.repeat_half_life_days
-    decayed = "" if half_life is None else f" (half-life {half_life:g} d)"
-    trend = f" x trend^{recipe.repeat_trend_power:g}" if recipe.repeat_trend_power else ""
-    repeat = f"personal frequency{decayed}{trend}"
-    if view == NEW_ITEMS:
-        return recipe.name
-    return repeat if view == REPEAT_ITEMS else f"{recipe.name} + {recipe.repeat_share:g} x {repeat}"
+def _validation(
+    interactions: Interactions, shape: str, target_weight: float, random_state: int
+) -> tuple[TimeSplit | None, str]:
+    options: dict[str, Any] = {"target_weight": target_weight, "random_state": random_state}
+    if shape == SEQUENCE:
+        return last_item_split(interactions, max_users=MOST_LAST_ITEMS, **options), ""
+    if shape == SESSIONS:
+        return session_split(interactions, max_users=MOST_LAST_ITEMS, random_state=random_state), ""
+    if shape == PAIRS:
+        return pair_split(interactions, max_users=MOST_USERS, **options), ""
+    cut, reason = _inner_cut(interactions, target_weight)
+    return (None, reason) if cut is None else (time_split(interactions, cut, max_users=MOST_USERS, **options), "")
 
 
 def _inner_cut(interactions: Interactions, target_weight: float) -> tuple[int | None, str]:
@@ -269,10 +160,6 @@ def _inner_cut(interactions: Interactions, target_weight: float) -> tuple[int | 
     return cut, ""
 
 
-def _has_text(catalogue: Catalogue | None) -> bool:
-    return catalogue is not None and any(catalogue.title)
-
-
 def _default_sources(catalogue: Catalogue | None) -> tuple[Source, ...]:
     sources = (Source("cosine", {"half_life_days": 180.0, "item_power": 0.5}),)
-    return (*sources, Source("content", {}, 0.3)) if _has_text(catalogue) else sources
+    return (*sources, Source("content", {}, 0.3)) if has_text(catalogue) else sources

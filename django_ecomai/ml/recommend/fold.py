@@ -10,10 +10,18 @@ from scipy import sparse
 
 from ..columns import SECONDS_PER_DAY
 from ..frames import Catalogue, Interactions
-from .matrix import blocks, table_from_blocks, table_to_csr
-from .neighbours import NeighbourTable
+from .base import distinct_users
+from .gfcf import GFCF, dense_plus_low_rank, strongest_cells
+from .matrix import blocks, one_blas_thread, table_from_blocks, table_to_csr
+from .neighbours import FloatArray, NeighbourTable
 from .popularity import popularity_score, trend_boost
 from .recipe import Recipe, Source
+from .sessions import SessionKNN
+
+#: Candidates per customer that a source contributes while blends are being tried.
+CANDIDATES = 1000
+#: Rows that a low-rank source's scale is measured on.
+SCALE_ROWS = 200
 
 
 class Fitted:
@@ -34,6 +42,12 @@ class Fitted:
         self.neighbours = neighbours
         self.language = language
         self._matrices: dict[tuple[object, ...], sparse.csr_matrix] = {}
+        self._sessions: dict[tuple[object, ...], SessionKNN] = {}
+        self._factors: dict[tuple[object, ...], tuple[FloatArray, FloatArray]] = {}
+        customers = distinct_users(interactions).astype(np.float64)
+        usual = customers[customers > 0].mean() if (customers > 0).any() else 1.0
+        #: customers per item, 1 = the mean; items nobody met count as if half a customer had
+        self.customers = np.maximum(customers, 0.5) / usual
 
     def matrix(self, source: Source) -> sparse.csr_matrix:
         """The source's pruned table as a sparse matrix, scaled so that its mean score is 1."""
@@ -48,6 +62,45 @@ class Fitted:
             self._matrices[key] = matrix
         return self._matrices[key]
 
+    def factors(self, source: Source) -> tuple[FloatArray, FloatArray]:
+        """Both factors of a low-rank source, scaled so that the mean of the cells that would be kept is 1."""
+        key = source.key()
+        if key not in self._factors:
+            model = source.model(self.neighbours, self.language)
+            assert isinstance(model, GFCF)  # noqa: S101  (low_rank says so)
+            left, right = model.fit_factors(self.interactions)
+            n = len(left)
+            some = np.arange(0, n, max(n // SCALE_ROWS, 1)) if left.shape[1] else np.empty(0, dtype=np.int64)
+            kept = strongest_cells(left[some] @ right.T, min(self.neighbours, n)).data
+            self._factors[key] = (left, right / np.float32(kept.mean() if kept.size else 1.0))
+        return self._factors[key]
+
+    def candidates(self, source: Source, history: sparse.csr_matrix) -> sparse.csr_matrix:
+        """Scores [m, n] of the histories [m, n] by one source, before any folding."""
+        if source.kind == SessionKNN.kind:
+            raise ValueError("session neighbours look at visits, not at weighted items: use session_candidates")
+        if not low_rank(source):
+            return strongest_per_row(sparse.csr_matrix(history @ self.matrix(source)), CANDIDATES)
+        left, right = self.factors(source)
+        parts = [sparse.csr_matrix((0, history.shape[1]))]
+        with one_blas_thread():
+            for rows in blocks(*history.shape):
+                own = np.asarray(history[rows] @ left, dtype=np.float32)
+                parts.append(strongest_cells(own @ right.T, min(CANDIDATES, history.shape[1])))
+        return sparse.csr_matrix(sparse.vstack(parts))
+
+    def session_candidates(self, source: Source, visits: Interactions) -> sparse.csr_matrix:
+        """Scores [users, n] of the visits by session neighbours; the best of each visit is 1."""
+        key = source.key()
+        if key not in self._sessions:
+            self._sessions[key] = SessionKNN(**source.params).fit(self.interactions)
+        return unit_maximum(self._sessions[key].score_histories(visits))
+
+    def scales(self, recipe: Recipe) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What the rows (history items) and the columns (candidates) of the blend are multiplied with."""
+        columns = self.boost(recipe.trend_power, recipe.trend_days) * self.customers**recipe.target_power
+        return self.customers**-recipe.source_power, np.asarray(columns)
+
     def boost(self, power: float, days: float) -> NDArray[np.float64]:
         """Trend factor per item, 0 for items that are not for sale."""
         trending = popularity_score(self.interactions, now=self.now, window_days=days, weighted=False)
@@ -60,16 +113,21 @@ class Fitted:
         return factor if self.catalogue is None else np.where(self.catalogue.active, factor, 0.0)
 
     def folded(self, recipe: Recipe) -> sparse.csr_matrix:
-        """Weighted sum of the recipe's sources with the trend on its columns, not pruned again yet."""
+        """Weighted sum of the recipe's sparse sources with `scales` on both sides, not pruned again yet."""
         n = self.interactions.n_items
         total = sparse.csr_matrix((n, n), dtype=np.float64)
         for source in recipe.sources:
-            total = total + source.weight * self.matrix(source)
-        return sparse.csr_matrix(total @ sparse.diags(self.boost(recipe.trend_power, recipe.trend_days)))
+            if source.kind == SessionKNN.kind:
+                raise ValueError("session neighbours cannot be folded into a table of items: leave them out")
+            if not low_rank(source):
+                total = total + source.weight * self.matrix(source)
+        rows, columns = self.scales(recipe)
+        return sparse.csr_matrix(sparse.diags(rows) @ total @ sparse.diags(columns))
 
     def served(self, recipe: Recipe, popularity: NDArray[np.floating]) -> sparse.csr_matrix:
-        """`table` as a sparse matrix; a single source without a trend is pruned already."""
-        if len(recipe.sources) == 1 and recipe.trend_power == 0 and recipe.neighbours == self.neighbours:
+        """`table` as a sparse matrix; a single sparse source without a scale is pruned already."""
+        plain = recipe.trend_power == recipe.target_power == 0 and recipe.neighbours == self.neighbours
+        if plain and len(recipe.sources) == 1 and not low_rank(recipe.sources[0]):
             matrix = self.folded(recipe)
             matrix.eliminate_zeros()  # items that are not for sale
             return matrix
@@ -78,8 +136,47 @@ class Fitted:
     def table(self, recipe: Recipe, popularity: NDArray[np.floating]) -> NeighbourTable:
         """The folded table pruned to ``recipe.neighbours`` per item: what is served."""
         matrix = self.folded(recipe)
-        parts = ((rows.start, matrix[rows]) for rows in blocks(*matrix.shape))
-        return table_from_blocks(parts, matrix.shape[0], recipe.neighbours, popularity)
+        n = matrix.shape[0]
+        factors = self._weighted_factors(recipe)
+        parts = ((part.start, matrix[part]) for part in blocks(n, n))
+        if factors is not None:
+            keep = min(recipe.neighbours, n)
+            parts = ((part.start, dense_plus_low_rank(matrix[part], factors, part, keep)) for part in blocks(n, n))
+        with one_blas_thread():
+            return table_from_blocks(parts, n, recipe.neighbours, popularity)
+
+    def _weighted_factors(self, recipe: Recipe) -> tuple[FloatArray, FloatArray] | None:
+        """The low-rank sources side by side, with their weights on the left and the columns' scale on the right."""
+        sources = [source for source in recipe.sources if low_rank(source)]
+        if not sources:
+            return None
+        rows, columns = self.scales(recipe)
+        pairs = [(self.factors(source), source.weight) for source in sources]
+        left = np.hstack([one[0] * np.float32(weight) for one, weight in pairs])
+        right = np.hstack([one[1] for one, _ in pairs])
+        return left * rows[:, None].astype(np.float32), right * columns[:, None].astype(np.float32)
+
+
+def unit_maximum(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Rows divided by their largest value, as `blend` does for one customer."""
+    largest = matrix.max(axis=1).toarray().ravel() if matrix.shape[1] else np.zeros(matrix.shape[0])
+    return sparse.csr_matrix(sparse.diags(1 / np.where(largest > 0, largest, 1.0)) @ matrix)
+
+
+def strongest_per_row(matrix: sparse.csr_matrix, k: int) -> sparse.csr_matrix:
+    """The ``k`` highest cells of each row (ties included)."""
+    crowded = np.flatnonzero(np.diff(matrix.indptr) > k)
+    for row in crowded:
+        values = matrix.data[matrix.indptr[row] : matrix.indptr[row + 1]]
+        values[values < np.partition(values, len(values) - k)[len(values) - k]] = 0
+    if len(crowded):
+        matrix.eliminate_zeros()
+    return matrix
+
+
+def low_rank(source: Source) -> bool:
+    """Whether the source is kept as two factors until it is folded: a low-pass filter alone."""
+    return source.kind == GFCF.kind and source.params.get("gram") == 0.0
 
 
 def up_to(interactions: Interactions, now: int | None) -> Interactions:

@@ -11,9 +11,14 @@ from .content import Content
 from .copurchase import CoPurchase
 from .cosine import Cosine
 from .ease import Ease
+from .gfcf import GFCF
+from .local_ease import LocalEase
+from .sequential import Sequential
 
 #: Item-item models that a recipe may name as a source.
-SOURCES: dict[str, type[ItemModel]] = {model.kind: model for model in (Cosine, Ease, Content, CoPurchase)}
+SOURCES: dict[str, type[ItemModel]] = {
+    model.kind: model for model in (Cosine, Ease, Content, CoPurchase, GFCF, LocalEase, Sequential)
+}
 
 
 @dataclass(frozen=True)
@@ -44,9 +49,11 @@ class Source:
 class Recipe:
     """How discovery, buy-again and their mix are computed.
 
-    Discovery: the history (decayed by ``history_half_life_days``) through the folded table of ``sources``, columns
-    scaled by the trend of the last ``trend_days`` to ``trend_power``; its best score counts 1, and ``prior`` times the
-    popularity of ``trending_days`` (most popular = 1) is added. Without sources: popularity alone.
+    Discovery: the history (decayed by ``history_half_life_days``, and by ``history_step_decay`` for every different
+    item met later) through the folded table of ``sources``. The table's rows are scaled by popularity (customers per
+    item) to ``-source_power``, its columns by popularity to ``target_power`` and by the trend of the last
+    ``trend_days`` to ``trend_power``. The best score counts 1, and ``prior`` times the popularity of ``trending_days``
+    (most popular = 1) is added. Without sources: popularity alone.
     Buy again: personal frequency decayed by ``repeat_half_life_days`` times recent popularity to
     ``repeat_trend_power``. ``repeat_share`` weighs buy-again against discovery where both may appear.
     ``neighbours`` are kept per item. Product texts are in ``language`` (snowball's name).
@@ -54,6 +61,9 @@ class Recipe:
 
     sources: tuple[Source, ...] = ()
     history_half_life_days: float | None = 180.0
+    history_step_decay: float | None = None
+    source_power: float = 0.0
+    target_power: float = 0.0
     trend_power: float = 0.0
     trend_days: float = 30.0
     trending_days: float | None = 30.0
@@ -78,6 +88,12 @@ class Recipe:
             parts.append(f"{self.prior:g} x popularity")
         if self.history_half_life_days is not None:
             parts.append(f"history half-life {self.history_half_life_days:g} d")
+        if self.history_step_decay is not None:
+            parts.append(f"history x {self.history_step_decay:g} per step")
+        if self.source_power:
+            parts.append(f"history popularity^{-self.source_power:g}")
+        if self.target_power:
+            parts.append(f"popularity^{self.target_power:g}")
         return " + ".join(parts)
 
     def to_dict(self) -> dict[str, Any]:

@@ -13,25 +13,35 @@ from ..evaluate.ranking import Scores, order_by
 from ..evaluate.split import TimeSplit
 from ..frames import Interactions
 from .base import distinct_users
-from .fold import Fitted
+from .fold import Fitted, unit_maximum
 from .matrix import decay, pair_matrix
 from .popularity import popularity_score
 from .prior import popular_head, unit_popularity
-from .recipe import Recipe
+from .recipe import Recipe, Source
 from .repeat import Repeat
+from .sessions import SessionKNN
+
+#: Score matrices that are kept at once while blends are tried; the oldest leaves first.
+KEPT_PARTS = 24
 
 
 class RecipeScores:
     """Scores of one split's customers for any recipe; tables and histories are shared between similar recipes."""
 
-    def __init__(self, split: TimeSplit, fitted: Fitted, *, target_weight: float = 0.0) -> None:
+    def __init__(self, split: TimeSplit, fitted: Fitted, *, target_weight: float = 0.0, folded: bool = True) -> None:
+        """``folded = False`` adds up the sources' scores without making their common table: blends are tried faster,
+        and what the table would prune away still counts."""
+        self.is_folded = folded
         self.split = split
         self.fitted = fitted
         self.target_weight = target_weight
         self.popularity = distinct_users(split.train)
         #: what the test customers did before the cut; nobody else's history is looked at again for every recipe
-        self.own = split.train.rows(np.isin(split.train.users, split.users))
+        own = split.history
+        self.own = split.train.rows(np.isin(split.train.users, split.users)) if own is None else own
         self._tables: dict[tuple[object, ...], sparse.csr_matrix] = {}
+        self._histories: dict[tuple[object, ...], sparse.csr_matrix] = {}
+        self._parts: dict[tuple[object, ...], sparse.csr_matrix] = {}
         self._orders: dict[float | None, NDArray[np.int64]] = {}
 
     def scores(self, recipe: Recipe, view: str) -> Scores:
@@ -64,21 +74,63 @@ class RecipeScores:
         return trending
 
     def _discovery(self, recipe: Recipe) -> Callable[[NDArray[np.int64]], sparse.csr_matrix]:
+        scored = self._scored if self.is_folded else self._added
+        if not recipe.prior:
+            return scored(recipe)
+        discovery = scored(recipe)
+        popular = recipe.prior * unit_popularity(self.trending(recipe.trending_days))
+        head = popular_head(self.order(recipe.trending_days), popular)
+        return lambda rows: with_prior(discovery(rows), popular, head)
+
+    def _scored(self, recipe: Recipe) -> Callable[[NDArray[np.int64]], sparse.csr_matrix]:
+        """Through the folded table, as it is served."""
         key = (
             tuple((source.key(), source.weight) for source in recipe.sources),
             recipe.trend_power,
             recipe.trend_days,
+            recipe.source_power,
+            recipe.target_power,
             recipe.neighbours,
         )
         if key not in self._tables:
             self._tables[key] = self.fitted.served(recipe, self.popularity)
-        history = user_history(self.own, recipe.history_half_life_days)[self.split.users]
-        table = self._tables[key]
-        if not recipe.prior:
-            return lambda rows: sparse.csr_matrix(history[rows] @ table)
-        popular = recipe.prior * unit_popularity(self.trending(recipe.trending_days))
-        head = popular_head(self.order(recipe.trending_days), popular)
-        return lambda rows: with_prior(sparse.csr_matrix(history[rows] @ table), popular, head)
+        history, table = self._history(recipe), self._tables[key]
+        return lambda rows: sparse.csr_matrix(history[rows] @ table)
+
+    def _added(self, recipe: Recipe) -> Callable[[NDArray[np.int64]], sparse.csr_matrix]:
+        """The sources' scores of all customers, each computed once per history weighting and then added up."""
+        scale, columns = self.fitted.scales(recipe)
+        history_key = (recipe.history_half_life_days, recipe.history_step_decay, recipe.source_power)
+        total = sparse.csr_matrix((len(self.split.users), len(columns)))
+        linear = [source for source in recipe.sources if source.kind != SessionKNN.kind]
+        for source in linear:
+            key = (*history_key, source.key())
+            if key not in self._parts:
+                weighted = sparse.csr_matrix(self._history(recipe) @ sparse.diags(scale))
+                if len(self._parts) >= KEPT_PARTS:
+                    self._parts.pop(next(iter(self._parts)))
+                self._parts[key] = self.fitted.candidates(source, weighted)
+            total = total + source.weight * self._parts[key]
+        total = sparse.csr_matrix(total @ sparse.diags(columns))
+        total.eliminate_zeros()
+        visits = [source for source in recipe.sources if source.kind == SessionKNN.kind]
+        if visits and linear:  # both on the scale of one visit: the best score is the weight
+            total = unit_maximum(total) * sum(source.weight for source in linear)
+        for source in visits:
+            total = sparse.csr_matrix(total + source.weight * self._visits(source))
+        return lambda rows: total[rows]
+
+    def _visits(self, source: Source) -> sparse.csr_matrix:
+        key = source.key()
+        if key not in self._parts:
+            self._parts[key] = self.fitted.session_candidates(source, self.own)[self.split.users]
+        return self._parts[key]
+
+    def _history(self, recipe: Recipe) -> sparse.csr_matrix:
+        key = (recipe.history_half_life_days, recipe.history_step_decay)
+        if key not in self._histories:
+            self._histories[key] = user_history(self.own, *key)[self.split.users]
+        return self._histories[key]
 
     def _repeat(self, recipe: Recipe) -> sparse.csr_matrix:
         own = self.own.at_least(self.target_weight)
@@ -88,10 +140,38 @@ class RecipeScores:
         return sparse.csr_matrix(counts @ sparse.diags(boost.astype(np.float64)))
 
 
-def user_history(interactions: Interactions, half_life_days: float | None) -> sparse.csr_matrix:
-    """Users x items: the strongest decayed weight of each pair; the last interaction of all has age zero."""
+def user_history(
+    interactions: Interactions, half_life_days: float | None, step_decay: float | None = None
+) -> sparse.csr_matrix:
+    """Users x items: the strongest decayed weight of each pair; the last interaction of all has age zero.
+
+    With ``step_decay`` a weight is also multiplied by it once for every different item that the user met after it.
+    """
     last = int(interactions.times[-1]) if len(interactions) else 0
-    return pair_matrix(interactions, interactions.weights * decay(interactions.times, last, half_life_days))
+    weights = interactions.weights * decay(interactions.times, last, half_life_days)
+    if step_decay is not None:
+        weights = weights * step_decay ** np.minimum(steps_back(interactions), 500)
+    return pair_matrix(interactions, weights)
+
+
+def steps_back(interactions: Interactions) -> NDArray[np.int64]:
+    """How many different items the same user met after his last meeting with this row's item: int64 [rows]."""
+    rows = len(interactions)
+    newest_first = np.arange(rows)[::-1]
+    key = interactions.users[::-1].astype(np.int64) * max(interactions.n_items, 1) + interactions.items[::-1]
+    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    fresh = np.zeros(rows, dtype=np.int64)
+    fresh[first] = 1  # the last meeting with each item
+    order = np.lexsort((np.arange(rows), interactions.users[::-1]))
+    counted = np.cumsum(fresh[order])
+    users = interactions.users[::-1][order]
+    starts = np.searchsorted(users, users, side="left")
+    before = counted - counted[starts] + 1 if rows else counted  # the first of every user is fresh
+    steps = np.empty(rows, dtype=np.int64)
+    steps[order] = before - 1
+    result = np.empty(rows, dtype=np.int64)
+    result[newest_first] = steps[first[inverse]]
+    return result
 
 
 def purchase_counts(interactions: Interactions, now: int, half_life_days: float | None) -> sparse.csr_matrix:
@@ -128,9 +208,3 @@ def with_prior(scores: sparse.csr_matrix, popular: NDArray[np.floating], head: N
     missing.eliminate_zeros()
     missing.data = popular[missing.indices].astype(np.float64)
     return sparse.csr_matrix(result + missing)
-
-
-def unit_maximum(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
-    """Rows divided by their largest value, as `blend` does for one customer."""
-    largest = matrix.max(axis=1).toarray().ravel()
-    return sparse.csr_matrix(sparse.diags(1 / np.where(largest > 0, largest, 1.0)) @ matrix)

@@ -142,8 +142,9 @@ class Scorer:
     ) -> Scored:
         """Discovery for whoever has this history (views, carts, purchases): a customer or a visitor of one minute.
 
-        ``weights`` and ``ages_days`` follow ``items``; of several events with one item the strongest counts. Items that
-        popularity alone brought in have ``because`` -1. Without a known item in the history nothing comes back.
+        ``weights`` and ``ages_days`` follow ``items``; without ages the last item is the newest; of several events with
+        one item the strongest counts. Items that popularity alone brought in have ``because``
+        -1. Without a known item in the history nothing comes back.
         """
         found, scores, because = self._discovery(as_indices(items), weights, ages_days)
         return self._best(found, scores, because, n, exclude)
@@ -230,6 +231,9 @@ class Scorer:
             weight = weight * 0.5 ** np.minimum((ages - ages.min(initial=np.inf)) / half_life, 500.0)
         if len(weight) != len(items):
             raise ValueError(f"{len(weight)} weights for a history of {len(items)} items")
+        step_decay = self.recipe.get("history_step_decay")
+        if step_decay is not None:
+            weight = weight * step_decay ** np.minimum(steps_back(items, ages_days), 500)
         unique, at = np.unique(items, return_inverse=True)
         strongest_weight = np.zeros(len(unique))
         np.maximum.at(strongest_weight, at, np.nan_to_num(weight))
@@ -285,3 +289,23 @@ class Scorer:
             best = items[strongest(values[items], len(items), self.popularity[items])]
             self._orders[key] = (best.astype(np.int32), values[best].astype(np.float32))
         return self._orders[key]
+
+
+def steps_back(items: IntArray, ages_days: ArrayLike | None = None) -> NDArray[np.int64]:
+    """How many different items came after the last event with each item; equal ages, or none: the later entry is newer.
+
+    Unknown items (-1) are no step.
+    """
+    newest_first = np.arange(len(items))[::-1]
+    if ages_days is not None:
+        ages = np.asarray(ages_days, dtype=np.float64).ravel()
+        if len(ages) != len(items):
+            raise ValueError(f"{len(ages)} ages for a history of {len(items)} items")
+        newest_first = newest_first[np.argsort(np.nan_to_num(ages)[::-1], kind="stable")]
+    unique, first, at = np.unique(items[newest_first], return_index=True, return_inverse=True)
+    order = np.argsort(first[unique >= 0])
+    step = np.zeros(len(unique), dtype=np.int64)
+    step[np.flatnonzero(unique >= 0)[order]] = np.arange(len(order))
+    result = np.empty(len(items), dtype=np.int64)
+    result[newest_first] = step[at]
+    return result
