@@ -38,6 +38,7 @@ from django_ecomai.core.paging import (
 from django_ecomai.core.uuid7 import uuid7, uuid7_derived
 from django_ecomai.events import partitions
 from django_ecomai.events.models import Event
+from django_ecomai.events.partitions import partitions_ensure
 from django_ecomai.mirror.models import Category, Customer, Order, Product
 from django_ecomai.runs.models import Run
 
@@ -338,9 +339,9 @@ def test_many_years_are_the_first_and_the_newest() -> None:
 @pytest.mark.django_db
 def test_years_of_a_uuid7_column_are_those_inside_the_key() -> None:
     for year in (2009, 2012):
-        Event.objects.create(
-            id=uuid7(datetime(year, 6, 1, tzinfo=UTC)), name="view_item", received_at=datetime(year, 6, 1, tzinfo=UTC)
-        )
+        day = datetime(year, 6, 1, tzinfo=UTC)
+        partitions_ensure(first=day, last=day)
+        Event.objects.create(id=uuid7(day), name="view_item", received_at=day)
     assert re.findall(r">(\d{4})</a>", text(get(Event))) == ["2009", "2012"]
 
 
