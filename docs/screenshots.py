@@ -13,12 +13,13 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 FOLDER = ROOT / "docs" / "_static" / "screenshots"
+# Chromium without a window is taken for a robot, whose visits do not count.
 PERSON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"
 
 
 def shop(browser: Browser, base: str) -> None:
     """A new visitor looks at three lanterns, then home, a product, the cart."""
-    context = browser.new_context(base_url=base, viewport={"width": 1280, "height": 900}, user_agent=PERSON)
+    context = browser.new_context(base_url=base, viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.goto("/")
     page.get_by_role("button", name="Yes, accept").click()
@@ -31,6 +32,7 @@ def shop(browser: Browser, base: str) -> None:
     save(page, "storefront-home", 1250)
     page.goto("/product/22086/paper-chain-kit-50s-christmas/")
     save(page, "storefront-product", 1350)
+    page.locator("section.ecomai-carousel a[href^='/product/']").first.click()
     page.get_by_role("button", name="Add to cart").first.click()
     page.goto("/cart/")
     save(page, "storefront-cart", 1100)
@@ -42,7 +44,7 @@ def shop(browser: Browser, base: str) -> None:
 
 def admin(browser: Browser, base: str) -> None:
     """What the merchant sees: start page, the last training, a placement's preview, the cleaning report."""
-    context = browser.new_context(base_url=base, viewport={"width": 1280, "height": 900}, user_agent=PERSON)
+    context = browser.new_context(base_url=base, viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.goto("/admin/")
     page.get_by_label("Username").fill("admin")
@@ -68,7 +70,7 @@ def save(page: Page, name: str, height: int) -> None:
     width = (page.viewport_size or {"width": 1280})["width"]
     page.set_viewport_size({"width": width, "height": height})
     page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(1500)  # long enough for a carousel to count as seen
     page.screenshot(path=FOLDER / f"{name}.png")
     page.set_viewport_size({"width": width, "height": 900})
 
@@ -80,7 +82,9 @@ def main() -> None:
     base = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000"
     FOLDER.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=chromium_path(), args=["--no-sandbox", f"--user-agent={PERSON}"]
+        )
         shop(browser, base)
         admin(browser, base)
         browser.close()
