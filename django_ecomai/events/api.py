@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from io import BytesIO
 from typing import Any
 
@@ -14,22 +13,19 @@ from rest_framework.parsers import JSONParser
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import UserRateThrottle
 from rest_framework.views import APIView
 
 from django_ecomai.conf import ecomai
 
 from . import diagnosis
 from .cleaning import Verdict
-from .limits import client_address
 from .models import EventName
 from .origin import is_same_origin
 from .services import events_receive
+from .throttling import ApiThrottle
 from .tokens import page_token_channel
 from .views import BadBatch, batch_events, batch_store
 from .visitors import visitor_of
-
-logger = logging.getLogger("django_ecomai.events")
 
 SERVER_PERMISSION = "ecomai_events.add_event"
 
@@ -118,24 +114,10 @@ class EventsPermission(BasePermission):
         return page_token_channel(token) is not None and is_same_origin(request._request)
 
 
-class EventsThrottle(UserRateThrottle):
-    """``ECOMAI["API_THROTTLE"]`` per user or address; a cache that is gone limits nobody."""
+class EventsThrottle(ApiThrottle):
+    """``ApiThrottle``, counted apart from other endpoints."""
 
     scope = "ecomai_events"
-
-    def get_rate(self) -> str | None:
-        return ecomai.API_THROTTLE or None
-
-    def get_ident(self, request: Request) -> str:
-        """The address as ``TRUSTED_PROXIES`` says; DRF's own would take any ``X-Forwarded-For`` for an address."""
-        return client_address(request._request)
-
-    def allow_request(self, request: Request, view: APIView) -> bool:
-        try:
-            return super().allow_request(request, view)
-        except Exception:  # cache backends raise their client library's own exceptions
-            logger.warning("The cache does not answer; %s limits nobody.", type(self).__name__)
-            return True
 
 
 class EventsView(APIView):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -10,12 +9,12 @@ from rest_framework import serializers, status
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.db import shielded
 from django_ecomai.core.registry import strategies
+from django_ecomai.events.throttling import ApiThrottle
 
 from .config import kept
 from .defaults import default_keys
@@ -23,29 +22,11 @@ from .models import Placement
 from .parameters import MOST_PRODUCTS, read_parameters
 from .serving import MOST, Carousel, carousels
 
-logger = logging.getLogger("django_ecomai.recommend")
 
+class RecommendThrottle(ApiThrottle):
+    """``ApiThrottle``, counted apart from other endpoints."""
 
-class RecommendThrottle(SimpleRateThrottle):
-    """``ECOMAI["API_THROTTLE"]`` requests per user or address."""
-
-    scope = "ecomai"
-
-    def get_rate(self) -> str:
-        return str(ecomai.API_THROTTLE)
-
-    def allow_request(self, request: Request, view: Any) -> bool:
-        """Without its cache the limit cannot count: then everybody may ask (logged)."""
-        try:
-            return bool(super().allow_request(request, view))
-        except Exception:  # cache backends raise their client library's own exceptions
-            logger.warning("The cache does not answer; requests for recommendations are not limited.")
-            return True
-
-    def get_cache_key(self, request: Request, view: Any) -> str:
-        user = request.user
-        ident = str(user.pk) if user and user.is_authenticated else self.get_ident(request)
-        return self.cache_format % {"scope": "ecomai_recommend", "ident": ident}
+    scope = "ecomai_recommend"
 
 
 class ItemSerializer(serializers.Serializer[Any]):

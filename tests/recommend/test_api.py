@@ -155,3 +155,17 @@ def test_without_its_cache_it_answers_unlimited(client: Any, settings: Any, ecom
 
     assert [get(client, "trending").status_code for _ in range(2)] == [200, 200]
     assert "not limited" in caplog.text
+
+
+def test_a_forged_address_does_not_lift_the_limit(client: Any, ecomai: Any) -> None:
+    products(1)
+    ecomai(API_THROTTLE="1/min")
+
+    statuses = [get_from(client, f"198.51.100.{number}") for number in range(3)]
+
+    assert statuses == [200, 429, 429]
+
+
+def get_from(client: Any, forwarded: str) -> int:
+    """Status of a request that claims to have been forwarded for ``forwarded``."""
+    return int(client.get(URL.format("trending"), headers={"X-Forwarded-For": forwarded}).status_code)
