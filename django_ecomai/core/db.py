@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from django.db import DatabaseError, transaction
@@ -28,9 +28,17 @@ def shielded(what: str, *, using: str | None = None) -> Iterator[Outcome]:
     Under ``ATOMIC_REQUESTS`` a swallowed error without a savepoint would poison the shop's own transaction.
     """
     outcome = Outcome()
+    reachable = True
     try:
-        with transaction.atomic(using=using):
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(transaction.atomic(using=using))
+            except (DatabaseError, InterfaceError):
+                # A block cannot be skipped: it runs, and its first query fails as this did.
+                reachable = False
+                logger.exception("EcomAI could not %s; the shop's page goes on without it.", what)
             yield outcome
-        outcome.done = True
+        outcome.done = reachable
     except (DatabaseError, InterfaceError):
-        logger.exception("EcomAI could not %s; the shop's page goes on without it.", what)
+        if reachable:
+            logger.exception("EcomAI could not %s; the shop's page goes on without it.", what)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.db import OperationalError
 
 from django_ecomai.events.models import Event
 
@@ -35,15 +34,10 @@ def page(browser: Any, shop: str) -> Iterator[Any]:
 
 
 def events(name: str = "", *columns: str) -> list[Any]:
-    """What has been stored, oldest first; SQLite in memory knows no waiting for a lock, so this waits."""
+    """What has been stored, oldest first."""
     rows = Event.objects.filter(name=name) if name else Event.objects.all()
     rows = rows.order_by("id").values_list(*(columns or ("product_id",)), flat=not columns[1:])
-    for _ in range(100):
-        try:
-            return list(rows.all())
-        except OperationalError:
-            time.sleep(0.05)
-    return list(rows.all())
+    return list(rows)
 
 
 def wait_for(page: Any, found: Callable[[], Any], expected: Any) -> None:

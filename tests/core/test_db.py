@@ -6,7 +6,7 @@ import logging
 
 import pytest
 from django.contrib.auth.models import Group
-from django.db import DatabaseError, IntegrityError, connection, connections, transaction
+from django.db import DatabaseError, IntegrityError, OperationalError, connection, connections, transaction
 from django.db.utils import InterfaceError
 
 from django_ecomai.core.db import shielded
@@ -76,3 +76,33 @@ def test_it_says_whether_what_was_written_is_kept(monkeypatch: pytest.MonkeyPatc
             Group.objects.create(name="two")
     assert (kept.done, lost.done) == (True, False)
     assert names() == ["one"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_does_not_answer_is_one_line_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refused() -> None:
+        raise OperationalError("connection refused")
+
+    connection.close()
+    monkeypatch.setattr(connections["default"], "connect", refused)
+    with caplog.at_level(logging.ERROR, "django_ecomai"), shielded("read the history") as outcome:
+        Group.objects.create(name="ours")
+    assert not outcome.done
+    assert [record.getMessage() for record in caplog.records] == [
+        "EcomAI could not read the history; the shop's page goes on without it."
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_needs_no_database_runs_but_is_not_called_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> None:
+        raise OperationalError("connection refused")
+
+    ran = []
+    connection.close()
+    monkeypatch.setattr(connections["default"], "connect", refused)
+    with shielded("write") as outcome:
+        ran.append(True)
+    assert (ran, outcome.done) == ([True], False)

@@ -35,8 +35,15 @@ else:
     DATABASES = {
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
-            "NAME": ":memory:",
-            "TEST": {"NAME": os.environ.get("ECOMAI_TEST_SQLITE", ":memory:")},
+            # A file, as every shop has, under both names: with a database in memory a live server's threads share one
+            # connection, and two requests at once lose their writes. Nobody needs these tables after a power cut.
+            "NAME": str(SCRATCH / "empty.sqlite3"),
+            "TEST": {"NAME": os.environ.get("ECOMAI_TEST_SQLITE") or str(SCRATCH / "test.sqlite3")},
+            "OPTIONS": {
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 30,
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;",
+            },
         }
     }
 
