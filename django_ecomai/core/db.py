@@ -21,18 +21,20 @@ class Outcome:
 
 
 @contextmanager
-def shielded(what: str, *, using: str | None = None) -> Iterator[Outcome]:
+def shielded(what: str, *, using: str | None = None, reads: bool = False) -> Iterator[Outcome]:
     """Run the block in a savepoint; a database error is logged and swallowed.
 
     What the block has set or returned does not tell whether it is kept: the commit may fail. ``outcome.done`` does.
-    Under ``ATOMIC_REQUESTS`` a swallowed error without a savepoint would poison the shop's own transaction.
+    Under ``ATOMIC_REQUESTS`` a swallowed error without a savepoint would poison the shop's own transaction. With
+    ``reads`` (the block only reads) none is begun where the shop has none: that would cost two round trips.
     """
     outcome = Outcome()
     reachable = True
     try:
         with ExitStack() as stack:
             try:
-                stack.enter_context(transaction.atomic(using=using))
+                if not (reads and _is_on_its_own(using)):
+                    stack.enter_context(transaction.atomic(using=using))
             except (DatabaseError, InterfaceError):
                 # A block cannot be skipped: it runs, and its first query fails as this did.
                 reachable = False
@@ -42,3 +44,9 @@ def shielded(what: str, *, using: str | None = None) -> Iterator[Outcome]:
     except (DatabaseError, InterfaceError):
         if reachable:
             logger.exception("EcomAI could not %s; the shop's page goes on without it.", what)
+
+
+def _is_on_its_own(using: str | None) -> bool:
+    """Whether each query is a transaction by itself: nothing of the shop's can be poisoned."""
+    connection = transaction.get_connection(using)
+    return not connection.in_atomic_block and connection.get_autocommit()

@@ -68,7 +68,7 @@ def visitor_history(
     cached = recent_get(key)
     if cached is not None:
         return _history(cached["items"], cached["bought"], cached["dismissed"], limit, distinct)
-    with shielded("read a visitor's history"):
+    with shielded("read a visitor's history", reads=True):
         items, bought, dismissed = _read(channel, visitor_id, customer_id, user_id, history_depth(limit))
         recent_set(key, items, bought, dismissed)
         return _history(items, bought, dismissed, limit, distinct)

@@ -134,7 +134,7 @@ def _known_placements() -> list[str]:
     config = kept(ecomai.CHANNEL)
     if config is not None and config.placements:
         return sorted(config.placements)
-    with shielded("read the names of the placements"):
+    with shielded("read the names of the placements", reads=True):
         keys = sorted(Placement.objects.filter(channel=ecomai.CHANNEL).values_list("key", flat=True))
         return keys or default_keys()
     return default_keys()

@@ -104,7 +104,7 @@ def _resolve(
     if not wanted:
         return {}, frozenset()
     try:
-        with shielded("fetch the shop's own products"):
+        with shielded("fetch the shop's own products", reads=True):
             found = get_adapter(ask.viewer.channel).resolve(list(wanted))
             return {str(product_id): found[product_id] for product_id in found}, frozenset(wanted)
     except Exception:  # the adapter is the shop's own code

@@ -45,7 +45,7 @@ def look_up(viewer: Viewer, *, request: HttpRequest | None = None) -> tuple[Conf
         else:
             past = _past(history)
     if config is None:
-        with shielded("read the placements"):
+        with shielded("read the placements", reads=True):
             config, _ = configuration.load(viewer.channel)
     if past is None:
         past = _past(visitor_history(**_who(viewer), user_id=viewer.user_id, limit=DEPTH, distinct=False))
@@ -56,7 +56,7 @@ def look_up(viewer: Viewer, *, request: HttpRequest | None = None) -> tuple[Conf
 
 def _both(viewer: Viewer) -> tuple[Config | None, Past | None]:
     """Configuration and history by one UNION; nothing of either when it fails (then each is tried alone)."""
-    with shielded("read the placements and a visitor's history"):
+    with shielded("read the placements and a visitor's history", reads=True):
         events, lines = visitor_history_parts(**_who(viewer), user_id=viewer.user_id, depth=DEPTH)
         parts = [
             configuration.as_rows(part, r_event=F("id"), r_text1=F("name"), r_text2=F("product_id")) for part in events

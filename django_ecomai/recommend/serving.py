@@ -233,7 +233,7 @@ def _page(drafts: Sequence[Draft], query: Query, ask: Ask) -> Page:
         # No model yet: what sold last, then what is new.
         popular = max((draft.depth for draft in drafts if draft.strategy.fill), default=0)
         newest = max(newest, popular)
-    with shielded("read the products of a carousel"):
+    with shielded("read the products of a carousel", reads=True):
         return catalogue_page(
             ask.viewer.channel,
             ids,

@@ -1,0 +1,143 @@
+"""The shop of `speed_settings`: our endpoint and page beside views written by hand for fixed products.
+
+The hand-written views ask the same three queries (history, products, the shop's own objects) through Django's ORM and
+render the same payload; they choose nothing, rank nothing, sign nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+from django.db.models import F
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import include, path
+
+from django_ecomai.core.uuid7 import uuid7_floor
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.speed_settings")
+PAGE = '{% load ecomai_recommend %}<!doctype html><title>Shop</title><main>{% recommend_carousel "home" %}</main>'
+HAND_PAGE = (
+    "<!doctype html><title>Shop</title><main>{% for carousel in carousels %}"
+    '{% include "ecomai/recommend/carousel.html" with items=carousel.items card_templates=templates '
+    'heading_id=carousel.recommendation_id %}{% endfor %}</main>'
+)
+
+
+@cache
+def fixed() -> dict[str, Any]:
+    """What was answered to one visitor: ids and texts of the payload, and what was asked of the database."""
+    return dict(json.loads((Path(settings.BASE_DIR) / "fixed.json").read_text(encoding="utf-8")))
+
+
+def by_hand(request: HttpRequest) -> dict[str, Any]:
+    """The payload of our endpoint for fixed products, from the same three queries."""
+    from django_ecomai.events.models import Event
+    from django_ecomai.mirror.models import Product
+
+    facts = fixed()
+    now = datetime.now(UTC)
+    log = Event.objects.filter(
+        id__gte=uuid7_floor(now - timedelta(days=180)), id__lt=uuid7_floor(now + timedelta(minutes=6)),
+        channel="", is_bot=False, visitor_id=request.ecomai.visitor_id,  # type: ignore[attr-defined]
+    ).exclude(product_id="")  # fmt: skip
+    recent = log.filter(name__in=facts["names"]).order_by("-id")[:300]
+    waved = log.filter(name="dismiss").order_by("-id")[:300]
+    columns = ("id", "name", "product_id")
+    list(recent.values_list(*columns).union(waved.values_list(*columns), all=True))
+    products = Product.objects.filter(channel="")
+    newest = products.filter(is_active=True, is_service=False, removed_at=None, parent=None)
+    newest = newest.order_by(F("created_at").desc(nulls_last=True), "-pk").values("pk")[: facts["newest"]]
+    named = products.filter(external_id__in=facts["candidates"]).values("pk")
+    wanted = named.union(products.filter(pk__in=newest).values("pk"))
+    rows = products.filter(pk__in=wanted).order_by().values_list(
+        "pk", "external_id", "title", "url", "image_url", "price", "list_price", "currency", "brand", "stock",
+        "is_active", "is_service", "removed_at", "parent__external_id", "created_at",
+        "categories__external_id", "categories__name", "categories__parent__external_id",
+        "categories__parent__parent__external_id", "categories__parent__parent__parent__external_id",
+    )  # fmt: skip
+    cards = {row[1]: row for row in rows}
+    objects = {one.external_id: one for one in products.filter(external_id__in=facts["resolved"])}
+    return {
+        "placement": "home",
+        "carousels": [
+            {**one, "items": [_item(item, cards, objects) for item in one["items"]]} for one in facts["carousels"]
+        ],
+    }
+
+
+def _item(item: dict[str, Any], cards: dict[str, Any], objects: dict[str, Any]) -> dict[str, Any]:
+    card = cards[item["product_id"]]
+    return {
+        "product_id": card[1], "title": card[2], "url": card[3], "image_url": card[4],
+        "price": None if card[5] is None else str(card[5]), "list_price": None if card[6] is None else str(card[6]),
+        "currency": card[7], "in_stock": objects[card[1]].stock != 0, "reason": item["reason"],
+        "position": item["position"], "token": item["token"],
+    }  # fmt: skip
+
+
+def hand_json(request: HttpRequest) -> HttpResponse:
+    """By hand, with Django alone."""
+    response = JsonResponse(by_hand(request))
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+def hand_page(request: HttpRequest) -> HttpResponse:
+    """The page by hand: the package's own templates over the fixed products."""
+    from django.template import engines
+
+    lists = by_hand(request)["carousels"]
+    for one in lists:
+        one["placement"] = "home"
+        one["items"] = [{**item, "card": {**item, "price": Decimal(item["price"])}} for item in one["items"]]
+    page = _template(engines["django"], HAND_PAGE)
+    return HttpResponse(page.render({"carousels": lists, "templates": ["ecomai/recommend/card.html"]}, request))
+
+
+def our_page(request: HttpRequest) -> HttpResponse:
+    """A shop's page with the tag."""
+    from django.template import engines
+
+    return HttpResponse(_template(engines["django"], PAGE).render({}, request))
+
+
+@cache
+def _template(engine: Any, text: str) -> Any:
+    return engine.from_string(text)
+
+
+def nothing(request: HttpRequest) -> HttpResponse:
+    """What Django itself costs."""
+    return JsonResponse({})
+
+
+def _urls() -> list[Any]:
+    from rest_framework.response import Response
+    from rest_framework.views import APIView
+
+    class HandView(APIView):
+        """By hand, with Django REST framework as our endpoint."""
+
+        def get(self, request: Any) -> Response:
+            return Response(by_hand(request._request), headers={"Cache-Control": "private, no-store"})
+
+    return [
+        path("ecomai/", include("django_ecomai.urls")),
+        path("page/", our_page),
+        path("hand/json/", hand_json),
+        path("hand/drf/", HandView.as_view()),
+        path("hand/page/", hand_page),
+        path("nothing/", nothing),
+    ]
+
+
+application = get_wsgi_application()
+urlpatterns = _urls()
