@@ -27,7 +27,7 @@ PAGE = '{% load ecomai_recommend %}<!doctype html><title>Shop</title><main>{% re
 HAND_PAGE = (
     "<!doctype html><title>Shop</title><main>{% for carousel in carousels %}"
     '{% include "ecomai/recommend/carousel.html" with items=carousel.items card_templates=templates '
-    'heading_id=carousel.recommendation_id %}{% endfor %}</main>'
+    "heading_id=carousel.recommendation_id %}{% endfor %}</main>"
 )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 
+from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest
 
@@ -49,8 +51,17 @@ def token_make(
         str(recommendation_id),
         round(float(propensity), 6),
     ]
-    body = json.dumps(values, separators=(",", ":"), ensure_ascii=False).encode()
-    return signing.TimestampSigner(salt=_ITEM_SALT).sign(signing.b64_encode(body).decode())
+    return _signer(settings.SECRET_KEY).sign(signing.b64_encode(_encode(values).encode()).decode())
+
+
+@lru_cache(maxsize=2)
+def _signer(key: str) -> signing.TimestampSigner:
+    """Kept, as a page signs dozens of items; another key is another signer."""
+    return signing.TimestampSigner(key=key, salt=_ITEM_SALT)
+
+
+# `json.dumps` with arguments makes an encoder per call.
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 def token_read(token: object) -> TokenData | None:

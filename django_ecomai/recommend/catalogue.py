@@ -19,7 +19,7 @@ from django_ecomai.mirror.models import Order, OrderLine, Product
 POPULAR_LINES = 3000
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # not frozen: a page makes hundreds, and each would take three times as long
 class Card:
     """What a shopper may see of a product, from the mirror: enough for a card without the shop's own object.
 
