@@ -58,7 +58,7 @@ class Card:
 @dataclass(frozen=True)
 class Page:
     """The products that came back; ``newest`` and ``popular`` are lists of ids, best first; ``parents`` maps variants
-    to the products they belong to.
+    to the products they belong to. ``failed``: the database did not answer.
     """
 
     cards: dict[str, Card] = field(default_factory=dict)
@@ -66,6 +66,7 @@ class Page:
     popular: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     parents: dict[str, str] = field(default_factory=dict)
+    failed: bool = False
 
 
 _FIELDS = (

@@ -27,7 +27,7 @@ from .config import PlacementConfig, SlotConfig
 from .defaults import default_placement
 from .drafts import Ask, Draft
 from .history import look_up
-from .live import Model, model_get
+from .live import Model, model_get, model_set_aside
 from .query import Candidate, Query
 from .results import Carousel, Recommendation
 from .rules import extra_products, rules_apply, rules_in_force
@@ -116,17 +116,24 @@ def _answer(
     request: HttpRequest | None,
     first_only: bool,
     explain: bool,
+    use_model: bool = True,
 ) -> list[Carousel]:
     config, past = look_up(ask.viewer, request=request)
     key, slots = _slots(config, placement, strategy, even_if_off=explain)
     if not slots:
         return []
-    model = model_get(ask.viewer.channel, config)
+    model = model_get(ask.viewer.channel, config) if use_model else None
     query = _query(ask, past, model)
     moment = datetime.fromtimestamp(ask.now, UTC)
     drafts = [_draft(slot, query, ask, moment) for slot in slots]
     _spare_the_unknown(drafts)
     page = _page(drafts, query, ask)
+    if model is not None and _is_foreign(model, drafts, page):
+        model_set_aside(model, ask.viewer.channel)
+        return _answer(
+            placement, strategy, ask, shown=shown, request=request, first_only=first_only, explain=explain,
+            use_model=False,
+        )  # fmt: skip
     if page.parents:
         query = query.with_parents(page.parents)
     for draft in drafts:
@@ -244,7 +251,17 @@ def _page(drafts: Sequence[Draft], query: Query, ask: Ask) -> Page:
             beside_n=max(draft.depth for draft in drafts),
             perhaps_variants=_perhaps_variants(query),
         )
-    return Page()
+    return Page(failed=True)
+
+
+def _is_foreign(model: Model, drafts: Sequence[Draft], page: Page) -> bool:
+    """Whether the model proposed products and the shop has none of them, not even as ones that are gone."""
+    if page.failed:
+        return False
+    proposed = {one.product_id for draft in drafts if draft.strategy.fill for one in draft.candidates}
+    if not proposed or not proposed.isdisjoint(page.cards):
+        return False
+    return bool((model.scorer.encode(list(proposed)) >= 0).any())  # else a strategy of another app proposed them
 
 
 def _of_parent(candidate: Candidate, page: Page) -> Candidate:
