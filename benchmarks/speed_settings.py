@@ -60,5 +60,6 @@ ECOMAI = {
     "ARTIFACT_DIR": str(BASE_DIR / "artifacts"),
     "CONSENT": "django_ecomai.events.consent.always",
     "DISPATCH": "inline",
+    "LIVE_CHECK_SECONDS": float(os.environ.get("SPEED_CHECK_SECONDS", "5")),
     "API_THROTTLE": "",  # both sides are asked as often as they can answer
 }

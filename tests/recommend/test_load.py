@@ -1,0 +1,194 @@
+"""Models that change while everybody asks: forked workers with threads, every answer from one model, none an error."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.speed_table import manifest, simulated
+from django_ecomai.ml.persist import save_arrays
+from django_ecomai.ml.recommend.serving import Scorer
+from django_ecomai.runs.live import live_arrays, live_reset
+
+ROOT = Path(__file__).resolve().parents[2]
+ITEMS = 40
+PREPARE = """
+import django; django.setup()
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+import numpy as np
+from benchmarks.speed_table import manifest, simulated
+from django_ecomai.mirror.models import Product
+from django_ecomai.runs.services import artifact_go_live, artifact_save
+ids = [f"p{i:03d}" for i in range(%d)]
+Product.objects.bulk_create(Product(external_id=one, title=one, url="/" + one, price=1) for one in ids)
+arrays = simulated(len(ids), 10)
+arrays["item_ids"] = np.array([one.encode() for one in ids])
+arrays["active"][:] = True
+for factor in (1, -1):  # the second model likes best what the first likes least
+    arrays["trending"] = (100 + factor * np.arange(len(ids))).astype(np.float32)
+    artifact = artifact_save(kind="recommend", arrays=arrays, manifest=manifest(len(ids)), passed_gate=True)
+    artifact_go_live(artifact=artifact)
+    print(artifact.pk, artifact.sha256[:12])
+""" % ITEMS
+SWAP = """
+import sys, time
+import django; django.setup()
+from django_ecomai.runs.models import Artifact
+from django_ecomai.runs.services import artifact_go_live
+both = list(Artifact.objects.order_by("pk"))
+for number in range(int(sys.argv[1])):
+    artifact_go_live(artifact=both[number % 2])
+    time.sleep(0.05)
+"""
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[tuple[int, dict[str, str], dict[str, int]]]:
+    """A gunicorn that forks after loading the project: its port, its environment, and version -> sign of the models."""
+    env = {
+        **{key: value for key, value in os.environ.items() if not key.startswith("COV_")},
+        "SPEED_DIR": str(tmp_path),
+        "SPEED_DATABASE": f"sqlite:///{tmp_path / 'shop.sqlite3'}",
+        "SPEED_CHECK_SECONDS": "0.02",
+        "DJANGO_SETTINGS_MODULE": "benchmarks.speed_settings",
+        "PYTHONPATH": str(ROOT),
+    }
+    made = subprocess.run([sys.executable, "-c", PREPARE], env=env, capture_output=True, text=True, timeout=120)
+    assert made.returncode == 0, made.stderr
+    versions = {line.split()[1]: 1 - 2 * number for number, line in enumerate(made.stdout.splitlines())}
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    command = [
+        sys.executable, "-m", "gunicorn", "benchmarks.speed_site:application", "--preload", "--workers", "2",
+        "--threads", "4", "--bind", f"127.0.0.1:{port}", "--log-level", "warning",
+    ]  # fmt: skip
+    with (tmp_path / "gunicorn.log").open("wb") as sink:
+        process = subprocess.Popen(command, env=env, stdout=sink, stderr=sink)
+    try:
+        wait_for(port, process, tmp_path)
+        yield port, env, versions
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+    assert "Traceback" not in (tmp_path / "gunicorn.log").read_text(encoding="utf-8")
+
+
+def wait_for(port: int, process: subprocess.Popen[bytes], folder: Path) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            assert process.poll() is None, (folder / "gunicorn.log").read_text(encoding="utf-8")
+            time.sleep(0.1)
+    raise AssertionError("gunicorn did not start")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="forks")
+def test_models_are_swapped_under_forked_workers_with_threads(
+    server: tuple[int, dict[str, str], dict[str, int]],
+) -> None:
+    port, env, versions = server
+    seen: set[str] = set()
+    wrong: list[object] = []
+    swapped = threading.Event()
+
+    def ask() -> None:
+        url = f"http://127.0.0.1:{port}/ecomai/api/recommendations/trending/?limit=10"
+        while not swapped.is_set():
+            try:
+                with urllib.request.urlopen(url, timeout=60) as answer:
+                    (carousel,) = json.load(answer)["carousels"]
+            except Exception as error:  # whatever it is, it is what this test looks for
+                wrong.append(error)
+                continue
+            runs = {run_of(item["token"]) for item in carousel["items"]}
+            best = [int(item["product_id"][1:]) for item in carousel["items"]]
+            if len(runs) != 1:
+                wrong.append(runs)
+                continue
+            [run] = runs
+            seen.add(run)
+            expected = list(range(10)) if versions[run] < 0 else list(range(ITEMS - 1, ITEMS - 11, -1))
+            if best != expected:
+                wrong.append((run, best))
+
+    threads = [threading.Thread(target=ask) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", SWAP, "30"], env=env, capture_output=True, text=True, timeout=120
+        )
+    finally:
+        swapped.set()
+        for thread in threads:
+            thread.join()
+
+    assert done.returncode == 0, done.stderr
+    assert wrong == []
+    assert seen == set(versions)
+
+
+def run_of(token: str) -> str:
+    """The model that a token names; whether it is signed is tested elsewhere."""
+    import base64
+
+    body = token.split(":")[0]
+    return str(json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))[0])
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="looks at Linux's list of mapped files")
+def test_models_that_no_longer_serve_are_unmapped(settings: Any, tmp_path: Path) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "ARTIFACT_DIR": str(tmp_path), "LIVE_CHECK_SECONDS": 0.000001}
+    live_reset()
+    for number in range(4):
+        arrays = simulated(50, 5, seed=number)
+        save_arrays(tmp_path / "recommend" / str(number), arrays, manifest(50))
+    used: list[int] = []
+    stop = threading.Event()
+
+    def read() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            loaded = live_arrays("recommend", path=f"recommend/{number % 4}")
+            assert loaded is not None
+            scorer = loaded.derive("scorer", lambda one: Scorer(one.manifest, one.arrays))
+            used.append(len(scorer.for_history(np.array([1, 2, 3]), n=5)))
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    stop.wait(0.5)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    last = live_arrays("recommend", path="recommend/3")
+    gc.collect()
+
+    mapped = {
+        part for part in Path("/proc/self/maps").read_text(encoding="utf-8").split() if part.startswith(str(tmp_path))
+    }
+    assert last is not None
+    assert {Path(name).parent.name for name in mapped} == {"3"}
+    assert set(used) == {5}
+    live_reset()
