@@ -17,6 +17,7 @@ from .config import ARTIFACT_KIND, Config
 
 logger = logging.getLogger("django_ecomai.recommend")
 
+
 @dataclass(eq=False)
 class Model:
     """``version`` names the artifact in tokens; ``variants`` maps a variant's external id to its parent's.

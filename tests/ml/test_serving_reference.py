@@ -126,9 +126,7 @@ def slow_weights(history: list[int], when: list[float] | None) -> dict[int, floa
 @given(items, ages)
 def test_weights_of_a_history_are_as_defined(history, when):
     when = when if when is None else when[: len(history)]
-    unique, weights = weigh_history(
-        np.array(history, dtype=np.int32), None, when, half_life_days=1.0, step_decay=0.5
-    )
+    unique, weights = weigh_history(np.array(history, dtype=np.int32), None, when, half_life_days=1.0, step_decay=0.5)
     expected = slow_weights(history, when)
     assert unique.tolist() == list(expected)
     assert all(math.isclose(a, b) for a, b in zip(weights.tolist(), expected.values(), strict=True))

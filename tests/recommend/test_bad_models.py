@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from django_ecomai.mirror.models import Product
 from django_ecomai.ml.frames import IdMap
 from django_ecomai.ml.persist import MANIFEST
-from django_ecomai.mirror.models import Product
 from django_ecomai.recommend import config
 from django_ecomai.recommend.serving import carousels, recommendations
 from django_ecomai.runs import live

@@ -26,7 +26,8 @@ from django_ecomai.runs.live import live_arrays, live_reset
 
 ROOT = Path(__file__).resolve().parents[2]
 ITEMS = 40
-PREPARE = """
+PREPARE = (
+    """
 import django; django.setup()
 from django.core.management import call_command
 call_command("migrate", verbosity=0)
@@ -34,7 +35,7 @@ import numpy as np
 from benchmarks.speed_table import manifest, simulated
 from django_ecomai.mirror.models import Product
 from django_ecomai.runs.services import artifact_go_live, artifact_save
-ids = [f"p{i:03d}" for i in range(%d)]
+ids = [f"p{i:03d}" for i in range(40)]
 Product.objects.bulk_create(Product(external_id=one, title=one, url="/" + one, price=1) for one in ids)
 arrays = simulated(len(ids), 10)
 arrays["item_ids"] = np.array([one.encode() for one in ids])
@@ -44,7 +45,9 @@ for factor in (1, -1):  # the second model likes best what the first likes least
     artifact = artifact_save(kind="recommend", arrays=arrays, manifest=manifest(len(ids)), passed_gate=True)
     artifact_go_live(artifact=artifact)
     print(artifact.pk, artifact.sha256[:12])
-""" % ITEMS
+"""
+    % ITEMS
+)
 SWAP = """
 import sys, time
 import django; django.setup()
@@ -135,9 +138,7 @@ def test_models_are_swapped_under_forked_workers_with_threads(
     for thread in threads:
         thread.start()
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", SWAP, "30"], env=env, capture_output=True, text=True, timeout=120
-        )
+        done = subprocess.run([sys.executable, "-c", SWAP, "30"], env=env, capture_output=True, text=True, timeout=120)
     finally:
         swapped.set()
         for thread in threads:
