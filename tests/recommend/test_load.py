@@ -26,8 +26,7 @@ from django_ecomai.runs.live import live_arrays, live_reset
 
 ROOT = Path(__file__).resolve().parents[2]
 ITEMS = 40
-PREPARE = (
-    """
+PREPARE = """
 import django; django.setup()
 from django.core.management import call_command
 call_command("migrate", verbosity=0)
@@ -46,8 +45,6 @@ for factor in (1, -1):  # the second model likes best what the first likes least
     artifact_go_live(artifact=artifact)
     print(artifact.pk, artifact.sha256[:12])
 """
-    % ITEMS
-)
 SWAP = """
 import sys, time
 import django; django.setup()
