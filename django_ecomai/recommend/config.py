@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from threading import Lock
 from typing import Any
 
 from django.db.models import (
@@ -114,21 +113,19 @@ class Config:
     artifact_sha: str = ""
 
 
-_lock = Lock()
+# No lock: looking up, storing and clearing are one step each, and what two threads load at once is equal.
 _kept: dict[str, tuple[float, Config]] = {}
 
 
 def kept(channel: str) -> Config | None:
     """The copy of this process, unless it is older than ``LIVE_CHECK_SECONDS``."""
-    with _lock:
-        found = _kept.get(channel)
+    found = _kept.get(channel)
     return found[1] if found and found[0] > time.monotonic() else None
 
 
 def forget(**kwargs: Any) -> None:
     """Drop the copy (receiver of saves and of a model going live)."""
-    with _lock:
-        _kept.clear()
+    _kept.clear()
 
 
 def load(channel: str, *, beside: Sequence[QuerySet[Any]] = ()) -> tuple[Config, list[tuple[Any, str, str, Any]]]:
@@ -169,8 +166,7 @@ def load(channel: str, *, beside: Sequence[QuerySet[Any]] = ()) -> tuple[Config,
     )
     rows = list(placements.union(live, *beside, all=True))
     config = _build(rows)
-    with _lock:
-        _kept[channel] = (time.monotonic() + float(ecomai.LIVE_CHECK_SECONDS), config)
+    _kept[channel] = (time.monotonic() + float(ecomai.LIVE_CHECK_SECONDS), config)
     return config, [(row[-1], row[1], row[2], row[14]) for row in rows if row[0] == OTHER]
 
 

@@ -122,6 +122,23 @@ def test_the_number_of_carousels_and_products_does_not_matter() -> None:
     assert len(queries(lambda: draw(ONE))) == len(queries(lambda: draw('{% recommend_carousel "cart" %}'))) + 1 == 3
 
 
+FIVE = ("for_you", "trending", "new_arrivals", "recently_viewed", "buy_again")
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["anonymous", "customer"])
+def test_a_page_with_five_carousels_adds_at_most_six_queries(shop: None, known: bool, customer: Any) -> None:
+    """Three in one tag; spread over a page's head, side and foot as well."""
+    placement("home", *FIVE, size=2)
+    for key, strategies in (("top", FIVE[:2]), ("foot", FIVE[2:])):
+        placement(key, *strategies, size=2)
+    go_cold()
+    spread = '{% recommend_carousel "top" %}{% recommend_carousel "foot" %}'
+
+    assert len(queries(lambda: draw(ONE, request=visitor(customer if known else None)))) == 3
+    go_cold()
+    assert len(queries(lambda: draw(spread, request=visitor(customer if known else None)))) <= 6
+
+
 def test_rendering_writes_nothing(shop: None, customer: Any) -> None:
     request = visitor(customer)
 
