@@ -4,9 +4,9 @@
 
 The shop is simulated (seeded, see ``simulated.py``): this measures seconds and memory, not quality. Every size is
 loaded into an empty database (not measured), then trained in a process of its own by the job ``recommend.train``; the
-last size once more after 1 % more events have come, with the log that the first training kept. The table ends with the
-exponent e of ``cost ~ n^e`` fitted over the sizes, and the same of ``n log n``. ``DIR`` takes the database and the models;
-nothing is read from it.
+last size once more after 1 % more events have come, with the log that the first training kept. The table ends with
+the exponent e of ``cost ~ n^e`` fitted over the sizes, and the same of ``n log n``. ``DIR`` takes the database and
+the models; nothing is read from it.
 """
 
 from __future__ import annotations
