@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> list[dict[str, Any]]:
     first = [row for row in rows if row["model"] == "first training" and "error" not in row]
     if len(first) > 1:
         print(f"  cpu_s ~ n^{exponent(first, 'cpu_s'):.2f}; n log n would be n^{_n_log_n(first):.2f} over these sizes")
-    if options.plot:
+    if options.plot and first:
         options.plot.write_text(cost_chart(first), encoding="utf-8")
     return rows
 

@@ -15,7 +15,7 @@ from benchmarks.training_size import exponent
 from django_ecomai.ml.frames import Interactions
 from django_ecomai.ml.recommend import matrix as blockwise
 from django_ecomai.ml.recommend.cosine import Cosine, gram_blocks
-from django_ecomai.ml.recommend.matrix import even_parts, row_blocks, table_from_blocks
+from django_ecomai.ml.recommend.matrix import even_parts, items_per_user, row_blocks, table_from_blocks
 from django_ecomai.ml.recommend.neighbours import strongest
 from django_ecomai.ml.recommend.sequential import follow_blocks
 
@@ -104,3 +104,11 @@ def test_blocks_do_not_change_a_model(monkeypatch: pytest.MonkeyPatch):
     parts = Cosine(neighbours=20).fit(built).neighbours_
     np.testing.assert_array_equal(whole.indices, parts.indices)
     np.testing.assert_array_equal(whole.scores, parts.scores)
+
+
+def test_busy_customers_are_cut_shorter_only_where_they_are_many():
+    crawlers, people = np.full(100, 3000), np.full(100_000, 50)
+    assert items_per_user(np.r_[people, crawlers[:3]], 3000) == 3000
+    assert items_per_user(np.r_[people[:100], crawlers], 3000) == 1536  # 3000, 2400, 1920, 1536
+    assert items_per_user(np.full(1000, 100_000), 3000) == 3000
+    assert items_per_user(np.full(100, 10), 200) == 200

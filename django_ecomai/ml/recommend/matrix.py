@@ -18,6 +18,11 @@ from .neighbours import NeighbourTable, strongest
 BLOCK_CELLS = 10_000_000
 #: Cells or multiplications of one sparse block, which takes about 60 bytes for each while it is pruned.
 SPARSE_CELLS = 3_000_000
+#: A customer's items are compared with each other. More comparisons than this for each of all cells, and the busiest
+#: customers are cut shorter: products x products then costs no more than in proportion to the interactions.
+PAIRS_PER_CELL = 1000
+#: How short at most: a thousand products of one household say little more than its 500 strongest.
+LEAST_ITEMS_PER_USER = 500
 #: Weights above this are clipped, so that squares and sums stay finite whatever the caller sends.
 MAX_WEIGHT = 1e6
 
@@ -66,11 +71,13 @@ def decayed_matrix(
     """Users x items with the strongest decayed weight of each pair; the last interaction has age zero.
 
     A user's weakest items beyond ``max_items_per_user`` are dropped: a crawler that viewed the whole catalogue would
-    otherwise make every item a neighbour of every other one, at a quadratic price.
+    otherwise make every item a neighbour of every other one, at a quadratic price. Where such customers are many, the
+    limit falls (see `items_per_user`). An item that everybody bought is one long row, no quadratic price.
     """
     last = int(interactions.times[-1]) if len(interactions) else 0
     weights = interactions.weights * decay(interactions.times, last, half_life_days)
     matrix = pair_matrix(interactions, weights)
+    max_items_per_user = items_per_user(np.diff(matrix.indptr), max_items_per_user)
     crowded = np.flatnonzero(np.diff(matrix.indptr) > max_items_per_user)
     for user in crowded:
         start, end = matrix.indptr[user], matrix.indptr[user + 1]
@@ -81,6 +88,14 @@ def decayed_matrix(
     if len(crowded):
         matrix.eliminate_zeros()
     return matrix
+
+
+def items_per_user(degrees: NDArray[np.integer], most: int) -> int:
+    """``most``, or less when the squares of the customers' ``degrees`` exceed `PAIRS_PER_CELL` times their sum."""
+    degree = degrees.astype(np.float64)
+    while most > LEAST_ITEMS_PER_USER and (np.minimum(degree, most) ** 2).sum() > PAIRS_PER_CELL * degree.sum():
+        most = max(most * 4 // 5, LEAST_ITEMS_PER_USER)
+    return most
 
 
 def blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
