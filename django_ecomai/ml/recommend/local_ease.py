@@ -12,8 +12,8 @@ from scipy.linalg import lapack
 
 from ..frames import Catalogue, Interactions
 from .base import ItemModel
-from .cosine import damp
-from .matrix import blocks, decayed_matrix, one_blas_thread, row_blocks, table_from_blocks
+from .cosine import damp, gram_blocks
+from .matrix import decayed_matrix, one_blas_thread, row_blocks, table_from_blocks
 from .neighbours import NeighbourTable
 
 #: Items of one batch, whose common Gram matrix is dense.
@@ -59,7 +59,7 @@ class LocalEase(ItemModel):
         matrix = damp(decayed_matrix(interactions, self.half_life_days), self.user_power, self.item_power)
         matrix = unit_scale(matrix)
         with one_blas_thread():
-            strongest = table_from_blocks(_gram(matrix), interactions.n_items, self.companions, self.popularity_)
+            strongest = table_from_blocks(gram_blocks(matrix), interactions.n_items, self.companions, self.popularity_)
             weights = local_weights(matrix, strongest, self.regularisation)
         self.neighbours_ = table_from_blocks(
             row_blocks(weights), interactions.n_items, self.neighbours, self.popularity_
@@ -71,30 +71,37 @@ def local_weights(matrix: sparse.csr_matrix, companions: NeighbourTable, regular
     n = matrix.shape[1]
     by_item = sparse.csc_matrix(unit_scale(matrix)).astype(np.float32)
     width = companions.indices.shape[1]
-    rows, columns, values = [], [], []
     targets = np.flatnonzero((companions.indices >= 0).any(axis=1)) if width else np.empty(0, dtype=np.int64)
     if width:  # neighbours in this order share most of their companions
         second = companions.indices[targets, min(1, width - 1)]
         targets = targets[np.lexsort((second, companions.indices[targets, 0]))]
     all_sets = np.column_stack([companions.indices[targets], targets]).astype(np.int64)
+    members_of: list[NDArray[np.int32]] = []
+    values_of: list[NDArray[np.float32]] = []
+    solved = np.zeros(len(targets), dtype=np.int64)
     for part, union in _batches(all_sets):
-        batch, sets = targets[part], all_sets[part]
+        sets = all_sets[part]
         grams = _batch_grams(by_item, sets, union)
-        for target, members, gram in zip(batch.tolist(), sets, grams, strict=True):
+        for place, (members, gram) in enumerate(zip(sets, grams, strict=True), start=part.start):
             used = int((members[:-1] >= 0).sum())
             ridge = np.asfortranarray(gram[:used, :used])
             ridge[np.diag_indices(used)] += regularisation
             _, solution, info = lapack.sposv(ridge, gram[:used, width], lower=1, overwrite_a=1)
             if info:  # rounding: too singular for float32
                 continue
-            positive = solution > 0
-            rows.append(members[:used][positive])
-            values.append(solution[positive])
-            columns.append(np.full(int(positive.sum()), target))
-    if not rows:
-        return sparse.csr_matrix((n, n), dtype=np.float64)
-    cells = (np.concatenate(values).astype(np.float64), (np.concatenate(rows), np.concatenate(columns)))
-    return sparse.csr_matrix(cells, shape=(n, n))
+            positive = np.flatnonzero(solution > 0)
+            members_of.append(members[positive].astype(np.int32))
+            values_of.append(solution[positive])
+            solved[place] = len(positive)
+    if not members_of:
+        return sparse.csr_matrix((n, n), dtype=np.float32)
+    cells = (np.concatenate(values_of), np.concatenate(members_of), np.r_[0, np.cumsum(solved)])
+    by_target = sparse.csr_matrix(cells, shape=(len(targets), n))
+    by_target.sort_indices()
+    place_of = sparse.csr_matrix(
+        (np.ones(len(targets), np.float32), (targets, np.arange(len(targets)))), (n, len(targets))
+    )
+    return sparse.csr_matrix((place_of @ by_target).T)
 
 
 def unit_scale(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -130,9 +137,3 @@ def _batch_grams(by_item: sparse.csc_matrix, sets: NDArray[np.int64], union: NDA
     together[:-1, :-1] = (sparse.csr_matrix(part.T) @ sparse.csr_matrix(part)).toarray()
     at = np.where(sets >= 0, np.searchsorted(union, sets), len(union))
     return np.asarray(together[at[:, :, None], at[:, None, :]])
-
-
-def _gram(matrix: sparse.csr_matrix) -> Iterator[tuple[int, sparse.csr_matrix]]:
-    by_item = sparse.csr_matrix(matrix.T)
-    for rows in blocks(matrix.shape[1], matrix.shape[1]):
-        yield rows.start, sparse.csr_matrix(by_item[rows] @ matrix)
