@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,8 @@ class Past:
     behaviour: tuple[Behaviour, ...] = ()
     bought: frozenset[str] = frozenset()
     dismissed: frozenset[str] = frozenset()
+    # Impressions and clicks, newest first; empty where no carousel lets products rest.
+    shown: tuple[Behaviour, ...] = ()
 
     def in_cart(self, now: float) -> frozenset[str]:
         """Products whose last cart event is an addition of the last three days."""
@@ -61,6 +64,19 @@ class Past:
         return frozenset(
             step.product_id for step in last.values() if step.name == "add_to_cart" and now - step.at < CART_SECONDS
         )
+
+
+    def resting(self, *, cap: int, days: int, now: float) -> frozenset[str]:
+        """Products shown at least ``cap`` times in the last ``days`` without a click, a view or a purchase since."""
+        taken: dict[str, float] = {}
+        for step in (*self.shown, *self.behaviour):
+            if step.name != "view_item_list":
+                taken[step.product_id] = max(step.at, taken.get(step.product_id, step.at))
+        counts: Counter[str] = Counter()
+        for step in self.shown:
+            if step.name == "view_item_list" and now - step.at <= days * DAY:
+                counts[step.product_id] += step.at > taken.get(step.product_id, float("-inf"))
+        return frozenset(product_id for product_id, count in counts.items() if count >= cap)
 
 
 def last_steps(behaviour: Sequence[Behaviour], *, most: int) -> tuple[Behaviour, ...]:

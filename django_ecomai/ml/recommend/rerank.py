@@ -158,11 +158,10 @@ def likeness(
     ``content`` holds pairs of positions with their similarity (0..1). An empty label equals nothing but itself.
     """
     n = len(categories)
-    result = 0.5 * _equal(categories) + 0.2 * _equal(brands)
+    near = np.zeros((n, n))
     for (one, other), value in (content or {}).items():
-        result[one, other] += 0.3 * min(max(value, 0.0), 1.0)
-        result[other, one] = max(result[one, other], result[other, one])
-        result[one, other] = result[other, one]
+        near[one, other] = near[other, one] = max(near[one, other], min(max(value, 0.0), 1.0))
+    result = 0.5 * _equal(categories) + 0.2 * _equal(brands) + 0.3 * near
     result[np.arange(n), np.arange(n)] = 1.0
     return np.minimum(result, 1.0)
 
