@@ -147,9 +147,7 @@ def _history(found: _Found, limit: int, distinct: bool) -> History:
     return History(kept, set(found.bought), set(found.dismissed), shown)
 
 
-def _read(
-    channel: str, visitor_id: str, customer_id: str, user_id: Any, depth: int, impressions: bool
-) -> _Found:
+def _read(channel: str, visitor_id: str, customer_id: str, user_id: Any, depth: int, impressions: bool) -> _Found:
     """One UNION: each part can walk its own index, which an OR could not."""
     parts, lines = visitor_history_parts(
         channel=channel, visitor_id=visitor_id, customer_id=customer_id, user_id=user_id, depth=depth,

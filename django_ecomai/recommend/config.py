@@ -238,7 +238,7 @@ def load(channel: str, *, beside: Sequence[QuerySet[Any]] = ()) -> tuple[Config,
         _kept[channel] = (time.monotonic() + float(ecomai.LIVE_CHECK_SECONDS), config)
         _impressions[channel] = config.counts_impressions()
     beside_columns = [_AT[name] for name in ("r_event", "r_text1", "r_text2", "r_from")]
-    return config, [tuple(row[at] for at in beside_columns) for row in rows if row[0] == OTHER]  # type: ignore[misc]
+    return config, [tuple(row[at] for at in beside_columns) for row in rows if row[0] == OTHER]
 
 
 def _decided(channel: str) -> list[QuerySet[Any]]:

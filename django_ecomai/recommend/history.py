@@ -39,8 +39,10 @@ def look_up(viewer: Viewer, *, request: HttpRequest | None = None) -> tuple[Conf
     impressions = config.counts_impressions() if config else configuration.impressions_wanted(viewer.channel)
     if past is None and (config is None or viewer.user_id):
         # Of a user nothing is in the cache: it holds histories by the customer's id.
-        history = None if viewer.user_id else visitor_history_cached(
-            **_who(viewer), limit=DEPTH, distinct=False, impressions=impressions
+        history = (
+            None
+            if viewer.user_id
+            else visitor_history_cached(**_who(viewer), limit=DEPTH, distinct=False, impressions=impressions)
         )
         if history is None:
             found, past = _both(viewer, impressions)

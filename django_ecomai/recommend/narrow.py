@@ -176,9 +176,7 @@ def _pairs(key: str, given: Any, errors: dict[str, str]) -> Iterable[tuple[str, 
     return pairs
 
 
-def _boosts(
-    given: Mapping[str, Any], errors: dict[str, str]
-) -> tuple[tuple[tuple[str, str, str, float], ...], float]:
+def _boosts(given: Mapping[str, Any], errors: dict[str, str]) -> tuple[tuple[tuple[str, str, str, float], ...], float]:
     found: list[tuple[str, str, str, float]] = []
     margin = 1.0
     for kind, factors in given.items():

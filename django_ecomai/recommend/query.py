@@ -86,6 +86,10 @@ class Query:
             exclude=owners(self.exclude),
             dismissed=owners(self.dismissed),
             in_cart=owners(self.in_cart),
+            offers=tuple(
+                replace(offer, product_ids=tuple(dict.fromkeys(parents.get(one, one) for one in offer.product_ids)))
+                for offer in self.offers
+            ),
         )  # fmt: skip
 
     def mentioned(self) -> frozenset[str]:

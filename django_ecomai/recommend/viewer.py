@@ -65,7 +65,6 @@ class Past:
             step.product_id for step in last.values() if step.name == "add_to_cart" and now - step.at < CART_SECONDS
         )
 
-
     def resting(self, *, cap: int, days: int, now: float) -> frozenset[str]:
         """Products shown at least ``cap`` times in the last ``days`` without a click, a view or a purchase since."""
         taken: dict[str, float] = {}

@@ -41,6 +41,8 @@ def test_it_answers_as_the_tag_does(client: Any) -> None:
         "currency": "EUR",
         "in_stock": True,
         "reason": "New",
+        "reason_code": "new",
+        "because_id": "",
         "position": 0,
     }
     assert token

@@ -93,7 +93,7 @@ def rerank(
     if (diversity <= 0 and taste <= 0) or n < 2:
         return given
     places = min(max(k, 0), n)
-    wanted = np.asarray(target, dtype=np.float64) / np.sum(target) if taste > 0 else np.zeros(0)
+    wanted = np.zeros(0) if target is None or taste <= 0 else np.asarray(target, dtype=np.float64) / np.sum(target)
     nearest = np.zeros(n)
     mix = np.zeros(len(wanted))
     free = np.ones(n, dtype=bool)
