@@ -43,7 +43,7 @@ def draft_make(slot: SlotConfig, query: Query, ask: Ask, moment: datetime, every
     if limit:
         asked = replace(query, exclude_bought=slot.exclude_bought)
         if strategy.shows_cart:
-            asked = replace(asked, exclude=asked.exclude - asked.in_cart)
+            asked = asked.with_cart()
         draft.candidates = _safely(lambda: list(strategy.candidates(asked, depth)), slot.strategy)
         draft.own = len(draft.candidates)
         if strategy.fill and query.scorer is not None and len(draft.candidates) < depth:

@@ -39,9 +39,11 @@ def _places(draft: Draft, page: Page, ask: Ask, *, key: str, unwanted: set[str])
         draft.ranked.dropped.setdefault(product_id, why)
     best = ordered[: draft.limit]
     pinned = {one.product_id for one in draft.ranked.kept[: draft.ranked.pinned]}
-    while explore and best[draft.limit - explore :] and best[-explore].product_id in pinned:
+    if len(best) < draft.limit:
+        explore = 0  # everything is shown anyway
+    while explore and best[-explore].product_id in pinned:
         explore -= 1  # what the merchant put first is never drawn for
-    if not explore or len(best) < draft.limit:
+    if not explore:
         return [Planned(one) for one in ordered]
     head = best[: draft.limit - explore]
     taken = unwanted | {one.product_id for one in head}

@@ -57,9 +57,11 @@ class Query:
     bought: frozenset[str] = frozenset()
     exclude: frozenset[str] = frozenset()
     exclude_bought: bool = False
-    # Waved away by the visitor (part of ``exclude`` too), and what seems to lie in the cart.
-    dismissed: frozenset[str] = frozenset()
+    # ``exclude`` is made of what the page or the visitor refused and of what seems to lie in the cart.
+    refused: frozenset[str] = frozenset()
     in_cart: frozenset[str] = frozenset()
+    # The part of ``refused`` that the visitor waved away.
+    dismissed: frozenset[str] = frozenset()
     offers: Sequence[Offer] = ()
     # What was searched for, and where the visitor seems to be from (empty: unknown).
     words: str = ""
@@ -84,13 +86,18 @@ class Query:
                             for step in self.behaviour),
             bought=owners(self.bought),
             exclude=owners(self.exclude),
-            dismissed=owners(self.dismissed),
+            refused=owners(self.refused),
             in_cart=owners(self.in_cart),
+            dismissed=owners(self.dismissed),
             offers=tuple(
                 replace(offer, product_ids=tuple(dict.fromkeys(parents.get(one, one) for one in offer.product_ids)))
                 for offer in self.offers
             ),
         )  # fmt: skip
+
+    def with_cart(self) -> Query:
+        """The same question for a list that may show what lies in the cart."""
+        return replace(self, exclude=self.refused)
 
     def mentioned(self) -> frozenset[str]:
         """Every product that the page and the visitor's past name."""

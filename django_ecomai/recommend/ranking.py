@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -32,7 +31,7 @@ def draft_rank(draft: Draft, query: Query, page: Page, past: Past, ask: Ask) -> 
     draft.candidates = [_of_parent(candidate, page) for candidate in draft.candidates]
     _add_sources(draft, query, page)
     if draft.strategy.shows_cart:
-        query = replace(query, exclude=query.exclude - query.in_cart)
+        query = query.with_cart()
     resting: frozenset[str] = frozenset()
     if draft.slot.frequency_cap:
         found = past.resting(cap=draft.slot.frequency_cap, days=draft.slot.frequency_days, now=ask.now)

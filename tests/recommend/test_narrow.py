@@ -176,7 +176,7 @@ def test_a_lazy_carousel_asks_the_same(shelf: None, client: Any) -> None:
     assert "Product p1" not in fragment and "Product p4" not in fragment
 
 
-# -- REST ---------------------------------------------------------------------------------------------------------------
+# -- REST -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db
@@ -231,7 +231,7 @@ def test_a_condition_never_comes_over_rest(shelf: None, client: Any) -> None:
     assert len(answer.json()["carousels"][0]["items"]) == 6
 
 
-# -- values --------------------------------------------------------------------------------------------------------------
+# -- values -----------------------------------------------------------------------------------------------------------
 
 
 def test_attributes_that_are_no_number_match_nothing(ecomai: Any) -> None:
@@ -249,10 +249,14 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
 )
-keys = st.sampled_from(["in_category", "brand", "min_price", "max_price", "in_stock", "attributes"]) | st.text(max_size=5)
+keys = st.sampled_from(["in_category", "brand", "min_price", "max_price", "in_stock", "attributes"]) | st.text(
+    max_size=5
+)
 
 
-@given(st.dictionaries(keys, anything, max_size=4), st.dictionaries(st.sampled_from(["brand", "margin", "x"]), anything))
+@given(
+    st.dictionaries(keys, anything, max_size=4), st.dictionaries(st.sampled_from(["brand", "margin", "x"]), anything)
+)
 def test_whatever_comes_in_is_read_without_an_error_and_factors_stay_bounded(
     filters: dict[str, Any], boost: dict[str, Any]
 ) -> None:

@@ -121,6 +121,7 @@ def draw(weights: ArrayLike, m: int, *, seed: Sequence[int], uniform: float = UN
     The same seed (whole numbers, not negative) draws the same.
     """
     free = np.maximum(np.nan_to_num(np.asarray(weights, dtype=np.float64).ravel(), posinf=0.0, neginf=0.0), 0.0)
+    free = free / max(float(free.max(initial=0.0)), np.finfo(np.float64).tiny)  # sums of huge weights would overflow
     rng = np.random.default_rng(list(seed))
     left = np.arange(len(free))
     chosen: list[int] = []
@@ -131,7 +132,7 @@ def draw(weights: ArrayLike, m: int, *, seed: Sequence[int], uniform: float = UN
         chance = (1 - uniform) * free[left] / total + uniform * even if total > 0 else np.full(len(left), even)
         at = min(int(np.searchsorted(np.cumsum(chance), rng.random(), side="right")), len(left) - 1)
         chosen.append(int(left[at]))
-        chances.append(float(chance[at]))
+        chances.append(min(float(chance[at]), 1.0))
         left = np.delete(left, at)
     return np.array(chosen, dtype=np.int64), np.array(chances)
 
