@@ -27,7 +27,6 @@ LAST_MINUTE = "last_minute"
 WORDS = "words"
 CONTEXT = "context"
 SELECTED = "selected"
-EXPLORE = "explore"
 # Reasons that name a category; the others name a product.
 ABOUT_CATEGORY = frozenset({POPULAR_IN, BESTSELLER_IN, BESIDE})
 
@@ -69,7 +68,6 @@ _PLAIN = {
     WORDS: gettext_noop("Close to what you searched for"),
     CONTEXT: gettext_noop("Popular with visitors like you"),
     SELECTED: gettext_noop("From your selection"),
-    EXPLORE: gettext_noop("Something different"),
 }
 
 
