@@ -15,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from django_ecomai.conf import ecomai
 from django_ecomai.core.admin import FastModelAdmin
 from django_ecomai.core.registry import strategies
 from django_ecomai.mirror.models import Category, Product
@@ -24,6 +25,7 @@ from .auditing import AuditedAdmin
 from .forms import PreviewForm, RuleFormSet, SlotForm
 from .models import Placement, Slot, SlotRule
 from .preview import preview_carousels
+from .selectors import SliderCost, slider_costs
 
 __all__ = ["BundleAdmin", "PlacementAdmin", "RevisionAdmin", "ShopRuleAdmin", "SlotAdmin"]
 
@@ -134,6 +136,7 @@ class PlacementAdmin(AuditedAdmin, FastModelAdmin):
     ) -> HttpResponse:
         """The form, with what each strategy does and the way to the preview."""
         context: dict[str, Any] = {
+            "slider_costs": self._costs(object_id),
             "strategies": [(strategy.label, strategy.help) for _name, strategy in strategies.items()],
             **self._train(request),
         }
@@ -164,6 +167,10 @@ class PlacementAdmin(AuditedAdmin, FastModelAdmin):
             "change_url": self._url("placement_change", placement.pk),
         }
         return TemplateResponse(request, "ecomai/recommend/admin/preview.html", context)
+
+    def _costs(self, object_id: Any) -> list[SliderCost]:
+        placement = Placement.objects.filter(pk=object_id).first() if str(object_id or "").isdigit() else None
+        return slider_costs(channel=placement.channel if placement else ecomai.CHANNEL)
 
     def _train(self, request: HttpRequest) -> dict[str, Any]:
         if not request.user.has_perm(START):

@@ -50,7 +50,7 @@ class Card:
     pk: int = field(default=0, repr=False)
     parent_id: str = field(default="", repr=False)
     # Only where a page filters or boosts by them.
-    attributes: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    attributes: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
     @property
     def is_reduced(self) -> bool:
@@ -313,7 +313,7 @@ def _card(fact: tuple[Any, ...], categories: dict[str, str], lineage: set[str], 
         created_at=created_at,
         pk=pk,
         parent_id=parent or "",
-        attributes=attributes if isinstance(attributes, dict) else {},
+        attributes=attributes if isinstance(attributes, dict) else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -26,6 +27,8 @@ class Ask:
     now: float = 0.0
     narrow: Narrow = NOTHING
     words: str = ""
+    # Where the visitor seems to be from: ``country``, ``referrer``, ``device``, as far as known.
+    circumstances: Mapping[str, str] = field(default_factory=dict)
 
 
 class Planned(NamedTuple):

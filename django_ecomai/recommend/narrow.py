@@ -259,7 +259,7 @@ def _texts(key: str, given: Any, errors: dict[str, str]) -> list[str]:
 
 def _has(card: Card, name: str, wanted: frozenset[str]) -> bool:
     """Whether an attribute has one of the wanted values; a list has each of its elements."""
-    value = card.attributes.get(name)
+    value = card.attributes.get(name) if card.attributes else None
     many = value if isinstance(value, list | tuple | set) else [value]
     return any(_text_of(one).casefold() in wanted for one in many if one is not None and not _is_nan(one))
 

@@ -93,10 +93,14 @@ def _ruled(
 ) -> Ranked:
     about = [page.cards[one] for one in query.product_ids or sorted(query.in_cart) if one in page.cards]
     accept = draft.strategy.accept
+    # What the merchant puts first stands there; a filter of the page is the shopper's own wish.
+    pinned = {rule.product_id for rule in draft.rules if rule.action == "pin" and rule.product_id}
 
     def refuse(card: Card) -> str:
         if filtered and not ask.narrow.passes(card):
             return "filter"
+        if card.product_id in pinned:
+            return ""
         if card.product_id in resting:
             return "resting"
         return "unfit" if accept is not None and not accept(card, about) else ""

@@ -18,8 +18,9 @@ from django_ecomai.conf import ecomai
 from django_ecomai.core.uuid7 import uuid7_floor, uuid7_time
 from django_ecomai.events.models import Event, EventName, VisitorIdentity
 from django_ecomai.mirror.models import Order, OrderLine, Product
+from django_ecomai.runs.models import Run
 
-from .models import Placement
+from .models import Placement, Slot
 
 _NOT_SALES = (Order.Status.CANCELLED, Order.Status.RETURNED)
 
@@ -108,6 +109,29 @@ def people_events(channel: str, since: datetime | None, until: datetime | None) 
     if until is not None:
         events = events.filter(id__lt=uuid7_floor(until))
     return events
+
+
+@dataclass(frozen=True)
+class SliderCost:
+    """What a slider (a field of ``Slot``) cost at the last training: ``(strength, NDCG, change in percent)`` each."""
+
+    slider: str
+    label: Any
+    steps: list[tuple[float, float, float]]
+
+
+def slider_costs(*, channel: str = "") -> list[SliderCost]:
+    """From the last training that could be tested; empty before it. One query."""
+    run = Run.objects.filter(
+        kind="recommend.train", channel=channel, state=Run.State.DONE, metrics__tradeoffs__isnull=False
+    )
+    measured = run.order_by("-id").values_list("metrics__tradeoffs__sliders", flat=True).first() or {}
+    found = []
+    for slider, rows in measured.items():
+        start = rows[0]["ndcg"] if rows else 0.0
+        steps = [(row["value"], row["ndcg"], 100 * (row["ndcg"] / start - 1) if start else 0.0) for row in rows]
+        found.append(SliderCost(slider, Slot._meta.get_field(slider).verbose_name, steps))  # type: ignore[union-attr]
+    return found
 
 
 class AttributedLine(NamedTuple):

@@ -30,7 +30,7 @@ from .narrow import Narrow, narrow_read
 from .query import Query
 from .ranking import draft_rank
 from .results import Carousel, Recommendation
-from .viewer import Past, as_list, category_external_id, external_ids, last_steps, viewer_of
+from .viewer import Past, as_list, category_external_id, circumstances_of, external_ids, last_steps, viewer_of
 
 logger = logging.getLogger("django_ecomai.recommend")
 
@@ -110,6 +110,7 @@ def carousels(
             now=time.time(),
             narrow=narrow if narrow is not None else _narrow(filters, boost, where),
             words=str(words or "")[:255],
+            circumstances=circumstances_of(request, viewer),
         )
         found = _answer(placement, strategy, ask, shown=shown, request=request, first_only=first_only, explain=explain)
     except Exception:  # whatever goes wrong here, the shop's page must go on
@@ -195,6 +196,9 @@ def _query(ask: Ask, past: Past, model: Model | None, config: Config | None, mom
         dismissed=past.dismissed,
         offers=tuple(bundle.offer for bundle in config.bundles if bundle.holds(moment)) if config else (),
         words=ask.words,
+        country=ask.circumstances.get("country", ""),
+        referrer=ask.circumstances.get("referrer", ""),
+        device=ask.circumstances.get("device", ""),
         scorer=model.scorer if model else None,
         category_parents=model.category_parents if model else {},
         now=ask.now,

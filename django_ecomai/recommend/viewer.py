@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
@@ -171,6 +172,20 @@ def _mark_personal(request: HttpRequest) -> None:
     request.ecomai_personal = True  # type: ignore[attr-defined]
     if getattr(request, "_cache_update_cache", False):
         request._cache_update_cache = False  # type: ignore[attr-defined]
+
+
+def circumstances_of(request: HttpRequest | None, viewer: Viewer) -> dict[str, str]:
+    """``country``, ``referrer`` and ``device`` of a page request, as far as ``events`` tells them.
+
+    Only of a viewer for whom the page is made anyway: the page of everybody else may be cached for others.
+    """
+    if request is None or not viewer.known:
+        return {}
+    try:
+        found = import_module("django_ecomai.events.circumstances").circumstances(request)
+    except ModuleNotFoundError:  # a version of events that does not look at them
+        return {}
+    return {name: str(found[name]) for name in ("country", "referrer", "device") if found.get(name)}
 
 
 def external_ids(things: Iterable[Any], *, channel: str) -> list[str]:

@@ -149,7 +149,8 @@ def test_through_the_whole_pipeline(
             token = token_read(item.token)
             assert card.available
             assert card.in_stock or not slot.only_in_stock
-            assert item.product_id not in hidden | resting
+            pinned = {rule.product_id for rule in slot.rules if rule.action == "pin"}
+            assert item.product_id not in hidden | (resting - pinned)
             assert item.product_id not in past.bought or not slot.exclude_bought
             assert token is not None and 0 < token.propensity <= 1
             assert (item.position, token.position, token.product_id) == (position, position, item.product_id)
