@@ -23,7 +23,7 @@ DISMISSED_LEFT = 0.2
 _DISMISSED_READ = 20
 _NEAR = 30
 # Candidates that the sliders look at: more places than are shown, so that there is something to choose from.
-_SHAPED = 100
+_SHAPED = 48
 
 
 def draft_rank(draft: Draft, query: Query, page: Page, past: Past, ask: Ask) -> None:

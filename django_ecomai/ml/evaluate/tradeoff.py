@@ -25,8 +25,8 @@ from .ranking import rank
 from .split import time_split
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
-#: Candidates that a list is reordered from, and places that are judged.
-DEPTH, PLACES = 100, 20
+#: Candidates that a list is reordered from (as when serving), and places that are judged.
+DEPTH, PLACES = 48, 20
 #: As when serving: the r-th candidate has the relevance 1 / (offset + r).
 RANK_OFFSET = 10.0
 SLIDERS = ("diversity", "novelty", "taste")
