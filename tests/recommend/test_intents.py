@@ -28,6 +28,7 @@ class WrittenScorer:
     """Lists per product; p0..p11 are its products."""
 
     recipe: dict[str, Any] = {}
+    prices = np.array([1, 1, 2, 3, np.nan, *[9] * 7], dtype=np.float32)
 
     def __init__(self, **lists: dict[str, list[str]]) -> None:
         self.lists = lists
@@ -97,17 +98,17 @@ def test_complements_are_what_is_bought_with_it_and_not_instead_of_it() -> None:
 
 
 def test_a_step_up_asks_the_model_and_judges_the_price_of_today() -> None:
-    old = WrittenScorer(similar={"p0": ["p1", "p2"]})
+    old = WrittenScorer(similar={"p0": ["p1", "p2", "p3", "p4"]})  # p0 and p1 cost 1, p2 costs 2, ..., p4 is unknown
     new = NewerScorer(better={"p0": ["p2"]})
     about = [Card("p0", price=Decimal(10), currency="EUR")]
 
-    assert ids(intents.upsell(query(scorer=old, product_ids=("p0",)), 5)) == ["p1", "p2"]
+    assert ids(intents.upsell(query(scorer=old, product_ids=("p0",)), 5)) == ["p2", "p3"]
     assert said(intents.upsell(query(scorer=new, product_ids=("p0",)), 5)) == [("p2", reasons.UPGRADE, "p0")]
     judged = {
         price: intents.is_step_up(Card("x", price=price and Decimal(price), currency="EUR"), about)
-        for price in ["10", "10.01", "16", "16.01", "-3", None]
+        for price in ["9.99", "10", "10.01", "16", "16.01", "-3", None]
     }
-    assert judged == {"10": False, "10.01": True, "16": True, "16.01": False, "-3": False, None: False}
+    assert judged == {"9.99": False, "10": True, "10.01": True, "16": True, "16.01": False, "-3": False, None: False}
     assert not intents.is_step_up(Card("x", price=Decimal(12), currency="GBP"), about)
 
 

@@ -330,8 +330,7 @@ def test_without_an_impression_there_is_nothing_to_order_by() -> None:
 @pytest.mark.django_db
 def test_five_carousels_cost_what_one_does_and_never_repeat_a_product() -> None:
     products(40, list_price=30)
-    made = products_more = [f"p{i}" for i in range(40)]
-    order("c0", made[:10])
+    order("c0", [f"p{i}" for i in range(10)])
     bundle = Bundle.objects.create(title="Set")
     BundleItem.objects.create(bundle=bundle, product=Product.objects.get(external_id="p0"))
     placement("home", "trending", "on_sale", "new_arrivals", "bestsellers", "continue_shopping", size=4, explore=1,
@@ -343,7 +342,6 @@ def test_five_carousels_cost_what_one_does_and_never_repeat_a_product() -> None:
 
     assert len(sent) <= 3
     assert len(shown) == len(set(shown)) == 17
-    assert set(shown) <= set(products_more)
 
 
 @pytest.mark.django_db

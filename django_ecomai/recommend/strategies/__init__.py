@@ -77,7 +77,7 @@ BUILTIN: dict[str, Strategy] = {
     ),
     "upsell": Strategy(
         label=_("A step up"),
-        help=_("Like the product on the page, dearer, at most 1.6 times its price."),
+        help=_("Like the product on the page, better or dearer: from its price up to 1.6 times as much."),
         candidates=intents.upsell,
         fill=False,
         about_product=True,

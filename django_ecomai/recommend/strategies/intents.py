@@ -6,6 +6,7 @@ Where the model has a method of its own for an intent it is asked; an older mode
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from statistics import median
 from typing import TYPE_CHECKING
@@ -50,7 +51,7 @@ def cross_sell(query: Query, n: int) -> list[Candidate]:
 
 
 def upsell(query: Query, n: int) -> list[Candidate]:
-    """The same need, better: what is like the product on the page. ``is_step_up`` judges the price."""
+    """The same need, with a better margin or dearer. ``is_step_up`` judges the price of today."""
     scorer = query.scorer
     if scorer is None:
         return []
@@ -60,12 +61,17 @@ def upsell(query: Query, n: int) -> list[Candidate]:
         scored = ask(scorer, "upsell", item, n=n, exclude=exclude)
         if scored is None:
             scored = scorer.similar(item, n=n, exclude=exclude)
+            # Nothing is known of margins then: dearer is all that "better" can mean.
+            dearer = scorer.prices[scored.items] > scorer.prices[item]
+            scored = replace(
+                scored, items=scored.items[dearer], scores=scored.scores[dearer], because=scored.because[dearer]
+            )
         lists.append(list(named(scorer, scored, reasons.UPGRADE, product_id)))
     return in_turn(lists, n)
 
 
 def is_step_up(card: Card, about: Sequence[Card]) -> bool:
-    """Costs more than one of the page's products and at most ``UPSELL_MOST`` times as much, in its currency."""
+    """Costs as much as one of the page's products or up to ``UPSELL_MOST`` times as much, in its currency."""
     price = card.price
     if price is None or price <= 0:
         return False
@@ -73,7 +79,7 @@ def is_step_up(card: Card, about: Sequence[Card]) -> bool:
         one.price is not None
         and one.price > 0
         and one.currency == card.currency
-        and one.price < price <= one.price * UPSELL_MOST
+        and one.price <= price <= one.price * UPSELL_MOST
         for one in about
     )
 
