@@ -126,6 +126,11 @@ class Defaults:
     ``item.card`` only.
     """
 
+    FILTER_ATTRIBUTES: list[str] | tuple[str, ...] = ()
+    """Names of product attributes (``ProductRow.attributes``) that a page or the REST endpoint may filter and boost by,
+    e.g. ``["color", "size"]``. Others cannot be asked for.
+    """
+
     API_THROTTLE: str = "240/min"
     """Rate of the REST endpoints per client, in DRF's notation."""
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from django.db.models import Q
 from django.utils.module_loading import import_string
 
 from django_ecomai.conf import ecomai
@@ -180,6 +181,13 @@ class ShopAdapter:
     def resolve(self, ids: Sequence[str]) -> dict[str, Any]:
         """The shop's own product objects by id, in one query. Missing ids are absent from the answer."""
         return {}
+
+    def resolve_where(self, ids: Sequence[str], where: Q) -> dict[str, Any]:
+        """Those of ``resolve(ids)`` for which a condition on the shop's own products holds, in one query.
+
+        ``recommendations(where=Q(...))`` needs it. Raises ``NotImplementedError`` in an adapter that cannot.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no resolve_where(): where=Q(...) cannot be answered.")
 
     def product_id(self, obj: Any) -> str:
         """The id of a product object of the shop; text is taken for an id already."""

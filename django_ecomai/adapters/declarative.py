@@ -206,6 +206,9 @@ class ModelAdapter(ShopAdapter):
         return queryset
 
     def resolve(self, ids: Sequence[str]) -> dict[str, Any]:
+        return self.resolve_where(ids, models.Q())
+
+    def resolve_where(self, ids: Sequence[str], where: models.Q) -> dict[str, Any]:
         if not self.option("product") or not ids:
             return {}
         plan = self.plan("product")
@@ -216,7 +219,7 @@ class ModelAdapter(ShopAdapter):
             except (ValidationError, ValueError, TypeError):
                 continue  # an id that this shop cannot have
         read = getter(plan.id_path)
-        found = self.resolve_queryset().filter(**{f"{plan.id_path}__in": keys}) if keys else ()
+        found = self.resolve_queryset().filter(where, **{f"{plan.id_path}__in": keys}) if keys else ()
         return {str(read(obj)): obj for obj in found}
 
     def product_id(self, obj: Any) -> str:

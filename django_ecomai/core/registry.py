@@ -122,8 +122,13 @@ class Strategy:
 
     ``candidates(query, n)`` receives a ``recommend.query.Query`` and yields up to ``n`` ``recommend.query.Candidate``,
     best first; it makes no database query. ``source`` asks for the shop's ``"newest"`` products instead, which come
-    with the query that every page makes anyway. ``fill`` tops up a short list with what is popular; ``personal`` says
-    that the answer depends on who asks; ``about_product`` that it needs a product or a cart.
+    with the query that every page makes anyway: also ``"reduced"`` (the deepest reductions) and ``"words"`` (titles
+    near the words of the query). ``fill`` tops up a short list with what is popular; ``personal`` says that the answer
+    depends on who asks; ``about_product`` that it needs a product or a cart; ``shows_cart`` that it may show what lies
+    in the visitor's cart. ``accept(card, about)`` is asked of every product once its ``recommend.catalogue.Card`` is
+    there, ``about`` being those of the products on the page. ``title`` is the heading when a page asks for the strategy
+    itself (default: the label); ``{product}`` in a heading becomes the one product that the list is about
+    (``names_product``).
     """
 
     label: Any
@@ -133,6 +138,10 @@ class Strategy:
     fill: bool = True
     personal: bool = False
     about_product: bool = False
+    shows_cart: bool = False
+    names_product: bool = False
+    title: Any = ""
+    accept: Callable[[Any, Any], bool] | None = None
 
 
 job_kinds: Registry[JobKind] = Registry("job kind")

@@ -16,6 +16,8 @@ RECENT_NAMES = (
     EventName.REMOVE_FROM_CART,
     EventName.REVIEW,
 )
+# What a visitor was shown and what he took of it: lets a product that he passes over rest.
+IMPRESSION_NAMES = (EventName.VIEW_ITEM_LIST, EventName.SELECT_ITEM)
 # These say nothing without a product.
 NEEDS_PRODUCT = frozenset(
     {

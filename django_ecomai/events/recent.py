@@ -15,7 +15,7 @@ from django.core.cache.backends.locmem import LocMemCache
 from django_ecomai.conf import ecomai
 
 from .models import EventName
-from .names import RECENT_NAMES
+from .names import IMPRESSION_NAMES, RECENT_NAMES
 
 logger = logging.getLogger("django_ecomai.events")
 
@@ -23,6 +23,8 @@ logger = logging.getLogger("django_ecomai.events")
 LIFETIME = 60 * 30
 # Room for a regular customer's purchases beside his last steps.
 MOST_ITEMS = 300
+# Impressions and clicks that are kept of one person, where a carousel lets products rest.
+MOST_SHOWN = 400
 # A history that was read while an event was being written is not worth keeping.
 _WRITING = 3  # seconds; longer than any transaction of ours
 
@@ -59,14 +61,28 @@ def recent_get(key: str) -> dict[str, Any] | None:
         return None
 
 
-def recent_set(key: str, items: Sequence[Item], bought: Iterable[str], dismissed: Iterable[str]) -> None:
-    """Keep a history read from the database, unless an event is being written just now."""
+def recent_set(
+    key: str,
+    items: Sequence[Item],
+    bought: Iterable[str],
+    dismissed: Iterable[str],
+    shown: Sequence[Item] | None = None,
+) -> None:
+    """Keep a history read from the database, unless an event is being written just now.
+
+    ``shown`` None: impressions were not read, and whoever needs them has to ask the database.
+    """
     cache = shared_cache()
     if cache is None or not key:
         return
     try:
         if cache.get(key + ":w") is None:
-            value = {"items": list(items), "bought": list(bought), "dismissed": list(dismissed)}
+            value = {
+                "items": list(items),
+                "bought": list(bought),
+                "dismissed": list(dismissed),
+                "shown": None if shown is None else list(shown),
+            }
             cache.set(key, value, LIFETIME)
     except Exception:  # see recent_get
         logger.warning("The cache %r does not answer; recent items are not kept.", ecomai.RECENT_CACHE)
@@ -90,15 +106,21 @@ def recent_push(
 ) -> None:
     """Add what was just stored (oldest first) to the histories in the cache. Never raises."""
     relevant = [item for item in items if item[0] and (item[1] in RECENT_NAMES or item[1] == EventName.DISMISS)]
+    seen = [item for item in items if item[0] and item[1] in IMPRESSION_NAMES]
     key = subject_key(channel=channel, visitor_id=visitor_id, customer_id=customer_id, user_id=user_id)
     cache = shared_cache()
-    if cache is None or not key or not relevant:
+    if cache is None or not key or not (relevant or seen):
         return
     try:
-        cache.set(key + ":w", 1, _WRITING)
+        if relevant:
+            cache.set(key + ":w", 1, _WRITING)
         value = cache.get(key)
         if value is None:
             return  # the next page reads it from the database, whole
+        if value.get("shown") is not None:
+            value["shown"] = [*reversed(seen), *value["shown"]][:MOST_SHOWN]
+        elif not relevant:
+            return  # nobody counts impressions
         for item in relevant:
             if item[1] == EventName.DISMISS:
                 value["dismissed"].append(item[0])

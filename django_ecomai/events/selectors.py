@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import CharField, DateTimeField, F, Q, QuerySet, UUIDField, Value
 from django.db.models.functions import Cast
@@ -17,9 +17,9 @@ from django_ecomai.mirror.models import Customer, OrderLine
 
 from .cleaning import DWELL_MAX
 from .models import Event, EventName, VisitorIdentity
-from .names import RECENT_NAMES
+from .names import IMPRESSION_NAMES, RECENT_NAMES
 from .partitions import events_connection
-from .recent import Item, history_depth, recent_get, recent_set, subject_key
+from .recent import MOST_SHOWN, Item, history_depth, recent_get, recent_set, subject_key
 
 # How far back a visitor's own behaviour counts when a page is served.
 HISTORY_DAYS = 180
@@ -37,11 +37,14 @@ class HistoryItem:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What is known of one person: ``items`` newest first (a product once per kind), bought, waved away."""
+    """What is known of one person: ``items`` newest first (a product once per kind), bought, waved away, and the
+    impressions and clicks (``shown``, newest first) where these were asked for.
+    """
 
     items: list[HistoryItem] = field(default_factory=list)
     bought: set[str] = field(default_factory=set)
     dismissed: set[str] = field(default_factory=set)
+    shown: list[HistoryItem] = field(default_factory=list)
 
 
 def visitor_history(
@@ -52,12 +55,14 @@ def visitor_history(
     user_id: Any = None,
     limit: int | None = None,
     distinct: bool = True,
+    impressions: bool = False,
 ) -> History:
     """The history of a visitor, a customer or a user: from the cache, else by one query. Never raises.
 
     Purchases come from the mirrored order lines, behaviour from the log: of the visitor, of the customer, and of all
     visitors that were linked to him. Whether it may be used (consent ``personalization``) is the caller's question.
-    With ``distinct`` false a product stays as often as something was done with it.
+    With ``distinct`` false a product stays as often as something was done with it. ``impressions`` brings what he was
+    shown too.
     """
     if not (visitor_id or customer_id or user_id):
         return History()
@@ -66,23 +71,31 @@ def visitor_history(
     limit = limit or ecomai.RECENT_ITEMS
     key = subject_key(channel=channel, visitor_id=visitor_id, customer_id=customer_id, user_id=user_id)
     cached = recent_get(key)
-    if cached is not None:
-        return _history(cached["items"], cached["bought"], cached["dismissed"], limit, distinct)
+    if cached is not None and _enough(cached, impressions):
+        return _history(_Found.cached(cached), limit, distinct)
     with shielded("read a visitor's history", reads=True):
-        items, bought, dismissed = _read(channel, visitor_id, customer_id, user_id, history_depth(limit))
-        recent_set(key, items, bought, dismissed)
-        return _history(items, bought, dismissed, limit, distinct)
+        found = _read(channel, visitor_id, customer_id, user_id, history_depth(limit), impressions)
+        recent_set(key, found.items, found.bought, found.dismissed, found.shown if impressions else None)
+        return _history(found, limit, distinct)
     return History()
 
 
 def visitor_history_cached(
-    *, channel: str, visitor_id: str = "", customer_id: str = "", limit: int, distinct: bool = True
+    *,
+    channel: str,
+    visitor_id: str = "",
+    customer_id: str = "",
+    limit: int,
+    distinct: bool = True,
+    impressions: bool = False,
 ) -> History | None:
     """What ``visitor_history`` would answer without a query; ``None`` when only the database knows."""
     if not (visitor_id or customer_id):
         return History()
     cached = recent_get(subject_key(channel=channel, visitor_id=visitor_id, customer_id=customer_id))
-    return None if cached is None else _history(cached["items"], cached["bought"], cached["dismissed"], limit, distinct)
+    if cached is None or not _enough(cached, impressions):
+        return None
+    return _history(_Found.cached(cached), limit, distinct)
 
 
 def visitor_history_keep(
@@ -93,35 +106,53 @@ def visitor_history_keep(
     customer_id: str = "",
     limit: int,
     distinct: bool = True,
+    impressions: bool = False,
 ) -> History:
     """The history out of rows of ``visitor_history_parts`` that came with another query; it is cached as usual.
 
     A row is ``(event id or None, name, product id, placed_at or None)``.
     """
-    items, bought, dismissed = _sorted_out(rows, history_depth(limit))
-    recent_set(subject_key(channel=channel, visitor_id=visitor_id, customer_id=customer_id), items, bought, dismissed)
-    return _history(items, bought, dismissed, limit, distinct)
+    found = _sorted_out(rows, history_depth(limit))
+    key = subject_key(channel=channel, visitor_id=visitor_id, customer_id=customer_id)
+    recent_set(key, found.items, found.bought, found.dismissed, found.shown if impressions else None)
+    return _history(found, limit, distinct)
 
 
-def _history(
-    items: Iterable[Item], bought: Iterable[str], dismissed: Iterable[str], limit: int, distinct: bool
-) -> History:
+class _Found(NamedTuple):
+    """A history as it is read and cached: items newest first."""
+
+    items: Sequence[Item]
+    bought: Iterable[str]
+    dismissed: Iterable[str]
+    shown: Sequence[Item] = ()
+
+    @classmethod
+    def cached(cls, value: dict[str, Any]) -> _Found:
+        return cls(value["items"], value["bought"], value["dismissed"], value.get("shown") or ())
+
+
+def _enough(cached: dict[str, Any], impressions: bool) -> bool:
+    """Whether the cache holds what is asked for: a version before this one, or another process, kept no impressions."""
+    return not impressions or cached.get("shown") is not None
+
+
+def _history(found: _Found, limit: int, distinct: bool) -> History:
     seen: set[tuple[str, str]] = set()
     kept: list[HistoryItem] = []
-    for product_id, name, at in items:
+    for product_id, name, at in found.items:
         if not (distinct and (product_id, name) in seen) and len(kept) < limit:
             seen.add((product_id, name))
             kept.append(HistoryItem(product_id, name, at))
-    return History(kept, set(bought), set(dismissed))
+    shown = [HistoryItem(*item) for item in found.shown]
+    return History(kept, set(found.bought), set(found.dismissed), shown)
 
 
-def _read(
-    channel: str, visitor_id: str, customer_id: str, user_id: Any, depth: int
-) -> tuple[list[Item], set[str], set[str]]:
+def _read(channel: str, visitor_id: str, customer_id: str, user_id: Any, depth: int, impressions: bool) -> _Found:
     """One UNION: each part can walk its own index, which an OR could not."""
     parts, lines = visitor_history_parts(
-        channel=channel, visitor_id=visitor_id, customer_id=customer_id, user_id=user_id, depth=depth
-    )
+        channel=channel, visitor_id=visitor_id, customer_id=customer_id, user_id=user_id, depth=depth,
+        impressions=impressions,
+    )  # fmt: skip
     nothing = Cast(Value(None), DateTimeField())
     queries: list[QuerySet[Any, Any]] = [part.values_list("id", "name", "product_id", nothing) for part in parts]
     if lines is not None:
@@ -138,7 +169,13 @@ def _read(
 
 
 def visitor_history_parts(
-    *, channel: str, visitor_id: str = "", customer_id: str = "", user_id: Any = None, depth: int
+    *,
+    channel: str,
+    visitor_id: str = "",
+    customer_id: str = "",
+    user_id: Any = None,
+    depth: int,
+    impressions: bool = False,
 ) -> tuple[list[QuerySet[Event, Any]], QuerySet[OrderLine, Any] | None]:
     """The parts of a person's history as querysets of ``Event``, and his order lines: each may stand in a UNION.
 
@@ -160,6 +197,8 @@ def visitor_history_parts(
             parts.append(_newest(mine.filter(name=EventName.DISMISS), "-id", depth))
         else:
             parts.append(mine.filter(name__in=[*RECENT_NAMES, EventName.DISMISS]))
+        if impressions:
+            parts.append(_newest(mine.filter(name__in=IMPRESSION_NAMES), "-id", MOST_SHOWN))
     parts = [part if part.query.is_sliced else part.order_by() for part in parts]
     buyer = _buyer(channel, customer_id, user_id)
     if buyer is None:
@@ -199,8 +238,9 @@ def _newest(rows: QuerySet[Any, Any], order: str, limit: int) -> QuerySet[Any, A
     return rows.model._default_manager.filter(pk__in=rows.order_by(order)[:limit].values("pk"))
 
 
-def _sorted_out(rows: Iterable[tuple[Any, str, str, Any]], depth: int) -> tuple[list[Item], set[str], set[str]]:
+def _sorted_out(rows: Iterable[tuple[Any, str, str, Any]], depth: int) -> _Found:
     items: dict[object, Item] = {}
+    shown: dict[object, Item] = {}
     bought: set[str] = set()
     dismissed: set[str] = set()
     for event_id, name, product_id, placed_at in rows:
@@ -211,8 +251,12 @@ def _sorted_out(rows: Iterable[tuple[Any, str, str, Any]], depth: int) -> tuple[
             bought.add(product_id)
         at = uuid7_time(event_id).timestamp() if event_id is not None else placed_at.timestamp()
         # An event may be found by its visitor and by its customer.
-        items[event_id or (product_id, at)] = (product_id, str(name), at)
-    return sorted(items.values(), key=lambda item: -item[2])[:depth], bought, dismissed
+        (shown if name in IMPRESSION_NAMES else items)[event_id or (product_id, at)] = (product_id, str(name), at)
+    return _Found(_latest(items.values())[:depth], bought, dismissed, _latest(shown.values())[:MOST_SHOWN])
+
+
+def _latest(items: Iterable[Item]) -> list[Item]:
+    return sorted(items, key=lambda item: -item[2])
 
 
 def behaviour_rows(

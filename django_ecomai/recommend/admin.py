@@ -15,16 +15,30 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from django_ecomai.conf import ecomai
 from django_ecomai.core.admin import FastModelAdmin
 from django_ecomai.core.registry import strategies
 from django_ecomai.mirror.models import Category, Product
 
+from .admin_shop import BundleAdmin, RevisionAdmin, ShopRuleAdmin
+from .auditing import AuditedAdmin
 from .forms import PreviewForm, RuleFormSet, SlotForm
 from .models import Placement, Slot, SlotRule
 from .preview import preview_carousels
+from .selectors import SliderCost, slider_costs
+
+__all__ = ["BundleAdmin", "PlacementAdmin", "RevisionAdmin", "ShopRuleAdmin", "SlotAdmin"]
 
 PREVIEW = "ecomai_recommend.preview_placement"
 START = "ecomai_runs.start_run"
+SLOT_FIELDS: Any = (
+    ("title", "strategy", "size"),
+    ("order", "is_active"),
+    ("only_in_stock", "exclude_bought", "category_cap"),
+    ("diversity", "novelty", "taste"),
+    ("explore", "frequency_cap", "frequency_days"),
+    "fill_filtered",
+)
 
 
 class SlotInline(admin.StackedInline):
@@ -33,12 +47,7 @@ class SlotInline(admin.StackedInline):
     model = Slot
     form = SlotForm
     extra = 0
-    fields = (
-        ("title", "strategy", "size"),
-        ("order", "is_active"),
-        ("only_in_stock", "exclude_bought", "category_cap"),
-        "rule_link",
-    )
+    fields = (*SLOT_FIELDS, "rule_link")
     readonly_fields = ("rule_link",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Slot]:
@@ -74,7 +83,7 @@ class RuleInline(admin.StackedInline):
 
 
 @admin.register(Placement)
-class PlacementAdmin(FastModelAdmin):
+class PlacementAdmin(AuditedAdmin, FastModelAdmin):
     """Where recommendations appear."""
 
     list_display = ("label", "tag", "is_active", "carousels", "preview")
@@ -92,7 +101,8 @@ class PlacementAdmin(FastModelAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Placement | None = None) -> list[Any]:
         """The shop is asked for only when a placement is made."""
-        return ["label", "key", "is_active"] if obj else ["label", "key", "channel", "is_active"]
+        shared = ["is_active", "order_by_value"]
+        return ["label", "key", *shared] if obj else ["label", "key", "channel", *shared]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Placement | None = None) -> list[str]:
         """The shop's templates name the key: changing it would empty their pages."""
@@ -126,6 +136,7 @@ class PlacementAdmin(FastModelAdmin):
     ) -> HttpResponse:
         """The form, with what each strategy does and the way to the preview."""
         context: dict[str, Any] = {
+            "slider_costs": self._costs(object_id),
             "strategies": [(strategy.label, strategy.help) for _name, strategy in strategies.items()],
             **self._train(request),
         }
@@ -157,6 +168,10 @@ class PlacementAdmin(FastModelAdmin):
         }
         return TemplateResponse(request, "ecomai/recommend/admin/preview.html", context)
 
+    def _costs(self, object_id: Any) -> list[SliderCost]:
+        placement = Placement.objects.filter(pk=object_id).first() if str(object_id or "").isdigit() else None
+        return slider_costs(channel=placement.channel if placement else ecomai.CHANNEL)
+
     def _train(self, request: HttpRequest) -> dict[str, Any]:
         if not request.user.has_perm(START):
             return {}
@@ -170,7 +185,7 @@ class PlacementAdmin(FastModelAdmin):
 
 
 @admin.register(Slot)
-class SlotAdmin(FastModelAdmin):
+class SlotAdmin(AuditedAdmin, FastModelAdmin):
     """One carousel with its rules; reached from its placement, not listed on its own."""
 
     form = SlotForm
@@ -179,11 +194,7 @@ class SlotAdmin(FastModelAdmin):
     sortable_by = ()
     ordering = ("placement", "order")
     inlines = (RuleInline,)
-    fields = (
-        ("title", "strategy", "size"),
-        ("order", "is_active"),
-        ("only_in_stock", "exclude_bought", "category_cap"),
-    )
+    fields = SLOT_FIELDS
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """Not on the index page: a merchant starts at the placement."""

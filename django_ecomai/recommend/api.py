@@ -7,6 +7,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.permissions import AllowAny
@@ -21,9 +22,14 @@ from django_ecomai.events.throttling import ApiThrottle
 
 from .config import kept
 from .defaults import default_keys
+from .drafting import MOST
 from .models import Placement
+from .narrow import LEAST_FACTOR, MOST_FACTOR
 from .parameters import MOST_PRODUCTS, read_parameters
-from .serving import MOST, Carousel, carousels
+from .results import Carousel
+from .serving import carousels
+
+_FACTORS = f"factor {LEAST_FACTOR:g} to {MOST_FACTOR:g}"
 
 
 class RecommendThrottle(ApiThrottle):
@@ -44,6 +50,8 @@ class ItemSerializer(serializers.Serializer[Any]):
     currency = serializers.CharField(source="card.currency")
     in_stock = serializers.BooleanField(source="card.in_stock")
     reason = serializers.CharField(help_text="Why it is shown, as a sentence.")
+    reason_code = serializers.CharField(help_text="The same for programs, e.g. viewed, together, popular_in, reduced.")
+    because_id = serializers.CharField(help_text="Id of the product or category that the reason names, or empty.")
     position = serializers.IntegerField(help_text="Place in the list, from 0.")
     token = serializers.CharField(help_text="Send it back with impressions and clicks.")
 
@@ -83,6 +91,24 @@ class RecommendationsView(APIView):
                 "exclude", str, many=True, description="Id of a product that must not appear; may be repeated."
             ),
             OpenApiParameter("category", str, description="Id of the category on the page."),
+            OpenApiParameter("words", str, description="What was searched for, for the strategy empty_search."),
+            OpenApiParameter(
+                "in_category", str, many=True, description="Only products of this category or below; may be repeated."
+            ),
+            OpenApiParameter("brand", str, many=True, description="Only this brand; may be repeated."),
+            OpenApiParameter("min_price", OpenApiTypes.DECIMAL, description="Only from this price on."),
+            OpenApiParameter("max_price", OpenApiTypes.DECIMAL, description="Only up to this price."),
+            OpenApiParameter("in_stock", bool, description="Only what is in stock, whatever the carousel says."),
+            OpenApiParameter(
+                "attribute",
+                str,
+                many=True,
+                description="Only products with name:value; names as in ECOMAI['FILTER_ATTRIBUTES']; may be repeated.",
+            ),
+            OpenApiParameter("boost_category", str, many=True, description=f"More of category:factor, {_FACTORS}."),
+            OpenApiParameter("boost_brand", str, many=True, description=f"More of brand:factor, {_FACTORS}."),
+            OpenApiParameter("boost_attribute", str, many=True, description=f"More of name:value:factor, {_FACTORS}."),
+            OpenApiParameter("boost_margin", float, description=f"More of what earns more, {_FACTORS}. Staff only."),
             OpenApiParameter("strategy", str, description="Only this strategy, e.g. similar."),
             OpenApiParameter(
                 "limit", int, description=f"Products per list, 1 to {MOST}; default: as set in the admin."
@@ -97,7 +123,7 @@ class RecommendationsView(APIView):
     )
     def get(self, request: Request, placement: str) -> Response:
         """See the schema."""
-        asked = read_parameters(request.query_params)
+        asked = read_parameters(request.query_params, staff=bool(getattr(request.user, "is_staff", False)))
         if asked.errors:
             return _private(Response(asked.errors, status=status.HTTP_400_BAD_REQUEST))
         found = carousels(
@@ -109,6 +135,8 @@ class RecommendationsView(APIView):
             category=asked.category,
             exclude=asked.exclude,
             limit=asked.limit,
+            narrow=asked.narrow,
+            words=asked.words,
         )
         if not found and not _exists(placement):
             known = ", ".join(_known_placements())

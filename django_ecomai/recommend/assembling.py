@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,14 +17,15 @@ from . import reasons
 from .catalogue import Card, Page
 from .drafts import Ask, Draft
 from .live import Model
+from .planning import by_value, plan
 from .query import Candidate
 from .reasons import reason_text
 from .results import Carousel, Recommendation
-from .rules import Ranked, take
+from .rules import take
 
 logger = logging.getLogger("django_ecomai.recommend")
 
-_SPARES = 4  # fetched beyond the size, for products that vanish between ranking and rendering
+_PRODUCT = "{product}"  # in a heading: the product that the list is about
 
 
 def finish(
@@ -37,20 +38,28 @@ def finish(
     model: Model | None,
     first_only: bool,
     explain: bool,
+    values: Mapping[tuple[str, str], float] | None = None,
 ) -> list[Carousel]:
-    """The carousels in the order of ``drafts``; what they show is added to ``shown``.
+    """The carousels in the order of ``drafts`` (with ``values``: the most valuable first); what they show is added to
+    ``shown``.
 
     Empty ones are left out unless ``explain``. With ``first_only`` nothing is chosen after the first that holds
     something.
     """
+    plan(drafts if first_only and not values else _claim_order(drafts), page, ask, key=key, shown=shown)
+    drafts = by_value(drafts, page, values, key=key)
     order = drafts if first_only else _claim_order(drafts)
-    objects, asked = _resolve(order, page, ask, shown)
+    objects, asked = _resolve(order, ask)
     gone = asked.difference(objects or ()) if objects is not None else frozenset()
     made: dict[int, Carousel] = {}
     for draft in order:
-        kept = draft.ranked.kept
-        draft.ranked.dropped.update({one.product_id: "gone" for one in kept if one.product_id in gone})
-        if objects is not None:  # what was not asked for has none; it stands far behind what was
+        why = "filter" if ask.narrow.where is not None else "gone"
+        draft.ranked.dropped.update(
+            {one.candidate.product_id: why for one in draft.plan if one.candidate.product_id in gone}
+        )
+        chance = {one.candidate.product_id: one.propensity for one in draft.plan}
+        kept = [one.candidate for one in draft.plan]
+        if objects is not None:
             kept = [one for one in kept if one.product_id in objects]
         chosen = take(
             replace(draft.ranked, kept=kept),
@@ -60,11 +69,12 @@ def finish(
             unwanted=shown,
         )
         carousel = Carousel(
-            placement=key, strategy=draft.slot.strategy, title=draft.slot.title, slot=draft.slot,
+            placement=key, strategy=draft.slot.strategy, title=_title(draft, chosen, page), slot=draft.slot,
             recommendation_id=str(uuid7()), dropped=draft.ranked.dropped,
         )  # fmt: skip
         for position, candidate in enumerate(chosen):
-            carousel.items.append(_item(candidate, position, carousel, page, objects, model))
+            item = _item(candidate, position, carousel, page, objects, model, chance[candidate.product_id])
+            carousel.items.append(item)
             shown.add(candidate.product_id)
             draft.ranked.dropped.pop(candidate.product_id, None)  # moved up for one that was gone
         made[id(draft)] = carousel
@@ -79,37 +89,40 @@ def _claim_order(drafts: Sequence[Draft]) -> list[Draft]:
     return sorted(drafts, key=lambda draft: not (draft.strategy.personal and not draft.strategy.fill))
 
 
-def _resolve(
-    drafts: Sequence[Draft], page: Page, ask: Ask, shown: set[str]
-) -> tuple[dict[str, Any] | None, frozenset[str]]:
-    """The shop's own objects of everything that may be shown, by one call, and the ids asked for.
+def _title(draft: Draft, chosen: Sequence[Candidate], page: Page) -> str:
+    """The heading, naming the one product that the list is about where the strategy has one."""
+    title = str(draft.slot.title)
+    if not draft.strategy.names_product:
+        return title
+    cards = (page.cards.get(one.because) for one in chosen if one.because)
+    name = next((card.title for card in cards if card is not None), "")
+    if not name:
+        return str(draft.strategy.label) if _PRODUCT in title else title
+    # Not str.format: a merchant's heading may hold other braces.
+    return title.replace(_PRODUCT, name) if _PRODUCT in title else f"{title}: {name}"
 
-    None instead of objects when there is no adapter or it failed.
+
+def _resolve(drafts: Sequence[Draft], ask: Ask) -> tuple[dict[str, Any] | None, frozenset[str]]:
+    """The shop's own objects of everything that is planned, by one call, and the ids asked for.
+
+    None instead of objects when there is no adapter or it failed; with a condition of the page nothing is shown then,
+    as nobody knows what fulfils it.
     """
-    if not ecomai.ADAPTER or not ecomai.RESOLVE_OBJECTS:
+    where = ask.narrow.where
+    if where is None and (not ecomai.ADAPTER or not ecomai.RESOLVE_OBJECTS):
         return None, frozenset()
-    wanted: dict[str, None] = {}
-    planned = set(shown)
-    for draft in drafts:
-        cap = draft.slot.category_cap
-        probe = Ranked(kept=draft.ranked.kept)
-        for count in (draft.limit, draft.limit + _SPARES):
-            chosen = take(probe, page.cards, limit=count, category_cap=cap, unwanted=planned)
-            wanted.update(dict.fromkeys(candidate.product_id for candidate in chosen))
-            if count == draft.limit:
-                first = chosen
-        planned.update(candidate.product_id for candidate in first)
-        for product_id, why in probe.dropped.items():
-            draft.ranked.dropped.setdefault(product_id, why)
+    wanted = dict.fromkeys(one.candidate.product_id for draft in drafts for one in draft.plan)
     if not wanted:
         return {}, frozenset()
     try:
         with shielded("fetch the shop's own products", reads=True):
-            found = get_adapter(ask.viewer.channel).resolve(list(wanted))
+            adapter = get_adapter(ask.viewer.channel)
+            ids = list(wanted)
+            found = adapter.resolve(ids) if where is None else adapter.resolve_where(ids, where)
             return {str(product_id): found[product_id] for product_id in found}, frozenset(wanted)
     except Exception:  # the adapter is the shop's own code
         logger.exception("The adapter could not resolve products; cards are drawn from the mirror.")
-    return None, frozenset()
+    return (None, frozenset()) if where is None else ({}, frozenset(wanted))
 
 
 def _item(
@@ -119,12 +132,16 @@ def _item(
     page: Page,
     objects: dict[str, Any] | None,
     model: Model | None,
+    propensity: float,
 ) -> Recommendation:
     card = page.cards[candidate.product_id]
+    said = reason_text(candidate.reason, because=_name_of(candidate, card, page), percent=card.percent_off)
     return Recommendation(
         object=objects.get(candidate.product_id) if objects else None,
         card=card,
-        reason=reason_text(candidate.reason, because=_name_of(candidate, card, page)),
+        reason=candidate.note or said,
+        reason_code=candidate.reason,
+        because_id=candidate.because,
         position=position,
         token=token_make(
             run=model.version if model else "",
@@ -133,6 +150,7 @@ def _item(
             position=position,
             product_id=candidate.product_id,
             recommendation_id=carousel.recommendation_id,
+            propensity=propensity,
         ),
         product_id=candidate.product_id,
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, ExpressionWrapper, F, FloatField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
@@ -17,6 +18,11 @@ from django_ecomai.mirror.models import Order, OrderLine, Product
 # Popularity without a model is read off this many last order lines: the cost stays the same however large the shop
 # grows.
 POPULAR_LINES = 3000
+# So many titles that hold one of the words are compared with all of them.
+WORDS_READ = 200
+_WORD = re.compile(r"\w+")
+# Share of the list price that is left; a price of nothing is the deepest reduction.
+_LEFT = ExpressionWrapper(F("price") * 1.0 / F("list_price"), output_field=FloatField())
 
 
 @dataclass(slots=True)  # not frozen: a page makes hundreds, and each would take three times as long
@@ -43,11 +49,20 @@ class Card:
     created_at: datetime | None = field(default=None, repr=False)
     pk: int = field(default=0, repr=False)
     parent_id: str = field(default="", repr=False)
+    # Only where a page filters or boosts by them.
+    attributes: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
     @property
     def is_reduced(self) -> bool:
         """True when there is a list price above the price."""
         return self.price is not None and self.list_price is not None and self.list_price > self.price
+
+    @property
+    def percent_off(self) -> int:
+        """Whole percent below the list price; 0 when it is not reduced."""
+        if self.price is None or self.list_price is None or not self.is_reduced or self.price < 0:
+            return 0
+        return int(100 * (self.list_price - self.price) / self.list_price)
 
     @property
     def main_category(self) -> str:
@@ -58,7 +73,7 @@ class Card:
 @dataclass(frozen=True)
 class Page:
     """The products that came back; ``newest`` and ``popular`` are lists of ids, best first; ``parents`` maps variants
-    to the products they belong to. ``failed``: the database did not answer.
+    to the products they belong to.
     """
 
     cards: dict[str, Card] = field(default_factory=dict)
@@ -66,8 +81,47 @@ class Page:
     popular: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     parents: dict[str, str] = field(default_factory=dict)
+    reduced: tuple[str, ...] = ()
+    worded: tuple[str, ...] = ()
+    matching: tuple[str, ...] = ()
+    # Share of the price that stays with the shop, where a boost asks for it; never shown.
+    margins: dict[str, float] = field(default_factory=dict)
+    # The database did not answer.
     failed: bool = False
 
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the query shall bring beside products by their ids: how many, best first (0: none).
+
+    ``newest``, ``popular`` and ``reduced`` lie within ``category`` when given. ``beside`` are products whose
+    shelves the newest ``beside_n`` come from. ``words_n`` products have a title near ``words``. ``matching`` fulfil
+    ``condition`` and lie in one of ``in_categories`` (when given).
+    """
+
+    newest: int = 0
+    popular: int = 0
+    reduced: int = 0
+    category: str = ""
+    beside: Collection[str] = ()
+    beside_n: int = 0
+    perhaps_variants: Collection[str] = ()
+    words: str = ""
+    words_n: int = 0
+    matching: int = 0
+    condition: Q = field(default_factory=Q)
+    in_categories: Collection[str] = ()
+    attributes: bool = False
+    margins: bool = False
+
+    def anything(self) -> bool:
+        """Whether there is something to bring without ids."""
+        return bool(
+            self.newest or self.popular or self.reduced or self.perhaps_variants or self.words_n or self.matching
+        )
+
+
+NOTHING = Wanted()
 
 _FIELDS = (
     "pk", "external_id", "title", "url", "image_url", "price", "list_price", "currency", "brand", "stock",
@@ -83,56 +137,77 @@ _ABOVE = (
 )
 
 
-def catalogue_page(
-    channel: str,
-    ids: Collection[str],
-    *,
-    newest: int = 0,
-    popular: int = 0,
-    category: str = "",
-    beside: Collection[str] = (),
-    beside_n: int = 0,
-    perhaps_variants: Collection[str] = (),
-) -> Page:
-    """Products by external id, the ``newest`` n and the ``popular`` n (both within ``category`` when given), in one
-    query.
+def catalogue_page(channel: str, ids: Collection[str], wanted: Wanted = NOTHING) -> Page:
+    """Products by external id, and what ``wanted`` asks for, in one query.
 
-    ``beside`` also brings the newest ``beside_n`` that share a category with these products. Those of
-    ``perhaps_variants`` that are variants come back with their parents.
-
-    Products that may not be shown now (inactive, removed, services, variants) come back with ``available`` false.
+    Those of ``perhaps_variants`` that are variants come back with their parents. Products that may not be shown now
+    (inactive, removed, services, variants) come back with ``available`` false.
     """
-    if not ids and not newest and not popular and not perhaps_variants:
+    if not ids and not wanted.anything():
         return Page()
     products = Product.objects.filter(channel=channel)
     recent = _recent_lines(channel)
-    parts: list[QuerySet[Any, Any]] = [products.filter(external_id__in=sorted(ids)).values("pk")] if ids else []
-    if newest:
-        parts.append(products.filter(pk__in=_newest(products, newest, category)).values("pk"))
-    if popular:
-        parts.append(products.filter(pk__in=_popular(products, recent, popular, category)).values("pk"))
-    if perhaps_variants:
-        variants = products.filter(external_id__in=sorted(perhaps_variants), parent__isnull=False)
-        parts += [variants.values("pk"), variants.values("parent")]
-    if beside and beside_n:
-        named = Q(external_id__in=sorted(beside)) | Q(variants__external_id__in=sorted(beside))
-        shelves = products.filter(named).values("categories")
-        near = products.filter(categories__in=shelves).values("pk")
-        parts.append(products.filter(pk__in=_newest(products.filter(pk__in=near), beside_n, "")).values("pk"))
-    wanted = parts[0] if len(parts) == 1 else parts[0].union(*parts[1:])
-    rows = products.filter(pk__in=wanted).order_by()
+    parts = _parts(products, recent, ids, wanted)
+    found = parts[0] if len(parts) == 1 else parts[0].union(*parts[1:])
+    rows = products.filter(pk__in=found).order_by()
     fields = [*_FIELDS, _CATEGORY, _NAME, *_ABOVE]
-    if popular:
+    extra = [name for name, asked in (("attributes", wanted.attributes), ("cost", wanted.margins)) if asked]
+    if wanted.popular:
         rows = rows.annotate(page_sold=_sold(recent, "product") + _sold(recent, "product__parent"))
-        fields.append("page_sold")
-    cards, sales = _cards(rows.values_list(*fields), with_sales=bool(popular))
+        extra.append("page_sold")
+    cards, more = _cards(rows.values_list(*fields, *extra), extra)
+    sales = more.get("page_sold", {})
+    category = wanted.category
     return Page(
         cards,
-        newest=_newest_order(cards, category)[:newest] if newest else (),
-        popular=_popular_order(cards, sales, category)[:popular] if popular else (),
-        beside=_beside_order(cards, beside)[:beside_n] if beside else (),
+        newest=_newest_order(cards, category)[: wanted.newest] if wanted.newest else (),
+        popular=_popular_order(cards, sales, category)[: wanted.popular] if wanted.popular else (),
+        beside=_beside_order(cards, wanted.beside)[: wanted.beside_n] if wanted.beside else (),
         parents={card.product_id: card.parent_id for card in cards.values() if card.parent_id},
+        reduced=_reduced_order(cards, category)[: wanted.reduced] if wanted.reduced else (),
+        worded=_worded_order(cards, wanted.words)[: wanted.words_n] if wanted.words_n else (),
+        matching=_newest_order(cards, "") if wanted.matching else (),
+        margins=_margins(cards, more.get("cost", {})),
     )
+
+
+def _parts(
+    products: QuerySet[Product], recent: QuerySet[OrderLine, Any], ids: Collection[str], wanted: Wanted
+) -> list[QuerySet[Any, Any]]:
+    """Primary keys of the products to fetch, as the parts of a UNION."""
+    parts: list[QuerySet[Any, Any]] = [products.filter(external_id__in=sorted(ids)).values("pk")] if ids else []
+    category = wanted.category
+    if wanted.newest:
+        parts.append(products.filter(pk__in=_newest(products, wanted.newest, category)).values("pk"))
+    if wanted.popular:
+        parts.append(products.filter(pk__in=_popular(products, recent, wanted.popular, category)).values("pk"))
+    if wanted.reduced:
+        parts.append(products.filter(pk__in=_reduced(products, wanted.reduced, category)).values("pk"))
+    if wanted.perhaps_variants:
+        variants = products.filter(external_id__in=sorted(wanted.perhaps_variants), parent__isnull=False)
+        parts += [variants.values("pk"), variants.values("parent")]
+    if wanted.beside and wanted.beside_n:
+        beside = sorted(wanted.beside)
+        named = Q(external_id__in=beside) | Q(variants__external_id__in=beside)
+        shelves = products.filter(named).values("categories")
+        near = products.filter(categories__in=shelves).values("pk")
+        parts.append(products.filter(pk__in=_newest(products.filter(pk__in=near), wanted.beside_n, "")).values("pk"))
+    stems = word_stems(wanted.words)
+    if wanted.words_n and stems:
+        titled = Q()
+        for stem in stems:
+            titled |= Q(title__icontains=stem)
+        worded = _newest(products.filter(titled), max(wanted.words_n, WORDS_READ), "")
+        parts.append(products.filter(pk__in=worded).values("pk"))
+    if wanted.matching:
+        fitting = products.filter(wanted.condition)
+        if wanted.in_categories:
+            shelf = Q()
+            for name in (_CATEGORY, *_ABOVE):
+                shelf |= Q(**{f"{name}__in": sorted(wanted.in_categories)})
+            fitting = fitting.filter(pk__in=products.filter(shelf).values("pk"))
+        parts.append(products.filter(pk__in=_newest(fitting, wanted.matching, "")).values("pk"))
+    return parts or [products.none().values("pk")]
 
 
 def _sold(recent: QuerySet[OrderLine, Any], product: str) -> Combinable:
@@ -143,6 +218,14 @@ def _sold(recent: QuerySet[OrderLine, Any], product: str) -> Combinable:
 
 def _available(products: QuerySet[Product]) -> QuerySet[Product]:
     return products.filter(is_active=True, is_service=False, removed_at=None, parent=None)
+
+
+def _reduced(products: QuerySet[Product], n: int, category: str) -> QuerySet[Product, Any]:
+    """The deepest reductions first."""
+    wanted = _available(products).filter(list_price__gt=F("price"), price__gte=0)
+    if category:
+        wanted = wanted.filter(pk__in=_below(products, category).values("pk"))
+    return wanted.annotate(page_left=_LEFT).order_by("page_left", "-pk").values("pk")[:n]
 
 
 def _newest(products: QuerySet[Product], n: int, category: str) -> QuerySet[Product, Any]:
@@ -186,12 +269,14 @@ def _popular(
     )
 
 
-def _cards(rows: Iterable[tuple[Any, ...]], *, with_sales: bool) -> tuple[dict[str, Card], dict[str, int]]:
-    """One card per product from the rows, of which there is one per category of the product."""
+def _cards(rows: Iterable[tuple[Any, ...]], extra: list[str]) -> tuple[dict[str, Card], dict[str, dict[str, Any]]]:
+    """One card per product from the rows, of which there is one per category of the product; and the ``extra`` columns
+    that do not belong on a card, by name and product.
+    """
     facts: dict[str, tuple[Any, ...]] = {}
     categories: dict[str, dict[str, str]] = {}
     lineage: dict[str, set[str]] = {}
-    sales: dict[str, int] = {}
+    more: dict[str, dict[str, Any]] = {name: {} for name in extra}
     width = len(_FIELDS)
     for row in rows:
         product_id = row[1]
@@ -200,15 +285,18 @@ def _cards(rows: Iterable[tuple[Any, ...]], *, with_sales: bool) -> tuple[dict[s
         if category is not None:
             categories.setdefault(product_id, {})[category] = name
             lineage.setdefault(product_id, set()).update([category, *(one for one in above if one)])
-        if with_sales:
-            sales[product_id] = row[-1] or 0
+        for column, value in zip(extra, row[width + 2 + len(_ABOVE) :], strict=True):
+            more[column][product_id] = value
+    attributes = more.get("attributes", {})
     return {
-        product_id: _card(fact, categories.get(product_id, {}), lineage.get(product_id, set()))
+        product_id: _card(
+            fact, categories.get(product_id, {}), lineage.get(product_id, set()), attributes.get(product_id)
+        )
         for product_id, fact in facts.items()
-    }, sales
+    }, more
 
 
-def _card(fact: tuple[Any, ...], categories: dict[str, str], lineage: set[str]) -> Card:
+def _card(fact: tuple[Any, ...], categories: dict[str, str], lineage: set[str], attributes: Any) -> Card:
     pk, product_id, title, url, image, price, list_price, currency, brand, stock = fact[:10]
     active, service, removed_at, parent, created_at = fact[10:]
     return Card(
@@ -227,7 +315,17 @@ def _card(fact: tuple[Any, ...], categories: dict[str, str], lineage: set[str]) 
         created_at=created_at,
         pk=pk,
         parent_id=parent or "",
+        attributes=attributes if isinstance(attributes, dict) else None,
     )
+
+
+def _margins(cards: dict[str, Card], costs: dict[str, Any]) -> dict[str, float]:
+    found = {}
+    for product_id, cost in costs.items():
+        price = cards[product_id].price
+        if cost is not None and price is not None and price > 0:
+            found[product_id] = float((price - cost) / price)
+    return found
 
 
 def _newest_order(cards: dict[str, Card], category: str) -> tuple[str, ...]:
@@ -252,3 +350,38 @@ def _popular_order(cards: dict[str, Card], sales: dict[str, int], category: str)
         (not category or category in card.lineage)
     ]  # fmt: skip
     return tuple(card.product_id for card in sorted(wanted, key=lambda card: (-sales[card.product_id], card.pk)))
+
+
+def _reduced_order(cards: dict[str, Card], category: str) -> tuple[str, ...]:
+    wanted = [
+        card for card in cards.values()
+        if card.available and card.percent_off > 0 and (not category or category in card.lineage)
+    ]  # fmt: skip
+
+    def left(card: Card) -> tuple[Decimal, int]:
+        return ((card.price or Decimal()) / (card.list_price or Decimal(1)), -card.pk)
+
+    return tuple(card.product_id for card in sorted(wanted, key=left))
+
+
+def word_stems(words: str) -> list[str]:
+    """What titles are looked through for: the first letters of each word, so that endings do not matter."""
+    tokens = [token for token in _WORD.findall(words.casefold()[:255]) if len(token) >= 3]
+    return list(dict.fromkeys(token if len(token) <= 4 else token[: max(4, len(token) - 3)] for token in tokens))[:6]
+
+
+def _worded_order(cards: dict[str, Card], words: str) -> tuple[str, ...]:
+    """Titles that share the most letter triples with the words (Dice's coefficient); ties: the newest first."""
+    asked = _triples(words)
+    close = {card.product_id: _dice(asked, _triples(card.title)) for card in cards.values() if card.available}
+    stems = word_stems(words)
+    order = [one for one in _newest_order(cards, "") if any(stem in cards[one].title.casefold() for stem in stems)]
+    return tuple(sorted(order, key=lambda one: -close[one]))
+
+
+def _triples(text: str) -> frozenset[str]:
+    return frozenset(f" {token} "[at : at + 3] for token in _WORD.findall(text.casefold()) for at in range(len(token)))
+
+
+def _dice(one: frozenset[str], other: frozenset[str]) -> float:
+    return 2 * len(one & other) / (len(one) + len(other)) if one or other else 0.0

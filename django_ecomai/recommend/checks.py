@@ -17,7 +17,7 @@ _RATE = re.compile(r"[1-9][0-9]*/[smhd][a-z]*\Z")
 
 @register("ecomai")
 def check_recommend(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Request context processor and throttle rate."""
+    """Request context processor, throttle rate and the attributes to filter by."""
     messages: list[CheckMessage] = []
     if not _has_request_processor():
         messages.append(
@@ -35,6 +35,15 @@ def check_recommend(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Ch
                 f"ECOMAI['API_THROTTLE'] is {ecomai.API_THROTTLE!r}.",
                 hint="Use Django REST framework's notation, such as '240/min'.",
                 id="ecomai.E032",
+            )
+        )
+    names = ecomai.FILTER_ATTRIBUTES
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) and name for name in names):
+        messages.append(
+            Error(
+                f"ECOMAI['FILTER_ATTRIBUTES'] is {names!r}.",
+                hint="Use a list of names, such as ['color', 'size'].",
+                id="ecomai.E034",
             )
         )
     return messages

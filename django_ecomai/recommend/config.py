@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -30,13 +30,14 @@ from django.db.models.functions import Cast
 from django_ecomai.conf import ecomai
 from django_ecomai.runs.models import LiveArtifact
 
-from .models import Placement
+from .models import BundleItem, Placement, ShopRule, SlotStat
+from .query import Offer
 
 ARTIFACT_KIND = "recommend"
 
 # One row shape for everything that comes with the query; PLACEMENT rows stand first because they give the columns'
 # types.
-PLACEMENT, LIVE, OTHER = 1, 2, 3
+PLACEMENT, LIVE, OTHER, SHOP_RULE, BUNDLE, STAT = 1, 2, 3, 4, 5, 6
 _COLUMNS: dict[str, Any] = {
     "r_row": IntegerField,
     "r_text1": CharField,
@@ -58,8 +59,19 @@ _COLUMNS: dict[str, Any] = {
     "r_slot_shown": BooleanField,
     "r_stock": BooleanField,
     "r_bought": BooleanField,
+    "r_by_value": BooleanField,
+    "r_fill": BooleanField,
+    "r_diversity": FloatField,
+    "r_novelty": FloatField,
+    "r_taste": FloatField,
+    "r_explore": IntegerField,
+    "r_rest": IntegerField,
+    "r_rest_days": IntegerField,
     "r_event": UUIDField,
 }
+# Rows of Django's own querysets are plain tuples in this order.
+_AT = {name: place for place, name in enumerate(_COLUMNS)}
+_Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -91,6 +103,16 @@ class SlotConfig:
     only_in_stock: bool = True
     exclude_bought: bool = False
     category_cap: int | None = None
+    # Strengths 0..1, see ``ml.recommend.rerank``.
+    diversity: float = 0.0
+    novelty: float = 0.0
+    taste: float = 0.0
+    # Places given to products drawn by chance.
+    explore: int = 0
+    # After so many impressions without a click in so many days a product rests.
+    frequency_cap: int | None = None
+    frequency_days: int = 7
+    fill_filtered: bool = False
     rules: tuple[Rule, ...] = ()
 
 
@@ -102,19 +124,47 @@ class PlacementConfig:
     label: str
     is_active: bool
     slots: tuple[SlotConfig, ...] = ()
+    order_by_value: bool = False
+
+
+@dataclass(frozen=True)
+class BundleConfig:
+    """A set of products (external ids) that the merchant offers together for a time."""
+
+    offer: Offer
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+
+    def holds(self, now: datetime) -> bool:
+        """True from ``starts_at`` until just before ``ends_at``."""
+        return (self.starts_at is None or self.starts_at <= now) and (self.ends_at is None or now < self.ends_at)
 
 
 @dataclass(frozen=True)
 class Config:
-    """What serving needs to know; ``artifact_path`` and ``artifact_sha`` are empty while no model is live."""
+    """What serving needs to know; ``artifact_path`` and ``artifact_sha`` are empty while no model is live.
+
+    ``rules`` hold for all carousels; ``values`` maps (placement, carousel) to the expected revenue of one impression
+    per unit of price, with the shop's own under ``("", "")``.
+    """
 
     placements: Mapping[str, PlacementConfig]
     artifact_path: str = ""
     artifact_sha: str = ""
+    rules: tuple[Rule, ...] = ()
+    bundles: tuple[BundleConfig, ...] = ()
+    values: Mapping[tuple[str, str], float] = field(default_factory=dict)
+
+    def counts_impressions(self) -> bool:
+        """Whether a carousel lets products rest, so that a visitor's impressions have to be known."""
+        slots = (slot for placement in self.placements.values() for slot in placement.slots)
+        return any(slot.frequency_cap for slot in slots)
 
 
 # No lock: looking up, storing and clearing are one step each, and what two threads load at once is equal.
 _kept: dict[str, tuple[float, Config]] = {}
+# Whether impressions were needed when the configuration was last read: they are asked for by the same query.
+_impressions: dict[str, bool] = {}
 
 
 def kept(channel: str) -> Config | None:
@@ -123,9 +173,15 @@ def kept(channel: str) -> Config | None:
     return found[1] if found and found[0] > time.monotonic() else None
 
 
+def impressions_wanted(channel: str) -> bool:
+    """Whether a visitor's impressions should be read with his history; true until the configuration was read once."""
+    return _impressions.get(channel, True)
+
+
 def forget(**kwargs: Any) -> None:
     """Drop the copy (receiver of saves and of a model going live)."""
     _kept.clear()
+    _impressions.clear()
 
 
 def load(channel: str, *, beside: Sequence[QuerySet[Any]] = ()) -> tuple[Config, list[tuple[Any, str, str, Any]]]:
@@ -155,6 +211,14 @@ def load(channel: str, *, beside: Sequence[QuerySet[Any]] = ()) -> tuple[Config,
         r_slot_shown=F("slots__is_active"),
         r_stock=F("slots__only_in_stock"),
         r_bought=F("slots__exclude_bought"),
+        r_by_value=F("order_by_value"),
+        r_fill=F("slots__fill_filtered"),
+        r_diversity=F("slots__diversity"),
+        r_novelty=F("slots__novelty"),
+        r_taste=F("slots__taste"),
+        r_explore=F("slots__explore"),
+        r_rest=F("slots__frequency_cap"),
+        r_rest_days=F("slots__frequency_days"),
         # The first part of a UNION gives the types, and PostgreSQL takes a bare NULL for text.
         r_event=Cast(Value(None), UUIDField()),
     )
@@ -164,10 +228,48 @@ def load(channel: str, *, beside: Sequence[QuerySet[Any]] = ()) -> tuple[Config,
         r_text1=F("artifact__path"),
         r_text2=F("artifact__sha256"),
     )
-    rows = list(placements.union(live, *beside, all=True))
+    rows = list(placements.union(live, *_decided(channel), *beside, all=True))
     config = _build(rows)
     _kept[channel] = (time.monotonic() + float(ecomai.LIVE_CHECK_SECONDS), config)
-    return config, [(row[-1], row[1], row[2], row[14]) for row in rows if row[0] == OTHER]
+    _impressions[channel] = config.counts_impressions()
+    beside_columns = [_AT[name] for name in ("r_event", "r_text1", "r_text2", "r_from")]
+    return config, [tuple(row[at] for at in beside_columns) for row in rows if row[0] == OTHER]
+
+
+def _decided(channel: str) -> list[QuerySet[Any]]:
+    """What holds for the whole shop: its rules, its sets of products, and what its carousels bring."""
+    return [
+        as_rows(
+            ShopRule.objects.filter(channel=channel).order_by(),
+            SHOP_RULE,
+            r_text5=F("action"),
+            r_text6=F("product__external_id"),
+            r_text7=F("category__external_id"),
+            r_rule=F("id"),
+            r_number=F("factor"),
+            r_from=F("starts_at"),
+            r_to=F("ends_at"),
+        ),
+        as_rows(
+            BundleItem.objects.filter(bundle__channel=channel, bundle__is_active=True).order_by(),
+            BUNDLE,
+            r_text1=F("bundle__title"),
+            r_text2=F("bundle__discount_text"),
+            r_text6=F("product__external_id"),
+            r_slot=F("bundle_id"),
+            r_order=F("order"),
+            r_rule=F("id"),
+            r_from=F("bundle__starts_at"),
+            r_to=F("bundle__ends_at"),
+        ),
+        as_rows(
+            SlotStat.objects.filter(channel=channel).order_by(),
+            STAT,
+            r_text1=F("placement"),
+            r_text2=F("slot"),
+            r_number=F("value"),
+        ),
+    ]
 
 
 def as_rows(queryset: QuerySet[Any], row: int = OTHER, **columns: Combinable) -> QuerySet[Any]:
@@ -177,33 +279,82 @@ def as_rows(queryset: QuerySet[Any], row: int = OTHER, **columns: Combinable) ->
     return queryset.values_list(*[given.get(name) or empty[name] for name in _COLUMNS])
 
 
-def _build(rows: Iterable[tuple[Any, ...]]) -> Config:
+def _build(rows: Iterable[_Row]) -> Config:
     artifact = ("", "")
-    placements: dict[str, tuple[str, bool]] = {}
+    placements: dict[str, tuple[str, bool, bool]] = {}
     slots: dict[str, dict[int, SlotConfig]] = {}
-    rules: dict[int, dict[int, Rule]] = {}
+    rules: dict[int | None, dict[int, Rule]] = {}
+    bundles: dict[int, list[_Row]] = {}
+    values: dict[tuple[str, str], float] = {}
     for row in rows:
-        kind, key, label, strategy, title, action, product, category, slot, order, size, cap, rule, factor = row[:14]
-        starts_at, ends_at, shown, slot_shown, stock, bought = row[14:20]
+        kind, key, label = row[0], row[_AT["r_text1"]], row[_AT["r_text2"]]
+        slot, rule = row[_AT["r_slot"]], row[_AT["r_rule"]]
         if kind == LIVE:
             artifact = (key, label)
-        if kind != PLACEMENT:
-            continue
-        placements[key] = (label, bool(shown))
-        if slot is not None and slot_shown:
-            slots.setdefault(key, {})[slot] = SlotConfig(
-                strategy, title, slot, order, size, bool(stock), bool(bought), cap
-            )
-        if rule is not None:
-            rules.setdefault(slot, {})[rule] = Rule(
-                action, product or "", category or "", float(factor), starts_at, ends_at
-            )
+        elif kind == SHOP_RULE:
+            rules.setdefault(None, {})[rule] = _rule(row)
+        elif kind == BUNDLE:
+            bundles.setdefault(slot, []).append(row)
+        elif kind == STAT:
+            values[key, label] = float(row[_AT["r_number"]])
+        elif kind == PLACEMENT:
+            placements[key] = (label, bool(row[_AT["r_shown"]]), bool(row[_AT["r_by_value"]]))
+            if slot is not None and row[_AT["r_slot_shown"]]:
+                slots.setdefault(key, {})[slot] = _slot(row)
+            if rule is not None:
+                rules.setdefault(slot, {})[rule] = _rule(row)
     built = {}
-    for key, (label, shown) in placements.items():
+    for key, (label, shown, by_value) in placements.items():
         ordered = sorted(slots.get(key, {}).values(), key=lambda slot: (slot.order, slot.id))
         decided = tuple(replace(slot, rules=_in_order(rules.get(slot.id, {}))) for slot in ordered)
-        built[key] = PlacementConfig(key, label, shown, decided)
-    return Config(built, *artifact)
+        built[key] = PlacementConfig(key, label, shown, decided, by_value)
+    return Config(
+        built,
+        *artifact,
+        rules=_in_order(rules.get(None, {})),
+        bundles=tuple(_bundle(bundles[pk]) for pk in sorted(bundles)),
+        values=values,
+    )
+
+
+def _slot(row: _Row) -> SlotConfig:
+    rest = row[_AT["r_rest"]]
+    return SlotConfig(
+        strategy=row[_AT["r_text3"]],
+        title=row[_AT["r_text4"]],
+        id=row[_AT["r_slot"]],
+        order=row[_AT["r_order"]],
+        size=row[_AT["r_size"]],
+        only_in_stock=bool(row[_AT["r_stock"]]),
+        exclude_bought=bool(row[_AT["r_bought"]]),
+        category_cap=row[_AT["r_cap"]],
+        diversity=float(row[_AT["r_diversity"]] or 0.0),
+        novelty=float(row[_AT["r_novelty"]] or 0.0),
+        taste=float(row[_AT["r_taste"]] or 0.0),
+        explore=row[_AT["r_explore"]] or 0,
+        frequency_cap=rest or None,
+        frequency_days=row[_AT["r_rest_days"]] or 7,
+        fill_filtered=bool(row[_AT["r_fill"]]),
+    )
+
+
+def _rule(row: _Row) -> Rule:
+    return Rule(
+        row[_AT["r_text5"]],
+        row[_AT["r_text6"]] or "",
+        row[_AT["r_text7"]] or "",
+        float(row[_AT["r_number"]]),
+        row[_AT["r_from"]],
+        row[_AT["r_to"]],
+    )
+
+
+def _bundle(rows: list[_Row]) -> BundleConfig:
+    first = rows[0]
+    ordered = sorted(rows, key=lambda row: (row[_AT["r_order"]], row[_AT["r_rule"]]))
+    products = tuple(dict.fromkeys(row[_AT["r_text6"]] for row in ordered))
+    offer = Offer(first[_AT["r_slot"]], first[_AT["r_text1"]], first[_AT["r_text2"]], products)
+    return BundleConfig(offer, first[_AT["r_from"]], first[_AT["r_to"]])
 
 
 def _in_order(rules: Mapping[int, Rule]) -> tuple[Rule, ...]:

@@ -34,6 +34,16 @@ _DEFAULTS = {
         _("Search"),
         (SlotConfig("for_you", _("You may also like")), SlotConfig("recently_viewed", _("Recently viewed"))),
     ),
+    "empty_search": (
+        _("Search without a result"),
+        (SlotConfig("empty_search", _("Perhaps you meant these")),),
+    ),
+    "checkout": (_("Checkout"), (SlotConfig("checkout_last_minute", _("A little extra?"), size=4),)),
+    "not_found": (
+        _("Page not found"),
+        (SlotConfig("trending", _("Popular right now")), SlotConfig("recently_viewed", _("Recently viewed"))),
+    ),
+    "email": (_("E-mail"), (SlotConfig("email", _("Chosen for you")),)),
     "account": (
         _("Customer account"),
         (SlotConfig("buy_again", _("Buy again")), SlotConfig("for_you", _("For you"), exclude_bought=True)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib.admin.widgets import AutocompleteSelect
@@ -14,11 +14,24 @@ from django.utils.translation import gettext_lazy
 
 from django_ecomai.mirror.models import Category, Customer, Order, Product
 
-from .models import Placement, Slot, SlotRule
+from .models import MerchantRule, Placement, ShopRule, Slot, SlotRule
 from .strategies import strategy_choices
 
 # Two rules of these kinds about one target at one time contradict each other.
 _CONTRARY = ({"pin", "hide"}, {"boost", "hide"}, {"boost", "bury"}, {"pin", "bury"})
+
+
+SLIDERS = ("diversity", "novelty", "taste")
+_WITH_DEFAULT = (*SLIDERS, "explore", "frequency_days")
+
+
+class RangeInput(forms.NumberInput):
+    """A slider from 0 to 1."""
+
+    input_type = "range"
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__({"min": "0", "max": "1", "step": "0.05", "class": "ecomai-slider", **(attrs or {})})
 
 
 class SlotForm(forms.ModelForm):
@@ -28,7 +41,11 @@ class SlotForm(forms.ModelForm):
 
     class Meta:
         model = Slot
-        fields = ("title", "strategy", "size", "order", "is_active", "only_in_stock", "exclude_bought", "category_cap")
+        fields = (
+            "title", "strategy", "size", "order", "is_active", "only_in_stock", "exclude_bought", "category_cap",
+            "diversity", "novelty", "taste", "explore", "frequency_cap", "frequency_days", "fill_filtered",
+        )  # fmt: skip
+        widgets: ClassVar[dict[str, Any]] = dict.fromkeys(SLIDERS, RangeInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -37,6 +54,18 @@ class SlotForm(forms.ModelForm):
         if current and current not in dict(choices):
             choices.append((current, _("%(name)s (not installed)") % {"name": current}))
         self.fields["strategy"].choices = choices  # type: ignore[attr-defined]
+        for name in _WITH_DEFAULT:
+            if name in self.fields:
+                self.fields[name].required = False
+
+    def clean(self) -> Any:
+        """An emptied field has its default again."""
+        cleaned = super().clean()
+        for name in _WITH_DEFAULT:
+            emptied = self.add_prefix(name) in self.data and self.cleaned_data.get(name) is None
+            if name in self.fields and emptied and name not in self.errors:
+                self.cleaned_data[name] = getattr(Slot(), name)
+        return cleaned
 
 
 class RuleFormSet(BaseInlineFormSet):
@@ -51,21 +80,49 @@ class RuleFormSet(BaseInlineFormSet):
                 continue
             rule: SlotRule = form.instance
             for other in seen:
-                if not rule.overlaps(other):
-                    continue
-                names = {
-                    "target": rule.product or rule.category,
-                    "one": other.get_action_display(),
-                    "two": rule.get_action_display(),
-                }
-                if rule.action == other.action:
-                    raise ValidationError(
-                        _("“%(target)s” has two rules “%(one)s” at the same time: delete one.") % names
-                    )
-                if {rule.action, other.action} in _CONTRARY:
-                    text = _("“%(target)s” cannot be “%(one)s” and “%(two)s” at the same time: delete one rule.")
-                    raise ValidationError(text % names)
+                contradiction(rule, other)
             seen.append(rule)
+
+
+class ShopRuleForm(forms.ModelForm):
+    """A rule for all carousels; no two may say the opposite, or the same twice, about one target at one time."""
+
+    class Meta:
+        model = ShopRule
+        fields = ("channel", "action", "factor", "product", "category", "starts_at", "ends_at")
+
+    def clean(self) -> Any:
+        """Compared with the other rules of the shop about the same target."""
+        cleaned = super().clean()
+        given = self.cleaned_data
+        product, category = given.get("product"), given.get("category")
+        if self.errors or (product is None) == (category is None):
+            return cleaned
+        channel = given.get("channel", self.instance.channel)
+        rule = ShopRule(
+            channel=channel, action=given["action"], product=product, category=category,
+            starts_at=given.get("starts_at"), ends_at=given.get("ends_at"),
+        )  # fmt: skip
+        others = ShopRule.objects.filter(channel=channel, product=product, category=category)
+        for other in others.exclude(pk=self.instance.pk):
+            contradiction(rule, other)
+        return cleaned
+
+
+def contradiction(rule: MerchantRule, other: MerchantRule) -> None:
+    """Raises ValidationError when two rules about one target cannot hold together."""
+    if not rule.overlaps(other):
+        return
+    names = {
+        "target": rule.product or rule.category,
+        "one": other.get_action_display(),
+        "two": rule.get_action_display(),
+    }
+    if rule.action == other.action:
+        raise ValidationError(_("“%(target)s” has two rules “%(one)s” at the same time: delete one.") % names)
+    if {rule.action, other.action} in _CONTRARY:
+        text = _("“%(target)s” cannot be “%(one)s” and “%(two)s” at the same time: delete one rule.")
+        raise ValidationError(text % names)
 
 
 class KnownSelect(AutocompleteSelect):

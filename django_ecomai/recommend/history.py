@@ -36,11 +36,16 @@ def look_up(viewer: Viewer, *, request: HttpRequest | None = None) -> tuple[Conf
     if past is None and (not viewer.known or viewer.is_new):
         past = Past()
     config = configuration.kept(viewer.channel)
+    impressions = config.counts_impressions() if config else configuration.impressions_wanted(viewer.channel)
     if past is None and (config is None or viewer.user_id):
         # Of a user nothing is in the cache: it holds histories by the customer's id.
-        history = None if viewer.user_id else visitor_history_cached(**_who(viewer), limit=DEPTH, distinct=False)
+        history = (
+            None
+            if viewer.user_id
+            else visitor_history_cached(**_who(viewer), limit=DEPTH, distinct=False, impressions=impressions)
+        )
         if history is None:
-            found, past = _both(viewer)
+            found, past = _both(viewer, impressions)
             config = found or config
         else:
             past = _past(history)
@@ -48,16 +53,22 @@ def look_up(viewer: Viewer, *, request: HttpRequest | None = None) -> tuple[Conf
         with shielded("read the placements", reads=True):
             config, _ = configuration.load(viewer.channel)
     if past is None:
-        past = _past(visitor_history(**_who(viewer), user_id=viewer.user_id, limit=DEPTH, distinct=False))
+        past = _past(
+            visitor_history(
+                **_who(viewer), user_id=viewer.user_id, limit=DEPTH, distinct=False, impressions=impressions
+            )
+        )
     if request is not None:
         request.ecomai_past = (viewer, past)  # type: ignore[attr-defined]
     return config, past
 
 
-def _both(viewer: Viewer) -> tuple[Config | None, Past | None]:
+def _both(viewer: Viewer, impressions: bool) -> tuple[Config | None, Past | None]:
     """Configuration and history by one UNION; nothing of either when it fails (then each is tried alone)."""
     with shielded("read the placements and a visitor's history", reads=True):
-        events, lines = visitor_history_parts(**_who(viewer), user_id=viewer.user_id, depth=DEPTH)
+        events, lines = visitor_history_parts(
+            **_who(viewer), user_id=viewer.user_id, depth=DEPTH, impressions=impressions
+        )
         parts = [
             configuration.as_rows(part, r_event=F("id"), r_text1=F("name"), r_text2=F("product_id")) for part in events
         ]
@@ -76,7 +87,7 @@ def _both(viewer: Viewer) -> tuple[Config | None, Past | None]:
             if row[1] == _CUSTOMER:
                 who["customer_id"] = row[2]
         rows = [row for row in rows if row[1] != _CUSTOMER]
-        return config, _past(visitor_history_keep(rows, **who, limit=DEPTH, distinct=False))
+        return config, _past(visitor_history_keep(rows, **who, limit=DEPTH, distinct=False, impressions=impressions))
     return None, None
 
 
@@ -89,4 +100,5 @@ def _past(history: History) -> Past:
         tuple(Behaviour(item.product_id, str(item.name), float(item.at)) for item in history.items),
         frozenset(history.bought),
         frozenset(history.dismissed),
+        tuple(Behaviour(item.product_id, str(item.name), float(item.at)) for item in history.shown),
     )

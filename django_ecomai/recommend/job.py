@@ -1,4 +1,4 @@
-"""The job "recommend.train": a thin caller; the work is imported when it runs, so that web processes stay light."""
+"""The jobs: thin callers; the work is imported when it runs, so that web processes stay light."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from typing import Any
 
 
 def train(context: Any) -> None:
-    """Execute the job in a worker. See ``training.model_train``."""
+    """Execute the job "recommend.train" in a worker. See ``training.model_train``."""
     from .training import model_train
 
     model_train(context)
+
+
+def count_values(context: Any) -> None:
+    """Execute the job "recommend.value" in a worker. See ``values.values_count``."""
+    from .values import values_count
+
+    values_count(context)

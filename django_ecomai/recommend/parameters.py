@@ -4,13 +4,16 @@ instead.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.http import QueryDict
 
 from django_ecomai.core.registry import strategies
 
-from .serving import MOST
+from .drafting import MOST
+from .narrow import NOTHING, Narrow, narrow_read
 
 MOST_PRODUCTS = 50
 _LONGEST = 64  # as the mirror's external ids
@@ -25,11 +28,15 @@ class Parameters:
     category: str = ""
     strategy: str | None = None
     limit: int | None = None
+    narrow: Narrow = NOTHING
+    words: str = ""
     errors: dict[str, str] = field(default_factory=dict)
 
 
-def read_parameters(query: QueryDict) -> Parameters:
-    """``product`` (repeatable), ``products`` (comma separated), ``exclude``, ``category``, ``strategy``, ``limit``."""
+def read_parameters(query: QueryDict, *, staff: bool = False) -> Parameters:
+    """``product`` (repeatable), ``products`` (comma separated), ``exclude``, ``category``, ``strategy``, ``limit``,
+    ``words``, the filters of ``narrow.FILTERS`` and the boosts. ``staff`` may boost by margin.
+    """
     errors: dict[str, str] = {}
     products = _ids(query, ("product", "products"), errors)
     exclude = _ids(query, ("exclude",), errors)
@@ -40,7 +47,47 @@ def read_parameters(query: QueryDict) -> Parameters:
     if strategy is not None and strategy not in strategies:
         errors["strategy"] = f"There is no strategy {strategy[:40]!r}. Use one of: {', '.join(strategies.names())}."
         strategy = None
-    return Parameters(products, exclude, category, strategy, _limit(query.get("limit", ""), errors), errors)
+    limit = _limit(query.get("limit", ""), errors)
+    narrow = _narrow(query, errors, staff=staff)
+    words = query.get("words", "").replace("\x00", "")[:255]
+    return Parameters(products, exclude, category, strategy, limit, narrow, words, errors)
+
+
+def _narrow(query: QueryDict, errors: dict[str, str], *, staff: bool) -> Narrow:
+    """Filters and boosts, told under the names of the parameters."""
+    filters: dict[str, Any] = {
+        "in_category": query.getlist("in_category"),
+        "brand": query.getlist("brand"),
+        "min_price": query.get("min_price"),
+        "max_price": query.get("max_price"),
+        "in_stock": query.get("in_stock"),
+        "attributes": query.getlist("attribute"),
+    }
+    boost: dict[str, Any] = {
+        "category": dict(_factors(query, "boost_category", errors)),
+        "brand": dict(_factors(query, "boost_brand", errors)),
+        "attributes": dict(_factors(query, "boost_attribute", errors)),
+    }
+    if query.get("boost_margin"):
+        if staff:
+            boost["margin"] = query.get("boost_margin")
+        else:
+            errors["boost_margin"] = "Only staff may ask for margin."
+    told: dict[str, str] = {}
+    narrow = narrow_read(filters, boost, errors=told)
+    names = {"attributes": "attribute", "boost_attributes": "boost_attribute"}
+    errors.update({names.get(name, name): sentence for name, sentence in told.items()})
+    return narrow
+
+
+def _factors(query: QueryDict, name: str, errors: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """``Acme:2`` -> ``("Acme", "2")``; a value may hold colons itself."""
+    for text in query.getlist(name):
+        value, colon, factor = text.rpartition(":")
+        if not colon or not value:
+            errors[name] = "Send value:factor, such as Acme:2."
+        else:
+            yield value, factor
 
 
 def _ids(query: QueryDict, names: tuple[str, ...], errors: dict[str, str]) -> tuple[str, ...]:

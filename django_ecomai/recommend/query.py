@@ -20,6 +20,8 @@ class Candidate(NamedTuple):
     score: float
     reason: str = ""
     because: str = ""
+    # Words of the merchant that stand instead of the reason's sentence.
+    note: str = ""
 
 
 class Behaviour(NamedTuple):
@@ -28,6 +30,16 @@ class Behaviour(NamedTuple):
     product_id: str
     name: str
     at: float
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A set of products that the merchant offers together now."""
+
+    id: int
+    title: str
+    text: str
+    product_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -45,6 +57,17 @@ class Query:
     bought: frozenset[str] = frozenset()
     exclude: frozenset[str] = frozenset()
     exclude_bought: bool = False
+    # ``exclude`` is made of what the page or the visitor refused and of what seems to lie in the cart.
+    refused: frozenset[str] = frozenset()
+    in_cart: frozenset[str] = frozenset()
+    # The part of ``refused`` that the visitor waved away.
+    dismissed: frozenset[str] = frozenset()
+    offers: Sequence[Offer] = ()
+    # What was searched for, and where the visitor seems to be from (empty: unknown).
+    words: str = ""
+    country: str = ""
+    referrer: str = ""
+    device: str = ""
     scorer: Scorer | None = None
     # Parent of every category (external ids), as known when the model was trained.
     category_parents: Mapping[str, str] = field(default_factory=dict)
@@ -63,12 +86,23 @@ class Query:
                             for step in self.behaviour),
             bought=owners(self.bought),
             exclude=owners(self.exclude),
+            refused=owners(self.refused),
+            in_cart=owners(self.in_cart),
+            dismissed=owners(self.dismissed),
+            offers=tuple(
+                replace(offer, product_ids=tuple(dict.fromkeys(parents.get(one, one) for one in offer.product_ids)))
+                for offer in self.offers
+            ),
         )  # fmt: skip
+
+    def with_cart(self) -> Query:
+        """The same question for a list that may show what lies in the cart."""
+        return replace(self, exclude=self.refused)
 
     def mentioned(self) -> frozenset[str]:
         """Every product that the page and the visitor's past name."""
         steps = (step.product_id for step in self.behaviour)
-        return self.bought | self.exclude | frozenset(self.product_ids) | frozenset(steps)
+        return self.bought | self.exclude | self.in_cart | frozenset(self.product_ids) | frozenset(steps)
 
     def not_wanted(self) -> frozenset[str]:
         """Products that must not be proposed: excluded, and bought ones when the carousel leaves them out."""

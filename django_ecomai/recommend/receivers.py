@@ -20,9 +20,9 @@ def connect() -> None:
     """Connect the receivers; called once from ``ready()``."""
     from django_ecomai.runs.signals import went_live
 
-    from .models import Placement, Slot, SlotRule
+    from .models import Bundle, BundleItem, Placement, ShopRule, Slot, SlotRule
 
-    for model in (Placement, Slot, SlotRule):
+    for model in (Placement, Slot, SlotRule, ShopRule, Bundle, BundleItem):
         for signal in (post_save, post_delete):
             signal.connect(_changed, sender=model, dispatch_uid=f"ecomai_recommend_{model.__name__}_{id(signal)}")
     user_logged_in.connect(_logged_in, dispatch_uid="ecomai_recommend_login")

@@ -92,9 +92,11 @@ def _placeholder(placement: str, **asked: Any) -> SafeString:
         ("category", category_external_id(asked.get("category"), channel=channel)),
         ("strategy", asked.get("strategy") or ""),
         ("limit", asked.get("limit") or ""),
+        ("words", asked.get("words") or ""),
     ):
         if value:
             parameters.append((name, value))
+    parameters += _narrowing(asked)
     try:
         address = reverse("ecomai_recommend:fragment", args=[placement])
     except NoReverseMatch:
@@ -103,3 +105,22 @@ def _placeholder(placement: str, **asked: Any) -> SafeString:
     if parameters:
         address = f"{address}?{urlencode(parameters)}"
     return format_html('<div class="ecomai-fragment" data-ecomai-fragment="{}"></div>', address)
+
+
+def _narrowing(asked: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Filters and boosts as the fragment's parameters; margin is nothing that a browser may ask for."""
+    found: list[tuple[str, Any]] = []
+    for name, value in (asked.get("filters") or {}).items():
+        if name == "attributes":
+            pairs = value.items() if isinstance(value, dict) else [one.partition(":")[::2] for one in _texts(value)]
+            found += [("attribute", f"{key}:{one}") for key, many in pairs for one in as_list(many)]
+        else:
+            found += [(name, one) for one in as_list(value)]
+    for kind, name in (("category", "boost_category"), ("brand", "boost_brand"), ("attributes", "boost_attribute")):
+        factors = (asked.get("boost") or {}).get(kind) or {}
+        found += [(name, f"{value}:{factor}") for value, factor in factors.items()]
+    return found
+
+
+def _texts(value: Any) -> list[str]:
+    return [part for one in as_list(value) for part in str(one).split(",")]

@@ -15,7 +15,8 @@ class Recommendation:
     """One product of a carousel.
 
     ``object`` is the shop's own object (None without an adapter), ``card`` what the mirror knows, ``reason`` a
-    sentence, ``position`` counts from 0, ``token`` goes back with impressions and clicks.
+    sentence with its ``reason_code`` and, where it names a product or a category, ``because_id``; ``position`` counts
+    from 0, ``token`` goes back with impressions and clicks.
     """
 
     object: Any
@@ -24,6 +25,8 @@ class Recommendation:
     position: int
     token: str
     product_id: str = ""
+    reason_code: str = ""
+    because_id: str = ""
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -26,6 +26,9 @@ DROPPED = {
     "hidden": _("hidden by a rule"),
     "cap": _("enough products of its category"),
     "shown": _("shown in another carousel of the page"),
+    "filter": _("does not pass the filter of the page"),
+    "unfit": _("does not suit this kind of carousel, such as its price"),
+    "resting": _("shown often enough to this visitor without a click"),
 }
 
 
@@ -34,12 +37,17 @@ class Ranked:
     """The list after the rules, and what was left out: product id -> key of ``DROPPED``."""
 
     kept: list[Candidate] = field(default_factory=list)
+    # Weight of each product that was kept, and how many of the first are pinned there.
+    weights: dict[str, float] = field(default_factory=dict)
+    pinned: int = 0
     dropped: dict[str, str] = field(default_factory=dict)
 
 
-def rules_in_force(slot: SlotConfig, now: datetime) -> list[Rule]:
-    """The rules of a carousel that hold at ``now``."""
-    return [rule for rule in slot.rules if rule.holds(now)]
+def rules_in_force(slot: SlotConfig, now: datetime, everywhere: Sequence[Rule] = ()) -> list[Rule]:
+    """The rules of a carousel that hold at ``now``, then those for all carousels that are about something else."""
+    own = [rule for rule in slot.rules if rule.holds(now)]
+    decided = {(rule.product_id, rule.category_id) for rule in own}
+    return own + [rule for rule in everywhere if rule.holds(now) and (rule.product_id, rule.category_id) not in decided]
 
 
 def extra_products(rules: Sequence[Rule]) -> list[str]:
@@ -57,8 +65,14 @@ def rules_apply(
     *,
     exclude: Collection[str] = (),
     bought: Collection[str] = (),
+    refuse: Callable[[Card], str] | None = None,
+    weigh: Callable[[Card], float] | None = None,
 ) -> Ranked:
-    """Filter and reorder ``candidates`` (best first). ``category_cap`` and the size are applied by ``take``."""
+    """Filter and reorder ``candidates`` (best first). ``category_cap`` and the size are applied by ``take``.
+
+    ``refuse`` gives a key of ``DROPPED`` for a product that the page leaves out (else an empty string); ``weigh`` a
+    factor for its weight.
+    """
     result = Ranked()
     weights: dict[str, float] = {}
     found: dict[str, Candidate] = {}
@@ -69,15 +83,18 @@ def rules_apply(
             continue
         card = cards.get(product_id)
         why = _why_not(card, product_id, slot, rules, exclude=exclude, bought=bought)
+        if card is not None and not why and refuse is not None:
+            why = refuse(card)
         if card is None or why:
             result.dropped[product_id] = why or "gone"
             continue
         found[product_id] = candidate
-        weights[product_id] = _factor(card, rules) / (RANK_OFFSET + rank)
+        factor = _factor(card, rules) * (weigh(card) if weigh is not None else 1.0)
+        weights[product_id] = factor / (RANK_OFFSET + rank)
     pins = _pins(found, cards, rules)
     # Sorting is stable, so equal weights keep the strategy's order.
     ordered = sorted(found.values(), key=lambda one: (pins.get(one.product_id, len(pins)), -weights[one.product_id]))
-    result.kept = ordered
+    result.kept, result.weights, result.pinned = ordered, weights, len(pins)
     return result
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -18,8 +18,9 @@ from django_ecomai.conf import ecomai
 from django_ecomai.core.uuid7 import uuid7_floor, uuid7_time
 from django_ecomai.events.models import Event, EventName, VisitorIdentity
 from django_ecomai.mirror.models import Order, OrderLine, Product
+from django_ecomai.runs.models import Run
 
-from .models import Placement
+from .models import Placement, Slot
 
 _NOT_SALES = (Order.Status.CANCELLED, Order.Status.RETURNED)
 
@@ -79,7 +80,7 @@ def placement_performance(
     def row(key: str) -> PlacementRow:
         return rows.setdefault(key, PlacementRow(key, labels.get(key, key)))
 
-    shown = _events(channel, since, until).filter(name__in=[EventName.VIEW_ITEM_LIST, EventName.SELECT_ITEM])
+    shown = people_events(channel, since, until).filter(name__in=[EventName.VIEW_ITEM_LIST, EventName.SELECT_ITEM])
     for key, name, count in (
         shown.exclude(placement="").order_by().values("placement", "name").annotate(n=Count("pk"))
         .values_list("placement", "name", "n")
@@ -89,10 +90,10 @@ def placement_performance(
         else:
             row(key).impressions = count
     orders: dict[str, set[str]] = defaultdict(set)
-    for key, order, revenue, currency in _attributed(channel, since, until):
-        amounts = row(key).amounts
-        amounts[currency] = amounts.get(currency, Decimal()) + revenue
-        orders[key].add(order)
+    for line in attributed_lines(channel, since, until):
+        amounts = row(line.placement).amounts
+        amounts[line.currency] = amounts.get(line.currency, Decimal()) + line.revenue
+        orders[line.placement].add(line.order)
     for key, found in orders.items():
         row(key).orders = len(found)
     for key in labels:
@@ -100,7 +101,7 @@ def placement_performance(
     return sorted(rows.values(), key=lambda one: (-one.impressions, -one.clicks, one.placement))
 
 
-def _events(channel: str, since: datetime | None, until: datetime | None) -> QuerySet[Event]:
+def people_events(channel: str, since: datetime | None, until: datetime | None) -> QuerySet[Event]:
     """People's events between two moments; id bounds let PostgreSQL open only the months in between."""
     events = Event.objects.filter(channel=channel, is_bot=False)
     if since is not None:
@@ -110,15 +111,46 @@ def _events(channel: str, since: datetime | None, until: datetime | None) -> Que
     return events
 
 
-def _attributed(
-    channel: str, since: datetime | None, until: datetime | None
-) -> Iterator[tuple[str, str, Decimal, str]]:
-    """``(placement, order, revenue, currency)`` of every line that follows a click.
+@dataclass(frozen=True)
+class SliderCost:
+    """What a slider (a field of ``Slot``) cost at the last training: ``(strength, NDCG, change in percent)`` each."""
+
+    slider: str
+    label: Any
+    steps: list[tuple[float, float, float]]
+
+
+def slider_costs(*, channel: str = "") -> list[SliderCost]:
+    """From the last training that could be tested; empty before it. One query."""
+    run = Run.objects.filter(
+        kind="recommend.train", channel=channel, state=Run.State.DONE, metrics__tradeoffs__isnull=False
+    )
+    measured = run.order_by("-id").values_list("metrics__tradeoffs__sliders", flat=True).first() or {}
+    found = []
+    for slider, rows in measured.items():
+        start = rows[0]["ndcg"] if rows else 0.0
+        steps = [(row["value"], row["ndcg"], 100 * (row["ndcg"] / start - 1) if start else 0.0) for row in rows]
+        found.append(SliderCost(slider, Slot._meta.get_field(slider).verbose_name, steps))  # type: ignore[union-attr]
+    return found
+
+
+class AttributedLine(NamedTuple):
+    """An order line that follows a click: where the last click was, and what the line brought."""
+
+    placement: str
+    slot: str
+    order: str
+    revenue: Decimal
+    currency: str
+
+
+def attributed_lines(channel: str, since: datetime | None, until: datetime | None) -> Iterator[AttributedLine]:
+    """Every line that follows a click, once.
 
     A variant counts as the product it belongs to, whichever of them was clicked and whichever was bought.
     """
     window = timedelta(days=float(ecomai.ATTRIBUTION_DAYS))
-    clicked = _events(channel, since - window if since else None, until).filter(name=EventName.SELECT_ITEM)
+    clicked = people_events(channel, since - window if since else None, until).filter(name=EventName.SELECT_ITEM)
     clicked = clicked.exclude(placement="").exclude(product_id="")
     parent = Product.objects.filter(channel=channel, external_id=OuterRef("product_id")).values("parent__external_id")
     clicked = clicked.annotate(owner=Coalesce(Subquery(parent[:1]), "product_id"))
@@ -151,25 +183,27 @@ def _attributed(
             if placed_at - window <= click[0] <= placed_at
         ]
         if found:
-            yield max(found)[1], order, quantity * (price or Decimal()) - (discount or Decimal()), currency
+            _at, placement, slot = max(found)
+            revenue = quantity * (price or Decimal()) - (discount or Decimal())
+            yield AttributedLine(placement, slot, order, revenue, currency)
 
 
-def _clicks_by_person(channel: str, clicked: QuerySet[Any]) -> dict[tuple[str, str], list[tuple[datetime, str]]]:
-    """``(person, product) -> [(when, placement)]``, where a person is a visitor and the customers he turned out to
-    be.
+def _clicks_by_person(channel: str, clicked: QuerySet[Any]) -> dict[tuple[str, str], list[tuple[datetime, str, str]]]:
+    """``(person, product) -> [(when, placement, carousel)]``, where a person is a visitor and the customers he turned
+    out to be.
     """
     customers: dict[str, set[str]] = defaultdict(set)
     known = VisitorIdentity.objects.filter(channel=channel, visitor_id__in=clicked.order_by().values("visitor_id"))
     for visitor, customer in known.values_list("visitor_id", "customer_id"):
         customers[visitor].add(customer)
-    clicks: dict[tuple[str, str], list[tuple[datetime, str]]] = defaultdict(list)
-    rows = clicked.order_by().values_list("id", "visitor_id", "customer_id", "owner", "placement")
-    for key, visitor, customer, product, placement in rows.iterator(chunk_size=5_000):
+    clicks: dict[tuple[str, str], list[tuple[datetime, str, str]]] = defaultdict(list)
+    rows = clicked.order_by().values_list("id", "visitor_id", "customer_id", "owner", "placement", "properties__slot")
+    for key, visitor, customer, product, placement, slot in rows.iterator(chunk_size=5_000):
         people = {f"c:{one}" for one in {customer, *customers.get(visitor, ())} if one}
         if visitor:
             people.add(f"v:{visitor}")
         for person in people:
-            clicks[person, product].append((uuid7_time(key), placement))
+            clicks[person, product].append((uuid7_time(key), placement, "" if slot is None else str(slot)))
     return clicks
 
 
@@ -180,7 +214,9 @@ def _visitors_of_orders(
     link).
     """
     # The event is written after the order is placed: look a little further.
-    bought = _events(channel, since, until + timedelta(hours=1) if until else None).filter(name=EventName.PURCHASE)
+    bought = people_events(channel, since, until + timedelta(hours=1) if until else None).filter(
+        name=EventName.PURCHASE
+    )
     people = clicked.exclude(visitor_id="").order_by().values("visitor_id")
     bought = bought.exclude(order_id="").filter(visitor_id__in=people)
     found: dict[str, set[str]] = defaultdict(set)

@@ -158,7 +158,22 @@ def _evaluate(context: RunContext, data: Dataset, options: TrainOptions) -> tupl
         tried=evaluation.choice.tried if evaluation.choice else [],
         validation=evaluation.choice.validation if evaluation.choice else {},
     )
+    context.metrics(tradeoffs=_tradeoffs(data, cut, evaluation, options))
     return evaluation, ""
+
+
+def _tradeoffs(data: Dataset, cut: int, evaluation: Evaluation, options: TrainOptions) -> dict[str, Any]:
+    """What the sliders of a carousel cost in accuracy, to stand beside them; nothing rests on it, so it may fail."""
+    from django_ecomai.ml.evaluate.tradeoff import tradeoffs_measure
+
+    try:
+        return tradeoffs_measure(
+            data.interactions, cut, evaluation.recipe, catalogue=data.catalogue, target_weight=PURCHASE,
+            random_state=options.seed,
+        )  # fmt: skip
+    except (ArithmeticError, ValueError, MemoryError):
+        logger.exception("The cost of the sliders could not be measured; the training goes on.")
+        return {}
 
 
 def _decide(

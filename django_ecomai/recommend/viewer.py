@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
@@ -51,6 +53,8 @@ class Past:
     behaviour: tuple[Behaviour, ...] = ()
     bought: frozenset[str] = frozenset()
     dismissed: frozenset[str] = frozenset()
+    # Impressions and clicks, newest first; empty where no carousel lets products rest.
+    shown: tuple[Behaviour, ...] = ()
 
     def in_cart(self, now: float) -> frozenset[str]:
         """Products whose last cart event is an addition of the last three days."""
@@ -61,6 +65,18 @@ class Past:
         return frozenset(
             step.product_id for step in last.values() if step.name == "add_to_cart" and now - step.at < CART_SECONDS
         )
+
+    def resting(self, *, cap: int, days: int, now: float) -> frozenset[str]:
+        """Products shown at least ``cap`` times in the last ``days`` without a click, a view or a purchase since."""
+        taken: dict[str, float] = {}
+        for step in (*self.shown, *self.behaviour):
+            if step.name != "view_item_list":
+                taken[step.product_id] = max(step.at, taken.get(step.product_id, step.at))
+        counts: Counter[str] = Counter()
+        for step in self.shown:
+            if step.name == "view_item_list" and now - step.at <= days * DAY:
+                counts[step.product_id] += step.at > taken.get(step.product_id, float("-inf"))
+        return frozenset(product_id for product_id, count in counts.items() if count >= cap)
 
 
 def last_steps(behaviour: Sequence[Behaviour], *, most: int) -> tuple[Behaviour, ...]:
@@ -156,6 +172,20 @@ def _mark_personal(request: HttpRequest) -> None:
     request.ecomai_personal = True  # type: ignore[attr-defined]
     if getattr(request, "_cache_update_cache", False):
         request._cache_update_cache = False  # type: ignore[attr-defined]
+
+
+def circumstances_of(request: HttpRequest | None, viewer: Viewer) -> dict[str, str]:
+    """``country``, ``referrer`` and ``device`` of a page request, as far as ``events`` tells them.
+
+    Only of a viewer for whom the page is made anyway: the page of everybody else may be cached for others.
+    """
+    if request is None or not viewer.known:
+        return {}
+    try:
+        found = import_module("django_ecomai.events.circumstances").circumstances(request)
+    except ModuleNotFoundError:  # a version of events that does not look at them
+        return {}
+    return {name: str(found[name]) for name in ("country", "referrer", "device") if found.get(name)}
 
 
 def external_ids(things: Iterable[Any], *, channel: str) -> list[str]:

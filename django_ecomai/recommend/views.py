@@ -14,7 +14,7 @@ from .rendering import carousels_html
 @cache_control(private=True, no_store=True)
 def fragment(request: HttpRequest, placement: str) -> HttpResponse:
     """``GET ecomai/fragment/<placement>/?product=…``: HTML of the carousels for this visitor; empty when there are
-    none.
+    none. What cannot be understood of the parameters is left out.
     """
     asked = read_parameters(request.GET)
     return HttpResponse(
@@ -26,5 +26,7 @@ def fragment(request: HttpRequest, placement: str) -> HttpResponse:
             strategy=asked.strategy,
             exclude=asked.exclude,
             limit=asked.limit,
+            narrow=asked.narrow,
+            words=asked.words,
         )
     )

@@ -41,6 +41,8 @@ def test_it_answers_as_the_tag_does(client: Any) -> None:
         "currency": "EUR",
         "in_stock": True,
         "reason": "New",
+        "reason_code": "new",
+        "because_id": "",
         "position": 0,
     }
     assert token
@@ -76,7 +78,8 @@ def test_an_unknown_placement_names_those_that_exist(client: Any) -> None:
     answer = get(client, "kitchen")
 
     assert answer.status_code == 404
-    assert "account, cart, category, home, product, search" in answer.json()["detail"]
+    known = "account, cart, category, checkout, email, empty_search, home, not_found, product, search"
+    assert known in answer.json()["detail"]
     assert "bought_together" in answer.json()["detail"]
 
 

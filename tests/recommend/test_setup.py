@@ -27,7 +27,7 @@ from tests.recommend.helpers import ids, queries, train
 pytestmark = pytest.mark.django_db
 
 
-def test_every_shop_starts_with_six_placements() -> None:
+def test_every_shop_starts_with_ten_placements() -> None:
     slots = {
         one.key: list(one.slots.values_list("strategy", flat=True)) for one in Placement.objects.filter(channel="")
     }
@@ -39,6 +39,10 @@ def test_every_shop_starts_with_six_placements() -> None:
         "category": ["trending"],
         "search": ["for_you", "recently_viewed"],
         "account": ["buy_again", "for_you"],
+        "empty_search": ["empty_search"],
+        "checkout": ["checkout_last_minute"],
+        "not_found": ["trending", "recently_viewed"],
+        "email": ["email"],
     }
 
 
@@ -56,8 +60,10 @@ def test_what_the_merchant_changed_or_deleted_stays() -> None:
 
 
 def test_another_shop_gets_its_own() -> None:
-    assert placements_create_defaults(channel="b") == ["home", "product", "cart", "category", "search", "account"]
-    assert Placement.objects.filter(channel="b").count() == 6
+    assert placements_create_defaults(channel="b") == [
+        "home", "product", "cart", "category", "search", "empty_search", "checkout", "not_found", "email", "account",
+    ]  # fmt: skip
+    assert Placement.objects.filter(channel="b").count() == 10
 
 
 def test_defaults_are_written_in_the_shops_language(settings: Any) -> None:

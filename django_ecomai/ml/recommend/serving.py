@@ -126,6 +126,11 @@ class Scorer:
         """Price per item when trained, float32 [n], NaN unknown."""
         return self._vectors["price"]
 
+    def category_of(self, item: int) -> str:
+        """Name of the item's category when trained; empty for an unknown item and for one without a category."""
+        code = int(self._vectors["category"][item]) if 0 <= item < self.n_items else -1
+        return self.categories.decode([code])[0] if code >= 0 else ""
+
     def encode(self, ids: Sequence[str]) -> IntArray:
         """Indices of external ids, -1 for unknown ones."""
         return self.ids.encode(ids)

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_ecomai.core.registry import Strategy, strategies
 
-from . import builtin
+from . import builtin, intents
 
 BUILTIN: dict[str, Strategy] = {
     "for_you": Strategy(
@@ -43,10 +43,74 @@ BUILTIN: dict[str, Strategy] = {
         fill=False,
         personal=True,
     ),
+    "continue_shopping": Strategy(
+        label=_("Continue shopping"),
+        help=_("What the visitor left in the cart or looked at on the last visits and has not bought."),
+        candidates=intents.continue_shopping,
+        fill=False,
+        personal=True,
+        shows_cart=True,
+    ),
+    "because_you_viewed": Strategy(
+        label=_("Because you viewed a product"),
+        help=_("A carousel around the one product looked at last; write {product} where its name belongs."),
+        candidates=intents.because_you_viewed,
+        fill=False,
+        personal=True,
+        names_product=True,
+        title=_("Because you viewed {product}"),
+    ),
+    "because_you_bought": Strategy(
+        label=_("Because you bought a product"),
+        help=_("A carousel around the one product bought last; write {product} where its name belongs."),
+        candidates=intents.because_you_bought,
+        fill=False,
+        personal=True,
+        names_product=True,
+        title=_("Because you bought {product}"),
+    ),
+    "cross_sell": Strategy(
+        label=_("Goes with it"),
+        help=_("Complements: bought with the product or cart on the page, rarely instead of it."),
+        candidates=intents.cross_sell,
+        fill=False,
+    ),
+    "upsell": Strategy(
+        label=_("A step up"),
+        help=_("Like the product on the page, better or dearer: from its price up to 1.6 times as much."),
+        candidates=intents.upsell,
+        fill=False,
+        about_product=True,
+        accept=intents.is_step_up,
+    ),
+    "bundle": Strategy(
+        label=_("Sets"),
+        help=_("The other products of your sets with the product on the page, then of what is bought as a set."),
+        candidates=intents.bundle,
+        fill=False,
+    ),
+    "checkout_last_minute": Strategy(
+        label=_("A last small extra"),
+        help=_("Goes with the cart, in stock, and costs at most half of the cart's median price."),
+        candidates=intents.last_minute,
+        fill=False,
+        accept=intents.is_small_extra,
+    ),
     "trending": Strategy(
         label=_("Popular right now"),
         help=_("What sells and is looked at most, recent days first; on a category page within the category."),
         candidates=builtin.trending,
+    ),
+    "trending_in_category": Strategy(
+        label=_("Popular in the category"),
+        help=_("Popular now in the category of the page, of its product, or of what the visitor looked at last."),
+        candidates=intents.trending_in_category,
+    ),
+    "bestsellers": Strategy(
+        label=_("Bestsellers"),
+        help=_("What most customers ever bought; on a category page within the category."),
+        candidates=intents.bestsellers,
+        source="popular",
     ),
     "new_arrivals": Strategy(
         label=_("New arrivals"),
@@ -54,6 +118,25 @@ BUILTIN: dict[str, Strategy] = {
         candidates=builtin.nothing,
         source="newest",
         fill=False,
+    ),
+    "on_sale": Strategy(
+        label=_("Reduced"),
+        help=_("Products below their list price, the deepest reduction first."),
+        candidates=builtin.nothing,
+        source="reduced",
+        fill=False,
+    ),
+    "empty_search": Strategy(
+        label=_("When a search finds nothing"),
+        help=_("Titles near the words that were searched for, then what is popular."),
+        candidates=builtin.nothing,
+        source="words",
+    ),
+    "email": Strategy(
+        label=_("For an e-mail"),
+        help=_("For a customer who is not on the page: the whole past counts alike, what was just bought stays out."),
+        candidates=intents.email,
+        personal=True,
     ),
 }
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from django_ecomai.recommend import reasons
-from django_ecomai.recommend.query import DAY, Behaviour, Candidate, Query
+from django_ecomai.recommend.query import Behaviour, Candidate, Query
 from django_ecomai.recommend.weights import behaviour_weight, is_of_session, serving_weights
+
+from .asking import ages, ask, caused, encode_all, id_of, in_turn, known, named, rows, without
 
 if TYPE_CHECKING:
     from django_ecomai.ml.recommend.serving import Scored, Scorer
@@ -30,49 +32,61 @@ def for_you(query: Query, n: int) -> list[Candidate]:
         return []
     steps = [step for step in query.behaviour if behaviour_weight(step.name) > 0]
     if not steps:
-        return []
+        return by_context(query, n)
     purchases = [step for step in steps if step.name == "purchase"]
     bought = query.bought | {step.product_id for step in purchases}
     viewed = {step.product_id for step in steps} - bought
     items = scorer.encode([step.product_id for step in steps])
     weights = serving_weights(steps, now=query.now, half_life_days=scorer.recipe.get("history_half_life_days"))
     # What was only looked at is in mind anyway ("recently viewed" shows it); this list is for what comes next.
-    exclude = _encode_all(scorer, query.not_wanted() | viewed)
-    known = _encode_all(scorer, bought)
+    exclude = encode_all(scorer, query.not_wanted() | viewed)
+    owned = encode_all(scorer, bought)
 
-    def named(scored: Scored) -> list[Candidate]:
+    def explained(scored: Scored) -> list[Candidate]:
         return list(_because_of_history(scorer, scored, viewed=viewed, bought=bought))
 
-    ages = _ages(query, steps)
-    new = named(scorer.for_history(items, weights, n=n, exclude=exclude + known, ages_days=ages))
+    old = ages(query, steps)
+    new = explained(scorer.for_history(items, weights, n=n, exclude=exclude + owned, ages_days=old))
     if not new:
-        new = _like_the_last(scorer, [step for step in steps if is_of_session(step, now=query.now)], exclude + known, n)
+        new = _like_the_last(scorer, [step for step in steps if is_of_session(step, now=query.now)], exclude + owned, n)
     if query.exclude_bought or not purchases:
         return new
-    mixed = named(
+    mixed = explained(
         scorer.for_customer(
             items,
             weights,
-            ages_days=ages,
+            ages_days=old,
             bought=scorer.encode([step.product_id for step in purchases]),
-            bought_ages_days=_ages(query, purchases),
+            bought_ages_days=ages(query, purchases),
             n=n,
             exclude=exclude,
         )
     )
     if not any(is_of_session(step, now=query.now) for step in steps):
         return mixed
-    return _in_turn([new, mixed], n)
+    return in_turn([new, mixed], n)
+
+
+def by_context(query: Query, n: int) -> list[Candidate]:
+    """For somebody unknown: what others wanted who came from the same country, site or device, or landed there."""
+    scorer = query.scorer
+    if scorer is None or not (query.country or query.referrer or query.device or query.category):
+        return []
+    scored = ask(
+        scorer, "for_context", country=query.country, referrer=query.referrer, device=query.device,
+        category=query.category, n=n, exclude=_exclude(scorer, query),
+    )  # fmt: skip
+    return [] if scored is None else list(named(scorer, scored, reasons.CONTEXT, ""))
 
 
 def _like_the_last(scorer: Scorer, steps: Sequence[Behaviour], exclude: list[int], n: int) -> list[Candidate]:
     """What is like the last products of this visit: for a model that has learned no taste yet."""
     last = list(dict.fromkeys(step.product_id for step in steps))[:_LAST]
     lists = [
-        list(_named(scorer, scorer.similar(item, n=n, exclude=exclude), reasons.VIEWED, because))
-        for item, because in _known(scorer, last)
+        list(named(scorer, scorer.similar(item, n=n, exclude=exclude), reasons.VIEWED, because))
+        for item, because in known(scorer, last)
     ]
-    return _in_turn(lists, n)
+    return in_turn(lists, n)
 
 
 def similar(query: Query, n: int) -> list[Candidate]:
@@ -82,26 +96,33 @@ def similar(query: Query, n: int) -> list[Candidate]:
         return []
     exclude = _exclude(scorer, query)
     lists = [
-        list(_named(scorer, scorer.similar(int(item), n=n, exclude=exclude), reasons.SIMILAR, because))
-        for item, because in _known(scorer, query.product_ids)
+        list(named(scorer, scorer.similar(int(item), n=n, exclude=exclude), reasons.SIMILAR, because))
+        for item, because in known(scorer, query.product_ids)
     ]
-    return _in_turn(lists, n)
+    return in_turn(lists, n)
 
 
 def bought_together(query: Query, n: int) -> list[Candidate]:
-    """What orders hold beside the page's products, then what is similar to them."""
+    """Sets that the merchant made, what orders hold beside the page's products, then what is similar to them."""
+    found = in_offers(query)
     scorer = query.scorer
-    known = _known(scorer, query.product_ids) if scorer is not None else []
-    if scorer is None or not known:
-        return []
-    titles = dict(known)
-    scored = scorer.bought_together([item for item, _ in known], n=n, exclude=_exclude(scorer, query))
-    found = []
-    for item, score, because in _rows(scored):
-        named = titles.get(because) or (known[0][1] if len(known) == 1 else "")
-        found.append(Candidate(_id(scorer, item), score, reasons.TOGETHER, named))
-    taken = {candidate.product_id for candidate in found}
-    return found + [more for more in similar(query, n) if more.product_id not in taken][: max(n - len(found), 0)]
+    about = known(scorer, query.product_ids) if scorer is not None else []
+    if scorer is not None and about:
+        scored = scorer.bought_together([item for item, _ in about], n=n, exclude=_exclude(scorer, query))
+        found += caused(scorer, scored, about, reasons.TOGETHER)
+        found += similar(query, n)
+    return without(found, query.not_wanted())[:n]
+
+
+def in_offers(query: Query) -> list[Candidate]:
+    """The other products of the sets that hold a product of the page, in the order of the sets."""
+    found: list[Candidate] = []
+    for offer in query.offers:
+        because = next((one for one in query.product_ids if one in offer.product_ids), "")
+        if because:
+            others = [one for one in offer.product_ids if one not in query.product_ids]
+            found += [Candidate(one, 1.0, reasons.BUNDLE, because, offer.text) for one in others]
+    return without(found, query.not_wanted())
 
 
 def recently_viewed(query: Query, n: int) -> list[Candidate]:
@@ -120,11 +141,11 @@ def buy_again(query: Query, n: int) -> list[Candidate]:
     if query.scorer is not None and purchases:
         scored = query.scorer.buy_again(
             query.scorer.encode([step.product_id for step in purchases]),
-            ages_days=_ages(query, purchases),
+            ages_days=ages(query, purchases),
             n=n,
-            exclude=_encode_all(query.scorer, unwanted),
+            exclude=encode_all(query.scorer, unwanted),
         )
-        ordered = [_id(query.scorer, item) for item, _, _ in _rows(scored)]
+        ordered = [id_of(query.scorer, item) for item, _, _ in rows(scored)]
     last = dict.fromkeys([*ordered, *(step.product_id for step in purchases), *sorted(query.bought)])
     ids = [product_id for product_id in last if product_id not in unwanted][:n]
     return [Candidate(product_id, 1.0 / rank, reasons.AGAIN) for rank, product_id in enumerate(ids, start=1)]
@@ -140,10 +161,10 @@ def trending(query: Query, n: int) -> list[Candidate]:
         scored = scorer.fill(
             scorer.trending(n=n, exclude=exclude), n, scorer.popular(n=n, exclude=exclude), exclude=exclude
         )
-        return list(_named(scorer, scored, reasons.POPULAR, ""))
+        return list(named(scorer, scored, reasons.POPULAR, ""))
     found: dict[str, Candidate] = {}
     for category in query.categories_below():
-        for candidate in _named(
+        for candidate in named(
             scorer, scorer.trending(n=n, category=category, exclude=exclude), reasons.POPULAR_IN, query.category
         ):
             found.setdefault(candidate.product_id, candidate)
@@ -157,44 +178,14 @@ def popular_fill(query: Query, n: int) -> list[Candidate]:
     if query.category and query.scorer is not None and len(found) < n:
         exclude = _exclude(query.scorer, query)
         taken = {candidate.product_id for candidate in found}
-        for candidate in _named(query.scorer, query.scorer.trending(n=n, exclude=exclude), reasons.POPULAR, ""):
+        for candidate in named(query.scorer, query.scorer.trending(n=n, exclude=exclude), reasons.POPULAR, ""):
             if candidate.product_id not in taken:
                 found.append(candidate)
     return found[:n]
 
 
-def _ages(query: Query, steps: Sequence[Behaviour]) -> list[float]:
-    """Age in days of each step; a clock that runs ahead counts as now."""
-    return [max(query.now - step.at, 0.0) / DAY for step in steps]
-
-
 def _exclude(scorer: Scorer, query: Query) -> list[int]:
-    return _encode_all(scorer, query.not_wanted())
-
-
-def _encode_all(scorer: Scorer, ids: Iterable[str]) -> list[int]:
-    wanted = sorted(ids)
-    return [int(item) for item in scorer.encode(wanted) if item >= 0] if wanted else []
-
-
-def _known(scorer: Scorer, ids: Sequence[str]) -> list[tuple[int, str]]:
-    """Pairs of index and id of the products that the model knows."""
-    items: Iterable[Any] = scorer.encode(list(ids)) if ids else ()
-    return [(int(item), product_id) for item, product_id in zip(items, ids, strict=True) if item >= 0]
-
-
-def _id(scorer: Scorer, item: int) -> str:
-    return scorer.decode([item])[0]
-
-
-def _rows(scored: Scored) -> Iterator[tuple[int, float, int]]:
-    yield from zip(scored.items.tolist(), scored.scores.tolist(), scored.because.tolist(), strict=True)
-
-
-def _named(scorer: Scorer, scored: Scored, reason: str, because: str) -> Iterator[Candidate]:
-    ids = scorer.decode(scored.items)
-    for product_id, score in zip(ids, scored.scores.tolist(), strict=True):
-        yield Candidate(product_id, float(score), reason, because)
+    return encode_all(scorer, query.not_wanted())
 
 
 def _because_of_history(
@@ -205,23 +196,13 @@ def _because_of_history(
     What no step brought in is there because everybody wants it, and says that.
     """
     ids = scorer.decode(scored.items)
-    for product_id, (_item, score, cause) in zip(ids, _rows(scored), strict=True):
+    for product_id, (_item, score, cause) in zip(ids, rows(scored), strict=True):
         if product_id in bought:
             yield Candidate(product_id, score, reasons.AGAIN)
             continue
         if cause < 0:
             yield Candidate(product_id, score, reasons.POPULAR)
             continue
-        because = _id(scorer, cause)
+        because = id_of(scorer, cause)
         reason = reasons.VIEWED if because in viewed else reasons.BOUGHT
         yield Candidate(product_id, score, reason, because)
-
-
-def _in_turn(lists: list[list[Candidate]], n: int) -> list[Candidate]:
-    """Merge several lists: the best of each, then the second best of each, without duplicates."""
-    found: dict[str, Candidate] = {}
-    for rank in range(max((len(one) for one in lists), default=0)):
-        for one in lists:
-            if rank < len(one):
-                found.setdefault(one[rank].product_id, one[rank])
-    return list(found.values())[:n]

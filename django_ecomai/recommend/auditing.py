@@ -1,0 +1,107 @@
+"""Admin pages whose changes are kept with old and new values, and can be undone from the history page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path, reverse
+from django.urls.resolvers import URLPattern
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from .models import Revision
+from .revisions import Row, UndoConflict, difference, revision_record, revision_undo, snapshot
+
+UNDO = "ecomai_recommend.undo_revision"
+_SHOWN = 50
+
+
+class AuditedAdmin(admin.ModelAdmin):
+    """Mix in before the admin's base class."""
+
+    object_history_template = "ecomai/recommend/admin/history.html"
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Remembers the values before the form is saved."""
+        before: list[Row] = []
+        if request.method == "POST" and object_id:
+            obj = self.get_object(request, unquote(object_id))
+            before = snapshot(obj) if obj is not None else []
+        request.ecomai_before = before  # type: ignore[attr-defined]
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """With the values."""
+        self._record(request, obj, [])
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Old and new values instead of the names of the fields alone."""
+        before = getattr(request, "ecomai_before", [])
+        after = self._record(request, obj, before)
+        lines = difference(before, after)
+        return super().log_change(request, obj, [{"changed": {"fields": lines}}] if lines else message)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Keeps what is deleted."""
+        before = snapshot(obj)
+        super().delete_model(request, obj)
+        revision_record(obj=obj, before=before, after=[], user=request.user)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """One by one, so that each can be undone by itself."""
+        for obj in queryset:
+            self.delete_model(request, obj)
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Django's page, and the changes that can be undone."""
+        found = Revision.objects.filter(model=self.opts.label_lower, object_id=unquote(object_id))
+        context = {
+            "revisions": found.select_related("user", "undone_by")[:_SHOWN],
+            "may_undo": request.user.has_perm(UNDO) and self.has_change_permission(request),
+            "undo_name": f"{self.admin_site.name}:{self._undo_name()}",
+        }
+        return super().history_view(request, object_id, {**context, **(extra_context or {})})
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(require_POST(self.undo_view))
+        return [path("undo/<int:pk>/", view, name=self._undo_name()), *super().get_urls()]
+
+    def undo_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Undo one change, and say so."""
+        revision = Revision.objects.filter(pk=pk, model=self.opts.label_lower).first()
+        if revision is None:
+            raise Http404(_("There is no such change."))
+        if not request.user.has_perm(UNDO) or not self.has_change_permission(request):
+            raise PermissionDenied
+        try:
+            revision_undo(revision=revision, user=request.user)
+        except UndoConflict as conflict:
+            messages.error(request, str(conflict))
+        else:
+            obj = self.get_queryset(request).filter(pk=revision.object_id).first()
+            if obj is not None:
+                super().log_change(request, obj, [{"changed": {"fields": [_("undone: %s") % revision.summary]}}])
+            messages.success(request, _("The change was undone."))
+        exists = self.model._default_manager.filter(pk=revision.object_id).exists()
+        name = f"{self.opts.app_label}_{self.opts.model_name}"
+        if exists:
+            url = reverse(f"admin:{name}_history", args=[revision.object_id], current_app=self.admin_site.name)
+        else:
+            url = reverse(f"admin:{name}_changelist", current_app=self.admin_site.name)
+        return HttpResponseRedirect(url)
+
+    def _undo_name(self) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_undo"
+
+    def _record(self, request: HttpRequest, obj: Any, before: list[Row]) -> list[Row]:
+        after = snapshot(obj)
+        revision_record(obj=obj, before=before, after=after, user=request.user)
+        return after

@@ -1,0 +1,10 @@
+"""Where recommendations appear, what fills them, and what the merchant decided about it."""
+
+from .bundles import Bundle, BundleItem
+from .placements import Placement, Slot
+from .records import Revision, SlotStat
+from .rules import MerchantRule, ShopRule, SlotRule
+
+__all__ = [
+    "Bundle", "BundleItem", "MerchantRule", "Placement", "Revision", "ShopRule", "Slot", "SlotRule", "SlotStat",
+]  # fmt: skip

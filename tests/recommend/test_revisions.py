@@ -1,0 +1,227 @@
+"""Every change in the admin is kept with old and new values, and can be undone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.urls import reverse
+from django.utils import timezone
+
+from django_ecomai.recommend.models import Bundle, BundleItem, Placement, Revision, ShopRule, Slot, SlotRule
+from django_ecomai.recommend.revisions import UndoConflict, revision_record, revision_undo, snapshot
+from django_ecomai.recommend.serving import recommendations
+from tests.recommend.factories import category, placement, products, rule
+from tests.recommend.helpers import ids
+from tests.recommend.test_admin import merchant, rule_forms, slot_form
+
+pytestmark = pytest.mark.django_db
+__all__ = ["merchant"]
+
+
+def change(client: Any, obj: Any, data: dict[str, Any]) -> Any:
+    url = reverse(f"admin:{obj._meta.app_label}_{obj._meta.model_name}_change", args=[obj.pk])
+    answer = client.post(url, data)
+    assert answer.status_code == 302, answer.context and answer.context["errors"]
+    return answer
+
+
+def undo(client: Any, revision: Revision) -> Any:
+    name = f"admin:{revision.model.replace('.', '_')}_undo"
+    return client.post(reverse(name, args=[revision.pk]), follow=True)
+
+
+def messages_of(answer: Any) -> list[str]:
+    return [str(message) for message in answer.context["messages"]]
+
+
+def test_a_change_of_a_carousel_is_logged_with_both_values_and_undone(merchant: Any) -> None:
+    home = placement("home", "trending", size=8)
+    change(merchant, home, slot_form(home, **{"slots-0-size": 4, "slots-0-diversity": "0.5"}))
+    slot = home.slots.get()
+    revision = Revision.objects.get()
+
+    assert (slot.size, slot.diversity) == (4, 0.5)
+    assert f"carousel {slot.pk}, how many products: 8 → 4" in revision.summary
+    assert "variety: 0.0 → 0.5" in revision.summary
+    assert revision.user.username == "merchant"
+    assert "how many products: 8 → 4" in LogEntry.objects.first().get_change_message()  # type: ignore[union-attr]
+
+    history = merchant.get(reverse("admin:ecomai_recommend_placement_history", args=[home.pk]))
+    assert "how many products: 8 → 4" in history.content.decode()
+    assert "Undo this change" in history.content.decode()
+    answer = undo(merchant, revision)
+    slot.refresh_from_db()
+    revision.refresh_from_db()
+
+    assert messages_of(answer)[-1] == "The change was undone."
+    assert (slot.size, slot.diversity) == (8, 0.0)
+    assert revision.undone_by.username == "merchant"
+    assert "undone:" in LogEntry.objects.first().get_change_message()  # type: ignore[union-attr]
+    assert Revision.objects.count() == 2
+
+
+def test_nothing_changed_is_no_change(merchant: Any) -> None:
+    home = placement("home", "trending")
+
+    change(merchant, home, slot_form(home))
+
+    assert not Revision.objects.exists()
+
+
+def test_an_added_rule_is_taken_away_again_and_the_undoing_can_be_undone(merchant: Any) -> None:
+    made = products(3)
+    slot = placement("home", "new_arrivals").slots.get()
+    change(merchant, slot, rule_forms(slot, {"action": "pin", "product": made[0].pk}))
+    assert ids(recommendations("home")) == ["p0", "p2", "p1"]
+
+    undo(merchant, Revision.objects.get())
+    assert ids(recommendations("home")) == ["p2", "p1", "p0"]
+    assert not SlotRule.objects.exists()
+
+    undo(merchant, Revision.objects.first())
+    assert ids(recommendations("home")) == ["p0", "p2", "p1"]
+
+
+def test_a_deleted_placement_comes_back_with_its_carousels_and_rules(merchant: Any) -> None:
+    made = products(3)
+    home = placement("kitchen", "new_arrivals", size=2)
+    rule(home.slots.get(), "hide", made[2])
+    url = reverse("admin:ecomai_recommend_placement_delete", args=[home.pk])
+    merchant.post(url, {"post": "yes"})
+    assert not Placement.objects.filter(key="kitchen").exists()
+
+    action = {"action": "undo", "_selected_action": [Revision.objects.get().pk]}
+    merchant.post(reverse("admin:ecomai_recommend_revision_changelist"), action)
+
+    assert ids(recommendations("kitchen")) == ["p1", "p0"]
+
+
+def test_the_later_change_has_to_be_undone_first(merchant: Any) -> None:
+    home = placement("home", "trending", size=8)
+    for size in (4, 6):
+        change(merchant, home, slot_form(home, **{"slots-0-size": size}))
+    later, earlier = Revision.objects.all()
+
+    assert messages_of(undo(merchant, earlier))[-1] == "This was changed again since: undo the later change first."
+    undo(merchant, later)
+    undo(merchant, earlier)
+
+    assert home.slots.get().size == 8
+    assert messages_of(undo(merchant, earlier))[-1] == "This change was undone before."
+
+
+def test_a_change_of_something_else_does_not_stand_in_the_way(merchant: Any) -> None:
+    home = placement("home", "trending", "new_arrivals", size=8)
+    first, second = home.slots.all()
+    before = snapshot(home)
+    Slot.objects.filter(pk=first.pk).update(size=4)
+    kept = revision_record(obj=home, before=before, after=snapshot(home))
+    Slot.objects.filter(pk=second.pk).update(size=2)
+
+    assert kept is not None
+    revision_undo(revision=kept)
+
+    assert [slot.size for slot in home.slots.all()] == [8, 2]
+
+
+def test_what_refers_to_something_gone_cannot_come_back() -> None:
+    made = products(2)
+    slot = placement("home", "trending").slots.get()
+    pin = rule(slot, "pin", made[0])
+    before = snapshot(slot)
+    pin.delete()
+    kept = revision_record(obj=slot, before=before, after=snapshot(slot))
+    made[0].delete()
+
+    assert kept is not None
+    with pytest.raises(UndoConflict, match="Something that it refers to is gone"):
+        revision_undo(revision=kept)
+    kept.refresh_from_db()
+    assert kept.undone_at is None
+    assert not SlotRule.objects.exists()
+
+
+def test_sets_and_rules_for_all_carousels_are_made_in_the_admin_and_undone(merchant: Any) -> None:
+    made = products(3)
+    lamps = category("lamps")
+    merchant.post(
+        reverse("admin:ecomai_recommend_bundle_add"),
+        {
+            "channel": "", "title": "Tea time", "discount_text": "Save 10 %", "is_active": "on",
+            "items-TOTAL_FORMS": "2", "items-INITIAL_FORMS": "0", "items-MIN_NUM_FORMS": "0",
+            "items-MAX_NUM_FORMS": "1000", "items-0-product": made[0].pk, "items-0-order": "1",
+            "items-1-product": made[1].pk, "items-1-order": "2",
+        },
+    )  # fmt: skip
+    merchant.post(
+        reverse("admin:ecomai_recommend_shoprule_add"),
+        {"channel": "", "action": "hide", "factor": "2", "category": lamps.pk},
+    )
+    assert [one.product for one in Bundle.objects.get().items.all()] == made[:2]
+    assert str(ShopRule.objects.get()) == "never show: Lamps"
+
+    for revision in Revision.objects.all():
+        undo(merchant, revision)
+
+    assert not Bundle.objects.exists() and not BundleItem.objects.exists() and not ShopRule.objects.exists()
+
+
+def test_a_set_may_not_end_before_it_begins(merchant: Any) -> None:
+    now = timezone.now()
+    bundle = Bundle(title="Tea", starts_at=now, ends_at=now - timedelta(days=1))
+
+    with pytest.raises(Exception, match="The set would end before it begins"):
+        bundle.full_clean()
+
+
+def test_two_rules_for_all_carousels_may_not_contradict_each_other(merchant: Any) -> None:
+    made = products(1)
+    ShopRule.objects.create(action="pin", product=made[0])
+    posted = {"channel": "", "action": "hide", "factor": "2", "product": made[0].pk}
+
+    answer = merchant.post(reverse("admin:ecomai_recommend_shoprule_add"), posted)
+
+    assert "cannot be “always first” and “never show” at the same time" in answer.content.decode()
+    assert ShopRule.objects.count() == 1
+
+
+def test_undoing_needs_its_own_permission(client: Any) -> None:
+    home = placement("home", "trending")
+    user = get_user_model().objects.create_user("staff", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=["change_placement", "view_placement"]))
+    client.force_login(user)
+    before = snapshot(home)
+    Slot.objects.update(size=3)
+    kept = revision_record(obj=home, before=before, after=snapshot(home))
+
+    assert kept is not None
+    assert undo(client, kept).status_code == 403
+    assert client.get(reverse("admin:ecomai_recommend_placement_undo", args=[kept.pk])).status_code == 405
+    assert "Undo this change" not in client.get(
+        reverse("admin:ecomai_recommend_placement_history", args=[home.pk])
+    ).content.decode()  # fmt: skip
+
+
+def test_an_emptied_slider_has_its_default_again(merchant: Any) -> None:
+    home = placement("home", "trending", diversity=0.5, frequency_days=3)
+
+    change(merchant, home, slot_form(home, **{"slots-0-diversity": "", "slots-0-frequency_days": ""}))
+
+    slot = home.slots.get()
+    assert (slot.diversity, slot.frequency_days) == (0.0, 7)
+
+
+def test_the_changes_are_read_only_and_listed(merchant: Any) -> None:
+    home = placement("home", "trending")
+    change(merchant, home, slot_form(home, **{"slots-0-size": 4}))
+
+    page = merchant.get(reverse("admin:ecomai_recommend_revision_changelist")).content.decode()
+    add = merchant.get(reverse("admin:ecomai_recommend_revision_add"))
+
+    assert "8 → 4" in page and "Undo the selected changes" in page
+    assert add.status_code == 403
