@@ -73,7 +73,7 @@ class Card:
 @dataclass(frozen=True)
 class Page:
     """The products that came back; ``newest`` and ``popular`` are lists of ids, best first; ``parents`` maps variants
-    to the products they belong to. ``failed``: the database did not answer.
+    to the products they belong to.
     """
 
     cards: dict[str, Card] = field(default_factory=dict)
@@ -86,6 +86,7 @@ class Page:
     matching: tuple[str, ...] = ()
     # Share of the price that stays with the shop, where a boost asks for it; never shown.
     margins: dict[str, float] = field(default_factory=dict)
+    # The database did not answer.
     failed: bool = False
 
 
@@ -276,26 +277,34 @@ def _cards(rows: Iterable[tuple[Any, ...]], extra: list[str]) -> tuple[dict[str,
     categories: dict[str, dict[str, str]] = {}
     lineage: dict[str, set[str]] = {}
     more: dict[str, dict[str, Any]] = {name: {} for name in extra}
-    width = len(_FIELDS)
+    width, last = len(_FIELDS), len(_FIELDS) + 2 + len(_ABOVE)
     for row in rows:
         product_id = row[1]
-        facts[product_id] = row[:width]
-        category, name, *above = row[width : width + 2 + len(_ABOVE)]
+        if product_id not in facts:
+            facts[product_id] = row[:width]
+        category = row[width]
         if category is not None:
-            categories.setdefault(product_id, {})[category] = name
-            lineage.setdefault(product_id, set()).update([category, *(one for one in above if one)])
-        for column, value in zip(extra, row[width + 2 + len(_ABOVE) :], strict=True):
-            more[column][product_id] = value
+            if product_id not in categories:
+                categories[product_id], lineage[product_id] = {}, set()
+            categories[product_id][category] = row[width + 1]
+            lineage[product_id].add(category)
+            lineage[product_id].update(filter(None, row[width + 2 : last]))
+        if extra:
+            for column, value in zip(extra, row[last:], strict=True):
+                more[column][product_id] = value
     attributes = more.get("attributes", {})
     return {
         product_id: _card(
-            fact, categories.get(product_id, {}), lineage.get(product_id, set()), attributes.get(product_id)
+            fact, categories.get(product_id, _NO_NAMES), lineage.get(product_id, ()), attributes.get(product_id)
         )
         for product_id, fact in facts.items()
     }, more
 
 
-def _card(fact: tuple[Any, ...], categories: dict[str, str], lineage: set[str], attributes: Any) -> Card:
+_NO_NAMES: dict[str, str] = {}
+
+
+def _card(fact: tuple[Any, ...], categories: dict[str, str], lineage: Collection[str], attributes: Any) -> Card:
     pk, product_id, title, url, image, price, list_price, currency, brand, stock = fact[:10]
     active, service, removed_at, parent, created_at = fact[10:]
     return Card(

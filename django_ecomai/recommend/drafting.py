@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from django_ecomai.core.db import shielded
 from django_ecomai.core.registry import Strategy, strategies
@@ -18,9 +17,6 @@ from .drafts import Ask, Draft
 from .query import Candidate, Query
 from .rules import extra_products, rules_in_force
 from .strategies.builtin import popular_fill
-
-if TYPE_CHECKING:
-    from django_ecomai.ml.recommend.serving import Scorer
 
 logger = logging.getLogger("django_ecomai.recommend")
 
@@ -103,16 +99,6 @@ def page_read(drafts: Sequence[Draft], query: Query, ask: Ask) -> Page:
     with shielded("read the products of a carousel", reads=True):
         return catalogue_page(ask.viewer.channel, ids, _wanted(drafts, query, ask))
     return Page(failed=True)
-
-
-def is_foreign(scorer: Scorer, drafts: Sequence[Draft], page: Page) -> bool:
-    """Whether the model proposed products and the shop has none of them, not even as ones that are gone."""
-    if page.failed:
-        return False
-    proposed = {one.product_id for draft in drafts if draft.strategy.fill for one in draft.candidates}
-    if not proposed or not proposed.isdisjoint(page.cards):
-        return False
-    return bool((scorer.encode(list(proposed)) >= 0).any())  # else a strategy of another app proposed them
 
 
 def _wanted(drafts: Sequence[Draft], query: Query, ask: Ask) -> Wanted:

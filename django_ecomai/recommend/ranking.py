@@ -28,7 +28,8 @@ _SHAPED = 48
 
 def draft_rank(draft: Draft, query: Query, page: Page, past: Past, ask: Ask) -> None:
     """Put the candidates of a carousel into their final order: ``draft.ranked``."""
-    draft.candidates = [_of_parent(candidate, page) for candidate in draft.candidates]
+    if page.parents:
+        draft.candidates = [_of_parent(candidate, page) for candidate in draft.candidates]
     _add_sources(draft, query, page)
     if draft.strategy.shows_cart:
         query = query.with_cart()

@@ -89,11 +89,13 @@ def rules_apply(
             result.dropped[product_id] = why or "gone"
             continue
         found[product_id] = candidate
-        factor = _factor(card, rules) * (weigh(card) if weigh is not None else 1.0)
+        factor = (_factor(card, rules) if rules else 1.0) * (weigh(card) if weigh is not None else 1.0)
         weights[product_id] = factor / (RANK_OFFSET + rank)
     pins = _pins(found, cards, rules)
     # Sorting is stable, so equal weights keep the strategy's order.
-    ordered = sorted(found.values(), key=lambda one: (pins.get(one.product_id, len(pins)), -weights[one.product_id]))
+    ordered = list(found.values())
+    if rules or weigh is not None:  # else they are in order
+        ordered.sort(key=lambda one: (pins.get(one.product_id, len(pins)), -weights[one.product_id]))
     result.kept, result.weights, result.pinned = ordered, weights, len(pins)
     return result
 
@@ -138,7 +140,7 @@ def _why_not(
         return "stock"
     if slot.exclude_bought and product_id in bought:
         return "bought"
-    if any(rule.action == "hide" and _about(rule, card) for rule in rules):
+    if rules and any(rule.action == "hide" and _about(rule, card) for rule in rules):
         return "hidden"
     return ""
 

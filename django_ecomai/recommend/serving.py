@@ -20,10 +20,11 @@ from django_ecomai.core.registry import strategies
 
 from . import config as configuration
 from .assembling import finish
+from .catalogue import Page
 from .config import Config, PlacementConfig, SlotConfig
 from .defaults import default_placement
-from .drafting import draft_make, is_foreign, page_read, spare_the_unknown
-from .drafts import Ask
+from .drafting import draft_make, page_read, spare_the_unknown
+from .drafts import Ask, Draft
 from .history import look_up
 from .live import Model, model_get, model_set_aside
 from .narrow import Narrow, narrow_read
@@ -143,7 +144,7 @@ def _answer(
     drafts = [draft_make(slot, query, ask, moment, everywhere) for slot in slots]
     spare_the_unknown(drafts)
     page = page_read(drafts, query, ask)
-    if model is not None and is_foreign(model.scorer, drafts, page):
+    if model is not None and _is_foreign(model, drafts, page):
         model_set_aside(model, ask.viewer.channel)
         return _answer(
             placement, strategy, ask, shown=shown, request=request, first_only=first_only, explain=explain,
@@ -157,6 +158,16 @@ def _answer(
         drafts, page, ask, key=key, shown=shown, model=model, first_only=first_only, explain=explain,
         values=config.values if config and by_value else None,
     )  # fmt: skip
+
+
+def _is_foreign(model: Model, drafts: Sequence[Draft], page: Page) -> bool:
+    """Whether the model proposed products and the shop has none of them, not even as ones that are gone."""
+    if page.failed:
+        return False
+    proposed = {one.product_id for draft in drafts if draft.strategy.fill for one in draft.candidates}
+    if not proposed or not proposed.isdisjoint(page.cards):
+        return False
+    return bool((model.scorer.encode(list(proposed)) >= 0).any())  # else a strategy of another app proposed them
 
 
 def _slots(
