@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, ExpressionWrapper, F, FloatField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, Count, ExpressionWrapper, F, FloatField, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
@@ -194,10 +194,7 @@ def _parts(
         parts.append(products.filter(pk__in=_newest(products.filter(pk__in=near), wanted.beside_n, "")).values("pk"))
     stems = word_stems(wanted.words)
     if wanted.words_n and stems:
-        titled = Q()
-        for stem in stems:
-            titled |= Q(title__icontains=stem)
-        worded = _newest(products.filter(titled), max(wanted.words_n, WORDS_READ), "")
+        worded = _worded(products, stems, max(wanted.words_n, WORDS_READ))
         parts.append(products.filter(pk__in=worded).values("pk"))
     if wanted.matching:
         fitting = products.filter(wanted.condition)
@@ -226,6 +223,17 @@ def _reduced(products: QuerySet[Product], n: int, category: str) -> QuerySet[Pro
     if category:
         wanted = wanted.filter(pk__in=_below(products, category).values("pk"))
     return wanted.annotate(page_left=_LEFT).order_by("page_left", "-pk").values("pk")[:n]
+
+
+def _worded(products: QuerySet[Product], stems: Collection[str], n: int) -> QuerySet[Product, Any]:
+    """Titles that hold the most of the stems, the newest first among equals."""
+    titled = Q()
+    hits: Combinable = Value(0)
+    for stem in stems:
+        titled |= Q(title__icontains=stem)
+        hits = hits + Case(When(title__icontains=stem, then=Value(1)), default=Value(0))
+    found = _available(products).filter(titled).annotate(page_hits=hits)
+    return found.order_by("-page_hits", F("created_at").desc(nulls_last=True), "-pk").values("pk")[:n]
 
 
 def _newest(products: QuerySet[Product], n: int, category: str) -> QuerySet[Product, Any]:
@@ -379,12 +387,15 @@ def word_stems(words: str) -> list[str]:
 
 
 def _worded_order(cards: dict[str, Card], words: str) -> tuple[str, ...]:
-    """Titles that share the most letter triples with the words (Dice's coefficient); ties: the newest first."""
+    """Titles that hold the most of the words' beginnings; among equals those that share the most letter triples with
+    the words (Dice's coefficient), then the newest.
+    """
     asked = _triples(words)
     close = {card.product_id: _dice(asked, _triples(card.title)) for card in cards.values() if card.available}
     stems = word_stems(words)
-    order = [one for one in _newest_order(cards, "") if any(stem in cards[one].title.casefold() for stem in stems)]
-    return tuple(sorted(order, key=lambda one: -close[one]))
+    hits = {one: sum(stem in cards[one].title.casefold() for stem in stems) for one in close}
+    order = [one for one in _newest_order(cards, "") if hits[one]]
+    return tuple(sorted(order, key=lambda one: (-hits[one], -close[one])))
 
 
 def _triples(text: str) -> frozenset[str]:

@@ -15,13 +15,13 @@ from django.utils.translation import gettext_lazy
 from django_ecomai.mirror.models import Category, Customer, Order, Product
 
 from .models import MerchantRule, Placement, ShopRule, Slot, SlotRule
+from .selectors import SLIDERS
 from .strategies import strategy_choices
 
 # Two rules of these kinds about one target at one time contradict each other.
 _CONTRARY = ({"pin", "hide"}, {"boost", "hide"}, {"boost", "bury"}, {"pin", "bury"})
 
 
-SLIDERS = ("diversity", "novelty", "taste")
 _WITH_DEFAULT = (*SLIDERS, "explore", "frequency_days")
 
 

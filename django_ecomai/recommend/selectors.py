@@ -111,6 +111,10 @@ def people_events(channel: str, since: datetime | None, until: datetime | None) 
     return events
 
 
+# Fields of ``Slot`` whose cost is measured, in the order of the admin.
+SLIDERS = ("diversity", "novelty", "taste")
+
+
 @dataclass(frozen=True)
 class SliderCost:
     """What a slider (a field of ``Slot``) cost at the last training: ``(strength, NDCG, change in percent)`` each."""
@@ -127,7 +131,8 @@ def slider_costs(*, channel: str = "") -> list[SliderCost]:
     )
     measured = run.order_by("-id").values_list("metrics__tradeoffs__sliders", flat=True).first() or {}
     found = []
-    for slider, rows in measured.items():
+    # PostgreSQL keeps no order of keys.
+    for slider, rows in ((name, measured[name]) for name in SLIDERS if name in measured):
         start = rows[0]["ndcg"] if rows else 0.0
         steps = [(row["value"], row["ndcg"], 100 * (row["ndcg"] / start - 1) if start else 0.0) for row in rows]
         found.append(SliderCost(slider, Slot._meta.get_field(slider).verbose_name, steps))  # type: ignore[union-attr]

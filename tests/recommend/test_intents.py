@@ -16,7 +16,7 @@ from django_ecomai.recommend.catalogue import Card, word_stems
 from django_ecomai.recommend.query import DAY, Behaviour, Offer, Query
 from django_ecomai.recommend.serving import carousels, recommendations
 from django_ecomai.recommend.strategies import builtin, intents
-from tests.recommend.factories import category, event, order, placement, product, products
+from tests.recommend.factories import START, category, event, order, placement, product, products
 from tests.recommend.helpers import ids
 
 IDS = [f"p{i}" for i in range(12)]
@@ -234,6 +234,14 @@ def test_a_search_that_found_nothing_shows_close_titles_then_what_is_popular() -
     items = recommendations("empty_search", words="metal lanterns red")
 
     assert [(one.product_id, one.reason_code) for one in items] == [("p1", "words"), ("p0", "words"), ("p2", "popular")]
+
+
+@pytest.mark.django_db
+def test_a_title_with_more_of_the_words_is_found_behind_hundreds_with_one() -> None:
+    product("old", title="Lantern of red tin", created_at=START)
+    products(250, title="Red mug")
+
+    assert recommendations("empty_search", words="red lanterns", limit=3)[0].product_id == "old"
 
 
 @pytest.mark.django_db
