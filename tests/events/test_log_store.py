@@ -18,6 +18,7 @@ from django_ecomai.events.behaviour import behaviour_of
 from django_ecomai.events.columns import CODED, EventColumns
 from django_ecomai.events.log_store import log_forget, log_read, log_trim
 from django_ecomai.events.models import Event, EventName, VisitorIdentity
+from django_ecomai.events.partitions import partitions_ensure
 from django_ecomai.events.selectors import behaviour_rows
 from django_ecomai.runs import storage
 
@@ -27,7 +28,8 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture(autouse=True)
-def small_logs_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Any, settings: Any) -> None:
+def small_logs_are_kept(db: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, settings: Any) -> None:
+    partitions_ensure(first=NOW - 150 * DAY, last=NOW + 30 * DAY)
     settings.ECOMAI = {**settings.ECOMAI, "ARTIFACT_DIR": str(tmp_path)}
     monkeypatch.setattr(log_store, "LEAST_KEPT", 1)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from django_ecomai.events import log_store
+from django_ecomai.events.partitions import partitions_ensure
 from django_ecomai.recommend import training
 from django_ecomai.recommend.dataset import dataset_read
 from tests.recommend.factories import START, event, lantern_shop, order
@@ -18,6 +19,7 @@ COLUMNS = ("users", "items", "weights", "times", "baskets")
 
 
 def visits(first: int, number: int) -> None:
+    partitions_ensure(first=START, last=START + timedelta(days=90))
     for row in range(first, first + number):
         at = START + timedelta(days=row, minutes=row % 7)
         event("view_item", f"p{row % 12}", at=at, visitor_id=f"v{row % 5}", dwell_seconds=row % 90 or None)
