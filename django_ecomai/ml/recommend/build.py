@@ -9,10 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ..contexts import Contexts
 from ..frames import Catalogue, IdMap, Interactions
 from .base import distinct_users
+from .bundles import bundles
+from .complements import complements
 from .content import Content
-from .copurchase import CoPurchase
+from .contextual import context_arrays
+from .copurchase import CoPurchase, basket_matrix
 from .cosine import Cosine
 from .fold import Fitted, Progress, no_progress, up_to
 from .matrix import row_blocks, table_from_blocks, table_to_csr
@@ -21,6 +25,7 @@ from .popularity import popularity_score
 from .recipe import Recipe, Source
 from .repeat import Repeat
 from .serving import FORMAT, KIND
+from .upgrades import upgrades
 
 #: Customers at which the company of a product is believed by half (a shrinkage prior).
 SUPPORT = 10.0
@@ -40,6 +45,7 @@ def build(
     *,
     item_ids: IdMap,
     catalogue: Catalogue | None = None,
+    contexts: Contexts | None = None,
     now: int | None = None,
     target_weight: float = 0.0,
     random_state: int = 0,
@@ -48,7 +54,7 @@ def build(
     """Fit ``recipe`` on all ``interactions``. Nothing of the result is about a person.
 
     ``now`` (epoch seconds) is the moment that "the last 30 days" end, rows later than it are ignored; default: the last
-    interaction.
+    interaction. ``contexts``: under which circumstances products were met, for visitors without a history.
     ``random_state`` is recorded; no step is random today. Raises ValueError when ``item_ids``, ``catalogue`` and
     ``interactions`` disagree about the number of items.
     """
@@ -72,6 +78,9 @@ def build(
         discovery = _filled(discovery, similar)
     tell(0.7, "counting what is bought together")
     together = CoPurchase().fit(bought, now=now)
+    complement = complements(interactions, together.neighbours_, together.support_, content, popularity=popularity)
+    sets = bundles(basket_matrix(bought, together.max_basket), together.neighbours_, active=catalogue.active)
+    better = upgrades(catalogue, content, popularity=popularity)
     tell(0.9, "counting what is popular")
     names, category = _categories(catalogue)
     arrays: dict[str, NDArray[Any]] = {
@@ -94,6 +103,16 @@ def build(
         "price": catalogue.price.astype(np.float32),
         "created": catalogue.created,
         "active": catalogue.active,
+        "complement_indices": complement.indices,
+        "complement_scores": complement.scores,
+        "better_indices": better.indices,
+        "better_scores": better.scores,
+        "bundle_items": sets.items,
+        "bundle_support": sets.support,
+        "bundle_lift": sets.lift,
+        "bundle_scores": sets.scores,
+        "margin": catalogue.margin.astype(np.float32),
+        **context_arrays(contexts or Contexts.empty(), n_items=n_items, now=now, active=catalogue.active),
     }
     manifest = {
         "kind": KIND,
