@@ -133,7 +133,7 @@ class Interactions:
         if bad:
             raise ValueError(f"{bad} weights are not finite float32 numbers: drop these rows or set a weight of 1")
         if weight.size and float(weight.min()) < 0:
-            raise ValueError("negative weights: leave returns and dislikes out, or give them the weight 0")
+            raise ValueError("negative weights: settle returns and dismissals first (ml.recommend.feedback.settle)")
         order = np.argsort(time, kind="stable")
         basket = _one_basket_per_moment(user, time) if baskets is None else _whole("baskets", baskets)
         return cls(

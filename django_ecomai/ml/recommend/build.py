@@ -46,6 +46,7 @@ def build(
     item_ids: IdMap,
     catalogue: Catalogue | None = None,
     contexts: Contexts | None = None,
+    refused: Interactions | None = None,
     now: int | None = None,
     target_weight: float = 0.0,
     random_state: int = 0,
@@ -54,7 +55,8 @@ def build(
     """Fit ``recipe`` on all ``interactions``. Nothing of the result is about a person.
 
     ``now`` (epoch seconds) is the moment that "the last 30 days" end, rows later than it are ignored; default: the last
-    interaction. ``contexts``: under which circumstances products were met, for visitors without a history.
+    interaction. ``contexts``: under which circumstances products were met, for visitors without a history;
+    ``refused``: what people waved away or sent back (`feedback.settle`), which counts against what is trending.
     ``random_state`` is recorded; no step is random today. Raises ValueError when ``item_ids``, ``catalogue`` and
     ``interactions`` disagree about the number of items.
     """
@@ -86,7 +88,7 @@ def build(
     arrays: dict[str, NDArray[Any]] = {
         "item_ids": item_ids.ids,
         "popularity": popularity,
-        "trending": popularity_score(interactions, now=now, window_days=recipe.trending_days),
+        "trending": popularity_score(interactions, now=now, window_days=recipe.trending_days, refused=refused),
         "neighbours_indices": discovery.indices,
         "neighbours_scores": discovery.scores,
         "similar_indices": similar.indices,
