@@ -38,6 +38,8 @@ def test_it_learns_and_goes_live() -> None:
         "customers": 30,
         "order_lines": 1200,
         "order_lines_of_strangers_left_out": 0,
+        "returns": 0,
+        "refused": 0,
         "events": 0,
     }
     ours = [row for row in run.metrics["evaluation"] if row["ours"]]

@@ -13,6 +13,7 @@ from ..contexts import Contexts
 from ..frames import Catalogue, IdMap, Interactions
 from .base import distinct_users
 from .bundles import bundles
+from .coldmap import with_cold
 from .complements import complements
 from .content import Content
 from .contextual import context_arrays
@@ -57,7 +58,7 @@ def build(
     ``now`` (epoch seconds) is the moment that "the last 30 days" end, rows later than it are ignored; default: the last
     interaction. ``contexts``: under which circumstances products were met, for visitors without a history;
     ``refused``: what people waved away or sent back (`feedback.settle`), which counts against what is trending.
-    ``random_state`` is recorded; no step is random today. Raises ValueError when ``item_ids``, ``catalogue`` and
+    ``random_state`` seeds the map of cold items. Raises ValueError when ``item_ids``, ``catalogue`` and
     ``interactions`` disagree about the number of items.
     """
     n_items = interactions.n_items
@@ -74,9 +75,19 @@ def build(
     tell(0.0, "fitting neighbours")
     discovery = fitted.table(recipe, popularity)
     tell(0.5, "comparing product texts")
-    content = Content(language=recipe.language).fit(interactions, catalogue=catalogue, now=now).neighbours_
+    contents = Content(language=recipe.language).fit(interactions, catalogue=catalogue, now=now)
+    content = contents.neighbours_
     similar = _similar(fitted, recipe, content, popularity)
     if recipe.sources:
+        discovery = with_cold(
+            discovery,
+            content,
+            contents.features(catalogue),
+            interactions,
+            active=catalogue.active,
+            popularity=popularity,
+            random_state=random_state,
+        )
         discovery = _filled(discovery, similar)
     tell(0.7, "counting what is bought together")
     together = CoPurchase().fit(bought, now=now)
