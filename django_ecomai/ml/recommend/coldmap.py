@@ -23,6 +23,9 @@ LIKE, SLOTS = 20, 20
 RIDGE_SHARE, RANK, CONTENT_RANK, MOST_RIDGE_ITEMS, RIDGE_KEPT = 0.3, 128, 256, 20_000, 200
 #: Known items on which the prediction is calibrated.
 CALIBRATED = 1000
+#: Predicted scores are averages, smoother than those they compete with: at their expected value none would ever be shown.
+#: On two real shops three times that value raised the recall of all products together, and with it that of cold ones.
+BOLD = 3.0
 
 
 def collaborative_factors(
@@ -180,6 +183,7 @@ def _columns(
     test = predicted(sample)
     square = float((test.data**2).sum())
     scale = float(test.multiply(known[:, sample]).sum()) / square if square else 0.0
+    scale *= BOLD
     return sparse.csr_matrix(scale * predicted(cold)), scale
 
 
