@@ -35,7 +35,7 @@ _TYPES = {"i": np.int32, "q": np.int64, "f": np.float32}
 class Dataset:
     """Everything that training reads. ``until`` is the last moment in the data (epoch seconds, -1 without any): the
     "now" of popularity. ``interactions`` hold what stands; ``refused`` what was waved away or sent back; ``contexts``
-    under which circumstances products were met.
+    under which circumstances products were met; ``user_names`` who is behind a user index, never stored.
     """
 
     interactions: Interactions
@@ -45,6 +45,7 @@ class Dataset:
     variants: dict[str, str]
     until: int = -1
     counts: dict[str, int] = field(default_factory=dict)
+    user_names: list[str] = field(default_factory=list, repr=False)
     refused: Interactions | None = None
     contexts: Contexts | None = None
 
@@ -173,6 +174,7 @@ def dataset_read(
             "returns": len(returns),
             "refused": len(feedback.refused),
         },
+        user_names=list(columns.users),
         refused=feedback.refused,
         contexts=contexts.built(item_ids),
     )

@@ -1,4 +1,4 @@
-"""The job "recommend.train": a thin caller; the work is imported when it runs, so that web processes stay light."""
+"""The jobs: thin callers; the work is imported when it runs, so that web processes stay light."""
 
 from __future__ import annotations
 
@@ -10,3 +10,10 @@ def train(context: Any) -> None:
     from .training import model_train
 
     model_train(context)
+
+
+def prefer(context: Any) -> None:
+    """Execute the job "recommend.preferences" in a worker. See ``preferences.preferences_compute``."""
+    from .preferences import preferences_compute
+
+    preferences_compute(context)

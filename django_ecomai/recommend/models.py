@@ -10,6 +10,10 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from .preference_models import CustomerPreference
+
+__all__ = ["CustomerPreference", "Placement", "Slot", "SlotRule"]
+
 
 class Placement(models.Model):
     """A place in the shop: home page, product page, cart, ..."""

@@ -23,8 +23,8 @@ LIKE, SLOTS = 20, 20
 RIDGE_SHARE, RANK, CONTENT_RANK, MOST_RIDGE_ITEMS, RIDGE_KEPT = 0.3, 128, 256, 20_000, 200
 #: Known items on which the prediction is calibrated.
 CALIBRATED = 1000
-#: Predicted scores are averages, smoother than those they compete with: at their expected value none would ever be shown.
-#: On two real shops three times that value raised the recall of all products together, and with it that of cold ones.
+#: Predicted scores are averages, smoother than those they compete with: at their expected value none is ever shown. On
+#: two real shops three times that value raised the recall of all products together, and with it that of cold ones.
 BOLD = 3.0
 
 
@@ -106,8 +106,8 @@ def with_cold(
     Where a cold item stands is predicted from the `LIKE` products most like it in ``content`` that people know: the
     mean of their rows and columns, weighted by likeness, those products themselves counting as the strongest neighbour
     would (k-nearest-neighbour mapping), plus `RIDGE_SHARE` of what `ColdMap` says, up to `MOST_RIDGE_ITEMS` items.
-    Predicted scores are shrunk by how well the same prediction fits items that are known: each known item is predicted
-    as if it were cold. At most `SLOTS` cold candidates join a row.
+    Predicted scores are shrunk by how well the same prediction fits items that are known (each known item is predicted
+    as if it were cold), then raised by `BOLD`. At most `SLOTS` cold candidates join a row.
     Source: Gantner et al., ICDM 2010 (both mappings).
     """
     n = table.n_items

@@ -16,7 +16,7 @@ MOST_CATEGORIES = 40
 #: Half-lives (days) of the habits that a customer's purchases are summed up by; None = for ever.
 HALF_LIVES: tuple[float | None, ...] = (None, 180.0, 30.0)
 #: The past is looked at as it stood every so many days, so often; the next purchase counts within the horizon.
-STEP_DAYS, SNAPSHOTS, HORIZON_DAYS = 30, 6, 90
+STEP_DAYS, SNAPSHOTS, HORIZON_DAYS = 15, 12, 90
 #: Most (customer, moment) pairs that teach, and the fewest that do.
 MOST_SAMPLES, LEAST_SAMPLES = 20_000, 50
 #: Customers scored at once.
@@ -145,6 +145,8 @@ class NextCategory:
         at = np.searchsorted(self.categories_, category[after.items])
         known = np.isin(after.users, past.before(moment).users)
         known &= np.isin(category[after.items], self.categories_)
+        if not known.any():
+            return np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64)
         users, first = np.unique(after.users[known], return_index=True)
         begin = after.times[known][first]
         row = np.searchsorted(users, after.users[known])
