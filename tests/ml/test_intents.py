@@ -1,4 +1,4 @@
-"""Complements, upgrades, bundles, contexts and dismissals: the formulas, and what a scorer answers from them."""
+"""Complements, upgrades, bundles and contexts: the formulas, and what a scorer answers from them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from django_ecomai.ml.recommend.bundles import bundles
 from django_ecomai.ml.recommend.complements import complements, substitute_share, visit_matrix
 from django_ecomai.ml.recommend.contextual import PRIOR, cell_name, context_arrays
 from django_ecomai.ml.recommend.copurchase import CoPurchase, basket_matrix
-from django_ecomai.ml.recommend.intents import DISMISSED_KEEPS
 from django_ecomai.ml.recommend.neighbours import NeighbourTable
 from django_ecomai.ml.recommend.recipe import Recipe, Source
-from django_ecomai.ml.recommend.serving import Scored, Scorer
+from django_ecomai.ml.recommend.serving import Scorer
 from django_ecomai.ml.recommend.upgrades import upgrades
 from tests.ml.factories import DAY, START, id_map, shop, words
 
@@ -230,19 +229,6 @@ class TestContexts:
 
     def test_names(self):
         assert cell_name({"device": "mobile", "country": "DE", "referrer": ""}) == "country=DE|device=mobile"
-
-
-class TestDismissals:
-    def test_the_refused_leaves_and_its_neighbours_sink(self):
-        model = scorer(interactions=Interactions.empty(n_items=3), catalogue=Catalogue.build(3))
-        model._similar = table({0: {1: 2.0, 2: 1.0}}, 3)
-        given = Scored(np.array([0, 1, 2], np.int32), np.array([9, 4, 3], np.float32), np.array([-1, -1, -1], np.int32))
-        found = model.pushed_down(given, [0, -1, 99])
-        assert found.items.tolist() == [2, 1]
-        half = 1 - (1 - DISMISSED_KEEPS) / 2
-        np.testing.assert_allclose(found.scores, [3 * half, 4 * DISMISSED_KEEPS], rtol=1e-6)
-        assert model.pushed_down(given, [0], n=1).items.tolist() == [2]
-        assert model.pushed_down(given, [], n=2).items.tolist() == [0, 1]
 
 
 def test_an_artifact_without_the_arrays_answers_with_nothing():

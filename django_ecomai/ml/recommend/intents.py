@@ -1,5 +1,5 @@
 """What a `serving.Scorer` answers from the arrays that not every artifact holds: complements, better alternatives,
-bundles, contexts, and what a dismissal pushes down. Numpy only.
+bundles and contexts. Numpy only.
 
 Without the arrays (an artifact of an older version, or data that do not support them) every answer is empty.
 """
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 Items = int | Iterable[int] | NDArray[np.integer]
 
-#: A product as close to a dismissed one as can be keeps this part of its score.
-DISMISSED_KEEPS = 0.25
-
 
 @dataclass(frozen=True)
 class Bundle:
@@ -40,14 +37,13 @@ class Bundle:
 
 
 class Intents:
-    """Mixed into `serving.Scorer`, which provides ``n_items``, ``ids``, ``categories``, ``_vectors`` and ``_similar``.
+    """Mixed into `serving.Scorer`, which provides ``n_items``, ``ids``, ``categories`` and ``_vectors``.
 
     The same promises hold: ``exclude``, inactive and repeated items never come back.
     """
 
     n_items: int
     _vectors: dict[str, NDArray[Any]]
-    _similar: NeighbourTable
 
     def _load_intents(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take the optional arrays; raises ValueError when one is misshaped."""
@@ -136,34 +132,6 @@ class Intents:
         known = {COUNTRY: country, REFERRER: referrer, DEVICE: device, LANDING: category}
         found, scores = self._contexts.best(known)
         return self._picked(found, scores, np.full(len(found), -1, dtype=np.int32), n, exclude)
-
-    def pushed_down(self, scored: Scored, dismissed: Items, *, n: int | None = None) -> Scored:
-        """``scored`` without the ``dismissed`` items and with their near neighbours lowered, for this visitor only.
-
-        An item keeps ``1 - (1 - DISMISSED_KEEPS) * closeness`` of its score, closeness = its score among the neighbours
-        of the closest dismissed item (``similar``) over the highest there. Ask for more than is shown and cut with
-        ``n``.
-        """
-        from .serving import Scored
-
-        refused = np.unique(as_indices(dismissed))
-        refused = refused[(refused >= 0) & (refused < self.n_items)]
-        n = len(scored) if n is None else n
-        if not len(refused) or not len(scored):
-            return Scored(scored.items[:n], scored.scores[:n], scored.because[:n])
-        closeness = np.zeros(len(scored))
-        for item in refused.tolist():
-            near, likeness = self._similar.row(item)
-            if len(near):
-                order = np.argsort(near)
-                at = np.minimum(np.searchsorted(near[order], scored.items), len(near) - 1)
-                hit = near[order][at] == scored.items
-                value = likeness[order][at] / likeness[0]
-                closeness = np.maximum(closeness, np.where(hit, value, 0.0))
-        scores = (scored.scores * (1 - (1 - DISMISSED_KEEPS) * closeness)).astype(np.float32)
-        keep = np.flatnonzero(~np.isin(scored.items, refused))
-        best = keep[strongest(scores[keep], n, -keep)]
-        return Scored(scored.items[best], scores[best], scored.because[best])
 
     def _in_country(self, country: str) -> tuple[IntArray, FloatArray]:
         if self._contexts is None:
