@@ -86,9 +86,9 @@ def test_discovery_follows_the_taste(served):
     assert set(low.because.tolist()) <= {0, 1, 2}
 
 
-@pytest.mark.parametrize("prior", [0.0, 0.5])
-def test_serving_ranks_as_the_offline_evaluation_does(prior):
-    recipe, data = replace(RECIPE, prior=prior), shop()
+@pytest.mark.parametrize(("prior", "cycle"), [(0.0, 0.0), (0.5, 0.0), (0.0, 1.0)])
+def test_serving_ranks_as_the_offline_evaluation_does(prior, cycle):
+    recipe, data = replace(RECIPE, prior=prior, repeat_cycle=cycle), shop()
     cut = START + 150 * DAY
     split = time_split(data, cut)
     fitted = Fitted(split.train, catalogue=words(40), now=cut, neighbours=RECIPE.neighbours)

@@ -24,7 +24,7 @@ from .matrix import row_blocks, table_from_blocks, table_to_csr
 from .neighbours import NeighbourTable
 from .popularity import popularity_score
 from .recipe import Recipe, Source
-from .repeat import Repeat
+from .repeat import Repeat, usual_intervals
 from .serving import FORMAT, KIND
 from .upgrades import upgrades
 
@@ -111,6 +111,7 @@ def build(
         "repeat_boost": Repeat(trend_power=recipe.repeat_trend_power, trend_days=recipe.trend_days)
         .fit(bought, now=now)
         .boost_,
+        "repeat_interval": usual_intervals(bought),
         "category": category,
         "category_names": names.ids,
         "price": catalogue.price.astype(np.float32),

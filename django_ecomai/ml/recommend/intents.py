@@ -47,9 +47,14 @@ class Intents:
 
     def _load_intents(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take the optional arrays; raises ValueError when one is misshaped."""
+        self._interval: FloatArray | None = None
+        if "repeat_interval" in arrays:
+            self._interval = np.array(arrays["repeat_interval"])
         self._complement = self._optional_table(arrays, "complement")
         self._better = self._optional_table(arrays, "better")
         self._bundles = tuple(arrays.get(f"bundle_{part}") for part in ("items", "support", "lift", "scores"))
+        if self._interval is not None and len(self._interval) != self.n_items:
+            raise ValueError(f"intervals of {len(self._interval)} items")
         if self._bundles[0] is not None and len(self._bundles[0]) != self.n_items:
             raise ValueError(f"bundles of {len(self._bundles[0])} items")
         self._contexts: ContextShelf | None = None

@@ -24,7 +24,8 @@ category_names       [C] S        sorted
 price                [n] float32  NaN unknown
 created              [n] int64    epoch seconds, -1 unknown
 active               [n] bool     for sale when trained; others are never returned
-complement_indices   [n, K] int32 bought with, rarely instead of; may be absent, as all that follow
+repeat_interval      [n] f32      usual days between two purchases; may be absent, as all that follow
+complement_indices   [n, K] int32 bought with, rarely instead of
 complement_scores    [n, K] f32   root of the log-likelihood ratio times one minus the substitute share
 better_indices       [n, K] int32 the same need with more margin or a higher price within a band, best first
 better_scores        [n, K] f32   1 / rank: no margin can be read off it
@@ -283,6 +284,8 @@ class Scorer(Intents):
             half_life_days=self.recipe.get("repeat_half_life_days"),
             boost=self._vectors["repeat_boost"],
             n_items=self.n_items,
+            interval=self._interval,
+            cycle=float(self.recipe.get("repeat_cycle", 0.0)),
         )
 
     def _best(self, found: IntArray, scores: FloatArray, because: IntArray, n: int, exclude: Items) -> Scored:
