@@ -56,13 +56,16 @@ def bundles(
         np.zeros((n, KEPT), dtype=np.float32),
     )
     pairs = _pair_scores(together)
+    place = np.full(n, -1)
     for item in np.flatnonzero((together.indices >= 0).any(axis=1) & active) if together.indices.shape[1] else ():
         near, strength = together.row(int(item))
         near, strength = near[active[near]][:COMPANIONS], strength[active[near]][:COMPANIONS]
         if not len(near):
             continue
-        own = baskets[by_item.indices[by_item.indptr[item] : by_item.indptr[item + 1]]][:, near].toarray()
-        both = (own.T @ own).astype(np.float64)
+        place[near] = np.arange(len(near))
+        own = _columns(baskets, by_item.indices[by_item.indptr[item] : by_item.indptr[item + 1]], place, len(near))
+        place[near] = -1
+        both = own.T @ own
         sets = [
             ((int(one), -1), both[i, i], count[one], float(strength[i]))
             for i, one in enumerate(near)
@@ -70,13 +73,27 @@ def bundles(
         ]
         triples = _triples(int(item), near, strength, both, count, total, pairs, min_support, min_llr)
         best = sorted(triples, key=lambda one: (-one[3], one[0])) + sorted(sets, key=lambda one: (-one[3], one[0]))
-        for place, (others, support, expected, score) in enumerate(_different(best)[:KEPT]):
+        for number, (others, support, expected, score) in enumerate(_different(best)[:KEPT]):
             size = 1 if others[1] < 0 else 2
-            found.items[item, place] = others
-            found.support[item, place] = support
-            found.lift[item, place] = support * float(total) ** size / (count[item] * expected)
-            found.scores[item, place] = score
+            found.items[item, number] = others
+            found.support[item, number] = support
+            found.lift[item, number] = support * float(total) ** size / (count[item] * expected)
+            found.scores[item, number] = score
     return found
+
+
+def _columns(
+    baskets: sparse.csr_matrix, rows: NDArray[np.integer], place: NDArray[np.integer], width: int
+) -> NDArray[np.float64]:
+    """``rows`` of ``baskets`` as a dense [rows, width]: column ``place[item]`` of each item that has a place."""
+    starts = baskets.indptr[rows].astype(np.int64)
+    lengths = baskets.indptr[rows + 1] - starts
+    ends = np.cumsum(lengths)
+    cells = np.arange(ends[-1]) + np.repeat(starts - ends + lengths, lengths)
+    column = place[baskets.indices[cells]]
+    own = np.zeros((len(rows), width))
+    own[np.repeat(np.arange(len(rows)), lengths)[column >= 0], column[column >= 0]] = 1
+    return own
 
 
 _Set = tuple[tuple[int, int], float, float, float]

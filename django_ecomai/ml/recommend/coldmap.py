@@ -20,7 +20,7 @@ COLD = 3.0
 #: Known products that speak for a cold one, and cold candidates that may join a row.
 LIKE, SLOTS = 20, 20
 #: What the ridge counts beside them; both ranks; and up to how many items its dense algebra pays.
-RIDGE_SHARE, RANK, CONTENT_RANK, MOST_RIDGE_ITEMS, RIDGE_KEPT = 0.3, 128, 256, 20_000, 200
+RIDGE_SHARE, RANK, CONTENT_RANK, MOST_RIDGE_ITEMS, RIDGE_KEPT = 0.3, 128, 256, 10_000, 200
 #: Known items on which the prediction is calibrated.
 CALIBRATED = 1000
 #: Predicted scores are averages, smoother than those they compete with: at their expected value none is ever shown. On
