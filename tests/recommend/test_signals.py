@@ -7,12 +7,19 @@ from typing import Any
 
 import pytest
 
+from django_ecomai.events.partitions import partitions_ensure
 from django_ecomai.mirror.models import Customer, Order, OrderLine, ReturnLine
 from django_ecomai.recommend.dataset import Dataset, dataset_read
 from django_ecomai.recommend.weights import AGAINST, WEIGHTS, feedback_weight
 from tests.recommend.factories import START, category, event, order, product, products
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def months(db: None) -> None:
+    """Events of the factories' time have their partitions (PostgreSQL)."""
+    partitions_ensure(first=START, last=START)
 
 
 def rows(data: Dataset) -> list[tuple[str, float]]:

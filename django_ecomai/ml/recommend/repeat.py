@@ -20,7 +20,10 @@ OWN_PRIOR, ITEM_PRIOR = 2.0, 10.0
 
 
 def due(
-    last: NDArray[np.floating], first: NDArray[np.floating], count: NDArray[np.floating], interval: NDArray[np.floating]
+    last: NDArray[np.floating],
+    first: NDArray[np.floating],
+    count: NDArray[np.integer] | NDArray[np.floating],
+    interval: NDArray[np.floating],
 ) -> NDArray[np.float64]:
     """How due something is that was bought ``count`` times, ``first`` and ``last`` so many days ago: 0..1.
 
@@ -76,6 +79,8 @@ def repeat_scores(
     history = np.asarray(items, dtype=np.int64).ravel()
     weight = np.ones(len(history)) if weights is None else np.asarray(weights, dtype=np.float64).ravel()
     ages = None if ages_days is None else np.maximum(np.asarray(ages_days, dtype=np.float64).ravel(), 0.0)
+    if ages is not None and len(ages) != len(history):
+        raise ValueError(f"{len(ages)} ages for a history of {len(history)} items")
     if half_life_days is not None and ages is not None:
         weight = weight * 0.5 ** np.minimum(ages / half_life_days, 500.0)
     if len(weight) != len(history):
@@ -86,7 +91,7 @@ def repeat_scores(
     if not len(history):
         return np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32)
     found, at = np.unique(history, return_inverse=True)
-    scores = np.bincount(at, weights=np.minimum(weight, 1e6))
+    scores = np.asarray(np.bincount(at, weights=np.minimum(weight, 1e6)), dtype=np.float64)
     if cycle and interval is not None and ages is not None:
         own = np.asarray(ages, dtype=np.float64)[keep]
         last, first = np.full(len(found), np.inf), np.zeros(len(found))
