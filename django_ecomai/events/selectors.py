@@ -15,7 +15,7 @@ from django_ecomai.core.db import shielded
 from django_ecomai.core.uuid7 import uuid7_floor, uuid7_time
 from django_ecomai.mirror.models import Customer, OrderLine
 
-from .circumstances import stored
+from .circumstances import KEY, stored
 from .cleaning import DWELL_MAX
 from .models import Event, EventName, VisitorIdentity
 from .names import RECENT_NAMES
@@ -223,7 +223,8 @@ def circumstance_rows(
 
     Circumstances are those of ``events.circumstances``; robots are left out. Nothing says who it was.
     """
-    rows = Event.objects.filter(channel=channel, is_bot=False, name=EventName.VIEW_ITEM).exclude(product_id="")
+    rows = Event.objects.filter(channel=channel, is_bot=False, name=EventName.VIEW_ITEM, properties__has_key=KEY)
+    rows = rows.exclude(product_id="")
     if until is not None:
         rows = rows.filter(id__lt=uuid7_floor(until))
     columns = ("id", "session_id", "product_id", "properties")
