@@ -113,10 +113,14 @@ def _triples(
     """Sets of ``item`` and two of ``near``; the score is that of the weakest pair or of the third item joining."""
     one, other = np.triu_indices(len(near), 1)
     all_three = both[one, other]
-    joins = log_likelihood_ratio(all_three, both[one, one], count[near[other]], total)
     more = all_three * total > both[one, one] * count[near[other]]
+    likely = (all_three >= min_support) & more
+    if not likely.any():
+        return []
+    one, other, all_three = one[likely], other[likely], all_three[likely]
+    joins = log_likelihood_ratio(all_three, both[one, one], count[near[other]], total)
     sets: list[_Set] = []
-    for at in np.flatnonzero((all_three >= min_support) & (joins >= min_llr) & more):
+    for at in np.flatnonzero(joins >= min_llr):
         i, j = int(one[at]), int(other[at])
         link = pairs.get((int(near[i]), int(near[j])), pairs.get((int(near[j]), int(near[i])), 0.0))
         if link > 0:
