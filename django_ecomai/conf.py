@@ -54,6 +54,17 @@ class Defaults:
     COLLECT_DEMOGRAPHICS: bool = False
     """Copy age, gender and location of customers into the mirror. Off: they are dropped at the door."""
 
+    CUSTOMER_PREFERENCES: bool = False
+    """Work out for every customer from which categories he is likely to buy next, and keep it. Off: nothing is worked
+    out, and the next run of the job deletes what was kept.
+    """
+
+    COUNTRY_HEADER: str = ""
+    """Request header in which a proxy or CDN tells the visitor's country, e.g. ``CF-IPCountry``: two letters are kept
+    with views of visitors who agreed, and choose what a newcomer sees. Name one only that your proxy overwrites. Empty:
+    the country of visitors is unknown.
+    """
+
     CAPTURE_MAX_EVENTS: int = 50
     """Most events accepted in one batch from a browser."""
 

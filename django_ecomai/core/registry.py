@@ -80,6 +80,19 @@ class PersonalData:
 
 
 @dataclass(frozen=True)
+class CustomerFeature:
+    """Something derived about customers, for the customer's page in the admin and for segments.
+
+    ``shown(channel, customer_id)`` returns what a merchant reads, a line each; ``values(channel=, customer_ids=)``
+    returns pairs of key and number per customer, those without any left out.
+    """
+
+    label: Any
+    shown: Callable[[str, str], list[str]]
+    values: Callable[..., dict[str, list[tuple[str, float]]]]
+
+
+@dataclass(frozen=True)
 class Finding:
     """One line of the doctor: how something stands and what to type or click next."""
 
@@ -148,5 +161,6 @@ job_kinds: Registry[JobKind] = Registry("job kind")
 doctor_checks: Registry[Callable[[], list[Finding]]] = Registry("doctor check")
 dashboard_cards: Registry[Card] = Registry("dashboard card")
 personal_data: Registry[PersonalData] = Registry("personal data declaration")
+customer_features: Registry[CustomerFeature] = Registry("customer feature")
 strategies: Registry[Strategy] = Registry("strategy")
 prunes: Registry[Callable[[], int]] = Registry("prune")  # each deletes what is too old and returns how many rows

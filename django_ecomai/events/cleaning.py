@@ -48,7 +48,10 @@ _FIELDS = {
     "index": "position",
     "amount": "quantity",
 }
-_BROWSER = {"id", "name", "product_id", "quantity", "query", "token", "position", "dwell_seconds", "at", "properties"}
+_BROWSER = {
+    "id", "name", "product_id", "quantity", "query", "token", "position", "dwell_seconds", "at", "properties",
+    "referrer",
+}  # fmt: skip
 _FORBIDDEN = {
     "customer_id", "user_id", "userid", "user", "visitor_id", "session_id", "value", "price", "revenue", "currency",
     "order_id", "transaction_id",

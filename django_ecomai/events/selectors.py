@@ -15,6 +15,7 @@ from django_ecomai.core.db import shielded
 from django_ecomai.core.uuid7 import uuid7_floor, uuid7_time
 from django_ecomai.mirror.models import Customer, OrderLine
 
+from .circumstances import KEY, stored
 from .cleaning import DWELL_MAX
 from .models import Event, EventName, VisitorIdentity
 from .names import IMPRESSION_NAMES, RECENT_NAMES
@@ -257,6 +258,22 @@ def _sorted_out(rows: Iterable[tuple[Any, str, str, Any]], depth: int) -> _Found
 
 def _latest(items: Iterable[Item]) -> list[Item]:
     return sorted(items, key=lambda item: -item[2])
+
+
+def circumstance_rows(
+    *, channel: str, until: datetime | None = None, chunk_size: int = 10_000
+) -> Iterator[tuple[str, str, dict[str, str], float]]:
+    """Views under known circumstances, oldest first: ``(visit, product id, circumstances, epoch seconds)``.
+
+    Circumstances are those of ``events.circumstances``; robots are left out. Nothing says who it was.
+    """
+    rows = Event.objects.filter(channel=channel, is_bot=False, name=EventName.VIEW_ITEM, properties__has_key=KEY)
+    rows = rows.exclude(product_id="")
+    if until is not None:
+        rows = rows.filter(id__lt=uuid7_floor(until))
+    columns = ("id", "session_id", "product_id", "properties")
+    for key, visit, product, properties in rows.order_by("id").values_list(*columns).iterator(chunk_size=chunk_size):
+        yield visit, product, stored(properties), (key.int >> 80) / 1000
 
 
 def behaviour_rows(

@@ -19,6 +19,8 @@ from django_ecomai.core.uuid7 import uuid7_derived, uuid7_floor
 from django_ecomai.mirror.models import Order
 
 from . import diagnosis
+from .circumstances import KEY as CIRCUMSTANCES
+from .circumstances import referrer_class
 from .cleaning import PAST, Verdict
 from .log_store import log_trim
 from .models import Event, EventName, VisitorIdentity
@@ -164,6 +166,7 @@ def events_capture(
         "is_bot": context.is_bot,
     }
     pairs = events_prepare(rows=rows, source="browser", defaults=defaults, now=now)
+    _note_circumstances(pairs, rows, context.circumstances, context.host)
     personal, user_id = context.may("personalization"), context.user_id
     using = router.db_for_write(Event)
     with shielded("store events from a browser", using=using) as outcome:
@@ -172,6 +175,20 @@ def events_capture(
         return None
     _once_committed(using, lambda: _stored(pairs, verdicts, personal=personal, user_id=user_id))
     return verdicts
+
+
+def _note_circumstances(
+    pairs: Sequence[Prepared], rows: Sequence[Any], known: Mapping[str, str], own_host: str
+) -> None:
+    """Keep country, device and class of referrer with views: the coarse classes of ``circumstances``, nothing else."""
+    for (event, _), raw in zip(pairs, rows, strict=True):
+        if event is None or event.name != EventName.VIEW_ITEM:
+            continue
+        referrer = referrer_class(raw["referrer"], own_host=own_host) if "referrer" in raw else ""
+        found = {**known, "referrer": referrer} if referrer else dict(known)
+        event.properties = {name: value for name, value in event.properties.items() if name != CIRCUMSTANCES}
+        if found:
+            event.properties[CIRCUMSTANCES] = found
 
 
 def events_receive(*, rows: Sequence[Any], channel: str) -> list[Verdict] | None:

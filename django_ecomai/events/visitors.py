@@ -21,6 +21,7 @@ from django_ecomai.core.db import shielded
 from django_ecomai.core.hashing import keyed_hash
 
 from .bots import is_bot
+from .circumstances import known_of
 from .consent import RECORDING, purposes_of
 
 logger = logging.getLogger("django_ecomai.events")
@@ -145,6 +146,16 @@ class VisitorContext:
         """Id of this visit; a new one begins after ``SESSION_IDLE_SECONDS`` without a request."""
         cookie = self._cookie
         return keyed_hash(f"{cookie.secret}.{cookie.session_start}", purpose="session") if cookie else ""
+
+    @cached_property
+    def circumstances(self) -> dict[str, str]:
+        """Country and class of device of this request, where known; nothing that tells one visitor from another."""
+        return known_of(self._request)
+
+    @property
+    def host(self) -> str:
+        """The shop's own host, as the browser names it."""
+        return str(self._request.META.get("HTTP_HOST", ""))
 
     @property
     def user_id(self) -> Any:

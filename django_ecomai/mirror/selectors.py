@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Max, Min
+from django.db.models import Max, Min, Value
+from django.db.models.functions import Coalesce, NullIf
 
 from .models import Category, Customer, Order, OrderLine, Product, ReturnLine, Review, SyncReport
 
@@ -30,6 +31,8 @@ class CatalogueRow:
     in_stock: bool
     created_at: datetime | None
     attributes: dict[str, object]
+    cost: Decimal | None = None
+    stock: Decimal | None = None
 
 
 def product_get_many(*, channel: str = "", external_ids: Iterable[str]) -> dict[str, Product]:
@@ -58,6 +61,7 @@ def catalogue_rows(*, channel: str = "") -> Iterator[CatalogueRow]:
             "stock",
             "created_at",
             "attributes",
+            "cost",
         )
     )
     for row in rows.iterator(chunk_size=CHUNK):
@@ -73,6 +77,8 @@ def catalogue_rows(*, channel: str = "") -> Iterator[CatalogueRow]:
             in_stock=row[8] is None or row[8] > 0,
             created_at=row[9],
             attributes=row[10] or {},
+            cost=row[11],
+            stock=row[8],
         )
 
 
@@ -108,6 +114,40 @@ def order_line_rows(
     )
     for customer, product, order, placed, quantity, price in rows.iterator(chunk_size=CHUNK):
         yield customer or "", product, order, placed.timestamp(), float(quantity), float(price or 0)
+
+
+def return_rows(*, channel: str = "", until: datetime | None = None) -> Iterator[tuple[str, str, str, float, float]]:
+    """What came back: ``(customer id or "", product id, order id or "", returned at in epoch seconds, quantity)``.
+
+    Streamed in the order of time; rows gone from the shop and rows without a product are left out.
+    """
+    rows = ReturnLine.objects.filter(channel=channel, removed_at=None).exclude(product_external_id="")
+    if until is not None:
+        rows = rows.filter(returned_at__lt=until)
+    columns = (
+        "customer__external_id",
+        "product_external_id",
+        "line__order__external_id",
+        "order__external_id",
+        "returned_at",
+        "quantity",
+    )
+    for customer, product, sold, order, at, quantity in (
+        rows.order_by("returned_at", "pk").values_list(*columns).iterator(chunk_size=CHUNK)
+    ):
+        yield customer or "", product, sold or order or "", at.timestamp(), abs(float(quantity))
+
+
+def return_exists(*, channel: str = "") -> bool:
+    """Whether the shop's returns are mirrored."""
+    return ReturnLine.objects.filter(channel=channel, removed_at=None).exclude(product_external_id="").exists()
+
+
+def order_countries(*, channel: str = "") -> Iterator[tuple[str, str]]:
+    """Pairs of order id and country, for orders whose country is known: that of the order, else of its customer."""
+    country = Coalesce(NullIf("country", Value("")), NullIf("customer__country", Value("")))
+    rows = Order.objects.filter(channel=channel, removed_at=None).annotate(known=country).exclude(known=None)
+    yield from rows.order_by("pk").values_list("external_id", "known").iterator(chunk_size=CHUNK)
 
 
 def mirror_counts(*, channel: str = "") -> dict[str, int]:

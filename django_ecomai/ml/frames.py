@@ -6,8 +6,8 @@ and from the shop's own ids.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -133,7 +133,7 @@ class Interactions:
         if bad:
             raise ValueError(f"{bad} weights are not finite float32 numbers: drop these rows or set a weight of 1")
         if weight.size and float(weight.min()) < 0:
-            raise ValueError("negative weights: leave returns and dislikes out, or give them the weight 0")
+            raise ValueError("negative weights: settle returns and dismissals first (ml.recommend.feedback.settle)")
         order = np.argsort(time, kind="stable")
         basket = _one_basket_per_moment(user, time) if baskets is None else _whole("baskets", baskets)
         return cls(
@@ -194,7 +194,11 @@ class Interactions:
 
 @dataclass(frozen=True, eq=False)
 class Catalogue:
-    """What is known about the items, aligned with the item index. Unknown: "" , NaN price, created -1."""
+    """What is known about the items, aligned with the item index. Unknown: "" , NaN number, created -1.
+
+    ``category`` is the leaf, ``category_path`` its ancestors from the leaf's parent up to the root; ``attributes`` are
+    the shop's own fields as JSON values; ``cost`` is in the currency of ``price``; ``stock`` NaN = not counted.
+    """
 
     title: tuple[str, ...]
     description: tuple[str, ...]
@@ -203,6 +207,22 @@ class Catalogue:
     price: NDArray[np.float64]
     active: NDArray[np.bool_]
     created: NDArray[np.int64]
+    category_path: tuple[tuple[str, ...], ...] = ()
+    attributes: tuple[Mapping[str, Any], ...] = ()
+    cost: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    stock: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+
+    def __post_init__(self) -> None:
+        """Columns that came later may be left out by whoever makes one directly."""
+        empty: dict[str, Any] = {
+            "category_path": ((),) * len(self.title),
+            "attributes": ({},) * len(self.title),
+            "cost": np.full(len(self.title), np.nan),
+            "stock": np.full(len(self.title), np.nan),
+        }
+        for name, value in empty.items():
+            if not len(getattr(self, name)):
+                object.__setattr__(self, name, value)
 
     @classmethod
     def build(
@@ -216,28 +236,38 @@ class Catalogue:
         price: ArrayLike | None = None,
         active: ArrayLike | None = None,
         created: ArrayLike | None = None,
+        category_path: Sequence[Sequence[str]] | None = None,
+        attributes: Sequence[Mapping[str, Any] | None] | None = None,
+        cost: ArrayLike | None = None,
+        stock: ArrayLike | None = None,
     ) -> Catalogue:
         """Fill in what is missing. Raises ValueError when a column's length is not ``n_items``."""
-        prices = np.full(n_items, np.nan) if price is None else np.asarray(price, dtype=np.float64).copy()
-        with np.errstate(invalid="ignore"):
-            prices[~(np.isfinite(prices) & (prices > 0))] = np.nan
         result = cls(
             title=_texts(title, n_items),
             description=_texts(description, n_items),
             category=_texts(category, n_items),
             brand=_texts(brand, n_items),
-            price=prices,
+            price=_numbers(price, n_items, positive=True),
             active=np.ones(n_items, dtype=bool) if active is None else np.asarray(active, dtype=bool),
             created=np.full(n_items, -1, np.int64) if created is None else np.asarray(created, dtype=np.int64),
+            category_path=((),) * n_items if category_path is None else tuple(tuple(path) for path in category_path),
+            attributes=({},) * n_items if attributes is None else tuple(dict(one or {}) for one in attributes),
+            cost=_numbers(cost, n_items, positive=True),
+            stock=_numbers(stock, n_items),
         )
-        for name in ("title", "description", "category", "brand", "price", "active", "created"):
-            length = len(getattr(result, name))
+        for column in fields(cls):
+            length = len(getattr(result, column.name))
             if length != n_items:
-                raise ValueError(f"catalogue column {name!r} has {length} values for {n_items} items")
+                raise ValueError(f"catalogue column {column.name!r} has {length} values for {n_items} items")
         return result
 
     def __len__(self) -> int:
         return len(self.title)
+
+    @property
+    def margin(self) -> NDArray[np.float64]:
+        """Profit per piece, price minus cost, NaN where either is unknown. For ranking; never shown to shoppers."""
+        return np.asarray(self.price - self.cost)
 
 
 def encode_interactions(
@@ -308,3 +338,10 @@ def _one_basket_per_moment(users: NDArray[np.int64], times: NDArray[np.int64]) -
 
 def _texts(values: Sequence[str | None] | None, n_items: int) -> tuple[str, ...]:
     return ("",) * n_items if values is None else tuple("" if value is None else str(value) for value in values)
+
+
+def _numbers(values: ArrayLike | None, n_items: int, *, positive: bool = False) -> NDArray[np.float64]:
+    numbers = np.full(n_items, np.nan) if values is None else np.asarray(values, dtype=np.float64).copy()
+    with np.errstate(invalid="ignore"):
+        numbers[~np.isfinite(numbers) | (positive & (numbers <= 0))] = np.nan
+    return numbers

@@ -11,12 +11,21 @@ class RecommendConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from django_ecomai.core.registry import Card, JobKind, dashboard_cards, doctor_checks, job_kinds
+        from django_ecomai.core.registry import (
+            Card,
+            JobKind,
+            customer_features,
+            dashboard_cards,
+            doctor_checks,
+            job_kinds,
+            personal_data,
+        )
 
         from . import checks, receivers
         from .cards import performance_context
         from .diagnosis import diagnose
-        from .job import count_values, train
+        from .job import count_values, prefer, train
+        from .preferences import FEATURE, PERSONAL
         from .strategies import register_builtin
 
         register_builtin()
@@ -45,6 +54,20 @@ class RecommendConfig(AppConfig):
                 schedule="45 2 * * *",
             ),
         )
+        job_kinds.register(
+            "recommend.preferences",
+            JobKind(
+                execute=prefer,
+                label=_("Work out category preferences"),
+                help=_(
+                    "Tells for every customer from which categories the next order is likely to be. "
+                    'Only with ECOMAI["CUSTOMER_PREFERENCES"].'
+                ),
+                schedule="45 4 * * 0",
+            ),
+        )
+        customer_features.register("recommend.preferences", FEATURE)
+        personal_data.register("recommend.preferences", PERSONAL)
         doctor_checks.register("recommend", diagnose)
         dashboard_cards.register(
             "recommend.performance",

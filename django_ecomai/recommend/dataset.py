@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -16,24 +16,29 @@ from django_ecomai.events.behaviour import behaviour_of
 from django_ecomai.events.log_store import log_read
 from django_ecomai.events.models import Event, EventName, VisitorIdentity
 from django_ecomai.mirror.models import Category
-from django_ecomai.mirror.selectors import catalogue_rows, order_line_rows
+from django_ecomai.mirror.selectors import catalogue_rows, order_line_rows, return_exists, return_rows
 
-from .weights import PURCHASE, behaviour_weight
+from .contexts import ContextColumns, read_countries, read_views
+from .weights import PURCHASE, feedback_weight
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from django_ecomai.ml.contexts import Contexts
     from django_ecomai.ml.frames import Catalogue, IdMap, Interactions
 
 _TELL_EVERY = 50_000
 _GUEST = "order:"
+# From this share of what was bought on, a return takes the purchase back; less of it leaves the wish standing.
+_SENT_BACK = 0.5
 _TYPES = {"i": np.int32, "q": np.int64, "f": np.float32}
 
 
 @dataclass
 class Dataset:
     """Everything that training reads. ``until`` is the last moment in the data (epoch seconds, -1 without any): the
-    "now" of popularity.
+    "now" of popularity. ``interactions`` hold what stands; ``refused`` what was waved away or sent back; ``contexts``
+    under which circumstances products were met; ``user_names`` who is behind a user index, never stored.
     """
 
     interactions: Interactions
@@ -45,6 +50,9 @@ class Dataset:
     counts: dict[str, int] = field(default_factory=dict)
     #: How many events were read from the database, and how many there are with those kept since the last training.
     events_read: tuple[int, int] = (0, 0)
+    user_names: list[str] = field(default_factory=list, repr=False)
+    refused: Interactions | None = None
+    contexts: Contexts | None = None
 
     @property
     def data_until(self) -> datetime | None:
@@ -124,18 +132,24 @@ def dataset_read(
     Variants count as the product they belong to. A purchase comes from its order line only. An order without a
     customer belongs to its visitor when the purchase event names one; else it is left out, unless most lines are such:
     then each of these orders counts as a one-time visitor. Products that are gone stay in the data as company of
-    others and are never recommended.
+    others and are never recommended. A return of (at least half of) a purchase takes it back, a removal from the cart
+    the addition, and what was waved away is no positive example whatever came before it. What is settled so stays
+    settled for the test of models, too: a purchase that came back later is nobody's success.
     """
-    from django_ecomai.ml.frames import Catalogue, IdMap, Interactions
+    from django_ecomai.ml.frames import Catalogue, IdMap
+    from django_ecomai.ml.recommend.feedback import settle
 
     tell = progress or (lambda fraction, message: None)
     tell(0.0, _("reading the catalogue"))
     products = _products(channel)
     variants = {product_id: facts.parent for product_id, facts in products.items() if facts.parent}
-    columns = _Columns()
-    _read_orders(channel, columns, variants, until, tell)
+    columns, contexts = _Columns(), ContextColumns()
+    returns = _read_orders(channel, columns, contexts, variants, until, tell)
     lines = len(columns.user)
     unknown = columns.forget_guests_if_few()
+    for who, item, at in returns:
+        columns.add(who, item, at, -PURCHASE)
+    said = len(columns.user)
     events_read = _read_behaviour(channel, columns, variants, until, tell)
     wanted = [one for one, facts in products.items() if not facts.parent]
     item_ids = IdMap.from_ids([*wanted, *columns.items])
@@ -143,16 +157,20 @@ def dataset_read(
     place = np.zeros(max(len(columns.items), 1), dtype=np.int64)
     if columns.items:
         place[: len(columns.items)] = item_ids.encode(list(columns.items))
-    interactions = Interactions.build(
+    feedback = settle(
         np.frombuffer(columns.user, dtype=np.int32) if columns.user else [],
         place[np.frombuffer(columns.item, dtype=np.int32)] if columns.item else [],
         np.frombuffer(columns.time, dtype=np.int64) if columns.time else [],
-        weights=np.frombuffer(columns.weight, dtype=np.float32) if columns.weight else [],
+        np.frombuffer(columns.weight, dtype=np.float32) if columns.weight else [],
         baskets=np.frombuffer(columns.basket, dtype=np.int64) if columns.basket else [],
         n_users=len(columns.users),
         n_items=len(item_ids),
     )
+    interactions = feedback.liked
+    read_views(channel, contexts, variants, {one: facts.category for one, facts in products.items()}, until)
     gone = _Facts()
+    shelves = Category.objects.filter(channel=channel, parent__isnull=False).order_by("external_id")
+    parents = dict(shelves.values_list("external_id", "parent__external_id"))
     facts_of = [products.get(name, gone) for name in names]
     catalogue = Catalogue.build(
         len(item_ids),
@@ -163,13 +181,16 @@ def dataset_read(
         price=[facts.price for facts in facts_of],
         active=[facts.active for facts in facts_of],
         created=[facts.created for facts in facts_of],
+        category_path=[_path(facts.category, parents) for facts in facts_of],
+        attributes=[facts.attributes for facts in facts_of],
+        cost=[facts.cost for facts in facts_of],
+        stock=[facts.stock for facts in facts_of],
     )
-    parents = Category.objects.filter(channel=channel, parent__isnull=False).order_by("external_id")
     return Dataset(
         interactions=interactions,
         item_ids=item_ids,
         catalogue=catalogue,
-        category_parents=dict(parents.values_list("external_id", "parent__external_id")),
+        category_parents=parents,
         variants=dict(sorted(variants.items())),
         until=int(interactions.times[-1]) if len(interactions) else -1,
         counts={
@@ -178,9 +199,14 @@ def dataset_read(
             "customers": sum(1 for name in columns.users if not name.startswith(("visitor:", _GUEST))),
             "order_lines": lines,
             "order_lines_of_strangers_left_out": unknown,
-            "events": len(columns.user) - lines + unknown,
+            "events": len(columns.user) - said,
+            "returns": len(returns),
+            "refused": len(feedback.refused),
         },
         events_read=events_read,
+        user_names=list(columns.users),
+        refused=feedback.refused,
+        contexts=contexts.built(item_ids),
     )
 
 
@@ -196,17 +222,37 @@ def _guests(channel: str) -> dict[str, str]:
 def _read_orders(
     channel: str,
     columns: _Columns,
+    contexts: ContextColumns,
     variants: dict[str, str],
     until: datetime | None,
     tell: Callable[[float, str], None],
-) -> None:
+) -> list[tuple[str, str, float]]:
+    """Add the order lines; returns what of it came back: person, product and when."""
     guests = _guests(channel)
+    countries = read_countries(channel)
+    returned: dict[tuple[str, str], float] = {}  # by order, else by customer: how many came back
+    sent_back = list(return_rows(channel=channel, until=until))
+    for customer, product, order, _at, _quantity in sent_back:
+        returned[order or customer, product] = 0.0
     rows = order_line_rows(channel=channel, until=until)
-    for number, (customer, product, order, at, _quantity, _price) in enumerate(rows):
+    for number, (customer, product, order, at, quantity, _price) in enumerate(rows):
         if number % _TELL_EVERY == 0:
             tell(0.2, _("reading orders: %(number)s lines") % {"number": format_value(number)})
         who = customer or guests.get(order, "") or f"{_GUEST}{order}"
-        columns.add(who, variants.get(product, product), at, PURCHASE, order)
+        item = variants.get(product, product)
+        columns.add(who, item, at, PURCHASE, order)
+        for key in ((order, product), (customer, product)):
+            if key in returned:
+                returned[key] = quantity
+        if order in countries:
+            contexts.add(item, at, PURCHASE, {"country": countries[order]})
+    back = []
+    for customer, product, order, at, quantity in sent_back:
+        who = customer or guests.get(order, "")
+        bought = returned[order or customer, product]
+        if who and bought and quantity >= bought * _SENT_BACK:
+            back.append((who, variants.get(product, product), at))
+    return back
 
 
 def _read_behaviour(
@@ -221,13 +267,15 @@ def _read_behaviour(
 
     reading = log_read(channel=channel, tell=read)
     log = behaviour_of(reading.columns.between(None, until), channel=channel)
-    # A purchase is counted by its order line; the event only links it to a visit.
-    base = np.array([0.0 if name == "purchase" else behaviour_weight(name) for name in log.names] or [0.0])
+    # A purchase is counted by its order line; the event only links it to a visit. Where the shop's own returns are
+    # mirrored, its refund events tell the same again.
+    silent = {"purchase", "refund"} if return_exists(channel=channel) else {"purchase"}
+    base = np.array([0.0 if name in silent else feedback_weight(name) for name in log.names] or [0.0])
     weights = base[log.name]
     timed = np.flatnonzero((weights > 0) & ~np.isnan(log.dwell))
     for row, name, dwell in zip(timed.tolist(), log.name[timed].tolist(), log.dwell[timed].tolist(), strict=True):
-        weights[row] = behaviour_weight(log.names[name], dwell_seconds=dwell)
-    rows = np.flatnonzero(weights > 0)
+        weights[row] = feedback_weight(log.names[name], dwell_seconds=dwell)
+    rows = np.flatnonzero(weights)
     products = [variants.get(product, product) for product in log.products]
     columns.add_many(
         (log.who[rows], log.people), (log.product[rows], products), log.at[rows].astype(np.int64), weights[rows]
@@ -247,6 +295,17 @@ class _Facts:
     active: bool = False
     created: int = -1
     parent: str = ""
+    attributes: Mapping[str, object] = field(default_factory=dict)
+    cost: float = float("nan")
+    stock: float = float("nan")
+
+
+def _path(category: str, parents: Mapping[str, str]) -> list[str]:
+    """The ancestors of a category, from its parent up; a circle in the shop's tree ends it."""
+    path: list[str] = []
+    while (category := parents.get(category, "")) and category not in path:
+        path.append(category)
+    return path
 
 
 def _products(channel: str) -> dict[str, _Facts]:
@@ -261,6 +320,9 @@ def _products(channel: str) -> dict[str, _Facts]:
             active=row.is_active,
             created=int(row.created_at.timestamp()) if row.created_at else -1,
             parent=row.parent_id,
+            attributes=row.attributes,
+            cost=float(row.cost) if row.cost is not None and row.cost > 0 else float("nan"),
+            stock=float(row.stock) if row.stock is not None else float("nan"),
         )
         for row in catalogue_rows(channel=channel)
     }

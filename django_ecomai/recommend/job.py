@@ -17,3 +17,10 @@ def count_values(context: Any) -> None:
     from .values import values_count
 
     values_count(context)
+
+
+def prefer(context: Any) -> None:
+    """Execute the job "recommend.preferences" in a worker. See ``preferences.preferences_compute``."""
+    from .preferences import preferences_compute
+
+    preferences_compute(context)

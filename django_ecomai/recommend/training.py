@@ -107,6 +107,8 @@ def model_train(context: RunContext) -> Artifact | None:
         data.interactions,
         item_ids=data.item_ids,
         catalogue=data.catalogue,
+        contexts=data.contexts,
+        refused=data.refused,
         now=data.until if data.until >= 0 else None,
         random_state=options.seed,
         target_weight=PURCHASE,

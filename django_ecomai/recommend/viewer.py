@@ -6,7 +6,6 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
@@ -181,10 +180,9 @@ def circumstances_of(request: HttpRequest | None, viewer: Viewer) -> dict[str, s
     """
     if request is None or not viewer.known:
         return {}
-    try:
-        found = import_module("django_ecomai.events.circumstances").circumstances(request)
-    except ModuleNotFoundError:  # a version of events that does not look at them
-        return {}
+    from django_ecomai.events.circumstances import circumstances
+
+    found = circumstances(request)
     return {name: str(found[name]) for name in ("country", "referrer", "device") if found.get(name)}
 
 

@@ -2,6 +2,8 @@
 
 A purchase counts 1 and comes from the order lines only, so that it is counted once; everything else counts less. The
 same weights are used for training and for folding in a visitor's last steps, so that both speak of the same thing.
+What speaks against a product has a negative weight in training (``ml.recommend.feedback`` settles it): as large as what
+it takes back, and a dismissal larger than a purchase.
 """
 
 from __future__ import annotations
@@ -19,6 +21,11 @@ WEIGHTS: Final[dict[str, float]] = {
     "add_to_cart": 0.5,
     "purchase": PURCHASE,
 }
+AGAINST: Final[dict[str, float]] = {
+    "remove_from_cart": -WEIGHTS["add_to_cart"],
+    "refund": -PURCHASE,
+    "dismiss": -2 * PURCHASE,
+}
 # A long look says more than a glance: up to twice the weight of a view, reached after this many seconds.
 DWELL_FULL_SECONDS: Final = 60.0
 # What the visitor looked at or put into the cart within this time is what he is after now.
@@ -33,6 +40,11 @@ def behaviour_weight(name: str, *, dwell_seconds: float | None = None) -> float:
     if name == "view_item" and dwell_seconds is not None and dwell_seconds > 0:
         weight *= 1.0 + min(dwell_seconds / DWELL_FULL_SECONDS, 1.0)
     return weight
+
+
+def feedback_weight(name: str, *, dwell_seconds: float | None = None) -> float:
+    """Weight of one behaviour for training: that of ``behaviour_weight``, or a negative one for what speaks against."""
+    return AGAINST.get(name, 0.0) or behaviour_weight(name, dwell_seconds=dwell_seconds)
 
 
 def is_of_session(step: Behaviour, *, now: float) -> bool:

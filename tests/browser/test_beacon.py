@@ -62,6 +62,15 @@ def test_a_view_arrives_at_once_and_its_length_when_the_page_is_left(page: Any, 
     assert "" not in visitors
 
 
+def test_where_a_visitor_came_from_is_kept_as_a_class(page: Any, shop: str) -> None:
+    page.goto(f"{shop}/product/P1/", referer="http://www.google.com/search?q=lamp")
+    wait_for(page, lambda: events("view_item"), ["P1"])
+    page.goto(f"{shop}/product/P2/?utm_source=x&utm_medium=email")
+    wait_for(page, lambda: events("view_item"), ["P1", "P2"])
+    kept = [properties["context"] for properties in events("view_item", "properties")]
+    assert kept == [{"device": "desktop", "referrer": "search"}, {"device": "desktop", "referrer": "email"}]
+
+
 def test_half_of_an_item_for_a_second_is_an_impression_and_counts_once(page: Any, shop: str) -> None:
     page.goto(f"{shop}/")
     wait_for(page, lambda: sorted(events("view_item_list")), ["A0", "A1"])

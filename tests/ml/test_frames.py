@@ -118,7 +118,7 @@ def test_empty_interactions_are_allowed():
         ({"weights": [1, float("nan")]}, "1 weights are not finite"),
         ({"weights": [float("inf"), 1]}, "not finite"),
         ({"weights": [1e39, 1]}, "not finite float32"),
-        ({"weights": [-1, 1]}, "returns and dislikes"),
+        ({"weights": [-1, 1]}, "returns and dismissals"),
         ({"items": [0, -1]}, "unknown ids"),
         ({"items": [0, 7], "n_items": 5}, "n_items is 5"),
         ({"times": [0.5, 1.0]}, "whole numbers"),

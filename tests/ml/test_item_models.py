@@ -11,7 +11,7 @@ from django_ecomai.ml.recommend.cosine import Cosine
 from django_ecomai.ml.recommend.ease import Ease, ease_weights, memory_needed
 from django_ecomai.ml.recommend.matrix import decay, decayed_matrix
 from django_ecomai.ml.recommend.popularity import Popularity, popularity_score, trend_boost
-from django_ecomai.ml.recommend.repeat import Repeat, repeat_scores
+from django_ecomai.ml.recommend.repeat import LEAST_DUE, Repeat, due, repeat_scores, usual_intervals
 from tests.ml.factories import DAY, START, checkerboard, shop
 from tests.ml.item_models import ItemModelBehaviour, RecommenderBehaviour
 
@@ -156,6 +156,27 @@ class TestRepeat(RecommenderBehaviour):
         assert scores.tolist() == [0.25, 1.5]
         boosted = repeat_scores([3, 1], boost=np.array([1.0, 2.0, 1.0, 0.0]))
         assert (boosted[0].tolist(), boosted[1].tolist()) == ([1], [2.0])
+
+    def test_due_rises_to_the_interval_and_falls_after_it(self):
+        # one purchase: the item's usual 16 days; three at gaps of 4: (8 + 2 * 16) / 4 = 10 days
+        value = due(np.array([1.0, 16.0, 48.0, 10.0]), np.array([1.0, 16.0, 48.0, 18.0]), np.array([1, 1, 1, 3]), 16.0)
+        rise = (1 / 16) ** 0.25 / (1 + (1 / 48) ** 2)
+        np.testing.assert_allclose(value, [rise, 1 / (1 + 1 / 9), 0.5, 1 / (1 + 1 / 9)])
+        assert due(np.array([0.0, 1e9]), np.array([0.0, 1e9]), np.ones(2), 16.0).tolist() == [LEAST_DUE, LEAST_DUE]
+
+    def test_the_usual_interval_is_drawn_to_the_shops(self):
+        days = [0, 4, 0, 16]  # item 0 after four days, item 1 after sixteen: eight is the shop's mean
+        built = Interactions.build([0, 0, 0, 0], [0, 0, 1, 1], [START + day * DAY for day in days], n_items=3)
+        expected = [8 * (4 / 8) ** (1 / 11), 8 * (16 / 8) ** (1 / 11), 8]
+        np.testing.assert_allclose(usual_intervals(built), expected, rtol=1e-6)
+        assert usual_intervals(Interactions.empty(n_items=2)).tolist() == pytest.approx([30, 30])
+
+    def test_the_cycle_orders_what_was_bought_alike(self):
+        interval = np.array([10.0, 100.0, 10.0], dtype=np.float32)
+        items, scores = repeat_scores([0, 1, 2], ages_days=[10, 10, 90], interval=interval, cycle=1.0)
+        assert items[np.argsort(-scores)].tolist() == [0, 1, 2]
+        plain = repeat_scores([0, 1, 2], ages_days=[10, 10, 90], interval=interval)[1]
+        assert plain.tolist() == [1, 1, 1]
 
     def test_the_boost_counts_recent_customers(self):
         days = [0, 1, 40]

@@ -74,7 +74,8 @@ def test_the_same_data_give_the_same_hash(tmp_path):
 
 def test_the_artifact_holds_items_only(served):
     result = built()
-    assert {len(array) for name, array in result.arrays.items() if name != "category_names"} == {40}
+    per_item = {name for name in result.arrays if name != "category_names" and not name.startswith("context_")}
+    assert {len(result.arrays[name]) for name in per_item} == {40}
     assert result.manifest["n_users"] == 120
     assert not [key for key in (*result.arrays, *result.manifest) if "user_id" in key or "customer" in key]
 
@@ -85,9 +86,9 @@ def test_discovery_follows_the_taste(served):
     assert set(low.because.tolist()) <= {0, 1, 2}
 
 
-@pytest.mark.parametrize("prior", [0.0, 0.5])
-def test_serving_ranks_as_the_offline_evaluation_does(prior):
-    recipe, data = replace(RECIPE, prior=prior), shop()
+@pytest.mark.parametrize(("prior", "cycle"), [(0.0, 0.0), (0.5, 0.0), (0.0, 1.0)])
+def test_serving_ranks_as_the_offline_evaluation_does(prior, cycle):
+    recipe, data = replace(RECIPE, prior=prior, repeat_cycle=cycle), shop()
     cut = START + 150 * DAY
     split = time_split(data, cut)
     fitted = Fitted(split.train, catalogue=words(40), now=cut, neighbours=RECIPE.neighbours)

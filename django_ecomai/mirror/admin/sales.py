@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy, ngettext
 
 from django_ecomai.core.admin import FastModelAdmin, ReadOnlyAdminMixin
+from django_ecomai.core.registry import customer_features
 from django_ecomai.mirror.models import Customer, Order, OrderLine, ReturnLine
 
 from .base import NONE, ReadOnlyInline, amount_format, day_format, quantity_format
@@ -81,14 +82,16 @@ class CustomerAdmin(ReadOnlyAdminMixin, FastModelAdmin):
     search_fields = ("=external_id",)
     search_help_text = gettext_lazy("The whole number of a customer.")
     fields = (
-        "external_id", "user", "first_seen", "last_seen", "bought", "latest_orders", "birth_year", "gender", "country",
-        "region", "attributes", "synced_at", "removed_at",
+        "external_id", "user", "first_seen", "last_seen", "bought", "latest_orders", "derived", "birth_year", "gender",
+        "country", "region", "attributes", "synced_at", "removed_at",
     )  # fmt: skip
-    readonly_fields = ("bought", "latest_orders")
+    readonly_fields = ("bought", "latest_orders", "derived")
 
     def get_fields(self, request: HttpRequest, obj: Customer | None = None) -> Any:
         """Demographic columns are shown only where something was collected."""
         empty = {n for n in ("birth_year", "gender", "country", "region") if obj is not None and not getattr(obj, n)}
+        if not customer_features.names():
+            empty.add("derived")
         return [name for name in super().get_fields(request, obj) if name not in empty]
 
     @admin.display(description=gettext_lazy("bought"))
@@ -100,6 +103,16 @@ class CustomerAdmin(ReadOnlyAdminMixin, FastModelAdmin):
             "count": formats.number_format(numbers["count"], force_grouping=True),
             "total": amount_format(numbers["total"]),
         }
+
+    @admin.display(description=gettext_lazy("derived"))
+    def derived(self, obj: Customer) -> str | SafeString:
+        """What other capabilities worked out about him."""
+        rows = [
+            (feature.label, ", ".join(lines))
+            for _name, feature in customer_features.items()
+            if (lines := feature.shown(obj.channel, obj.external_id))
+        ]
+        return format_html_join("", "{}: {}<br>", rows) or NONE
 
     @admin.display(description=gettext_lazy("latest orders"))
     def latest_orders(self, obj: Customer) -> str | SafeString:

@@ -9,18 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ..contexts import Contexts
 from ..frames import Catalogue, IdMap, Interactions
 from .base import distinct_users
+from .bundles import bundles
+from .coldmap import with_cold
+from .complements import complements
 from .content import Content
-from .copurchase import CoPurchase
+from .contextual import context_arrays
+from .copurchase import CoPurchase, basket_matrix
 from .cosine import Cosine
 from .fold import Fitted, Progress, no_progress, up_to
 from .matrix import row_blocks, table_from_blocks, table_to_csr
 from .neighbours import NeighbourTable
 from .popularity import popularity_score
 from .recipe import Recipe, Source
-from .repeat import Repeat
+from .repeat import Repeat, usual_intervals
 from .serving import FORMAT, KIND
+from .upgrades import upgrades
 
 #: Customers at which the company of a product is believed by half (a shrinkage prior).
 SUPPORT = 10.0
@@ -40,6 +46,8 @@ def build(
     *,
     item_ids: IdMap,
     catalogue: Catalogue | None = None,
+    contexts: Contexts | None = None,
+    refused: Interactions | None = None,
     now: int | None = None,
     target_weight: float = 0.0,
     random_state: int = 0,
@@ -48,8 +56,9 @@ def build(
     """Fit ``recipe`` on all ``interactions``. Nothing of the result is about a person.
 
     ``now`` (epoch seconds) is the moment that "the last 30 days" end, rows later than it are ignored; default: the last
-    interaction.
-    ``random_state`` is recorded; no step is random today. Raises ValueError when ``item_ids``, ``catalogue`` and
+    interaction. ``contexts``: under which circumstances products were met, for visitors without a history;
+    ``refused``: what people waved away or sent back (`feedback.settle`), which counts against what is trending.
+    ``random_state`` seeds the map of cold items. Raises ValueError when ``item_ids``, ``catalogue`` and
     ``interactions`` disagree about the number of items.
     """
     n_items = interactions.n_items
@@ -66,18 +75,31 @@ def build(
     tell(0.0, "fitting neighbours")
     discovery = fitted.table(recipe, popularity)
     tell(0.5, "comparing product texts")
-    content = Content(language=recipe.language).fit(interactions, catalogue=catalogue, now=now).neighbours_
+    contents = Content(language=recipe.language).fit(interactions, catalogue=catalogue, now=now)
+    content = contents.neighbours_
     similar = _similar(fitted, recipe, content, popularity)
     if recipe.sources:
+        discovery = with_cold(
+            discovery,
+            content,
+            contents.features(catalogue),
+            interactions,
+            active=catalogue.active,
+            popularity=popularity,
+            random_state=random_state,
+        )
         discovery = _filled(discovery, similar)
     tell(0.7, "counting what is bought together")
     together = CoPurchase().fit(bought, now=now)
+    complement = complements(interactions, together.neighbours_, together.support_, content, popularity=popularity)
+    sets = bundles(basket_matrix(bought, together.max_basket), together.neighbours_, active=catalogue.active)
+    better = upgrades(catalogue, content, popularity=popularity)
     tell(0.9, "counting what is popular")
     names, category = _categories(catalogue)
     arrays: dict[str, NDArray[Any]] = {
         "item_ids": item_ids.ids,
         "popularity": popularity,
-        "trending": popularity_score(interactions, now=now, window_days=recipe.trending_days),
+        "trending": popularity_score(interactions, now=now, window_days=recipe.trending_days, refused=refused),
         "neighbours_indices": discovery.indices,
         "neighbours_scores": discovery.scores,
         "similar_indices": similar.indices,
@@ -89,11 +111,22 @@ def build(
         "repeat_boost": Repeat(trend_power=recipe.repeat_trend_power, trend_days=recipe.trend_days)
         .fit(bought, now=now)
         .boost_,
+        "repeat_interval": usual_intervals(bought),
         "category": category,
         "category_names": names.ids,
         "price": catalogue.price.astype(np.float32),
         "created": catalogue.created,
         "active": catalogue.active,
+        "complement_indices": complement.indices,
+        "complement_scores": complement.scores,
+        "better_indices": better.indices,
+        "better_scores": better.scores,
+        "bundle_items": sets.items,
+        "bundle_support": sets.support,
+        "bundle_lift": sets.lift,
+        "bundle_scores": sets.scores,
+        "margin": catalogue.margin.astype(np.float32),
+        **context_arrays(contexts or Contexts.empty(), n_items=n_items, now=now, active=catalogue.active),
     }
     manifest = {
         "kind": KIND,

@@ -1,4 +1,4 @@
-"""Alike by what they are: words, category, brand and price. Works for a product that nobody has seen yet."""
+"""Alike by what they are: words, category, brand, attributes, price. Works for a product that nobody has seen yet."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from scipy import sparse
 
 from ..frames import Catalogue, Interactions
 from .base import ItemModel
+from .features import item_features, latent
 from .matrix import blocks, one_blas_thread, table_from_blocks
-from .text import tfidf, tokens, unit_rows
 
 
 class Content(ItemModel):
-    """Cosine of stemmed TF-IDF words of title and description, plus category and brand, damped by price distance.
+    """Cosine of stemmed TF-IDF words of title and description, plus category (its ancestors count less), brand and
+    attributes (`features.item_features`), damped by price distance.
 
     A pair's cosine is multiplied with ``exp(-price_weight * z)``, z = the distance of the log prices in robust standard
     deviations of the shop (median absolute deviation), capped at 3; an unknown price costs nothing. Title words count
-    ``title_weight`` times. Without a catalogue the model learns nothing.
+    ``title_weight`` times. ``latent_weight`` adds the cosine in ``rank`` latent dimensions (`features.latent`, seeded)
+    to pairs that share a word or label. Without a catalogue the model learns nothing.
     """
 
     kind: ClassVar[str] = "content"
@@ -33,6 +35,9 @@ class Content(ItemModel):
         brand_weight: float = 0.3,
         price_weight: float = 0.15,
         language: str = "english",
+        attribute_weight: float = 0.5,
+        latent_weight: float = 0.0,
+        rank: int = 64,
     ) -> None:
         self.neighbours = neighbours
         self.title_weight = title_weight
@@ -40,39 +45,50 @@ class Content(ItemModel):
         self.brand_weight = brand_weight
         self.price_weight = price_weight
         self.language = language
+        self.attribute_weight = attribute_weight
+        self.latent_weight = latent_weight
+        self.rank = rank
 
     def _fit(self, interactions: Interactions, catalogue: Catalogue | None, now: int) -> None:
         catalogue = Catalogue.build(interactions.n_items) if catalogue is None else catalogue
-        features = self._features(catalogue)
+        features = self.features(catalogue)
         logs = robust_log_price(catalogue.price)
         with one_blas_thread():
             self.neighbours_ = table_from_blocks(
-                self._scored(features, logs), len(catalogue), self.neighbours, self.popularity_
+                self._scored(features, logs, self._latent(features)), len(catalogue), self.neighbours, self.popularity_
             )
 
-    def _features(self, catalogue: Catalogue) -> sparse.csr_matrix:
+    def features(self, catalogue: Catalogue) -> sparse.csr_matrix:
         """Items x features; the dot product of two rows is their similarity before the price."""
-        parts = [
-            self.title_weight * tfidf([tokens(text, self.language) for text in catalogue.title]),
-            tfidf([tokens(text, self.language) for text in catalogue.description]),
-        ]
-        words = unit_rows(sparse.csr_matrix(sparse.hstack(parts)))
-        labels = [
-            weight * tfidf([[label.strip().casefold()] if label.strip() else [] for label in values], max_share=1.0)
-            for weight, values in ((self.category_weight, catalogue.category), (self.brand_weight, catalogue.brand))
-            if weight > 0
-        ]
-        return sparse.csr_matrix(sparse.hstack([words, *labels]))
+        return item_features(
+            catalogue,
+            title_weight=self.title_weight,
+            category_weight=self.category_weight,
+            brand_weight=self.brand_weight,
+            attribute_weight=self.attribute_weight,
+            language=self.language,
+        )
+
+    def _latent(self, features: sparse.csr_matrix) -> NDArray[np.float64]:
+        """Unit rows in the latent space times the root of their weight; no columns when they do not count."""
+        if self.latent_weight <= 0:
+            return np.zeros((features.shape[0], 0))
+        places = latent(features, self.rank)
+        length = np.linalg.norm(places, axis=1, keepdims=True)
+        return np.asarray(places / np.where(length > 0, length, 1.0) * np.sqrt(self.latent_weight))
 
     def _scored(
-        self, features: sparse.csr_matrix, logs: NDArray[np.float64]
+        self, features: sparse.csr_matrix, logs: NDArray[np.float64], places: NDArray[np.float64]
     ) -> Iterator[tuple[int, sparse.csr_matrix]]:
         columns = sparse.csr_matrix(features.T)
         for rows in blocks(features.shape[0], features.shape[0]):
             pairs = sparse.csr_matrix(features[rows] @ columns).tocoo()
             distance = np.minimum(np.abs(logs[rows][pairs.row] - logs[pairs.col]), 3.0)
             near = np.exp(-self.price_weight * np.where(np.isnan(distance), 0.0, distance))
-            yield rows.start, sparse.csr_matrix((pairs.data * near, (pairs.row, pairs.col)), shape=pairs.shape)
+            alike = pairs.data
+            if places.shape[1]:
+                alike = alike + np.einsum("ij,ij->i", places[rows][pairs.row], places[pairs.col])
+            yield rows.start, sparse.csr_matrix((alike * near, (pairs.row, pairs.col)), shape=pairs.shape)
 
 
 def robust_log_price(prices: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -39,7 +39,7 @@ class CoPurchase(ItemModel):
         self.neighbours = neighbours
 
     def _fit(self, interactions: Interactions, catalogue: Catalogue | None, now: int) -> None:
-        baskets = _basket_matrix(interactions, self.max_basket)
+        baskets = basket_matrix(interactions, self.max_basket)
         n_items = interactions.n_items
         self.neighbours_ = table_from_blocks(self._scored(baskets), n_items, self.neighbours, self.popularity_)
         self.support_, self.lift_ = _describe(baskets, self.neighbours_)
@@ -77,7 +77,8 @@ def log_likelihood_ratio(
     return np.asarray(np.maximum(2 * terms.sum(axis=0), 0.0))
 
 
-def _basket_matrix(interactions: Interactions, max_basket: int) -> sparse.csr_matrix:
+def basket_matrix(interactions: Interactions, max_basket: int) -> sparse.csr_matrix:
+    """Baskets x items of ones; rows outside baskets and baskets with more than ``max_basket`` items are left out."""
     inside = interactions.baskets >= 0
     labels, rows = np.unique(interactions.baskets[inside], return_inverse=True)
     shape = (len(labels), interactions.n_items)

@@ -22,8 +22,11 @@ def popularity_score(
     window_days: float | None = None,
     half_life_days: float | None = None,
     weighted: bool = True,
+    refused: Interactions | None = None,
 ) -> FloatArray:
     """Sum over customers of their strongest (decayed) weight per item within the window: float32 [n_items].
+
+    Whoever ``refused`` an item within the window (`feedback.settle`) counts against it, once; no item falls below 0.
 
     Each customer counts once per item, so that one wholesaler's fifty orders are not fifty customers' taste. The window
     ends with ``now``; later rows do not count.
@@ -32,7 +35,13 @@ def popularity_score(
     recent = recent.before(now + 1)
     weights = recent.weights if weighted else np.ones(len(recent), dtype=np.float32)
     pairs = pair_matrix(recent, weights * decay(recent.times, now, half_life_days))
-    return np.asarray(pairs.sum(axis=0)).ravel().astype(np.float32)
+    total = np.asarray(pairs.sum(axis=0)).ravel()
+    if refused is not None and len(refused):
+        against = popularity_score(
+            refused, now=now, window_days=window_days, half_life_days=half_life_days, weighted=False
+        )
+        total = np.maximum(total - against, 0.0)
+    return np.asarray(total.astype(np.float32))
 
 
 class Popularity(Recommender):

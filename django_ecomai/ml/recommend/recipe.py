@@ -55,7 +55,8 @@ class Recipe:
     ``trend_days`` to ``trend_power``. The best score counts 1, and ``prior`` times the popularity of ``trending_days``
     (most popular = 1) is added. Without sources: popularity alone.
     Buy again: personal frequency decayed by ``repeat_half_life_days`` times recent popularity to
-    ``repeat_trend_power``. ``repeat_share`` weighs buy-again against discovery where both may appear.
+    ``repeat_trend_power`` times how due the item is (`repeat.due`) to ``repeat_cycle``. ``repeat_share`` weighs
+    buy-again against discovery where both may appear.
     ``neighbours`` are kept per item. Product texts are in ``language`` (snowball's name).
     """
 
@@ -71,6 +72,7 @@ class Recipe:
     repeat_half_life_days: float | None = None
     repeat_trend_power: float = 0.0
     repeat_share: float = 1.0
+    repeat_cycle: float = 0.0
     neighbours: int = 200
     language: str = "english"
 

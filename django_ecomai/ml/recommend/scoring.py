@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ..columns import NEW_ITEMS, REPEAT_ITEMS
+from ..columns import NEW_ITEMS, REPEAT_ITEMS, SECONDS_PER_DAY
 from ..evaluate.ranking import Scores, order_by
 from ..evaluate.split import TimeSplit
 from ..frames import Interactions
@@ -18,7 +18,7 @@ from .matrix import decay, pair_matrix
 from .popularity import popularity_score
 from .prior import popular_head, unit_popularity
 from .recipe import Recipe, Source
-from .repeat import Repeat
+from .repeat import Repeat, due, usual_intervals
 from .sessions import SessionKNN
 
 #: Score matrices that are kept at once while blends are tried; the oldest leaves first.
@@ -136,7 +136,10 @@ class RecipeScores:
         own = self.own.at_least(self.target_weight)
         counts = purchase_counts(own, self.split.cut, recipe.repeat_half_life_days)[self.split.users]
         model = Repeat(trend_power=recipe.repeat_trend_power, trend_days=recipe.trend_days)
-        boost = model.fit(self.split.train.at_least(self.target_weight), now=self.split.cut).boost_
+        train = self.split.train.at_least(self.target_weight)
+        boost = model.fit(train, now=self.split.cut).boost_
+        if recipe.repeat_cycle:
+            counts = sparse.csr_matrix(counts.multiply(due_matrix(own, train, self.split, recipe.repeat_cycle)))
         return sparse.csr_matrix(counts @ sparse.diags(boost.astype(np.float64)))
 
 
@@ -178,6 +181,23 @@ def purchase_counts(interactions: Interactions, now: int, half_life_days: float 
     """Users x items: in how many baskets, each decayed by its age; several lines of one basket count once."""
     once = _first_of_basket(interactions)
     return pair_matrix(once, decay(once.times, now, half_life_days), aggregate="sum")
+
+
+def due_matrix(own: Interactions, train: Interactions, split: TimeSplit, cycle: float) -> sparse.csr_matrix:
+    """Test customers x items: how due each purchased item is at the cut (`repeat.due`), to the power ``cycle``.
+
+    ``own`` holds the customers' purchases, ``train`` everybody's, from which the items' usual intervals come.
+    """
+    once = _first_of_basket(own)
+    ages = np.maximum(split.cut - once.times, 0) / SECONDS_PER_DAY
+    key = once.users.astype(np.int64) * max(once.n_items, 1) + once.items
+    pairs, at = np.unique(key, return_inverse=True)
+    last, first = np.full(len(pairs), np.inf), np.zeros(len(pairs))
+    np.minimum.at(last, at, ages)
+    np.maximum.at(first, at, ages)
+    users, items = np.divmod(pairs, max(once.n_items, 1))
+    values = due(last, first, np.bincount(at, minlength=len(pairs)), usual_intervals(train)[items]) ** cycle
+    return sparse.csr_matrix((values, (users, items)), shape=(once.n_users, once.n_items))[split.users]
 
 
 def _first_of_basket(interactions: Interactions) -> Interactions:

@@ -24,6 +24,20 @@ category_names       [C] S        sorted
 price                [n] float32  NaN unknown
 created              [n] int64    epoch seconds, -1 unknown
 active               [n] bool     for sale when trained; others are never returned
+repeat_interval      [n] f32      usual days between two purchases; may be absent, as all that follow
+complement_indices   [n, K] int32 bought with, rarely instead of
+complement_scores    [n, K] f32   root of the log-likelihood ratio times one minus the substitute share
+better_indices       [n, K] int32 the same need with more margin or a higher price within a band, best first
+better_scores        [n, K] f32   1 / rank: no margin can be read off it
+bundle_items         [n,3,2] i32  the others of sets of two or three that share baskets, -1 padded
+bundle_support       [n, 3] int32 baskets that hold the whole set
+bundle_lift          [n, 3] f32   P(all) / product of P(each)
+bundle_scores        [n, 3] f32   root of the log-likelihood ratio of the weakest link
+context_names        [G] S        kept circumstances such as "country=DE|device=mobile", sorted
+context_items        [G, k] int32 what is wanted there now, best first, -1 padded
+context_scores       [G, k] f32   smoothed probabilities
+context_meetings     [G] f32      decayed meetings behind each
+margin               [n] f32      price minus cost, NaN unknown; for ranking, never shown to shoppers
 ==================== ============ ==================================================================================
 
 Manifest keys: ``kind`` "recommend", ``recommend_format`` 1, ``recipe``, ``recipe_name``, ``n_items``,
@@ -44,6 +58,7 @@ from ..frames import IdMap
 from ..persist import ArtifactCorrupt, ArtifactFormat, load_arrays
 from .blend import blend
 from .fallback import fallback_chain
+from .intents import Bundle, Intents
 from .neighbours import FloatArray, IntArray, NeighbourTable, as_indices, at_least, is_in, strongest
 from .prior import HEAD, add_prior, popular_head, unit_popularity
 from .repeat import repeat_scores
@@ -53,6 +68,8 @@ from .weighing import weigh_history
 
 KIND = "recommend"
 FORMAT = 1
+
+__all__ = ["Bundle", "Scored", "Scorer"]
 
 Items = int | Iterable[int] | NDArray[np.integer]
 
@@ -73,7 +90,7 @@ class Scored:
         return len(self.items)
 
 
-class Scorer:
+class Scorer(Intents):
     """Reads one artifact. Every method takes and returns indices; -1 (unknown) in the input is ignored, ``exclude``
     and inactive items are never returned, nothing is returned twice, and fewer than ``n`` come back if there are fewer.
     """
@@ -97,6 +114,7 @@ class Scorer:
             self._together = NeighbourTable(arrays["together_indices"], arrays["together_scores"])
             per_item = ("popularity", "trending", "repeat_boost", "category", "price", "created", "active")
             self._vectors = {name: np.asarray(arrays[name]) for name in per_item}
+            self._load_intents(arrays)
         except (KeyError, ValueError) as error:
             raise ArtifactCorrupt(f"the artifact is incomplete ({error}): train again or roll back") from error
         tables = (self._neighbours, self._similar, self._together)
@@ -205,9 +223,21 @@ class Scorer:
         found, scores, because = self._together.score_history(np.unique(basket))
         return self._best(found, scores, because, n, np.concatenate([basket, as_indices(exclude)]))
 
-    def trending(self, *, n: int = 20, category: str | None = None, exclude: Items = ()) -> Scored:
-        """Most customers lately, in the shop or in one category (its name as in the catalogue)."""
-        return self._shelf("trending", n, category, exclude)
+    def trending(self, *, n: int = 20, category: str | None = None, country: str = "", exclude: Items = ()) -> Scored:
+        """Most customers lately, in the shop or in one category (its name as in the catalogue).
+
+        With ``country`` what is wanted there comes first, as far as enough people came from it.
+        """
+        shop = self._shelf("trending", n, category, exclude)
+        items, scores = self._in_country(country)
+        if category is not None and len(items):
+            inside = self._vectors["category"][items] == int(self.categories.encode([category])[0])
+            inside &= self._vectors["category"][items] >= 0
+            items, scores = items[inside], scores[inside]
+        if not len(items):
+            return shop
+        there = self._picked(items, scores, np.full(len(items), -1, dtype=np.int32), n, exclude)
+        return self.fill(there, n, shop, exclude=exclude)
 
     def popular(self, *, n: int = 20, category: str | None = None, exclude: Items = ()) -> Scored:
         """Most customers ever."""
@@ -253,6 +283,8 @@ class Scorer:
             half_life_days=self.recipe.get("repeat_half_life_days"),
             boost=self._vectors["repeat_boost"],
             n_items=self.n_items,
+            interval=self._interval,
+            cycle=float(self.recipe.get("repeat_cycle", 0.0)),
         )
 
     def _best(self, found: IntArray, scores: FloatArray, because: IntArray, n: int, exclude: Items) -> Scored:

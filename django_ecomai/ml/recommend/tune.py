@@ -263,7 +263,8 @@ def choose_repeat(search: Search, recipe: Recipe) -> Recipe:
     half_lives, powers = (None, 240.0, 120.0, 60.0), (0.25, 0.5, 1.0)
     best = search.best(REPEAT_ITEMS, variants(recipe, repeat_half_life_days=half_lives))
     best = search.best(REPEAT_ITEMS, variants(best, repeat_trend_power=powers), best)
-    return search.best(REPEAT_ITEMS, variants(best, repeat_half_life_days=half_lives), best)
+    best = search.best(REPEAT_ITEMS, variants(best, repeat_half_life_days=half_lives), best)
+    return search.best(REPEAT_ITEMS, variants(best, repeat_cycle=(1.0,)), best)
 
 
 def choose_mix(search: Search, recipe: Recipe) -> Recipe:
@@ -290,7 +291,8 @@ def _part_name(view: str, recipe: Recipe) -> str:
     half_life = recipe.repeat_half_life_days
     decayed = "" if half_life is None else f" (half-life {half_life:g} d)"
     trend = f" x trend^{recipe.repeat_trend_power:g}" if recipe.repeat_trend_power else ""
-    repeat = f"personal frequency{decayed}{trend}"
+    due = f" x due^{recipe.repeat_cycle:g}" if recipe.repeat_cycle else ""
+    repeat = f"personal frequency{decayed}{trend}{due}"
     if view == NEW_ITEMS:
         return recipe.name
     return repeat if view == REPEAT_ITEMS else f"{recipe.name} + {recipe.repeat_share:g} x {repeat}"

@@ -72,9 +72,3 @@ def without(candidates: Iterable[Candidate], unwanted: Collection[str]) -> list[
         if one.product_id not in unwanted:
             found.setdefault(one.product_id, one)
     return list(found.values())
-
-
-def ask(scorer: Scorer, method: str, *args: Any, **kwargs: Any) -> Any:
-    """A method of the scorer, or None when this one does not have it yet."""
-    found = getattr(scorer, method, None)
-    return None if found is None else found(*args, **kwargs)

@@ -9,7 +9,7 @@ from django_ecomai.recommend import reasons
 from django_ecomai.recommend.query import Behaviour, Candidate, Query
 from django_ecomai.recommend.weights import behaviour_weight, is_of_session, serving_weights
 
-from .asking import ages, ask, caused, encode_all, id_of, in_turn, known, named, rows, without
+from .asking import ages, caused, encode_all, id_of, in_turn, known, named, rows, without
 
 if TYPE_CHECKING:
     from django_ecomai.ml.recommend.serving import Scored, Scorer
@@ -72,11 +72,11 @@ def by_context(query: Query, n: int) -> list[Candidate]:
     scorer = query.scorer
     if scorer is None or not (query.country or query.referrer or query.device or query.category):
         return []
-    scored = ask(
-        scorer, "for_context", country=query.country, referrer=query.referrer, device=query.device,
-        category=query.category, n=n, exclude=_exclude(scorer, query),
+    scored = scorer.for_context(
+        country=query.country, referrer=query.referrer, device=query.device, category=query.category, n=n,
+        exclude=_exclude(scorer, query),
     )  # fmt: skip
-    return [] if scored is None else list(named(scorer, scored, reasons.CONTEXT, ""))
+    return list(named(scorer, scored, reasons.CONTEXT, ""))
 
 
 def _like_the_last(scorer: Scorer, steps: Sequence[Behaviour], exclude: list[int], n: int) -> list[Candidate]:
@@ -159,7 +159,10 @@ def trending(query: Query, n: int) -> list[Candidate]:
     exclude = _exclude(scorer, query)
     if not query.category:
         scored = scorer.fill(
-            scorer.trending(n=n, exclude=exclude), n, scorer.popular(n=n, exclude=exclude), exclude=exclude
+            scorer.trending(n=n, country=query.country, exclude=exclude),
+            n,
+            scorer.popular(n=n, exclude=exclude),
+            exclude=exclude,
         )
         return list(named(scorer, scored, reasons.POPULAR, ""))
     found: dict[str, Candidate] = {}

@@ -1,6 +1,6 @@
 """Strategies for one intent each: something better, something beside it, back to what was left, a last small extra.
 
-Where the model has a method of its own for an intent it is asked; an older model answers by what it has.
+Where the model has learned nothing for an intent (older artifacts, too little data), what it has answers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django_ecomai.recommend.query import DAY, Behaviour, Candidate, Query
 from django_ecomai.recommend.weights import behaviour_weight
 
 from . import builtin
-from .asking import ages, ask, caused, encode_all, id_of, in_turn, known, named, rows, without
+from .asking import ages, caused, encode_all, id_of, in_turn, known, named, rows, without
 
 if TYPE_CHECKING:
     from django_ecomai.recommend.catalogue import Card
@@ -39,8 +39,8 @@ def cross_sell(query: Query, n: int) -> list[Candidate]:
         return []
     items = [item for item, _ in about]
     exclude = encode_all(scorer, query.not_wanted())
-    scored = ask(scorer, "cross_sell", items, n=n, exclude=exclude)
-    if scored is None:
+    scored = scorer.cross_sell(items, n=n, exclude=exclude)
+    if not len(scored):
         scored = scorer.bought_together(items, n=n, exclude=exclude)
         # What is like a product replaces it: it is bought instead of it, not with it.
         instead = {item for one in items for item in scorer.similar(one, n=5).items.tolist()}
@@ -58,8 +58,8 @@ def upsell(query: Query, n: int) -> list[Candidate]:
     exclude = encode_all(scorer, query.not_wanted())
     lists = []
     for item, product_id in known(scorer, query.product_ids):
-        scored = ask(scorer, "upsell", item, n=n, exclude=exclude)
-        if scored is None:
+        scored = scorer.upsell(item, n=n, exclude=exclude)
+        if not len(scored):
             scored = scorer.similar(item, n=n, exclude=exclude)
             # Nothing is known of margins then: dearer is all that "better" can mean.
             dearer = scorer.prices[scored.items] > scorer.prices[item]
@@ -239,7 +239,7 @@ def bundle(query: Query, n: int) -> list[Candidate]:
     if scorer is None:
         return found[:n]
     for item, product_id in known(scorer, query.product_ids):
-        for made in ask(scorer, "bundles", item, n=3) or ():
+        for made in scorer.bundles(item, n=3):
             others = [one for one in scorer.decode(list(made.items)) if one not in query.product_ids]
             found += [Candidate(one, 0.0, reasons.TOGETHER, product_id) for one in others]
     return without(found, query.not_wanted())[:n]

@@ -91,7 +91,8 @@
     if (words) track("search", { query: words.dataset.ecomaiSearch });
     viewed = item && item.dataset.ecomaiViewItem;
     // At once, so that the next page can react; the time on page follows as its own event.
-    if (viewed) track("view_item", { product_id: viewed }, true);
+    const from = location.search.match(/utm_[sm][^&]*/g) || doc.referrer.split("/")[2] || "";
+    if (viewed) track("view_item", { product_id: viewed, referrer: `${from}` }, true);
   };
 
   const leave = () => {

@@ -1,0 +1,109 @@
+"""Category preferences: off unless asked for, replaced as a whole, exported, erased, and shown."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from django_ecomai.core.registry import customer_features, personal_data
+from django_ecomai.mirror.models import Customer
+from django_ecomai.recommend.models import CustomerPreference
+from django_ecomai.recommend.preferences import customers_preferring, preferences_of
+from django_ecomai.runs.models import Run
+from django_ecomai.runs.services import run_now
+from tests.recommend.factories import category, lantern_shop, order
+
+pytestmark = pytest.mark.django_db
+
+
+def compute() -> Run:
+    run = run_now(kind="recommend.preferences", parameters={})
+    run.refresh_from_db()
+    assert run.state == "done", run.log
+    return run
+
+
+@pytest.fixture
+def switched_on(settings: Any) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "CUSTOMER_PREFERENCES": True}
+
+
+def prefer(customer: str, category_id: str, probability: float, *, channel: str = "") -> CustomerPreference:
+    return CustomerPreference.objects.create(
+        channel=channel, customer_id=customer, category_id=category_id, probability=probability
+    )
+
+
+def test_switched_off_nothing_is_worked_out_and_what_was_goes() -> None:
+    lantern_shop(4)
+    prefer("c1", "lanterns", 0.9)
+    other = prefer("c1", "lanterns", 0.9, channel="b")
+    run = compute()
+    assert list(CustomerPreference.objects.all()) == [other]
+    assert "1 stored preferences deleted" in run.log
+
+
+@pytest.mark.usefixtures("switched_on")
+def test_every_customer_gets_his_likeliest_categories() -> None:
+    lantern_shop()
+    order("", ["p0"], number="guest")
+    prefer("c1", "gone", 0.9)
+
+    run = compute()
+
+    likes = preferences_of(channel="", customer_ids=[f"c{i}" for i in range(30)])
+    assert {who: found[0][0] for who, found in likes.items()} == {
+        f"c{i}": "lanterns" if i % 2 else "mugs" for i in range(30)
+    }
+    assert all(found[0][1] > 0.8 for found in likes.values())
+    assert not CustomerPreference.objects.filter(category_id="gone").exists()
+    assert not CustomerPreference.objects.filter(customer_id__startswith="order:").exists()
+    assert set(CustomerPreference.objects.values_list("run", flat=True)) == {run.pk}
+    tested = run.metrics["next_category"]
+    assert tested["ours"]["accuracy"] == tested["habit"]["accuracy"] == 1.0
+    assert tested["popular"]["accuracy"] == 0.5
+
+
+@pytest.mark.usefixtures("switched_on")
+def test_without_orders_or_categories_there_is_nothing_to_know() -> None:
+    category("lanterns")
+    assert compute().progress == 1.0
+    assert not CustomerPreference.objects.exists()
+
+
+def test_the_likeliest_come_first_and_a_segment_is_one_query(django_assert_num_queries: Any) -> None:
+    prefer("c1", "a", 0.3)
+    prefer("c1", "b", 0.6)
+    prefer("c2", "a", 0.5)
+    prefer("c3", "a", 0.1)
+    prefer("c9", "a", 0.9, channel="other")
+    with django_assert_num_queries(1):
+        assert preferences_of(channel="", customer_ids=["c1", "cX"]) == {"c1": [("b", 0.6), ("a", 0.3)]}
+    with django_assert_num_queries(1):
+        assert customers_preferring(channel="", category_id="a") == ["c2", "c1"]
+
+
+def test_personal_data_is_exported_and_erased_per_customer_and_shop() -> None:
+    prefer("c1", "a", 0.3)
+    kept = [prefer("c2", "a", 0.5), prefer("c1", "a", 0.3, channel="b")]
+    subject = SimpleNamespace(channel="", customer_ids={"c1", ""}, visitor_ids=set(), user_ids=set())
+    declared = personal_data.get("recommend.preferences")
+    assert list(declared.export(subject)) == [{"customer": "c1", "category": "a", "probability": 0.3}]
+    assert declared.erase(subject) == 1
+    assert list(CustomerPreference.objects.order_by("pk")) == kept
+
+
+def test_the_customers_page_shows_them(admin_client: Any) -> None:
+    category("lamps", name="Lamps & <Lights>")
+    customer = Customer.objects.create(external_id="c1")
+    prefer("c1", "lamps", 0.42)
+    prefer("c1", "gone", 0.1)
+    page = admin_client.get(reverse("admin:ecomai_mirror_customer_change", args=[customer.pk])).content.decode()
+    assert "Lamps &amp; &lt;Lights&gt; 42 %, gone 10 %" in page
+    assert customer_features.get("recommend.preferences").values(channel="", customer_ids=["c1"])["c1"][0] == (
+        "lamps",
+        0.42,
+    )
