@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from .fold import Fitted, Progress, no_progress, up_to
 from .matrix import row_blocks, table_from_blocks, table_to_csr
 from .neighbours import NeighbourTable
 from .popularity import popularity_score
+from .ranking.second_stage import KEY, SecondStage
 from .recipe import Recipe, Source
 from .repeat import Repeat
 from .serving import FORMAT, KIND
@@ -43,13 +45,15 @@ def build(
     now: int | None = None,
     target_weight: float = 0.0,
     random_state: int = 0,
+    second: Callable[[Recipe, Fitted], SecondStage] | None = None,
     progress: Progress | None = None,
 ) -> Built:
     """Fit ``recipe`` on all ``interactions``. Nothing of the result is about a person.
 
     ``now`` (epoch seconds) is the moment that "the last 30 days" end, rows later than it are ignored; default: the last
     interaction.
-    ``random_state`` is recorded; no step is random today. Raises ValueError when ``item_ids``, ``catalogue`` and
+    ``random_state`` is recorded; no step is random today. ``second`` makes the ranker, which is stored along.
+    Raises ValueError when ``item_ids``, ``catalogue`` and
     ``interactions`` disagree about the number of items.
     """
     n_items = interactions.n_items
@@ -95,7 +99,7 @@ def build(
         "created": catalogue.created,
         "active": catalogue.active,
     }
-    manifest = {
+    manifest: dict[str, Any] = {
         "kind": KIND,
         "recommend_format": FORMAT,
         "recipe": recipe.to_dict(),
@@ -106,6 +110,10 @@ def build(
         "now": now,
         "random_state": random_state,
     }
+    if second is not None:
+        stage = second(recipe, fitted)
+        arrays |= stage.arrays()
+        manifest[KEY] = stage.manifest()
     tell(1.0, "fitted")
     return Built(arrays, manifest)
 

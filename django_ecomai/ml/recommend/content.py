@@ -50,6 +50,10 @@ class Content(ItemModel):
                 self._scored(features, logs), len(catalogue), self.neighbours, self.popularity_
             )
 
+    def vectors(self, catalogue: Catalogue) -> sparse.csr_matrix:
+        """Items x features of length 1 (0 where nothing is known), whatever the price."""
+        return unit_rows(self._features(catalogue))
+
     def _features(self, catalogue: Catalogue) -> sparse.csr_matrix:
         """Items x features; the dot product of two rows is their similarity before the price."""
         parts = [
