@@ -65,7 +65,7 @@ class IdMap:
         index = np.asarray(indices, dtype=np.int64).ravel()
         if index.size and (int(index.min()) < 0 or int(index.max()) >= len(self)):
             raise IndexError(f"indices must lie in 0..{len(self) - 1}: drop -1 (unknown) before decode")
-        return [bytes(raw).decode("utf-8") for raw in self.ids[index]]
+        return [raw.decode("utf-8") for raw in self.ids[index].tolist()]
 
 
 def _id_bytes(value: str) -> bytes:

@@ -32,10 +32,13 @@ def add_prior(
     head: NDArray[np.int64],
     prior: float,
 ) -> tuple[IntArray, FloatArray, IntArray]:
-    """One visitor's candidates with ``prior`` times popularity added; items of ``head`` join them (because = -1)."""
+    """One visitor's candidates with ``prior`` times popularity added; items of ``head`` join them (because = -1).
+
+    ``found`` is ascending, as `NeighbourTable.score_history` returns it.
+    """
     if not prior or not len(found):
         return found, scores, because
-    new = head[~np.isin(head, found)].astype(np.int32)
+    new = head[found[np.minimum(found.searchsorted(head), len(found) - 1)] != head].astype(np.int32)
     own = scores.astype(np.float64) / scores.max() + prior * popular[found]
     total = np.concatenate([own, prior * popular[new].astype(np.float64)])
     nobody = np.full(len(new), -1, dtype=np.int32)

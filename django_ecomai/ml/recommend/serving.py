@@ -44,11 +44,14 @@ from ..frames import IdMap
 from ..persist import ArtifactCorrupt, ArtifactFormat, load_arrays
 from .blend import blend
 from .fallback import fallback_chain
-from .neighbours import FloatArray, IntArray, NeighbourTable, as_indices, strongest
-from .prior import add_prior, popular_head, unit_popularity
+from .neighbours import FloatArray, IntArray, NeighbourTable, as_indices, at_least, is_in, strongest
+from .prior import HEAD, add_prior, popular_head, unit_popularity
 from .ranking.features import History
 from .ranking.second_stage import SecondStage
 from .repeat import repeat_scores
+from .shelves import Shelves
+from .weighing import steps_back as steps_back
+from .weighing import weigh_history
 
 KIND = "recommend"
 FORMAT = 1
@@ -87,15 +90,15 @@ class Scorer:
         self.manifest = dict(manifest)
         self.recipe: dict[str, Any] = dict(manifest["recipe"])
         try:
-            self.ids = IdMap(arrays["item_ids"])
+            # Plain views of the mapped pages, shared by all workers: no copy, and no `numpy.memmap` per access.
+            self.ids = IdMap(np.asarray(arrays["item_ids"]))
             self.n_items = len(self.ids)
-            self.categories = IdMap(arrays["category_names"])
+            self.categories = IdMap(np.asarray(arrays["category_names"]))
             self._neighbours = NeighbourTable(arrays["neighbours_indices"], arrays["neighbours_scores"])
             self._similar = NeighbourTable(arrays["similar_indices"], arrays["similar_scores"])
             self._together = NeighbourTable(arrays["together_indices"], arrays["together_scores"])
-            # small per-item vectors are read often and compared whole: keep them in memory
             per_item = ("popularity", "trending", "repeat_boost", "category", "price", "created", "active")
-            self._vectors = {name: np.array(arrays[name]) for name in per_item}
+            self._vectors = {name: np.asarray(arrays[name]) for name in per_item}
             self._second = SecondStage.from_artifact(manifest, arrays)
         except (KeyError, ValueError) as error:
             raise ArtifactCorrupt(f"the artifact is incomplete ({error}): train again or roll back") from error
@@ -103,13 +106,13 @@ class Scorer:
         sizes = {len(vector) for vector in self._vectors.values()} | {table.n_items for table in tables}
         if sizes != {self.n_items}:
             raise ArtifactCorrupt(f"arrays of the artifact have {sorted(sizes)} items: train again or roll back")
-        self.support: NDArray[np.int32] = arrays["together_support"]
-        self.lift: FloatArray = arrays["together_lift"]
-        self._orders: dict[tuple[str, int | None], tuple[IntArray, FloatArray]] = {}
+        self.support: NDArray[np.int32] = np.asarray(arrays["together_support"])
+        self.lift: FloatArray = np.asarray(arrays["together_lift"])
+        self._shelves = Shelves(self._vectors["category"], self._vectors["active"], self.popularity)
         self._popular = unit_popularity(np.where(self._vectors["active"], self._vectors["trending"], np.float32(-1)))
         self._head = np.empty(0, dtype=np.int64)
         if self.recipe.get("prior"):
-            self._head = popular_head(self._order("trending", None)[0], self._popular)
+            self._head = popular_head(self._order("trending", None, HEAD)[0], self._popular)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], *, mmap: bool = True, verify: bool = False) -> Self:
@@ -186,14 +189,11 @@ class Scorer:
         again = history if bought is None else as_indices(bought)
         again_ages = ages_days if bought is None else bought_ages_days
         found, scores, because = self._discovery(history, weights, ages_days)
-        scores = self._ranked(found, scores, history, weights, ages_days, [*again, *as_indices(exclude)])
+        scores = self._ranked(found, scores, history, weights, ages_days, np.concatenate([again, as_indices(exclude)]))
         repeat, repeat_values = self._repeat(again, None, again_ages)
         share = float(self.recipe.get("repeat_share", 1.0))
         mixed, total = blend([(found, scores, 1.0), (repeat, repeat_values, share)])
-        reason = np.full(self.n_items, -1, dtype=np.int32)
-        reason[repeat] = repeat
-        reason[found] = because
-        return self._best(mixed, total, reason[mixed], n, exclude)
+        return self._best(mixed, total, _reasons(mixed, (repeat, repeat), (found, because)), n, exclude)
 
     def similar(self, item: int, *, n: int = 20, exclude: Items = ()) -> Scored:
         """Products like this one; never itself."""
@@ -239,34 +239,33 @@ class Scorer:
         """The scores of discovery's candidates in the learned order of those that may be returned."""
         if self._second is None:
             return scores
-        unique, strongest_weight = self._folded_history(items, weights, ages_days)
+        unique, weight = weigh_history(
+            items,
+            weights,
+            ages_days,
+            half_life_days=self.recipe.get("history_half_life_days"),
+            step_decay=self.recipe.get("history_step_decay"),
+        )
         ages = np.full(len(unique), np.nan)
         if ages_days is not None:
-            at = np.searchsorted(unique, items)
-            np.fmin.at(ages, at, np.maximum(np.asarray(ages_days, dtype=np.float64).ravel(), 0.0))
-        known = unique >= 0
-        history = History.of(unique[known], strongest_weight[known], ages[known])
-        allowed = self._vectors["active"][found] & ~np.isin(found, as_indices(exclude))
+            np.fmin.at(ages, np.searchsorted(unique, items), np.maximum(np.asarray(ages_days, dtype=np.float64), 0.0))
+        known = (unique >= 0) & (unique < self.n_items)
+        history = History.of(unique[known], weight[known], ages[known])
+        allowed = self._vectors["active"][found] & ~is_in(found, as_indices(exclude))
         return self._second.permuted(found, scores, history, allowed=allowed, popularity=self.popularity)
 
     def _discovery(
         self, items: IntArray, weights: ArrayLike | None, ages_days: ArrayLike | None
     ) -> tuple[IntArray, FloatArray, IntArray]:
-        weight = np.ones(len(items)) if weights is None else np.asarray(weights, dtype=np.float64).ravel()
-        half_life = self.recipe.get("history_half_life_days")
-        if ages_days is not None and half_life is not None:
-            ages = np.maximum(np.asarray(ages_days, dtype=np.float64).ravel(), 0.0)
-            weight = weight * 0.5 ** np.minimum((ages - ages.min(initial=np.inf)) / half_life, 500.0)
-        if len(weight) != len(items):
-            raise ValueError(f"{len(weight)} weights for a history of {len(items)} items")
-        step_decay = self.recipe.get("history_step_decay")
-        if step_decay is not None:
-            weight = weight * step_decay ** np.minimum(steps_back(items, ages_days), 500)
-        unique, at = np.unique(items, return_inverse=True)
-        strongest_weight = np.zeros(len(unique))
-        np.maximum.at(strongest_weight, at, np.nan_to_num(weight))
+        unique, weight = weigh_history(
+            items,
+            weights,
+            ages_days,
+            half_life_days=self.recipe.get("history_half_life_days"),
+            step_decay=self.recipe.get("history_step_decay"),
+        )
         return add_prior(
-            *self._neighbours.score_history(unique, strongest_weight),
+            *self._neighbours.score_history(unique, weight),
             popular=self._popular,
             head=self._head,
             prior=float(self.recipe.get("prior", 0.0)),
@@ -285,10 +284,17 @@ class Scorer:
         )
 
     def _best(self, found: IntArray, scores: FloatArray, because: IntArray, n: int, exclude: Items) -> Scored:
-        keep = self._vectors["active"][found] & ~np.isin(found, as_indices(exclude))
-        found, scores, because = found[keep], scores[keep], because[keep]
+        active = self._vectors["active"][found]
+        if not active.all():
+            found, scores, because = found[active], scores[active], because[active]
+        blocked = as_indices(exclude)
+        # So many that enough are left without what is excluded: cheaper than asking that of every candidate.
+        near = at_least(scores, n + len(blocked)) if n > 0 else np.empty(0, dtype=np.int64)
+        if len(blocked) and len(near):
+            near = near[~is_in(found[near], blocked)]
+        found, scores, because = found[near], scores[near], because[near]
         best = strongest(scores, n, self.popularity[found], -found.astype(np.int64))
-        return Scored(found[best], scores[best], because[best].astype(np.int32))
+        return Scored(found[best], scores[best], because[best])
 
     def _shelf(self, name: str, n: int, category: str | None, exclude: Items) -> Scored:
         code: int | None = None
@@ -296,44 +302,28 @@ class Scorer:
             code = int(self.categories.encode([category])[0])
             if code < 0:
                 return Scored()
-        items, scores = self._order(name, code)
         blocked = as_indices(exclude)
         # only the head of the order is looked at: n plus what may be excluded
-        head = items[: max(n, 0) + len(blocked)]
-        keep = ~np.isin(head, blocked)
-        chosen = head[keep][: max(n, 0)]
-        return Scored(chosen, scores[: len(head)][keep][: max(n, 0)], np.full(len(chosen), -1, dtype=np.int32))
+        n = max(n, 0)
+        items, scores = self._order(name, code, n + len(blocked))
+        if len(blocked) and len(items):
+            keep = ~is_in(items, blocked)
+            items, scores = items[keep], scores[keep]
+        items = items[:n]
+        return Scored(items, scores[:n], np.full(len(items), -1, dtype=np.int32))
 
-    def _order(self, name: str, code: int | None) -> tuple[IntArray, FloatArray]:
-        key = (name, code)
-        if key not in self._orders:
-            values = self._vectors[name]
-            keep = self._vectors["active"].copy()
-            if code is not None:
-                keep &= self._vectors["category"] == code
-            if name == "created":
-                keep &= values >= 0
-            items = np.flatnonzero(keep)
-            best = items[strongest(values[items], len(items), self.popularity[items])]
-            self._orders[key] = (best.astype(np.int32), values[best].astype(np.float32))
-        return self._orders[key]
+    def _order(self, name: str, code: int | None, n: int) -> tuple[IntArray, FloatArray]:
+        """The first ``n`` active items by a vector, and its values; a time of -1 is unknown and left out."""
+        at_least = 0 if name == "created" else None
+        return self._shelves.head(name, self._vectors[name], code, n, at_least=at_least)
 
 
-def steps_back(items: IntArray, ages_days: ArrayLike | None = None) -> NDArray[np.int64]:
-    """How many different items came after the last event with each item; equal ages, or none: the later entry is newer.
-
-    Unknown items (-1) are no step.
-    """
-    newest_first = np.arange(len(items))[::-1]
-    if ages_days is not None:
-        ages = np.asarray(ages_days, dtype=np.float64).ravel()
-        if len(ages) != len(items):
-            raise ValueError(f"{len(ages)} ages for a history of {len(items)} items")
-        newest_first = newest_first[np.argsort(np.nan_to_num(ages)[::-1], kind="stable")]
-    unique, first, at = np.unique(items[newest_first], return_index=True, return_inverse=True)
-    order = np.argsort(first[unique >= 0])
-    step = np.zeros(len(unique), dtype=np.int64)
-    step[np.flatnonzero(unique >= 0)[order]] = np.arange(len(order))
-    result = np.empty(len(items), dtype=np.int64)
-    result[newest_first] = step[at]
-    return result
+def _reasons(items: IntArray, *sources: tuple[IntArray, IntArray]) -> IntArray:
+    """What each of ``items`` (ascending) is there for, by ``(items, because)`` of sources; later ones overrule."""
+    reason = np.full(len(items), -1, dtype=np.int32)
+    for found, because in sources:
+        if len(items) and len(found):
+            at = np.minimum(np.searchsorted(items, found), len(items) - 1)
+            hit = items[at] == found
+            reason[at[hit]] = because[hit]
+    return reason
