@@ -47,9 +47,7 @@ class Shelf:
         )
 
 
-def beyond_accuracy(
-    ranked: NDArray[np.integer], shelf: Shelf, history: sparse.csr_matrix, k: int
-) -> dict[str, float]:
+def beyond_accuracy(ranked: NDArray[np.integer], shelf: Shelf, history: sparse.csr_matrix, k: int) -> dict[str, float]:
     """``novelty@k, diversity@k, gini@k, long_tail@k, popularity_lift@k``; ``history`` [m, n]: what each one bought.
 
     ``diversity`` is left out when nothing is known about the items.

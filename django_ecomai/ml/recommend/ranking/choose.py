@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,19 +19,25 @@ from ..sessions import SessionKNN
 from .features import FeatureMaker
 from .groups import Candidates, ExtraAt, Groups, candidate_groups, feature_maker, nothing_extra
 from .learn import fit_trees, learner_available, list_values
-from .second_stage import SecondStage
+from .second_stage import joined_order
 from .trees import Trees
 
-#: Windows of the past that candidates are learned from, the last of which judges.
-WINDOWS = 5
+#: Windows of the past that candidates are learned from, the last of which judge; fewer of much data.
+WINDOWS, JUDGED = 4, 2
+#: Interactions up to which so many windows are looked at: the sources are fitted once for each.
+SMALL, LARGE, FEW_WINDOWS = 500_000, 2_000_000, 2
 LONGEST_DAYS, SHORTEST_DAYS = 30.0, 7.0
 #: Customers, summed over the windows, who bought something new in them; fewer teach noise.
 LEAST_CUSTOMERS = 500
 #: Customers of one window; more cost time and teach little.
 MOST_CUSTOMERS = 1500
+#: Shares of the blend in the joined order that are tried on the newest window; the surest gain is taken.
+BLEND_SHARES = (0.5, 0.7, 0.3, 0.0)
 #: The learned order must beat the blend by this factor, and by this many standard errors of the difference.
-MARGIN, STANDARD_ERRORS = 1.01, 1.0
+MARGIN, STANDARD_ERRORS = 1.005, 1.0
 K = 20
+#: Whether an order is learned: when there is neither too little nor too much data, however much there is, or never.
+AUTO, ON, OFF = "auto", "on", "off"
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,17 +64,22 @@ def choose_second(
     now: int,
     target_weight: float = 0.0,
     extra: ExtraAt = nothing_extra,
+    ranker: str = AUTO,
     random_state: int = 0,
     progress: Progress | None = None,
 ) -> SecondChoice:
     """Learn an order of ``recipe``'s candidates from ``interactions`` before ``now``.
 
     The sources are fitted anew before each window; what was bought in the window is the label, so that no feature can
-    know it. The trees of the older windows are judged on the newest by the geometric mean of recall and NDCG at 20;
-    then all windows teach.
+    know it. Trees of the windows before it are judged on each of the newest, by the geometric mean of recall and NDCG
+    at 20; then all windows teach.
     """
     tell = progress or no_progress
     interactions = interactions.before(now)
+    if ranker == OFF:
+        return _not_learned("the learned order is switched off")
+    if ranker != ON and len(interactions) > LARGE:
+        return _not_learned(f"above {LARGE:,} interactions it is learned only where that is asked for (ranker: on)")
     if not recipe.sources:
         return _not_learned("popularity was chosen: there are no sources to weigh")
     if any(source.kind == SessionKNN.kind for source in recipe.sources):
@@ -81,22 +91,20 @@ def choose_second(
             f"only {customers} customers came back for something new in {len(splits)} periods; "
             f"{LEAST_CUSTOMERS} in at least 2 are needed"
         )
-    groups, names = [], ()
+    groups: list[Groups] = []
+    names: tuple[str, ...] = ()
     for number, split in enumerate(splits):
         tell(number / (len(splits) + 2), f"second stage: candidates of period {number + 1} of {len(splits)}")
         candidates, maker = split_candidates(split, recipe, catalogue, target_weight, extra)
         groups.append(candidate_groups(candidates, maker))
         names = maker.names
-    if not all(len(part.sizes) and not part.labels.all() for part in (groups[-1], Groups.joined(groups[:-1]))):
-        return _not_learned("none of the candidates was bought later, or all were")
+    if not all(len(part.sizes) and not part.labels.all() for part in groups):
+        return _not_learned("in one of the periods none of the candidates was bought, or all were")
     learner, advice = learner_available()
     tell(len(splits) / (len(splits) + 2), f"second stage: {learner}")
-    judged = groups[-1]
-    trees = fit_trees(Groups.joined(groups[:-1]), names, learner=learner, random_state=random_state)
-    learned = trees.predict(judged.features)
-    blend = -judged.features[:, names.index("blend_rank")]
+    judged, learned = _forward(groups, names, learner, random_state)
     facts = {"learner": learner, "advice": advice, "customers": customers, "windows": len(splits)}
-    facts |= _judge(judged, blend, learned)
+    facts |= _judge(judged, learned)
     tell((len(splits) + 1) / (len(splits) + 2), "second stage: learning from all periods")
     final = fit_trees(Groups.joined(groups), names, learner=learner, random_state=random_state)
     unit = judged.features[:, names.index("blend_score")]
@@ -104,9 +112,19 @@ def choose_second(
     return SecondChoice(final, bool(facts["passed"]), facts, groups, calibration)
 
 
-def refitted(
-    choice: SecondChoice, newest: Groups, names: tuple[str, ...], *, random_state: int = 0
-) -> Trees:
+def _forward(
+    groups: list[Groups], names: tuple[str, ...], learner: str, random_state: int
+) -> tuple[Groups, NDArray[np.float64]]:
+    """The newest windows (`JUDGED`, at most half) and their scores by trees of the windows before each."""
+    judged, scores = [], []
+    for place in range(len(groups) - min(JUDGED, len(groups) // 2), len(groups)):
+        trees = fit_trees(Groups.joined(groups[:place]), names, learner=learner, random_state=random_state)
+        judged.append(groups[place])
+        scores.append(trees.predict(groups[place].features))
+    return Groups.joined(judged), np.concatenate(scores)
+
+
+def refitted(choice: SecondChoice, newest: Groups, names: tuple[str, ...], *, random_state: int = 0) -> Trees:
     """Trees of all windows and of the tested one: what serves has learned from the newest purchases as well."""
     usable = [*choice.groups[-(WINDOWS - 1) :], *([newest] if len(newest.sizes) else [])]
     return fit_trees(Groups.joined(usable), names, learner=choice.facts["learner"], random_state=random_state)
@@ -130,11 +148,6 @@ def split_candidates(
     return Candidates(split, scorer, recipe), feature_maker(recipe, fitted, extra=extra(split.cut))
 
 
-def second_stage(maker: FeatureMaker, trees: Trees) -> SecondStage:
-    """The ranker that can be served."""
-    return SecondStage(maker, trees)
-
-
 def window_cuts(interactions: Interactions, now: int) -> tuple[list[int], int]:
     """Moments at which windows begin, oldest first, and their length in seconds.
 
@@ -145,7 +158,8 @@ def window_cuts(interactions: Interactions, now: int) -> tuple[list[int], int]:
     first = int(interactions.times[len(interactions) // 100])
     span = now - first
     length = int(np.clip(span / 10, SHORTEST_DAYS * SECONDS_PER_DAY, LONGEST_DAYS * SECONDS_PER_DAY))
-    cuts = [now - number * length for number in range(WINDOWS, 0, -1)]
+    most = WINDOWS if len(interactions) <= SMALL else FEW_WINDOWS
+    cuts = [now - number * length for number in range(most, 0, -1)]
     return [cut for cut in cuts if cut >= first + span / 3], length
 
 
@@ -165,25 +179,41 @@ def _splits(interactions: Interactions, now: int, target_weight: float, random_s
     return [split for split in splits if len(split.rows(NEW_ITEMS))]
 
 
-def _judge(judged: Groups, blend: NDArray[np.float64], learned: NDArray[np.float64]) -> dict[str, Any]:
-    old, new = list_values(judged, blend, K), list_values(judged, learned, K)
-    gain = new[1] - old[1]
-    error = float(gain.std() / max(len(gain), 1) ** 0.5)
+def _judge(judged: Groups, learned: NDArray[np.float64]) -> dict[str, Any]:
+    """The surest of `BLEND_SHARES` against the blend alone."""
+    old = list_values(judged, joined_scores(judged, learned, 1.0), K)
+    found = []
+    for share in BLEND_SHARES:
+        new = list_values(judged, joined_scores(judged, learned, share), K)
+        gain = new[1] - old[1]
+        error = float(gain.std()) / max(len(gain), 1) ** 0.5
+        found.append((float(gain.mean()) / error if error else 0.0, share, new))
+    sureness, share, new = max(found, key=lambda one: one[0])
     before, after = (float(np.sqrt(one[0].mean() * one[1].mean())) for one in (old, new))
-    sure = float(gain.mean()) > STANDARD_ERRORS * error
-    passed = after > before * MARGIN and sure
-    reason = (
-        f"in the newest period the learned order is {after / before - 1:+.1%} against the blend"
-        if before
-        else "the blend found nothing in the newest period"
-    )
+    better = after > before * MARGIN
+    reason = f"in the newest periods the learned order is {after / before - 1:+.1%} against the blend"
+    if better and sureness <= STANDARD_ERRORS:
+        reason += ", which may be chance"
     return {
-        "passed": bool(passed),
-        "reason": reason if passed or after <= before * MARGIN else f"{reason}, which may be chance",
+        "passed": better and sureness > STANDARD_ERRORS,
+        "reason": reason,
+        "blend_share": share,
+        "standard_errors": round(sureness, 2),
         "judged_customers": len(judged.sizes),
         "blend": {f"recall@{K}": float(old[0].mean()), f"ndcg@{K}": float(old[1].mean())},
         "ranked": {f"recall@{K}": float(new[0].mean()), f"ndcg@{K}": float(new[1].mean())},
     }
+
+
+def joined_scores(groups: Groups, learned: NDArray[np.float64], blend_share: float) -> NDArray[np.float64]:
+    """Scores [N] whose order within each group is the one that would be served (rows stand in the blend's order)."""
+    result = np.empty(len(learned))
+    start = 0
+    for size in groups.sizes.tolist():
+        order = joined_order(learned[start : start + size], blend_share)
+        result[start + order] = -np.arange(size)
+        start += size
+    return result
 
 
 def _not_learned(reason: str) -> SecondChoice:

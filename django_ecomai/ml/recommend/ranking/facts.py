@@ -55,10 +55,8 @@ class ItemFacts:
         return cls(**found, price=price, category=category)
 
 
-def item_ages(
-    created: NDArray[np.int64], first_seen: NDArray[np.int64], now: int
-) -> Floats:
-    """Days since ``created``, else since ``first_seen`` (both epoch seconds, -1 unknown); NaN when later than ``now``."""
+def item_ages(created: NDArray[np.int64], first_seen: NDArray[np.int64], now: int) -> Floats:
+    """Days since ``created``, else since ``first_seen`` (epoch seconds, -1 unknown); NaN when later than ``now``."""
     since = np.where((created >= 0) & (created <= now), created, first_seen)
     return np.where(since >= 0, (now - since) / SECONDS_PER_DAY, np.nan).astype(np.float32)
 

@@ -49,7 +49,7 @@ class History:
 
     @classmethod
     def of(cls, items: NDArray[np.integer], weights: NDArray[np.floating], ages_days: NDArray[np.floating]) -> History:
-        """The `HISTORY` strongest items with a positive weight, which becomes 1 for the strongest; of equals the newer."""
+        """The `HISTORY` strongest items with a weight above 0; the strongest has 1; of equals the newer come first."""
         item, weight = np.asarray(items, dtype=np.int64), np.nan_to_num(np.asarray(weights, dtype=np.float64))
         age = np.asarray(ages_days, dtype=np.float64)
         order = np.lexsort((item, np.nan_to_num(age), -weight))[:HISTORY]

@@ -59,16 +59,20 @@ class Groups:
     owners: NDArray[np.int64]
     relevant: NDArray[np.int64]
 
-    def pick(self, groups: NDArray[np.bool_]) -> Groups:
-        """The groups where ``groups`` [G] is true."""
-        rows = np.repeat(groups, self.sizes)
-        return Groups(
-            self.features[rows], self.labels[rows], self.sizes[groups], self.owners[groups], self.relevant[groups]
+    def head(self, most: int) -> Groups:
+        """The first ``most`` candidates of every group: what stands below teaches little about the top."""
+        place = np.arange(len(self.labels)) - np.repeat(np.cumsum(self.sizes) - self.sizes, self.sizes)
+        keep = place < most
+        return replace(
+            self,
+            features=self.features[keep],
+            labels=self.labels[keep],
+            sizes=np.minimum(self.sizes, most),
         )
 
     @classmethod
     def joined(cls, parts: list[Groups]) -> Groups:
-        """Several training sets as one; owners are those of the last part's split only where there is one part."""
+        """Several sets as one; ``owners`` then mean positions in different splits."""
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in cls.__dataclass_fields__))
 
 

@@ -12,7 +12,9 @@ from .trees import Trees
 
 LAMBDARANK, POINTWISE = "LambdaRank (LightGBM)", "gradient boosting (scikit-learn)"
 #: Small trees and few of them: a shop's feedback is little data, and every tree costs time on every page.
-ROUNDS, LEAVES, LEARNING_RATE, LEAST_IN_LEAF, L2 = 100, 15, 0.05, 50, 10.0
+ROUNDS, LEAVES, LEARNING_RATE, LEAST_IN_LEAF, L2 = 60, 15, 0.05, 50, 10.0
+#: Candidates of each customer that are learned from.
+LEARNED_FROM = 100
 
 
 class BoostMissing(RuntimeError):
@@ -46,6 +48,7 @@ def fit_trees(groups: Groups, names: tuple[str, ...], *, learner: str = LAMBDARA
     feedback that is what keeps the trees from learning noise. Raises ValueError when nothing was bought or nothing was
     left unbought, BoostMissing when LightGBM is asked for and missing.
     """
+    groups = groups.head(LEARNED_FROM)
     if not groups.labels.any() or groups.labels.all():
         raise ValueError("candidates that were bought and some that were not are needed to learn an order")
     fitted = _lambdarank if learner == LAMBDARANK else _pointwise
@@ -101,7 +104,7 @@ def _pointwise(groups: Groups, constraints: list[int], random_state: int) -> Tre
 
 
 def list_values(groups: Groups, scores: Any, k: int) -> tuple[Any, Any]:
-    """Recall@k and NDCG@k of each group when its candidates are ordered by ``scores`` [N] (stable): float64 [G] each."""
+    """Recall@k and NDCG@k of each group, its candidates ordered by ``scores`` [N] (stable): float64 [G] each."""
     discount = 1 / np.log2(np.arange(2, k + 2))
     recall, gain = np.zeros(len(groups.sizes)), np.zeros(len(groups.sizes))
     start = 0

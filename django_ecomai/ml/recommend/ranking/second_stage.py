@@ -13,25 +13,31 @@ from .facts import ItemFacts
 from .features import CANDIDATES, FeatureMaker, History
 from .trees import Trees
 
+#: Added to both ranks before they are joined: the first places do not outweigh everything else.
+RANK_OFFSET = 9.0
 #: Every array of the ranker begins with this.
 PREFIX = "ranker_"
-#: The manifest's key: ``{"format", "sources", "weights", "content", "features"}``, absent without a ranker.
+#: The manifest's key, absent without a ranker: ``{"format", "sources", "weights", "content", "features",
+#: "blend_share"}``.
 KEY = "ranker"
 FORMAT = 1
 
 
 class SecondStage:
-    """Orders the first `CANDIDATES` of the blend by learned trees; the blend's scores stay, in the new order.
+    """Orders the first `CANDIDATES` of the blend by its own rank and that of learned trees (`joined_order`).
+
+    The blend's scores stay, in the new order.
 
     So what was tuned on the scale of these scores (the mix with buy-again, boosts of rules) means the same as before.
     """
 
-    def __init__(self, maker: FeatureMaker, trees: Trees) -> None:
+    def __init__(self, maker: FeatureMaker, trees: Trees, *, blend_share: float = 0.0) -> None:
         """Raises ValueError when the trees look at more than the maker makes."""
         if trees.n_features > len(maker.names):
             raise ValueError(f"trees over {trees.n_features} features for {len(maker.names)} columns")
         self.maker = maker
         self.trees = trees
+        self.blend_share = blend_share
 
     def permuted(
         self,
@@ -42,7 +48,7 @@ class SecondStage:
         allowed: NDArray[np.bool_],
         popularity: NDArray[np.floating],
     ) -> FloatArray:
-        """``scores`` [m] of the candidates ``found`` [m], exchanged among the best `CANDIDATES` that are ``allowed``."""
+        """``scores`` [m] of the candidates ``found`` [m], exchanged among the best `CANDIDATES` ``allowed`` ones."""
         at = np.flatnonzero(allowed)
         items = found[at]
         top = at[strongest(scores[at], CANDIDATES, popularity[items], -items.astype(np.int64))]
@@ -50,7 +56,7 @@ class SecondStage:
             return scores
         learned = self.trees.predict(self.maker.make(found[top], scores[top], history))
         result = scores.copy()
-        result[top[strongest(learned, len(top))]] = scores[top]
+        result[top[joined_order(learned, self.blend_share)]] = scores[top]
         return result
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -69,6 +75,7 @@ class SecondStage:
             "weights": self.maker.weights.tolist(),
             "content": self.maker.content,
             "features": list(self.maker.names),
+            "blend_share": self.blend_share,
         }
 
     @classmethod
@@ -92,4 +99,17 @@ class SecondStage:
         maker = FeatureMaker(names, tables, facts["weights"], about, content=int(facts["content"]))
         if list(maker.names) != list(facts["features"]):
             return None
-        return cls(maker, Trees.from_arrays(arrays, PREFIX))
+        return cls(maker, Trees.from_arrays(arrays, PREFIX), blend_share=float(facts["blend_share"]))
+
+
+def joined_order(learned: NDArray[np.floating], blend_share: float) -> NDArray[np.int64]:
+    """Positions from best to worst of candidates that stand in the blend's order and have ``learned`` scores [m].
+
+    By the weighted sum of reciprocal ranks (Cormack et al. 2009); ``blend_share`` 1 keeps the blend's order, 0 takes
+    that of the trees. Ties stay in the blend's order.
+    """
+    place = np.arange(1.0, len(learned) + 1)
+    rank = np.empty(len(learned))
+    rank[np.argsort(-learned, kind="stable")] = place
+    joined = blend_share / (RANK_OFFSET + place) + (1 - blend_share) / (RANK_OFFSET + rank)
+    return np.argsort(-joined, kind="stable")

@@ -1,7 +1,7 @@
 """Boosted trees as flat arrays, evaluated in numpy: the web process needs neither LightGBM nor scikit-learn.
 
-Evaluation follows QuickScorer (Lucchese et al., SIGIR 2015): every inner node whose test fails strikes out the leaves of
-its left branch, and the leftmost leaf that is left is the answer. All trees and all rows are looked at together, one
+Evaluation follows QuickScorer (Lucchese et al., SIGIR 2015): every inner node whose test fails strikes out the leaves
+of its left branch, and the leftmost leaf that is left is the answer. All trees and all rows are looked at together, one
 node of every tree at a time, whatever the depth.
 """
 
