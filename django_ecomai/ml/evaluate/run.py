@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ from ..frames import Catalogue, Interactions
 from ..recommend.auto import Choice, choose
 from ..recommend.content import Content
 from ..recommend.fold import Fitted, Progress, no_progress
-from ..recommend.ranking.choose import AUTO, SecondChoice, choose_second, refitted, split_candidates
+from ..recommend.ranking.choose import AUTO, Order, SecondChoice, choose_second, refitted, split_candidates
 from ..recommend.ranking.features import FeatureMaker
 from ..recommend.ranking.groups import Candidates, ExtraAt, Groups, candidate_groups, nothing_extra
 from ..recommend.ranking.scores import RankedScores
@@ -41,8 +41,8 @@ RANKED = "hybrid: blend and learned order"
 class Evaluation:
     """``rows``: ``{"model", "ours", "split", "users", "metrics"}``; ``choice`` is None when a recipe was given.
 
-    ``second`` tells about the learned order; ``trees`` are those that may serve, which have learned from the tested
-    window as well, None when the blend serves.
+    ``second`` tells about the learned order of ours. ``orders``: by model, what may serve after it has learned from the
+    tested window as well; a model whose blend serves is not in it.
     """
 
     rows: list[dict[str, Any]]
@@ -50,7 +50,7 @@ class Evaluation:
     choice: Choice | None
     counts: dict[str, int]
     second: SecondChoice | None = None
-    trees: Trees | None = None
+    orders: dict[str, Order] = field(default_factory=dict)
 
     def row(self, split: str, model: str | None = None) -> dict[str, Any]:
         """The row of ``model`` (default: ours) in ``split``. Raises KeyError when there is none."""
@@ -143,8 +143,9 @@ def evaluate_split(
         "test_users": len(split.users),
         **{f"test_users_{view}": len(split.rows(view)) for view in SPLITS},
     }
-    trees = ours.newest(random_state) if ours is not None and ours.passed else None
-    return Evaluation(table.rows, recipe, choice, counts, second, trees)
+    learned = {**again, OURS_NAME: ours}
+    orders = {name: one.newest(random_state) for name, one in learned.items() if one is not None and one.passed}
+    return Evaluation(table.rows, recipe, choice, counts, second, orders)
 
 
 def _add_ours(table: _Table, view: str, blend: Scores, ours: _Ranked | None) -> None:
@@ -241,9 +242,10 @@ class _Ranked:
         learned = self.second.calibration["ranked"].predict(self.trees.predict(groups.features))
         return probability_metrics(blend, groups.labels), probability_metrics(learned, groups.labels)
 
-    def newest(self, random_state: int) -> Trees:
-        """Trees that have learned from the tested window as well, for the model that serves from now on."""
-        return refitted(self.second, self.groups, self.maker.names, random_state=random_state)
+    def newest(self, random_state: int) -> Order:
+        """The order that has learned from the tested window as well, for the model that serves from now on."""
+        trees = refitted(self.second, self.groups, self.maker.names, random_state=random_state)
+        return Order(trees, self.share, self.maker.names)
 
 
 def _baselines(scorer: RecipeScores, view: str) -> dict[str, Scores]:

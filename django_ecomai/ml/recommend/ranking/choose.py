@@ -17,9 +17,9 @@ from ..recipe import Recipe
 from ..scoring import RecipeScores
 from ..sessions import SessionKNN
 from .features import FeatureMaker
-from .groups import Candidates, ExtraAt, Groups, candidate_groups, feature_maker, nothing_extra
+from .groups import Candidates, Extra, ExtraAt, Groups, candidate_groups, feature_maker, nothing_extra
 from .learn import fit_trees, learner_available, list_values
-from .second_stage import joined_order
+from .second_stage import SecondStage, joined_order
 from .trees import Trees
 
 #: Windows of the past that candidates are learned from, the last of which judge; fewer of much data.
@@ -122,6 +122,25 @@ def _forward(
         judged.append(groups[place])
         scores.append(trees.predict(groups[place].features))
     return Groups.joined(judged), np.concatenate(scores)
+
+
+@dataclass(frozen=True, eq=False)
+class Order:
+    """A learned order that may serve: ``trees`` over the features ``names``, and the blend's share."""
+
+    trees: Trees
+    blend_share: float
+    names: tuple[str, ...]
+
+    def stage(self, recipe: Recipe, fitted: Fitted, extra: Extra | None = None) -> SecondStage:
+        """What is stored: for `build`, whose recipe must be the one that it was learned for.
+
+        Raises ValueError when the features would be others.
+        """
+        maker = feature_maker(recipe, fitted, extra=extra)
+        if maker.names != self.names:
+            raise ValueError("this order was learned for another recipe: its features are others")
+        return SecondStage(maker, self.trees, blend_share=self.blend_share)
 
 
 def refitted(choice: SecondChoice, newest: Groups, names: tuple[str, ...], *, random_state: int = 0) -> Trees:
