@@ -44,7 +44,7 @@ AUTO, ON, OFF = "auto", "on", "off"
 class SecondChoice:
     """``trees`` (None: nothing was learned), whether they may serve, and ``facts`` for the run's page (JSON).
 
-    ``facts``: ``reason``, ``passed``, ``learner``, ``advice``, ``customers``, ``windows``, and of the judged window the
+    ``facts``: ``code`` and ``reason``, ``passed``, ``learner``, ``advice``, ``gain``, ``customers``, ``windows``, and of the judged window the
     metrics of the blend and of the learned order.
     """
 
@@ -77,20 +77,20 @@ def choose_second(
     tell = progress or no_progress
     interactions = interactions.before(now)
     if ranker == OFF:
-        return _not_learned("the learned order is switched off")
+        return _not_learned("off", "the learned order is switched off")
     if ranker != ON and len(interactions) > LARGE:
-        return _not_learned(f"above {LARGE:,} interactions it is learned only where that is asked for (ranker: on)")
+        return _not_learned(
+            "large", f"above {LARGE:,} interactions it is learned only where that is asked for (ranker: on)"
+        )
     if not recipe.sources:
-        return _not_learned("popularity was chosen: there are no sources to weigh")
+        return _not_learned("no_sources", "popularity was chosen: there are no sources to weigh")
     if any(source.kind == SessionKNN.kind for source in recipe.sources):
-        return _not_learned("session neighbours are not ranked again")
+        return _not_learned("no_sources", "session neighbours are not ranked again")
     splits = _splits(interactions, now, target_weight, random_state)
     customers = sum(len(split.rows(NEW_ITEMS)) for split in splits)
     if len(splits) < 2 or customers < LEAST_CUSTOMERS:
-        return _not_learned(
-            f"only {customers} customers came back for something new in {len(splits)} periods; "
-            f"{LEAST_CUSTOMERS} in at least 2 are needed"
-        )
+        reason = f"only {customers} customers came back for something new in {len(splits)} periods; "
+        return _not_learned("few", f"{reason}{LEAST_CUSTOMERS} in at least 2 are needed", customers=customers)
     groups: list[Groups] = []
     names: tuple[str, ...] = ()
     for number, split in enumerate(splits):
@@ -99,7 +99,7 @@ def choose_second(
         groups.append(candidate_groups(candidates, maker))
         names = maker.names
     if not all(len(part.sizes) and not part.labels.all() for part in groups):
-        return _not_learned("in one of the periods none of the candidates was bought, or all were")
+        return _not_learned("few", "in one of the periods none of the candidates was bought, or all were")
     learner, advice = learner_available()
     tell(len(splits) / (len(splits) + 2), f"second stage: {learner}")
     judged, learned = _forward(groups, names, learner, random_state)
@@ -211,11 +211,14 @@ def _judge(judged: Groups, learned: NDArray[np.float64]) -> dict[str, Any]:
     before, after = (float(np.sqrt(one[0].mean() * one[1].mean())) for one in (old, new))
     better = after > before * MARGIN
     reason = f"in the newest periods the learned order is {after / before - 1:+.1%} against the blend"
-    if better and sureness <= STANDARD_ERRORS:
+    sure = sureness > STANDARD_ERRORS
+    if better and not sure:
         reason += ", which may be chance"
     return {
-        "passed": better and sureness > STANDARD_ERRORS,
+        "passed": better and sure,
+        "code": "chance" if better and not sure else "measured",
         "reason": reason,
+        "gain": after / before - 1,
         "blend_share": share,
         "standard_errors": round(sureness, 2),
         "judged_customers": len(judged.sizes),
@@ -235,5 +238,7 @@ def joined_scores(groups: Groups, learned: NDArray[np.float64], blend_share: flo
     return result
 
 
-def _not_learned(reason: str) -> SecondChoice:
-    return SecondChoice(None, False, {"passed": False, "reason": reason})
+def _not_learned(code: str, reason: str, **numbers: int) -> SecondChoice:
+    return SecondChoice(
+        None, False, {"passed": False, "code": code, "reason": reason, "least": LEAST_CUSTOMERS, **numbers}
+    )

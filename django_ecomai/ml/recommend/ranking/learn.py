@@ -100,7 +100,9 @@ def _pointwise(groups: Groups, constraints: list[int], random_state: int) -> Tre
         early_stopping=False,
         random_state=random_state,
     )
-    return from_hist_gradient_boosting(model.fit(groups.features, groups.labels))
+    # a column without any value cannot be put into bins; a constant one is never split
+    features = np.where(np.isnan(groups.features).all(axis=0), 0.0, groups.features)
+    return from_hist_gradient_boosting(model.fit(features, groups.labels))
 
 
 def list_values(groups: Groups, scores: Any, k: int) -> tuple[Any, Any]:

@@ -58,7 +58,7 @@ class Trees:
             raise ValueError(f"features of shape {rows.shape} for trees that look at {self.n_features}")
         plan: _Plan = self._plan  # type: ignore[attr-defined]
         # missing values are below everything in the first copy and above everything in the second
-        columns = np.clip(rows.T, -_LARGEST, _LARGEST)
+        columns = np.clip(rows.T[: self.n_features], -_LARGEST, _LARGEST)
         missing = np.isnan(columns)
         doubled = np.concatenate([np.where(missing, -np.inf, columns), np.where(missing, np.inf, columns)])
         alive = np.full((len(self.roots), len(rows)), np.uint64(0xFFFFFFFFFFFFFFFF), dtype=np.uint64)
