@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -94,7 +94,7 @@ def _table(split: str, rows: list[Mapping[str, Any]]) -> Table:
     return table
 
 
-def _filled(table: Table, rows: list[Mapping[str, Any]], leading: str = "") -> Table:
+def _filled(table: Table, rows: Sequence[Mapping[str, Any]], leading: str = "") -> Table:
     best = {
         name: max((goodness(name, row["metrics"].get(name)) for row in rows), default=0.0) if has_best(name) else None
         for name in table.columns

@@ -10,6 +10,7 @@ from scipy import sparse
 
 from ...evaluate.ranking import Scores
 from ..fold import unit_maximum
+from ..matrix import blocks
 from ..recipe import Recipe
 from .groups import Candidates
 from .second_stage import SecondStage
@@ -26,9 +27,10 @@ class RankedScores:
     def discovery(self, rows: NDArray[np.int64]) -> sparse.csr_matrix:
         """Scores [len(rows), n] of the customers at ``rows``, before masking."""
         missing = np.array([row for row in rows.tolist() if row not in self._kept], dtype=np.int64)
-        if len(missing):
-            for place, row in enumerate(missing.tolist()):
-                self._kept[row] = self._one(row, self.candidates.scores(missing[place : place + 1]))
+        for block in blocks(len(missing), self.candidates.split.train.n_items):
+            chunk = self.candidates.scores(missing[block])
+            for place, row in enumerate(missing[block].tolist()):
+                self._kept[row] = self._one(row, chunk[place])
         return sparse.csr_matrix(sparse.vstack([self._kept[row] for row in rows.tolist()]))
 
     def mixed(self, recipe: Recipe) -> Callable[[NDArray[np.int64]], sparse.csr_matrix]:
