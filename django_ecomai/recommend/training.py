@@ -18,6 +18,7 @@ from django_ecomai.runs.services import GateVerdict, gate_decide
 from .config import ARTIFACT_KIND
 from .dataset import Dataset, dataset_read
 from .item_facts import PastFacts
+from .ratings import ratings_evaluate
 from .train_options import BadParameter as BadParameter
 from .train_options import TrainOptions, options_read
 from .weights import PURCHASE
@@ -146,7 +147,7 @@ def _evaluate(
         progress=_comparing(context, tell, options.budget),
     )
     context.metrics(
-        evaluation=evaluation.rows,
+        evaluation=evaluation.rows + ratings_evaluate(channel=context.channel, cut=cut, seed=options.seed),
         evaluate_from=datetime.fromtimestamp(cut, UTC).isoformat(),
         tried=evaluation.choice.tried if evaluation.choice else [],
         validation=evaluation.choice.validation if evaluation.choice else {},

@@ -73,7 +73,7 @@ def test_what_does_not_fit_is_refused(build, message):
 
 def test_more_leaves_than_bits_are_refused():
     chain = [(0, float(i), 2 * i + 1, 2 * i + 2, 0.0, True) if at else leaf(1.0) for i in range(65) for at in (1, 0)]
-    with pytest.raises(ValueError, match="more than 64 leaves|at most 64"):
+    with pytest.raises(ValueError, match=r"more than 64 leaves|at most 64"):
         trees(*chain, leaf(2.0))
 
 
@@ -83,7 +83,9 @@ def forests(draw):
     value = st.floats(-10, 10, allow_nan=False)
     tree = st.recursive(
         value,
-        lambda below: st.tuples(st.integers(0, 2), st.sampled_from([-1.0, 0.0, 1.0, np.inf]), below, below, st.booleans()),
+        lambda below: st.tuples(
+            st.integers(0, 2), st.sampled_from([-1.0, 0.0, 1.0, np.inf]), below, below, st.booleans()
+        ),
         max_leaves=12,
     )
     cell = st.sampled_from([-2.0, -1.0, -0.5, 0.0, 1.0, 2.0, np.inf, -np.inf, NAN])

@@ -44,8 +44,8 @@ AUTO, ON, OFF = "auto", "on", "off"
 class SecondChoice:
     """``trees`` (None: nothing was learned), whether they may serve, and ``facts`` for the run's page (JSON).
 
-    ``facts``: ``code`` and ``reason``, ``passed``, ``learner``, ``advice``, ``gain``, ``customers``, ``windows``, and of
-    the judged windows the metrics of the blend and of the learned order.
+    ``facts``: ``code`` and ``reason``, ``passed``, ``learner``, ``advice``, ``gain``, ``customers``, ``windows``, and
+    of the judged windows the metrics of the blend and of the learned order.
     """
 
     trees: Trees | None
