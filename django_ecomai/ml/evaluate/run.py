@@ -12,7 +12,7 @@ from ..frames import Catalogue, Interactions
 from ..recommend.auto import Choice, choose
 from ..recommend.content import Content
 from ..recommend.fold import Fitted, Progress, no_progress
-from ..recommend.ranking.choose import AUTO, Order, SecondChoice, choose_second, refitted, split_candidates
+from ..recommend.ranking.choose import AUTO, ON, Order, SecondChoice, choose_second, refitted, split_candidates
 from ..recommend.ranking.features import FeatureMaker
 from ..recommend.ranking.groups import Candidates, ExtraAt, Groups, candidate_groups, nothing_extra
 from ..recommend.ranking.scores import RankedScores
@@ -82,7 +82,7 @@ def evaluate_split(
     """Train on ``times < cut``, test on ``cut <= times < end``, in the three views of `split.time_split`.
 
     Without ``recipe`` the automatic choice is made on the training part alone, and whether a learned order helps it
-    (``ranker``: `choose.AUTO`, `ON` whatever the amount of data, or `OFF`). ``extra_recipes`` (the live one, for the
+    (``ranker``: `choose.AUTO`; `ON` whatever the amount of data, and for a given ``recipe`` too; or `OFF`). ``extra_recipes`` (the live one, for the
     quality gate, or single models) are fitted before the same cut and reported with ``ours`` False; those of
     ``ranked_recipes`` with an order learned for them. ``extra`` gives what else was known of the items at a moment.
     """
@@ -113,6 +113,7 @@ def evaluate_split(
             progress=lambda fraction, message: tell(0.6 * fraction, message),
         )
         recipe = choice.recipe
+    if choice is not None or ranker == ON:
         second = learn(recipe, progress=lambda fraction, message: tell(0.6 + 0.2 * fraction, message))
     tell(0.8, "testing the choice beside the baselines")
     fitted = Fitted(split.train, catalogue=catalogue, now=cut, neighbours=recipe.neighbours, language=recipe.language)

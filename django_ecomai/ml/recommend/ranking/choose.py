@@ -34,7 +34,7 @@ MOST_CUSTOMERS = 1500
 #: Shares of the blend in the joined order that are tried on the newest window; the surest gain is taken.
 BLEND_SHARES = (0.5, 0.7, 0.3, 0.0)
 #: The learned order must beat the blend by this factor, and by this many standard errors of the difference.
-MARGIN, STANDARD_ERRORS = 1.005, 1.0
+MARGIN, STANDARD_ERRORS = 1.005, 2.0
 K = 20
 #: Whether an order is learned: when there is neither too little nor too much data, however much there is, or never.
 AUTO, ON, OFF = "auto", "on", "off"
