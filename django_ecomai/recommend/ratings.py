@@ -18,7 +18,7 @@ def ratings_evaluate(*, channel: str, cut: int, seed: int = 0) -> list[dict[str,
     """
     users: dict[str, int] = {}
     items: dict[int, int] = {}
-    columns: tuple[list[int], list[int], list[float], list[int]] = ([], [], [], [])
+    columns: list[list[Any]] = [[], [], [], []]
     rows = Review.objects.filter(
         channel=channel, rating__isnull=False, customer__isnull=False, created_at__isnull=False, removed_at=None
     ).order_by("created_at", "pk")

@@ -128,4 +128,4 @@ def popularity_lift(ranked: NDArray[np.integer], shelf: Shelf, history: sparse.c
         return 0.0
     own = np.asarray(sparse.csr_matrix(history != 0) @ shelf.customers)[both] / bought[both]
     lists = np.where(ranked >= 0, shelf.customers[ranked], 0.0).sum(axis=1)[both] / shown[both]
-    return float(lists.mean() / own.mean() - 1)
+    return float(lists.mean() / own.mean() - 1) if own.mean() > 0 else 0.0

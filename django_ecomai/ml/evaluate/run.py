@@ -82,9 +82,10 @@ def evaluate_split(
     """Train on ``times < cut``, test on ``cut <= times < end``, in the three views of `split.time_split`.
 
     Without ``recipe`` the automatic choice is made on the training part alone, and whether a learned order helps it
-    (``ranker``: `choose.AUTO`; `ON` whatever the amount of data, and for a given ``recipe`` too; or `OFF`). ``extra_recipes`` (the live one, for the
-    quality gate, or single models) are fitted before the same cut and reported with ``ours`` False; those of
-    ``ranked_recipes`` with an order learned for them. ``extra`` gives what else was known of the items at a moment.
+    (``ranker``: `choose.AUTO`; `ON` whatever the amount of data, and for a given ``recipe`` too; or `OFF`).
+    ``extra_recipes`` (the live one, for the quality gate, or single models) are fitted before the same cut and reported
+    with ``ours`` False; those of ``ranked_recipes`` with an order learned for them. ``extra`` gives what else was known
+    of the items at a moment.
     """
     tell = progress or no_progress
     split = time_split(

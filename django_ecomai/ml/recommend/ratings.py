@@ -155,7 +155,7 @@ def evaluate_ratings(ratings: Ratings, cut: int, *, random_state: int = 0) -> li
     ours = FACTORS if tried[best] < tried[TRIED[0]] else BIASES
     rows = [(GLOBAL_MEAN, np.full(len(test), train.values.mean()))]
     for name, (factors, regularisation) in ((BIASES, TRIED[0]), (FACTORS, best)):
-        model = RatingPredictor(factors, regularisation, random_state=random_state, **shared).fit(train)
+        model = RatingPredictor(factors, regularisation, *priors, random_state=random_state).fit(train)
         rows.append((name, model.predict(test.users, test.items)))
     users = len(np.unique(test.users))
     return [
