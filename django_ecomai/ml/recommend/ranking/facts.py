@@ -49,7 +49,7 @@ class ItemFacts:
         cls, arrays: Mapping[str, NDArray[Any]], prefix: str, *, price: Floats, category: NDArray[np.int32]
     ) -> Self:
         """The inverse of `arrays`. Raises KeyError when one is missing, ValueError when their lengths differ."""
-        found = {name: np.array(arrays[prefix + name]) for name in ITEM_COLUMNS}
+        found = {name: np.asarray(arrays[prefix + name]) for name in ITEM_COLUMNS}
         if {len(values) for values in found.values()} != {len(price)}:
             raise ValueError("the facts of the ranker are not about the items of the artifact")
         return cls(**found, price=price, category=category)

@@ -92,7 +92,7 @@ class SecondStage:
             NeighbourTable(arrays[f"{PREFIX}source{place}_indices"], arrays[f"{PREFIX}source{place}_scores"])
             for place in range(len(names))
         ]
-        price, category = np.array(arrays["price"]), np.array(arrays["category"])
+        price, category = np.asarray(arrays["price"]), np.asarray(arrays["category"])
         if {table.n_items for table in tables} != {len(price)}:
             raise ValueError("the tables of the ranker are not about the items of the artifact")
         about = ItemFacts.from_arrays(arrays, PREFIX, price=price, category=category)
