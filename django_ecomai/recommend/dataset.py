@@ -40,6 +40,8 @@ class Dataset:
     variants: dict[str, str]
     until: int = -1
     counts: dict[str, int] = field(default_factory=dict)
+    #: who -> user of the interactions; in memory only, never in an artifact
+    people: dict[str, int] = field(default_factory=dict)
 
     @property
     def data_until(self) -> datetime | None:
@@ -143,6 +145,7 @@ def dataset_read(
         category_parents=dict(parents.values_list("external_id", "parent__external_id")),
         variants=dict(sorted(variants.items())),
         until=int(interactions.times[-1]) if len(interactions) else -1,
+        people=columns.users,
         counts={
             "products": len(wanted),
             "products_on_sale": sum(facts.active for facts in facts_of),

@@ -19,6 +19,7 @@ from .config import ARTIFACT_KIND
 from .dataset import Dataset, dataset_read
 from .item_facts import PastFacts
 from .ratings import ratings_evaluate
+from .shown_lists import shown_lists
 from .train_options import BadParameter as BadParameter
 from .train_options import TrainOptions, options_read
 from .weights import PURCHASE
@@ -141,6 +142,7 @@ def _evaluate(
         budget=options.budget,
         ranker=options.ranker,
         extra=known,
+        shown=shown_lists(context.channel, data, until=cut) if options.ranker != "off" else None,
         max_users=MOST_TESTED,
         language=text_language(),
         random_state=options.seed,

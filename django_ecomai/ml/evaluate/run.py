@@ -17,6 +17,7 @@ from ..recommend.ranking.features import FeatureMaker
 from ..recommend.ranking.groups import Candidates, ExtraAt, Groups, candidate_groups, nothing_extra
 from ..recommend.ranking.scores import RankedScores
 from ..recommend.ranking.second_stage import SecondStage
+from ..recommend.ranking.shown import Shown
 from ..recommend.ranking.trees import Trees
 from ..recommend.recipe import Recipe, Source
 from ..recommend.scoring import RecipeScores
@@ -75,6 +76,7 @@ def evaluate_split(
     language: str = "english",
     ranker: str = AUTO,
     extra: ExtraAt = nothing_extra,
+    shown: Shown | None = None,
     max_users: int | None = None,
     random_state: int = 0,
     progress: Progress | None = None,
@@ -85,7 +87,7 @@ def evaluate_split(
     (``ranker``: `choose.AUTO`; `ON` whatever the amount of data, and for a given ``recipe`` too; or `OFF`).
     ``extra_recipes`` (the live one, for the quality gate, or single models) are fitted before the same cut and reported
     with ``ours`` False; those of ``ranked_recipes`` with an order learned for them. ``extra`` gives what else was known
-    of the items at a moment.
+    of the items at a moment, ``shown`` the lists that visitors saw.
     """
     tell = progress or no_progress
     split = time_split(
@@ -98,6 +100,7 @@ def evaluate_split(
         now=cut,
         target_weight=target_weight,
         extra=extra,
+        shown=shown,
         ranker=ranker,
         random_state=random_state,
     )

@@ -17,9 +17,10 @@ from ..recipe import Recipe
 from ..scoring import RecipeScores
 from ..sessions import SessionKNN
 from .features import FeatureMaker
-from .groups import Candidates, Extra, ExtraAt, Groups, candidate_groups, feature_maker, nothing_extra
+from .groups import Candidates, Extra, ExtraAt, Groups, candidate_groups, feature_maker, no_groups, nothing_extra
 from .learn import fit_trees, learner_available, list_values
 from .second_stage import SecondStage, joined_order
+from .shown import Shown, shown_groups
 from .trees import Trees
 
 #: Windows of the past that candidates are learned from, the last of which judge; fewer of much data.
@@ -64,6 +65,7 @@ def choose_second(
     now: int,
     target_weight: float = 0.0,
     extra: ExtraAt = nothing_extra,
+    shown: Shown | None = None,
     ranker: str = AUTO,
     random_state: int = 0,
     progress: Progress | None = None,
@@ -71,8 +73,9 @@ def choose_second(
     """Learn an order of ``recipe``'s candidates from ``interactions`` before ``now``.
 
     The sources are fitted anew before each window; what was bought in the window is the label, so that no feature can
-    know it. Trees of the windows before it are judged on each of the newest, by the geometric mean of recall and NDCG
-    at 20; then all windows teach.
+    know it. ``shown``: lists that visitors saw, of which those of each window teach as well. Trees of the windows
+    before it are judged on each of the newest by what was bought, by the geometric mean of recall and NDCG at 20; then
+    all windows teach.
     """
     tell = progress or no_progress
     interactions = interactions.before(now)
@@ -87,38 +90,53 @@ def choose_second(
     if any(source.kind == SessionKNN.kind for source in recipe.sources):
         return _not_learned("no_sources", "session neighbours are not ranked again")
     splits = _splits(interactions, now, target_weight, random_state)
-    customers = sum(len(split.rows(NEW_ITEMS)) for split in splits)
+    customers = sum(len(window.split.rows(NEW_ITEMS)) for window in splits)
     if len(splits) < 2 or customers < LEAST_CUSTOMERS:
         reason = f"only {customers} customers came back for something new in {len(splits)} periods; "
         return _not_learned("few", f"{reason}{LEAST_CUSTOMERS} in at least 2 are needed", customers=customers)
     groups: list[Groups] = []
+    clicks: list[Groups] = []
     names: tuple[str, ...] = ()
-    for number, split in enumerate(splits):
+    for number, window in enumerate(splits):
         tell(number / (len(splits) + 2), f"second stage: candidates of period {number + 1} of {len(splits)}")
-        candidates, maker = split_candidates(split, recipe, catalogue, target_weight, extra)
+        candidates, maker = split_candidates(window.split, recipe, catalogue, target_weight, extra)
         groups.append(candidate_groups(candidates, maker))
+        clicks.append(_clicks(window, candidates, maker, recipe, shown, random_state))
         names = maker.names
     if not all(len(part.sizes) and not part.labels.all() for part in groups):
         return _not_learned("few", "in one of the periods none of the candidates was bought, or all were")
     learner, advice = learner_available()
     tell(len(splits) / (len(splits) + 2), f"second stage: {learner}")
-    judged, learned = _forward(groups, names, learner, random_state)
+    judged, learned = _forward(groups, clicks, names, learner, random_state)
     facts = {"learner": learner, "advice": advice, "customers": customers, "windows": len(splits)}
+    facts["lists_seen"] = sum(len(part.sizes) for part in clicks)
     facts |= _judge(judged, learned)
     tell((len(splits) + 1) / (len(splits) + 2), "second stage: learning from all periods")
+    groups = [Groups.joined([bought, clicked]) for bought, clicked in zip(groups, clicks, strict=True)]
     final = fit_trees(Groups.joined(groups), names, learner=learner, random_state=random_state)
     unit = judged.features[:, names.index("blend_score")]
     calibration = {"blend": Isotonic.fit(unit, judged.labels), "ranked": Isotonic.fit(learned, judged.labels)}
     return SecondChoice(final, bool(facts["passed"]), facts, groups, calibration)
 
 
+def _clicks(
+    window: Window, candidates: Candidates, maker: FeatureMaker, recipe: Recipe, shown: Shown | None, random_state: int
+) -> Groups:
+    """Groups of the lists that were seen in the window; none where nothing was recorded."""
+    if shown is None:
+        return no_groups(len(maker.names))
+    seen = shown.between(window.split.cut, window.end)
+    return shown_groups(seen, window.known, candidates.scorer, recipe, maker, random_state=random_state)
+
+
 def _forward(
-    groups: list[Groups], names: tuple[str, ...], learner: str, random_state: int
+    groups: list[Groups], clicks: list[Groups], names: tuple[str, ...], learner: str, random_state: int
 ) -> tuple[Groups, NDArray[np.float64]]:
     """The newest windows (`JUDGED`, at most half) and their scores by trees of the windows before each."""
     judged, scores = [], []
     for place in range(len(groups) - min(JUDGED, len(groups) // 2), len(groups)):
-        trees = fit_trees(Groups.joined(groups[:place]), names, learner=learner, random_state=random_state)
+        before = Groups.joined([*groups[:place], *clicks[:place]])
+        trees = fit_trees(before, names, learner=learner, random_state=random_state)
         judged.append(groups[place])
         scores.append(trees.predict(groups[place].features))
     return Groups.joined(judged), np.concatenate(scores)
@@ -182,10 +200,20 @@ def window_cuts(interactions: Interactions, now: int) -> tuple[list[int], int]:
     return [cut for cut in cuts if cut >= first + span / 3], length
 
 
-def _splits(interactions: Interactions, now: int, target_weight: float, random_state: int) -> list[TimeSplit]:
+@dataclass(frozen=True, eq=False)
+class Window:
+    """A period that labels come from: its ``split``, its ``end``, and all that happened up to there (``known``)."""
+
+    split: TimeSplit
+    end: int
+    known: Interactions
+
+
+def _splits(interactions: Interactions, now: int, target_weight: float, random_state: int) -> list[Window]:
     cuts, length = window_cuts(interactions, now)
-    splits = [
-        time_split(
+    windows = []
+    for cut in cuts:
+        split = time_split(
             interactions,
             cut,
             end=cut + length,
@@ -193,9 +221,8 @@ def _splits(interactions: Interactions, now: int, target_weight: float, random_s
             max_users=MOST_CUSTOMERS,
             random_state=random_state,
         )
-        for cut in cuts
-    ]
-    return [split for split in splits if len(split.rows(NEW_ITEMS))]
+        windows.append(Window(split, cut + length, interactions.before(cut + length)))
+    return [window for window in windows if len(window.split.rows(NEW_ITEMS))]
 
 
 def _judge(judged: Groups, learned: NDArray[np.float64]) -> dict[str, Any]:

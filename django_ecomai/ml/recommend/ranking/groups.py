@@ -76,6 +76,11 @@ class Groups:
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in cls.__dataclass_fields__))
 
 
+def no_groups(width: int) -> Groups:
+    """No group at all, with ``width`` features."""
+    return Groups(np.empty((0, width)), np.empty(0, np.int8), *(np.empty(0, dtype=np.int64) for _ in range(3)))
+
+
 def feature_maker(
     recipe: Recipe, fitted: Fitted, *, extra: Extra | None = None, keep: int = NEIGHBOURS
 ) -> FeatureMaker:
@@ -182,9 +187,7 @@ def candidate_groups(candidates: Candidates, maker: FeatureMaker) -> Groups:
             if labels.any():
                 found.append((maker.make(items, values, candidates.history(row)), labels, row, len(true)))
     if not found:
-        return Groups(
-            np.empty((0, len(maker.names))), np.empty(0, np.int8), *(np.empty(0, dtype=np.int64) for _ in range(3))
-        )
+        return no_groups(len(maker.names))
     return Groups(
         features=np.concatenate([one[0] for one in found]),
         labels=np.concatenate([one[1] for one in found]).astype(np.int8),
