@@ -53,6 +53,8 @@ class Dataset:
     user_names: list[str] = field(default_factory=list, repr=False)
     refused: Interactions | None = None
     contexts: Contexts | None = None
+    #: who -> user of the interactions; in memory only, never in an artifact
+    people: dict[str, int] = field(default_factory=dict)
 
     @property
     def data_until(self) -> datetime | None:
@@ -193,6 +195,7 @@ def dataset_read(
         category_parents=parents,
         variants=dict(sorted(variants.items())),
         until=int(interactions.times[-1]) if len(interactions) else -1,
+        people=columns.users,
         counts={
             "products": len(wanted),
             "products_on_sale": sum(facts.active for facts in facts_of),

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 
 from django_ecomai.core.charts import format_value
@@ -19,10 +18,18 @@ from django_ecomai.runs.services import GateVerdict, gate_decide
 
 from .config import ARTIFACT_KIND
 from .dataset import Dataset, dataset_read
+from .item_facts import PastFacts
+from .ratings import ratings_evaluate
+from .shown_lists import shown_lists
+from .train_options import BadParameter as BadParameter
+from .train_options import TrainOptions, options_read
 from .weights import PURCHASE
 
 if TYPE_CHECKING:
     from django_ecomai.ml.evaluate.run import Evaluation
+    from django_ecomai.ml.recommend.fold import Fitted
+    from django_ecomai.ml.recommend.ranking.choose import Order
+    from django_ecomai.ml.recommend.ranking.second_stage import SecondStage
     from django_ecomai.ml.recommend.recipe import Recipe
     from django_ecomai.runs.models import Artifact
     from django_ecomai.runs.services import RunContext
@@ -30,7 +37,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("django_ecomai.recommend")
 
 GATE_METRIC = "recall@20"
-DEFAULT_BUDGET = 60
+# More customers cost time, each is ranked one by one, and change no decision.
+MOST_TESTED = 5000
 # Without a date the last month is the test; of a short past its last quarter.
 TEST_DAYS = 30
 TEST_SHARE = 0.25
@@ -47,30 +55,6 @@ _STEMMERS = {
     "no": "norwegian", "pl": "polish", "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian",
     "sv": "swedish", "ta": "tamil", "tr": "turkish", "yi": "yiddish",
 }  # fmt: skip
-
-
-class BadParameter(ValueError):
-    """A parameter of the job cannot be used; the message says what to give."""
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """Parameters of the job: ``evaluate_from`` (first day or moment of the test), ``budget`` (recipes tried),
-    ``seed``.
-    """
-
-    evaluate_from: datetime | None = None
-    budget: int = DEFAULT_BUDGET
-    seed: int = 0
-
-
-def options_read(parameters: Mapping[str, Any]) -> TrainOptions:
-    """Check the parameters of a run. Raises ``BadParameter``."""
-    return TrainOptions(
-        evaluate_from=_moment(parameters.get("evaluate_from")),
-        budget=_whole(parameters, "budget", DEFAULT_BUDGET, least=1),
-        seed=_whole(parameters, "seed", 0, least=0),
-    )
 
 
 def model_train(context: RunContext) -> Artifact | None:
@@ -93,15 +77,19 @@ def model_train(context: RunContext) -> Artifact | None:
     if not data.counts["products"]:
         context.progress(1.0, _("Nothing to train on yet: the catalogue is empty."))
         return None
-    evaluation, why_not = _evaluate(context, data, options)
+    known = PastFacts(context.channel, data)
+    evaluation, why_not = _evaluate(context, data, options, known)
     clock.lap("evaluate")
     verdict, recipe = _decide(context, data, evaluation, why_not, options)
     kept = None if verdict.passed or context.parameters.get("no_gate") else _kept(context, evaluation, verdict)
     if kept is not None:
         context.log(verdict.reason)
         verdict, recipe = kept
+    from django_ecomai.ml.evaluate.run import OURS_NAME
     from django_ecomai.ml.recommend.auto import build
 
+    name = "live" if kept else OURS_NAME
+    order = _order(evaluation, recipe, name)
     built = build(
         recipe,
         data.interactions,
@@ -112,6 +100,7 @@ def model_train(context: RunContext) -> Artifact | None:
         now=data.until if data.until >= 0 else None,
         random_state=options.seed,
         target_weight=PURCHASE,
+        second=_stage(order, known),
         progress=_plain(context.part(0.75, 0.95), _("learning from everything that is known")),
     )
     clock.lap("build")
@@ -120,7 +109,7 @@ def model_train(context: RunContext) -> Artifact | None:
         kind=ARTIFACT_KIND,
         arrays=built.arrays,
         manifest={**built.manifest, "category_parents": data.category_parents, "variants": data.variants},
-        metrics=_artifact_metrics(evaluation, recipe, "live" if kept else None),
+        metrics={**_artifact_metrics(evaluation, recipe, "live" if kept else None), "ranker": order is not None},
         data_until=data.data_until,
         passed_gate=verdict.passed,
     )
@@ -135,7 +124,9 @@ def model_train(context: RunContext) -> Artifact | None:
     return artifact
 
 
-def _evaluate(context: RunContext, data: Dataset, options: TrainOptions) -> tuple[Evaluation | None, str]:
+def _evaluate(
+    context: RunContext, data: Dataset, options: TrainOptions, known: PastFacts
+) -> tuple[Evaluation | None, str]:
     """The choice and its test on data it has not seen; or None and the reason why nothing could be tested."""
     from django_ecomai.ml.evaluate.run import evaluate_split
     from django_ecomai.ml.evaluate.sample import compared_rows, customers_sample
@@ -159,19 +150,29 @@ def _evaluate(context: RunContext, data: Dataset, options: TrainOptions) -> tupl
         cut,
         catalogue=data.catalogue,
         extra_recipes=extra,
+        ranked_recipes=("live",) if live is not None and _live_is_ranked(context.channel) else (),
         target_weight=PURCHASE,
         budget=options.budget,
+        ranker=options.ranker,
+        extra=known,
+        shown=shown_lists(context.channel, data, until=cut) if options.ranker != "off" else None,
+        max_users=MOST_TESTED,
         language=text_language(),
         random_state=options.seed,
         progress=_comparing(context, tell, options.budget),
     )
     context.metrics(
-        evaluation=evaluation.rows,
+        evaluation=evaluation.rows + ratings_evaluate(channel=context.channel, cut=cut, seed=options.seed),
         evaluate_from=datetime.fromtimestamp(cut, UTC).isoformat(),
         tried=evaluation.choice.tried if evaluation.choice else [],
         validation=evaluation.choice.validation if evaluation.choice else {},
+        learned_order=evaluation.second.facts if evaluation.second else {},
     )
     context.metrics(tradeoffs=_tradeoffs(data, cut, evaluation, options))
+    if evaluation.second is not None:
+        context.log(f"learned order: {evaluation.second.facts['reason']}")
+        if evaluation.second.facts.get("advice"):
+            context.log(evaluation.second.facts["advice"])
     return evaluation, ""
 
 
@@ -187,6 +188,14 @@ def _tradeoffs(data: Dataset, cut: int, evaluation: Evaluation, options: TrainOp
     except (ArithmeticError, ValueError, MemoryError):
         logger.exception("The cost of the sliders could not be measured; the training goes on.")
         return {}
+
+
+def _order(evaluation: Evaluation | None, recipe: Recipe, name: str) -> Order | None:
+    """The order that was learned for ``recipe``, if it is better than the blend; discovery that was not tested has
+    none."""
+    if evaluation is None or (name != "live" and recipe != evaluation.recipe):
+        return None
+    return evaluation.orders.get(name)
 
 
 def _decide(
@@ -254,6 +263,10 @@ def _comparing(context: RunContext, tell: Callable[..., None], budget: int) -> C
 
     def report(fraction: float, message: str) -> None:
         nonlocal tried
+        if message.startswith("second stage"):
+            context.log(message)
+            tell(fraction, _("learning in which order to show the best candidates"))
+            return
         if not message.startswith("tried "):
             tell(fraction, _("testing the best one on the newest orders"))
             return
@@ -321,6 +334,19 @@ def _artifact_metrics(evaluation: Evaluation | None, recipe: Recipe, model: str 
     return {"recipe": recipe.to_dict(), "evaluation": {row["split"]: row["metrics"] for row in ours}}
 
 
+def _stage(order: Order | None, known: PastFacts) -> Callable[[Recipe, Fitted], SecondStage] | None:
+    """Makes what is stored of the order, once the sources are fitted."""
+    if order is None:
+        return None
+    return lambda recipe, fitted: order.stage(recipe, fitted, known(fitted.now + 1))
+
+
+def _live_is_ranked(channel: str) -> bool:
+    """Whether the model that serves orders its candidates by what it learned."""
+    live = LiveArtifact.objects.select_related("artifact").filter(kind=ARTIFACT_KIND, channel=channel).first()
+    return live is not None and live.artifact.metrics.get("ranker") is True
+
+
 def _live_recipe(channel: str) -> Recipe | None:
     """The recipe of the model that serves, from its row: the folder may be gone."""
     from django_ecomai.ml.recommend.recipe import Recipe
@@ -365,34 +391,6 @@ def _missing(data: Dataset) -> list[str]:
             )
         )
     return found
-
-
-def _moment(value: Any) -> datetime | None:
-    """A date ("2011-10-01": from midnight UTC), a moment, or nothing."""
-    if value in (None, ""):
-        return None
-    found: datetime | date | None = value if isinstance(value, date) else None
-    if isinstance(value, str):
-        try:
-            found = parse_datetime(value) or parse_date(value)
-        except ValueError:
-            found = None
-    if found is None:
-        raise BadParameter(f"evaluate_from is {value!r}; give a date such as 2011-10-01.")
-    if not isinstance(found, datetime):
-        found = datetime(found.year, found.month, found.day, tzinfo=UTC)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _whole(parameters: Mapping[str, Any], name: str, default: int, *, least: int) -> int:
-    value = parameters.get(name, default)
-    try:
-        number = int(value)
-    except (TypeError, ValueError):
-        number = least - 1
-    if number < least or isinstance(value, bool):
-        raise BadParameter(f"{name} is {value!r}; give a whole number from {least} up.")
-    return number
 
 
 class _Clock:

@@ -133,6 +133,8 @@ class RunAdmin(PageMixin, ReadOnlyAdminMixin, FastModelAdmin):
             "took": self.took(run),
             "log": run.log[-LOG_SHOWN:],
             "tables": presenting.evaluation_tables(run.metrics),
+            "tried": presenting.tried_tables(run.metrics),
+            "learned_order": presenting.learned_order(run.metrics),
             "counts": presenting.counts(run.metrics),
             "notes": presenting.notes(run.metrics),
             "facts": presenting.facts(run.metrics),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -15,6 +15,10 @@ from django.utils.translation import gettext_lazy
 
 from django_ecomai.core.registry import job_kinds
 
+from .measures import HEADLINES, MEASURES, goodness, has_best, measure_label
+
+BLEND, RANKED = "hybrid: blend", "hybrid: blend and learned order"
+
 SPLITS: dict[str, tuple[Any, Any]] = {
     "new_items": (
         gettext_lazy("Products new to the customer"),
@@ -25,29 +29,26 @@ SPLITS: dict[str, tuple[Any, Any]] = {
         gettext_lazy("What was bought later and had been bought by that customer before."),
     ),
     "all": (gettext_lazy("Everything bought"), gettext_lazy("All that was bought later, new or again.")),
+    "ratings": (
+        gettext_lazy("Star ratings"),
+        gettext_lazy("How many stars a customer would give a product, against those that were given later."),
+    ),
 }
-METRICS: dict[str, Any] = {
-    "recall": gettext_lazy("of what was bought later, the share that was among the suggestions"),
-    "precision": gettext_lazy("of the suggestions, the share that was bought later"),
-    "hit_rate": gettext_lazy("customers with at least one suggestion that they bought"),
-    "ndcg": gettext_lazy("like recall, but a hit at the top counts more"),
-    "map": gettext_lazy("average precision: how early the hits come"),
-    "mrr": gettext_lazy("how early the first hit comes (1 = always the first suggestion)"),
-    "f1": gettext_lazy("precision and recall in one number"),
-    "coverage": gettext_lazy("share of the catalogue that was suggested to anybody"),
+#: Models whose names are the same in every run.
+MODELS: dict[str, Any] = {
+    "live": gettext_lazy("in use"),
+    "popular (30 days)": gettext_lazy("popular (30 days)"),
+    "popular (all time)": gettext_lazy("popular (all time)"),
+    "personal frequency": gettext_lazy("personal frequency"),
+    "EcomAI (automatic choice)": gettext_lazy("EcomAI (automatic choice)"),
+    "collaborative only": gettext_lazy("what others bought, alone (collaborative)"),
+    "content only": gettext_lazy("what is alike, alone (content)"),
+    "hybrid: blend": gettext_lazy("both, without the learned order (hybrid)"),
+    "hybrid: blend and learned order": gettext_lazy("both, with the learned order (hybrid)"),
+    "global mean": gettext_lazy("the mean of all ratings"),
+    "biases only": gettext_lazy("mean of the product and of the customer"),
+    "biases and factors": gettext_lazy("EcomAI (biases and factors)"),
 }
-
-
-METRIC_NAMES: dict[str, Any] = {
-    "recall": gettext_lazy("Recall"),
-    "precision": gettext_lazy("Precision"),
-    "hit_rate": gettext_lazy("Hit rate"),
-    "ndcg": gettext_lazy("NDCG"),
-    "map": gettext_lazy("Average precision"),
-    "mrr": gettext_lazy("First hit"),
-    "coverage": gettext_lazy("Coverage"),
-}
-HEADLINES = ("recall@20", "ndcg@20", "hit_rate@10", "precision@10", "coverage@20")
 
 
 @dataclass
@@ -67,7 +68,7 @@ class Table:
     @property
     def headings(self) -> list[str]:
         """The columns in words: ``hit_rate@10`` -> ``Hit rate @10``."""
-        return [metric_label(name) for name in self.columns]
+        return [measure_label(name) for name in self.columns]
 
 
 def evaluation_tables(metrics: Mapping[str, Any] | None) -> list[Table]:
@@ -89,30 +90,77 @@ def _table(split: str, rows: list[Mapping[str, Any]]) -> Table:
     if headlines and len(headlines) < len(columns):
         table.more = _filled(Table(str(title), "", columns), rows, leading=headlines[0])
     shown = dict.fromkeys(name.split("@")[0] for name in [*headlines, *columns])
-    table.legend = [(metric_label(name), str(METRICS[name])) for name in shown if name in METRICS]
+    table.legend = [(measure_label(name), str(MEASURES[name][1])) for name in shown if name in MEASURES]
     return table
 
 
-def metric_label(name: str) -> str:
-    """A measure in words, with how many suggestions were looked at; its name when it is not known."""
-    measure, at, number = name.partition("@")
-    return f"{METRIC_NAMES.get(measure, measure)} {at}{number}".strip()
-
-
-def _filled(table: Table, rows: list[Mapping[str, Any]], leading: str = "") -> Table:
-    best = {name: max((_finite(row["metrics"].get(name)) for row in rows), default=0.0) for name in table.columns}
+def _filled(table: Table, rows: Sequence[Mapping[str, Any]], leading: str = "") -> Table:
+    best = {
+        name: max((goodness(name, row["metrics"].get(name)) for row in rows), default=0.0) if has_best(name) else None
+        for name in table.columns
+    }
     leading = leading or (table.columns[0] if table.columns else "")
-    for row in sorted(rows, key=lambda item: -_finite(item["metrics"].get(leading))):
-        cells = [
-            {"text": _number(row["metrics"].get(name)), "best": _finite(row["metrics"].get(name)) == best[name] > 0}
-            for name in table.columns
-        ]
+    for row in sorted(rows, key=lambda item: -goodness(leading, item["metrics"].get(leading))):
+        cells = []
+        for name in table.columns:
+            value = row["metrics"].get(name)
+            cells.append({"text": _number(value), "best": bool(value) and goodness(name, value) == best[name]})
         table.rows.append({"model": _model_name(row.get("model", "")), "ours": bool(row.get("ours")), "cells": cells})
     return table
 
 
 def _model_name(name: Any) -> str:
-    return _("in use") if name == "live" else str(name)
+    return str(MODELS.get(str(name), name))
+
+
+def tried_tables(metrics: Mapping[str, Any] | None) -> list[Table]:
+    """Every model that was compared before the choice, one table per part, best first: ``metrics["tried"]``."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    found = (metrics or {}).get("tried")
+    for row in found if isinstance(found, list) else []:
+        if isinstance(row, Mapping) and isinstance(row.get("metrics"), Mapping):
+            shown = {"model": row.get("name", ""), "ours": row.get("chosen"), "metrics": row["metrics"]}
+            groups.setdefault(str(row.get("part", "")), []).append(shown)
+    tables = []
+    for part, rows in groups.items():
+        columns = list(dict.fromkeys(name for row in rows for name in row["metrics"] if has_best(name)))
+        leading = "recall@20" if "recall@20" in columns else ""
+        tables.append(_filled(Table(str(SPLITS.get(part, (part, ""))[0]), "", columns), rows, leading))
+    return tables
+
+
+#: Why an order was or was not learned, by the code that the training gives.
+WHY: dict[str, Any] = {
+    "measured": gettext_lazy("On newer months it does %(gain)s against the mix."),
+    "chance": gettext_lazy("On newer months it does %(gain)s against the mix, which may be chance."),
+    "few": gettext_lazy("Too few customers came back for something new: %(customers)s; at least %(least)s are needed."),
+    "large": gettext_lazy("With so much data it is learned only when the training is started with ranker = on."),
+    "no_sources": gettext_lazy("The model that was chosen has nothing to put into another order."),
+    "off": gettext_lazy("It is switched off."),
+}
+
+
+def learned_order(metrics: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Whether the order of the best candidates was learned, in words, with both orders of the newest periods."""
+    found = (metrics or {}).get("learned_order")
+    if not isinstance(found, Mapping) or not found:
+        return {}
+    rows = [
+        {"model": name, "ours": bool(found.get("passed")) == (name == RANKED), "metrics": found[key]}
+        for name, key in ((RANKED, "ranked"), (BLEND, "blend"))
+        if isinstance(found.get(key), Mapping)
+    ]
+    columns = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
+    numbers = {name: _plain(found.get(name)) for name in ("customers", "least")}
+    numbers["gain"] = f"{found['gain']:+.1%}" if isinstance(found.get("gain"), float) else ""
+    known = WHY.get(str(found.get("code")))
+    return {
+        "passed": bool(found.get("passed")),
+        "reason": str(known) % numbers if known else str(found.get("reason", "")),
+        "learner": str(found.get("learner", "")),
+        "advice": str(found.get("advice", "")),
+        "table": _filled(Table(_("Order of the best candidates"), "", columns), rows) if rows else None,
+    }
 
 
 def counts(metrics: Mapping[str, Any] | None) -> list[tuple[str, str]]:
@@ -133,7 +181,7 @@ def facts(metrics: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     """The other short results of a run, flat: ``Seconds: read`` -> ``15.7``."""
     result: list[tuple[str, str]] = []
     for name, value in (metrics or {}).items():
-        if name in ("evaluation", "gate", "counts", "missing"):
+        if name in ("evaluation", "gate", "counts", "missing", "learned_order"):
             continue
         if isinstance(value, Mapping):
             if all(not isinstance(item, Mapping | list) for item in value.values()):
@@ -204,8 +252,3 @@ def _number(value: Any) -> str:
         return number_format(value, force_grouping=True)
     digits = 4 if abs(value) < 10 else 1
     return number_format(round(value, digits), digits, force_grouping=True)  # by itself it cuts instead of rounding
-
-
-def _finite(value: Any) -> float:
-    usable = isinstance(value, int | float) and not isinstance(value, bool) and value == value
-    return float(value) if usable else float("-inf")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from django_ecomai.ml.evaluate.run import OURS_NAME, evaluate_split
+from django_ecomai.ml.evaluate.run import COLLABORATIVE, CONTENT, OURS_NAME, evaluate_split
 from django_ecomai.ml.frames import Catalogue, Interactions
 from django_ecomai.ml.persist import save_arrays
 from django_ecomai.ml.recommend.auto import choose, choose_and_build
@@ -127,7 +127,8 @@ def test_the_evaluation_table():
     cut = START + 150 * DAY
     live = Recipe(sources=(Source("cosine"),))
     result = evaluate_split(shop(), cut, catalogue=words(40), budget=30, extra_recipes={"live": live})
-    models = {"popular (30 days)", "popular (all time)", "personal frequency", "live", OURS_NAME}
+    naive = {"popular (30 days)", "popular (all time)", "personal frequency"}
+    models = {*naive, COLLABORATIVE, CONTENT, "live", OURS_NAME}
     for split in ("new_items", "repeat_items", "all"):
         rows = [row for row in result.rows if row["split"] == split]
         assert {row["model"] for row in rows} == models
@@ -150,7 +151,11 @@ def test_a_given_recipe_is_tested_without_choosing():
     assert result.choice is None
     assert result.recipe == recipe
     assert set(result.row("all")["metrics"]) == {
-        f"{name}@5" for name in ("precision", "recall", "f1", "hit_rate", "ndcg", "map", "mrr", "coverage")
+        f"{name}@5"
+        for name in (
+            *("precision", "recall", "f1", "hit_rate", "ndcg", "map", "mrr", "coverage"),
+            *("novelty", "gini", "long_tail", "popularity_lift"),
+        )
     }
 
 

@@ -128,6 +128,48 @@ def lantern_shop(weeks: int = 20, *, size: int = 6) -> None:
     OrderLine.objects.bulk_create(lines)
 
 
+def fashionable_shop() -> None:
+    """A product comes in every three days; every four weeks each of 120 customers buys two that came in lately.
+
+    Company alone cannot say what is new: an order of the candidates by their age is worth learning.
+    """
+    from django_ecomai.ml.frames import Interactions
+    from tests.ml.ranking.factories import EVERY, ITEMS, fashion_shop
+
+    bought: Interactions = fashion_shop(120)
+    first = START - timedelta(days=300)
+    shelf = Product.objects.bulk_create(
+        Product(
+            external_id=f"p{i}",
+            title=f"Thing {i} of kind {i % 7}",
+            price=10,
+            currency="EUR",
+            created_at=first + timedelta(days=EVERY * i),
+        )
+        for i in range(ITEMS)
+    )
+    customers = Customer.objects.bulk_create(Customer(external_id=f"c{number}") for number in range(120))
+    began = int(bought.times[0]) - int(bought.times[0]) % 86_400
+    orders, lines = [], []
+    for row in range(len(bought)):
+        at = first + timedelta(seconds=int(bought.times[row]) - began, days=10)
+        made = Order(external_id=f"o{row}", customer=customers[bought.users[row]], placed_at=at, currency="EUR")
+        orders.append(made)
+        lines.append(
+            OrderLine(
+                external_id=f"l{row}",
+                order=made,
+                product=shelf[bought.items[row]],
+                product_external_id=f"p{bought.items[row]}",
+                quantity=1,
+                unit_price=10,
+                placed_at=at,
+            )
+        )
+    Order.objects.bulk_create(orders)
+    OrderLine.objects.bulk_create(lines)
+
+
 class MirrorShop(ShopAdapter):
     """A shop whose own objects are the mirror's rows: one query, as an adapter should need."""
 

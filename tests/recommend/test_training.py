@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from django_ecomai.mirror.models import OrderLine, Product
+from django_ecomai.mirror.models import Customer, OrderLine, Product, Review
 from django_ecomai.recommend import training
 from django_ecomai.recommend.dataset import dataset_read
+from django_ecomai.recommend.live import model_get
 from django_ecomai.recommend.serving import recommendations
 from django_ecomai.recommend.training import BadParameter, options_read
 from django_ecomai.runs.models import Artifact, LiveArtifact
 from django_ecomai.runs.services import GateVerdict
-from tests.recommend.factories import START, category, event, lantern_shop, order, placement, product, products
+from tests.recommend.factories import (
+    START,
+    category,
+    event,
+    fashionable_shop,
+    lantern_shop,
+    order,
+    placement,
+    product,
+    products,
+)
 from tests.recommend.helpers import ids, train
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +58,94 @@ def test_it_learns_and_goes_live() -> None:
     assert sorted(row["split"] for row in ours) == ["all", "new_items", "repeat_items"]
     assert any("popular" in row["model"] for row in run.metrics["evaluation"])
     assert {"read", "evaluate", "build", "save"} == set(run.metrics["seconds"])
+
+
+def test_why_no_order_was_learned_stands_in_the_run() -> None:
+    lantern_shop()
+
+    run = train()
+
+    assert run.metrics["learned_order"]["code"] in {"few", "no_sources"}
+    assert "learned order: " in run.log
+    assert Artifact.objects.get().metrics["ranker"] is False
+
+
+def test_families_stand_side_by_side_in_the_run() -> None:
+    lantern_shop()
+
+    run = train()
+
+    models = {row["model"] for row in run.metrics["evaluation"] if row["split"] == "new_items"}
+    assert {"collaborative only", "content only", "EcomAI (automatic choice)"} <= models
+    assert all({"novelty@20", "diversity@20", "gini@20"} <= set(row["metrics"]) for row in run.metrics["evaluation"])
+
+
+def test_reviews_with_stars_are_forecast_beside_the_mean() -> None:
+    lantern_shop()
+    shelf = list(Product.objects.order_by("external_id"))
+    writers = list(Customer.objects.order_by("external_id"))
+    Review.objects.bulk_create(
+        Review(
+            external_id=f"r{i}",
+            product=shelf[i % len(shelf)],
+            customer=writers[i // len(shelf) % len(writers)],
+            rating=1 + (i % len(shelf)) % 5,
+            created_at=START + timedelta(hours=i),
+        )
+        for i in range(len(shelf) * len(writers) * 8)
+    )
+
+    run = train()
+
+    rows = {row["model"]: row for row in run.metrics["evaluation"] if row["split"] == "ratings"}
+    assert set(rows) == {"global mean", "biases only", "biases and factors"}
+    assert sum(row["ours"] for row in rows.values()) == 1
+    assert rows["biases only"]["metrics"]["mae"] < 0.1 < 1 < rows["global mean"]["metrics"]["mae"]
+
+
+@pytest.fixture
+def company_was_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search is spared: a recipe is given, and a small shop is enough for an order to be learned."""
+    from django_ecomai.ml.evaluate import run
+    from django_ecomai.ml.recommend.auto import Choice
+    from django_ecomai.ml.recommend.ranking import choose
+    from tests.ml.ranking.factories import RECIPE
+
+    monkeypatch.setattr(choose, "LEAST_CUSTOMERS", 20)
+    monkeypatch.setattr(run, "choose", lambda *args, **keywords: Choice(RECIPE, [], {}))
+
+
+@pytest.mark.usefixtures("company_was_chosen")
+@pytest.mark.parametrize("lightgbm", [True, False])
+def test_a_learned_order_goes_live_and_serves(lightgbm: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not lightgbm:
+        monkeypatch.setitem(sys.modules, "lightgbm", None)
+    fashionable_shop()
+
+    run = train()
+
+    assert run.metrics["learned_order"]["passed"], run.metrics["learned_order"]
+    ours = {row["split"]: row for row in run.metrics["evaluation"] if row["ours"]}
+    blend = {row["split"]: row for row in run.metrics["evaluation"] if row["model"] == "hybrid: blend"}
+    assert ours["new_items"]["metrics"]["recall@20"] > blend["new_items"]["metrics"]["recall@20"]
+    assert Artifact.objects.get().metrics["ranker"] is True
+    model = model_get("", None)
+    assert model is not None and model.scorer._second is not None
+    assert recommendations("for_you", customer_id="c0", limit=4)
+
+
+@pytest.mark.usefixtures("company_was_chosen")
+def test_a_live_order_is_tested_beside_the_new_one() -> None:
+    fashionable_shop()
+    train()
+
+    run = train()
+
+    rows = {row["model"]: row for row in run.metrics["evaluation"] if row["split"] == "new_items"}
+    assert rows["live"]["metrics"]["recall@20"] == rows["EcomAI (automatic choice)"]["metrics"]["recall@20"]
+    assert LiveArtifact.objects.get().artifact.run == run
+    assert rows["live"]["metrics"]["recall@20"] > rows["hybrid: blend"]["metrics"]["recall@20"]
+    assert len(set(Artifact.objects.values_list("sha256", flat=True))) == 1
 
 
 def test_the_same_data_give_the_same_model() -> None:
@@ -399,6 +499,7 @@ def test_a_test_date_outside_the_data_is_said() -> None:
         {"budget": "many"},
         {"budget": True},
         {"seed": -1},
+        {"ranker": "perhaps"},
     ],
 )
 def test_a_bad_parameter_is_named(parameters: dict[str, object]) -> None:

@@ -21,9 +21,11 @@ from django_ecomai.runs.presenting import (
     evaluation_tables,
     facts,
     kind_label,
+    learned_order,
     model_label,
     notes,
     parameters,
+    tried_tables,
 )
 from django_ecomai.runs.services import artifact_go_live
 
@@ -447,6 +449,56 @@ class TestPresenting:
         assert table.more is not None
         assert table.more.columns == ["map@10", "precision@10", "recall@20"]
         assert [cell["text"] for cell in table.more.rows[0]["cells"]] == ["0.1000", "0.2000", "0.3000"]
+
+    def test_less_is_better_of_errors_and_nothing_is_best_of_what_only_describes(self) -> None:
+        rows = [
+            {"model": "global mean", "ours": False, "split": "ratings", "metrics": {"mae": 0.9, "novelty@20": 1.0}},
+            {"model": "biases only", "ours": True, "split": "ratings", "metrics": {"mae": 0.7, "novelty@20": 9.0}},
+        ]
+        [table] = evaluation_tables({"evaluation": rows})
+        assert table.title == "Star ratings"
+        assert [row["model"] for row in table.rows] == [
+            "mean of the product and of the customer",
+            "the mean of all ratings",
+        ]
+        assert [[cell["best"] for cell in row["cells"]] for row in table.rows] == [[True, False], [False, False]]
+        assert [name for name, _text in table.legend] == ["Mean error", "Novelty"]
+
+    def test_every_model_that_was_tried_best_first(self) -> None:
+        tried = [
+            {
+                "part": "new_items",
+                "name": name,
+                "chosen": name == "b",
+                "metrics": {"ndcg@20": ndcg, "recall@20": recall},
+            }
+            for name, ndcg, recall in (("a", 0.9, 0.1), ("b", 0.2, 0.3))
+        ]
+        [table] = tried_tables({"tried": [*tried, "odd", {"part": "all"}]})
+        assert (table.title, table.headings) == ("Products new to the customer", ["NDCG @20", "Recall @20"])
+        assert [(row["model"], row["ours"]) for row in table.rows] == [("b", True), ("a", False)]
+        assert tried_tables({"tried": 3}) == tried_tables(None) == []
+
+    def test_the_learned_order_in_words(self) -> None:
+        found = {
+            "passed": True,
+            "code": "measured",
+            "gain": 0.0214,
+            "learner": "LambdaRank (LightGBM)",
+            "blend": {"recall@20": 0.1},
+            "ranked": {"recall@20": 0.2},
+        }
+        shown = learned_order({"learned_order": found})
+        assert (shown["passed"], shown["reason"]) == (True, "On newer months it does +2.1% against the mix.")
+        assert [(row["model"], row["ours"]) for row in shown["table"].rows] == [
+            ("both, with the learned order (hybrid)", True),
+            ("both, without the learned order (hybrid)", False),
+        ]
+        few = learned_order({"learned_order": {"passed": False, "code": "few", "customers": 7, "least": 500}})
+        assert few["reason"] == "Too few customers came back for something new: 7; at least 500 are needed."
+        assert few["table"] is None
+        assert learned_order({"learned_order": {"reason": "why?", "code": "of another version"}})["reason"] == "why?"
+        assert learned_order({"learned_order": {}}) == learned_order(None) == {}
 
     def test_an_unknown_split_keeps_its_name(self) -> None:
         [table] = evaluation_tables({"evaluation": [{"model": "x", "split": "odd", "metrics": {"r": None}}]})

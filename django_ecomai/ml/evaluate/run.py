@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
-from ..columns import METRICS, MODEL, OURS, SPLIT, SPLITS
+from ..columns import METRICS, MODEL, NEW_ITEMS, OURS, REPEAT_ITEMS, SPLIT, SPLITS
 from ..frames import Catalogue, Interactions
 from ..recommend.auto import Choice, choose
+from ..recommend.content import Content
 from ..recommend.fold import Fitted, Progress, no_progress
-from ..recommend.recipe import Recipe
+from ..recommend.ranking.choose import AUTO, ON, Order, SecondChoice, choose_second, refitted, split_candidates
+from ..recommend.ranking.features import FeatureMaker
+from ..recommend.ranking.groups import Candidates, ExtraAt, Groups, candidate_groups, nothing_extra
+from ..recommend.ranking.scores import RankedScores
+from ..recommend.ranking.second_stage import SecondStage
+from ..recommend.ranking.shown import Shown
+from ..recommend.ranking.trees import Trees
+from ..recommend.recipe import Recipe, Source
 from ..recommend.scoring import RecipeScores
+from ..recommend.tune import has_text
+from .beyond import Shelf, beyond_accuracy
+from .calibration import probability_metrics
 from .metrics import all_metrics
 from .ranking import Scores, rank
 from .split import TimeSplit, time_split
@@ -20,16 +32,26 @@ POPULAR_30 = "popular (30 days)"
 POPULAR_ALL = "popular (all time)"
 PERSONAL = "personal frequency"
 OURS_NAME = "EcomAI (automatic choice)"
+COLLABORATIVE = "collaborative only"
+CONTENT = "content only"
+BLEND = "hybrid: blend"
+RANKED = "hybrid: blend and learned order"
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """``rows``: ``{"model", "ours", "split", "users", "metrics"}``; ``choice`` is None when a recipe was given."""
+    """``rows``: ``{"model", "ours", "split", "users", "metrics"}``; ``choice`` is None when a recipe was given.
+
+    ``second`` tells about the learned order of ours. ``orders``: by model, what may serve after it has learned from the
+    tested window as well; a model whose blend serves is not in it.
+    """
 
     rows: list[dict[str, Any]]
     recipe: Recipe
     choice: Choice | None
     counts: dict[str, int]
+    second: SecondChoice | None = None
+    orders: dict[str, Order] = field(default_factory=dict)
 
     def row(self, split: str, model: str | None = None) -> dict[str, Any]:
         """The row of ``model`` (default: ours) in ``split``. Raises KeyError when there is none."""
@@ -47,24 +69,42 @@ def evaluate_split(
     catalogue: Catalogue | None = None,
     recipe: Recipe | None = None,
     extra_recipes: Mapping[str, Recipe] | None = None,
+    ranked_recipes: Collection[str] = (),
     ks: Iterable[int] = (10, 20),
     target_weight: float = 0.0,
     budget: int = 60,
     language: str = "english",
+    ranker: str = AUTO,
+    extra: ExtraAt = nothing_extra,
+    shown: Shown | None = None,
     max_users: int | None = None,
     random_state: int = 0,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Train on ``times < cut``, test on ``cut <= times < end``, in the three views of `split.time_split`.
 
-    Without ``recipe`` the automatic choice is made on the training part alone. ``extra_recipes`` (the live one, for the
-    quality gate, or single models) are fitted before the same cut and reported with ``ours`` False.
+    Without ``recipe`` the automatic choice is made on the training part alone, and whether a learned order helps it
+    (``ranker``: `choose.AUTO`; `ON` whatever the amount of data, and for a given ``recipe`` too; or `OFF`).
+    ``extra_recipes`` (the live one, for the quality gate, or single models) are fitted before the same cut and reported
+    with ``ours`` False; those of ``ranked_recipes`` with an order learned for them. ``extra`` gives what else was known
+    of the items at a moment, ``shown`` the lists that visitors saw.
     """
     tell = progress or no_progress
     split = time_split(
         interactions, cut, end=end, target_weight=target_weight, max_users=max_users, random_state=random_state
     )
-    choice = None
+    learn = partial(
+        choose_second,
+        split.train,
+        catalogue=catalogue,
+        now=cut,
+        target_weight=target_weight,
+        extra=extra,
+        shown=shown,
+        ranker=ranker,
+        random_state=random_state,
+    )
+    choice = second = None
     if recipe is None:
         choice = choose(
             split.train,
@@ -74,19 +114,33 @@ def evaluate_split(
             language=language,
             target_weight=target_weight,
             random_state=random_state,
-            progress=lambda fraction, message: tell(0.8 * fraction, message),
+            progress=lambda fraction, message: tell(0.6 * fraction, message),
         )
         recipe = choice.recipe
+    if choice is not None or ranker == ON:
+        second = learn(recipe, progress=lambda fraction, message: tell(0.6 + 0.2 * fraction, message))
     tell(0.8, "testing the choice beside the baselines")
     fitted = Fitted(split.train, catalogue=catalogue, now=cut, neighbours=recipe.neighbours, language=recipe.language)
     scorer = RecipeScores(split, fitted, target_weight=target_weight)
-    rows = []
-    ks = sorted(set(ks))
+    table = _Table(split, scorer, Shelf.of(split.train, catalogue, recipe.language), sorted(set(ks)))
+    ours = _Ranked.of(second, split, scorer, recipe, target_weight, extra)
+    others = {COLLABORATIVE: _collaborative(recipe, choice), CONTENT: _content(recipe, has_text(catalogue))}
+    named = {**others, **(extra_recipes or {})}
+    recipes = {name: replace(one, neighbours=recipe.neighbours) for name, one in named.items() if one is not None}
+    again = {
+        name: _Ranked.of(_as_ours(name, one, recipe, second, learn), split, scorer, one, target_weight, extra)
+        for name, one in recipes.items()
+        if name in ranked_recipes
+    }
     for view in SPLITS:
-        models = {**_baselines(scorer, view), OURS_NAME: scorer.scores(recipe, view)}
-        for name, extra in (extra_recipes or {}).items():
-            models[name] = scorer.scores(replace(extra, neighbours=recipe.neighbours), view)
-        rows += [_row(name, scores, split, view, ks, scorer) for name, scores in models.items()]
+        blend = scorer.scores(recipe, view)
+        for name, scores in _baselines(scorer, view).items():
+            table.add(name, view, scores)
+        for name, one in recipes.items():
+            scores = scorer.scores(one, view)
+            order = again.get(name)
+            table.add(name, view, order.scores(view, scores) if order is not None and order.passed else scores)
+        _add_ours(table, view, blend, ours)
     tell(1.0, "evaluated")
     counts = {
         "train_interactions": len(split.train),
@@ -94,7 +148,109 @@ def evaluate_split(
         "test_users": len(split.users),
         **{f"test_users_{view}": len(split.rows(view)) for view in SPLITS},
     }
-    return Evaluation(rows, recipe, choice, counts)
+    learned = {**again, OURS_NAME: ours}
+    orders = {name: one.newest(random_state) for name, one in learned.items() if one is not None and one.passed}
+    return Evaluation(table.rows, recipe, choice, counts, second, orders)
+
+
+def _add_ours(table: _Table, view: str, blend: Scores, ours: _Ranked | None) -> None:
+    """The automatic choice, and the other one of blend and learned order where an order was learned."""
+    if ours is None:
+        table.add(OURS_NAME, view, blend)
+        return
+    ranked = ours.scores(view, blend)
+    blended, learned = ours.probabilities() if view == NEW_ITEMS else ({}, {})
+    best, second = (ranked, blend) if ours.passed else (blend, ranked)
+    table.add(OURS_NAME, view, best, learned if ours.passed else blended)
+    if view != REPEAT_ITEMS:
+        table.add(BLEND if ours.passed else RANKED, view, second, blended if ours.passed else learned)
+
+
+def _as_ours(
+    name: str, recipe: Recipe, ours: Recipe, second: SecondChoice | None, learn: Callable[..., SecondChoice]
+) -> SecondChoice | None:
+    """The order learned for another recipe; that of ours when both are the same."""
+    return second if recipe == ours and second is not None else learn(recipe)
+
+
+def _collaborative(recipe: Recipe, choice: Choice | None) -> Recipe | None:
+    """The best recipe that was tried without any text, else ours without its texts; None when nothing is left."""
+    tried = [row for row in (choice.tried if choice else []) if row["part"] == NEW_ITEMS]
+    ranked = sorted(tried, key=lambda row: -row[METRICS]["recall@20"] * row[METRICS]["ndcg@20"])
+    for row in ranked:
+        one = Recipe.from_dict(row["recipe"])
+        if one.sources and all(source.kind != Content.kind for source in one.sources):
+            return replace(
+                one,
+                repeat_half_life_days=recipe.repeat_half_life_days,
+                repeat_trend_power=recipe.repeat_trend_power,
+                repeat_share=recipe.repeat_share,
+            )
+    left = tuple(source for source in recipe.sources if source.kind != Content.kind)
+    return replace(recipe, sources=left) if left else None
+
+
+def _content(recipe: Recipe, known: bool) -> Recipe | None:
+    """Likeness of the texts alone, with the same history; None for a catalogue without texts."""
+    return replace(recipe, sources=(Source(Content.kind),), trend_power=0.0, prior=0.0) if known else None
+
+
+class _Ranked:
+    """A recipe's learned order on the test customers."""
+
+    def __init__(
+        self, second: SecondChoice, trees: Trees, candidates: Candidates, maker: FeatureMaker, recipe: Recipe
+    ) -> None:
+        self.second = second
+        self.passed = second.passed
+        self.recipe = recipe
+        self.candidates = candidates
+        self.maker = maker
+        self.trees = trees
+        self.share = float(second.facts["blend_share"])
+        self.ranked = RankedScores(candidates, SecondStage(maker, trees, blend_share=self.share))
+        self._groups: Groups | None = None
+
+    @classmethod
+    def of(
+        cls,
+        second: SecondChoice | None,
+        split: TimeSplit,
+        scorer: RecipeScores,
+        recipe: Recipe,
+        target_weight: float,
+        extra: ExtraAt,
+    ) -> _Ranked | None:
+        """None when nothing was learned."""
+        if second is None or second.trees is None:
+            return None
+        candidates, maker = split_candidates(
+            split, recipe, scorer.fitted.catalogue, target_weight, extra, fitted=scorer.fitted, scorer=scorer
+        )
+        return cls(second, second.trees, candidates, maker, recipe)
+
+    def scores(self, view: str, blend: Scores) -> Scores:
+        return self.ranked.of(self.recipe, view, blend)
+
+    @property
+    def groups(self) -> Groups:
+        """The test customers' candidates and what they bought: for calibration, and for the trees that will serve."""
+        if self._groups is None:
+            self._groups = candidate_groups(self.candidates, self.maker)
+        return self._groups
+
+    def probabilities(self) -> tuple[dict[str, float], dict[str, float]]:
+        """How far the calibrated probabilities of a purchase are off: of the blend, and of the learned order."""
+        groups = self.groups
+        unit = groups.features[:, self.maker.names.index("blend_score")]
+        blend = self.second.calibration["blend"].predict(unit)
+        learned = self.second.calibration["ranked"].predict(self.trees.predict(groups.features))
+        return probability_metrics(blend, groups.labels), probability_metrics(learned, groups.labels)
+
+    def newest(self, random_state: int) -> Order:
+        """The order that has learned from the tested window as well, for the model that serves from now on."""
+        trees = refitted(self.second, self.groups, self.maker.names, random_state=random_state)
+        return Order(trees, self.share, self.maker.names)
 
 
 def _baselines(scorer: RecipeScores, view: str) -> dict[str, Scores]:
@@ -107,8 +263,20 @@ def _baselines(scorer: RecipeScores, view: str) -> dict[str, Scores]:
     }
 
 
-def _row(name: str, scores: Scores, split: TimeSplit, view: str, ks: list[int], scorer: RecipeScores) -> dict[str, Any]:
-    rows = split.rows(view)
-    ranked = rank(scores, split, view, ks[-1], scorer.popularity)
-    metrics = all_metrics(ranked, split.truth[view][rows], ks=ks)
-    return {MODEL: name, OURS: name == OURS_NAME, SPLIT: view, "users": len(rows), METRICS: metrics}
+class _Table:
+    """Rows of metrics, one per model and view."""
+
+    def __init__(self, split: TimeSplit, scorer: RecipeScores, shelf: Shelf, ks: list[int]) -> None:
+        self.split = split
+        self.scorer = scorer
+        self.shelf = shelf
+        self.ks = ks
+        self.rows: list[dict[str, Any]] = []
+
+    def add(self, name: str, view: str, scores: Scores, more: Mapping[str, float] | None = None) -> None:
+        """Rank the customers of ``view`` by ``scores``; ``more`` are metrics that no ranking has."""
+        rows = self.split.rows(view)
+        ranked = rank(scores, self.split, view, self.ks[-1], self.scorer.popularity)
+        metrics = all_metrics(ranked, self.split.truth[view][rows], ks=self.ks)
+        metrics |= beyond_accuracy(ranked, self.shelf, self.split.bought[rows], self.ks[-1]) | dict(more or {})
+        self.rows.append({MODEL: name, OURS: name == OURS_NAME, SPLIT: view, "users": len(rows), METRICS: metrics})

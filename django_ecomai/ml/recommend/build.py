@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ from .fold import Fitted, Progress, no_progress, up_to
 from .matrix import row_blocks, table_from_blocks, table_to_csr
 from .neighbours import NeighbourTable
 from .popularity import popularity_score
+from .ranking.second_stage import KEY, SecondStage
 from .recipe import Recipe, Source
 from .repeat import Repeat, usual_intervals
 from .serving import FORMAT, KIND
@@ -51,6 +53,7 @@ def build(
     now: int | None = None,
     target_weight: float = 0.0,
     random_state: int = 0,
+    second: Callable[[Recipe, Fitted], SecondStage] | None = None,
     progress: Progress | None = None,
 ) -> Built:
     """Fit ``recipe`` on all ``interactions``. Nothing of the result is about a person.
@@ -58,7 +61,8 @@ def build(
     ``now`` (epoch seconds) is the moment that "the last 30 days" end, rows later than it are ignored; default: the last
     interaction. ``contexts``: under which circumstances products were met, for visitors without a history;
     ``refused``: what people waved away or sent back (`feedback.settle`), which counts against what is trending.
-    ``random_state`` seeds the map of cold items. Raises ValueError when ``item_ids``, ``catalogue`` and
+    ``random_state`` seeds the map of cold items. ``second`` makes the ranker, which is stored along.
+    Raises ValueError when ``item_ids``, ``catalogue`` and
     ``interactions`` disagree about the number of items.
     """
     n_items = interactions.n_items
@@ -128,7 +132,7 @@ def build(
         "margin": catalogue.margin.astype(np.float32),
         **context_arrays(contexts or Contexts.empty(), n_items=n_items, now=now, active=catalogue.active),
     }
-    manifest = {
+    manifest: dict[str, Any] = {
         "kind": KIND,
         "recommend_format": FORMAT,
         "recipe": recipe.to_dict(),
@@ -139,6 +143,10 @@ def build(
         "now": now,
         "random_state": random_state,
     }
+    if second is not None:
+        stage = second(recipe, fitted)
+        arrays |= stage.arrays()
+        manifest[KEY] = stage.manifest()
     tell(1.0, "fitted")
     return Built(arrays, manifest)
 

@@ -13,6 +13,7 @@ from ..frames import Catalogue, Interactions
 from .base import ItemModel
 from .features import item_features, latent
 from .matrix import blocks, one_blas_thread, table_from_blocks
+from .text import unit_rows
 
 
 class Content(ItemModel):
@@ -57,6 +58,10 @@ class Content(ItemModel):
             self.neighbours_ = table_from_blocks(
                 self._scored(features, logs, self._latent(features)), len(catalogue), self.neighbours, self.popularity_
             )
+
+    def vectors(self, catalogue: Catalogue) -> sparse.csr_matrix:
+        """Items x features of length 1 (0 where nothing is known), whatever the price."""
+        return unit_rows(self.features(catalogue))
 
     def features(self, catalogue: Catalogue) -> sparse.csr_matrix:
         """Items x features; the dot product of two rows is their similarity before the price."""

@@ -73,6 +73,18 @@ class RecipeScores:
             trending = np.where(self.fitted.catalogue.active, trending, np.float32(-1))
         return trending
 
+    def discovery(self, recipe: Recipe) -> Callable[[NDArray[np.int64]], sparse.csr_matrix]:
+        """Discovery's scores of some customers (positions in ``split.users``), before masking."""
+        return self._discovery(recipe)
+
+    def history(self, recipe: Recipe) -> sparse.csr_matrix:
+        """Test customers x items: what they did before the cut, as the recipe weighs it."""
+        return self._history(recipe)
+
+    def repeats(self, recipe: Recipe) -> sparse.csr_matrix:
+        """Test customers x items: how much each would want what was bought before."""
+        return self._repeat(recipe)
+
     def _discovery(self, recipe: Recipe) -> Callable[[NDArray[np.int64]], sparse.csr_matrix]:
         scored = self._scored if self.is_folded else self._added
         if not recipe.prior:

@@ -61,6 +61,8 @@ from .fallback import fallback_chain
 from .intents import Bundle, Intents
 from .neighbours import FloatArray, IntArray, NeighbourTable, as_indices, at_least, is_in, strongest
 from .prior import HEAD, add_prior, popular_head, unit_popularity
+from .ranking.features import History
+from .ranking.second_stage import SecondStage
 from .repeat import repeat_scores
 from .shelves import Shelves
 from .weighing import steps_back as steps_back
@@ -115,6 +117,7 @@ class Scorer(Intents):
             per_item = ("popularity", "trending", "repeat_boost", "category", "price", "created", "active")
             self._vectors = {name: np.asarray(arrays[name]) for name in per_item}
             self._load_intents(arrays)
+            self._second = SecondStage.from_artifact(manifest, arrays)
         except (KeyError, ValueError) as error:
             raise ArtifactCorrupt(f"the artifact is incomplete ({error}): train again or roll back") from error
         tables = (self._neighbours, self._similar, self._together)
@@ -172,7 +175,9 @@ class Scorer(Intents):
         one item the strongest counts. Items that popularity alone brought in have ``because``
         -1. Without a known item in the history nothing comes back.
         """
-        found, scores, because = self._discovery(as_indices(items), weights, ages_days)
+        history = as_indices(items)
+        found, scores, because = self._discovery(history, weights, ages_days)
+        scores = self._ranked(found, scores, history, weights, ages_days, exclude)
         return self._best(found, scores, because, n, exclude)
 
     def buy_again(
@@ -207,6 +212,7 @@ class Scorer(Intents):
         again = history if bought is None else as_indices(bought)
         again_ages = ages_days if bought is None else bought_ages_days
         found, scores, because = self._discovery(history, weights, ages_days)
+        scores = self._ranked(found, scores, history, weights, ages_days, np.concatenate([again, as_indices(exclude)]))
         repeat, repeat_values = self._repeat(again, None, again_ages)
         share = float(self.recipe.get("repeat_share", 1.0))
         mixed, total = blend([(found, scores, 1.0), (repeat, repeat_values, share)])
@@ -255,6 +261,33 @@ class Scorer(Intents):
         reasons = [dict(zip(s.items.tolist(), s.because.tolist(), strict=True)) for s in sources]
         because = [reasons[o][i] for o, i in zip(origin.tolist(), items.tolist(), strict=True)]
         return Scored(items, scores, np.array(because, dtype=np.int32))
+
+    def _ranked(
+        self,
+        found: IntArray,
+        scores: FloatArray,
+        items: IntArray,
+        weights: ArrayLike | None,
+        ages_days: ArrayLike | None,
+        exclude: Items,
+    ) -> FloatArray:
+        """The scores of discovery's candidates in the learned order of those that may be returned."""
+        if self._second is None:
+            return scores
+        unique, weight = weigh_history(
+            items,
+            weights,
+            ages_days,
+            half_life_days=self.recipe.get("history_half_life_days"),
+            step_decay=self.recipe.get("history_step_decay"),
+        )
+        ages = np.full(len(unique), np.nan)
+        if ages_days is not None:
+            np.fmin.at(ages, np.searchsorted(unique, items), np.maximum(np.asarray(ages_days, dtype=np.float64), 0.0))
+        known = (unique >= 0) & (unique < self.n_items)
+        history = History.of(unique[known], weight[known], ages[known])
+        allowed = self._vectors["active"][found] & ~is_in(found, as_indices(exclude))
+        return self._second.permuted(found, scores, history, allowed=allowed, popularity=self.popularity)
 
     def _discovery(
         self, items: IntArray, weights: ArrayLike | None, ages_days: ArrayLike | None

@@ -1,0 +1,1 @@
+"""The second stage: learned trees that order the blend's best candidates. Serving needs numpy only."""

@@ -1,0 +1,205 @@
+"""Whether an order is learned, from what, and that it cannot see what it is asked for."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from django_ecomai.ml.evaluate.split import time_split
+from django_ecomai.ml.frames import Interactions
+from django_ecomai.ml.recommend.ranking import learn
+from django_ecomai.ml.recommend.ranking.choose import (
+    LEAST_CUSTOMERS,
+    OFF,
+    ON,
+    SecondChoice,
+    choose_second,
+    split_candidates,
+    window_cuts,
+)
+from django_ecomai.ml.recommend.ranking.groups import Extra, Groups, candidate_groups, nothing_extra
+from django_ecomai.ml.recommend.ranking.learn import BoostMissing, fit_trees, lightgbm_module, list_values, monotone
+from django_ecomai.ml.recommend.recipe import Recipe
+from tests.ml.factories import DAY, START
+from tests.ml.ranking.factories import ITEMS, RECIPE, fashion_shop, priced
+
+NOW = START + 300 * DAY
+
+
+def learned(data: Interactions, **keywords) -> SecondChoice:
+    return choose_second(data, RECIPE, catalogue=priced(), now=NOW, **keywords)
+
+
+@pytest.fixture(scope="module")
+def choice() -> SecondChoice:
+    return learned(fashion_shop())
+
+
+def test_it_passes_where_the_blend_can_be_improved(choice):
+    assert choice.passed
+    assert choice.facts["ranked"]["ndcg@20"] > 1.2 * choice.facts["blend"]["ndcg@20"]
+    assert choice.facts["learner"] == learn.LAMBDARANK
+    assert (choice.facts["windows"], choice.facts["customers"]) == (4, 959)
+    assert 0 < len(choice.trees) <= learn.ROUNDS
+
+
+def test_the_same_data_and_seed_give_the_same_trees(choice):
+    again = learned(fashion_shop())
+    assert again.facts == choice.facts
+    for name, array in choice.trees.arrays().items():
+        np.testing.assert_array_equal(again.trees.arrays()[name], array)
+
+
+def test_without_lightgbm_scikit_learn_learns_and_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    choice = learned(fashion_shop())
+    assert choice.facts["learner"] == learn.POINTWISE
+    assert "pip install django-ecomai[boost]" in choice.facts["advice"]
+    assert choice.passed
+    with pytest.raises(BoostMissing, match=r"pip install django-ecomai\[boost\]"):
+        lightgbm_module()
+
+
+def test_a_missing_system_library_is_named(monkeypatch):
+    def broken(name, *rest):
+        if name == "lightgbm":
+            raise OSError("libgomp.so.1: cannot open shared object file")
+        return original(name, *rest)
+
+    original = __import__
+    monkeypatch.delitem(sys.modules, "lightgbm", raising=False)
+    monkeypatch.setattr("builtins.__import__", broken)
+    with pytest.raises(BoostMissing, match="apt-get install libgomp1"):
+        lightgbm_module()
+
+
+@pytest.mark.parametrize(
+    ("keywords", "recipe", "code"),
+    [
+        ({"ranker": OFF}, RECIPE, "off"),
+        ({}, Recipe(), "no_sources"),
+    ],
+)
+def test_what_is_not_learned_says_why(keywords, recipe, code):
+    choice = choose_second(fashion_shop(20), recipe, catalogue=None, now=NOW, **keywords)
+    assert (choice.trees, choice.passed, choice.facts["code"]) == (None, False, code)
+    assert len(choice.facts["reason"]) > 20
+
+
+def test_too_few_customers_are_counted():
+    choice = learned(fashion_shop(50))
+    assert (choice.trees, choice.facts["code"]) == (None, "few")
+    assert choice.facts["customers"] == 200 < LEAST_CUSTOMERS == choice.facts["least"]
+
+
+def test_nothing_at_all():
+    choice = choose_second(Interactions.empty(n_items=ITEMS), RECIPE, catalogue=priced(), now=NOW, ranker=ON)
+    assert (choice.trees, choice.facts["code"]) == (None, "few")
+
+
+def test_a_taste_that_nobody_has_is_not_put_in_use():
+    """Everybody buys at random: no order can beat another but by chance."""
+    random = np.random.default_rng(0)
+    data = fashion_shop()
+    noise = Interactions.build(data.users, random.integers(0, ITEMS, len(data)), data.times, n_items=ITEMS)
+    choice = choose_second(noise, RECIPE, catalogue=priced(), now=NOW)
+    assert not choice.passed
+    assert choice.trees is not None, "it was learned and found wanting"
+
+
+def test_windows_end_at_now_and_leave_a_third_to_learn_from():
+    data = fashion_shop(60)
+    cuts, length = window_cuts(data, NOW)
+    first = int(data.times[len(data) // 100])  # one order of 1970 would not make the shop fifty years old
+    assert length == (NOW - first) // 10
+    assert [round((NOW - cut) / length) for cut in cuts] == [4, 3, 2, 1]
+    assert window_cuts(Interactions.empty(), NOW) == ([], 0)
+    short = Interactions.build([0] * 200, [0] * 200, START + np.arange(200) * DAY // 10)
+    assert window_cuts(short, START + 20 * DAY)[0] == [START + 6 * DAY, START + 13 * DAY][1:]
+
+
+def groups_of(data: Interactions, cut: int, extra=nothing_extra) -> tuple[Groups, tuple[str, ...]]:
+    split = time_split(data, cut, end=cut + 30 * DAY)
+    candidates, maker = split_candidates(split, RECIPE, priced(), 0.0, extra)
+    return candidate_groups(candidates, maker), maker.names
+
+
+def test_features_never_see_the_label_period():
+    """What is bought after the cut is exchanged: the labels change, no feature of any customer does."""
+    data, cut = fashion_shop(), START + 200 * DAY
+    items = np.where(data.times >= cut, (data.items + 7) % ITEMS, data.items)
+    changed = Interactions.build(data.users, items, data.times, n_users=240, n_items=ITEMS)
+    (first, names), (second, _) = groups_of(data, cut), groups_of(changed, cut)
+    assert "history_age_days" in names
+    both, at, other = np.intersect1d(first.owners, second.owners, return_indices=True)
+    assert len(both) > 100
+    starts = [np.cumsum(groups.sizes) - groups.sizes for groups in (first, second)]
+    labels_differ = False
+    for i, j in zip(at.tolist(), other.tolist(), strict=True):
+        one = slice(starts[0][i], starts[0][i] + first.sizes[i])
+        two = slice(starts[1][j], starts[1][j] + second.sizes[j])
+        np.testing.assert_array_equal(first.features[one], second.features[two])
+        labels_differ |= first.labels[one].tolist() != second.labels[two].tolist()
+    assert labels_differ
+
+
+def test_the_future_of_others_changes_nothing_that_is_learned_before_it():
+    data = fashion_shop()
+    users, times = np.arange(240), [NOW + DAY] * 240
+    later = Interactions.build(np.r_[data.users, users], np.r_[data.items, users % ITEMS], np.r_[data.times, times])
+    first, second = learned(data), learned(later)
+    assert first.facts == second.facts
+    np.testing.assert_array_equal(first.trees.threshold, second.trees.threshold)
+
+
+def test_facts_are_asked_for_as_of_the_cut():
+    asked = []
+
+    def extra(moment: int) -> Extra:
+        asked.append(moment)
+        return Extra(in_stock=np.ones(ITEMS, np.float32))
+
+    groups, names = groups_of(fashion_shop(), START + 200 * DAY, extra)
+    assert asked == [START + 200 * DAY]
+    assert set(groups.features[:, names.index("in_stock")]) == {1.0}
+
+
+def test_what_was_bought_before_is_no_candidate_and_the_best_stand_first():
+    data, cut = fashion_shop(), START + 200 * DAY
+    split = time_split(data, cut, end=cut + 30 * DAY)
+    candidates, maker = split_candidates(split, RECIPE, priced(), 0.0, nothing_extra)
+    for row in range(20):
+        items, values = candidates.of(row, candidates.scores(np.array([row])))
+        assert not set(items.tolist()) & set(split.bought[row].indices.tolist())
+        assert (np.diff(values) <= 0).all()
+    groups = candidate_groups(candidates, maker)
+    assert groups.sizes.sum() == len(groups.labels) == len(groups.features)
+    assert groups.labels.sum() <= groups.relevant.sum()
+    head = groups.head(5)
+    assert head.sizes.max() == 5
+    np.testing.assert_array_equal(head.features[:5], groups.features[:5])
+
+
+def test_groups_are_counted_by_hand():
+    groups = Groups(
+        np.zeros((5, 1)), np.array([0, 1, 0, 1, 1], np.int8), np.array([2, 3]), np.arange(2), np.array([1, 4])
+    )
+    recall, ndcg = list_values(groups, np.array([0, 1, 0, 2, 1]), 2)
+    assert recall.tolist() == [1, 0.5]
+    assert ndcg.tolist() == [1, 1]
+    recall, ndcg = list_values(groups, np.array([1, 0, 2, 1, 0]), 2)
+    assert recall.tolist() == [1, 0.25]
+    second = 1 / np.log2(3)
+    assert ndcg == pytest.approx([second, second / (1 + second)])
+
+
+def test_scores_may_only_help():
+    assert monotone(("cosine_score", "cosine_rank", "price", "blend_rank")) == [1, -1, 0, -1]
+
+
+def test_labels_of_one_kind_teach_nothing():
+    groups = Groups(np.zeros((2, 1)), np.zeros(2, np.int8), np.array([2]), np.zeros(1, int), np.ones(1, int))
+    with pytest.raises(ValueError, match="bought and some that were not"):
+        fit_trees(groups, ("price",))
