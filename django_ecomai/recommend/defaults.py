@@ -13,7 +13,10 @@ _DEFAULTS = {
         (
             # What a customer buys again stands in his account; here he shall find something new.
             SlotConfig("for_you", _("For you"), exclude_bought=True),
+            SlotConfig("continue_shopping", _("Continue shopping")),
+            SlotConfig("because_you_viewed", _("Because you viewed {product}"), exclude_bought=True),
             SlotConfig("trending", _("Popular right now")),
+            SlotConfig("on_sale", _("Reduced"), category_cap=2),
             SlotConfig("new_arrivals", _("New arrivals")),
             SlotConfig("recently_viewed", _("Recently viewed")),
         ),
@@ -21,32 +24,48 @@ _DEFAULTS = {
     "product": (
         _("Product page"),
         (
+            SlotConfig("bundle", _("Better as a set"), size=3),
             SlotConfig("bought_together", _("Often bought together"), size=4),
             SlotConfig("similar", _("Similar products")),
+            SlotConfig("upsell", _("A step up"), size=4),
         ),
     ),
     "cart": (
         _("Cart"),
-        (SlotConfig("bought_together", _("Goes well with your cart"), size=4),),
+        (
+            SlotConfig("cross_sell", _("Goes well with your cart"), size=4),
+            SlotConfig("bought_together", _("Often bought together"), size=4),
+        ),
     ),
-    "category": (_("Category page"), (SlotConfig("trending", _("Popular in this category")),)),
+    "checkout": (_("Checkout"), (SlotConfig("checkout_last_minute", _("A little extra?"), size=4),)),
+    "order": (_("After an order"), (SlotConfig("cross_sell", _("Goes well with what you ordered")),)),
+    "category": (
+        _("Category page"),
+        (
+            SlotConfig("trending_in_category", _("Popular in this category")),
+            SlotConfig("bestsellers", _("Bestsellers")),
+        ),
+    ),
     "search": (
         _("Search"),
         (SlotConfig("for_you", _("You may also like")), SlotConfig("recently_viewed", _("Recently viewed"))),
     ),
     "empty_search": (
         _("Search without a result"),
-        (SlotConfig("empty_search", _("Perhaps you meant these")),),
+        (SlotConfig("empty_search", _("Perhaps you meant these")), SlotConfig("for_you", _("For you"))),
     ),
-    "checkout": (_("Checkout"), (SlotConfig("checkout_last_minute", _("A little extra?"), size=4),)),
+    "account": (
+        _("Customer account"),
+        (
+            SlotConfig("buy_again", _("Buy again")),
+            SlotConfig("because_you_bought", _("Because you bought {product}"), exclude_bought=True),
+            SlotConfig("for_you", _("For you"), exclude_bought=True),
+        ),
+    ),
+    "email": (_("E-mail"), (SlotConfig("email", _("Chosen for you"), size=4, exclude_bought=True),)),
     "not_found": (
         _("Page not found"),
         (SlotConfig("trending", _("Popular right now")), SlotConfig("recently_viewed", _("Recently viewed"))),
-    ),
-    "email": (_("E-mail"), (SlotConfig("email", _("Chosen for you")),)),
-    "account": (
-        _("Customer account"),
-        (SlotConfig("buy_again", _("Buy again")), SlotConfig("for_you", _("For you"), exclude_bought=True)),
     ),
 }
 

@@ -9,7 +9,7 @@ from typing import TypedDict
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db.models import Case, Count, F, IntegerField, Q, Value, When
+from django.db.models import Case, Count, IntegerField, Q, Value, When
 from django.db.models.functions import Coalesce
 
 from example_project.shop.models import Category, Customer, Order, Product, ProductQuerySet
@@ -137,15 +137,6 @@ def product_list(
     if filters.in_stock:
         products = products.filter(stock__gt=0)
     return products.order_by(*order)
-
-
-def products_reduced(*, limit: int) -> list[Product]:
-    """Goods in stock whose price is below the usual one, the most wanted first."""
-    return list(
-        Product.objects.visible()
-        .filter(stock__gt=0, list_price__gt=F("price"))
-        .order_by("-times_ordered", "pk")[:limit]
-    )
 
 
 def products_popular(*, limit: int) -> list[Product]:

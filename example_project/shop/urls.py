@@ -24,6 +24,7 @@ urlpatterns = [
     path("cart/change/<str:sku>/", buying.cart_change, name="cart_change"),
     path("checkout/", buying.checkout, name="checkout"),
     path("thanks/<str:number>/", buying.confirmation, name="confirmation"),
+    path("thanks/<str:number>/e-mail/", buying.email, name="email"),
     path("account/", account.account, name="account"),
     path("account/orders/<str:number>/", account.order, name="order"),
     path("account/register/", account.register, name="register"),

@@ -9,6 +9,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from django_ecomai.events import signals
+from django_ecomai.events.visitors import visitor_of
+from django_ecomai.recommend.serving import recommendations
 from example_project.shop import cart as carts
 from example_project.shop.forms import CheckoutForm
 from example_project.shop.models import Customer, Order, Product
@@ -106,4 +108,22 @@ def confirmation(request: HttpRequest, number: str) -> HttpResponse:
     if number not in request.session.get(ORDERS_KEY, []):
         raise Http404("No such order.")
     order = get_object_or_404(Order.objects.prefetch_related("lines__product"), number=number)
-    return render(request, "shop/confirmation.html", {"order": order})
+    return render(request, "shop/confirmation.html", {"order": order, "bought": _bought(order)})
+
+
+def email(request: HttpRequest, number: str) -> HttpResponse:
+    """The e-mail that a shop would send some days after the order, shown instead of sent."""
+    if number not in request.session.get(ORDERS_KEY, []):
+        raise Http404("No such order.")
+    order = get_object_or_404(
+        Order.objects.select_related("customer").prefetch_related("lines__product"), number=number
+    )
+    # An e-mail has no visitor: whom it is about is said here, and only when he agreed to be advised.
+    agreed = visitor_of(request).may("personalization")
+    customer_id = order.customer.code if agreed and order.customer else None
+    chosen = recommendations("email", customer_id=customer_id, exclude=_bought(order))
+    return render(request, "shop/email.html", {"order": order, "items": [one for one in chosen if one.object]})
+
+
+def _bought(order: Order) -> list[Product]:
+    return [line.product for line in order.lines.all() if line.product is not None]

@@ -27,7 +27,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "shop/home.html",
-        {"hero": selectors.products_popular(limit=5), "reduced": selectors.products_reduced(limit=8)},
+        {"hero": selectors.products_popular(limit=5)},
     )
 
 

@@ -57,6 +57,6 @@ def shop_as(request: HttpRequest) -> HttpResponse:
 def shows_an_order(address: str) -> bool:
     """Whether an address of ours shows one person's order."""
     try:
-        return resolve(address.partition("?")[0]).view_name in {"shop:order", "shop:confirmation"}
+        return resolve(address.partition("?")[0]).view_name in {"shop:order", "shop:confirmation", "shop:email"}
     except Resolver404:
         return False
