@@ -58,13 +58,9 @@ class WrittenScorer:
     def bought_together(self, items: Any, *, n: int = 20, exclude: Any = ()) -> Scored:
         return self._answer("together", items, n, exclude)
 
-    def trending(self, *, n: int = 20, category: str | None = None, exclude: Any = ()) -> Scored:
+    def trending(self, *, n: int = 20, category: str | None = None, country: str = "", exclude: Any = ()) -> Scored:
         self.asked_category = category
         return Scored()
-
-
-class NewerScorer(WrittenScorer):
-    """Has the methods of its own for the intents."""
 
     def cross_sell(self, items: Any, *, n: int = 20, exclude: Any = ()) -> Scored:
         return self._answer("cross", items, n, exclude)
@@ -74,10 +70,12 @@ class NewerScorer(WrittenScorer):
 
     def for_context(self, **said: Any) -> Scored:
         self.said = said
-        return Scored(np.array([3], np.int32), np.ones(1, np.float32), np.array([-1], np.int32))
+        item = {"DE": [3]}.get(said["country"], [])
+        return Scored(np.array(item, np.int32), np.ones(len(item), np.float32), np.full(len(item), -1, np.int32))
 
     def bundles(self, item: int, *, n: int = 3) -> tuple[Any, ...]:
-        return (type("Set", (), {"items": (item, 5)})(),)
+        others = self.lists.get("sets", {}).get(IDS[item], [])
+        return tuple(type("Set", (), {"items": (item, IDS.index(one))})() for one in others)
 
 
 def query(*steps: Behaviour, scorer: Any = None, **more: Any) -> Query:
@@ -89,8 +87,8 @@ def said(found: list[Any]) -> list[tuple[str, str, str]]:
 
 
 def test_complements_are_what_is_bought_with_it_and_not_instead_of_it() -> None:
-    old = WrittenScorer(together={"p0": ["p1", "p2"]}, similar={"p0": ["p1"]})
-    new = NewerScorer(cross={"p0": ["p4"]})
+    old = WrittenScorer(together={"p0": ["p1", "p2"]}, similar={"p0": ["p1"]})  # has learned no complements
+    new = WrittenScorer(cross={"p0": ["p4"]})
 
     assert said(intents.cross_sell(query(scorer=old, product_ids=("p0",)), 5)) == [("p2", reasons.COMPLEMENT, "p0")]
     assert said(intents.cross_sell(query(scorer=new, product_ids=("p0",)), 5)) == [("p4", reasons.COMPLEMENT, "p0")]
@@ -99,7 +97,7 @@ def test_complements_are_what_is_bought_with_it_and_not_instead_of_it() -> None:
 
 def test_a_step_up_asks_the_model_and_judges_the_price_of_today() -> None:
     old = WrittenScorer(similar={"p0": ["p1", "p2", "p3", "p4"]})  # p0 and p1 cost 1, p2 costs 2, ..., p4 is unknown
-    new = NewerScorer(better={"p0": ["p2"]})
+    new = WrittenScorer(better={"p0": ["p2"]})
     about = [Card("p0", price=Decimal(10), currency="EUR")]
 
     assert ids(intents.upsell(query(scorer=old, product_ids=("p0",)), 5)) == ["p2", "p3"]
@@ -180,19 +178,21 @@ def test_trending_in_category_takes_the_category_of_the_product_or_of_the_last_v
 
 
 def test_somebody_unknown_gets_what_others_wanted_in_his_circumstances() -> None:
-    scorer = NewerScorer()
+    scorer = WrittenScorer()
 
     found = builtin.for_you(query(scorer=scorer, country="DE", device="mobile"), 5)
 
     assert said(found) == [("p3", reasons.CONTEXT, "")]
     assert (scorer.said["country"], scorer.said["device"]) == ("DE", "mobile")
-    assert builtin.for_you(query(scorer=WrittenScorer(), country="DE"), 5) == []
+    assert builtin.for_you(query(scorer=scorer, country="FR"), 5) == []
     assert builtin.for_you(query(scorer=scorer), 5) == []
 
 
 def test_sets_of_the_merchant_come_before_those_of_the_model() -> None:
     offer = Offer(1, "Evening", "Save 10 %", ("p7", "p0", "p8"))
-    asked = query(scorer=NewerScorer(), product_ids=("p0",), offers=(offer,), exclude=frozenset({"p8"}))
+    asked = query(
+        scorer=WrittenScorer(sets={"p0": ["p5"]}), product_ids=("p0",), offers=(offer,), exclude=frozenset({"p8"})
+    )
 
     found = intents.bundle(asked, 5)
 
