@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from django_ecomai.ml.evaluate.holdout import last_item_split, next_item_split, pair_split, session_split, split_of
+from django_ecomai.ml.evaluate.holdout import last_item_split, next_item_split, block_split, session_split, split_of
 from django_ecomai.ml.frames import Interactions
 from django_ecomai.ml.recommend.auto import choose, choose_and_build, data_shape
 from django_ecomai.ml.recommend.fold import Fitted
@@ -42,11 +42,11 @@ def test_the_last_item_is_the_truth():
 
 def test_pairs_are_held_out_whole_and_nobody_loses_everything():
     data = no_order(shop())
-    split = pair_split(data, share=0.5, max_users=50)
+    split = block_split(data, share=0.5, max_users=50)
     assert len(split.users) == 50
     assert split.truth["repeat_items"].nnz == 0
     assert set(split.users.tolist()) < set(split.train.users.tolist())
-    assert len(pair_split(data, share=0.5).users) > 110
+    assert len(block_split(data, share=0.5).users) > 110
     assert 0.3 < split.truth["all"].nnz / (split.truth["all"].nnz + split.bought.nnz) < 0.6
     assert len(np.unique(split.train.users)) == 120
 
@@ -65,7 +65,7 @@ def test_sessions_are_unseen_and_their_prefix_is_the_history():
         assert split.truth["all"][row].indices.tolist() == [own[len(prefix)]]
 
 
-@pytest.mark.parametrize("split", [last_item_split, pair_split, session_split])
+@pytest.mark.parametrize("split", [last_item_split, block_split, session_split])
 def test_nothing_to_hold_out(split):
     one, two = Interactions.build([0], [0], [0]), Interactions.build([0, 1], [0, 0], [0, 0])
     for data in (Interactions.empty(2, 2), one, two):

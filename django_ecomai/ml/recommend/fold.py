@@ -10,12 +10,13 @@ from scipy import sparse
 
 from ..columns import SECONDS_PER_DAY
 from ..frames import Catalogue, Interactions
-from .base import distinct_users
+from .base import ItemModel, distinct_users
 from .gfcf import GFCF, dense_plus_low_rank, strongest_cells
+from .lowrank import LowRank
 from .matrix import blocks, one_blas_thread, table_from_blocks, table_to_csr
 from .neighbours import FloatArray, NeighbourTable
 from .popularity import popularity_score, trend_boost
-from .recipe import Recipe, Source
+from .recipe import SOURCES, Recipe, Source
 from .sessions import SessionKNN
 
 #: Candidates per customer that a source contributes while blends are being tried.
@@ -67,7 +68,7 @@ class Fitted:
         key = source.key()
         if key not in self._factors:
             model = source.model(self.neighbours, self.language)
-            assert isinstance(model, GFCF)  # noqa: S101  (low_rank says so)
+            assert isinstance(model, (GFCF, LowRank))  # noqa: S101  (low_rank says so)
             left, right = model.fit_factors(self.interactions)
             n = len(left)
             some = np.arange(0, n, max(n // SCALE_ROWS, 1)) if left.shape[1] else np.empty(0, dtype=np.int64)
@@ -175,8 +176,10 @@ def strongest_per_row(matrix: sparse.csr_matrix, k: int) -> sparse.csr_matrix:
 
 
 def low_rank(source: Source) -> bool:
-    """Whether the source is kept as two factors until it is folded: a low-pass filter alone."""
-    return source.kind == GFCF.kind and source.params.get("gram") == 0.0
+    """Whether the source is kept as two factors until it is folded: a low-pass filter alone, truncated SVD, iALS."""
+    if source.kind == GFCF.kind:
+        return source.params.get("gram") == 0.0
+    return issubclass(SOURCES.get(source.kind, ItemModel), LowRank)
 
 
 def up_to(interactions: Interactions, now: int | None) -> Interactions:
