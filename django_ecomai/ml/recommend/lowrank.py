@@ -18,6 +18,8 @@ from .neighbours import FloatArray
 
 #: Rows of equal length that are solved at once.
 BATCH = 1024
+#: Cells of the rows that are solved at once.
+BATCH_CELLS = 32_000
 
 
 class LowRank(ItemModel):
@@ -141,11 +143,13 @@ def _equal_lengths(
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
     """Batches of rows with equally many cells: ``(rows [b], columns [b, length], values [b, length])``."""
     order = np.argsort(lengths, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(lengths[order]) > 0]) if len(order) else np.empty(0, dtype=np.int64)
-    for first, last in zip(starts, np.r_[starts[1:], len(order)], strict=True):
+    ends = np.flatnonzero(np.r_[np.diff(lengths[order]) > 0, np.ones(min(len(order), 1), dtype=bool)]) + 1
+    for first, last in zip(np.r_[0, ends[:-1]], ends, strict=False):
         length = int(lengths[order[first]])
-        most = max(1, min(BATCH, 2_000_000 // max(length, 1) // 64))
-        for begin in range(int(first), int(last) if length else int(first), most):
+        if not length:
+            continue
+        most = max(1, min(BATCH, BATCH_CELLS // length))
+        for begin in range(int(first), int(last), most):
             rows = order[begin : min(begin + most, int(last))]
             at = matrix.indptr[rows][:, None] + np.arange(length)
             yield rows, matrix.indices[at].astype(np.int64), matrix.data[at]

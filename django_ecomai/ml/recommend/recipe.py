@@ -18,8 +18,7 @@ from .sequential import Sequential
 
 #: Item-item models that a recipe may name as a source.
 SOURCES: dict[str, type[ItemModel]] = {
-    model.kind: model
-    for model in (Cosine, Ease, Content, CoPurchase, GFCF, LocalEase, Sequential, TruncatedSVD, IALS)
+    model.kind: model for model in (Cosine, Ease, Content, CoPurchase, GFCF, LocalEase, Sequential, TruncatedSVD, IALS)
 }
 
 

@@ -92,7 +92,9 @@ def _singles(search: Search, bare: Recipe, memory_mb: int, shape: str) -> list[R
         singles.append(search.best(view, local))
     if items >= LEAST_RANKED and shape != SESSIONS:
         rank = min(512, max(64, items // 64))
-        low_pass = [single("gfcf", half_life_days=half_life, gram=0.0, rank=r) for r in dict.fromkeys((rank, rank // 2))]
+        low_pass = [
+            single("gfcf", half_life_days=half_life, gram=0.0, rank=r) for r in dict.fromkeys((rank, rank // 2))
+        ]
         singles.append(search.best(view, low_pass))
         if search.split.train.n_users + items <= ALS_ROWS:
             singles.append(search.best(view, [single("ials", half_life_days=half_life, rank=min(64, items // 4))]))

@@ -25,7 +25,7 @@ SURVIVORS = 3
 #: Most steps of a search.
 STEPS = 40
 #: First weights of a source that joins; the mean score of every source is 1.
-JOINING = (0.05, 0.15, 0.4, 1.0)
+JOINING = (0.05, 0.15, 0.4, 1.0, 2.5)
 #: A source that joins must gain this much, a weight that moves less.
 GAIN, SMALL_GAIN = 1.002, 1.0003
 #: First and last factor by which a weight moves.
@@ -85,14 +85,11 @@ def pool(parts: Sequence[sparse.csr_matrix], bought: sparse.csr_matrix, truth: s
     """
     n = truth.shape[1]
     own = _keys(bought)
-    wanted = []
-    for part in parts:
-        free = _without(part, own)
-        wanted.append(_keys(strongest_per_row(free, KEPT)))
-    keys = np.unique(np.concatenate(wanted)) if wanted else np.empty(0, dtype=np.int64)
+    wanted = [_keys(strongest_per_row(_without(part, own), KEPT)) for part in parts]
+    keys = np.unique(np.concatenate(wanted))
     row, _ = np.divmod(keys, max(n, 1))
     width = np.bincount(row, minlength=truth.shape[0])
-    place = np.arange(len(keys)) - np.repeat(np.r_[0, np.cumsum(width)[:-1]], width)
+    place = np.arange(len(keys)) - np.searchsorted(row, row)
     shape = (truth.shape[0], int(width.max(initial=0)))
     scores = np.zeros((len(parts), *shape), dtype=np.float32)
     for at, part in enumerate(parts):
