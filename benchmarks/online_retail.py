@@ -1,11 +1,11 @@
 """Recommendations on Online Retail (UCI, CC BY 4.0): `python -m benchmarks.online_retail --data DIR --json FILE`.
 
 DIR holds online-retail/online_retail.parquet (or the file itself). Trained to 2011-09-30, tested on 2011-10-01 ..
-2011-12-09. Left out: cancellations (invoices that begin with C), lines without a customer, quantities and prices that are
-not positive, and codes that are not products (postage, fees, vouchers, manual corrections).
+2011-12-09. Left out: cancellations (invoices that begin with C), lines without a customer, quantities and prices that
+are not positive, and codes that are not products (postage, fees, vouchers, manual corrections).
 
-- ``online_retail`` (home): what customers known before the cut buy after it that is new to them; every model's list
-  leaves out what the customer bought before. ``online_retail_repeat``: what they buy again. ``online_retail_all``: both.
+- ``online_retail`` (home): what customers known before the cut buy after it that is new to them; every model's
+  list leaves out what the customer bought before. ``online_retail_repeat``: what they buy again. ``online_retail_all``: both.
 - ``online_retail_product`` (product page): one product of a basket after the cut is looked at, the rest is the truth.
 - ``online_retail_basket``: the first half of the lines is in the basket, the other half is the truth.
 

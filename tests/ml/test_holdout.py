@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from django_ecomai.ml.evaluate.holdout import last_item_split, next_item_split, block_split, session_split, split_of
+from django_ecomai.ml.evaluate.holdout import block_split, last_item_split, next_item_split, session_split, split_of
 from django_ecomai.ml.frames import Interactions
 from django_ecomai.ml.recommend.auto import choose, choose_and_build, data_shape
 from django_ecomai.ml.recommend.fold import Fitted

@@ -50,8 +50,8 @@ def block_split(
     closest company stays behind and gives them away, so that models which look at close company alone appear better
     than they will be. The likeness is the cosine of low-pass item vectors. Everybody loses items, as in a published
     cut. All rows of a held-out pair go, so that the truth is always new to the customer; who has one item keeps it.
-    Source: blocks instead of random cells for dependent data, Roberts et al., "Cross-validation strategies for data with
-    temporal, spatial, hierarchical, or phylogenetic structure", Ecography 2017.
+    Source: blocks instead of random cells for dependent data, Roberts et al., "Cross-validation strategies for data
+    with temporal, spatial, hierarchical, or phylogenetic structure", Ecography 2017.
     """
     own = interactions.at_least(target_weight)
     matrix = pair_matrix(own, np.ones(len(own)))

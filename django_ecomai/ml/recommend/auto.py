@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..columns import SECONDS_PER_DAY
-from ..evaluate.holdout import last_item_split, block_split, session_split
+from ..evaluate.holdout import block_split, last_item_split, session_split
 from ..evaluate.split import TimeSplit, time_split
 from ..frames import Catalogue, IdMap, Interactions
 from .build import Built, build

@@ -48,8 +48,8 @@ class LowRank(ItemModel):
 class TruncatedSVD(LowRank):
     """``V V'`` of the first ``rank`` right singular vectors of the decayed customers x items matrix.
 
-    Source: Cremonesi, Koren and Turrin, "Performance of recommender algorithms on top-N recommendation tasks" (PureSVD),
-    RecSys 2010; the decomposition is that of `gfcf.right_vectors`.
+    Source: Cremonesi, Koren and Turrin, "Performance of recommender algorithms on top-N recommendation tasks"
+    (PureSVD), RecSys 2010; the decomposition is that of `gfcf.right_vectors`.
     """
 
     kind: ClassVar[str] = "svd"
@@ -69,9 +69,9 @@ class IALS(LowRank):
     """Implicit alternating least squares with frequency-scaled regularisation, folded into item-item rows.
 
     Minimises ``sum_observed (1 - u'v)^2 + unobserved * sum_all (u'v)^2`` plus for each customer and item the penalty
-    ``regularisation * (cells + unobserved * other side)`` times its squared length. Customers are replaced afterwards by
-    the ridge regression of their factors on the sum of their items' factors, so that a new visitor is scored from his
-    history by an item-item table: left = V B, right = V. Weights count as confidence (their maximum is 1).
+    ``regularisation * (cells + unobserved * other side)`` times its squared length. Customers are replaced afterwards
+    by the ridge regression of their factors on the sum of their items' factors, so that a new visitor is scored from
+    his history by an item-item table: left = V B, right = V. Weights count as confidence (their maximum is 1).
     Source: Hu, Koren and Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008; the scaling of
     the penalty is Rendle, Krichene, Zhang and Koren, "Revisiting the performance of iALS on item recommendation
     benchmarks", RecSys 2022. `implicit` offers no such scaling, so the solver is ours, in numpy: nothing falls back.

@@ -1,8 +1,8 @@
 """The weights of a blend, by search on a table of candidates: one trial is one sum and one partial sort. Needs scipy.
 
-The search climbs in steps; each step first tries all moves on a sample of the customers and then only the most promising
-ones on everybody (successive halving: Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter
-optimization", 2016). Steps are counted, not seconds, so that the same data always give the same weights.
+The search climbs in steps; each step first tries all moves on a sample of the customers and then only the most
+promising ones on everybody (successive halving: Jamieson and Talwalkar, "Non-stochastic best arm identification and
+hyperparameter optimization", 2016). Steps are counted, not seconds, so that the same data always give the same weights.
 """
 
 from __future__ import annotations
