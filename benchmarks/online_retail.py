@@ -5,7 +5,8 @@ DIR holds online-retail/online_retail.parquet (or the file itself). Trained to 2
 are not positive, and codes that are not products (postage, fees, vouchers, manual corrections).
 
 - ``online_retail`` (home): what customers known before the cut buy after it that is new to them; every model's
-  list leaves out what the customer bought before. ``online_retail_repeat``: what they buy again. ``online_retail_all``: both.
+  list leaves out what the customer bought before. ``online_retail_repeat``: what they buy again.
+  ``online_retail_all``: both.
 - ``online_retail_product`` (product page): one product of a basket after the cut is looked at, the rest is the truth.
 - ``online_retail_basket``: the first half of the lines is in the basket, the other half is the truth.
 

@@ -22,7 +22,7 @@ LEAST_RANKED = 200
 #: Neighbours, sample and power of the rarity that are tried for session neighbours.
 SESSION_KNN = ((500, 1000, 1.0), (100, 1000, 1.0), (500, 1000, 0.0), (1500, 2500, 1.0))
 #: Window, damping and share of the backward direction that are tried for sequential rules.
-RULES = ((10, 0.2, 0.3), (10, 0.4, 0.3), (10, 0.1, 0.1), (3, 0.2, 0.6), (10, 0.5, 0.0))
+RULES = ((10, 0.2, 0.3), (10, 0.4, 0.3), (10, 0.1, 0.1), (3, 0.2, 0.6), (10, 0.0, 0.1))
 #: Damping of customers and of items that is tried for the cosine.
 DAMPING = ((0.5, 0.5), (0.5, 0.3), (0.3, 0.4))
 #: Sources of one kind that may meet in a blend.
