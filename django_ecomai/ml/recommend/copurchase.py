@@ -11,7 +11,7 @@ from scipy import sparse
 
 from ..frames import Catalogue, Interactions
 from .base import Arrays, ItemModel
-from .matrix import blocks, table_from_blocks
+from .matrix import product_blocks, table_from_blocks
 from .neighbours import FloatArray, IntArray, NeighbourTable
 
 
@@ -48,13 +48,13 @@ class CoPurchase(ItemModel):
         total = baskets.shape[0]
         by_item = sparse.csr_matrix(baskets.T)
         count = np.diff(by_item.indptr).astype(np.float64)
-        for rows in blocks(baskets.shape[1], baskets.shape[1]):
-            pairs = sparse.coo_matrix(by_item[rows] @ baskets)
-            one, other, both = count[rows][pairs.row], count[pairs.col], pairs.data.astype(np.float64)
+        for first, shared in product_blocks(by_item, baskets):
+            pairs = sparse.coo_matrix(shared)
+            one, other, both = count[first + pairs.row], count[pairs.col], pairs.data.astype(np.float64)
             llr = log_likelihood_ratio(both, one, other, total)
             keep = (both >= self.min_support) & (both * total > one * other) & (llr >= self.min_llr)
             scored = (np.sqrt(llr[keep]), (pairs.row[keep], pairs.col[keep]))
-            yield rows.start, sparse.csr_matrix(scored, shape=pairs.shape)
+            yield first, sparse.csr_matrix(scored, shape=pairs.shape)
 
     def arrays(self) -> Arrays:
         return {**super().arrays(), "support": self.support_, "lift": self.lift_}
@@ -92,13 +92,13 @@ def _describe(baskets: sparse.csr_matrix, table: NeighbourTable) -> tuple[IntArr
     lift = np.zeros(table.indices.shape, dtype=np.float32)
     by_item = sparse.csr_matrix(baskets.T)
     count = np.diff(by_item.indptr).astype(np.float64)
-    for rows in blocks(table.n_items, table.n_items):
-        shared = (by_item[rows] @ baskets).toarray()
-        targets = table.indices[rows]
-        valid = targets >= 0
-        both = np.take_along_axis(shared, np.where(valid, targets, 0), axis=1) if targets.size else support[rows]
-        expected = count[rows][:, None] * count[np.where(valid, targets, 0)]
-        support[rows] = np.where(valid, both, 0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            lift[rows] = np.where(valid, both * baskets.shape[0] / expected, 0.0)
+    for first, shared in product_blocks(by_item, baskets):
+        shared.sort_indices()
+        rows = slice(first, first + shared.shape[0])
+        row, place = np.nonzero(table.indices[rows] >= 0)
+        target = table.indices[rows][row, place].astype(np.int64)
+        known = np.repeat(np.arange(shared.shape[0]), np.diff(shared.indptr)) * table.n_items + shared.indices
+        both = shared.data[np.searchsorted(known, row * table.n_items + target)]
+        support[first + row, place] = both
+        lift[first + row, place] = both * baskets.shape[0] / (count[first + row] * count[target])
     return support, lift

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from ..frames import Catalogue, Interactions
 from .base import ItemModel
-from .matrix import blocks, decayed_matrix, one_blas_thread, table_from_blocks
+from .matrix import decayed_matrix, one_blas_thread, product_blocks, table_from_blocks
 
 
 class Cosine(ItemModel):
@@ -41,7 +41,7 @@ class Cosine(ItemModel):
         matrix = decayed_matrix(interactions, self.half_life_days)
         damped = damp(matrix, self.user_power, self.item_power)
         with one_blas_thread():
-            self.neighbours_ = table_from_blocks(_gram(damped), interactions.n_items, self.neighbours, self.popularity_)
+            self.neighbours_ = table_from_blocks(gram_blocks(damped), interactions.n_items, self.neighbours, self.popularity_)
 
 
 def damp(matrix: sparse.csr_matrix, user_power: float, item_power: float) -> sparse.csr_matrix:
@@ -55,7 +55,7 @@ def _negative_power(degrees: NDArray[np.float64], power: float) -> NDArray[np.fl
     return np.asarray(np.where(degrees > 0, degrees, 1.0) ** -power)
 
 
-def _gram(matrix: sparse.csr_matrix) -> Iterator[tuple[int, sparse.csr_matrix]]:
-    by_item = sparse.csr_matrix(matrix.T)
-    for rows in blocks(matrix.shape[1], matrix.shape[1]):
-        yield rows.start, sparse.csr_matrix(by_item[rows] @ matrix)
+
+def gram_blocks(matrix: sparse.csr_matrix) -> Iterator[tuple[int, sparse.csr_matrix]]:
+    """The Gram matrix of the columns, block by block."""
+    return product_blocks(sparse.csr_matrix(matrix.T), matrix)

@@ -12,8 +12,8 @@ from scipy.linalg import lapack
 
 from ..frames import Catalogue, Interactions
 from .base import ItemModel
-from .cosine import damp
-from .matrix import blocks, decayed_matrix, one_blas_thread, row_blocks, table_from_blocks
+from .cosine import damp, gram_blocks
+from .matrix import decayed_matrix, one_blas_thread, row_blocks, table_from_blocks
 from .neighbours import NeighbourTable
 
 #: Items of one batch, whose common Gram matrix is dense.
@@ -59,7 +59,7 @@ class LocalEase(ItemModel):
         matrix = damp(decayed_matrix(interactions, self.half_life_days), self.user_power, self.item_power)
         matrix = unit_scale(matrix)
         with one_blas_thread():
-            strongest = table_from_blocks(_gram(matrix), interactions.n_items, self.companions, self.popularity_)
+            strongest = table_from_blocks(gram_blocks(matrix), interactions.n_items, self.companions, self.popularity_)
             weights = local_weights(matrix, strongest, self.regularisation)
         self.neighbours_ = table_from_blocks(
             row_blocks(weights), interactions.n_items, self.neighbours, self.popularity_
@@ -131,8 +131,3 @@ def _batch_grams(by_item: sparse.csc_matrix, sets: NDArray[np.int64], union: NDA
     at = np.where(sets >= 0, np.searchsorted(union, sets), len(union))
     return np.asarray(together[at[:, :, None], at[:, None, :]])
 
-
-def _gram(matrix: sparse.csr_matrix) -> Iterator[tuple[int, sparse.csr_matrix]]:
-    by_item = sparse.csr_matrix(matrix.T)
-    for rows in blocks(matrix.shape[1], matrix.shape[1]):
-        yield rows.start, sparse.csr_matrix(by_item[rows] @ matrix)

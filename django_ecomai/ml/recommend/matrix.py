@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +16,8 @@ from .neighbours import NeighbourTable, strongest
 
 #: Cells of one dense or nearly dense block; bounds the memory of block-wise products to about 250 MB (index and value).
 BLOCK_CELLS = 10_000_000
+#: Cells or multiplications of one sparse block, which takes about 60 bytes for each while it is pruned.
+SPARSE_CELLS = 3_000_000
 #: Weights above this are clipped, so that squares and sums stay finite whatever the caller sends.
 MAX_WEIGHT = 1e6
 
@@ -90,24 +93,62 @@ def blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
 def table_from_blocks(
     row_blocks: Iterator[tuple[int, sparse.csr_matrix]], n_items: int, k: int, popularity: NDArray[np.floating]
 ) -> NeighbourTable:
-    """Prune ``(first row, rows)`` blocks to the ``k`` strongest positive cells per row, never the item itself."""
+    """Prune ``(first row, rows)`` blocks to the ``k`` strongest positive cells per row, never the item itself.
+
+    Ties go to the more popular item, then to the lower index. No loop over rows that are short already.
+    """
     k = min(k, max(n_items - 1, 0))
     indices = np.full((n_items, k), -1, dtype=np.int32)
     scores = np.zeros((n_items, k), dtype=np.float32)
+    by_rank = np.lexsort((np.arange(n_items), -np.asarray(popularity)))
+    rank = np.empty(n_items, dtype=np.uint64)
+    rank[by_rank] = np.arange(n_items, dtype=np.uint64)
+    rank_bits = max(n_items - 1, 1).bit_length()
+    most_rows = 1 << max(31 - rank_bits, 0)  # what is left of 64 bits beside the score and the rank
     for first, block in row_blocks:
-        block.sort_indices()  # scipy does not promise sorted columns, and ties go to the lower index
-        for offset in range(block.shape[0]):
-            start, end = block.indptr[offset], block.indptr[offset + 1]
-            columns, values = block.indices[start:end], block.data[start:end]
-            # as float32 first: what cannot be told apart when served must not be ordered by rounding noise
-            single = values.astype(np.float32)
-            keep = (single > 0) & (columns != first + offset) & np.isfinite(single)
-            columns, single = columns[keep], single[keep]
-            best = strongest(single, k, popularity[columns])
-            indices[first + offset, : len(best)] = columns[best]
-            scores[first + offset, : len(best)] = single[best]
+        for start in range(0, block.shape[0] if k else 0, most_rows):
+            rows, columns, bits = _candidates(block[start : start + most_rows], first + start, k)
+            key = rows.astype(np.uint64) << np.uint64(32 + rank_bits)
+            key |= (np.uint64(0xFFFFFFFF) - bits) << np.uint64(rank_bits)
+            key |= rank[columns]
+            key.sort()  # row, then score from strong to weak, then rank
+            rows = (key >> np.uint64(32 + rank_bits)).astype(np.int64)
+            counts = np.bincount(rows, minlength=1)
+            place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+            best = place < k
+            key, rows, place = key[best], rows[best] + first + start, place[best]
+            indices[rows, place] = by_rank[(key & np.uint64((1 << rank_bits) - 1)).astype(np.int64)]
+            bits32 = (np.uint64(0xFFFFFFFF) - ((key >> np.uint64(rank_bits)) & np.uint64(0xFFFFFFFF))).astype(np.uint32)
+            scores[rows, place] = bits32.view(np.float32)
     used = int((indices >= 0).sum(axis=1).max(initial=0))
     return NeighbourTable(np.ascontiguousarray(indices[:, :used]), np.ascontiguousarray(scores[:, :used]))
+
+
+def _candidates(
+    block: sparse.csr_matrix, first: int, k: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint64]]:
+    """Row, column and the score's bits of the cells that may be among a row's ``k`` strongest.
+
+    As float32: what cannot be told apart when served must not be ordered by rounding noise. The bit patterns of
+    positive floats are ordered as the floats are.
+    """
+    with np.errstate(over="ignore"):
+        single = block.data.astype(np.float32)
+    rows = np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
+    keep = (single > 0) & np.isfinite(single)
+    keep &= block.indices != rows + first
+    rows, columns, single = rows[keep], block.indices[keep], single[keep]
+    counts = np.bincount(rows, minlength=block.shape[0])
+    ends = np.cumsum(counts)
+    crowded = np.flatnonzero(counts > 2 * k)  # sorting twice as much is cheaper than a look at each row
+    if len(crowded):
+        limit = np.zeros(block.shape[0], dtype=np.float32)
+        for row in crowded.tolist():
+            values = single[ends[row] - counts[row] : ends[row]]
+            limit[row] = np.partition(values, len(values) - k)[len(values) - k]
+        keep = single >= limit[rows]
+        rows, columns, single = rows[keep], columns[keep], single[keep]
+    return rows, columns, single.view(np.uint32).astype(np.uint64)
 
 
 def table_to_csr(table: NeighbourTable) -> sparse.csr_matrix:
@@ -120,5 +161,30 @@ def table_to_csr(table: NeighbourTable) -> sparse.csr_matrix:
 
 def row_blocks(matrix: sparse.csr_matrix) -> Iterator[tuple[int, sparse.csr_matrix]]:
     """A finished sparse matrix, block by block, for `table_from_blocks`."""
-    for rows in blocks(*matrix.shape):
+    for rows in even_parts(np.diff(matrix.indptr)):
         yield rows.start, matrix[rows]
+
+
+def product_blocks(left: sparse.csr_matrix, right: sparse.csr_matrix) -> Iterator[tuple[int, sparse.csr_matrix]]:
+    """``left @ right`` block by block of about `SPARSE_CELLS` multiplications: `blocks` would be one row in large shops.
+
+    A row is never split: an item that everybody bought makes one long row, not a dense block.
+    """
+    work = np.bincount(
+        np.repeat(np.arange(left.shape[0]), np.diff(left.indptr)),
+        weights=np.diff(right.indptr)[left.indices],
+        minlength=left.shape[0],
+    )
+    for rows in even_parts(work):
+        yield rows.start, sparse.csr_matrix(left[rows] @ right)
+
+
+def even_parts(work: NDArray[Any]) -> Iterator[slice]:
+    """Ranges of rows whose ``work`` adds up to at most `SPARSE_CELLS`, or one row."""
+    total = np.cumsum(work, dtype=np.float64)
+    start = 0
+    while start < len(total):
+        done = total[start - 1] if start else 0.0
+        end = max(int(np.searchsorted(total, done + SPARSE_CELLS, side="right")), start + 1)
+        yield slice(start, end)
+        start = end

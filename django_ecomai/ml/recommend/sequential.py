@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy import sparse
 
 from ..frames import Catalogue, Interactions
 from .base import ItemModel
-from .matrix import MAX_WEIGHT, decay, row_blocks, table_from_blocks
+from .matrix import MAX_WEIGHT, decay, even_parts, table_from_blocks
 
 #: Only so many of a user's last events speak: a crawler has no taste.
 MAX_EVENTS_PER_USER = 3000
@@ -47,13 +48,11 @@ class Sequential(ItemModel):
         last = int(interactions.times[-1]) if len(interactions) else 0
         weights = np.minimum(interactions.weights * decay(interactions.times, last, self.half_life_days), MAX_WEIGHT)
         rows = last_events(interactions, MAX_EVENTS_PER_USER)
-        rules = follow(interactions.users[rows], interactions.items[rows], weights[rows], n, window=self.window)
-        if self.backward:
-            rules = sparse.csr_matrix(rules + self.backward * rules.T)
-        popularity = np.bincount(interactions.items[rows], weights=weights[rows], minlength=n)
-        damped = sparse.diags(np.where(popularity > 0, popularity, 1.0) ** -self.damping)
-        rules = sparse.csr_matrix(damped @ rules @ damped)
-        self.neighbours_ = table_from_blocks(row_blocks(rules), n, self.neighbours, self.popularity_)
+        users, items, weights = interactions.users[rows], interactions.items[rows], weights[rows]
+        popularity = np.bincount(items, weights=weights, minlength=n)
+        damped = np.where(popularity > 0, popularity, 1.0) ** -self.damping
+        rules = follow_blocks(users, items, weights, damped, window=self.window, backward=self.backward)
+        self.neighbours_ = table_from_blocks(rules, n, self.neighbours, self.popularity_)
 
 
 def last_events(interactions: Interactions, limit: int) -> NDArray[np.int64]:
@@ -64,25 +63,39 @@ def last_events(interactions: Interactions, limit: int) -> NDArray[np.int64]:
     return np.asarray(order[ends - np.arange(len(order)) <= limit])
 
 
-def follow(
+def follow_blocks(
     users: NDArray[np.integer],
     items: NDArray[np.integer],
     weights: NDArray[np.floating],
-    n_items: int,
+    scale: NDArray[np.floating],
     *,
     window: int,
-) -> sparse.csr_matrix:
-    """Items x items (float64): sum of ``min(weight, weight) / d`` over pairs at distance ``d <= window``, diagonal 0.
+    backward: float = 0.0,
+) -> Iterator[tuple[int, sparse.csr_matrix]]:
+    """Items x items, block by block: sum of ``min(weight, weight) / d`` over pairs at distance ``d <= window``.
 
+    Both sides are multiplied by ``scale`` [n_items]; the diagonal is 0. A pair against its order counts ``backward``.
     The rows must be grouped by user and in order within each.
     """
-    total = sparse.csr_matrix((n_items, n_items), dtype=np.float64)
-    for distance in range(1, window + 1):
-        same = users[distance:] == users[:-distance]
-        same &= items[distance:] != items[:-distance]
-        if not same.any():
-            continue
-        value = np.minimum(weights[:-distance][same], weights[distance:][same]) / distance
-        total = total + sparse.csr_matrix((value, (items[:-distance][same], items[distance:][same])), total.shape)
-    total.eliminate_zeros()
-    return sparse.csr_matrix(total)
+    n = len(scale)
+    steps, shares = np.r_[1 : window + 1], 1.0 / np.r_[1 : window + 1]
+    if backward:
+        steps, shares = np.r_[-steps[::-1], steps], np.r_[backward * shares[::-1], shares]
+    at = np.argsort(items, kind="stable").astype(np.int32)  # the events of one item stand together
+    events = np.bincount(items, minlength=n)
+    ends = np.cumsum(events)
+    padded = [np.pad(one, window, constant_values=nobody) for one, nobody in ((users, -1), (items, 0), (weights, 0.0))]
+    for part in even_parts(events * len(steps)):
+        here = at[ends[part.start] - events[part.start] : ends[part.stop - 1]] + np.int32(window)
+        around = here[:, None] + steps[None, :].astype(np.int32)  # neighbours lie side by side in memory: one look
+        user, item, weight = (one.take(around) for one in padded)
+        value = np.minimum(weight, padded[2][here][:, None]) * shares
+        value[(user != padded[0][here][:, None]) | (item == padded[1][here][:, None])] = 0.0
+        value *= scale[item]
+        starts = np.arange(0, value.size + 1, len(steps))
+        nearby = sparse.csr_matrix((value.ravel(), item.ravel(), starts), shape=(len(here), n))
+        own = sparse.csr_matrix(
+            (np.ones(len(here)), np.arange(len(here)), np.r_[0, np.cumsum(events[part])]),
+            shape=(part.stop - part.start, len(here)),
+        )
+        yield part.start, sparse.csr_matrix(sparse.diags(scale[part]) @ (own @ nearby))
