@@ -22,6 +22,7 @@ from . import diagnosis
 from .cleaning import PAST, Verdict
 from .models import Event, EventName, VisitorIdentity
 from .names import event_name
+from .log_store import log_trim
 from .partitions import events_connection, partitions_drop
 from .recent import recent_forget, recent_push, subject_key
 from .visitors import VisitorContext, visitor_of
@@ -349,6 +350,7 @@ def events_prune(*, before: datetime, channel: str | None = None) -> int:
         rows, links = rows.filter(channel=channel), links.filter(channel=channel)
     while ids := list(rows.order_by("id").values_list("id", flat=True)[:_DELETE_BATCH]):
         deleted += _delete(ids, connection.alias)
+    log_trim(before=before, channel=channel)
     links.filter(~Exists(Event.objects.filter(visitor_id=OuterRef("visitor_id")))).delete()
     return deleted
 
