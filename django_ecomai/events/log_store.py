@@ -18,8 +18,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Max, Min
-
 from django_ecomai.core.uuid7 import uuid7_floor, uuid7_time
 from django_ecomai.ml.persist import ArtifactError, load_arrays, save_arrays
 from django_ecomai.runs import storage
@@ -115,11 +113,12 @@ def _changed(kept: _Kept) -> list[int]:
 
 def _month_counts(until: datetime) -> dict[int, int]:
     """Events of every month up to ``until``, of all channels and kinds: the index of the key alone answers."""
-    ends = Event.objects.filter(id__lt=uuid7_floor(until)).aggregate(first=Min("id"), last=Max("id"))
-    if ends["first"] is None:
+    ids = Event.objects.filter(id__lt=uuid7_floor(until)).values_list("id", flat=True)
+    first, last = ids.order_by("id").first(), ids.order_by("-id").first()  # PostgreSQL knows no MIN of a UUID
+    if first is None or last is None:
         return {}
     counts = {}
-    for month in range(month_of(uuid7_time(ends["first"])), month_of(uuid7_time(ends["last"])) + 1):
+    for month in range(month_of(uuid7_time(first)), month_of(uuid7_time(last)) + 1):
         span = Event.objects.filter(
             id__gte=uuid7_floor(month_start(month)), id__lt=uuid7_floor(_end(month, until))
         )

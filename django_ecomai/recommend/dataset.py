@@ -43,6 +43,8 @@ class Dataset:
     variants: dict[str, str]
     until: int = -1
     counts: dict[str, int] = field(default_factory=dict)
+    #: How many events were read from the database, and how many there are with those kept since the last training.
+    events_read: tuple[int, int] = (0, 0)
 
     @property
     def data_until(self) -> datetime | None:
@@ -134,7 +136,7 @@ def dataset_read(
     _read_orders(channel, columns, variants, until, tell)
     lines = len(columns.user)
     unknown = columns.forget_guests_if_few()
-    _read_behaviour(channel, columns, variants, until, tell)
+    events_read = _read_behaviour(channel, columns, variants, until, tell)
     wanted = [one for one, facts in products.items() if not facts.parent]
     item_ids = IdMap.from_ids([*wanted, *columns.items])
     names = item_ids.decode(np.arange(len(item_ids)))
@@ -178,6 +180,7 @@ def dataset_read(
             "order_lines_of_strangers_left_out": unknown,
             "events": len(columns.user) - lines + unknown,
         },
+        events_read=events_read,
     )
 
 
@@ -212,16 +215,11 @@ def _read_behaviour(
     variants: dict[str, str],
     until: datetime | None,
     tell: Callable[[float, str], None],
-) -> None:
+) -> tuple[int, int]:
     def read(number: int) -> None:
         tell(0.8, _("reading visits: %(number)s events") % {"number": format_value(number)})
 
     reading = log_read(channel=channel, tell=read)
-    tell(
-        0.9,
-        _("read %(new)s new of %(all)s events")
-        % {"new": format_value(reading.new), "all": format_value(len(reading.columns))},
-    )
     log = behaviour_of(reading.columns.between(None, until), channel=channel)
     # A purchase is counted by its order line; the event only links it to a visit.
     base = np.array([0.0 if name == "purchase" else behaviour_weight(name) for name in log.names] or [0.0])
@@ -234,6 +232,7 @@ def _read_behaviour(
     columns.add_many(
         (log.who[rows], log.people), (log.product[rows], products), log.at[rows].astype(np.int64), weights[rows]
     )
+    return reading.new, len(reading.columns)
 
 
 @dataclass(frozen=True)
