@@ -33,10 +33,10 @@ def cost_chart(rows: Sequence[dict[str, Any]]) -> str:
         at = y(10.0**power)
         parts.append(f'<path d="M{LEFT} {at:.1f}H{WIDTH - RIGHT}" stroke="{GREY}" stroke-opacity=".3"/>')
         parts.append(f'<text x="{LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{10**power:,}</text>')
-    for value in events:
-        parts.append(
-            f'<text x="{x(value):.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle">{value / 1e6:.3g} M</text>'
-        )
+    parts += [
+        f'<text x="{x(value):.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle">{value / 1e6:.3g} M</text>'
+        for value in events
+    ]
     parts.append(f'<text x="{WIDTH / 2}" y="{HEIGHT - 12}" text-anchor="middle">events</text>')
     lines = [("n log n", bound, GREY, ' stroke-dasharray="6 4"'), ("CPU seconds", seconds, BLUE, "")]
     lines.append(("MB at the peak", memory, ORANGE, ""))

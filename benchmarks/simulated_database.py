@@ -158,7 +158,7 @@ def events(shop: SimulatedShop, rows: np.ndarray, salt: int = 0) -> None:
                     copy.write_row(row)
             return
         marks = ", ".join(["?"] * len(COLUMNS))
-        statement = f"INSERT INTO {table} ({', '.join(COLUMNS)}) VALUES ({marks})"  # noqa: S608
+        statement = f"INSERT INTO {table} ({', '.join(COLUMNS)}) VALUES ({marks})"
         connection.connection.executemany(statement, _event_rows(shop, rows, salt, 1, 0))
         connection.connection.commit()
 

@@ -2,11 +2,11 @@
 
 ``python -m benchmarks.training_size --data DIR --json FILE [--database postgres://...] [--plot FILE.svg]``
 
-The shop is simulated (seeded, see ``simulated.py``): this measures seconds and memory, not quality. Every size is loaded
-into a database of its own (not measured), then trained in a process of its own by the job ``recommend.train``, then once
-more after 1 % more events have come, with the log that the first training kept. The table ends with the exponent e of
-``cost ~ n^e`` fitted over the sizes, and the same of ``n log n``. ``DIR`` takes the database and the models; nothing is
-read from it.
+The shop is simulated (seeded, see ``simulated.py``): this measures seconds and memory, not quality. Every size is
+loaded into an empty database (not measured), then trained in a process of its own by the job ``recommend.train``, then
+once more after 1 % more events have come, with the log that the first training kept. The table ends with the exponent
+e of ``cost ~ n^e`` fitted over the sizes, and the same of ``n log n``. ``DIR`` takes the database and the models;
+nothing is read from it.
 """
 
 from __future__ import annotations

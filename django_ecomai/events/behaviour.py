@@ -60,7 +60,7 @@ def behaviour_of(columns: EventColumns, *, channel: str) -> Behaviour:
 
 
 def _with_dwell(log: Behaviour) -> Behaviour:
-    """Each ``user_engagement`` adds its time to the last view of that product by that person, if it was not long ago."""
+    """Each ``user_engagement`` adds its time to that person's last view of that product, if it was not long ago."""
     stay, view = (_code(log.names, name) for name in (EventName.USER_ENGAGEMENT, EventName.VIEW_ITEM))
     stays = np.flatnonzero(log.name == stay)
     if not len(stays):

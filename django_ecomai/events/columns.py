@@ -80,7 +80,8 @@ def high_of(moment: datetime) -> np.uint64:
 def columns_read(rows: QuerySet[Event], *, tell: Callable[[int], None] | None = None) -> EventColumns:
     """Read events of a filtered queryset of ``Event``. ``tell(number)`` hears how many have been read so far."""
     # As text: a UUID object for every event takes longer than all the rest.
-    fields = (Cast("id", CharField(max_length=36)), *(_FIELDS[column] for column in CODED), "dwell_seconds")
+    key = Cast("id", CharField(max_length=36))
+    fields: list[Any] = [key, *(_FIELDS[column] for column in CODED), "dwell_seconds"]
     kept = rows.filter(is_bot=False).exclude(product_id="").exclude(name=EventName.VIEW_ITEM_LIST)
     stream = kept.order_by().values_list(*fields).iterator(chunk_size=CHUNK)
     tables = {column: _Codes() for column in CODED}

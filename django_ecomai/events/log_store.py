@@ -119,9 +119,7 @@ def _month_counts(until: datetime) -> dict[int, int]:
         return {}
     counts = {}
     for month in range(month_of(uuid7_time(first)), month_of(uuid7_time(last)) + 1):
-        span = Event.objects.filter(
-            id__gte=uuid7_floor(month_start(month)), id__lt=uuid7_floor(_end(month, until))
-        )
+        span = Event.objects.filter(id__gte=uuid7_floor(month_start(month)), id__lt=uuid7_floor(_end(month, until)))
         counts[month] = span.count()
     return {month: number for month, number in counts.items() if number}
 

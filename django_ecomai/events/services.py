@@ -20,9 +20,9 @@ from django_ecomai.mirror.models import Order
 
 from . import diagnosis
 from .cleaning import PAST, Verdict
+from .log_store import log_trim
 from .models import Event, EventName, VisitorIdentity
 from .names import event_name
-from .log_store import log_trim
 from .partitions import events_connection, partitions_drop
 from .recent import recent_forget, recent_push, subject_key
 from .visitors import VisitorContext, visitor_of

@@ -49,7 +49,9 @@ def write(*numbers: int, at: datetime = NOW, **fields: Any) -> list[Event]:
 def told(columns: EventColumns) -> list[tuple[Any, ...]]:
     """Every event of the columns with its texts, in their order."""
     coded = [[columns.texts[column][code] for code in columns.codes[column]] for column in CODED]
-    return list(zip(columns.high.tolist(), columns.low.tolist(), np.nan_to_num(columns.dwell, nan=-1), *coded))
+    return list(
+        zip(columns.high.tolist(), columns.low.tolist(), np.nan_to_num(columns.dwell, nan=-1), *coded, strict=True)
+    )
 
 
 def read(now: datetime = NOW) -> tuple[int, list[tuple[Any, ...]]]:
@@ -215,7 +217,9 @@ def test_in_any_portions_it_is_what_one_reading_gives(chunks: Any, deleted: int,
     log = behaviour_of(log_read(channel="", now=NOW + 9 * DAY).columns, channel="")
     rows = [
         (log.people[who], log.products[product], log.names[name], at, None if np.isnan(dwell) else dwell)
-        for who, product, name, at, dwell in zip(log.who, log.product, log.name, log.at.tolist(), log.dwell.tolist())
+        for who, product, name, at, dwell in zip(
+            log.who, log.product, log.name, log.at.tolist(), log.dwell.tolist(), strict=True
+        )
     ]
     assert rows == list(behaviour_rows(channel=""))
 

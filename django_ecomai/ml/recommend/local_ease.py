@@ -98,7 +98,9 @@ def local_weights(matrix: sparse.csr_matrix, companions: NeighbourTable, regular
     cells = (np.concatenate(values_of), np.concatenate(members_of), np.r_[0, np.cumsum(solved)])
     by_target = sparse.csr_matrix(cells, shape=(len(targets), n))
     by_target.sort_indices()
-    place_of = sparse.csr_matrix((np.ones(len(targets), np.float32), (targets, np.arange(len(targets)))), (n, len(targets)))
+    place_of = sparse.csr_matrix(
+        (np.ones(len(targets), np.float32), (targets, np.arange(len(targets)))), (n, len(targets))
+    )
     return sparse.csr_matrix((place_of @ by_target).T)
 
 
@@ -135,4 +137,3 @@ def _batch_grams(by_item: sparse.csc_matrix, sets: NDArray[np.int64], union: NDA
     together[:-1, :-1] = (sparse.csr_matrix(part.T) @ sparse.csr_matrix(part)).toarray()
     at = np.where(sets >= 0, np.searchsorted(union, sets), len(union))
     return np.asarray(together[at[:, :, None], at[:, None, :]])
-
