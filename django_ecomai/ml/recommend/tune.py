@@ -25,7 +25,7 @@ EASE_TUNED_ITEMS = 6000
 
 #: Above this many items local EASE is left to who asks for it: its fits would take most of the time.
 LOCAL_ITEMS = 20_000
-#: Above this many items the low-pass filter is left out: to fold it costs ``items ** 2 * rank``.
+#: In catalogues of more items the low-pass filter is left out: to fold it costs ``items ** 2 * rank``.
 LOW_RANK_ITEMS = 45_000
 #: Neighbours, sample and power of the rarity that are tried for session neighbours.
 SESSION_KNN = ((500, 1000, 1.0), (100, 1000, 1.0), (500, 1000, 0.0), (1500, 2500, 1.0))
@@ -168,7 +168,7 @@ def _singles(search: Search, bare: Recipe, memory_mb: int, shape: str) -> list[R
         if items <= LOCAL_ITEMS:
             local = [single("local_ease", half_life_days=half_life, regularisation=r) for r in (3.0, 10.0)]
             singles.append(search.best(view, local))
-        if items <= LOW_RANK_ITEMS:
+        if len(search.scorer.popularity) <= LOW_RANK_ITEMS:
             singles.append(search.best(view, [single("gfcf", half_life_days=half_life, gram=0.0, rank=512)]))
     return singles
 
