@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 
 from django_ecomai.core.uuid7 import uuid7_time
 
+from .log_store import log_forget
 from .models import Event, VisitorIdentity
 from .recent import recent_forget, subject_key
 
@@ -64,6 +65,7 @@ def erase(subject: Any) -> int:
         Q(customer_id__in=subject.customer_ids) | Q(visitor_id__in=visitors), channel=subject.channel
     )
     erased += links.delete()[0]
+    log_forget(channel=subject.channel)
     recent_forget(
         *(subject_key(channel=subject.channel, visitor_id=visitor, customer_id="") for visitor in visitors),
         *(subject_key(channel=subject.channel, visitor_id="", customer_id=who) for who in subject.customer_ids),

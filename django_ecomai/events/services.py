@@ -20,6 +20,7 @@ from django_ecomai.mirror.models import Order
 
 from . import diagnosis
 from .cleaning import PAST, Verdict
+from .log_store import log_trim
 from .models import Event, EventName, VisitorIdentity
 from .names import event_name
 from .partitions import events_connection, partitions_drop
@@ -349,6 +350,7 @@ def events_prune(*, before: datetime, channel: str | None = None) -> int:
         rows, links = rows.filter(channel=channel), links.filter(channel=channel)
     while ids := list(rows.order_by("id").values_list("id", flat=True)[:_DELETE_BATCH]):
         deleted += _delete(ids, connection.alias)
+    log_trim(before=before, channel=channel)
     links.filter(~Exists(Event.objects.filter(visitor_id=OuterRef("visitor_id")))).delete()
     return deleted
 

@@ -12,14 +12,17 @@ import numpy as np
 from django.utils.translation import gettext as _
 
 from django_ecomai.core.charts import format_value
+from django_ecomai.events.behaviour import behaviour_of
+from django_ecomai.events.log_store import log_read
 from django_ecomai.events.models import Event, EventName, VisitorIdentity
-from django_ecomai.events.selectors import behaviour_rows
 from django_ecomai.mirror.models import Category
 from django_ecomai.mirror.selectors import catalogue_rows, order_line_rows
 
 from .weights import PURCHASE, behaviour_weight
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from django_ecomai.ml.frames import Catalogue, IdMap, Interactions
 
 _TELL_EVERY = 50_000
@@ -40,6 +43,8 @@ class Dataset:
     variants: dict[str, str]
     until: int = -1
     counts: dict[str, int] = field(default_factory=dict)
+    #: How many events were read from the database, and how many there are with those kept since the last training.
+    events_read: tuple[int, int] = (0, 0)
 
     @property
     def data_until(self) -> datetime | None:
@@ -67,6 +72,20 @@ class _Columns:
         self.time.append(int(at))
         self.weight.append(weight)
 
+    def add_many(
+        self,
+        users: tuple[NDArray[np.int32], list[str]],
+        items: tuple[NDArray[np.int32], list[str]],
+        at: NDArray[np.int64],
+        weights: NDArray[np.floating],
+    ) -> None:
+        """Rows in no basket; users and items as codes into a list of names."""
+        self.user.frombytes(_numbered(self.users, *users).tobytes())
+        self.item.frombytes(_numbered(self.items, *items).tobytes())
+        self.basket.frombytes(np.full(len(at), -1, dtype=np.int64).tobytes())
+        self.time.frombytes(at.tobytes())
+        self.weight.frombytes(weights.astype(np.float32).tobytes())
+
     def forget_guests_if_few(self) -> int:
         """Drop one-time visitors unless they are the majority of the lines; returns how many lines went.
 
@@ -85,6 +104,16 @@ class _Columns:
             kept = np.frombuffer(column, dtype=_TYPES[column.typecode])[~of_guest]
             setattr(self, name, array(column.typecode, kept.tobytes()))
         return dropped
+
+
+def _numbered(known: dict[str, int], codes: NDArray[np.int32], names: list[str]) -> NDArray[np.int32]:
+    """The names' numbers in ``known``, which takes up new ones in order of appearance."""
+    first = np.full(len(names), len(codes))
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    place = np.zeros(max(len(names), 1), dtype=np.int32)
+    for code in np.argsort(first, kind="stable")[: int((first < len(codes)).sum())].tolist():
+        place[code] = known.setdefault(names[code], len(known))
+    return place[codes]
 
 
 def dataset_read(
@@ -107,7 +136,7 @@ def dataset_read(
     _read_orders(channel, columns, variants, until, tell)
     lines = len(columns.user)
     unknown = columns.forget_guests_if_few()
-    _read_behaviour(channel, columns, variants, until, tell)
+    events_read = _read_behaviour(channel, columns, variants, until, tell)
     wanted = [one for one, facts in products.items() if not facts.parent]
     item_ids = IdMap.from_ids([*wanted, *columns.items])
     names = item_ids.decode(np.arange(len(item_ids)))
@@ -151,6 +180,7 @@ def dataset_read(
             "order_lines_of_strangers_left_out": unknown,
             "events": len(columns.user) - lines + unknown,
         },
+        events_read=events_read,
     )
 
 
@@ -185,14 +215,24 @@ def _read_behaviour(
     variants: dict[str, str],
     until: datetime | None,
     tell: Callable[[float, str], None],
-) -> None:
-    for number, (who, product, name, at, dwell) in enumerate(behaviour_rows(channel=channel, until=until)):
-        if number % _TELL_EVERY == 0:
-            tell(0.8, _("reading visits: %(number)s events") % {"number": format_value(number)})
-        # A purchase is counted by its order line; the event only links it to a visit.
-        weight = 0.0 if name == "purchase" else behaviour_weight(name, dwell_seconds=dwell)
-        if weight > 0:
-            columns.add(who, variants.get(product, product), at, weight)
+) -> tuple[int, int]:
+    def read(number: int) -> None:
+        tell(0.8, _("reading visits: %(number)s events") % {"number": format_value(number)})
+
+    reading = log_read(channel=channel, tell=read)
+    log = behaviour_of(reading.columns.between(None, until), channel=channel)
+    # A purchase is counted by its order line; the event only links it to a visit.
+    base = np.array([0.0 if name == "purchase" else behaviour_weight(name) for name in log.names] or [0.0])
+    weights = base[log.name]
+    timed = np.flatnonzero((weights > 0) & ~np.isnan(log.dwell))
+    for row, name, dwell in zip(timed.tolist(), log.name[timed].tolist(), log.dwell[timed].tolist(), strict=True):
+        weights[row] = behaviour_weight(log.names[name], dwell_seconds=dwell)
+    rows = np.flatnonzero(weights > 0)
+    products = [variants.get(product, product) for product in log.products]
+    columns.add_many(
+        (log.who[rows], log.people), (log.product[rows], products), log.at[rows].astype(np.int64), weights[rows]
+    )
+    return reading.new, len(reading.columns)
 
 
 @dataclass(frozen=True)

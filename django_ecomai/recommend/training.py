@@ -13,6 +13,7 @@ from django.conf import settings
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 
+from django_ecomai.core.charts import format_value
 from django_ecomai.runs.models import LiveArtifact
 from django_ecomai.runs.services import GateVerdict, gate_decide
 
@@ -81,6 +82,10 @@ def model_train(context: RunContext) -> Artifact | None:
     clock = _Clock()
     data = dataset_read(context.channel, progress=context.part(0.0, 0.15))
     clock.lap("read")
+    new, events = data.events_read
+    if events:
+        words = _("read %(new)s new of %(all)s events")
+        context.log(words % {"new": format_value(new), "all": format_value(events)})
     missing = _missing(data)
     for sentence in missing:
         context.log(sentence)
@@ -131,9 +136,15 @@ def model_train(context: RunContext) -> Artifact | None:
 def _evaluate(context: RunContext, data: Dataset, options: TrainOptions) -> tuple[Evaluation | None, str]:
     """The choice and its test on data it has not seen; or None and the reason why nothing could be tested."""
     from django_ecomai.ml.evaluate.run import evaluate_split
+    from django_ecomai.ml.evaluate.sample import compared_rows, customers_sample
 
     tell = context.part(0.15, 0.75)
-    purchases = data.interactions.at_least(PURCHASE)
+    rows = len(data.interactions)
+    compared = customers_sample(data.interactions, compared_rows(rows), random_state=options.seed)
+    if len(compared) < rows:
+        said = _("compared on %(some)s of %(all)s interactions, of customers drawn at random; it learns from all")
+        context.log(said % {"some": format_value(len(compared)), "all": format_value(rows)})
+    purchases = compared.at_least(PURCHASE)
     if not len(purchases):
         return None, _("There are no orders yet, so there is nothing to test a model on.")
     cut = _cut(int(purchases.times[0]), int(purchases.times[-1]), options.evaluate_from)
@@ -142,7 +153,7 @@ def _evaluate(context: RunContext, data: Dataset, options: TrainOptions) -> tupl
     live = _live_recipe(context.channel)
     extra: dict[str, Recipe] = {"live": live} if live is not None else {}
     evaluation = evaluate_split(
-        data.interactions,
+        compared,
         cut,
         catalogue=data.catalogue,
         extra_recipes=extra,

@@ -41,7 +41,9 @@ class Cosine(ItemModel):
         matrix = decayed_matrix(interactions, self.half_life_days)
         damped = damp(matrix, self.user_power, self.item_power)
         with one_blas_thread():
-            self.neighbours_ = table_from_blocks(gram_blocks(damped), interactions.n_items, self.neighbours, self.popularity_)
+            self.neighbours_ = table_from_blocks(
+                gram_blocks(damped), interactions.n_items, self.neighbours, self.popularity_
+            )
 
 
 def damp(matrix: sparse.csr_matrix, user_power: float, item_power: float) -> sparse.csr_matrix:
@@ -53,7 +55,6 @@ def damp(matrix: sparse.csr_matrix, user_power: float, item_power: float) -> spa
 
 def _negative_power(degrees: NDArray[np.float64], power: float) -> NDArray[np.float64]:
     return np.asarray(np.where(degrees > 0, degrees, 1.0) ** -power)
-
 
 
 def gram_blocks(matrix: sparse.csr_matrix) -> Iterator[tuple[int, sparse.csr_matrix]]:

@@ -14,7 +14,7 @@ from ..frames import Catalogue, Interactions
 from .base import ItemModel, distinct_users
 from .gfcf import GFCF, dense_plus_low_rank, strongest_cells
 from .lowrank import LowRank, TruncatedSVD
-from .matrix import blocks, one_blas_thread, table_from_blocks, table_to_csr
+from .matrix import blocks, even_parts, one_blas_thread, table_from_blocks, table_to_csr
 from .neighbours import FloatArray, NeighbourTable
 from .popularity import popularity_score, trend_boost
 from .recipe import SOURCES, Recipe, Source
@@ -128,14 +128,21 @@ class Fitted:
 
     def folded(self, recipe: Recipe) -> sparse.csr_matrix:
         """Weighted sum of the recipe's sparse sources with `scales` on both sides, not pruned again yet."""
-        n = self.interactions.n_items
-        total = sparse.csr_matrix((n, n), dtype=np.float64)
+        return self._folded(recipe, self.scales(recipe), None)
+
+    def _folded(
+        self, recipe: Recipe, scales: tuple[NDArray[np.float64], NDArray[np.float64]], part: slice | None
+    ) -> sparse.csr_matrix:
+        """`folded`, or some of its rows: all of them at once would be several times what is kept."""
+        rows, columns = scales
+        rows = rows if part is None else rows[part]
+        total = sparse.csr_matrix((len(rows), len(columns)), dtype=np.float64)
         for source in recipe.sources:
             if source.kind == SessionKNN.kind:
                 raise ValueError("session neighbours cannot be folded into a table of items: leave them out")
             if not low_rank(source):
-                total = total + source.weight * self.matrix(source)
-        rows, columns = self.scales(recipe)
+                matrix = self.matrix(source)
+                total = total + source.weight * (matrix if part is None else matrix[part])
         return sparse.csr_matrix(sparse.diags(rows) @ total @ sparse.diags(columns))
 
     def served(self, recipe: Recipe, popularity: NDArray[np.floating]) -> sparse.csr_matrix:
@@ -149,13 +156,19 @@ class Fitted:
 
     def table(self, recipe: Recipe, popularity: NDArray[np.floating]) -> NeighbourTable:
         """The folded table pruned to ``recipe.neighbours`` per item: what is served."""
-        matrix = self.folded(recipe)
-        n = matrix.shape[0]
+        n = self.interactions.n_items
+        scales = self.scales(recipe)
         factors = self._weighted_factors(recipe)
-        parts = ((part.start, matrix[part]) for part in blocks(n, n))
-        if factors is not None:
+        if factors is None:
+            tables = (self.matrix(source) for source in recipe.sources if source.kind != SessionKNN.kind)
+            work = sum((np.diff(matrix.indptr) for matrix in tables), np.ones(n))
+            parts = ((part.start, self._folded(recipe, scales, part)) for part in even_parts(work))
+        else:
             keep = min(recipe.neighbours, n)
-            parts = ((part.start, dense_plus_low_rank(matrix[part], factors, part, keep)) for part in blocks(n, n))
+            parts = (
+                (part.start, dense_plus_low_rank(self._folded(recipe, scales, part), factors, part, keep))
+                for part in blocks(n, n)
+            )
         with one_blas_thread():
             return table_from_blocks(parts, n, recipe.neighbours, popularity)
 

@@ -71,30 +71,37 @@ def local_weights(matrix: sparse.csr_matrix, companions: NeighbourTable, regular
     n = matrix.shape[1]
     by_item = sparse.csc_matrix(unit_scale(matrix)).astype(np.float32)
     width = companions.indices.shape[1]
-    rows, columns, values = [], [], []
     targets = np.flatnonzero((companions.indices >= 0).any(axis=1)) if width else np.empty(0, dtype=np.int64)
     if width:  # neighbours in this order share most of their companions
         second = companions.indices[targets, min(1, width - 1)]
         targets = targets[np.lexsort((second, companions.indices[targets, 0]))]
     all_sets = np.column_stack([companions.indices[targets], targets]).astype(np.int64)
+    members_of: list[NDArray[np.int32]] = []
+    values_of: list[NDArray[np.float32]] = []
+    solved = np.zeros(len(targets), dtype=np.int64)
     for part, union in _batches(all_sets):
-        batch, sets = targets[part], all_sets[part]
+        sets = all_sets[part]
         grams = _batch_grams(by_item, sets, union)
-        for target, members, gram in zip(batch.tolist(), sets, grams, strict=True):
+        for place, (members, gram) in enumerate(zip(sets, grams, strict=True), start=part.start):
             used = int((members[:-1] >= 0).sum())
             ridge = np.asfortranarray(gram[:used, :used])
             ridge[np.diag_indices(used)] += regularisation
             _, solution, info = lapack.sposv(ridge, gram[:used, width], lower=1, overwrite_a=1)
             if info:  # rounding: too singular for float32
                 continue
-            positive = solution > 0
-            rows.append(members[:used][positive])
-            values.append(solution[positive])
-            columns.append(np.full(int(positive.sum()), target))
-    if not rows:
-        return sparse.csr_matrix((n, n), dtype=np.float64)
-    cells = (np.concatenate(values).astype(np.float64), (np.concatenate(rows), np.concatenate(columns)))
-    return sparse.csr_matrix(cells, shape=(n, n))
+            positive = np.flatnonzero(solution > 0)
+            members_of.append(members[positive].astype(np.int32))
+            values_of.append(solution[positive])
+            solved[place] = len(positive)
+    if not members_of:
+        return sparse.csr_matrix((n, n), dtype=np.float32)
+    cells = (np.concatenate(values_of), np.concatenate(members_of), np.r_[0, np.cumsum(solved)])
+    by_target = sparse.csr_matrix(cells, shape=(len(targets), n))
+    by_target.sort_indices()
+    place_of = sparse.csr_matrix(
+        (np.ones(len(targets), np.float32), (targets, np.arange(len(targets)))), (n, len(targets))
+    )
+    return sparse.csr_matrix((place_of @ by_target).T)
 
 
 def unit_scale(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -130,4 +137,3 @@ def _batch_grams(by_item: sparse.csc_matrix, sets: NDArray[np.int64], union: NDA
     together[:-1, :-1] = (sparse.csr_matrix(part.T) @ sparse.csr_matrix(part)).toarray()
     at = np.where(sets >= 0, np.searchsorted(union, sets), len(union))
     return np.asarray(together[at[:, :, None], at[:, None, :]])
-

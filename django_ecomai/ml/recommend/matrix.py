@@ -166,7 +166,7 @@ def row_blocks(matrix: sparse.csr_matrix) -> Iterator[tuple[int, sparse.csr_matr
 
 
 def product_blocks(left: sparse.csr_matrix, right: sparse.csr_matrix) -> Iterator[tuple[int, sparse.csr_matrix]]:
-    """``left @ right`` block by block of about `SPARSE_CELLS` multiplications: `blocks` would be one row in large shops.
+    """``left @ right`` in blocks of about `SPARSE_CELLS` multiplications: `blocks` are a few rows in large shops.
 
     A row is never split: an item that everybody bought makes one long row, not a dense block.
     """

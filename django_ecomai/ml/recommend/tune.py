@@ -15,6 +15,8 @@ from .search import Search
 EASE_TUNED_ITEMS = 6000
 #: Above this many items local EASE is left to who asks for it: its fits would take most of the time.
 LOCAL_ITEMS = 20_000
+#: Above this many items the low-pass filter is left out: to fold it costs ``items ** 2 * rank``.
+LOW_RANK_ITEMS = 45_000
 #: Above so many customers and items together iALS is left to who asks for it, for the same reason.
 ALS_ROWS = 20_000
 #: Fewer items than this have no low-pass filter worth its name.
@@ -23,8 +25,8 @@ LEAST_RANKED = 200
 SESSION_KNN = ((500, 1000, 1.0), (100, 1000, 1.0), (500, 1000, 0.0), (1500, 2500, 1.0))
 #: Window, damping and share of the backward direction that are tried for sequential rules.
 RULES = ((10, 0.2, 0.3), (10, 0.4, 0.3), (10, 0.1, 0.1), (3, 0.2, 0.6), (10, 0.0, 0.1))
-#: Damping of customers and of items that is tried for the cosine.
-DAMPING = ((0.5, 0.5), (0.5, 0.3), (0.3, 0.4))
+#: Damping of items that is tried for the cosine; customers are damped by their root, as in GF-CF.
+DAMPING = (0.5, 0.4, 0.3)
 #: Sources of one kind that may meet in a blend.
 OF_A_KIND = 2
 
@@ -67,7 +69,7 @@ def _singles(search: Search, bare: Recipe, memory_mb: int, shape: str) -> list[R
     if shape == TIME:
         grid = [single("cosine", half_life_days=h, item_power=b) for h in half_lives for b in (0.5, 0.3)]
     else:
-        grid = [single("cosine", half_life_days=None, user_power=a, item_power=b) for a, b in DAMPING]
+        grid = [single("cosine", half_life_days=None, item_power=b) for b in DAMPING]
     cosine = search.halved(view, grid)
     half_life = cosine.sources[0].params["half_life_days"]
     singles = [cosine]
@@ -90,7 +92,7 @@ def _singles(search: Search, bare: Recipe, memory_mb: int, shape: str) -> list[R
     if not tuned and shape != SESSIONS and items <= LOCAL_ITEMS:
         local = [single("local_ease", half_life_days=half_life, regularisation=r) for r in (3.0, 10.0)]
         singles.append(search.best(view, local))
-    if items >= LEAST_RANKED and shape != SESSIONS:
+    if LEAST_RANKED <= items <= LOW_RANK_ITEMS and shape != SESSIONS:
         rank = min(512, max(64, items // 64))
         low_pass = [
             single("gfcf", half_life_days=half_life, gram=0.0, rank=r) for r in dict.fromkeys((rank, rank // 2))
@@ -122,7 +124,8 @@ def _shape(search: Search, best: Recipe, shape: str) -> Recipe:
     view = NEW_ITEMS
     if shape == TIME:
         best = search.best(view, variants(best, trend_power=(0.25, 0.5, 1.0)), best)
-    best = search.best(view, variants(best, source_power=(0.1, 0.2, -0.1)), best)
+    if shape != PAIRS:
+        best = search.best(view, variants(best, source_power=(0.1, 0.2, -0.1)), best)
     best = search.best(view, variants(best, target_power=(0.1, -0.1)), best)
     if shape != PAIRS and best.history_step_decay is not None:
         steps = tuple(round(best.history_step_decay + change, 2) for change in (-0.08, 0.08))

@@ -1,0 +1,208 @@
+"""The coded log kept between trainings, so that the next one reads only what came since.
+
+One folder per channel in ``ARTIFACT_DIR``, ``.npy`` files and a manifest like a model's. What may have changed is read
+again: everything from a week before the last reading on (browsers may send events that late), and every earlier month
+whose number of events is another than it was (imports, retention, erasures). Whatever else does not fit - another
+version, another database, a damaged file - means that all is read. The result is the same as that of a full reading.
+
+It holds the pseudonymous ids of visitors and the shop's ids of customers. An erasure deletes it at once, retention cuts
+it. Where machines share models through ``ARTIFACT_STORAGE`` it is not kept: an erasure could not reach every copy.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django_ecomai.core.uuid7 import uuid7_floor, uuid7_time
+from django_ecomai.ml.persist import ArtifactError, load_arrays, save_arrays
+from django_ecomai.runs import storage
+
+from .models import Event
+from .partitions import events_connection, month_of, month_start
+
+if TYPE_CHECKING:
+    from .columns import EventColumns
+
+logger = logging.getLogger("django_ecomai.events")
+FORMAT = 1
+KIND = "eventlog"
+#: A browser's event may be as old as this when it arrives (cleaning re-keys older ones), and some minutes for clocks.
+OVERLAP = timedelta(days=7, minutes=10)
+#: A log of fewer events is read faster than it is looked up.
+LEAST_KEPT = 100_000
+# One level deeper than a model: the upkeep of models deletes folders on theirs that no row names.
+_KEPT, _LOG = "kept", "log"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The log, and how many of its events were read from the database."""
+
+    columns: EventColumns
+    new: int
+
+
+@dataclass(frozen=True)
+class _Kept:
+    columns: EventColumns
+    since: datetime
+    months: dict[int, int]
+
+
+def log_read(
+    *, channel: str, now: datetime | None = None, tell: Callable[[int], None] | None = None, keep: bool = True
+) -> Reading:
+    """All events of a channel, from the store as far as it still holds. ``tell(number)`` hears how many were read.
+
+    With ``keep`` the result is stored for the next time when the log is large enough.
+    """
+    from .columns import columns_join, columns_read
+
+    now = now or datetime.now(UTC)
+    kept = _load(channel) if keep else None
+    # Counted before reading: an import in between makes the count too low, and its month is read again next time.
+    counts = _month_counts(now - OVERLAP)
+    log = Event.objects.filter(channel=channel)
+    if kept is None:
+        columns = columns_read(log, tell=tell)
+        new = len(columns)
+    else:
+        changed = _changed(kept)
+        parts = [columns_read(log.filter(id__gte=uuid7_floor(kept.since)), tell=tell)]
+        for month in changed:
+            span = log.filter(id__gte=uuid7_floor(month_start(month)), id__lt=uuid7_floor(_end(month, kept.since)))
+            parts.append(columns_read(span, tell=tell))
+        new = sum(map(len, parts))
+        columns = columns_join([_without(kept, changed), *parts]).compact()
+    if keep:
+        _save(channel, columns, now - OVERLAP, counts)
+    return Reading(columns, new)
+
+
+def log_forget(*, channel: str | None = None) -> None:
+    """Delete the stored log of a channel (None: of all)."""
+    pattern = KIND if channel is None else storage.folder_name(KIND, channel)
+    storage.remove_local(storage.root() / pattern)
+
+
+def log_trim(*, before: datetime, channel: str | None = None) -> None:
+    """Take events before a moment out of the stored logs: what retention deletes is nowhere else either."""
+    name = "*" if channel is None else storage.folder_name(KIND, channel).split("/")[-1]
+    for folder in (storage.root() / KIND).glob(f"{name}/{_KEPT}/{_LOG}"):
+        kept = _load_folder(folder)
+        if kept is None:
+            storage.remove_local(folder)
+            continue
+        rest = kept.columns.between(before, None)
+        if len(rest) == len(kept.columns):
+            continue
+        months = {month: number for month, number in kept.months.items() if month_start(month) >= before}
+        _write(folder, rest.compact(), kept.since, months)
+
+
+def _changed(kept: _Kept) -> list[int]:
+    """Months before ``kept.since`` that hold another number of events than when they were read."""
+    now = _month_counts(kept.since)
+    return sorted(month for month in {*now, *kept.months} if now.get(month, 0) != kept.months.get(month, 0))
+
+
+def _month_counts(until: datetime) -> dict[int, int]:
+    """Events of every month up to ``until``, of all channels and kinds: the index of the key alone answers."""
+    ids = Event.objects.filter(id__lt=uuid7_floor(until)).values_list("id", flat=True)
+    first, last = ids.order_by("id").first(), ids.order_by("-id").first()  # PostgreSQL knows no MIN of a UUID
+    if first is None or last is None:
+        return {}
+    counts = {}
+    for month in range(month_of(uuid7_time(first)), month_of(uuid7_time(last)) + 1):
+        span = Event.objects.filter(id__gte=uuid7_floor(month_start(month)), id__lt=uuid7_floor(_end(month, until)))
+        counts[month] = span.count()
+    return {month: number for month, number in counts.items() if number}
+
+
+def _end(month: int, until: datetime) -> datetime:
+    return min(month_start(month + 1), until)
+
+
+def _without(kept: _Kept, changed: list[int]) -> EventColumns:
+    """The kept events before ``since`` and outside the changed months."""
+    import numpy as np
+
+    from .columns import high_of
+
+    columns = kept.columns.between(None, kept.since)
+    keep = np.ones(len(columns), dtype=bool)
+    for month in changed:
+        start, end = np.searchsorted(columns.high, [high_of(month_start(month)), high_of(month_start(month + 1))])
+        keep[start:end] = False
+    return columns if keep.all() else columns.rows(keep)
+
+
+def _folder(channel: str) -> Path:
+    return storage.root() / storage.folder_name(KIND, channel) / _KEPT / _LOG
+
+
+def _database() -> str:
+    connection = events_connection()
+    return f"{connection.vendor}:{connection.settings_dict.get('HOST', '')}:{connection.settings_dict['NAME']}"
+
+
+def _load(channel: str) -> _Kept | None:
+    return None if storage.remote() is not None else _load_folder(_folder(channel))
+
+
+def _load_folder(folder: Path) -> _Kept | None:
+    """What was kept, or None when there is nothing that can be used."""
+    from .columns import CODED, EventColumns
+
+    if not folder.exists():
+        return None
+    try:
+        manifest, arrays = load_arrays(folder, mmap=False, verify=True)
+        if (manifest["log_format"], manifest["database"]) != (FORMAT, _database()):
+            return None
+        texts = {column: [raw.decode() for raw in arrays[f"{column}_texts"].tolist()] for column in CODED}
+        columns = EventColumns(
+            arrays["high"], arrays["low"], arrays["dwell"], {column: arrays[column] for column in CODED}, texts
+        )
+        months = {int(month): int(number) for month, number in manifest["months"].items()}
+        return _Kept(columns, datetime.fromtimestamp(manifest["since"], UTC), months)
+    except (ArtifactError, KeyError, ValueError, TypeError) as error:
+        logger.warning("The stored log cannot be used, all events are read: %s", error)
+        return None
+
+
+def _save(channel: str, columns: EventColumns, since: datetime, months: dict[int, int]) -> None:
+    if storage.remote() is not None or len(columns) < LEAST_KEPT:
+        log_forget(channel=channel)
+        return
+    _write(_folder(channel), columns, since, months)
+
+
+def _write(folder: Path, columns: EventColumns, since: datetime, months: dict[int, int]) -> None:
+    import numpy as np
+
+    from .columns import CODED
+
+    arrays: dict[str, Any] = {"high": columns.high, "low": columns.low, "dwell": columns.dwell}
+    for column in CODED:
+        raw = [text.encode() for text in columns.texts[column]]
+        arrays |= {column: columns.codes[column], f"{column}_texts": np.array(raw, dtype=np.bytes_)}
+    manifest = {
+        "kind": KIND,
+        "log_format": FORMAT,
+        "database": _database(),
+        "since": int(since.timestamp()),
+        "months": {str(month): number for month, number in months.items()},
+    }
+    try:
+        storage.remove_local(folder.parent)  # with what a killed training left half written
+        folder.parent.mkdir(mode=0o770, parents=True)  # ids of people are nothing for other users of the machine
+        save_arrays(folder, arrays, manifest)
+    except (ArtifactError, OSError) as error:  # a full disk must not cost a training
+        logger.warning("The log could not be kept, the next training reads all events again: %s", error)
+        storage.remove_local(folder.parent)

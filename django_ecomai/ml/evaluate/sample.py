@@ -1,0 +1,34 @@
+"""A sample of customers: models of large shops are compared on some of them, and the winner learns from all."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..frames import Interactions
+
+#: Up to so many interactions everything is compared on everybody.
+COMPARED_WHOLE = 1_000_000
+#: The sample of larger shops shrinks with the root of their size down to this: their full fits cost more and more.
+LEAST_COMPARED = 400_000
+
+
+def compared_rows(rows: int) -> int:
+    """How many of ``rows`` interactions are enough to compare models on."""
+    if rows <= COMPARED_WHOLE:
+        return rows
+    return max(LEAST_COMPARED, int(COMPARED_WHOLE * (COMPARED_WHOLE / rows) ** 0.5))
+
+
+def customers_sample(interactions: Interactions, most: int, *, random_state: int = 0) -> Interactions:
+    """All rows of randomly drawn customers, about ``most`` rows together; users and items keep their indices.
+
+    Whole customers: a model learns from what one person did, so thinning rows would change every model's world. A
+    customer who has more than half of ``most`` alone is left out.
+    """
+    if len(interactions) <= most:
+        return interactions
+    rows = np.bincount(interactions.users, minlength=interactions.n_users)
+    drawn = np.random.default_rng(random_state).permutation(np.flatnonzero((rows > 0) & (rows <= most / 2)))
+    chosen = np.zeros(interactions.n_users, dtype=bool)
+    chosen[drawn[np.cumsum(rows[drawn]) <= most]] = True
+    return interactions.rows(chosen[interactions.users])

@@ -1,0 +1,236 @@
+"""The log as columns, and what of it is kept between trainings."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from django_ecomai.core.uuid7 import uuid7_derived
+from django_ecomai.events import log_store, personal, services
+from django_ecomai.events.behaviour import behaviour_of
+from django_ecomai.events.columns import CODED, EventColumns
+from django_ecomai.events.log_store import log_forget, log_read, log_trim
+from django_ecomai.events.models import Event, EventName, VisitorIdentity
+from django_ecomai.events.selectors import behaviour_rows
+from django_ecomai.runs import storage
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def small_logs_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Any, settings: Any) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "ARTIFACT_DIR": str(tmp_path)}
+    monkeypatch.setattr(log_store, "LEAST_KEPT", 1)
+
+
+def write(*numbers: int, at: datetime = NOW, **fields: Any) -> list[Event]:
+    """Events number 0, 1, ... one second apart; the same number and moment is the same event."""
+    made = [
+        Event(
+            id=uuid7_derived("test", str(number), at + timedelta(seconds=number)),
+            received_at=at,
+            **{"name": "view_item", "visitor_id": f"v{number % 3}", "product_id": f"p{number % 5}", **fields},
+        )
+        for number in numbers
+    ]
+    Event.objects.bulk_create(made)
+    return made
+
+
+def told(columns: EventColumns) -> list[tuple[Any, ...]]:
+    """Every event of the columns with its texts, in their order."""
+    coded = [[columns.texts[column][code] for code in columns.codes[column]] for column in CODED]
+    return list(
+        zip(columns.high.tolist(), columns.low.tolist(), np.nan_to_num(columns.dwell, nan=-1), *coded, strict=True)
+    )
+
+
+def read(now: datetime = NOW) -> tuple[int, list[tuple[Any, ...]]]:
+    reading = log_read(channel="", now=now)
+    return reading.new, told(reading.columns)
+
+
+def in_full() -> list[tuple[Any, ...]]:
+    return told(log_read(channel="", keep=False).columns)
+
+
+def test_a_second_reading_reads_the_last_week_only() -> None:
+    write(*range(4), at=NOW - 30 * DAY)
+    write(*range(3), at=NOW - DAY)
+    assert read()[0] == 7
+
+    write(7, 8, at=NOW)
+    new, events = read(NOW + DAY)
+
+    assert new == 5
+    assert events == in_full()
+    assert len(events) == 9
+
+
+def test_an_import_of_old_events_is_noticed() -> None:
+    write(*range(4), at=NOW - 30 * DAY)
+    write(*range(3), at=NOW - 100 * DAY)
+    read()
+
+    write(10, 11, at=NOW - 31 * DAY)
+    new, events = read(NOW + DAY)
+
+    assert new == 6  # that month, and nothing in the last week
+    assert events == in_full()
+
+
+def test_what_was_deleted_is_gone_and_nobody_is_named_on() -> None:
+    write(*range(4), at=NOW - 30 * DAY, visitor_id="stays")
+    write(*range(5, 7), at=NOW - 30 * DAY, visitor_id="leaves")
+    read()
+
+    Event.objects.filter(visitor_id="leaves").delete()
+    _, events = read()
+
+    assert events == in_full()
+    assert log_read(channel="", now=NOW).columns.texts["visitor"] == ["stays"]
+    assert b"leaves" not in b"".join(path.read_bytes() for path in storage.root().rglob("*.npy"))
+
+
+def test_an_erasure_deletes_what_was_kept() -> None:
+    write(*range(4), at=NOW - 30 * DAY)
+    read()
+    assert list(storage.root().rglob("visitor_texts.npy"))
+
+    personal.erase(SimpleNamespace(channel="", customer_ids=set(), visitor_ids={"v0"}, user_ids=set()))
+
+    assert not list(storage.root().rglob("*.npy"))
+
+
+def test_retention_cuts_what_was_kept() -> None:
+    write(*range(2), at=NOW - 60 * DAY, visitor_id="old")
+    write(*range(4), at=NOW - 10 * DAY, visitor_id="new")
+    read()
+
+    services.events_prune(before=NOW - 30 * DAY)
+
+    stored = b"".join(path.read_bytes() for path in storage.root().rglob("*.npy"))
+    assert b"old" not in stored
+    assert b"new" in stored
+    assert read()[1] == in_full()
+
+
+def test_trimming_one_shop_leaves_the_others() -> None:
+    for channel in ("", "b2b"):
+        write(*range(3), at=NOW - 60 * DAY - (DAY if channel else 0 * DAY), channel=channel)
+        log_read(channel=channel, now=NOW)
+
+    log_trim(before=NOW, channel="b2b")
+
+    kept = {path.parent.parent.parent.name: np.load(path) for path in storage.root().rglob("high.npy")}
+    assert {name: len(high) for name, high in kept.items()} == {"_": 3, "b2b": 0}
+
+
+@pytest.mark.parametrize("damage", ["bytes", "format", "database", "no manifest"])
+def test_a_store_that_does_not_fit_means_a_full_reading(damage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(*range(4), at=NOW - 30 * DAY)
+    read()
+    if damage == "bytes":
+        path = next(storage.root().rglob("product.npy"))
+        path.write_bytes(path.read_bytes()[:-1] + b"\xff")
+    elif damage == "format":
+        monkeypatch.setattr(log_store, "FORMAT", 99)
+    elif damage == "database":
+        monkeypatch.setattr(log_store, "_database", lambda: "another")
+    else:
+        next(storage.root().rglob("manifest.json")).unlink()
+
+    new, events = read()
+
+    assert new == 4
+    assert events == in_full()
+
+
+def test_a_small_log_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_store, "LEAST_KEPT", 5)
+    write(*range(4), at=NOW - 30 * DAY)
+
+    assert [read()[0], read()[0]] == [4, 4]
+    assert not list(storage.root().rglob("*.npy"))
+
+
+def test_other_users_of_the_machine_cannot_look() -> None:
+    write(*range(4))
+    read()
+
+    folder = next(storage.root().rglob("manifest.json")).parent.parent
+    assert folder.stat().st_mode & 0o007 == 0
+    assert json.loads((folder / "log" / "manifest.json").read_text())["manifest"]["kind"] == "eventlog"
+
+
+def test_forgetting_all_shops() -> None:
+    write(*range(4), channel="b2b")
+    log_read(channel="b2b", now=NOW)
+
+    log_forget()
+
+    assert not list(storage.root().rglob("*.npy"))
+
+
+steps = st.lists(
+    st.tuples(
+        st.integers(0, 90 * 24),  # hours before
+        st.integers(0, 2),  # visitor
+        st.sampled_from(["", "c0", "c1"]),
+        st.integers(0, 3),  # product
+        st.sampled_from(["view_item", "add_to_cart", "user_engagement", "view_item_list", "purchase"]),
+        st.sampled_from([None, 0.0, 5.0, 1800.0, 3600.0]),
+        st.booleans(),  # robot
+    ),
+    max_size=12,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@given(chunks=st.lists(steps, min_size=1, max_size=4), deleted=st.integers(0, 5), linked=st.booleans())
+def test_in_any_portions_it_is_what_one_reading_gives(chunks: Any, deleted: int, linked: bool) -> None:
+    Event.objects.all().delete()
+    VisitorIdentity.objects.all().delete()
+    log_forget()
+    for number, chunk in enumerate(chunks):
+        at = NOW + number * DAY
+        for row, (hours, visitor, customer, product, name, dwell, robot) in enumerate(chunk):
+            Event.objects.create(
+                id=uuid7_derived(f"{number}", f"{row}", at - timedelta(hours=hours, minutes=row)),
+                visitor_id=f"v{visitor}", customer_id=customer, product_id=f"p{product}" if product else "",
+                name=name, dwell_seconds=dwell, is_bot=robot, received_at=at,
+            )  # fmt: skip
+        if linked:
+            VisitorIdentity.objects.get_or_create(visitor_id="v1", customer_id="c9", defaults={"linked_at": at})
+        Event.objects.filter(pk__in=list(Event.objects.order_by("id").values_list("pk", flat=True)[:deleted])).delete()
+        assert read(at)[1] == in_full()
+
+    log = behaviour_of(log_read(channel="", now=NOW + 9 * DAY).columns, channel="")
+    rows = [
+        (log.people[who], log.products[product], log.names[name], at, None if np.isnan(dwell) else dwell)
+        for who, product, name, at, dwell in zip(
+            log.who, log.product, log.name, log.at.tolist(), log.dwell.tolist(), strict=True
+        )
+    ]
+    assert rows == list(behaviour_rows(channel=""))
+
+
+def test_time_on_the_page_belongs_to_the_last_view() -> None:
+    for minutes, name, dwell in [(0, "view_item", None), (1, "view_item", 3.0), (2, "user_engagement", 40.0),
+                                 (3, "user_engagement", 2.5), (90, "user_engagement", 9.0)]:  # fmt: skip
+        moment = NOW + timedelta(minutes=minutes)
+        write(0, at=moment, name=name, dwell_seconds=dwell, visitor_id="v")
+
+    log = behaviour_of(log_read(channel="", keep=False).columns, channel="")
+
+    assert np.nan_to_num(log.dwell, nan=-1).tolist() == [-1.0, 45.5]
+    assert [log.names[name] for name in log.name] == [EventName.VIEW_ITEM] * 2
