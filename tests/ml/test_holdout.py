@@ -51,6 +51,19 @@ def test_pairs_are_held_out_whole_and_nobody_loses_everything():
     assert len(np.unique(split.train.users)) == 120
 
 
+def test_a_block_holds_what_is_alike():
+    random = np.random.default_rng(0)
+    groups = [np.arange(10), np.arange(10, 20)]
+    rows = [(user, item) for user in range(60) for item in random.choice(groups[user % 2], 6, replace=False)]
+    rows += [(user, item) for user in range(60, 70) for group in groups for item in random.choice(group, 4, False)]
+    data = Interactions.build(*np.array(rows).T, np.zeros(len(rows), int), n_users=70, n_items=20)
+    split = block_split(data, share=0.5)
+    both = split.truth["new_items"][split.users >= 60]
+    assert both.sum(axis=1).ravel().tolist() == [[4.0] * 10]
+    assert all(len(set(row.indices // 10)) == 1 for row in both)
+    assert {1, 0} == {int(row.indices[0]) // 10 for row in both}
+
+
 def test_sessions_are_unseen_and_their_prefix_is_the_history():
     data = places(shop())
     split = session_split(data, share=0.25)

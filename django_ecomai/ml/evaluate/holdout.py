@@ -80,9 +80,9 @@ def block_split(
 
 
 def _item_vectors(matrix: sparse.csr_matrix) -> NDArray[np.float32]:
-    """Unit vectors of the items whose cosine says who met both [n, at most `BLOCK_RANK`]."""
+    """Unit vectors of the items whose cosine says who met both [n, at most `BLOCK_RANK`, far fewer than items]."""
     with one_blas_thread():
-        vectors = right_vectors(damp(matrix, 0.5, 0.5), BLOCK_RANK)
+        vectors = right_vectors(damp(matrix, 0.5, 0.5), min(BLOCK_RANK, max(matrix.shape[1] // 8, 1)))
     length = np.sqrt((vectors**2).sum(axis=1, keepdims=True))
     return np.asarray(vectors / np.where(length > 0, length, 1.0), dtype=np.float32)
 
