@@ -27,7 +27,7 @@ SESSION_KNN = ((500, 1000, 1.0), (100, 1000, 1.0), (500, 1000, 0.0), (1500, 2500
 RULES = ((10, 0.2, 0.3), (10, 0.4, 0.3), (10, 0.1, 0.1), (3, 0.2, 0.6), (10, 0.0, 0.1))
 #: Damping of items that is tried for the cosine; customers are damped by their root, as in GF-CF.
 DAMPING = (0.5, 0.4, 0.3)
-#: Sources of one kind that may meet in a blend.
+#: Tables of one kind that may meet in a blend; session neighbours are few and all may.
 OF_A_KIND = 2
 
 TIME, SEQUENCE, PAIRS, SESSIONS = "time", "sequence", "pairs", "sessions"
@@ -50,7 +50,12 @@ def choose_discovery(search: Search, default: Recipe, memory_mb: int, shape: str
     tables = [one for one in ordered if one.sources[0].kind != "session_knn"]
     best = search.best(view, tables[:1], tables[0])
     best = _history(search, best, shape)
-    sources = [source for one in ordered for source in search.tried_sources(one.sources[0].kind)[:OF_A_KIND]]
+    kinds = [one.sources[0].kind for one in ordered]
+    sources = [
+        source
+        for kind in kinds
+        for source in search.tried_sources(kind)[: len(SESSION_KNN) if kind == "session_knn" else OF_A_KIND]
+    ]
     best = search.weighed(best, sources)
     best = _shape(search, best, shape)
     best = search.weighed(best, sources)
