@@ -75,7 +75,7 @@ def evaluate(dataset: str, model: str, folder: Path) -> Outcome:
     targets = np.array([sequence[-1] for sequence in sequences], dtype=np.int64)
     details = {}
     if model in (OURS, UNORDERED):
-        choice = choose(train, catalogue=catalogue, neighbours=300, budget=BUDGET)
+        choice = choose(train, catalogue=catalogue, neighbours=300, budget=BUDGET, k=10)
         details = {"recipe": choice.recipe.to_dict(), "name": choice.recipe.name, "validation": choice.validation}
         details["tried"] = choice.tried
         scores = recipe_scores(choice.recipe, train, history, catalogue)

@@ -61,10 +61,13 @@ def run(
     shown: Sequence[str],
     arguments: list[str] | None = None,
     module: str = "",
+    together: bool = False,
 ) -> list[dict[str, Any]]:
     """The command: every model of ``models`` (name -> whether it is ours) in a process of its own, as table and JSON.
 
-    ``evaluate(dataset, model, folder)`` runs in that process. A model that fails is a row with ``error``.
+    ``evaluate(dataset, model, folder)`` runs in that process. A model that fails is a row with ``error``. With
+    ``together`` one process scores all data sets: dataset "all", metrics ``{dataset: metrics}``; a data set that the
+    model has nothing to say about is left out.
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the data sets")
@@ -76,22 +79,34 @@ def run(
     if options.child:
         print(json.dumps(_child(evaluate, *options.child, options.data)))
         return []
-    rows = []
-    for dataset in options.datasets:
+    rows: list[dict[str, Any]] = []
+    for process in ["all"] if together else options.datasets:
         for model in options.models:
-            command = [sys.executable, "-m", module, "--data", str(options.data), "--child", dataset, model]
+            command = [sys.executable, "-m", module, "--data", str(options.data), "--child", process, model]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
-            row: dict[str, Any] = {"dataset": dataset, "model": model, "ours": models[model], "metrics": {}}
-            if done.returncode:
-                row["error"] = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            else:
-                row |= json.loads(done.stdout.strip().splitlines()[-1])
-            rows.append(row)
-            print(line(row, shown), flush=True)
-        print(ratio(rows, dataset, shown), flush=True)
-        if options.json:
-            options.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+            for row in _rows(done, options.datasets if together else [process], model, models[model], together):
+                rows.append(row)
+                print(line(row, shown), flush=True)
+            if options.json:
+                options.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+        for dataset in options.datasets if together else [process]:
+            print(ratio(rows, dataset, shown), flush=True)
     return rows
+
+
+def _rows(
+    done: subprocess.CompletedProcess[str], datasets: Sequence[str], model: str, ours: bool, together: bool
+) -> list[dict[str, Any]]:
+    """What a finished process said, one row per data set."""
+    if done.returncode:
+        error = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        return [{"dataset": name, "model": model, "ours": ours, "metrics": {}, "error": error} for name in datasets]
+    said = json.loads(done.stdout.strip().splitlines()[-1])
+    if not together:
+        return [{"dataset": datasets[0], "model": model, "ours": ours, **said}]
+    found = said.pop("metrics")
+    known = [name for name in datasets if name in found]
+    return [{"dataset": name, "model": model, "ours": ours, **said, "metrics": found[name]} for name in known]
 
 
 def _child(evaluate: Callable[[str, str, Path], Outcome], dataset: str, model: str, folder: Path) -> dict[str, Any]:
@@ -109,7 +124,7 @@ def _child(evaluate: Callable[[str, str, Path], Outcome], dataset: str, model: s
 
 def line(row: dict[str, Any], shown: Sequence[str]) -> str:
     """One row of the table; `*` marks ours."""
-    head = f"{'*' if row['ours'] else ' '} {row['dataset']:12}{row['model']:34}"
+    head = f"{'*' if row['ours'] else ' '} {row['dataset']:22}{row['model']:34}"
     if "error" in row:
         return f"{head} failed: {row['error']}"
     numbers = "".join(f" {name} {row['metrics'][name]:.4f}" for name in shown)

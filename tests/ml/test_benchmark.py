@@ -50,12 +50,50 @@ def test_cleaning_drops_what_is_no_purchase_of_a_known_customer(folder):
     assert len(np.unique(interactions.baskets)) == len(np.unique(shop().baskets))
 
 
-def test_the_table_and_the_json(folder, capsys):
-    result = online_retail.main(["--data", str(folder), "--json", str(folder / "out.json"), "--verbose"])
+def test_every_placement_has_one_row_of_ours_and_its_peers(folder, capsys):
+    out = folder / "rows.json"
+    models = ["popularity (30 days)", "personal frequency", "EASE", online_retail.OURS]
+    rows = online_retail.main(["--data", str(folder), "--json", str(out), "--models", *models])
+    assert json.loads(out.read_text()) == rows
+    for dataset in (*online_retail.VIEWS, *online_retail.PLACES):
+        known = [row for row in rows if row["dataset"] == dataset]
+        assert [row["model"] for row in known if row["ours"]] == [online_retail.OURS]
+        assert ("personal frequency" in {row["model"] for row in known}) == (
+            dataset in ("online_retail_repeat", "online_retail_all")
+        )
+        assert ("EASE" in {row["model"] for row in known}) == (
+            dataset not in ("online_retail_repeat", "online_retail_all")
+        )
+        assert {"recall@20", "ndcg@10", "hit_rate@10", "coverage@20"} <= set(known[0]["metrics"])
     printed = capsys.readouterr().out
-    for word in ("new_items", "popular (30 days)", "* EcomAI (automatic choice)", "EASE", "100% evaluated"):
-        assert word in printed
-    stored = json.loads((folder / "out.json").read_text())
-    assert stored["evaluation"] == result["evaluation"]
-    assert set(stored) == {"counts", "seconds", "recipe", "tried", "evaluation"}
-    assert sum(row["ours"] for row in stored["evaluation"]) == 3
+    assert "online_retail_basket: ours is recall@20" in printed
+    assert all(row["cpu_s"] > 0 and row["peak_mb"] > 10 for row in rows)
+
+
+def test_baskets_are_divided_by_what_is_in_them_first(folder):
+    interactions, _, _ = online_retail.read(folder)
+    half = online_retail.basket_split(interactions, half=True)
+    one = online_retail.basket_split(interactions, half=False)
+    assert set(np.diff(half.bought.indptr)) == {2}
+    assert set(np.diff(half.truth["new_items"].indptr)) == {2}
+    assert set(np.diff(one.bought.indptr)) == {1}
+    assert set(np.diff(one.truth["new_items"].indptr)) == {3}
+    after = interactions.after(online_retail.CUT)
+    assert half.bought.shape[0] == len(np.unique(after.baskets))
+    assert half.bought.multiply(half.truth["all"]).nnz == 0
+    assert online_retail.baskets_of(interactions).sum() == len(interactions)
+
+
+def test_what_a_placement_shows_is_never_in_the_basket_and_never_twice(folder):
+    from django_ecomai.ml.recommend.auto import build
+    from django_ecomai.ml.recommend.recipe import Recipe, Source
+    from django_ecomai.ml.recommend.serving import Scorer
+
+    interactions, items, catalogue = online_retail.read(folder)
+    place = online_retail.basket_split(interactions, half=True)
+    recipe = Recipe(sources=(Source("cosine"),))
+    built = build(recipe, place.train, item_ids=items, catalogue=catalogue, now=online_retail.CUT)
+    shown = online_retail.shown(Scorer(built.manifest, built.arrays), place)
+    for row, ranked in enumerate(shown):
+        assert len(set(ranked.tolist())) == 20
+        assert not set(ranked.tolist()) & set(place.bought[row].indices.tolist())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from django_ecomai.ml.evaluate.holdout import last_item_split, next_item_split, pair_split, session_split, split_of
+from django_ecomai.ml.evaluate.holdout import block_split, last_item_split, next_item_split, session_split, split_of
 from django_ecomai.ml.frames import Interactions
 from django_ecomai.ml.recommend.auto import choose, choose_and_build, data_shape
 from django_ecomai.ml.recommend.fold import Fitted
@@ -42,13 +42,26 @@ def test_the_last_item_is_the_truth():
 
 def test_pairs_are_held_out_whole_and_nobody_loses_everything():
     data = no_order(shop())
-    split = pair_split(data, share=0.5, max_users=50)
+    split = block_split(data, share=0.5, max_users=50)
     assert len(split.users) == 50
     assert split.truth["repeat_items"].nnz == 0
     assert set(split.users.tolist()) < set(split.train.users.tolist())
-    assert len(pair_split(data, share=0.5).users) > 110
+    assert len(block_split(data, share=0.5).users) > 110
     assert 0.3 < split.truth["all"].nnz / (split.truth["all"].nnz + split.bought.nnz) < 0.6
     assert len(np.unique(split.train.users)) == 120
+
+
+def test_a_block_holds_what_is_alike():
+    random = np.random.default_rng(0)
+    groups = [np.arange(10), np.arange(10, 20)]
+    rows = [(user, item) for user in range(60) for item in random.choice(groups[user % 2], 6, replace=False)]
+    rows += [(user, item) for user in range(60, 70) for group in groups for item in random.choice(group, 4, False)]
+    data = Interactions.build(*np.array(rows).T, np.zeros(len(rows), int), n_users=70, n_items=20)
+    split = block_split(data, share=0.5)
+    both = split.truth["new_items"][split.users >= 60]
+    assert both.sum(axis=1).ravel().tolist() == [[4.0] * 10]
+    assert all(len(set(row.indices // 10)) == 1 for row in both)
+    assert {1, 0} == {int(row.indices[0]) // 10 for row in both}
 
 
 def test_sessions_are_unseen_and_their_prefix_is_the_history():
@@ -65,7 +78,7 @@ def test_sessions_are_unseen_and_their_prefix_is_the_history():
         assert split.truth["all"][row].indices.tolist() == [own[len(prefix)]]
 
 
-@pytest.mark.parametrize("split", [last_item_split, pair_split, session_split])
+@pytest.mark.parametrize("split", [last_item_split, block_split, session_split])
 def test_nothing_to_hold_out(split):
     one, two = Interactions.build([0], [0], [0]), Interactions.build([0, 1], [0, 0], [0, 0])
     for data in (Interactions.empty(2, 2), one, two):

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 
 from ..columns import SECONDS_PER_DAY
-from ..evaluate.holdout import last_item_split, pair_split, session_split
+from ..evaluate.holdout import block_split, last_item_split, session_split
 from ..evaluate.split import TimeSplit, time_split
 from ..frames import Catalogue, IdMap, Interactions
 from .build import Built, build
 from .fold import Progress, no_progress, up_to
 from .recipe import Recipe, Source
-from .tune import PAIRS, SEQUENCE, SESSIONS, TIME, Search, choose_discovery, choose_mix, choose_repeat, has_text
+from .search import Search
+from .tune import PAIRS, SEQUENCE, SESSIONS, TIME, choose_discovery, choose_mix, choose_repeat, has_text
 
 __all__ = ["Choice", "build", "choose", "choose_and_build"]
 
@@ -74,7 +75,7 @@ def choose(
     if len(split.users) < LEAST_USERS:
         few = f"only {len(split.users)} customers came back during the validation days; {LEAST_USERS} are needed"
         return Choice(default, [], {"reason": few})
-    search = Search(split, catalogue, default, budget, k, target_weight, progress or no_progress)
+    search = Search(split, catalogue, default, budget, k, target_weight, progress or no_progress, memory_mb)
     validation = {"shape": shape, "users": len(split.users)}
     if shape == TIME:
         search.limit = budget - min(KEPT_FOR_REPEATS, budget // 3)
@@ -85,7 +86,8 @@ def choose(
         recipe = choose_mix(search, recipe)
         span = (int(interactions.times[-1]) - split.cut) / SECONDS_PER_DAY
         validation |= {"cut": split.cut, "days": round(span, 2)}
-    return Choice(recipe, search.tried, {**validation, "evaluations": len(search.tried)})
+    counts = {"evaluations": len(search.tried), "moves": search.moves}
+    return Choice(recipe, search.tried, {**validation, **counts})
 
 
 def choose_and_build(
@@ -141,7 +143,7 @@ def _validation(
     if shape == SESSIONS:
         return session_split(interactions, max_users=MOST_LAST_ITEMS, random_state=random_state), ""
     if shape == PAIRS:
-        return pair_split(interactions, max_users=MOST_USERS, **options), ""
+        return block_split(interactions, max_users=MOST_USERS, **options), ""
     cut, reason = _inner_cut(interactions, target_weight)
     return (None, reason) if cut is None else (time_split(interactions, cut, max_users=MOST_USERS, **options), "")
 

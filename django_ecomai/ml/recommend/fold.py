@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,16 +11,19 @@ from scipy import sparse
 
 from ..columns import SECONDS_PER_DAY
 from ..frames import Catalogue, Interactions
-from .base import distinct_users
+from .base import ItemModel, distinct_users
 from .gfcf import GFCF, dense_plus_low_rank, strongest_cells
+from .lowrank import LowRank, TruncatedSVD
 from .matrix import blocks, even_parts, one_blas_thread, table_from_blocks, table_to_csr
 from .neighbours import FloatArray, NeighbourTable
 from .popularity import popularity_score, trend_boost
-from .recipe import Recipe, Source
+from .recipe import SOURCES, Recipe, Source
 from .sessions import SessionKNN
 
 #: Candidates per customer that a source contributes while blends are being tried.
-CANDIDATES = 1000
+CANDIDATES = 400
+#: Low-rank sources whose first factors do not depend on how many follow.
+NESTED = (GFCF.kind, TruncatedSVD.kind)
 #: Rows that a low-rank source's scale is measured on.
 SCALE_ROWS = 200
 
@@ -66,14 +70,24 @@ class Fitted:
         """Both factors of a low-rank source, scaled so that the mean of the cells that would be kept is 1."""
         key = source.key()
         if key not in self._factors:
-            model = source.model(self.neighbours, self.language)
-            assert isinstance(model, GFCF)  # noqa: S101  (low_rank says so)
-            left, right = model.fit_factors(self.interactions)
+            left, right = self._unscaled(source)
             n = len(left)
             some = np.arange(0, n, max(n // SCALE_ROWS, 1)) if left.shape[1] else np.empty(0, dtype=np.int64)
             kept = strongest_cells(left[some] @ right.T, min(self.neighbours, n)).data
             self._factors[key] = (left, right / np.float32(kept.mean() if kept.size else 1.0))
         return self._factors[key]
+
+    def _unscaled(self, source: Source) -> tuple[FloatArray, FloatArray]:
+        """Freshly fitted factors, or the first columns of a wider filter that is the same otherwise."""
+        rank = source.params.get("rank")
+        if source.kind in NESTED and rank is not None:
+            for key, (left, right) in self._factors.items():
+                wider: dict[Any, Any] = dict(key[1:])  # type: ignore[arg-type]
+                if key[0] == source.kind and {**wider, "rank": rank} == dict(source.params) and wider["rank"] > rank:
+                    return left[:, :rank], right[:, :rank]
+        model = source.model(self.neighbours, self.language)
+        assert isinstance(model, (GFCF, LowRank))  # noqa: S101  (low_rank says so)
+        return model.fit_factors(self.interactions)
 
     def candidates(self, source: Source, history: sparse.csr_matrix) -> sparse.csr_matrix:
         """Scores [m, n] of the histories [m, n] by one source, before any folding."""
@@ -188,8 +202,10 @@ def strongest_per_row(matrix: sparse.csr_matrix, k: int) -> sparse.csr_matrix:
 
 
 def low_rank(source: Source) -> bool:
-    """Whether the source is kept as two factors until it is folded: a low-pass filter alone."""
-    return source.kind == GFCF.kind and source.params.get("gram") == 0.0
+    """Whether the source is kept as two factors until it is folded: a low-pass filter alone, truncated SVD, iALS."""
+    if source.kind == GFCF.kind:
+        return source.params.get("gram") == 0.0
+    return issubclass(SOURCES.get(source.kind, ItemModel), LowRank)
 
 
 def up_to(interactions: Interactions, now: int | None) -> Interactions:

@@ -13,11 +13,12 @@ from .cosine import Cosine
 from .ease import Ease
 from .gfcf import GFCF
 from .local_ease import LocalEase
+from .lowrank import IALS, TruncatedSVD
 from .sequential import Sequential
 
 #: Item-item models that a recipe may name as a source.
 SOURCES: dict[str, type[ItemModel]] = {
-    model.kind: model for model in (Cosine, Ease, Content, CoPurchase, GFCF, LocalEase, Sequential)
+    model.kind: model for model in (Cosine, Ease, Content, CoPurchase, GFCF, LocalEase, Sequential, TruncatedSVD, IALS)
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,8 @@ class RecipeScores:
         self.popularity = distinct_users(split.train)
         #: what the test customers did before the cut; nobody else's history is looked at again for every recipe
         own = split.history
-        self.own = split.train.rows(np.isin(split.train.users, split.users)) if own is None else own
+        own = split.train if own is None else own
+        self.own = own.rows(np.isin(own.users, split.users))
         self._tables: dict[tuple[object, ...], sparse.csr_matrix] = {}
         self._histories: dict[tuple[object, ...], sparse.csr_matrix] = {}
         self._parts: dict[tuple[object, ...], sparse.csr_matrix] = {}
@@ -111,31 +112,42 @@ class RecipeScores:
 
     def _added(self, recipe: Recipe) -> Callable[[NDArray[np.int64]], sparse.csr_matrix]:
         """The sources' scores of all customers, each computed once per history weighting and then added up."""
-        scale, columns = self.fitted.scales(recipe)
-        history_key = (recipe.history_half_life_days, recipe.history_step_decay, recipe.source_power)
-        total = sparse.csr_matrix((len(self.split.users), len(columns)))
         linear = [source for source in recipe.sources if source.kind != SessionKNN.kind]
-        for source in linear:
-            key = (*history_key, source.key())
-            if key not in self._parts:
-                weighted = sparse.csr_matrix(self._history(recipe) @ sparse.diags(scale))
-                if len(self._parts) >= KEPT_PARTS:
-                    self._parts.pop(next(iter(self._parts)))
-                self._parts[key] = self.fitted.candidates(source, weighted)
-            total = total + source.weight * self._parts[key]
-        total = sparse.csr_matrix(total @ sparse.diags(columns))
-        total.eliminate_zeros()
         visits = [source for source in recipe.sources if source.kind == SessionKNN.kind]
+        total = self.linear(recipe, linear)
         if visits and linear:  # both on the scale of one visit: the best score is the weight
             total = unit_maximum(total) * sum(source.weight for source in linear)
         for source in visits:
-            total = sparse.csr_matrix(total + source.weight * self._visits(source))
+            total = sparse.csr_matrix(total + source.weight * self.part(recipe, source))
         return lambda rows: total[rows]
 
-    def _visits(self, source: Source) -> sparse.csr_matrix:
-        key = source.key()
+    def linear(self, recipe: Recipe, sources: Sequence[Source]) -> sparse.csr_matrix:
+        """The weighted sum of ``sources`` (tables and low-rank ones) [m, n] with the scales of ``recipe``."""
+        columns = self.fitted.scales(recipe)[1]
+        total = sparse.csr_matrix((len(self.split.users), len(columns)))
+        for source in sources:
+            total = total + source.weight * self.part(recipe, source)
+        total = sparse.csr_matrix(total @ sparse.diags(columns))
+        total.eliminate_zeros()
+        return total
+
+    def part(self, recipe: Recipe, source: Source) -> sparse.csr_matrix:
+        """What one source says about all customers [m, n], before weights and the columns' scale.
+
+        Of the recipe only the weighting of the histories counts. Session neighbours: the best of each visit is 1.
+        """
+        visits = source.kind == SessionKNN.kind
+        weighting = (recipe.history_half_life_days, recipe.history_step_decay, recipe.source_power)
+        key = (*(() if visits else weighting), source.key())
         if key not in self._parts:
-            self._parts[key] = self.fitted.session_candidates(source, self.own)[self.split.users]
+            if visits:
+                made = self.fitted.session_candidates(source, self.own)[self.split.users]
+            else:
+                rows = self.fitted.scales(recipe)[0]
+                made = self.fitted.candidates(source, sparse.csr_matrix(self._history(recipe) @ sparse.diags(rows)))
+            if len(self._parts) >= KEPT_PARTS:
+                self._parts.pop(next(iter(self._parts)))
+            self._parts[key] = made
         return self._parts[key]
 
     def _history(self, recipe: Recipe) -> sparse.csr_matrix:

@@ -1,113 +1,36 @@
-"""The search for the discovery part of a recipe: single sources first, then their blend, then its shape."""
+"""In which order recipes are tried: single sources first, then their blend, then its shape."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from ..columns import ALL_ITEMS, METRICS, NEW_ITEMS, REPEAT_ITEMS
-from ..evaluate.metrics import all_metrics
-from ..evaluate.ranking import rank
-from ..evaluate.split import TimeSplit
+from ..columns import ALL_ITEMS, NEW_ITEMS, REPEAT_ITEMS
 from ..frames import Catalogue
 from .ease import memory_needed
-from .fold import Fitted, Progress
 from .recipe import Recipe, Source
-from .scoring import RecipeScores
+from .search import Search
 
-#: A later recipe must be this much better than the best one so far: the tried order goes from simple to complex.
-MARGIN = 1.003
 #: Above this many items one EASE is tried instead of several (it is cubic in the items).
 EASE_TUNED_ITEMS = 6000
-
 #: Above this many items local EASE is left to who asks for it: its fits would take most of the time.
 LOCAL_ITEMS = 20_000
-#: In catalogues of more items the low-pass filter is left out: to fold it costs ``items ** 2 * rank``.
+#: Above this many items the low-pass filter is left out: to fold it costs ``items ** 2 * rank``.
 LOW_RANK_ITEMS = 45_000
+#: Above so many customers and items together iALS is left to who asks for it, for the same reason.
+ALS_ROWS = 20_000
+#: Fewer items than this have no low-pass filter worth its name.
+LEAST_RANKED = 200
 #: Neighbours, sample and power of the rarity that are tried for session neighbours.
 SESSION_KNN = ((500, 1000, 1.0), (100, 1000, 1.0), (500, 1000, 0.0), (1500, 2500, 1.0))
+#: Window, damping and share of the backward direction that are tried for sequential rules.
+RULES = ((10, 0.2, 0.3), (10, 0.4, 0.3), (10, 0.1, 0.1), (3, 0.2, 0.6), (10, 0.0, 0.1))
+#: Damping of items that is tried for the cosine; customers are damped by their root, as in GF-CF.
+DAMPING = (0.5, 0.4, 0.3)
+#: Tables of one kind that may meet in a blend; session neighbours are few and all may.
+OF_A_KIND = 2
 
 TIME, SEQUENCE, PAIRS, SESSIONS = "time", "sequence", "pairs", "sessions"
-
-
-class Search:
-    """Counts, scores and records evaluations on one validation split."""
-
-    def __init__(
-        self,
-        split: TimeSplit,
-        catalogue: Catalogue | None,
-        default: Recipe,
-        budget: int,
-        k: int,
-        target_weight: float,
-        progress: Progress,
-    ) -> None:
-        self.split = split
-        self.budget = budget
-        self.limit = budget
-        self.k = k
-        self.progress = progress
-        self.catalogue = catalogue
-        self.fitted = Fitted(
-            split.train, catalogue=catalogue, now=split.cut, neighbours=default.neighbours, language=default.language
-        )
-        self.scorer = RecipeScores(split, self.fitted, target_weight=target_weight, folded=False)
-        self.tried: list[dict[str, Any]] = []
-
-    def best(
-        self, view: str, recipes: Iterable[Recipe], incumbent: Recipe | None = None, *, margin: float = MARGIN
-    ) -> Recipe:
-        """The best of ``incumbent`` and ``recipes`` (tried in order while the budget lasts)."""
-        recipes = list(recipes)
-        best, best_value = incumbent, self.known(view, incumbent)
-        for recipe in recipes:
-            value = self.value(view, recipe)
-            if value is None:
-                break
-            if best is None or value > best_value * margin:
-                best, best_value = recipe, value
-        self.mark(view, best)
-        return recipes[0] if best is None else best
-
-    def value(self, view: str, recipe: Recipe) -> float | None:
-        """Geometric mean of recall and NDCG; None when the budget is used up or nobody can be judged."""
-        known = self.known(view, recipe)
-        if known:
-            return known
-        if len(self.tried) >= self.limit or not len(self.split.rows(view)):
-            return None
-        rows = self.split.rows(view)
-        ranked = rank(self.scorer.scores(recipe, view), self.split, view, self.k, self.scorer.popularity)
-        metrics = all_metrics(ranked, self.split.truth[view][rows], ks=(self.k,))
-        name = _part_name(view, recipe)
-        row = {"part": view, "name": name, "recipe": recipe.to_dict(), METRICS: metrics, "chosen": False}
-        self.tried.append(row)
-        self.progress(len(self.tried) / self.budget, f"tried {name}")
-        return _objective(metrics, self.k)
-
-    def known(self, view: str, recipe: Recipe | None) -> float:
-        """The value of a recipe that was tried; 0 otherwise."""
-        if recipe is None:
-            return 0.0
-        rows = [row for row in self.tried if row["part"] == view and row["recipe"] == recipe.to_dict()]
-        return _objective(rows[-1][METRICS], self.k) if rows else 0.0
-
-    def mark(self, view: str, recipe: Recipe | None) -> None:
-        """Exactly this recipe is the chosen one of its part."""
-        for row in self.tried:
-            if row["part"] == view:
-                row["chosen"] = recipe is not None and row["recipe"] == recipe.to_dict()
-
-    def better(self, view: str, incumbent: Recipe, challenger: Recipe) -> Recipe:
-        """Whichever of two tried recipes is better, by the margin."""
-        better = self.known(view, challenger) > self.known(view, incumbent) * MARGIN
-        winner = challenger if better else incumbent
-        self.mark(view, winner)
-        return winner
 
 
 def choose_discovery(search: Search, default: Recipe, memory_mb: int, shape: str) -> Recipe:
@@ -121,17 +44,22 @@ def choose_discovery(search: Search, default: Recipe, memory_mb: int, shape: str
     popular = search.best(view, variants(bare, trending_days=windows))
     bare = replace(bare, trending_days=popular.trending_days)
     singles = _singles(search, bare, memory_mb, shape)
-    if shape == SESSIONS:
-        singles = _faded(search, singles)
     ordered = sorted(singles, key=lambda one: -search.known(view, one))
     if not ordered or not search.known(view, ordered[0]):
         return popular if search.known(view, popular) else replace(bare, sources=default.sources)
-    best = search.best(view, ordered[:1], ordered[0])
-    if shape != SESSIONS:
-        best = _history(search, best, shape)
-    best = _blend(search, best, [one.sources[0] for one in ordered[1:]])
-    best = _sources(search, best)
+    tables = [one for one in ordered if one.sources[0].kind != "session_knn"]
+    best = search.best(view, tables[:1], tables[0])
+    best = _history(search, best, shape)
+    kinds = [one.sources[0].kind for one in ordered]
+    sources = [
+        source
+        for kind in kinds
+        for source in search.tried_sources(kind)[: len(SESSION_KNN) if kind == "session_knn" else OF_A_KIND]
+    ]
+    best = search.weighed(best, sources)
     best = _shape(search, best, shape)
+    best = search.weighed(best, sources)
+    best = search.best(view, variants(best, prior=(0.1, 0.3, 1.0, 3.0) if shape == TIME else (0.1, 0.3)), best)
     return search.better(view, popular, best)
 
 
@@ -143,8 +71,11 @@ def _singles(search: Search, bare: Recipe, memory_mb: int, shape: str) -> list[R
     def single(kind: str, **params: Any) -> Recipe:
         return replace(bare, sources=(Source(kind, params),))
 
-    grid = [(half_life, power) for half_life in half_lives for power in (0.5, 0.3)]
-    cosine = search.best(view, [single("cosine", half_life_days=h, item_power=b) for h, b in grid])
+    if shape == TIME:
+        grid = [single("cosine", half_life_days=h, item_power=b) for h in half_lives for b in (0.5, 0.3)]
+    else:
+        grid = [single("cosine", half_life_days=None, item_power=b) for b in DAMPING]
+    cosine = search.halved(view, grid)
     half_life = cosine.sources[0].params["half_life_days"]
     singles = [cosine]
     items = int((search.scorer.popularity > 0).sum())
@@ -159,28 +90,28 @@ def _singles(search: Search, bare: Recipe, memory_mb: int, shape: str) -> list[R
     if has_text(search.catalogue):
         singles.append(search.best(view, [single("content")]))
     if shape != PAIRS:
-        rules = [single("sequential", half_life_days=half_life, damping=d, backward=0.3) for d in (0.2, 0.4)]
-        singles.append(search.best(view, rules))
+        singles.append(search.halved(view, [single("sequential", **rule(half_life, *values)) for values in RULES]))
     if shape == SESSIONS:
         visits = [single("session_knn", neighbours=n, sample=m, idf=w) for n, m, w in SESSION_KNN]
-        singles.append(search.best(view, visits))
-    if not tuned and shape != SESSIONS:
-        if items <= LOCAL_ITEMS:
-            local = [single("local_ease", half_life_days=half_life, regularisation=r) for r in (3.0, 10.0)]
-            singles.append(search.best(view, local))
-        if len(search.scorer.popularity) <= LOW_RANK_ITEMS:
-            singles.append(search.best(view, [single("gfcf", half_life_days=half_life, gram=0.0, rank=512)]))
+        singles.append(search.halved(view, visits))
+    if not tuned and shape != SESSIONS and items <= LOCAL_ITEMS:
+        local = [single("local_ease", half_life_days=half_life, regularisation=r) for r in (3.0, 10.0)]
+        singles.append(search.best(view, local))
+    if LEAST_RANKED <= items <= LOW_RANK_ITEMS and shape != SESSIONS:
+        rank = min(512, max(64, items // 64))
+        low_pass = [
+            single("gfcf", half_life_days=half_life, gram=0.0, rank=r) for r in dict.fromkeys((rank, rank // 2))
+        ]
+        singles.append(search.best(view, low_pass))
+        if search.split.train.n_users + items <= ALS_ROWS:
+            singles.append(search.best(view, [single("ials", half_life_days=half_life, rank=min(64, items // 4))]))
+            singles.append(search.best(view, [single("svd", half_life_days=half_life, rank=min(64, items // 4))]))
     return singles
 
 
-def _faded(search: Search, singles: list[Recipe]) -> list[Recipe]:
-    """All singles with the step decay that suits the best item-item source: session neighbours have their own."""
-    tables = [one for one in singles if one.sources[0].kind != "session_knn"]
-    table = max(tables, key=lambda one: search.known(NEW_ITEMS, one))
-    table = search.best(NEW_ITEMS, variants(table, history_step_decay=(0.65, 0.4)), table)
-    faded = [replace(one, history_step_decay=table.history_step_decay) for one in singles]
-    search.best(NEW_ITEMS, faded)
-    return faded
+def rule(half_life: float | None, window: int, damping: float, backward: float) -> dict[str, Any]:
+    """Hyper-parameters of sequential rules."""
+    return {"half_life_days": half_life, "window": window, "damping": damping, "backward": backward}
 
 
 def _history(search: Search, best: Recipe, shape: str) -> Recipe:
@@ -188,69 +119,18 @@ def _history(search: Search, best: Recipe, shape: str) -> Recipe:
     if shape == TIME:
         best = search.best(NEW_ITEMS, variants(best, history_half_life_days=(None, 60.0, 30.0)), best)
     if shape != PAIRS:
-        best = search.best(NEW_ITEMS, variants(best, history_step_decay=(0.8, 0.65)), best)
-    return best
-
-
-def _blend(search: Search, best: Recipe, others: list[Source]) -> Recipe:
-    """Sources are added one after the other, then all weights are moved once more."""
-    for other in others:
-        if other.key() == best.sources[0].key():
-            continue
-        for weights in ((0.3, 1.0), (0.1,)):
-            mixed = [replace(best, sources=(*best.sources, replace(other, weight=w))) for w in weights]
-            found = search.best(NEW_ITEMS, mixed, best)
-            if found is not best:
-                best = found
-                break
-    if len(best.sources) < 2:
-        return best
-    for at in range(1, len(best.sources)):
-        for factor in (2.0, 0.5):
-            moved = _climb(search, best, at, factor)
-            if moved is not best:
-                best = moved
-                break
-    return best
-
-
-def _climb(search: Search, best: Recipe, at: int, factor: float) -> Recipe:
-    """The weight of one source times ``factor`` as long as it helps."""
-    while True:
-        source = best.sources[at]
-        sources = (*best.sources[:at], replace(source, weight=source.weight * factor), *best.sources[at + 1 :])
-        found = search.best(NEW_ITEMS, [replace(best, sources=sources)], best, margin=1.0005)
-        if found is best:
-            return best
-        best = found
-
-
-#: Hyper-parameters of a source that are tried once more inside the blend: option -> values, in order.
-REFINED: dict[str, tuple[tuple[str, tuple[float, ...]], ...]] = {
-    "sequential": (("damping", (0.1,)), ("backward", (0.1, 0.6))),
-    "local_ease": (("regularisation", (3.0, 10.0)), ("companions", (200,))),
-    "cosine": (("item_power", (0.3, 0.4)),),
-}
-
-
-def _sources(search: Search, best: Recipe) -> Recipe:
-    """The strongest hyper-parameters of each source may be others in company than alone."""
-    for at in range(len(best.sources)):
-        for name, values in REFINED.get(best.sources[at].kind, ()):
-            source = best.sources[at]
-            changed = [replace(source, params={**source.params, name: value}) for value in values]
-            recipes = [replace(best, sources=(*best.sources[:at], one, *best.sources[at + 1 :])) for one in changed]
-            best = search.best(NEW_ITEMS, recipes, best)
+        steps = (0.8, 0.65) if shape != SESSIONS else (0.65, 0.4)
+        best = search.best(NEW_ITEMS, variants(best, history_step_decay=steps), best)
     return best
 
 
 def _shape(search: Search, best: Recipe, shape: str) -> Recipe:
-    """Popularity on both sides, the trend, the prior, and the history once more."""
+    """Popularity on both sides, the trend, and the history once more."""
     view = NEW_ITEMS
     if shape == TIME:
         best = search.best(view, variants(best, trend_power=(0.25, 0.5, 1.0)), best)
-    best = search.best(view, variants(best, prior=(0.1, 0.3, 1.0, 3.0) if shape == TIME else (0.1, 0.3)), best)
-    best = search.best(view, variants(best, source_power=(0.1, 0.2, -0.1)), best)
+    if shape != PAIRS:
+        best = search.best(view, variants(best, source_power=(0.1, 0.2, -0.1)), best)
     best = search.best(view, variants(best, target_power=(0.1, -0.1)), best)
     if shape != PAIRS and best.history_step_decay is not None:
         steps = tuple(round(best.history_step_decay + change, 2) for change in (-0.08, 0.08))
@@ -281,18 +161,3 @@ def variants(recipe: Recipe, **options: tuple[Any, ...]) -> list[Recipe]:
 def has_text(catalogue: Catalogue | None) -> bool:
     """Whether there is any title to compare."""
     return catalogue is not None and any(catalogue.title)
-
-
-def _objective(metrics: dict[str, float], k: int) -> float:
-    return float(np.sqrt(metrics[f"recall@{k}"] * metrics[f"ndcg@{k}"]))
-
-
-def _part_name(view: str, recipe: Recipe) -> str:
-    half_life = recipe.repeat_half_life_days
-    decayed = "" if half_life is None else f" (half-life {half_life:g} d)"
-    trend = f" x trend^{recipe.repeat_trend_power:g}" if recipe.repeat_trend_power else ""
-    due = f" x due^{recipe.repeat_cycle:g}" if recipe.repeat_cycle else ""
-    repeat = f"personal frequency{decayed}{trend}{due}"
-    if view == NEW_ITEMS:
-        return recipe.name
-    return repeat if view == REPEAT_ITEMS else f"{recipe.name} + {recipe.repeat_share:g} x {repeat}"
