@@ -1,4 +1,7 @@
-"""Score the test customers of a split with a recipe, exactly as the served artifact would. Needs scipy."""
+"""Score the test customers of a split with a recipe, as the served artifact would. Needs scipy.
+
+One thing is left out: the places that `coldmap.with_cold` gives to products nobody has met when a model is built.
+"""
 
 from __future__ import annotations
 
