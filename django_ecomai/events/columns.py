@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import numpy as np
-from django.db.models import CharField, QuerySet
-from django.db.models.functions import Cast
+from django.db.models import BigIntegerField, CharField, Func, QuerySet, Value
+from django.db.models.functions import Cast, Coalesce
 
+from django_ecomai.core.arrays import arrays_available, arrays_read
 from django_ecomai.core.uuid7 import uuid7_floor
 
 from .models import Event, EventName
@@ -20,6 +23,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CHUNK = 50_000
+#: Events whose columns come as one value each: about 20 MB.
+ARRAY_CHUNK = 200_000
+#: Events that are asked for by their ids at once.
+TEXTS_CHUNK = 5_000
 #: Coded columns: their texts are kept once, in ``EventColumns.texts``.
 CODED = ("visitor", "customer", "product", "name")
 _FIELDS = {"visitor": "visitor_id", "customer": "customer_id", "product": "product_id", "name": "name"}
@@ -79,11 +86,20 @@ def high_of(moment: datetime) -> np.uint64:
 
 def columns_read(rows: QuerySet[Event], *, tell: Callable[[int], None] | None = None) -> EventColumns:
     """Read events of a filtered queryset of ``Event``. ``tell(number)`` hears how many have been read so far."""
+    kept = rows.filter(is_bot=False).exclude(product_id="").exclude(name=EventName.VIEW_ITEM_LIST).order_by()
+    if arrays_available(kept):
+        columns = _read_arrays(kept, tell)
+        if columns is not None:
+            return columns
+    return _read_rows(kept, tell)
+
+
+def _read_rows(kept: QuerySet[Event], tell: Callable[[int], None] | None) -> EventColumns:
+    """On every database: texts are numbered while they stream by."""
     # As text: a UUID object for every event takes longer than all the rest.
     key = Cast("id", CharField(max_length=36))
     fields: list[Any] = [key, *(_FIELDS[column] for column in CODED), "dwell_seconds"]
-    kept = rows.filter(is_bot=False).exclude(product_id="").exclude(name=EventName.VIEW_ITEM_LIST)
-    stream = kept.order_by().values_list(*fields).iterator(chunk_size=CHUNK)
+    stream = kept.values_list(*fields).iterator(chunk_size=CHUNK)
     tables = {column: _Codes() for column in CODED}
     halves: list[NDArray[np.uint64]] = []
     dwell: list[NDArray[np.float64]] = []
@@ -98,17 +114,69 @@ def columns_read(rows: QuerySet[Event], *, tell: Callable[[int], None] | None = 
         read += len(chunk)
         if tell is not None:
             tell(read)
+    return _put_together(halves, dwell, codes, {column: list(tables[column]) for column in CODED})
+
+
+def _read_arrays(kept: QuerySet[Event], tell: Callable[[int], None] | None) -> EventColumns | None:
+    """On PostgreSQL, a sixth of the time: texts come as hashes of 64 bits, and each text once, where it is first met.
+
+    The hash is salted anew each time: nobody can prepare two ids that fall together, and that a million texts do by
+    chance is one in thirty-seven million. None when events were deleted meanwhile, so that a text cannot be told.
+    """
+    salt = Value(secrets.randbits(62))
+    hashes = [Func(_FIELDS[one], salt, function="hashtextextended", output_field=BigIntegerField()) for one in CODED]
+    wanted: list[Any] = ["id", *hashes, Coalesce("dwell_seconds", Value(float("nan")))]
+    kinds = ["uuid", *("int" for _ in CODED), "float"]
+    tables = {column: _Hashes() for column in CODED}
+    halves: list[NDArray[np.uint64]] = []
+    dwell: list[NDArray[np.float64]] = []
+    codes: dict[str, list[NDArray[np.int32]]] = {column: [] for column in CODED}
+    rows, read = kept, 0
+    while True:
+        ids, *hashed, stayed = arrays_read(rows.order_by("id").values_list(*wanted)[:ARRAY_CHUNK], kinds)
+        if not len(ids):
+            break
+        first = {column: tables[column].unknown(own) for column, own in zip(CODED, hashed, strict=True)}
+        places = np.unique(np.concatenate(list(first.values())))
+        texts = _texts_at(kept, ids[places])
+        if len(texts) != len(places):
+            return None
+        for number, (column, own) in enumerate(zip(CODED, hashed, strict=True)):
+            met = [texts[at][number] for at in np.searchsorted(places, first[column]).tolist()]
+            tables[column].add(own[first[column]], met)
+            codes[column].append(tables[column].codes(own))
+        halves.append(ids.ravel())
+        dwell.append(stayed)
+        read += len(ids)
+        if tell is not None:
+            tell(read)
+        if len(ids) < ARRAY_CHUNK:
+            break
+        rows = kept.filter(id__gt=UUID(int=(int(ids[-1, 0]) << 64) | int(ids[-1, 1])))
+    return _put_together(halves, dwell, codes, {column: tables[column].texts for column in CODED})
+
+
+def _texts_at(kept: QuerySet[Event], ids: NDArray[np.uint64]) -> list[tuple[str, ...]]:
+    """The texts of the events ``ids`` [n, 2] (ascending), in that order; one that was deleted meanwhile is missing."""
+    found: list[tuple[str, ...]] = []
+    for start in range(0, len(ids), TEXTS_CHUNK):
+        raw = ids[start : start + TEXTS_CHUNK].astype(">u8").tobytes()
+        some = [UUID(bytes=raw[at : at + 16]) for at in range(0, len(raw), 16)]
+        rows = kept.filter(id__range=(some[0], some[-1]), id__in=some)  # the range prunes partitions
+        found += rows.order_by("id").values_list(*(_FIELDS[column] for column in CODED))
+    return found
+
+
+def _put_together(
+    halves: list[NDArray[np.uint64]],
+    dwell: list[NDArray[np.float64]],
+    codes: Mapping[str, list[NDArray[np.int32]]],
+    texts: Mapping[str, list[str]],
+) -> EventColumns:
     pairs = np.concatenate([np.empty(0, dtype=np.uint64), *halves]).reshape(-1, 2)
     high, low = np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1])
-    return _sorted(
-        EventColumns(
-            high,
-            low,
-            np.concatenate([np.empty(0), *dwell]),
-            {column: np.concatenate([_NO_CODES, *codes[column]]) for column in CODED},
-            {column: list(tables[column]) for column in CODED},
-        )
-    )
+    numbers = {column: np.concatenate([_NO_CODES, *codes[column]]) for column in CODED}
+    return _sorted(EventColumns(high, low, np.concatenate([np.empty(0), *dwell]), numbers, texts))
 
 
 def columns_join(parts: Iterable[EventColumns]) -> EventColumns:
@@ -147,3 +215,27 @@ class _Codes(dict[str, int]):
     def __missing__(self, text: str) -> int:
         self[text] = len(self)
         return self[text]
+
+
+class _Hashes:
+    """Numbers texts by their hashes, in the order in which they are first met."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self._hashes = np.empty(0, dtype=np.int64)  # sorted, with their numbers
+        self._numbers = _NO_CODES
+
+    def unknown(self, hashes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where each hash that has no number yet is first met, ascending."""
+        values, first = np.unique(hashes, return_index=True)
+        return np.sort(first[~np.isin(values, self._hashes)])
+
+    def add(self, hashes: NDArray[np.int64], texts: list[str]) -> None:
+        numbers = np.arange(len(self.texts), len(self.texts) + len(texts), dtype=np.int32)
+        self.texts += texts
+        hashes, numbers = np.r_[self._hashes, hashes], np.r_[self._numbers, numbers]
+        order = np.argsort(hashes)
+        self._hashes, self._numbers = hashes[order], numbers[order]
+
+    def codes(self, hashes: NDArray[np.int64]) -> NDArray[np.int32]:
+        return self._numbers[np.searchsorted(self._hashes, hashes)]
