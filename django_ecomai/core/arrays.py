@@ -42,7 +42,7 @@ def arrays_read(rows: QuerySet[Any], kinds: Sequence[str]) -> list[NDArray[Any]]
         f"array_send(array_agg({name}::{KINDS[kind][0]}))" for name, kind in zip(names, kinds, strict=True)
     )
     with connections[rows.db].cursor() as cursor:
-        cursor.execute(f"SELECT {columns} FROM ({sql}) AS r ({', '.join(names)})", parameters)
+        cursor.execute(f"SELECT {columns} FROM ({sql}) AS r ({', '.join(names)})", parameters)  # noqa: S608
         found = cursor.fetchone()
     return [_elements(raw, kind) for raw, kind in zip(found, kinds, strict=True)]
 

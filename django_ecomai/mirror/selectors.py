@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Max, Min, Value
+from django.db.models import Max, Min, QuerySet, Value
 from django.db.models.functions import Coalesce, NullIf
 
 from .models import Category, Customer, Order, OrderLine, Product, ReturnLine, Review, SyncReport
@@ -82,15 +82,13 @@ def catalogue_rows(*, channel: str = "") -> Iterator[CatalogueRow]:
         )
 
 
-def order_line_rows(
+def sale_lines(
     *, channel: str = "", since: datetime | None = None, until: datetime | None = None
-) -> Iterator[tuple[str, str, str, float, float, float]]:
-    """Sales for training, streamed.
-
-    Each is ``(customer id or "", product id, order id, placed at in epoch seconds, quantity, unit price)``.
+) -> QuerySet[OrderLine]:
+    """Lines that count as sales.
 
     Left out: services, products the catalogue never had, cancelled and returned orders, rows gone from the shop, and
-    lines whose quantity or price is not above zero. ``since <= placed < until``. Ordered by time, then by line.
+    lines whose quantity or price is not above zero. ``since <= placed < until``.
     """
     lines = OrderLine.objects.filter(
         channel=channel,
@@ -104,13 +102,28 @@ def order_line_rows(
         lines = lines.filter(placed_at__gte=since)
     if until is not None:
         lines = lines.filter(placed_at__lt=until)
-    rows = lines.order_by("placed_at", "pk").values_list(
-        "order__customer__external_id",
-        "product__external_id",
-        "order__external_id",
-        "placed_at",
-        "quantity",
-        "unit_price",
+    return lines
+
+
+def order_line_rows(
+    *, channel: str = "", since: datetime | None = None, until: datetime | None = None
+) -> Iterator[tuple[str, str, str, float, float, float]]:
+    """Sales (``sale_lines``) one by one, streamed; ``mirror.columns`` reads many of them faster.
+
+    Each is ``(customer id or "", product id, order id, placed at in epoch seconds, quantity, unit price)``. Ordered by
+    time, then by line.
+    """
+    rows = (
+        sale_lines(channel=channel, since=since, until=until)
+        .order_by("placed_at", "pk")
+        .values_list(
+            "order__customer__external_id",
+            "product__external_id",
+            "order__external_id",
+            "placed_at",
+            "quantity",
+            "unit_price",
+        )
     )
     for customer, product, order, placed, quantity, price in rows.iterator(chunk_size=CHUNK):
         yield customer or "", product, order, placed.timestamp(), float(quantity), float(price or 0)

@@ -15,8 +15,9 @@ from django_ecomai.core.charts import format_value
 from django_ecomai.events.behaviour import behaviour_of
 from django_ecomai.events.log_store import log_read
 from django_ecomai.events.models import Event, EventName, VisitorIdentity
+from django_ecomai.mirror.columns import customer_names, order_names, product_names, sale_columns
 from django_ecomai.mirror.models import Category
-from django_ecomai.mirror.selectors import catalogue_rows, order_line_rows, return_exists, return_rows
+from django_ecomai.mirror.selectors import catalogue_rows, return_exists, return_rows
 
 from .contexts import ContextColumns, read_countries, read_views
 from .weights import PURCHASE, feedback_weight
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from django_ecomai.ml.contexts import Contexts
     from django_ecomai.ml.frames import Catalogue, IdMap, Interactions
 
-_TELL_EVERY = 50_000
 _GUEST = "order:"
 # From this share of what was bought on, a return takes the purchase back; less of it leaves the wish standing.
 _SENT_BACK = 0.5
@@ -68,17 +68,16 @@ class _Columns:
 
     users: dict[str, int] = field(default_factory=dict)
     items: dict[str, int] = field(default_factory=dict)
-    baskets: dict[str, int] = field(default_factory=dict)
     user: array[int] = field(default_factory=lambda: array("i"))
     item: array[int] = field(default_factory=lambda: array("i"))
     basket: array[int] = field(default_factory=lambda: array("q"))
     time: array[int] = field(default_factory=lambda: array("q"))
     weight: array[float] = field(default_factory=lambda: array("f"))
 
-    def add(self, user: str, item: str, at: float, weight: float, basket: str = "") -> None:
+    def add(self, user: str, item: str, at: float, weight: float) -> None:
         self.user.append(self.users.setdefault(user, len(self.users)))
         self.item.append(self.items.setdefault(item, len(self.items)))
-        self.basket.append(self.baskets.setdefault(basket, len(self.baskets)) if basket else -1)
+        self.basket.append(-1)
         self.time.append(int(at))
         self.weight.append(weight)
 
@@ -88,11 +87,13 @@ class _Columns:
         items: tuple[NDArray[np.int32], list[str]],
         at: NDArray[np.int64],
         weights: NDArray[np.floating],
+        baskets: NDArray[np.integer] | None = None,
     ) -> None:
-        """Rows in no basket; users and items as codes into a list of names."""
+        """Rows in no basket or in ``baskets``; users and items as codes into a list of names."""
         self.user.frombytes(_numbered(self.users, *users).tobytes())
         self.item.frombytes(_numbered(self.items, *items).tobytes())
-        self.basket.frombytes(np.full(len(at), -1, dtype=np.int64).tobytes())
+        basket = np.full(len(at), -1) if baskets is None else baskets
+        self.basket.frombytes(basket.astype(np.int64).tobytes())
         self.time.frombytes(at.tobytes())
         self.weight.frombytes(weights.astype(np.float32).tobytes())
 
@@ -231,31 +232,70 @@ def _read_orders(
     tell: Callable[[float, str], None],
 ) -> list[tuple[str, str, float]]:
     """Add the order lines; returns what of it came back: person, product and when."""
-    guests = _guests(channel)
+
+    def read(number: int) -> None:
+        tell(0.2, _("reading orders: %(number)s lines") % {"number": format_value(number)})
+
+    lines = sale_columns(channel=channel, until=until, tell=read)
+    orders, order = np.unique(lines.order, return_inverse=True)
+    products, product = np.unique(lines.product, return_inverse=True)
+    sold = product_names(products)
     countries = read_countries(channel)
-    returned: dict[tuple[str, str], float] = {}  # by order, else by customer: how many came back
     sent_back = list(return_rows(channel=channel, until=until))
-    for customer, product, order, _at, _quantity in sent_back:
-        returned[order or customer, product] = 0.0
-    rows = order_line_rows(channel=channel, until=until)
-    for number, (customer, product, order, at, quantity, _price) in enumerate(rows):
-        if number % _TELL_EVERY == 0:
-            tell(0.2, _("reading orders: %(number)s lines") % {"number": format_value(number)})
-        who = customer or guests.get(order, "") or f"{_GUEST}{order}"
-        item = variants.get(product, product)
-        columns.add(who, item, at, PURCHASE, order)
-        for key in ((order, product), (customer, product)):
-            if key in returned:
-                returned[key] = quantity
-        if order in countries:
-            contexts.add(item, at, PURCHASE, {"country": countries[order]})
+    buyers, buyer = np.unique(lines.customer, return_inverse=True)
+    customers = customer_names(buyers)
+    anonymous = np.array([not name for name in customers], dtype=bool)[buyer]
+    needed = np.ones(len(orders), dtype=bool)  # the names of all orders, if anything is known by them
+    if not countries and not sent_back:
+        needed[:] = False
+        needed[order[anonymous]] = True
+    names = dict(zip(np.flatnonzero(needed).tolist(), order_names(orders[needed]), strict=True))
+    guests = _guests(channel) if anonymous.any() or any(not row[0] for row in sent_back) else {}
+    people, who = _people(customers, buyer, order, anonymous, names, guests)
+    items = [variants.get(one, one) for one in sold]
+    columns.add_many(
+        (who, people), (product.astype(np.int32), items), lines.at.astype(np.int64),
+        np.full(len(lines), PURCHASE), order,
+    )  # fmt: skip
+    if countries:
+        known = np.array([names[one] in countries for one in range(len(orders))], dtype=bool)
+        for row in np.flatnonzero(known[order]).tolist():
+            country = countries[names[int(order[row])]]
+            contexts.add(items[product[row]], float(lines.at[row]), PURCHASE, {"country": country})
+    returned: dict[tuple[str, str], float] = {}  # by order, else by customer: how many came back
+    for customer, one, number, _at, _quantity in sent_back:
+        returned[number or customer, one] = 0.0
+    wanted = {one for _key, one in returned}
+    for row in np.flatnonzero(np.array([one in wanted for one in sold], dtype=bool)[product]).tolist():
+        for key in (names[int(order[row])], customers[buyer[row]]):
+            if (key, sold[product[row]]) in returned:
+                returned[key, sold[product[row]]] = float(lines.quantity[row])
     back = []
-    for customer, product, order, at, quantity in sent_back:
-        who = customer or guests.get(order, "")
-        bought = returned[order or customer, product]
-        if who and bought and quantity >= bought * _SENT_BACK:
-            back.append((who, variants.get(product, product), at))
+    for customer, one, number, at, quantity in sent_back:
+        person = customer or guests.get(number, "")
+        bought = returned[number or customer, one]
+        if person and bought and quantity >= bought * _SENT_BACK:
+            back.append((person, variants.get(one, one), at))
     return back
+
+
+def _people(
+    customers: list[str],
+    buyer: NDArray[np.integer],
+    order: NDArray[np.integer],
+    anonymous: NDArray[np.bool_],
+    names: Mapping[int, str],
+    guests: Mapping[str, str],
+) -> tuple[list[str], NDArray[np.int32]]:
+    """Names and a code into them per line: the customer, else the order's visitor, else the order itself."""
+    who = buyer.astype(np.int32)
+    rows = np.flatnonzero(anonymous)
+    if not len(rows):
+        return customers, who
+    own, place = np.unique(order[rows], return_inverse=True)
+    known = [names[int(one)] for one in own]
+    who[rows] = len(customers) + place
+    return customers + [guests.get(name, "") or f"{_GUEST}{name}" for name in known], who
 
 
 def _read_behaviour(
