@@ -142,6 +142,11 @@ class Defaults:
     e.g. ``["color", "size"]``. Others cannot be asked for.
     """
 
+    RECOMMEND_TRAINING: dict[str, Any] | None = None
+    """Parameters of every training of recommendations unless the run is given its own, e.g. ``{"budget": 40,
+    "memory_mb": 1024}``: how many recipes are tried, and what the largest of them may take. See the reference of jobs.
+    """
+
     API_THROTTLE: str = "240/min"
     """Rate of the REST endpoints per client, in DRF's notation."""
 

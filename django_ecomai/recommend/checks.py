@@ -12,12 +12,14 @@ from django.core.checks import CheckMessage, Error, Warning, register
 
 from django_ecomai.conf import ecomai
 
+from .train_options import BadParameter, options_read
+
 _RATE = re.compile(r"[1-9][0-9]*/[smhd][a-z]*\Z")
 
 
 @register("ecomai")
 def check_recommend(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Request context processor, throttle rate and the attributes to filter by."""
+    """Request context processor, throttle rate, the attributes to filter by and the parameters of trainings."""
     messages: list[CheckMessage] = []
     if not _has_request_processor():
         messages.append(
@@ -44,6 +46,16 @@ def check_recommend(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Ch
                 f"ECOMAI['FILTER_ATTRIBUTES'] is {names!r}.",
                 hint="Use a list of names, such as ['color', 'size'].",
                 id="ecomai.E034",
+            )
+        )
+    try:
+        options_read({})
+    except BadParameter as error:
+        messages.append(
+            Error(
+                f"ECOMAI['RECOMMEND_TRAINING'] cannot be used: {error}",
+                hint="Use a dict of parameters of the job, such as {'budget': 40, 'memory_mb': 1024}.",
+                id="ecomai.E035",
             )
         )
     return messages

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from typing import Any
 
 from django.utils.dateparse import parse_date, parse_datetime
 
-DEFAULT_BUDGET = 60
+from django_ecomai.conf import ecomai
+
+DEFAULT_MEMORY_MB = 2048
+#: A dense model of a thousand products takes less.
+LEAST_MEMORY_MB = 64
 RANKER = ("auto", "on", "off")
 
 
@@ -19,24 +23,39 @@ class BadParameter(ValueError):
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """Parameters of the job: ``evaluate_from`` (first day or moment of the test), ``budget`` (recipes tried),
-    ``ranker`` (whether an order of the candidates is learned: "auto", "on" or "off"), ``seed``.
+    """Parameters of the job: ``evaluate_from`` (first day or moment of the test), ``budget`` (recipes tried at most;
+    None: as many as suit the size), ``memory_mb`` (what the largest model that is tried may take), ``ranker`` (whether
+    an order of the candidates is learned: "auto", "on" or "off"), ``seed``.
     """
 
     evaluate_from: datetime | None = None
-    budget: int = DEFAULT_BUDGET
+    budget: int | None = None
+    memory_mb: int = DEFAULT_MEMORY_MB
     ranker: str = "auto"
     seed: int = 0
 
 
 def options_read(parameters: Mapping[str, Any]) -> TrainOptions:
-    """Check the parameters of a run. Raises ``BadParameter``."""
+    """Check the parameters of a run, over those of ``ECOMAI["RECOMMEND_TRAINING"]``. Raises ``BadParameter``."""
+    parameters = {**_usual(), **parameters}
     return TrainOptions(
         evaluate_from=_moment(parameters.get("evaluate_from")),
-        budget=_whole(parameters, "budget", DEFAULT_BUDGET, least=1),
+        budget=None if parameters.get("budget") is None else _whole(parameters, "budget", 1, least=1),
+        memory_mb=_whole(parameters, "memory_mb", DEFAULT_MEMORY_MB, least=LEAST_MEMORY_MB),
         ranker=_one_of(parameters, "ranker", RANKER),
         seed=_whole(parameters, "seed", 0, least=0),
     )
+
+
+def _usual() -> Mapping[str, Any]:
+    """What the shop's settings say. Raises ``BadParameter``."""
+    usual: Any = ecomai.RECOMMEND_TRAINING or {}
+    if not isinstance(usual, Mapping):
+        raise BadParameter(f"RECOMMEND_TRAINING is {usual!r}; give a dict such as {{'budget': 40}}.")
+    strange = [name for name in usual if name not in {one.name for one in fields(TrainOptions)}]
+    if strange:
+        raise BadParameter(f"RECOMMEND_TRAINING knows no {strange[0]!r}.")
+    return usual
 
 
 def _moment(value: Any) -> datetime | None:

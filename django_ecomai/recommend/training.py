@@ -27,6 +27,7 @@ from .weights import PURCHASE
 
 if TYPE_CHECKING:
     from django_ecomai.ml.evaluate.run import Evaluation
+    from django_ecomai.ml.frames import Interactions
     from django_ecomai.ml.recommend.fold import Fitted
     from django_ecomai.ml.recommend.ranking.choose import Order
     from django_ecomai.ml.recommend.ranking.second_stage import SecondStage
@@ -129,7 +130,7 @@ def _evaluate(
 ) -> tuple[Evaluation | None, str]:
     """The choice and its test on data it has not seen; or None and the reason why nothing could be tested."""
     from django_ecomai.ml.evaluate.run import evaluate_split
-    from django_ecomai.ml.evaluate.sample import compared_rows, customers_sample
+    from django_ecomai.ml.evaluate.sample import compared_rows, customers_sample, evaluations_for
 
     tell = context.part(0.15, 0.75)
     rows = len(data.interactions)
@@ -137,6 +138,7 @@ def _evaluate(
     if len(compared) < rows:
         said = _("compared on %(some)s of %(all)s interactions, of customers drawn at random; it learns from all")
         context.log(said % {"some": format_value(len(compared)), "all": format_value(rows)})
+    budget = evaluations_for(rows) if options.budget is None else options.budget
     purchases = compared.at_least(PURCHASE)
     if not len(purchases):
         return None, _("There are no orders yet, so there is nothing to test a model on.")
@@ -152,14 +154,15 @@ def _evaluate(
         extra_recipes=extra,
         ranked_recipes=("live",) if live is not None and _live_is_ranked(context.channel) else (),
         target_weight=PURCHASE,
-        budget=options.budget,
+        budget=budget,
+        memory_mb=options.memory_mb,
         ranker=options.ranker,
         extra=known,
         shown=shown_lists(context.channel, data, until=cut) if options.ranker != "off" else None,
         max_users=MOST_TESTED,
         language=text_language(),
         random_state=options.seed,
-        progress=_comparing(context, tell, options.budget),
+        progress=_comparing(context, tell, budget),
     )
     context.metrics(
         evaluation=evaluation.rows + ratings_evaluate(channel=context.channel, cut=cut, seed=options.seed),
@@ -168,7 +171,7 @@ def _evaluate(
         validation=evaluation.choice.validation if evaluation.choice else {},
         learned_order=evaluation.second.facts if evaluation.second else {},
     )
-    context.metrics(tradeoffs=_tradeoffs(data, cut, evaluation, options))
+    context.metrics(tradeoffs=_tradeoffs(data, compared, cut, evaluation, options))
     if evaluation.second is not None:
         context.log(f"learned order: {evaluation.second.facts['reason']}")
         if evaluation.second.facts.get("advice"):
@@ -176,13 +179,15 @@ def _evaluate(
     return evaluation, ""
 
 
-def _tradeoffs(data: Dataset, cut: int, evaluation: Evaluation, options: TrainOptions) -> dict[str, Any]:
+def _tradeoffs(
+    data: Dataset, compared: Interactions, cut: int, evaluation: Evaluation, options: TrainOptions
+) -> dict[str, Any]:
     """What the sliders of a carousel cost in accuracy, to stand beside them; nothing rests on it, so it may fail."""
     from django_ecomai.ml.evaluate.tradeoff import tradeoffs_measure
 
     try:
         return tradeoffs_measure(
-            data.interactions, cut, evaluation.recipe, catalogue=data.catalogue, target_weight=PURCHASE,
+            compared, cut, evaluation.recipe, catalogue=data.catalogue, target_weight=PURCHASE,
             random_state=options.seed,
         )  # fmt: skip
     except (ArithmeticError, ValueError, MemoryError):

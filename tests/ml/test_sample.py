@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from django_ecomai.ml.evaluate.sample import compared_rows, customers_sample
+from django_ecomai.ml.evaluate.sample import compared_rows, customers_sample, evaluations_for
 from django_ecomai.ml.frames import Interactions
 
 
@@ -15,6 +15,10 @@ def shop() -> Interactions:
 def test_small_shops_are_compared_whole_and_large_ones_on_less_and_less():
     sizes = [compared_rows(rows) for rows in (10, 1_000_000, 4_000_000, 1_000_000_000)]
     assert sizes == [10, 1_000_000, 500_000, 400_000]
+
+
+def test_of_large_shops_fewer_recipes_are_tried():
+    assert [evaluations_for(rows) for rows in (10, 1_000_000, 4_000_000, 1_000_000_000)] == [60, 60, 30, 24]
 
 
 def test_whole_customers_are_drawn():

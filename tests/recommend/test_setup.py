@@ -170,6 +170,24 @@ def test_the_checks_name_what_is_missing(settings: Any, ecomai: Any) -> None:
     assert "240/min" in messages["ecomai.E032"].hint
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({"budget": 0}, "budget is 0"),
+        ({"memory_mb": "much"}, "memory_mb is 'much'"),
+        ({"bugdet": 3}, "knows no 'bugdet'"),
+        ([("budget", 3)], "give a dict"),
+    ],
+)
+def test_the_checks_name_training_parameters_that_cannot_be_used(ecomai: Any, value: Any, said: str) -> None:
+    ecomai(RECOMMEND_TRAINING=value)
+
+    (message,) = check_recommend(None)
+
+    assert message.id == "ecomai.E035"
+    assert said in message.msg
+
+
 def test_a_missing_middleware_is_reported_once(settings: Any) -> None:
     settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if "VisitorMiddleware" not in one]
 

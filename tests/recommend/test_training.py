@@ -7,6 +7,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -551,3 +552,23 @@ def test_a_recipe_that_cannot_be_read_counts_as_none(caplog) -> None:
     assert run.state == "done"
     assert run.metrics["gate"]["live"] is None
     assert "cannot be read" in caplog.text
+
+
+def test_parameters_of_the_shop_hold_unless_a_run_has_its_own(ecomai: Any) -> None:
+    assert (options_read({}).budget, options_read({}).memory_mb) == (None, 2048)
+    ecomai(RECOMMEND_TRAINING={"budget": 7, "memory_mb": 512})
+    assert (options_read({}).budget, options_read({}).memory_mb) == (7, 512)
+    assert (options_read({"budget": 9}).budget, options_read({"budget": 9}).memory_mb) == (9, 512)
+
+
+def test_budget_and_memory_are_honoured(ecomai: Any) -> None:
+    lantern_shop()
+    ecomai(RECOMMEND_TRAINING={"budget": 30})
+    kinds = {source["kind"] for row in train().metrics["tried"] for source in row["recipe"]["sources"]}
+    assert "ease" in kinds
+
+    with patch("django_ecomai.ml.recommend.tune.memory_needed", return_value=65_000_000):
+        small = train(budget=12, memory_mb=64)
+
+    assert 0 < len(small.metrics["tried"]) <= 12
+    assert "ease" not in {source["kind"] for row in small.metrics["tried"] for source in row["recipe"]["sources"]}

@@ -73,6 +73,7 @@ def evaluate_split(
     ks: Iterable[int] = (10, 20),
     target_weight: float = 0.0,
     budget: int = 60,
+    memory_mb: int = 2048,
     language: str = "english",
     ranker: str = AUTO,
     extra: ExtraAt = nothing_extra,
@@ -87,7 +88,7 @@ def evaluate_split(
     (``ranker``: `choose.AUTO`; `ON` whatever the amount of data, and for a given ``recipe`` too; or `OFF`).
     ``extra_recipes`` (the live one, for the quality gate, or single models) are fitted before the same cut and reported
     with ``ours`` False; those of ``ranked_recipes`` with an order learned for them. ``extra`` gives what else was known
-    of the items at a moment, ``shown`` the lists that visitors saw.
+    of the items at a moment, ``shown`` the lists that visitors saw. ``budget`` and ``memory_mb`` are those of `choose`.
     """
     tell = progress or no_progress
     split = time_split(
@@ -111,6 +112,7 @@ def evaluate_split(
             catalogue=catalogue,
             now=cut,
             budget=budget,
+            memory_mb=memory_mb,
             language=language,
             target_weight=target_weight,
             random_state=random_state,

@@ -10,6 +10,8 @@ from ..frames import Interactions
 COMPARED_WHOLE = 1_000_000
 #: The sample of larger shops shrinks with the root of their size down to this: their full fits cost more and more.
 LEAST_COMPARED = 400_000
+#: Recipes that are tried in a small shop, and at least in a large one.
+MOST_EVALUATIONS, LEAST_EVALUATIONS = 60, 24
 
 
 def compared_rows(rows: int) -> int:
@@ -17,6 +19,17 @@ def compared_rows(rows: int) -> int:
     if rows <= COMPARED_WHOLE:
         return rows
     return max(LEAST_COMPARED, int(COMPARED_WHOLE * (COMPARED_WHOLE / rows) ** 0.5))
+
+
+def evaluations_for(rows: int) -> int:
+    """How many recipes are worth trying on a shop of ``rows`` interactions, unless somebody says.
+
+    The search tries the promising ones first. What one of them costs grows with the products, so of a larger shop
+    fewer are tried: from `COMPARED_WHOLE` on with the root of its size.
+    """
+    if rows <= COMPARED_WHOLE:
+        return MOST_EVALUATIONS
+    return max(LEAST_EVALUATIONS, int(MOST_EVALUATIONS * (COMPARED_WHOLE / rows) ** 0.5))
 
 
 def customers_sample(interactions: Interactions, most: int, *, random_state: int = 0) -> Interactions:
