@@ -159,6 +159,7 @@ def _evaluate(
         ranker=options.ranker,
         extra=known,
         shown=shown_lists(context.channel, data, until=cut) if options.ranker != "off" else None,
+        whole=rows,
         max_users=MOST_TESTED,
         language=text_language(),
         random_state=options.seed,

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from django_ecomai.ml.frames import Catalogue, Interactions
 from django_ecomai.ml.recommend.content import Content, robust_log_price
+from django_ecomai.ml.recommend.matrix import MOST_EQUAL, strongest_cells_of_rows
 from django_ecomai.ml.recommend.text import tfidf, tokens
 from tests.ml.factories import words
 from tests.ml.item_models import ItemModelBehaviour
@@ -86,3 +88,36 @@ def test_nothing_to_compare_gives_no_neighbours(catalogue):
 
 def test_without_a_catalogue_nothing_is_learned():
     assert Content().fit(Interactions.build([0], [0], [1])).recommend([0])[0].tolist() == []
+
+
+def test_later_fits_on_a_catalogue_equal_first_ones():
+    draw = np.random.default_rng(5)
+    titles = [" ".join(f"w{word}" for word in draw.integers(0, 6, 3)) for _ in range(60)]
+
+    def catalogue() -> Catalogue:
+        return Catalogue.build(60, title=titles, price=draw.permutation(np.repeat([10.0, 20.0], 30)))
+
+    def shop(seed: int) -> Interactions:
+        rows = np.random.default_rng(seed).integers(0, 60, 300)
+        return Interactions.build(np.arange(300) % 40, rows, np.arange(300), n_items=60)
+
+    shared = catalogue()
+    prices = shared.price
+    Content(neighbours=5).fit(shop(0), catalogue=shared)
+    for seed, neighbours in ((1, 5), (2, 20), (3, 5), (4, 300)):
+        own = Catalogue.build(60, title=titles, price=prices)
+        later = Content(neighbours=neighbours).fit(shop(seed), catalogue=shared).neighbours_
+        first = Content(neighbours=neighbours).fit(shop(seed), catalogue=own).neighbours_
+        np.testing.assert_array_equal(later.indices, first.indices)
+        np.testing.assert_array_equal(later.scores, first.scores)
+    other = Content(neighbours=5, price_weight=0.0).fit(shop(1), catalogue=shared).neighbours_
+    assert (other.scores != Content(neighbours=5).fit(shop(1), catalogue=shared).neighbours_.scores).any()
+
+
+def test_products_that_are_all_alike_are_kept_in_bounds():
+    alike = sparse.csr_matrix(np.ones((50, 50)))
+    kept = strongest_cells_of_rows(iter([(0, alike[:20]), (20, alike[20:])]), 50, 3)
+    assert set(np.diff(kept.indptr).tolist()) == {3 * MOST_EQUAL}
+    strengths = sparse.csr_matrix(np.tile(np.r_[1:11, 10], (11, 1)).astype(float))
+    exact = strongest_cells_of_rows(iter([(0, strengths)]), 11, 3)
+    assert exact[0].indices.tolist() == [9, 10, 8]

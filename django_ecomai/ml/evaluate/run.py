@@ -78,6 +78,7 @@ def evaluate_split(
     ranker: str = AUTO,
     extra: ExtraAt = nothing_extra,
     shown: Shown | None = None,
+    whole: int = 0,
     max_users: int | None = None,
     random_state: int = 0,
     progress: Progress | None = None,
@@ -88,7 +89,8 @@ def evaluate_split(
     (``ranker``: `choose.AUTO`; `ON` whatever the amount of data, and for a given ``recipe`` too; or `OFF`).
     ``extra_recipes`` (the live one, for the quality gate, or single models) are fitted before the same cut and reported
     with ``ours`` False; those of ``ranked_recipes`` with an order learned for them. ``extra`` gives what else was known
-    of the items at a moment, ``shown`` the lists that visitors saw. ``budget`` and ``memory_mb`` are those of `choose`.
+    of the items at a moment, ``shown`` the lists that visitors saw. ``budget`` and ``memory_mb`` are those of `choose`,
+    ``whole`` that of `choose_second`.
     """
     tell = progress or no_progress
     split = time_split(
@@ -103,6 +105,7 @@ def evaluate_split(
         extra=extra,
         shown=shown,
         ranker=ranker,
+        whole=whole,
         random_state=random_state,
     )
     choice = second = None

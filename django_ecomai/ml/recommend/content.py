@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,14 @@ from scipy import sparse
 from ..frames import Catalogue, Interactions
 from .base import ItemModel
 from .features import item_features, latent
-from .matrix import blocks, one_blas_thread, table_from_blocks
+from .matrix import blocks, one_blas_thread, row_blocks, strongest_cells_of_rows, table_from_blocks
 from .text import unit_rows
+
+#: Neighbours that are kept for later fits on the same catalogue: a training makes half a dozen of them.
+MOST_KEPT = 200
+FEATURES, PAIRS = "features", "pairs"
+#: What was worked out for a catalogue, for as long as it lives.
+_KNOWN: WeakKeyDictionary[Catalogue, dict[tuple[Any, ...], Any]] = WeakKeyDictionary()
 
 
 class Content(ItemModel):
@@ -52,12 +59,28 @@ class Content(ItemModel):
 
     def _fit(self, interactions: Interactions, catalogue: Catalogue | None, now: int) -> None:
         catalogue = Catalogue.build(interactions.n_items) if catalogue is None else catalogue
-        features = self.features(catalogue)
-        logs = robust_log_price(catalogue.price)
         with one_blas_thread():
-            self.neighbours_ = table_from_blocks(
-                self._scored(features, logs, self._latent(features)), len(catalogue), self.neighbours, self.popularity_
-            )
+            pairs = self._pairs(catalogue)
+            self.neighbours_ = table_from_blocks(row_blocks(pairs), len(catalogue), self.neighbours, self.popularity_)
+
+    def _pairs(self, catalogue: Catalogue) -> sparse.csr_matrix:
+        """The strongest likenesses of each item, which are the same whatever people did: kept with the catalogue."""
+        known = _KNOWN.setdefault(catalogue, {})
+        key = (PAIRS, *self._options())
+        most, pairs = known.get(key, (-1, None))
+        if pairs is None or most < self.neighbours:
+            most = max(self.neighbours, MOST_KEPT)
+            features = self.features(catalogue)
+            scored = self._scored(features, robust_log_price(catalogue.price), self._latent(features))
+            pairs = strongest_cells_of_rows(scored, len(catalogue), most)
+            known[key] = (most, pairs)
+        return pairs
+
+    def _options(self) -> tuple[Any, ...]:
+        return (
+            self.title_weight, self.category_weight, self.brand_weight, self.price_weight, self.language,
+            self.attribute_weight, self.latent_weight, self.rank,
+        )  # fmt: skip
 
     def vectors(self, catalogue: Catalogue) -> sparse.csr_matrix:
         """Items x features of length 1 (0 where nothing is known), whatever the price."""
@@ -65,14 +88,18 @@ class Content(ItemModel):
 
     def features(self, catalogue: Catalogue) -> sparse.csr_matrix:
         """Items x features; the dot product of two rows is their similarity before the price."""
-        return item_features(
-            catalogue,
-            title_weight=self.title_weight,
-            category_weight=self.category_weight,
-            brand_weight=self.brand_weight,
-            attribute_weight=self.attribute_weight,
-            language=self.language,
-        )
+        known = _KNOWN.setdefault(catalogue, {})
+        key = (FEATURES, *self._options())
+        if key not in known:
+            known[key] = item_features(
+                catalogue,
+                title_weight=self.title_weight,
+                category_weight=self.category_weight,
+                brand_weight=self.brand_weight,
+                attribute_weight=self.attribute_weight,
+                language=self.language,
+            )
+        return known[key]
 
     def _latent(self, features: sparse.csr_matrix) -> NDArray[np.float64]:
         """Unit rows in the latent space times the root of their weight; no columns when they do not count."""

@@ -23,6 +23,8 @@ SPARSE_CELLS = 3_000_000
 PAIRS_PER_CELL = 1000
 #: How short at most: a thousand products of one household say little more than its 500 strongest.
 LEAST_ITEMS_PER_USER = 500
+#: Of cells that are equally strong, so many times what is wanted are kept until it is known which are popular.
+MOST_EQUAL = 4
 #: Weights above this are clipped, so that squares and sums stay finite whatever the caller sends.
 MAX_WEIGHT = 1e6
 
@@ -139,8 +141,30 @@ def table_from_blocks(
     return NeighbourTable(np.ascontiguousarray(indices[:, :used]), np.ascontiguousarray(scores[:, :used]))
 
 
+def strongest_cells_of_rows(
+    row_blocks: Iterator[tuple[int, sparse.csr_matrix]], n_items: int, k: int
+) -> sparse.csr_matrix:
+    """The cells (float32) that `table_from_blocks` chooses from for up to ``k`` neighbours, whatever the popularity.
+
+    All that equal the last of a row's ``k`` strongest stay, but of a row at most `MOST_EQUAL` times ``k`` cells.
+    """
+    counts = np.zeros(n_items, dtype=np.int64)
+    columns, values = [np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.float32)]
+    for first, block in row_blocks:
+        rows, column, bits = _candidates(block, first, k, crowd=1)
+        order = np.lexsort((column, ~bits, rows))
+        rows = rows[order]
+        start = np.searchsorted(rows, rows)
+        keep = np.arange(len(rows)) - start < MOST_EQUAL * k
+        columns.append(column[order][keep].astype(np.int32))
+        values.append(bits[order][keep].astype(np.uint32).view(np.float32))
+        counts[first : first + block.shape[0]] = np.bincount(rows[keep], minlength=block.shape[0])
+    cells = (np.concatenate(values), np.concatenate(columns), np.r_[0, np.cumsum(counts)])
+    return sparse.csr_matrix(cells, shape=(n_items, n_items))
+
+
 def _candidates(
-    block: sparse.csr_matrix, first: int, k: int
+    block: sparse.csr_matrix, first: int, k: int, crowd: int = 2
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint64]]:
     """Row, column and the score's bits of the cells that may be among a row's ``k`` strongest.
 
@@ -155,7 +179,7 @@ def _candidates(
     rows, columns, single = rows[keep], block.indices[keep], single[keep]
     counts = np.bincount(rows, minlength=block.shape[0])
     ends = np.cumsum(counts)
-    crowded = np.flatnonzero(counts > 2 * k)  # sorting twice as much is cheaper than a look at each row
+    crowded = np.flatnonzero(counts > crowd * k)  # sorting twice as much is cheaper than a look at each row
     if len(crowded):
         limit = np.zeros(block.shape[0], dtype=np.float32)
         for row in crowded.tolist():

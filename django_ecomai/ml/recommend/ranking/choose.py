@@ -67,6 +67,7 @@ def choose_second(
     extra: ExtraAt = nothing_extra,
     shown: Shown | None = None,
     ranker: str = AUTO,
+    whole: int = 0,
     random_state: int = 0,
     progress: Progress | None = None,
 ) -> SecondChoice:
@@ -75,13 +76,13 @@ def choose_second(
     The sources are fitted anew before each window; what was bought in the window is the label, so that no feature can
     know it. ``shown``: lists that visitors saw, of which those of each window teach as well. Trees of the windows
     before it are judged on each of the newest by what was bought, by the geometric mean of recall and NDCG at 20; then
-    all windows teach.
+    all windows teach. ``whole``: how many interactions there are, when these are a sample of them.
     """
     tell = progress or no_progress
     interactions = interactions.before(now)
     if ranker == OFF:
         return _not_learned("off", "the learned order is switched off")
-    if ranker != ON and len(interactions) > LARGE:
+    if ranker != ON and max(len(interactions), whole) > LARGE:
         return _not_learned(
             "large", f"above {LARGE:,} interactions it is learned only where that is asked for (ranker: on)"
         )
