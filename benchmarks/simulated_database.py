@@ -183,12 +183,12 @@ def _event_rows(shop: SimulatedShop, rows: np.ndarray, salt: int, yes: Any, no: 
         )  # fmt: skip
 
 
-def train(budget: int, **parameters: Any) -> dict[str, Any]:
+def train(budget: int | None = None, **parameters: Any) -> dict[str, Any]:
     """``ecomai_train recommend``; returns what its run says. Raises ``RuntimeError`` when it failed."""
     from django_ecomai.runs.services import run_now
 
     began = time.perf_counter()
-    run = run_now(kind="recommend.train", parameters={"budget": budget, **parameters})
+    run = run_now(kind="recommend.train", parameters={**parameters, **({} if budget is None else {"budget": budget})})
     run.refresh_from_db()
     if run.state != "done":
         raise RuntimeError(run.error or run.message)

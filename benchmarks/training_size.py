@@ -27,7 +27,6 @@ from .simulated import simulate
 SIZES = (312_500, 625_000, 1_250_000, 2_500_000, 5_000_000)
 #: Events per customer and per product, at every size.
 PER_USER, PER_ITEM = 50, 100
-BUDGET = 60
 #: Share of the events that come after the first training.
 LATER = 0.01
 
@@ -38,7 +37,7 @@ def main(arguments: list[str] | None = None) -> list[dict[str, Any]]:
     parser.add_argument("--json", type=Path, help="write the rows to this file")
     parser.add_argument("--database", default="sqlite", help="sqlite, or a postgres:// URL of a database to be emptied")
     parser.add_argument("--sizes", type=int, nargs="*", default=list(SIZES), help="numbers of events")
-    parser.add_argument("--budget", type=int, default=BUDGET, help="recipes that are tried, as in the job")
+    parser.add_argument("--budget", type=int, help="recipes that are tried at most; default: that of the job")
     parser.add_argument("--plot", type=Path, help="draw the rows as SVG")
     parser.add_argument("--stage", nargs=2, metavar=("STAGE", "EVENTS"), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -75,7 +74,8 @@ def _n_log_n(rows: list[dict[str, Any]]) -> float:
 
 def _child(options: argparse.Namespace, stage: str, size: int) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.training_size", "--data", str(options.data)]
-    command += ["--database", options.database, "--budget", str(options.budget), "--stage", stage, str(size)]
+    command += ["--database", options.database, "--stage", stage, str(size)]
+    command += [] if options.budget is None else ["--budget", str(options.budget)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         return {"error": (done.stderr.strip().splitlines() or ["no message"])[-1]}

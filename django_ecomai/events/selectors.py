@@ -261,16 +261,21 @@ def _latest(items: Iterable[Item]) -> list[Item]:
 
 
 def circumstance_rows(
-    *, channel: str, until: datetime | None = None, chunk_size: int = 10_000
+    *, channel: str, until: datetime | None = None, newest: int | None = None, chunk_size: int = 10_000
 ) -> Iterator[tuple[str, str, dict[str, str], float]]:
     """Views under known circumstances, oldest first: ``(visit, product id, circumstances, epoch seconds)``.
 
-    Circumstances are those of ``events.circumstances``; robots are left out. Nothing says who it was.
+    Circumstances are those of ``events.circumstances``; robots are left out. Nothing says who it was. ``newest``: only
+    so many of the latest.
     """
     rows = Event.objects.filter(channel=channel, is_bot=False, name=EventName.VIEW_ITEM, properties__has_key=KEY)
     rows = rows.exclude(product_id="")
     if until is not None:
         rows = rows.filter(id__lt=uuid7_floor(until))
+    if newest is not None:
+        first = rows.order_by("-id").values_list("id", flat=True)[newest - 1 : newest]
+        for key in first:
+            rows = rows.filter(id__gte=key)
     columns = ("id", "session_id", "product_id", "properties")
     for key, visit, product, properties in rows.order_by("id").values_list(*columns).iterator(chunk_size=chunk_size):
         yield visit, product, stored(properties), (key.int >> 80) / 1000

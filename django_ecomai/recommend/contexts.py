@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from django_ecomai.ml.frames import IdMap
 
 _FORGOTTEN = 1_000_000  # visits that are remembered at once
+#: Views that are read at most, the latest: they are rows with a JSON value each, and older ones hardly count.
+MOST_VIEWS = 500_000
 
 
 class ContextColumns:
@@ -78,7 +80,7 @@ def read_views(
 ) -> None:
     """Views with what is known of their visit: a visit keeps where it came from and the category it landed in."""
     visits: dict[str, dict[str, str]] = {}
-    for visit, product, known, at in circumstance_rows(channel=channel, until=until):
+    for visit, product, known, at in circumstance_rows(channel=channel, until=until, newest=MOST_VIEWS):
         item = variants.get(product, product)
         if visit not in visits:
             if len(visits) >= _FORGOTTEN:

@@ -9,6 +9,7 @@ import pytest
 
 from django_ecomai.events.partitions import partitions_ensure
 from django_ecomai.mirror.models import Customer, Order, OrderLine, ReturnLine
+from django_ecomai.recommend import contexts
 from django_ecomai.recommend.dataset import Dataset, dataset_read
 from django_ecomai.recommend.weights import AGAINST, WEIGHTS, feedback_weight
 from tests.recommend.factories import START, category, event, order, product, products
@@ -134,16 +135,13 @@ def test_what_products_are() -> None:
 
 
 def seen(data: Dataset) -> list[tuple[Any, ...]]:
-    contexts = data.contexts
-    assert contexts is not None
-    names = data.item_ids.decode(contexts.items)
+    met = data.contexts
+    assert met is not None
+    names = data.item_ids.decode(met.items)
     values = [
-        [names[c] if c >= 0 else "" for c in column]
-        for names, column in zip(contexts.names, contexts.codes.T, strict=True)
+        [names[c] if c >= 0 else "" for c in column] for names, column in zip(met.names, met.codes.T, strict=True)
     ]
-    return [
-        (name, round(float(w), 3), *known) for name, w, *known in zip(names, contexts.weights, *values, strict=True)
-    ]
+    return [(name, round(float(w), 3), *known) for name, w, *known in zip(names, met.weights, *values, strict=True)]
 
 
 def test_circumstances_of_visits_and_countries_of_orders() -> None:
@@ -167,3 +165,13 @@ def test_circumstances_of_visits_and_countries_of_orders() -> None:
         ("p0", 0.1, "DE", "search", "mobile", "lamps"),
         ("p1", 0.1, "", "search", "mobile", "lamps"),
     ]
+
+
+def test_of_very_many_views_the_latest_tell_under_which_circumstances(monkeypatch: pytest.MonkeyPatch) -> None:
+    products(3)
+    for number in range(3):
+        event("view_item", f"p{number}", at=START + timedelta(hours=number), visitor_id="v", session_id=f"s{number}",
+              properties={"context": {"device": "mobile"}})  # fmt: skip
+    assert [row[0] for row in seen(dataset_read(""))] == ["p0", "p1", "p2"]
+    monkeypatch.setattr(contexts, "MOST_VIEWS", 2)
+    assert [row[0] for row in seen(dataset_read(""))] == ["p1", "p2"]
