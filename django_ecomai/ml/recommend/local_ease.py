@@ -17,7 +17,9 @@ from .matrix import decayed_matrix, one_blas_thread, row_blocks, table_from_bloc
 from .neighbours import NeighbourTable
 
 #: Items of one batch, whose common Gram matrix is dense.
-MOST_TOGETHER = 3000
+MOST_TOGETHER = 1000
+#: Doublings of the way along the strongest companions.
+FOLLOWED = 5
 #: Cells of the dense Gram matrices that are in memory at once (float32).
 BATCH_CELLS = 4_000_000
 
@@ -72,9 +74,8 @@ def local_weights(matrix: sparse.csr_matrix, companions: NeighbourTable, regular
     by_item = sparse.csc_matrix(unit_scale(matrix)).astype(np.float32)
     width = companions.indices.shape[1]
     targets = np.flatnonzero((companions.indices >= 0).any(axis=1)) if width else np.empty(0, dtype=np.int64)
-    if width:  # neighbours in this order share most of their companions
-        second = companions.indices[targets, min(1, width - 1)]
-        targets = targets[np.lexsort((second, companions.indices[targets, 0]))]
+    if width:
+        targets = targets[_neighbourly(companions, targets)]
     all_sets = np.column_stack([companions.indices[targets], targets]).astype(np.int64)
     members_of: list[NDArray[np.int32]] = []
     values_of: list[NDArray[np.float32]] = []
@@ -102,6 +103,19 @@ def local_weights(matrix: sparse.csr_matrix, companions: NeighbourTable, regular
         (np.ones(len(targets), np.float32), (targets, np.arange(len(targets)))), (n, len(targets))
     )
     return sparse.csr_matrix((place_of @ by_target).T)
+
+
+def _neighbourly(companions: NeighbourTable, targets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """An order of ``targets`` in which those that stand together share most of their companions.
+
+    From every item its strongest companion leads on to another; items whose ways end at the same place stand together.
+    """
+    first = companions.indices[:, 0].astype(np.int64)
+    end = np.where(first >= 0, first, np.arange(len(first)))
+    for _ in range(FOLLOWED):
+        end = end[end]
+    second = companions.indices[targets, min(1, companions.indices.shape[1] - 1)]
+    return np.lexsort((second, first[targets], end[targets]))
 
 
 def unit_scale(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -136,4 +150,5 @@ def _batch_grams(by_item: sparse.csc_matrix, sets: NDArray[np.int64], union: NDA
     together = np.zeros((len(union) + 1, len(union) + 1), dtype=np.float32)
     together[:-1, :-1] = (sparse.csr_matrix(part.T) @ sparse.csr_matrix(part)).toarray()
     at = np.where(sets >= 0, np.searchsorted(union, sets), len(union))
-    return np.asarray(together[at[:, :, None], at[:, None, :]])
+    cells = at[:, :, None] * together.shape[1] + at[:, None, :]
+    return together.ravel().take(cells)
