@@ -20,7 +20,7 @@ from django_ecomai.mirror.models import Category
 from django_ecomai.mirror.selectors import catalogue_rows, return_exists, return_rows
 
 from .contexts import ContextColumns, read_countries, read_views
-from .weights import PURCHASE, feedback_weight
+from .weights import DWELL_FULL_SECONDS, PURCHASE, feedback_weight
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -315,9 +315,12 @@ def _read_behaviour(
     silent = {"purchase", "refund"} if return_exists(channel=channel) else {"purchase"}
     base = np.array([0.0 if name in silent else feedback_weight(name) for name in log.names] or [0.0])
     weights = base[log.name]
-    timed = np.flatnonzero((weights > 0) & ~np.isnan(log.dwell))
-    for row, name, dwell in zip(timed.tolist(), log.name[timed].tolist(), log.dwell[timed].tolist(), strict=True):
-        weights[row] = feedback_weight(log.names[name], dwell_seconds=dwell)
+    timed = (weights > 0) & ~np.isnan(log.dwell)
+    for code in np.unique(log.name[timed]).tolist():  # each length of stay once, longer ones count alike
+        here = np.flatnonzero(timed & (log.name == code))
+        stays, place = np.unique(np.minimum(log.dwell[here], DWELL_FULL_SECONDS), return_inverse=True)
+        found = [feedback_weight(log.names[code], dwell_seconds=stay) for stay in stays.tolist()]
+        weights[here] = np.array(found)[place]
     rows = np.flatnonzero(weights)
     products = [variants.get(product, product) for product in log.products]
     columns.add_many(

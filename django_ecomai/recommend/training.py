@@ -39,7 +39,7 @@ logger = logging.getLogger("django_ecomai.recommend")
 
 GATE_METRIC = "recall@20"
 # More customers cost time, each is ranked one by one, and change no decision.
-MOST_TESTED = 5000
+MOST_TESTED, MOST_TESTED_OF_SAMPLE = 5000, 3000
 # Without a date the last month is the test; of a short past its last quarter.
 TEST_DAYS = 30
 TEST_SHARE = 0.25
@@ -160,7 +160,7 @@ def _evaluate(
         extra=known,
         shown=shown_lists(context.channel, data, until=cut) if options.ranker != "off" else None,
         whole=rows,
-        max_users=MOST_TESTED,
+        max_users=MOST_TESTED if len(compared) == rows else MOST_TESTED_OF_SAMPLE,
         language=text_language(),
         random_state=options.seed,
         progress=_comparing(context, tell, budget),

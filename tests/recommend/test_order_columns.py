@@ -130,6 +130,7 @@ def test_chunks_of_lines_join(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sale_reading, "CHUNK", 2)
     monkeypatch.setattr(sale_reading, "ARRAY_CHUNK", 2)
     monkeypatch.setattr(sale_reading, "KEYS_CHUNK", 2)
+    monkeypatch.setattr(sale_reading, "DENSE", 0)
     parts = sale_columns()
     for column in ("customer", "product", "order", "at", "quantity"):
         np.testing.assert_array_equal(getattr(parts, column), getattr(whole, column))

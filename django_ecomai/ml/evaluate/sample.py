@@ -8,8 +8,9 @@ from ..frames import Interactions
 
 #: Up to so many interactions everything is compared on everybody.
 COMPARED_WHOLE = 1_000_000
-#: The sample of larger shops shrinks with the root of their size down to this: their full fits cost more and more.
-LEAST_COMPARED = 400_000
+#: The sample of larger shops shrinks as their size grows, down to this: they have more products, and what the chosen
+#: recipe costs once on everything grows.
+LEAST_COMPARED = 250_000
 #: Recipes that are tried in a small shop, and at least in a large one.
 MOST_EVALUATIONS, LEAST_EVALUATIONS = 60, 24
 
@@ -18,7 +19,7 @@ def compared_rows(rows: int) -> int:
     """How many of ``rows`` interactions are enough to compare models on."""
     if rows <= COMPARED_WHOLE:
         return rows
-    return max(LEAST_COMPARED, int(COMPARED_WHOLE * (COMPARED_WHOLE / rows) ** 0.5))
+    return max(LEAST_COMPARED, int(COMPARED_WHOLE * (COMPARED_WHOLE / rows) ** 0.75))
 
 
 def evaluations_for(rows: int) -> int:
