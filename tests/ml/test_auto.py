@@ -52,6 +52,15 @@ def test_the_budget_counts_evaluations(budget):
     assert built.manifest["n_items"] == 40
 
 
+def test_what_does_not_fit_into_the_memory_is_not_tried():
+    def kinds(memory_mb: int) -> set[str]:
+        tried = choose(shop(n_items=400), budget=30, memory_mb=memory_mb).tried
+        return {source["kind"] for row in tried for source in row["recipe"]["sources"]}
+
+    assert "ease" in kinds(2)  # 8 bytes x 400 x 400 and a quarter: 1.6 MB
+    assert "ease" not in kinds(1)
+
+
 def test_nothing_after_the_cut_can_change_the_choice():
     data, cut = shop(), START + 150 * DAY
     changed = Interactions.build(

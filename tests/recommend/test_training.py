@@ -12,6 +12,7 @@ from unittest.mock import patch
 import pytest
 
 from django_ecomai.mirror.models import Customer, OrderLine, Product, Review
+from django_ecomai.ml.recommend.auto import choose
 from django_ecomai.recommend import training
 from django_ecomai.recommend.dataset import dataset_read
 from django_ecomai.recommend.live import model_get
@@ -561,14 +562,12 @@ def test_parameters_of_the_shop_hold_unless_a_run_has_its_own(ecomai: Any) -> No
     assert (options_read({"budget": 9}).budget, options_read({"budget": 9}).memory_mb) == (9, 512)
 
 
-def test_budget_and_memory_are_honoured(ecomai: Any) -> None:
+def test_budget_and_memory_reach_the_choice(ecomai: Any) -> None:
     lantern_shop()
-    ecomai(RECOMMEND_TRAINING={"budget": 30})
-    kinds = {source["kind"] for row in train().metrics["tried"] for source in row["recipe"]["sources"]}
-    assert "ease" in kinds
+    ecomai(RECOMMEND_TRAINING={"memory_mb": 512})
 
-    with patch("django_ecomai.ml.recommend.tune.memory_needed", return_value=65_000_000):
-        small = train(budget=12, memory_mb=64)
+    with patch("django_ecomai.ml.evaluate.run.choose", wraps=choose) as asked:
+        run = train(budget=3)
 
-    assert 0 < len(small.metrics["tried"]) <= 12
-    assert "ease" not in {source["kind"] for row in small.metrics["tried"] for source in row["recipe"]["sources"]}
+    assert [(call.kwargs["budget"], call.kwargs["memory_mb"]) for call in asked.call_args_list] == [(3, 512)]
+    assert len(run.metrics["tried"]) == 3
