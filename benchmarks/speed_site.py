@@ -84,10 +84,15 @@ def _item(item: dict[str, Any], cards: dict[str, Any], objects: dict[str, Any]) 
     card = cards[item["product_id"]]
     return {
         "product_id": card[1], "title": card[2], "url": card[3], "image_url": card[4],
-        "price": None if card[5] is None else f"{card[5]:.2f}", "list_price": None if card[6] is None else f"{card[6]:.2f}",
+        "price": _money(card[5]), "list_price": _money(card[6]),
         "currency": card[7], "in_stock": objects[card[1]].stock != 0, "reason": item["reason"],
-        "reason_code": item["reason_code"], "because_id": item["because_id"], "position": item["position"], "token": item["token"],
+        "reason_code": item["reason_code"], "because_id": item["because_id"], "position": item["position"],
+        "token": item["token"],
     }  # fmt: skip
+
+
+def _money(value: Decimal | None) -> str | None:
+    return None if value is None else f"{value:.2f}"
 
 
 def hand_json(request: HttpRequest) -> HttpResponse:
