@@ -77,7 +77,7 @@ def compiled_rows(
 def _rounded(texts: Sequence[str]) -> list[str]:
     """Up to a multiple of 8, beyond 64 of 16, beyond 128 of 32, and so on: at most a quarter is for nothing."""
     step = 1 << max(3, (len(texts) - 1).bit_length() - 3)
-    return [*texts, *texts[-1:] * (-len(texts) % step)]
+    return [*texts, *([texts[-1]] * (-len(texts) % step))]
 
 
 def _compile(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import CharField, F, Value
 from django.http import HttpRequest
 
@@ -91,7 +93,7 @@ def _both(viewer: Viewer, impressions: bool) -> tuple[Config | None, Past | None
     return None, None
 
 
-def _who(viewer: Viewer) -> dict[str, str]:
+def _who(viewer: Viewer) -> dict[str, Any]:
     return {"channel": viewer.channel, "visitor_id": viewer.visitor_id, "customer_id": viewer.customer_id}
 
 
