@@ -20,7 +20,7 @@ Value = str | uuid.UUID | Sequence[str]
 
 _MARK = "\x1decomai mark"  # what no shop calls anything
 # Shapes are few; whoever makes more of them than this has put a value into the key.
-_MOST = 512
+_MOST = 256
 _UUIDS = UUIDField()
 
 
@@ -77,7 +77,8 @@ def compiled_rows(
 def _rounded(texts: Sequence[str]) -> list[str]:
     """Up to a multiple of 8, beyond 64 of 16, beyond 128 of 32, and so on: at most a quarter is for nothing."""
     step = 1 << max(3, (len(texts) - 1).bit_length() - 3)
-    return [*texts, *([texts[-1]] * (-len(texts) % step))]
+    found = [str(one) for one in texts]  # as a CharField would: a strategy of another app may name a number
+    return [*found, *([found[-1]] * (-len(found) % step))]
 
 
 def _compile(

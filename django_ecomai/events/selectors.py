@@ -153,7 +153,7 @@ def _history(found: _Found, limit: int, distinct: bool) -> History:
 
 def _read(channel: str, visitor_id: str, customer_id: str, user_id: Any, depth: int, impressions: bool) -> _Found:
     """One UNION: each part can walk its own index, which an OR could not. Its SQL is compiled once."""
-    since, until = _span()
+    since, until = history_span()
     values: dict[str, Any] = {"since": since, "until": until}
     values |= {name: one for name, one in (("visitor_id", visitor_id), ("customer_id", customer_id)) if one}
 
@@ -191,7 +191,7 @@ def _history_rows(
     return queries[0].union(*queries[1:], all=True) if len(queries) > 1 else queries[0]
 
 
-def _span() -> tuple[uuid.UUID, uuid.UUID]:
+def history_span() -> tuple[uuid.UUID, uuid.UUID]:
     """First id and first one too late of what counts. Constants, so that PostgreSQL opens only the months between."""
     now = datetime.now(UTC)
     return uuid7_floor(now - timedelta(days=HISTORY_DAYS)), uuid7_floor(now + timedelta(minutes=6))
@@ -211,7 +211,7 @@ def visitor_history_parts(
 
     For a caller that fetches them together with something else; see ``visitor_history_keep``.
     """
-    since, until = span or _span()
+    since, until = span or history_span()
     log = Event.objects.filter(
         id__gte=since,
         id__lt=until,

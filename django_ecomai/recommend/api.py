@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from operator import attrgetter
 from typing import Any
@@ -171,10 +171,17 @@ def _read(readers: Sequence[tuple[str, Any, Any]], thing: Any) -> dict[str, Any]
 def _readers(kind: type[serializers.Serializer[Any]]) -> tuple[tuple[str, Any, Any], ...]:
     """Name, getter and representation of each plain field of a serializer."""
     return tuple(
-        (name, attrgetter(str(field.source)), field.to_representation)
+        (name, attrgetter(str(field.source)), _representation(field))
         for name, field in kind().fields.items()
         if not isinstance(field, serializers.BaseSerializer)
     )
+
+
+def _representation(field: serializers.Field[Any, Any, Any, Any]) -> Callable[[Any], Any]:
+    if isinstance(field, serializers.DecimalField) and field.coerce_to_string and not field.localize:
+        # The same text without a context per value.
+        return f"{{:.{field.decimal_places}f}}".format
+    return field.to_representation
 
 
 def _private(response: Response) -> Response:

@@ -12,6 +12,7 @@ import pytest
 from django.db import connection
 from django.db.models import CharField, F, Q, QuerySet, Value
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from django_ecomai.core import compiled
 from django_ecomai.core.compiled import compiled_rows
@@ -86,9 +87,16 @@ def test_values_are_parameters_however_they_look() -> None:
     assert [row[0] for row in ask(["' OR 1=1 --", "p01"], "%s")] == ["p01"]
 
 
+@pytest.mark.usefixtures("products")
+def test_a_number_stands_for_its_text() -> None:
+    Product.objects.create(external_id="7", title="Seven", price=1, brand="x")
+    assert [row[0] for row in compiled_rows("by ids", by_ids, {"ids": [7], "brand": "none"}, using="default")] == ["7"]
+
+
 def test_uuids_and_limits_inside_a_union() -> None:
+    now = timezone.now()
     events = Event.objects.bulk_create(
-        Event(id=uuid7(NOW - timedelta(hours=i)), name="view_item", product_id=f"p{i}", received_at=NOW)
+        Event(id=uuid7(now - timedelta(hours=i)), name="view_item", product_id=f"p{i}", received_at=now)
         for i in range(6)
     )
 
@@ -96,7 +104,7 @@ def test_uuids_and_limits_inside_a_union() -> None:
         return Event.objects.filter(id__gte=given["since"]).order_by("-id").values_list("id", "product_id")[:3]
 
     for hours, expected in ((10, ["p0", "p1", "p2"]), (1, ["p0", "p1"])):
-        since = uuid7_floor(NOW - timedelta(hours=hours))
+        since = uuid7_floor(now - timedelta(hours=hours, seconds=1))
         rows = compiled_rows("events", make, {"since": since}, using="default")
         assert rows == list(make({"since": since}))
         assert [row[1] for row in rows] == expected
