@@ -13,6 +13,7 @@ from rest_framework import serializers, status
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from django_ecomai.conf import ecomai
@@ -178,9 +179,10 @@ def _readers(kind: type[serializers.Serializer[Any]]) -> tuple[tuple[str, Any, A
 
 
 def _representation(field: serializers.Field[Any, Any, Any, Any]) -> Callable[[Any], Any]:
-    if isinstance(field, serializers.DecimalField) and field.coerce_to_string and not field.localize:
-        # The same text without a context per value.
-        return f"{{:.{field.decimal_places}f}}".format
+    if isinstance(field, serializers.DecimalField) and not field.localize:
+        if getattr(field, "coerce_to_string", api_settings.COERCE_DECIMAL_TO_STRING):
+            # The same text without a decimal context per value.
+            return f"{{:.{field.decimal_places}f}}".format
     return field.to_representation
 
 
