@@ -179,11 +179,11 @@ def _readers(kind: type[serializers.Serializer[Any]]) -> tuple[tuple[str, Any, A
 
 
 def _representation(field: serializers.Field[Any, Any, Any, Any]) -> Callable[[Any], Any]:
-    if isinstance(field, serializers.DecimalField) and not field.localize:
-        if getattr(field, "coerce_to_string", api_settings.COERCE_DECIMAL_TO_STRING):
-            # The same text without a decimal context per value.
-            return f"{{:.{field.decimal_places}f}}".format
-    return field.to_representation
+    if not isinstance(field, serializers.DecimalField) or field.localize:
+        return field.to_representation
+    if not getattr(field, "coerce_to_string", api_settings.COERCE_DECIMAL_TO_STRING):
+        return field.to_representation
+    return f"{{:.{field.decimal_places}f}}".format  # the same text without a decimal context per value
 
 
 def _private(response: Response) -> Response:
