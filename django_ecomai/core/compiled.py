@@ -68,7 +68,7 @@ def compiled_rows(
             parameters[place] = value if index is None else value[index]
     with connection.cursor() as cursor:
         cursor.execute(statement.sql, parameters)
-        rows = cursor.fetchall()
+        rows = list(cursor.fetchall())
     compiler = statement.query.get_compiler(connection=connection)
     converters = compiler.get_converters(statement.columns)
     return [tuple(row) for row in compiler.apply_converters(rows, converters)] if converters else rows
@@ -111,5 +111,7 @@ def _compile(
             return None  # changed on its way, as a LIKE does
     if {(name, index) for _place, name, index in marks} != set(meaning.values()) or not sql:
         return None
+    if compiler.has_extra_select:
+        return None  # columns that only the order needs would come with the rows
     columns = tuple(column for column, *_rest in islice(compiler.select, compiler.col_count))
     return _Statement(sql, tuple(parameters), tuple(marks), compiler.query, columns)
