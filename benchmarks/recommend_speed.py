@@ -22,12 +22,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from django_ecomai.ml.recommend.serving import Scorer
+
 from .harness import line
+from .speed_ranker import ranked
 from .speed_table import HISTORY, SIZES, artifact, histories
 
 REQUESTS = 3_000
@@ -41,10 +45,12 @@ FACTORS = 64
 MODELS = {
     "EcomAI": True,
     "EcomAI, with repeats": True,
+    "EcomAI with learned order": True,
     "implicit item-item": False,
     "SciPy sparse rows": False,
     f"dense scan, {FACTORS} factors": False,
     "EcomAI: memory of a worker": True,
+    "EcomAI with learned order: memory of a worker": True,
 }
 Serve = Callable[[Any], Any]
 
@@ -105,12 +111,16 @@ def _in_a_process(dataset: str, model: str, work: Path, requests: int) -> dict[s
 
 def _child(dataset: str, model: str, work: Path, requests: int) -> dict[str, Any]:
     folder = artifact(work, SIZES[dataset])
-    if model == "EcomAI: memory of a worker":
+    if model.endswith("memory of a worker"):
         from .speed_memory import measure_memory
 
-        metrics = measure_memory(folder, requests=2_000)
+        load: Callable[[], Scorer] = partial(Scorer.load, folder)
+        if "learned" in model:
+            load = partial(ranked, work, SIZES[dataset])
+            load()  # written by now, so that neither of the two workers has to
+        metrics = measure_memory(load, requests=2_000)
     else:
-        asked, serve = _server(model, folder, requests)
+        asked, serve = _server(model, work, SIZES[dataset], requests)
         metrics = _timed(serve, asked)
     used = resource.getrusage(resource.RUSAGE_SELF)
     return {
@@ -141,13 +151,11 @@ def _timed(serve: Serve, asked: list[Any]) -> dict[str, float]:
     }
 
 
-def _server(model: str, folder: Path, requests: int) -> tuple[list[Any], Serve]:
+def _server(model: str, work: Path, n_items: int, requests: int) -> tuple[list[Any], Serve]:
     """The requests in the shape that the model takes, and the function that answers one."""
-    from django_ecomai.ml.recommend.serving import Scorer
-
-    scorer = Scorer.load(folder)
+    scorer = ranked(work, n_items) if "learned" in model else Scorer.load(artifact(work, n_items))
     asked = histories(scorer, requests)
-    if model == "EcomAI":
+    if model in ("EcomAI", "EcomAI with learned order"):
         return asked, lambda one: scorer.for_history(one[0], ages_days=one[1], n=ANSWERS, exclude=one[0])
     if model == "EcomAI, with repeats":
         return asked, lambda one: scorer.for_customer(one[0], ages_days=one[1], n=ANSWERS)

@@ -31,6 +31,7 @@ VIEWS: dict[str, tuple[str, bool, str]] = {
     "nothing": ("/nothing/", False, ""),
     "JSON by hand": ("/hand/json/", False, ""),
     "JSON by hand, DRF": ("/hand/drf/", False, ""),
+    "JSON by hand, SQL as text": ("/hand/text/", False, ""),
     "EcomAI: recommendations/home": ("/ecomai/api/recommendations/home/", True, "JSON by hand"),
     "page by hand": ("/hand/page/", False, ""),
     "EcomAI: page with the tag": ("/page/", True, "page by hand"),
@@ -156,7 +157,9 @@ def seed() -> None:
         cursor.execute("ANALYZE")  # as autovacuum does soon after an import
     folder = Path(os.environ["SPEED_DIR"])
     (folder / "cookies.txt").write_text("\n".join(cookies), encoding="utf-8")
-    (folder / "fixed.json").write_text(json.dumps(_answer(cookies[0])), encoding="utf-8")
+    facts = _answer(cookies[0])
+    (folder / "fixed.json").write_text(json.dumps(facts), encoding="utf-8")
+    _check_by_hand(cookies[0], facts)
 
 
 def _products() -> list[str]:
@@ -247,14 +250,45 @@ def _answer(cookie: str) -> dict[str, Any]:
         body = client.get("/ecomai/api/recommendations/home/").json()
     asked = [one["sql"] for one in sent if one["sql"].startswith(("SELECT", "(SELECT"))]
     assert len(asked) == 3, asked
-    newest = re.findall(r"LIMIT (\d+)", asked[1])
+    newest, reduced = (int(number) for number in re.findall(r"LIMIT (\d+)", asked[1]))
     return {
         "names": [str(name) for name in RECENT_NAMES],
-        "newest": int(newest[0]) if newest else 0,
-        "candidates": sorted(set(re.findall(r"sku-\d{8}", asked[1]))),
-        "resolved": sorted(set(re.findall(r"sku-\d{8}", asked[2]))),
+        "depth": int(re.findall(r"LIMIT (\d+)", asked[0])[0]),
+        "newest": newest,
+        "reduced": reduced,
+        "candidates": list(dict.fromkeys(re.findall(r"sku-\d{8}", asked[1]))),
+        "resolved": list(dict.fromkeys(re.findall(r"sku-\d{8}", asked[2]))),
         "carousels": body["carousels"],
+        "sql": [_shape(one) for one in asked],
+        # For the view that sends text: another visitor's id goes where this one's stood.
+        "text": [re.sub(r"(\"visitor_id\" = )'\w+'", r"\1%s", one) for one in asked],
     }
+
+
+def _shape(sql: str) -> str:
+    """A statement without what differs per request and without Django's names for tables and columns."""
+    import re
+
+    sql = re.sub(r"'[^']*'(::uuid)?", "?", sql)
+    sql = re.sub(r' AS "\w+"', "", sql)
+    return re.sub(r"\?(, \?)+", "?", sql)
+
+
+def _check_by_hand(cookie: str, facts: dict[str, Any]) -> None:
+    """Raises when the view by hand does not send the same statements, or does not answer the same."""
+    from django.db import connection
+    from django.test import Client
+    from django.test.utils import CaptureQueriesContext
+
+    client = Client(headers={"cookie": cookie})
+    for path in ("/hand/json/", "/hand/text/"):
+        with CaptureQueriesContext(connection) as sent:
+            body = client.get(path).json()
+        for ours, by_hand in zip(facts["sql"], [_shape(one["sql"]) for one in sent], strict=True):
+            if ours != by_hand:
+                raise AssertionError(f"{path} asks something else:\n{ours}\n{by_hand}")
+        if body["carousels"] != facts["carousels"]:
+            raise AssertionError(f"{path} answers something else")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ What both have mapped is counted once for the machine, not for each; Linux only.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from django_ecomai.ml.recommend.serving import Scorer
@@ -13,26 +14,26 @@ from django_ecomai.ml.recommend.serving import Scorer
 from .speed_table import histories
 
 
-def measure_memory(folder: Path, requests: int) -> dict[str, float]:
-    """Growth in MB of one of two workers, from before loading to after ``requests`` requests.
+def measure_memory(load: Callable[[], Scorer], requests: int) -> dict[str, float]:
+    """Growth in MB of one of two workers, from before ``load`` to after ``requests`` requests.
 
     ``worker_mb``: what no other process shares (USS) while both live. ``own_mb``: pages that were written, which
     cannot be given back. ``mapped_mb``: pages of the files that this worker has touched; the system shares them and
     drops them when it needs room.
     """
-    asked = histories(Scorer.load(folder), requests)
+    asked = histories(load(), requests)
     to_child, from_parent = os.pipe(), os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
-            kept = _serve(folder, asked)
+            kept = _serve(load, asked)
             os.write(from_parent[1], b"1")
             os.read(to_child[0], 1)
             os._exit(0 if kept else 1)
         except BaseException:
             os._exit(2)
     before = _smaps()
-    kept = _serve(folder, asked)
+    kept = _serve(load, asked)
     os.read(from_parent[0], 1)
     after = _smaps()
     os.write(to_child[1], b"1")
@@ -50,8 +51,8 @@ def measure_memory(folder: Path, requests: int) -> dict[str, float]:
     }
 
 
-def _serve(folder: Path, asked: list) -> Scorer:
-    scorer = Scorer.load(folder)
+def _serve(load: Callable[[], Scorer], asked: list) -> Scorer:
+    scorer = load()
     for number, (items, ages) in enumerate(asked):
         scorer.for_history(items, ages_days=ages, exclude=items)
         scorer.trending(category=f"c{number % 1_000:04d}")

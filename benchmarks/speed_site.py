@@ -1,7 +1,8 @@
 """The shop of `speed_settings`: our endpoint and page beside views written by hand for fixed products.
 
-The hand-written views ask the same three queries (history, products, the shop's own objects) through Django's ORM and
-render the same payload; they choose nothing, rank nothing, sign nothing.
+The hand-written views send the same three statements (history, products, the shop's own objects) and render the same
+payload; they choose nothing, rank nothing, sign nothing. `speed_endpoint.seed` compares both before anything is timed.
+Written through Django's ORM, as a shop would; one more sends the SQL as text, with psycopg's cursor.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
-from django.db.models import F
+from django.db import connection
+from django.db.models import DateTimeField, ExpressionWrapper, F, FloatField, Value
+from django.db.models.functions import Cast
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import include, path
 
@@ -46,17 +49,22 @@ def by_hand(request: HttpRequest) -> dict[str, Any]:
     now = datetime.now(UTC)
     log = Event.objects.filter(
         id__gte=uuid7_floor(now - timedelta(days=180)), id__lt=uuid7_floor(now + timedelta(minutes=6)),
-        channel="", is_bot=False, visitor_id=request.ecomai.visitor_id,  # type: ignore[attr-defined]
-    ).exclude(product_id="")  # fmt: skip
-    recent = log.filter(name__in=facts["names"]).order_by("-id")[:300]
-    waved = log.filter(name="dismiss").order_by("-id")[:300]
-    columns = ("id", "name", "product_id")
+        channel="", is_bot=False,
+    ).exclude(product_id="").filter(visitor_id=request.ecomai.visitor_id)  # type: ignore[attr-defined]  # fmt: skip
+    recent = log.filter(name__in=facts["names"]).order_by("-id")[: facts["depth"]]
+    waved = log.filter(name="dismiss").order_by("-id")[: facts["depth"]]
+    columns = ("id", "name", "product_id", Cast(Value(None), DateTimeField()))
     list(recent.values_list(*columns).union(waved.values_list(*columns), all=True))
     products = Product.objects.filter(channel="")
-    newest = products.filter(is_active=True, is_service=False, removed_at=None, parent=None)
-    newest = newest.order_by(F("created_at").desc(nulls_last=True), "-pk").values("pk")[: facts["newest"]]
-    named = products.filter(external_id__in=facts["candidates"]).values("pk")
-    wanted = named.union(products.filter(pk__in=newest).values("pk"))
+    shown = products.filter(is_active=True, is_service=False, removed_at=None, parent=None)
+    newest = shown.order_by(F("created_at").desc(nulls_last=True), "-pk").values("pk")[: facts["newest"]]
+    left = ExpressionWrapper(F("price") * 1.0 / F("list_price"), output_field=FloatField())
+    reduced = shown.filter(list_price__gt=F("price"), price__gte=0).order_by(left, "-pk").values("pk")
+    wanted = (
+        products.filter(external_id__in=facts["candidates"]).values("pk")
+        .union(products.filter(pk__in=newest).values("pk"),
+               products.filter(pk__in=reduced[: facts["reduced"]]).values("pk"))
+    )  # fmt: skip
     rows = products.filter(pk__in=wanted).order_by().values_list(
         "pk", "external_id", "title", "url", "image_url", "price", "list_price", "currency", "brand", "stock",
         "is_active", "is_service", "removed_at", "parent__external_id", "created_at",
@@ -65,27 +73,57 @@ def by_hand(request: HttpRequest) -> dict[str, Any]:
     )  # fmt: skip
     cards = {row[1]: row for row in rows}
     objects = {one.external_id: one for one in products.filter(external_id__in=facts["resolved"])}
+    return _payload(cards, {one: found.stock for one, found in objects.items()})
+
+
+def by_text(request: HttpRequest) -> dict[str, Any]:
+    """The same by the same statements as text: no query is built and no object made, as nobody writes a shop."""
+    history, products, objects = fixed()["text"]
+    with connection.cursor() as cursor:
+        cursor.execute(history, [request.ecomai.visitor_id] * 2)  # type: ignore[attr-defined]
+        cursor.fetchall()
+        cursor.execute(products)
+        cards = {row[1]: row for row in cursor.fetchall()}
+        cursor.execute(objects)
+        names = [column[0] for column in cursor.description]
+        one, stock = names.index("external_id"), names.index("stock")
+        return _payload(cards, {row[one]: row[stock] for row in cursor.fetchall()})
+
+
+def _payload(cards: dict[str, Any], stocks: dict[str, Any]) -> dict[str, Any]:
     return {
         "placement": "home",
         "carousels": [
-            {**one, "items": [_item(item, cards, objects) for item in one["items"]]} for one in facts["carousels"]
+            {**one, "items": [_item(item, cards, stocks) for item in one["items"]]} for one in fixed()["carousels"]
         ],
     }
 
 
-def _item(item: dict[str, Any], cards: dict[str, Any], objects: dict[str, Any]) -> dict[str, Any]:
+def _item(item: dict[str, Any], cards: dict[str, Any], stocks: dict[str, Any]) -> dict[str, Any]:
     card = cards[item["product_id"]]
     return {
         "product_id": card[1], "title": card[2], "url": card[3], "image_url": card[4],
-        "price": None if card[5] is None else str(card[5]), "list_price": None if card[6] is None else str(card[6]),
-        "currency": card[7], "in_stock": objects[card[1]].stock != 0, "reason": item["reason"],
-        "position": item["position"], "token": item["token"],
+        "price": _money(card[5]), "list_price": _money(card[6]),
+        "currency": card[7], "in_stock": stocks[card[1]] != 0, "reason": item["reason"],
+        "reason_code": item["reason_code"], "because_id": item["because_id"], "position": item["position"],
+        "token": item["token"],
     }  # fmt: skip
+
+
+def _money(value: Decimal | None) -> str | None:
+    return None if value is None else f"{value:.2f}"
 
 
 def hand_json(request: HttpRequest) -> HttpResponse:
     """By hand, with Django alone."""
     response = JsonResponse(by_hand(request))
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+def text_json(request: HttpRequest) -> HttpResponse:
+    """By hand, without Django's ORM."""
+    response = JsonResponse(by_text(request))
     response["Cache-Control"] = "private, no-store"
     return response
 
@@ -134,6 +172,7 @@ def _urls() -> list[Any]:
         path("page/", our_page),
         path("hand/json/", hand_json),
         path("hand/drf/", HandView.as_view()),
+        path("hand/text/", text_json),
         path("hand/page/", hand_page),
         path("nothing/", nothing),
     ]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from django.db import router
 from django.db.models import CharField, DateTimeField, F, Q, QuerySet, UUIDField, Value
 from django.db.models.functions import Cast
 
+from django_ecomai.core.compiled import compiled_rows
 from django_ecomai.core.db import shielded
 from django_ecomai.core.uuid7 import uuid7_floor, uuid7_time
 from django_ecomai.mirror.models import Customer, OrderLine
@@ -149,10 +152,30 @@ def _history(found: _Found, limit: int, distinct: bool) -> History:
 
 
 def _read(channel: str, visitor_id: str, customer_id: str, user_id: Any, depth: int, impressions: bool) -> _Found:
-    """One UNION: each part can walk its own index, which an OR could not."""
+    """One UNION: each part can walk its own index, which an OR could not. Its SQL is compiled once."""
+    since, until = history_span()
+    values: dict[str, Any] = {"since": since, "until": until}
+    values |= {name: one for name, one in (("visitor_id", visitor_id), ("customer_id", customer_id)) if one}
+
+    def make(given: Mapping[str, Any]) -> QuerySet[Any, Any]:
+        return _history_rows(
+            channel, given.get("visitor_id", ""), given.get("customer_id", ""), user_id, depth, impressions,
+            (given["since"], given["until"]),
+        )  # fmt: skip
+
+    if user_id is not None:  # of whatever type the shop's users have
+        return _sorted_out(make(values), depth)
+    key = ("history", channel, depth, impressions)
+    return _sorted_out(compiled_rows(key, make, values, using=router.db_for_read(Event)), depth)
+
+
+def _history_rows(
+    channel: str, visitor_id: str, customer_id: str, user_id: Any, depth: int, impressions: bool,
+    span: tuple[uuid.UUID, uuid.UUID],
+) -> QuerySet[Any, Any]:  # fmt: skip
     parts, lines = visitor_history_parts(
         channel=channel, visitor_id=visitor_id, customer_id=customer_id, user_id=user_id, depth=depth,
-        impressions=impressions,
+        impressions=impressions, span=span,
     )  # fmt: skip
     nothing = Cast(Value(None), DateTimeField())
     queries: list[QuerySet[Any, Any]] = [part.values_list("id", "name", "product_id", nothing) for part in parts]
@@ -165,8 +188,13 @@ def _read(channel: str, visitor_id: str, customer_id: str, user_id: Any, depth: 
                 F("placed_at"),
             )
         )
-    rows = queries[0].union(*queries[1:], all=True) if len(queries) > 1 else queries[0]
-    return _sorted_out(rows, depth)
+    return queries[0].union(*queries[1:], all=True) if len(queries) > 1 else queries[0]
+
+
+def history_span() -> tuple[uuid.UUID, uuid.UUID]:
+    """First id and first one too late of what counts. Constants, so that PostgreSQL opens only the months between."""
+    now = datetime.now(UTC)
+    return uuid7_floor(now - timedelta(days=HISTORY_DAYS)), uuid7_floor(now + timedelta(minutes=6))
 
 
 def visitor_history_parts(
@@ -177,16 +205,16 @@ def visitor_history_parts(
     user_id: Any = None,
     depth: int,
     impressions: bool = False,
+    span: tuple[uuid.UUID, uuid.UUID] | None = None,
 ) -> tuple[list[QuerySet[Event, Any]], QuerySet[OrderLine, Any] | None]:
     """The parts of a person's history as querysets of ``Event``, and his order lines: each may stand in a UNION.
 
     For a caller that fetches them together with something else; see ``visitor_history_keep``.
     """
-    now = datetime.now(UTC)
-    # Both bounds are constants, so that PostgreSQL opens only the months in between.
+    since, until = span or history_span()
     log = Event.objects.filter(
-        id__gte=uuid7_floor(now - timedelta(days=HISTORY_DAYS)),
-        id__lt=uuid7_floor(now + timedelta(minutes=6)),
+        id__gte=since,
+        id__lt=until,
         channel=channel,
         is_bot=False,
     ).exclude(product_id="")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from operator import attrgetter
 from typing import Any
@@ -13,6 +13,7 @@ from rest_framework import serializers, status
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from django_ecomai.conf import ecomai
@@ -171,10 +172,18 @@ def _read(readers: Sequence[tuple[str, Any, Any]], thing: Any) -> dict[str, Any]
 def _readers(kind: type[serializers.Serializer[Any]]) -> tuple[tuple[str, Any, Any], ...]:
     """Name, getter and representation of each plain field of a serializer."""
     return tuple(
-        (name, attrgetter(str(field.source)), field.to_representation)
+        (name, attrgetter(str(field.source)), _representation(field))
         for name, field in kind().fields.items()
         if not isinstance(field, serializers.BaseSerializer)
     )
+
+
+def _representation(field: serializers.Field[Any, Any, Any, Any]) -> Callable[[Any], Any]:
+    if not isinstance(field, serializers.DecimalField) or field.localize:
+        return field.to_representation
+    if not getattr(field, "coerce_to_string", api_settings.COERCE_DECIMAL_TO_STRING):
+        return field.to_representation
+    return f"{{:.{field.decimal_places}f}}".format  # the same text without a decimal context per value
 
 
 def _private(response: Response) -> Response:

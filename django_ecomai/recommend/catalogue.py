@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db import router
 from django.db.models import Case, Count, ExpressionWrapper, F, FloatField, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
+from django_ecomai.core.compiled import compiled_rows
 from django_ecomai.mirror.models import Order, OrderLine, Product
 
 # Popularity without a model is read off this many last order lines: the cost stays the same however large the shop
@@ -145,17 +147,9 @@ def catalogue_page(channel: str, ids: Collection[str], wanted: Wanted = NOTHING)
     """
     if not ids and not wanted.anything():
         return Page()
-    products = Product.objects.filter(channel=channel)
-    recent = _recent_lines(channel)
-    parts = _parts(products, recent, ids, wanted)
-    found = parts[0] if len(parts) == 1 else parts[0].union(*parts[1:])
-    rows = products.filter(pk__in=found).order_by()
-    fields = [*_FIELDS, _CATEGORY, _NAME, *_ABOVE]
     extra = [name for name, asked in (("attributes", wanted.attributes), ("cost", wanted.margins)) if asked]
-    if wanted.popular:
-        rows = rows.annotate(page_sold=_sold(recent, "product") + _sold(recent, "product__parent"))
-        extra.append("page_sold")
-    cards, more = _cards(rows.values_list(*fields, *extra), extra)
+    extra += ["page_sold"] if wanted.popular else []
+    cards, more = _cards(_rows(channel, ids, wanted, extra), extra)
     sales = more.get("page_sold", {})
     category = wanted.category
     return Page(
@@ -169,6 +163,38 @@ def catalogue_page(channel: str, ids: Collection[str], wanted: Wanted = NOTHING)
         matching=_newest_order(cards, "") if wanted.matching else (),
         margins=_margins(cards, more.get("cost", {})),
     )
+
+
+def _rows(channel: str, ids: Collection[str], wanted: Wanted, extra: Sequence[str]) -> Iterable[tuple[Any, ...]]:
+    """One row per product and category of it; what only differs in ids is compiled once (`core.compiled`)."""
+    if wanted.words_n or wanted.matching:
+        return _query(channel, ids, wanted, extra)
+    lists = {"ids": ids, "beside": wanted.beside, "perhaps_variants": wanted.perhaps_variants}
+    texts: dict[str, Any] = {name: sorted(found) for name, found in lists.items() if found}
+    if wanted.category:
+        texts["category"] = wanted.category
+    rest = {name: found for name, found in texts.items() if name != "ids"}
+    key = (
+        "catalogue", channel, wanted.newest, wanted.popular, wanted.reduced, wanted.beside_n if wanted.beside else 0,
+        POPULAR_LINES, *extra,
+    )  # fmt: skip
+
+    def make(given: Mapping[str, Any]) -> QuerySet[Product, Any]:
+        asked = replace(wanted, **{name: given[name] for name in rest})
+        return _query(channel, given.get("ids", ()), asked, extra)
+
+    return compiled_rows(key, make, texts, using=router.db_for_read(Product))
+
+
+def _query(channel: str, ids: Collection[str], wanted: Wanted, extra: Sequence[str]) -> QuerySet[Product, Any]:
+    products = Product.objects.filter(channel=channel)
+    recent = _recent_lines(channel)
+    parts = _parts(products, recent, ids, wanted)
+    found = parts[0] if len(parts) == 1 else parts[0].union(*parts[1:])
+    rows = products.filter(pk__in=found).order_by()
+    if wanted.popular:
+        rows = rows.annotate(page_sold=_sold(recent, "product") + _sold(recent, "product__parent"))
+    return rows.values_list(*_FIELDS, _CATEGORY, _NAME, *_ABOVE, *extra)
 
 
 def _parts(

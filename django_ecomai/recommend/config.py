@@ -8,11 +8,12 @@ and history, products, the shop's own objects.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from django.db import router
 from django.db.models import (
     BooleanField,
     CharField,
@@ -28,6 +29,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast
 
 from django_ecomai.conf import ecomai
+from django_ecomai.core.compiled import compiled_rows
 from django_ecomai.runs.models import LiveArtifact
 
 from .models import BundleItem, Placement, ShopRule, SlotStat
@@ -184,11 +186,34 @@ def forget(**kwargs: Any) -> None:
     _impressions.clear()
 
 
-def load(channel: str, *, beside: Sequence[QuerySet[Any]] = ()) -> tuple[Config, list[tuple[Any, str, str, Any]]]:
-    """Read the configuration with one query, together with the rows of ``beside`` (each made by ``as_rows``).
+def load(
+    channel: str,
+    *,
+    beside: Callable[[Mapping[str, Any]], Sequence[QuerySet[Any]]] | None = None,
+    key: Hashable = None,
+    values: Mapping[str, Any] | None = None,
+) -> tuple[Config, list[tuple[Any, str, str, Any]]]:
+    """Read the configuration with one query, together with the rows of ``beside(values)`` (each made by ``as_rows``).
 
-    Returns the configuration and those rows as ``(event, text1, text2, from)``.
+    Returns the configuration and those rows as ``(event, text1, text2, from)``. The SQL is compiled once for what
+    ``key`` names (see `core.compiled`); a ``beside`` without one is built each time.
     """
+
+    def make(given: Mapping[str, Any]) -> QuerySet[Any, Any]:
+        return _query(channel, beside(given) if beside else ())
+
+    if beside is not None and key is None:
+        rows = list(make(values or {}))
+    else:
+        rows = compiled_rows(("config", channel, key), make, values or {}, using=router.db_for_read(Placement))
+    config = _build(rows)
+    _kept[channel] = (time.monotonic() + float(ecomai.LIVE_CHECK_SECONDS), config)
+    _impressions[channel] = config.counts_impressions()
+    beside_columns = [_AT[name] for name in ("r_event", "r_text1", "r_text2", "r_from")]
+    return config, [tuple(row[at] for at in beside_columns) for row in rows if row[0] == OTHER]
+
+
+def _query(channel: str, beside: Sequence[QuerySet[Any]]) -> QuerySet[Any, Any]:
     placements = as_rows(
         Placement.objects.filter(channel=channel).order_by(),
         PLACEMENT,
@@ -228,12 +253,7 @@ def load(channel: str, *, beside: Sequence[QuerySet[Any]] = ()) -> tuple[Config,
         r_text1=F("artifact__path"),
         r_text2=F("artifact__sha256"),
     )
-    rows = list(placements.union(live, *_decided(channel), *beside, all=True))
-    config = _build(rows)
-    _kept[channel] = (time.monotonic() + float(ecomai.LIVE_CHECK_SECONDS), config)
-    _impressions[channel] = config.counts_impressions()
-    beside_columns = [_AT[name] for name in ("r_event", "r_text1", "r_text2", "r_from")]
-    return config, [tuple(row[at] for at in beside_columns) for row in rows if row[0] == OTHER]
+    return placements.union(live, *_decided(channel), *beside, all=True)
 
 
 def _decided(channel: str) -> list[QuerySet[Any]]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from django.db.models import CharField, F, Value
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import CharField, F, QuerySet, Value
 from django.http import HttpRequest
 
 from django_ecomai.core.db import shielded
 from django_ecomai.events.selectors import (
     History,
+    history_span,
     visitor_history,
     visitor_history_cached,
     visitor_history_keep,
@@ -66,23 +70,38 @@ def look_up(viewer: Viewer, *, request: HttpRequest | None = None) -> tuple[Conf
 def _both(viewer: Viewer, impressions: bool) -> tuple[Config | None, Past | None]:
     """Configuration and history by one UNION; nothing of either when it fails (then each is tried alone)."""
     with shielded("read the placements and a visitor's history", reads=True):
-        events, lines = visitor_history_parts(
-            **_who(viewer), user_id=viewer.user_id, depth=DEPTH, impressions=impressions
-        )
-        parts = [
-            configuration.as_rows(part, r_event=F("id"), r_text1=F("name"), r_text2=F("product_id")) for part in events
-        ]
-        if lines is not None:
-            purchase = Value("purchase", output_field=CharField())
-            parts.append(
-                configuration.as_rows(lines, r_text1=purchase, r_text2=F("product_external_id"), r_from=F("placed_at"))
+        who, user = _who(viewer), viewer.user_id
+
+        def beside(given: Mapping[str, Any]) -> list[QuerySet[Any]]:
+            named = {name: given.get(name, one) for name, one in who.items()}
+            events, lines = visitor_history_parts(
+                **named, user_id=user, depth=DEPTH, impressions=impressions, span=(given["since"], given["until"])
             )
-        who = _who(viewer)
-        if viewer.user_id:
-            mine = Customer.objects.filter(channel=viewer.channel, user_id=viewer.user_id).order_by()
-            marker = Value(_CUSTOMER, output_field=CharField())
-            parts.append(configuration.as_rows(mine, r_text1=marker, r_text2=F("external_id")))
-        config, rows = configuration.load(viewer.channel, beside=parts)
+            parts = [
+                configuration.as_rows(part, r_event=F("id"), r_text1=F("name"), r_text2=F("product_id"))
+                for part in events
+            ]
+            if lines is not None:
+                purchase = Value("purchase", output_field=CharField())
+                sold: dict[str, Any] = {
+                    "r_text1": purchase,
+                    "r_text2": F("product_external_id"),
+                    "r_from": F("placed_at"),
+                }
+                parts.append(configuration.as_rows(lines, **sold))
+            if user:
+                mine = Customer.objects.filter(channel=viewer.channel, user_id=user).order_by()
+                marker = Value(_CUSTOMER, output_field=CharField())
+                parts.append(configuration.as_rows(mine, r_text1=marker, r_text2=F("external_id")))
+            return parts
+
+        since, until = history_span()
+        values = {name: one for name, one in who.items() if one and name != "channel"}
+        # A user's id is of whatever type the shop chose: that query is built each time.
+        key = None if user else ("history", impressions)
+        config, rows = configuration.load(
+            viewer.channel, beside=beside, key=key, values={**values, "since": since, "until": until}
+        )
         for row in rows:
             if row[1] == _CUSTOMER:
                 who["customer_id"] = row[2]
@@ -91,7 +110,7 @@ def _both(viewer: Viewer, impressions: bool) -> tuple[Config | None, Past | None
     return None, None
 
 
-def _who(viewer: Viewer) -> dict[str, str]:
+def _who(viewer: Viewer) -> dict[str, Any]:
     return {"channel": viewer.channel, "visitor_id": viewer.visitor_id, "customer_id": viewer.customer_id}
 
 

@@ -97,8 +97,10 @@ def _ruled(
     # What the merchant puts first stands there; a filter of the page is the shopper's own wish.
     pinned = {rule.product_id for rule in draft.rules if rule.action == "pin" and rule.product_id}
 
+    narrowed = filtered and ask.narrow.filters
+
     def refuse(card: Card) -> str:
-        if filtered and not ask.narrow.passes(card):
+        if narrowed and not ask.narrow.passes(card):
             return "filter"
         if card.product_id in pinned:
             return ""
@@ -108,7 +110,7 @@ def _ruled(
 
     return rules_apply(
         draft.candidates, page.cards, draft.slot, draft.rules, exclude=query.exclude, bought=query.bought,
-        refuse=refuse, weigh=_weigher(query, page, ask),
+        refuse=refuse if narrowed or resting or accept is not None else None, weigh=_weigher(query, page, ask),
     )  # fmt: skip
 
 

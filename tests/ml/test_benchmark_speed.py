@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from benchmarks import recommend_speed, speed_table
+from benchmarks.speed_ranker import ranked
 from benchmarks.speed_table import artifact, histories, simulated
+from django_ecomai.ml.recommend.ranking.learn import ROUNDS
 from django_ecomai.ml.recommend.serving import Scorer
 
 pytest.importorskip("scipy")
@@ -25,7 +27,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_every_model_answers_with_twenty_items(small: Path, model: str) -> None:
     if model.startswith("implicit"):
         pytest.importorskip("implicit")
-    asked, serve = recommend_speed._server(model, artifact(small, 2_000), 3)
+    asked, serve = recommend_speed._server(model, small, 2_000, 3)
 
     answers = [serve(one) for one in asked]
 
@@ -41,12 +43,22 @@ def test_a_row_has_the_percentiles_of_both_clocks(small: Path) -> None:
     assert 0 < row["metrics"]["p50_ms"] <= row["metrics"]["p99_ms"]
 
 
+def test_the_learned_order_is_another_and_as_large_as_training_makes_it(small: Path) -> None:
+    learned, blend = ranked(small, 2_000), Scorer.load(artifact(small, 2_000))
+    assert learned._second is not None
+    assert (len(learned._second.trees), learned._second.trees.n_features) == (ROUNDS, len(learned._second.maker.names))
+    [(items, ages)] = histories(blend, 1)
+    one, other = (each.for_history(items, ages_days=ages, exclude=items).items.tolist() for each in (learned, blend))
+    assert one != other
+
+
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="Linux only")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_the_memory_of_a_worker(small: Path) -> None:
+@pytest.mark.parametrize("model", [name for name in recommend_speed.MODELS if "memory" in name])
+def test_the_memory_of_a_worker(small: Path, model: str) -> None:
     pid = os.getpid()
 
-    metrics = recommend_speed._child("small", "EcomAI: memory of a worker", small, 5)["metrics"]
+    metrics = recommend_speed._child("small", model, small, 5)["metrics"]
 
     assert set(metrics) == {"worker_mb", "own_mb", "mapped_mb"}
     assert os.getpid() == pid

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -295,3 +296,64 @@ def test_never_an_excluded_or_repeated_item_and_never_more_than_asked(served, hi
 def test_any_weight_gives_finite_scores(served, weights):
     answer = served.for_history([0, 1, 30], weights, ages_days=[1e9, -5, 0])
     assert np.isfinite(answer.scores).all()
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 39), st.integers(0, 4), st.integers(40, 2**31 - 1)), min_size=1, max_size=30),
+    st.lists(st.integers(0, 39), min_size=1, max_size=8),
+)
+def test_neighbours_that_no_item_has_are_passed_over(served, damage, history):
+    """As if a disk had lost some numbers: what is left answers the same."""
+    rotten, gone = dict(served_arrays()), dict(served_arrays())
+    for name in ("neighbours", "similar", "together", "complement", "better"):
+        bad, without = rotten[f"{name}_indices"].copy(), rotten[f"{name}_indices"].copy()
+        for row, place, value in damage:
+            if place < bad.shape[1]:
+                bad[row, place], without[row, place] = value, -1
+        rotten[f"{name}_indices"], gone[f"{name}_indices"] = bad, without
+    one, other = Scorer(served.manifest, rotten), Scorer(served.manifest, gone)
+    item = history[0]
+    for ask in (
+        lambda scorer: scorer.for_history(history),
+        lambda scorer: scorer.for_customer(history),
+        lambda scorer: scorer.similar(item),
+        lambda scorer: scorer.bought_together(history),
+        lambda scorer: scorer.cross_sell(history),
+        lambda scorer: scorer.upsell(item, price_band=(0.5, 2.0)),
+    ):
+        assert ask(one).items.tolist() == ask(other).items.tolist()
+        assert ask(one).scores.tolist() == ask(other).scores.tolist()
+
+
+def test_a_set_with_a_product_that_there_is_not_is_no_set(served):
+    items = np.full((served.n_items, 3, 2), -1, dtype=np.int32)
+    items[0] = [[1, 2], [served.n_items, 1], [3, -1]]
+    numbers = {f"bundle_{name}": np.ones((served.n_items, 3), dtype=np.float32) for name in ("lift", "scores")}
+    arrays = {**served_arrays(), **numbers, "bundle_items": items, "bundle_support": np.ones_like(items[:, :, 0])}
+    assert [one.items for one in Scorer(served.manifest, arrays).bundles(0)] == [(0, 1, 2), (0, 3)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("category", np.full(40, 9, dtype=np.int32)),
+        ("context_items", np.full((1, 2), 40, dtype=np.int32)),
+    ],
+)
+def test_what_is_read_whole_is_checked_when_it_is_loaded(served, name, value):
+    context = {"context_names": np.array([b"country=DE"]), "context_items": np.zeros((1, 2), dtype=np.int32)}
+    context |= {"context_scores": np.ones((1, 2), dtype=np.float32), "context_meetings": np.ones(1, dtype=np.float32)}
+    arrays = {
+        **served_arrays(),
+        "category_names": np.array([b"a"]),
+        "category": np.zeros(40, dtype=np.int32),
+        **context,
+    }
+    Scorer(served.manifest, arrays)
+    with pytest.raises(ArtifactCorrupt, match=name):
+        Scorer(served.manifest, {**arrays, name: value})
+
+
+@cache
+def served_arrays():
+    return built().arrays

@@ -95,6 +95,37 @@ def test_a_damaged_folder_is_told_once_and_popularity_serves(folder: Path, damag
     assert told.endswith("pages do without it")
 
 
+def rotten(folder: Path, name: str) -> None:
+    """Every other number of an array becomes one that no item has: same size, same type."""
+    array = np.load(folder / f"{name}.npy")
+    array.reshape(-1)[::2] = np.iinfo(array.dtype).max
+    np.save(folder / f"{name}.npy", array)
+
+
+@pytest.mark.parametrize("name", ["neighbours", "similar", "together", "complement", "better"])
+def test_rotten_neighbours_are_passed_over_without_a_word(folder: Path, name: str, caplog: Any) -> None:
+    rotten(folder, f"{name}_indices")
+    go_cold()
+    event("view_item", "p1", visitor_id="v1")
+    placement("product", "for_you", "similar", "bought_together", "cross_sell", "upsell", "bundle", size=3)
+
+    pages = [carousels("product", visitor_id="v1", product="p1") for _ in range(3)]
+
+    assert all(page and len({ids(one.items)[0] for one in page}) == len(page) for page in pages)
+    assert errors(caplog) == []
+
+
+def test_rotten_categories_are_told_once(folder: Path, caplog: Any) -> None:
+    rotten(folder, "category")
+    go_cold()
+
+    pages = [carousels("home", visitor_id="v1") for _ in range(3)]
+
+    assert [[len(one) for one in page] for page in pages] == [[3, 3]] * 3
+    [told] = errors(caplog)
+    assert told.endswith("popularity serves instead.")
+
+
 @pytest.mark.parametrize(
     "manifest",
     [{"kind": "forecast"}, {"recommend_format": 0}, {"recipe": "?"}, {"variants": 7}],

@@ -173,10 +173,14 @@ def test_objects_that_are_no_products_of_the_shop(caplog: Any) -> None:
 
 
 def test_the_connection_is_lost_while_the_history_is_read(monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
-    def lost(*args: Any, **kwargs: Any) -> None:
-        raise DatabaseError("server closed the connection unexpectedly")
+    read = config.load
 
-    monkeypatch.setattr("django_ecomai.recommend.history.visitor_history_parts", lost)
+    def lost(channel: str, **kwargs: Any) -> Any:
+        if kwargs.get("beside") is not None:
+            raise DatabaseError("server closed the connection unexpectedly")
+        return read(channel, **kwargs)
+
+    monkeypatch.setattr(config, "load", lost)
     products(2)
 
     assert len(recommendations("trending", customer_id="c1")) == 2

@@ -59,6 +59,8 @@ class Intents:
             raise ValueError(f"bundles of {len(self._bundles[0])} items")
         self._contexts: ContextShelf | None = None
         if "context_names" in arrays:
+            if np.max(arrays["context_items"], initial=-1) >= self.n_items:
+                raise ValueError("context_items names items that there are not")
             self._contexts = ContextShelf(
                 IdMap(arrays["context_names"]),
                 arrays["context_items"],
@@ -107,7 +109,12 @@ class Intents:
         found: list[Bundle] = []
         for place, row in enumerate(np.asarray(items[item])):
             others = tuple(int(other) for other in row if other >= 0)
-            if others and self._vectors["active"][[int(item), *others]].all() and len(found) < n:
+            if (
+                others
+                and max(others) < self.n_items
+                and self._vectors["active"][[int(item), *others]].all()
+                and len(found) < n
+            ):
                 found.append(
                     Bundle(
                         (int(item), *others),

@@ -19,6 +19,7 @@ class NeighbourTable:
     """``indices`` int32 [n, K] (-1 = no more neighbours) and ``scores`` float32 [n, K], each row from strong to weak.
 
     Row j holds what a person interested in item j may want. A history is scored by one sparse sum over its rows.
+    Indices beyond the items (a file may rot) are passed over when they are met: looking for them would read all pages.
     """
 
     indices: IntArray
@@ -47,7 +48,7 @@ class NeighbourTable:
         if not 0 <= item < self.n_items:
             return np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32)
         indices, scores = np.asarray(self.indices[item]), np.asarray(self.scores[item])
-        keep = indices >= 0
+        keep = (indices >= 0) & (indices < self.n_items)
         return indices[keep], scores[keep]
 
     def score_history(
@@ -74,7 +75,8 @@ class NeighbourTable:
         packed = self.indices[history].ravel().astype(np.int64) << bits
         packed |= np.arange(len(parts))
         packed.sort()
-        packed = packed[np.searchsorted(packed, 0) :]  # -1 pads rows: negative, so first
+        # -1 pads rows: negative, so first; what no item has comes last.
+        packed = packed[np.searchsorted(packed, 0) : np.searchsorted(packed, self.n_items << bits)]
         if not len(packed):
             return _NOTHING
         target = packed >> bits

@@ -124,6 +124,8 @@ class Scorer(Intents):
         sizes = {len(vector) for vector in self._vectors.values()} | {table.n_items for table in tables}
         if sizes != {self.n_items}:
             raise ArtifactCorrupt(f"arrays of the artifact have {sorted(sizes)} items: train again or roll back")
+        if self._vectors["category"].max(initial=-1) >= len(self.categories):
+            raise ArtifactCorrupt("category names categories that there are not: train again or roll back")
         self.support: NDArray[np.int32] = np.asarray(arrays["together_support"])
         self.lift: FloatArray = np.asarray(arrays["together_lift"])
         self._shelves = Shelves(self._vectors["category"], self._vectors["active"], self.popularity)

@@ -9,12 +9,12 @@
   let viewed, since;
   const timers = new WeakMap(), known = new WeakSet();
 
-  // Nothing in here may ever disturb the shop's page.
+  // Nothing here may disturb the page.
   const safe = (run) => (...args) => { try { return run(...args); } catch { /* on purpose */ } };
   const on = (target, name, run) => target.addEventListener(name, safe(run), true);
   const visible = () => doc.visibilityState === "visible";
 
-  // UUIDv7: the server stores an id once, however often a batch is sent.
+  // UUIDv7: an id is stored once, however often it is sent.
   const uuid = () => {
     const hex = (number, size) => number.toString(16).padStart(size, "0");
     const random = [...crypto.getRandomValues(new Uint16Array(5))];
@@ -55,17 +55,14 @@
     const back = () => { queue = batch.concat(queue).slice(0, 4 * most); };
     if (leaving) {
       // The page goes away: only a beacon outlives it.
-      if (!may || !nav.sendBeacon(conf.url, body)) back();
-      else flush(leaving);
-      return;
+      return may && nav.sendBeacon(conf.url, body) ? flush(leaving) : back();
     }
     if (may === undefined || Date.now() / 1000 > expires - 30) {
       back();
       const pause = rest - Date.now();
       if (pause > 0) return later(pause);
       busy = true;
-      renew();
-      return;
+      return renew();
     }
     busy = true;
     // text/plain, as a beacon sends it.
@@ -90,7 +87,7 @@
     since = visible() && performance.now();
     if (words) track("search", { query: words.dataset.ecomaiSearch });
     viewed = item && item.dataset.ecomaiViewItem;
-    // At once, so that the next page can react; the time on page follows as its own event.
+    // At once: the next page can react. The time on page follows.
     const from = location.search.match(/utm_[sm][^&]*/g) || doc.referrer.split("/")[2] || "";
     if (viewed) track("view_item", { product_id: viewed, referrer: `${from}` }, true);
   };
