@@ -46,7 +46,7 @@ def test_a_change_of_a_carousel_is_logged_with_both_values_and_undone(merchant: 
     revision = Revision.objects.get()
 
     assert (slot.size, slot.diversity) == (4, 0.5)
-    assert f"carousel {slot.pk}, how many products: 8 → 4" in revision.summary
+    assert f"carousel “{slot.title}”, how many products: 8 → 4" in revision.summary
     assert "variety: 0.0 → 0.5" in revision.summary
     assert revision.user.username == "merchant"
     assert "how many products: 8 → 4" in LogEntry.objects.first().get_change_message()  # type: ignore[union-attr]
