@@ -48,8 +48,8 @@ FINE_TUNING: Any = (
             "fill_filtered",
         ),
         "description": gettext_lazy(
-            "Beside each slider stands what it did at the last training, against the slider at 0. Hits: how many of the "
-            "products that customers bought next stood among the first 20 (recall@20)."
+            "Beside each slider stands what it did at the last training, against the slider at 0. Hits: how many of "
+            "the products that customers bought next stood among the first 20 (recall@20)."
         ),
     },
 )
@@ -122,7 +122,7 @@ class PlacementAdmin(AuditedAdmin, FastModelAdmin):
     def get_fields(self, request: HttpRequest, obj: Placement | None = None) -> list[Any]:
         """The shop is asked for only when a placement is made."""
         shared = ["is_active", "order_by_value"]
-        return ["label", "key", *shared] if obj else ["label", "key", "channel", *shared]
+        return ["label", "key", *shared] if obj else ["label", "key", *shared, "channel"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Placement | None = None) -> list[str]:
         """The shop's templates name the key: changing it would empty their pages."""

@@ -48,7 +48,7 @@ class ShopRuleAdmin(AuditedAdmin, FastModelAdmin):
     def get_fields(self, request: HttpRequest, obj: ShopRule | None = None) -> list[Any]:
         """The shop is asked for only when a rule is made."""
         fields: list[Any] = [("action", "factor"), ("product", "category"), ("starts_at", "ends_at")]
-        return fields if obj else ["channel", *fields]
+        return fields if obj else [*fields, "channel"]
 
     def get_autocomplete_fields(self, request: HttpRequest) -> tuple[str, ...]:
         return _searchable(self, product=Product, category=Category)
@@ -92,7 +92,7 @@ class BundleAdmin(AuditedAdmin, FastModelAdmin):
     def get_fields(self, request: HttpRequest, obj: Bundle | None = None) -> list[Any]:
         """The shop is asked for only when a set is made."""
         fields: list[Any] = ["title", "discount_text", "is_active", ("starts_at", "ends_at")]
-        return fields if obj else ["channel", *fields]
+        return fields if obj else [*fields, "channel"]
 
     @admin.display(description=gettext_lazy("products"))
     def number(self, bundle: Bundle) -> int:
@@ -104,8 +104,8 @@ class RevisionAdmin(ReadOnlyAdminMixin, FastModelAdmin):
     """Every change with its old and new values; the selected ones can be undone."""
 
     readonly_note = gettext_lazy(
-        "Every change of a placement, carousel, rule or set: who made it, when, and the old → new values. Undo puts the "
-        "old values back; where something was changed again since, undo the later change first."
+        "Every change of a placement, carousel, rule or set: who made it, when, and the old → new values. Undo puts "
+        "the old values back; where something was changed again since, undo the later change first."
     )
     list_display = ("at", "user", "label", "values", "undo_link")
     list_display_links = None

@@ -17,7 +17,7 @@ from django_ecomai.mirror.models import Category, Customer, Order, Product
 from .models import MerchantRule, Placement, ShopRule, Slot, SlotRule
 from .selectors import SLIDERS, SliderCost
 from .strategies import strategy_choices
-from .widgets import SliderInput, lazy_number
+from .widgets import SliderInput, capfirst_lazy, lazy_number
 
 # Two rules of these kinds about one target at one time contradict each other.
 _CONTRARY = ({"pin", "hide"}, {"boost", "hide"}, {"boost", "bury"}, {"pin", "bury"})
@@ -142,7 +142,7 @@ def _strength(name: str) -> forms.ChoiceField:
     steps = [(str(value), lazy_number(value)) for value in (0.0, 0.25, 0.5, 0.75, 1.0)]
     return forms.ChoiceField(
         choices=[("", gettext_lazy("as saved")), *steps], required=False,
-        label=Slot._meta.get_field(name).verbose_name,  # type: ignore[union-attr]
+        label=capfirst_lazy(Slot._meta.get_field(name).verbose_name),  # type: ignore[union-attr]
     )  # fmt: skip
 
 

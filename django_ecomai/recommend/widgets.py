@@ -9,6 +9,7 @@ from django.utils.formats import number_format
 from django.utils.functional import lazy
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -77,3 +78,4 @@ def plain_number(value: float) -> str:
 
 
 lazy_number = lazy(plain_number, str)
+capfirst_lazy = lazy(capfirst, str)
