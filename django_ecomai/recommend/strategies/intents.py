@@ -46,7 +46,7 @@ def cross_sell(query: Query, n: int) -> list[Candidate]:
         return []
     items = [item for item, _ in about]
     exclude = encode_all(scorer, query.not_wanted())
-    scored = scorer.cross_sell(items, n=n, exclude=exclude)
+    scored = scorer.cross_sell(items, n=n + NEAREST, exclude=exclude)
     if not len(scored):
         scored = scorer.bought_together(items, n=n, exclude=exclude)
         # What is like a product replaces it: it is bought instead of it, not with it.
