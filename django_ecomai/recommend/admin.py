@@ -61,12 +61,12 @@ class SlotInline(admin.StackedInline):
     model = Slot
     form = SlotForm
     extra = 0
-    fieldsets: Any = ((None, {"fields": (*BASIC_FIELDS, "rule_link")}), FINE_TUNING)
+    fieldsets = ((None, {"fields": (*BASIC_FIELDS, "rule_link")}), FINE_TUNING)
     readonly_fields = ("rule_link",)
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         """With what the sliders cost in the placement's shop."""
-        formset = super().get_formset(request, obj, **kwargs)
+        formset: Any = super().get_formset(request, obj, **kwargs)
         formset.form.slider_costs = slider_costs(channel=obj.channel if obj else ecomai.CHANNEL)
         return formset
 
@@ -212,12 +212,12 @@ class SlotAdmin(AuditedAdmin, FastModelAdmin):
     sortable_by = ()
     ordering = ("placement", "order")
     inlines = (RuleInline,)
-    fieldsets: Any = ((None, {"fields": BASIC_FIELDS}), FINE_TUNING)
+    fieldsets = ((None, {"fields": BASIC_FIELDS}), FINE_TUNING)
     change_form_template = "ecomai/recommend/admin/slot.html"
 
     def get_form(self, request: HttpRequest, obj: Slot | None = None, change: bool = False, **kwargs: Any) -> Any:
         """With what the sliders cost in the placement's shop."""
-        form = super().get_form(request, obj, change=change, **kwargs)
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
         form.slider_costs = slider_costs(channel=obj.placement.channel if obj else ecomai.CHANNEL)
         return form
 

@@ -166,7 +166,7 @@ class RevisionAdmin(ReadOnlyAdminMixin, FastModelAdmin):
             if self._undo_one(request, revision):
                 messages.success(request, _("The change was undone."))
             return HttpResponseRedirect(back)
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         context = {
             **self.admin_site.each_context(request),
             "title": _("Undo this change?"),

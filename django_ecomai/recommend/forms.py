@@ -53,7 +53,7 @@ class SlotForm(forms.ModelForm):
                 self.fields[name].required = False
         for cost in self.slider_costs:
             if cost.slider in self.fields:
-                self.fields[cost.slider].widget.cost = cost  # type: ignore[attr-defined]
+                self.fields[cost.slider].widget.cost = cost
 
     def clean(self) -> Any:
         """An emptied field has its default again."""
