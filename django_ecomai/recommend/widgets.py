@@ -45,7 +45,8 @@ class SliderInput(forms.NumberInput):
         described = [attrs.get("aria-describedby", ""), f"{key}_cost"]
         attrs["aria-describedby"] = " ".join(one for one in described if one)
         return format_html(
-            '<span class="ecomai-range">{} <output class="ecomai-range__value" for="{}" hidden></output></span>{}',
+            '<div class="ecomai-slide"><span class="ecomai-range">{} '
+            '<output class="ecomai-range__value" for="{}" hidden></output></span>{}</div>',
             super().render(name, value, attrs, renderer),
             key,
             self._costs(f"{key}_cost"),

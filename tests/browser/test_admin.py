@@ -94,7 +94,7 @@ def test_a_slider_shows_its_value_and_what_it_cost(page: Page, width: int) -> No
 def test_sliders_of_a_carousel_that_was_just_added(page: Page) -> None:
     open_home(page)
     before = page.locator("input.ecomai-slider").count()
-    page.get_by_role("link", name="Add another Carousel").click()
+    page.locator(".add-row a").click()
     last = page.locator(".dynamic-slots").last
     last.locator("summary", has_text="Fine tuning").click()
     slider = last.locator("input.ecomai-slider").first

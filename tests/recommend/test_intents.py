@@ -259,6 +259,14 @@ def test_a_title_with_more_of_the_words_is_found_behind_hundreds_with_one() -> N
 
 
 @pytest.mark.django_db
+def test_a_word_that_begins_so_comes_before_one_that_only_holds_it() -> None:
+    product("p0", title="Cream gazebo lantern of wrought iron")
+    product("p1", title="Plant ladder")
+
+    assert [one.product_id for one in recommendations("empty_search", words="lantren", limit=2)] == ["p0", "p1"]
+
+
+@pytest.mark.django_db
 def test_bestsellers_without_a_model_are_what_sold() -> None:
     products(3)
     order("c0", ["p1"])
