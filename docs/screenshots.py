@@ -36,14 +36,48 @@ def shop(browser: Browser, base: str) -> None:
     page.get_by_role("button", name="Add to cart").first.click()
     page.goto("/cart/")
     save(page, "storefront-cart", 1100)
+    page.goto("/checkout/")
+    save(page, "storefront-checkout", 1450)
+    page.goto("/search/?q=lantren")
+    save(page, "storefront-empty-search", 1100)
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto("/")
     save(page, "storefront-home-phone", 844)
     context.close()
 
 
+def order(browser: Browser, base: str) -> None:
+    """A known customer buys something and sees what would follow by e-mail."""
+    context = browser.new_context(base_url=base, viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto("/")
+    page.get_by_role("button", name="Yes, accept").click()
+    page.locator("#shop-as").select_option("17850")
+    page.get_by_role("button", name="Go", exact=True).click()
+    page.goto("/search/?q=mug")
+    page.locator("main a[href^='/product/']").first.click()
+    page.get_by_role("button", name="Add to cart").first.click()
+    page.goto("/checkout/")
+    for label, text in {
+        "Name": "A. Demo",
+        "Street and number": "1 High St",
+        "Town": "York",
+        "Postcode": "YO1 7",
+    }.items():
+        page.get_by_label(label).fill(text)
+    page.get_by_label("E-mail").fill("demo@example.com")
+    page.get_by_role("button", name="Place the order").click()
+    page.wait_for_url("**/thanks/**")
+    page.goto(f"{page.url.rstrip('/')}/e-mail/")
+    save(page, "storefront-email", 1000)
+    context.close()
+
+
 def admin(browser: Browser, base: str) -> None:
-    """What the merchant sees: start page, the last training, a placement's preview, the cleaning report."""
+    """What the merchant sees: start page, the last training, a placement with sliders and preview, changes, cleaning.
+
+    A slider is moved, saved and undone again: the list of changes shows both.
+    """
     context = browser.new_context(base_url=base, viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.goto("/admin/")
@@ -57,6 +91,16 @@ def admin(browser: Browser, base: str) -> None:
     save(page, "admin-run", 1400)
     page.goto("/admin/ecomai_recommend/placement/")
     page.locator("#result_list").get_by_role("link", name="Home").first.click()
+    form = page.url
+    page.locator("summary", has_text="Fine tuning").first.click()
+    page.locator("input.ecomai-slider").first.fill("0.5")
+    save(page, "admin-sliders", 1150)
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.goto("/admin/ecomai_recommend/revision/")
+    page.get_by_role("link", name="Undo…").first.click()
+    page.get_by_role("button", name="Yes, undo it").click()
+    save(page, "admin-changes", 700)
+    page.goto(form)
     page.get_by_role("link", name="Preview").first.click()
     save(page, "admin-placement", 1300)
     page.goto("/admin/ecomai_mirror/syncreport/")
@@ -86,6 +130,7 @@ def main() -> None:
             executable_path=chromium_path(), args=["--no-sandbox", f"--user-agent={PERSON}"]
         )
         shop(browser, base)
+        order(browser, base)
         admin(browser, base)
         browser.close()
 

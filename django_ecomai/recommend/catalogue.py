@@ -413,13 +413,15 @@ def word_stems(words: str) -> list[str]:
 
 
 def _worded_order(cards: dict[str, Card], words: str) -> tuple[str, ...]:
-    """Titles that hold the most of the words' beginnings; among equals those that share the most letter triples with
-    the words (Dice's coefficient), then the newest.
+    """Titles that hold the most of the words' beginnings, twice as much where a word of the title begins so ("lant" is
+    meant for lanterns, not for plants); among equals those that share the most letter triples with the words (Dice's
+    coefficient), then the newest.
     """
     asked = _triples(words)
     close = {card.product_id: _dice(asked, _triples(card.title)) for card in cards.values() if card.available}
     stems = word_stems(words)
-    hits = {one: sum(stem in cards[one].title.casefold() for stem in stems) for one in close}
+    titles = {one: f" {' '.join(_WORD.findall(cards[one].title.casefold()))}" for one in close}
+    hits = {one: sum((stem in title) + (f" {stem}" in title) for stem in stems) for one, title in titles.items()}
     order = [one for one in _newest_order(cards, "") if hits[one]]
     return tuple(sorted(order, key=lambda one: (-hits[one], -close[one])))
 

@@ -52,7 +52,7 @@ _DEFAULTS = {
     ),
     "empty_search": (
         _("Search without a result"),
-        (SlotConfig("empty_search", _("Perhaps you meant these")), SlotConfig("for_you", _("For you"))),
+        (SlotConfig("empty_search", _("You might like these instead")), SlotConfig("for_you", _("For you"))),
     ),
     "account": (
         _("Customer account"),

@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy
 from django_ecomai.mirror.models import Category, Customer, Order, Product
 
 from .models import MerchantRule, Placement, ShopRule, Slot, SlotRule
-from .selectors import SLIDERS
+from .selectors import SLIDERS, SliderCost
 from .strategies import strategy_choices
+from .widgets import SliderInput, capfirst_lazy, lazy_number
 
 # Two rules of these kinds about one target at one time contradict each other.
 _CONTRARY = ({"pin", "hide"}, {"boost", "hide"}, {"boost", "bury"}, {"pin", "bury"})
@@ -25,19 +26,12 @@ _CONTRARY = ({"pin", "hide"}, {"boost", "hide"}, {"boost", "bury"}, {"pin", "bur
 _WITH_DEFAULT = (*SLIDERS, "explore", "frequency_days")
 
 
-class RangeInput(forms.NumberInput):
-    """A slider from 0 to 1."""
-
-    input_type = "range"
-
-    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
-        super().__init__({"min": "0", "max": "1", "step": "0.05", "class": "ecomai-slider", **(attrs or {})})
-
-
 class SlotForm(forms.ModelForm):
     """A carousel; the strategy is chosen by what it does, not by its name."""
 
     strategy = forms.ChoiceField(label=gettext_lazy("What to show"), choices=list)
+    # Set by the admin on the class that it makes for a request: one query, however many carousels there are.
+    slider_costs: ClassVar[Sequence[SliderCost]] = ()
 
     class Meta:
         model = Slot
@@ -45,7 +39,7 @@ class SlotForm(forms.ModelForm):
             "title", "strategy", "size", "order", "is_active", "only_in_stock", "exclude_bought", "category_cap",
             "diversity", "novelty", "taste", "explore", "frequency_cap", "frequency_days", "fill_filtered",
         )  # fmt: skip
-        widgets: ClassVar[dict[str, Any]] = dict.fromkeys(SLIDERS, RangeInput)
+        widgets: ClassVar[dict[str, Any]] = dict.fromkeys(SLIDERS, SliderInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -57,6 +51,9 @@ class SlotForm(forms.ModelForm):
         for name in _WITH_DEFAULT:
             if name in self.fields:
                 self.fields[name].required = False
+        for cost in self.slider_costs:
+            if cost.slider in self.fields:
+                self.fields[cost.slider].widget.cost = cost
 
     def clean(self) -> Any:
         """An emptied field has its default again."""
@@ -141,6 +138,14 @@ class KnownSelect(AutocompleteSelect):
         return "\x00" not in str(value)
 
 
+def _strength(name: str) -> forms.ChoiceField:
+    steps = [(str(value), lazy_number(value)) for value in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    return forms.ChoiceField(
+        choices=[("", gettext_lazy("as saved")), *steps], required=False,
+        label=capfirst_lazy(Slot._meta.get_field(name).verbose_name),  # type: ignore[union-attr]
+    )  # fmt: skip
+
+
 class PreviewForm(forms.Form):
     """Whose page, and which product, cart or category it is about."""
 
@@ -155,6 +160,24 @@ class PreviewForm(forms.Form):
     category = forms.ModelChoiceField(
         Category.objects.none(), required=False, label=gettext_lazy("Category on the page")
     )
+    diversity = _strength("diversity")
+    novelty = _strength("novelty")
+    taste = _strength("taste")
+
+    @property
+    def about(self) -> list[forms.BoundField]:
+        """Whose page, and what it is about."""
+        return [field for field in self if field.name not in SLIDERS]
+
+    @property
+    def sliders(self) -> list[forms.BoundField]:
+        """What may be tried out."""
+        return [self[name] for name in SLIDERS]
+
+    @property
+    def tune(self) -> dict[str, float]:
+        """The sliders that are tried out here; the others stand as they are saved."""
+        return {name: float(self.cleaned_data[name]) for name in SLIDERS if self.cleaned_data.get(name)}
 
     def __init__(self, data: Any, *, placement: Placement, admin_site: Any) -> None:
         super().__init__(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,6 +16,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from .results import Recommendation
 from .serving import Carousel, carousels
 from .viewer import as_list, category_external_id, external_ids
 
@@ -70,12 +72,17 @@ def _carousel_html(carousel: Carousel, outer: dict[Any, Any]) -> str:
     inner = {
         **outer,
         "carousel": carousel,
-        "items": carousel.items,
+        "items": [_without_echo(item, carousel.title) for item in carousel.items],
         "card_templates": card_templates(carousel.placement, carousel.strategy),
         "heading_id": f"ecomai-{carousel.recommendation_id[-12:]}",
     }
     # The request is in the outer context when its processor is installed; passing it would run every processor again.
     return render_to_string(carousel_templates(carousel.placement, carousel.strategy), inner)
+
+
+def _without_echo(item: Recommendation, title: Any) -> Recommendation:
+    """A reason that says the same as the heading is not said again on every card."""
+    return replace(item, reason="") if item.reason.casefold() == str(title).casefold() else item
 
 
 def _placeholder(placement: str, **asked: Any) -> SafeString:

@@ -11,7 +11,10 @@ from django.core import serializers
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+
+from django_ecomai.core.registry import strategies
 
 from .models import Bundle, Placement, Revision, Slot, SlotRule
 
@@ -59,18 +62,21 @@ def revision_record(
 def difference(before: Sequence[Row], after: Sequence[Row]) -> list[str]:
     """One line per changed field, added or deleted row, old -> new, in the words of the admin."""
     old, new = _by_key(before), _by_key(after)
+    named = _Words([*old.items(), *new.items()])
     lines = []
     for key in [*new, *(key for key in old if key not in new)]:
         model = apps.get_model(key[0])
-        name = f"{model._meta.verbose_name} {key[1]}"
+        name = named.row(model, key[1], new.get(key) or old[key])
         if key not in old:
-            lines.append(_("added %(what)s (%(values)s)") % {"what": name, "values": _values(model, new[key])})
+            lines.append(_("added %(what)s (%(values)s)") % {"what": name, "values": named.fields(model, new[key])})
         elif key not in new:
-            lines.append(_("deleted %(what)s (%(values)s)") % {"what": name, "values": _values(model, old[key])})
+            lines.append(_("deleted %(what)s (%(values)s)") % {"what": name, "values": named.fields(model, old[key])})
         else:
             for field, value in new[key].items():
-                if old[key].get(field) != value:
-                    said = {"what": name, "field": _name(model, field), "old": old[key].get(field), "new": value}
+                was = old[key].get(field)
+                if was != value:
+                    said = {"old": named.value(model, field, was), "new": named.value(model, field, value)}
+                    said |= {"what": name, "field": _name(model, field)}
                     lines.append(_("%(what)s, %(field)s: %(old)s → %(new)s") % said)
     return lines
 
@@ -126,9 +132,56 @@ def _by_key(rows: Iterable[Row]) -> dict[tuple[str, Any], Mapping[str, Any]]:
     return {(row["model"], row["pk"]): row["fields"] for row in rows}
 
 
-def _values(model: type[models.Model], fields: Mapping[str, Any]) -> str:
-    shown = {name: value for name, value in fields.items() if value not in (None, "", [])}
-    return ", ".join(f"{_name(model, name)}: {value}" for name, value in shown.items())
+class _Words:
+    """Rows and values as a merchant knows them: titles instead of numbers, yes instead of True.
+
+    ``rows`` are ``((model, pk), fields)``; what they refer to is looked up once per model.
+    """
+
+    def __init__(self, rows: Iterable[tuple[tuple[str, Any], Mapping[str, Any]]]) -> None:
+        wanted: dict[type[models.Model], set[Any]] = {}
+        for (label, _pk), fields in rows:
+            for name, value in fields.items():
+                target = _target(apps.get_model(label)._meta.get_field(name))
+                if target is not None and value is not None:
+                    wanted.setdefault(target, set()).add(value)
+        self.titles = {target: target._default_manager.in_bulk(list(keys)) for target, keys in wanted.items()}
+
+    def row(self, model: type[models.Model], pk: Any, fields: Mapping[str, Any]) -> str:
+        """``carousel “For you”``, ``rule for all carousels “Lamps”``."""
+        given = fields.get("title") or fields.get("label")
+        about = next((name for name in ("product", "category") if fields.get(name)), "")
+        said = given or (self.value(model, about, fields[about]) if about else pk)
+        return f"{model._meta.verbose_name} “{said}”"
+
+    def fields(self, model: type[models.Model], fields: Mapping[str, Any]) -> str:
+        """What was decided: without what is empty or as it always is."""
+        shown = []
+        for name, value in fields.items():
+            field: Any = model._meta.get_field(name)
+            if value not in (None, "", []) and value != (field.get_default() if field.has_default() else None):
+                shown.append(f"{_name(model, name)}: {self.value(model, name, value)}")
+        return ", ".join(shown)
+
+    def value(self, model: type[models.Model], name: str, value: Any) -> str:
+        """One value of a field."""
+        field: Any = model._meta.get_field(name)
+        if value is None or value == "":
+            return "–"
+        if isinstance(value, bool):
+            return _("yes") if value else _("no")
+        if (target := _target(field)) is not None:
+            return str(self.titles.get(target, {}).get(value, value))
+        if isinstance(field, models.DateTimeField):
+            moment = field.to_python(value)
+            return date_format(timezone.localtime(moment), "SHORT_DATETIME_FORMAT")
+        if name == "strategy" and value in strategies:
+            return str(strategies.get(value).label)
+        return str(dict(field.flatchoices).get(value, value))
+
+
+def _target(field: Any) -> type[models.Model] | None:
+    return field.remote_field.model if field.many_to_one or field.one_to_one else None
 
 
 def _name(model: type[models.Model], field: str) -> str:

@@ -111,17 +111,22 @@ def people_events(channel: str, since: datetime | None, until: datetime | None) 
     return events
 
 
-# Fields of ``Slot`` whose cost is measured, in the order of the admin.
-SLIDERS = ("diversity", "novelty", "taste")
+# Fields of ``Slot`` whose cost is measured, in the order of the admin, with the measure that each is for.
+SLIDERS = {"diversity": "variety", "novelty": "novelty", "taste": "divergence"}
 
 
 @dataclass(frozen=True)
 class SliderCost:
-    """What a slider (a field of ``Slot``) cost at the last training: ``(strength, NDCG, change in percent)`` each."""
+    """What a slider (a field of ``Slot``) cost at the last training: ``(strength, NDCG, change in percent)`` each.
+
+    ``effects`` are ``(strength, change of recall in percent, change of what the slider is for in percent)``, both
+    against the slider at 0.
+    """
 
     slider: str
     label: Any
     steps: list[tuple[float, float, float]]
+    effects: list[tuple[float, float, float]]
 
 
 def slider_costs(*, channel: str = "") -> list[SliderCost]:
@@ -133,10 +138,17 @@ def slider_costs(*, channel: str = "") -> list[SliderCost]:
     found = []
     # PostgreSQL keeps no order of keys.
     for slider, rows in ((name, measured[name]) for name in SLIDERS if name in measured):
-        start = rows[0]["ndcg"] if rows else 0.0
-        steps = [(row["value"], row["ndcg"], 100 * (row["ndcg"] / start - 1) if start else 0.0) for row in rows]
-        found.append(SliderCost(slider, Slot._meta.get_field(slider).verbose_name, steps))  # type: ignore[union-attr]
+        steps = [(row["value"], row["ndcg"], _change(rows, row, "ndcg")) for row in rows]
+        effects = [(row["value"], _change(rows, row, "recall"), _change(rows, row, SLIDERS[slider])) for row in rows]
+        label = Slot._meta.get_field(slider).verbose_name  # type: ignore[union-attr]
+        found.append(SliderCost(slider, label, steps, effects))
     return found
+
+
+def _change(rows: list[dict[str, float]], row: dict[str, float], measure: str) -> float:
+    """Against the first row, in percent."""
+    start = rows[0].get(measure, 0.0)
+    return 100 * (row.get(measure, start) / start - 1) if start else 0.0
 
 
 class AttributedLine(NamedTuple):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -88,6 +89,7 @@ def carousels(
     narrow: Narrow | None = None,
     first_only: bool = False,
     explain: bool = False,
+    tune: Mapping[str, float] | None = None,
 ) -> list[Carousel]:
     """The carousels of a placement that hold something, in the merchant's order, or the most valuable first where he
     wants that. Never raises.
@@ -97,6 +99,7 @@ def carousels(
     ``boost`` shows more of (``{"brand": {"Acme": 2}, "margin": 2}``), ``where`` is a condition on the shop's own
     products (``Q``); what cannot be understood is logged and left out. ``words`` are what a search did not find.
     ``narrow`` is all of the former, read already. ``explain`` also returns empty carousels, with what was left out.
+    ``tune`` tries out sliders (``{"diversity": 0.5}``) in place of what is saved.
     """
     try:
         viewer = viewer_of(request, channel=channel, customer_id=customer_id, visitor_id=visitor_id)
@@ -113,7 +116,9 @@ def carousels(
             words=str(words or "")[:255],
             circumstances=circumstances_of(request, viewer),
         )
-        found = _answer(placement, strategy, ask, shown=shown, request=request, first_only=first_only, explain=explain)
+        found = _answer(
+            placement, strategy, ask, shown=shown, request=request, first_only=first_only, explain=explain, tune=tune
+        )
     except Exception:  # whatever goes wrong here, the shop's page must go on
         logger.exception(
             "EcomAI could not recommend anything for %r; the page goes on without it.", placement or strategy
@@ -131,12 +136,15 @@ def _answer(
     request: HttpRequest | None,
     first_only: bool,
     explain: bool,
+    tune: Mapping[str, float] | None = None,
     use_model: bool = True,
 ) -> list[Carousel]:
     config, past = look_up(ask.viewer, request=request)
     key, slots, by_value = _slots(config, placement, strategy, even_if_off=explain)
     if not slots:
         return []
+    if tune:
+        slots = [replace(slot, **tune) for slot in slots]  # type: ignore[arg-type]
     model = model_get(ask.viewer.channel, config) if use_model else None
     moment = datetime.fromtimestamp(ask.now, UTC)
     query = _query(ask, past, model, config, moment)
@@ -148,7 +156,7 @@ def _answer(
         model_set_aside(model, ask.viewer.channel)
         return _answer(
             placement, strategy, ask, shown=shown, request=request, first_only=first_only, explain=explain,
-            use_model=False,
+            tune=tune, use_model=False,
         )  # fmt: skip
     if page.parents:
         query = query.with_parents(page.parents)

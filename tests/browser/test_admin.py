@@ -69,3 +69,61 @@ def test_admin_pages_open_at_every_width(page: Page, width: int) -> None:
     ):
         answer = page.goto(f"/admin/{path}/")
         assert answer is not None and answer.status == 200, path
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_slider_shows_its_value_and_what_it_cost(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 850})
+    open_home(page)
+    slider = page.get_by_label("Variety").first
+    assert not slider.is_visible(), "fine tuning is folded"
+    page.locator("summary", has_text="Fine tuning").first.click()
+    slider.focus()
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
+
+    box = page.locator(".field-diversity").first
+    assert box.locator("output").inner_text() == "0.5"
+    shown = [cost.inner_text() for cost in box.locator(".ecomai-costs li").all() if cost.is_visible()]
+    assert len(shown) == 1 and shown[0].startswith("At 0.5: hits ")
+    described = (slider.get_attribute("aria-describedby") or "").split()
+    assert all(page.locator(f"[id='{one}']").count() == 1 for one in described) and len(described) == 2
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_sliders_of_a_carousel_that_was_just_added(page: Page) -> None:
+    open_home(page)
+    before = page.locator("input.ecomai-slider").count()
+    page.locator(".add-row a").click()
+    last = page.locator(".dynamic-slots").last
+    last.locator("summary", has_text="Fine tuning").click()
+    slider = last.locator("input.ecomai-slider").first
+    slider.fill("1")
+
+    assert page.locator("input.ecomai-slider").count() > before
+    assert last.locator("output").first.inner_text() == "1"
+    assert "__prefix__" not in (slider.get_attribute("aria-describedby") or "")
+
+
+def test_a_change_is_undone_from_the_list_of_changes(page: Page) -> None:
+    open_home(page)
+    size = page.get_by_label("How many products").first
+    size.fill("5")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.goto("/admin/ecomai_recommend/revision/")
+    page.get_by_text("how many products: 8 → 5").wait_for()
+    page.get_by_role("link", name="Undo…").first.click()
+    page.get_by_text("how many products: 8 → 5").wait_for()
+    page.get_by_role("button", name="Yes, undo it").click()
+    page.get_by_text("The change was undone.").wait_for()
+
+    open_home(page, logged_in=True)
+    assert page.get_by_label("How many products").first.input_value() == "8"
+
+
+def open_home(page: Page, *, logged_in: bool = False) -> None:
+    if not logged_in:
+        log_in(page)
+    page.goto("/admin/ecomai_recommend/placement/")
+    page.locator("#result_list").get_by_role("link", name="Home").first.click()
+    page.wait_for_load_state()

@@ -54,7 +54,7 @@ def test_pages_for_everybody_hold_a_carousel(client: Client, trained: list[Produ
 
 def test_a_search_that_finds_nothing_offers_what_is_spelled_nearly_so(client: Client, trained: list[Product]) -> None:
     page = client.get("/search/?q=lantren").content.decode()
-    assert "Perhaps you meant these" in page
+    assert "You might like these instead" in page
     first = page.split("data-ecomai-list")[1].split("</li>")[0]
     assert "Metal Lantern" in first
 

@@ -95,6 +95,20 @@ def test_complements_are_what_is_bought_with_it_and_not_instead_of_it() -> None:
     assert intents.cross_sell(query(scorer=old, product_ids=("unknown",)), 5) == []
 
 
+def test_one_more_of_its_kind_comes_last_and_each_product_of_a_cart_brings_its_own() -> None:
+    # p0..p5 are lamps: p1 is the likest lamp of p0, p3 less than half as like; p6 and later are of no category.
+    scorer = WrittenScorer(
+        cross={"p0": ["p1", "p3", "p6", "p7"], "p5": ["p8"]}, similar={"p0": ["p1", "p6", "p7", "p8", "p3"]}
+    )
+
+    found = intents.cross_sell(query(scorer=scorer, product_ids=("p0", "p5")), 10)
+
+    assert [(one.product_id, one.because) for one in found] == [
+        ("p3", "p0"), ("p8", "p5"), ("p6", "p0"), ("p7", "p0"), ("p1", "p0"),
+    ]  # fmt: skip
+    assert ids(intents.cross_sell(query(scorer=scorer, product_ids=("p0", "p5")), 2)) == ["p3", "p8"]
+
+
 def test_a_step_up_asks_the_model_and_judges_the_price_of_today() -> None:
     old = WrittenScorer(similar={"p0": ["p1", "p2", "p3", "p4"]})  # p0 and p1 cost 1, p2 costs 2, ..., p4 is unknown
     new = WrittenScorer(better={"p0": ["p2"]})
@@ -242,6 +256,14 @@ def test_a_title_with_more_of_the_words_is_found_behind_hundreds_with_one() -> N
     products(250, title="Red mug")
 
     assert recommendations("empty_search", words="red lanterns", limit=3)[0].product_id == "old"
+
+
+@pytest.mark.django_db
+def test_a_word_that_begins_so_comes_before_one_that_only_holds_it() -> None:
+    product("p0", title="Cream gazebo lantern of wrought iron")
+    product("p1", title="Plant ladder")
+
+    assert [one.product_id for one in recommendations("empty_search", words="lantren", limit=2)] == ["p0", "p1"]
 
 
 @pytest.mark.django_db

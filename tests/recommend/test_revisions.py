@@ -46,7 +46,7 @@ def test_a_change_of_a_carousel_is_logged_with_both_values_and_undone(merchant: 
     revision = Revision.objects.get()
 
     assert (slot.size, slot.diversity) == (4, 0.5)
-    assert f"carousel {slot.pk}, how many products: 8 → 4" in revision.summary
+    assert f"carousel “{slot.title}”, how many products: 8 → 4" in revision.summary
     assert "variety: 0.0 → 0.5" in revision.summary
     assert revision.user.username == "merchant"
     assert "how many products: 8 → 4" in LogEntry.objects.first().get_change_message()  # type: ignore[union-attr]
@@ -225,3 +225,54 @@ def test_the_changes_are_read_only_and_listed(merchant: Any) -> None:
 
     assert "8 → 4" in page and "Undo the selected changes" in page
     assert add.status_code == 403
+
+
+def test_a_change_is_undone_from_the_list_after_a_question(merchant: Any) -> None:
+    home = placement("home", "trending", size=8)
+    change(merchant, home, slot_form(home, **{"slots-0-size": 4, "slots-0-only_in_stock": ""}))
+    revision = Revision.objects.get()
+    changes = reverse("admin:ecomai_recommend_revision_changelist")
+    url = reverse("admin:ecomai_recommend_revision_undo", args=[revision.pk])
+
+    listed = merchant.get(changes).content.decode()
+    asked = merchant.get(url).content.decode()
+
+    assert f'href="{url}"' in listed and "Undo…" in listed
+    assert "how many products: 8 → 4" in asked and "only products in stock: yes → no" in asked
+    assert home.slots.get().size == 4, "a question changes nothing"
+
+    answer = merchant.post(url, follow=True)
+
+    assert answer.redirect_chain == [(changes, 302)]
+    assert messages_of(answer) == ["The change was undone."]
+    assert home.slots.get().size == 8
+    assert "undone" in answer.content.decode() and "by merchant" in answer.content.decode()
+    assert messages_of(merchant.post(url, follow=True)) == [f"{revision.label}: This change was undone before."]
+
+
+def test_undoing_from_the_list_needs_the_permission(client: Any) -> None:
+    home = placement("home", "trending")
+    user = get_user_model().objects.create_user("staff", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=["change_placement", "view_revision"]))
+    client.force_login(user)
+    before = snapshot(home)
+    Slot.objects.update(size=3)
+    kept = revision_record(obj=home, before=before, after=snapshot(home))
+
+    assert kept is not None
+    assert "Undo…" not in client.get(reverse("admin:ecomai_recommend_revision_changelist")).content.decode()
+    assert client.post(reverse("admin:ecomai_recommend_revision_undo", args=[kept.pk])).status_code == 403
+    assert home.slots.get().size == 3
+
+
+def test_a_rule_is_told_with_the_names_of_what_it_is_about() -> None:
+    made = products(1)
+    slot = placement("home", "trending").slots.get()
+    before = snapshot(slot)
+    rule(slot, "hide", made[0])
+
+    kept = revision_record(obj=slot, before=before, after=snapshot(slot))
+
+    assert kept is not None
+    assert f"added rule “{made[0]}”" in kept.summary
+    assert "rule: never show" in kept.summary

@@ -10,8 +10,9 @@ from django.urls import reverse
 
 from django_ecomai.recommend import serving
 from django_ecomai.recommend.models import Placement
-from django_ecomai.recommend.selectors import slider_costs
+from django_ecomai.recommend.selectors import SliderCost, slider_costs
 from django_ecomai.recommend.viewer import Viewer, circumstances_of
+from django_ecomai.recommend.widgets import SliderInput
 from tests.recommend.factories import lantern_shop, page
 from tests.recommend.helpers import train
 from tests.recommend.test_admin import merchant
@@ -24,7 +25,8 @@ def test_a_training_measures_them_and_the_placement_shows_them(merchant: Any) ->
     home = Placement.objects.get(key="home")
     url = reverse("admin:ecomai_recommend_placement_change", args=[home.pk])
     assert slider_costs() == []
-    assert "What the sliders cost" not in merchant.get(url).content.decode()
+    unknown = "What this costs is not known yet"
+    assert unknown in merchant.get(url).content.decode()
     lantern_shop()
 
     run = train()
@@ -38,7 +40,28 @@ def test_a_training_measures_them_and_the_placement_shows_them(merchant: Any) ->
         row for row in run.metrics["evaluation"] if row["ours"] and row["split"] == run.metrics["tradeoffs"]["view"]
     )
     assert costs[0].steps[0][1] == pytest.approx(ours["metrics"]["ndcg@20"])
-    assert "What the sliders cost" in merchant.get(url).content.decode()
+    form = merchant.get(url).content.decode()
+    assert unknown not in form
+    # Each strength beside its slider, which it describes.
+    told = SliderInput({"id": "s"})
+    told.cost = costs[0]
+    assert 'aria-describedby="s_cost"' in told.render("diversity", 0.5, {"id": "s"})
+    for value in ("0.25", "0.5", "0.75", "1"):
+        assert f"At {value}: hits " in form
+
+
+def test_what_a_slider_does_is_told_in_whole_percents() -> None:
+    widget = SliderInput()
+    steps = [(0.0, 0.2, 0.0), (0.5, 0.19, -5.0)]
+    widget.cost = SliderCost("diversity", "variety", steps, [(0.0, 0.0, 0.0), (0.5, -3.4, 12.4), (1.0, 0.2, 30.0)])
+
+    html = widget.render("diversity", 0.5, {"id": "id_diversity", "aria-describedby": "id_diversity_helptext"})
+
+    assert '<li data-value="0.5">At 0.5: hits −3 %, variety +12 %</li>' in html
+    assert '<li data-value="1.0">At 1: hits ±0 %, variety +30 %</li>' in html
+    assert "At 0:" not in html
+    assert 'aria-describedby="id_diversity_helptext id_diversity_cost"' in html
+    assert '<output class="ecomai-range__value" for="id_diversity" hidden></output>' in html
 
 
 @pytest.mark.parametrize("names", ["color", [1], None, [""]])

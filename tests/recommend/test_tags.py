@@ -274,3 +274,20 @@ def test_shop_objects_of_any_kind_may_be_handed_over() -> None:
 
 def test_the_address_of_a_fragment() -> None:
     assert reverse("ecomai_recommend:fragment", args=["home"]) == "/ecomai/fragment/home/"
+
+
+def test_a_reason_that_is_the_heading_is_not_said_again_on_every_card() -> None:
+    products(3)
+    placement("home", "new_arrivals")
+    slot = Slot.objects.get(placement__key="home")
+    slot.title = "Fresh"
+    slot.save()
+    other = draw('{% recommend_carousel "home" %}')
+    slot.title = "new"
+    slot.save()
+
+    same = draw('{% recommend_carousel "home" %}')
+
+    assert other.count('class="ecomai-card__reason">New</p>') == 3
+    assert same.count("ecomai-card__reason") == 0
+    assert len(tokens(same)) == 3

@@ -14,8 +14,8 @@ from .neighbours import FloatArray, NeighbourTable
 PRICE_BAND = (0.95, 1.6)
 #: Alternatives kept per product.
 KEPT = 20
-#: Likeness below this part of the best alternative's is another need.
-LEAST_ALIKE = 0.35
+#: Likeness below this part of the best alternative's is another need: at a third a mug led to bunting and milk pans.
+LEAST_ALIKE = 0.5
 
 
 def upgrades(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django_ecomai.recommend import reasons
 from django_ecomai.recommend.query import DAY, Behaviour, Candidate, Query
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 UPSELL_MOST = Decimal("1.6")
 # "A little extra" costs at most this share of the median price in the cart.
 EXTRA_SHARE = Decimal("0.5")
+# Alternatives are looked for among so many of the likest products, down to this share of the likest one's score.
+NEAREST = 20
+ALIKE_SHARE = 0.5
 # What was looked at or left in the cart within this time may be gone on with.
 CONTINUE_DAYS = 14.0
 # In an e-mail, what was bought within this time is not offered again.
@@ -32,14 +35,18 @@ JUST_BOUGHT_DAYS = 30.0
 
 
 def cross_sell(query: Query, n: int) -> list[Candidate]:
-    """Complements: bought with the page's products, rarely instead of them."""
+    """Complements: bought with the page's products, rarely instead of them; each product's in turn.
+
+    Another design of a product (see ``_alternatives``) comes last, however often both are bought: beside a mug stands
+    what is not one more mug, while there is any.
+    """
     scorer = query.scorer
     about = known(scorer, query.product_ids) if scorer is not None else []
     if scorer is None or not about:
         return []
     items = [item for item, _ in about]
     exclude = encode_all(scorer, query.not_wanted())
-    scored = scorer.cross_sell(items, n=n, exclude=exclude)
+    scored = scorer.cross_sell(items, n=n + NEAREST, exclude=exclude)
     if not len(scored):
         scored = scorer.bought_together(items, n=n, exclude=exclude)
         # What is like a product replaces it: it is bought instead of it, not with it.
@@ -47,7 +54,25 @@ def cross_sell(query: Query, n: int) -> list[Candidate]:
         found = caused(scorer, scored, about, reasons.COMPLEMENT)
         alike = set(scorer.decode(sorted(instead))) if instead else set()
         return [one for one in found if one.product_id not in alike]
-    return caused(scorer, scored, about, reasons.COMPLEMENT)
+    found = caused(scorer, scored, about, reasons.COMPLEMENT)
+    instead = {item for one in items for item in _alternatives(scorer, one)}
+    other = set(scorer.decode(sorted(instead))) if instead else set()
+    causes = list(dict.fromkeys(one.because for one in found))
+    lists = [[one for one in found if one.because == cause and one.product_id not in other] for cause in causes]
+    beside = in_turn(lists, n)
+    return [*beside, *(one for one in found if one.product_id in other)][:n]
+
+
+def _alternatives(scorer: Any, item: int) -> set[int]:
+    """What is chosen instead of a product: of its category, and at least half as like it as the likest one there."""
+    category = scorer.category_of(item)
+    near = scorer.similar(item, n=NEAREST)
+    same = [
+        (other, score)
+        for other, score in zip(near.items.tolist(), near.scores.tolist(), strict=True)
+        if category and scorer.category_of(other) == category
+    ]
+    return {other for other, score in same if score >= ALIKE_SHARE * same[0][1]}
 
 
 def upsell(query: Query, n: int) -> list[Candidate]:
