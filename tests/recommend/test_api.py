@@ -78,7 +78,7 @@ def test_an_unknown_placement_names_those_that_exist(client: Any) -> None:
     answer = get(client, "kitchen")
 
     assert answer.status_code == 404
-    known = "account, cart, category, checkout, email, empty_search, home, not_found, product, search"
+    known = "account, cart, category, checkout, email, empty_search, home, not_found, order, product, search"
     assert known in answer.json()["detail"]
     assert "bought_together" in answer.json()["detail"]
 

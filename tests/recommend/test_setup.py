@@ -27,23 +27,27 @@ from tests.recommend.helpers import ids, queries, train
 pytestmark = pytest.mark.django_db
 
 
-def test_every_shop_starts_with_ten_placements() -> None:
+def test_every_shop_starts_with_eleven_placements() -> None:
     slots = {
         one.key: list(one.slots.values_list("strategy", flat=True)) for one in Placement.objects.filter(channel="")
     }
 
     assert slots == {
-        "home": ["for_you", "trending", "new_arrivals", "recently_viewed"],
-        "product": ["bought_together", "similar"],
-        "cart": ["bought_together"],
-        "category": ["trending"],
-        "search": ["for_you", "recently_viewed"],
-        "account": ["buy_again", "for_you"],
-        "empty_search": ["empty_search"],
+        "home": [
+            "for_you", "continue_shopping", "because_you_viewed", "trending", "on_sale", "new_arrivals",
+            "recently_viewed",
+        ],
+        "product": ["bundle", "bought_together", "similar", "upsell"],
+        "cart": ["cross_sell", "bought_together"],
         "checkout": ["checkout_last_minute"],
-        "not_found": ["trending", "recently_viewed"],
+        "order": ["cross_sell"],
+        "category": ["trending_in_category", "bestsellers"],
+        "search": ["for_you", "recently_viewed"],
+        "empty_search": ["empty_search", "for_you"],
+        "account": ["buy_again", "because_you_bought", "for_you"],
         "email": ["email"],
-    }
+        "not_found": ["trending", "recently_viewed"],
+    }  # fmt: skip
 
 
 def test_what_the_merchant_changed_or_deleted_stays() -> None:
@@ -61,9 +65,10 @@ def test_what_the_merchant_changed_or_deleted_stays() -> None:
 
 def test_another_shop_gets_its_own() -> None:
     assert placements_create_defaults(channel="b") == [
-        "home", "product", "cart", "category", "search", "empty_search", "checkout", "not_found", "email", "account",
+        "home", "product", "cart", "checkout", "order", "category", "search", "empty_search", "account", "email",
+        "not_found",
     ]  # fmt: skip
-    assert Placement.objects.filter(channel="b").count() == 10
+    assert Placement.objects.filter(channel="b").count() == 11
 
 
 def test_defaults_are_written_in_the_shops_language(settings: Any) -> None:
