@@ -22,6 +22,7 @@ _MARK = "\x1decomai mark"  # what no shop calls anything
 # Shapes are few; whoever makes more of them than this has put a value into the key.
 _MOST = 256
 _UUIDS = UUIDField()
+_UNKNOWN = "unknown"  # None stands for a query that is built each time
 
 
 class _Statement(NamedTuple):
@@ -51,11 +52,12 @@ def compiled_rows(
     filled = {name: value if isinstance(value, str | uuid.UUID) else _rounded(value) for name, value in values.items()}
     lengths = tuple(len(value) if isinstance(value, list) else 0 for value in filled.values())
     shape = (using, key, tuple(filled), lengths)
-    if shape not in _known:
+    statement = _known.get(shape, _UNKNOWN)
+    if isinstance(statement, str):
+        statement = _compile(make, filled, using)
         if len(_known) >= _MOST:
             _known.clear()
-        _known[shape] = _compile(make, filled, using)
-    statement = _known[shape]
+        _known[shape] = statement
     if statement is None:
         return list(make(values).using(using))
     connection = connections[using]

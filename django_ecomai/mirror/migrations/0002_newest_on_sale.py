@@ -20,10 +20,12 @@ class AddNewest(migrations.AddIndex):
         if schema_editor.connection.vendor != "postgresql":
             super().database_forwards(app_label, schema_editor, from_state, to_state)
         elif self.allow_migrate_model(schema_editor.connection.alias, model := to_state.apps.get_model(app_label, self.model_name)):
-            schema_editor.add_index(model, newest(nulls_last=True))
+            schema_editor.add_index(model, newest(nulls_last=True), concurrently=True)
 
 
 class Migration(migrations.Migration):
+    atomic = False  # PostgreSQL builds the index beside the shop's writes, which it cannot do in a transaction
+
     dependencies = [("ecomai_mirror", "0001_initial")]
 
     operations = [AddNewest(model_name="product", index=newest())]
