@@ -86,7 +86,7 @@ def visit(shop: Path) -> dict[str, object]:
 
 
 def test_the_product_page_shows_carousels(visit: dict[str, object]) -> None:
-    assert visit["carousels"] == 2
+    assert visit["carousels"] == 3
     assert int(str(visit["items"])) >= 8
     assert visit["shows_itself"] is False
     assert visit["script"] is True
