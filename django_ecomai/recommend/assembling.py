@@ -85,8 +85,15 @@ def finish(
 
 
 def _claim_order(drafts: Sequence[Draft]) -> list[Draft]:
-    """Who chooses first where no product comes twice: lists of the visitor's own past, which nothing can fill up."""
-    return sorted(drafts, key=lambda draft: not (draft.strategy.personal and not draft.strategy.fill))
+    """Who chooses first where no product comes twice: lists of the visitor's own past, which nothing can fill up.
+
+    What is around one product of it ("because you viewed ...") is not the past: it takes its turn on the page.
+    """
+
+    def is_past(draft: Draft) -> bool:
+        return draft.strategy.personal and not draft.strategy.fill and not draft.strategy.names_product
+
+    return sorted(drafts, key=lambda draft: not is_past(draft))
 
 
 def _title(draft: Draft, chosen: Sequence[Candidate], page: Page) -> str:

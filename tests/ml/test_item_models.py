@@ -193,6 +193,7 @@ def test_decay_halves_and_never_grows():
     times = np.array([START, START + DAY, START + 5 * DAY])
     assert decay(times, START + DAY, 1.0).tolist() == [0.5, 1.0, 1.0]
     assert decay(times, START, None).tolist() == [1.0, 1.0, 1.0]
+    assert decay(times, START + 5000 * DAY, 1.0).tolist() == [2**-8] * 3, "the past is never forgotten altogether"
     with pytest.raises(ValueError, match="None for no decay"):
         decay(times, START, 0)
 

@@ -25,6 +25,9 @@ PAIRS_PER_CELL = 1000
 LEAST_ITEMS_PER_USER = 500
 #: Of cells that are equally strong, so many times what is wanted are kept until it is known which are popular.
 MOST_EQUAL = 4
+#: After so many half-lives the past fades no further: orders that ended years before the first visit was recorded must
+#: not be forgotten for a handful of clicks.
+MOST_HALF_LIVES = 8.0
 #: Weights above this are clipped, so that squares and sums stay finite whatever the caller sends.
 MAX_WEIGHT = 1e6
 
@@ -39,13 +42,13 @@ def one_blas_thread() -> Iterator[None]:
 
 
 def decay(times: NDArray[np.int64], now: int, half_life_days: float | None) -> NDArray[np.float64]:
-    """``0.5 ** (age / half life)`` per time; 1 for times after ``now`` and when there is no half-life."""
+    """``0.5 ** (age / half life)`` per time, at least 2^-8; 1 for times after ``now`` and without a half-life."""
     if half_life_days is None:
         return np.ones(len(times))
     if half_life_days <= 0:
         raise ValueError("half_life_days must be positive; use None for no decay")
     ages = np.maximum(now - times, 0) / SECONDS_PER_DAY
-    return np.asarray(0.5 ** np.minimum(ages / half_life_days, 500.0))
+    return np.asarray(0.5 ** np.minimum(ages / half_life_days, MOST_HALF_LIVES))
 
 
 def pair_matrix(interactions: Interactions, values: ArrayLike, *, aggregate: str = "max") -> sparse.csr_matrix:
