@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from django_ecomai.recommend.defaults import default_keys
 from django_ecomai.recommend.models import Placement
@@ -32,7 +34,10 @@ def trained() -> list[Product]:
         goods = (
             [lanterns[number % 5], extras[number % 5]] if number % 3 else [vases[number % 5], vases[(number + 1) % 5]]
         )
-        order = Order.objects.create(number=f"{number}", customer=customer, total=sum(one.price for one in goods))
+        order = Order.objects.create(
+            number=f"{number}", customer=customer, total=sum(one.price for one in goods),
+            placed_at=timezone.now() - timedelta(days=40 - number),
+        )  # fmt: skip
         for one in goods:
             Line.objects.create(order=order, product=one, sku=one.sku, title=one.name, quantity=1, unit_price=one.price)
     for kind in ("mirror.sync", "recommend.train"):
