@@ -24,8 +24,12 @@ _BOT = re.compile(_SIGNED + _TOKENS, re.IGNORECASE)
 _PEOPLE = re.compile(r"\bcubot\b", re.IGNORECASE)
 
 
-@lru_cache(maxsize=4096)
 def is_bot(user_agent: str) -> bool:
     """Whether this ``User-Agent`` header belongs to a program; a missing header does."""
-    text = _PEOPLE.sub("", user_agent[:512])
+    return _is_bot(user_agent[:512])  # a header of many kilobytes is not kept
+
+
+@lru_cache(maxsize=4096)
+def _is_bot(user_agent: str) -> bool:
+    text = _PEOPLE.sub("", user_agent)
     return _BROWSER.match(text) is None or _BOT.search(text) is not None

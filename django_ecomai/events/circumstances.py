@@ -25,7 +25,7 @@ _SOCIAL = re.compile(
     r"(?:^|\.)(?:facebook|instagram|pinterest|tiktok|twitter|x|t|reddit|youtube|linkedin|threads|snapchat|tumblr|vk|"
     r"whatsapp|telegram|bsky|mastodon)\.[a-z.]{2,6}$"
 )
-_MAIL = re.compile(r"(?:^|\.)(?:mail|webmail|outlook|gmx|web|proton)\.[a-z.]{2,12}$|^mail\.|^outlook\.")
+_MAIL = re.compile(r"(?:^|\.)(?:mail|webmail|outlook|gmx|proton)\.[a-z.]{2,12}$|(?:^|\.)web\.de$|^mail\.|^outlook\.")
 _MOBILE = re.compile(r"mobi|iphone|ipod|windows phone", re.IGNORECASE)
 _TABLET = re.compile(r"ipad|tablet|kindle|silk/|playbook|android(?!.*mobi)", re.IGNORECASE)
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -34,14 +34,18 @@ _MEDIA: Final = {
 }  # fmt: skip
 
 
-@lru_cache(maxsize=4096)
 def device_class(user_agent: str) -> str:
     """``mobile``, ``tablet`` or ``desktop``; empty without a user agent."""
+    return _device_class(user_agent[:512])  # a header of many kilobytes is not kept
+
+
+@lru_cache(maxsize=4096)
+def _device_class(user_agent: str) -> str:
     if not user_agent:
         return ""
-    if _TABLET.search(user_agent[:512]):
+    if _TABLET.search(user_agent):
         return "tablet"
-    return "mobile" if _MOBILE.search(user_agent[:512]) else "desktop"
+    return "mobile" if _MOBILE.search(user_agent) else "desktop"
 
 
 def referrer_class(source: object, *, own_host: str = "") -> str:

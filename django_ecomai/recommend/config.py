@@ -86,6 +86,7 @@ class Rule:
     factor: float = 2.0
     starts_at: datetime | None = None
     ends_at: datetime | None = None
+    everywhere: bool = False  # for every carousel of the shop, and not for one
 
     def holds(self, now: datetime) -> bool:
         """True from ``starts_at`` until just before ``ends_at``."""
@@ -312,7 +313,7 @@ def _build(rows: Iterable[_Row]) -> Config:
         if kind == LIVE:
             artifact = (key, label)
         elif kind == SHOP_RULE:
-            rules.setdefault(None, {})[rule] = _rule(row)
+            rules.setdefault(None, {})[rule] = replace(_rule(row), everywhere=True)
         elif kind == BUNDLE:
             bundles.setdefault(slot, []).append(row)
         elif kind == STAT:

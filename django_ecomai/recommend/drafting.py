@@ -71,8 +71,13 @@ def spare_the_unknown(drafts: Sequence[Draft]) -> None:
     if not any(draft.slot.strategy == "trending" and draft.limit for draft in drafts):
         return
     for draft in drafts:
-        if draft.strategy.personal and not draft.own and not extra_products(draft.rules):
+        if draft.strategy.personal and not draft.own and not extra_products(_own(draft)):
             draft.limit = 0
+
+
+def _own(draft: Draft) -> list[Rule]:
+    """The rules that were made for this carousel."""
+    return [rule for rule in draft.rules if not rule.everywhere]
 
 
 def _safely(make: Callable[[], list[Candidate]], name: str) -> list[Candidate]:
@@ -87,7 +92,7 @@ def page_read(drafts: Sequence[Draft], query: Query, ask: Ask) -> Page:
     """The products of all carousels, by one query; an empty page when it fails."""
     ids = set(query.product_ids)
     for draft in drafts:
-        ids.update(extra_products(draft.rules))
+        ids.update(extra_products(draft.rules, fill=draft.strategy.fill))
         for candidate in draft.candidates:
             ids.add(candidate.product_id)
             if candidate.because and candidate.reason not in reasons.ABOUT_CATEGORY:

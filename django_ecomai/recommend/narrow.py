@@ -34,6 +34,7 @@ class Narrow:
 
     categories: frozenset[str] = frozenset()
     brands: frozenset[str] = frozenset()  # casefolded
+    brands_typed: frozenset[str] = field(default=frozenset(), compare=False)
     min_price: Decimal | None = None
     max_price: Decimal | None = None
     in_stock: bool = False
@@ -81,12 +82,13 @@ class Narrow:
                 or (kind == "attributes" and _has(card, name, frozenset({value})))
             ):
                 factor *= strength
+        factor = min(max(factor, LEAST_FACTOR), MOST_FACTOR)  # many small boosts are no large one
         if margin is not None:
             factor *= 1.0 + (self.margin - 1.0) * min(max(margin, 0.0), 1.0)
         return factor
 
     def condition(self) -> Q:
-        """The part of the filters that the database can check by itself (a superset of what ``passes``)."""
+        """The part of the filters that the database can check by itself; ``passes`` decides."""
         condition = Q()
         if self.min_price is not None:
             condition &= Q(price__gte=self.min_price)
@@ -96,10 +98,10 @@ class Narrow:
             condition &= Q(stock=None) | Q(stock__gt=0)
         if self.brands:
             brands = Q()
-            for brand in sorted(self.brands):
+            # SQLite folds ASCII only and nothing unfolds a sharp s, so the brand as it was typed is looked for too.
+            for brand in sorted({*self.brands, *self.brands_typed}):
                 brands |= Q(brand__iexact=brand)
-            # SQLite's LIKE folds ASCII only: what it cannot fold is left to ``passes``.
-            condition &= brands if all(brand.isascii() for brand in self.brands) else Q()
+            condition &= brands
         return condition
 
 
@@ -127,9 +129,11 @@ def narrow_read(
         told["min_price"] = "Send a min_price that is not above max_price."
         low = high = None
     boosts, margin = _boosts(boost or {}, told)
+    brands = _texts("brand", given.get("brand"), told)
     return Narrow(
         categories=frozenset(_texts("in_category", given.get("in_category"), told)),
-        brands=frozenset(one.casefold() for one in _texts("brand", given.get("brand"), told)),
+        brands=frozenset(one.casefold() for one in brands),
+        brands_typed=frozenset(brands),
         min_price=low,
         max_price=high,
         in_stock=_flag("in_stock", given.get("in_stock"), told),
@@ -188,12 +192,17 @@ def _boosts(given: Mapping[str, Any], errors: dict[str, str]) -> tuple[tuple[tup
         elif not isinstance(factors, Mapping):
             errors[key] = "Give a factor for each value, such as {'Acme': 2}."
         else:
+            if len(factors) > MOST_VALUES:
+                errors[key] = f"Send at most {MOST_VALUES} values."
             for value, factor in list(factors.items())[:MOST_VALUES]:
-                name, text = "", str(value)
+                name, text = "", str(value).strip()
                 if kind == "attributes":
-                    name, _colon, text = text.partition(":")
+                    name, _colon, text = (part.strip() for part in text.partition(":"))
                     if not _is_allowed(key, name, errors):
                         continue
+                if not text:
+                    errors[key] = "Give a value to each factor, such as color:red:2."
+                    continue
                 strength = _factor(key, factor, errors)
                 if strength is not None:
                     found.append((kind, name, text if kind == "category" else text.casefold(), strength))

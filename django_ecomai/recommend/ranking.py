@@ -95,7 +95,9 @@ def _ruled(
     about = [page.cards[one] for one in query.product_ids or sorted(query.in_cart) if one in page.cards]
     accept = draft.strategy.accept
     # What the merchant puts first stands there; a filter of the page is the shopper's own wish.
-    pinned = {rule.product_id for rule in draft.rules if rule.action == "pin" and rule.product_id}
+    pinned = {
+        rule.product_id for rule in draft.rules if rule.action == "pin" and rule.product_id and not rule.everywhere
+    }
 
     narrowed = filtered and ask.narrow.filters
 
@@ -111,6 +113,7 @@ def _ruled(
     return rules_apply(
         draft.candidates, page.cards, draft.slot, draft.rules, exclude=query.exclude, bought=query.bought,
         refuse=refuse if narrowed or resting or accept is not None else None, weigh=_weigher(query, page, ask),
+        fill=draft.strategy.fill,
     )  # fmt: skip
 
 

@@ -50,8 +50,13 @@ def rules_in_force(slot: SlotConfig, now: datetime, everywhere: Sequence[Rule] =
     return own + [rule for rule in everywhere if rule.holds(now) and (rule.product_id, rule.category_id) not in decided]
 
 
-def extra_products(rules: Sequence[Rule]) -> list[str]:
-    """Products that rules bring in although no strategy proposed them: pinned first, then boosted."""
+def extra_products(rules: Sequence[Rule], *, fill: bool = True) -> list[str]:
+    """Products that rules bring in although no strategy proposed them: pinned first, then boosted.
+
+    Where the heading makes a claim that nothing may be filled up with (``fill`` false: "Buy again", "Reduced"), only
+    the carousel's own rules do; those for all carousels put in order what is there.
+    """
+    rules = [rule for rule in rules if fill or not rule.everywhere]
     pinned = [rule.product_id for rule in rules if rule.action == "pin" and rule.product_id]
     boosted = [rule.product_id for rule in rules if rule.action == "boost" and rule.product_id]
     return list(dict.fromkeys(pinned + boosted))
@@ -67,16 +72,17 @@ def rules_apply(
     bought: Collection[str] = (),
     refuse: Callable[[Card], str] | None = None,
     weigh: Callable[[Card], float] | None = None,
+    fill: bool = True,
 ) -> Ranked:
     """Filter and reorder ``candidates`` (best first). ``category_cap`` and the size are applied by ``take``.
 
     ``refuse`` gives a key of ``DROPPED`` for a product that the page leaves out (else an empty string); ``weigh`` a
-    factor for its weight.
+    factor for its weight. ``fill``: whether rules for all carousels may bring in products too.
     """
     result = Ranked()
     weights: dict[str, float] = {}
     found: dict[str, Candidate] = {}
-    extras = [Candidate(product_id, 0.0, reasons.PICKED) for product_id in extra_products(rules)]
+    extras = [Candidate(product_id, 0.0, reasons.PICKED) for product_id in extra_products(rules, fill=fill)]
     for rank, candidate in enumerate([*candidates, *extras]):
         product_id = candidate.product_id
         if product_id in found or product_id in result.dropped:

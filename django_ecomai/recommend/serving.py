@@ -32,6 +32,7 @@ from .narrow import Narrow, narrow_read
 from .query import Query
 from .ranking import draft_rank
 from .results import Carousel, Recommendation
+from .rules import Ranked
 from .viewer import Past, as_list, category_external_id, circumstances_of, external_ids, last_steps, viewer_of
 
 logger = logging.getLogger("django_ecomai.recommend")
@@ -161,7 +162,11 @@ def _answer(
     if page.parents:
         query = query.with_parents(page.parents)
     for draft in drafts:
-        draft_rank(draft, query, page, past, ask)
+        try:
+            draft_rank(draft, query, page, past, ask)
+        except Exception:  # what a strategy accepts may be another app's own code
+            logger.exception("The carousel %r failed; the others of the page go on without it.", draft.slot.strategy)
+            draft.ranked = Ranked()
     return finish(
         drafts, page, ask, key=key, shown=shown, model=model, first_only=first_only, explain=explain,
         values=config.values if config and by_value else None,

@@ -105,3 +105,11 @@ def test_views_keep_the_classes_and_nothing_else(ecomai_setting: Any) -> None:
 )  # fmt: skip
 def test_only_our_classes_are_read(properties: Any, expected: Any) -> None:
     assert stored(properties) == expected
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("web.de", "email"), ("web.whatsapp.com", "social"), ("web.telegram.org", "social"), ("web.partner.com", "other")],
+)
+def test_a_messenger_in_the_browser_is_no_mail(host: str, expected: str) -> None:
+    assert referrer_class(host) == expected

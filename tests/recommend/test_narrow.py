@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,9 +16,9 @@ from hypothesis import strategies as st
 
 from django_ecomai.mirror.models import Product
 from django_ecomai.recommend.catalogue import Card
-from django_ecomai.recommend.narrow import Narrow, narrow_read
+from django_ecomai.recommend.narrow import MOST_FACTOR, Narrow, narrow_read
 from django_ecomai.recommend.serving import carousels, recommendations
-from tests.recommend.factories import MirrorShop, category, event, order, placement, product, products
+from tests.recommend.factories import START, MirrorShop, category, event, order, placement, product, products
 from tests.recommend.helpers import draw, ids, queries
 
 URL = "/ecomai/api/recommendations/{}/"
@@ -290,3 +291,31 @@ def test_a_catalogue_where_everything_is_out_of_stock_shows_nothing() -> None:
 
     assert carousels("home") == []
     assert recommendations("trending", filters={"in_stock": True}) == []
+
+
+@pytest.mark.django_db
+def test_a_brand_with_an_umlaut_is_found_among_many_newer_products() -> None:
+    product("old", brand="Müller", created_at=START)
+    products(120, brand="Acme", created_at=START + timedelta(days=1))
+
+    assert ids(recommendations("trending", filters={"brand": "Müller"}, limit=3)) == ["old"]
+    assert narrow_read({"brand": "Straße"}).condition() == Q(brand__iexact="Straße") | Q(brand__iexact="strasse")
+
+
+def test_many_small_boosts_are_no_large_one() -> None:
+    lineage = frozenset(f"c{number}" for number in range(5))
+    narrow = narrow_read(boost={"category": dict.fromkeys(sorted(lineage), 10)})
+
+    assert narrow.factor(Card("p", lineage=lineage)) == MOST_FACTOR
+
+
+def test_boosts_are_judged_like_filters(ecomai: Any) -> None:
+    ecomai(FILTER_ATTRIBUTES=["color"])
+    errors: dict[str, str] = {}
+
+    narrow_read(boost={"brand": {f"b{number}": 2 for number in range(60)}}, errors=errors)
+    assert errors == {"boost_brand": "Send at most 20 values."}
+    errors.clear()
+    read = narrow_read(boost={"attributes": {"color:": 2, "color: Red": 2}}, errors=errors)
+    assert errors == {"boost_attributes": "Give a value to each factor, such as color:red:2."}
+    assert read.boosts == (("attributes", "color", "red", 2.0),)

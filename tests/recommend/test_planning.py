@@ -13,7 +13,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_ecomai.core.registry import Strategy
+from django_ecomai.core.registry import Strategy, strategies
 from django_ecomai.events.models import Event
 from django_ecomai.events.services import event_track
 from django_ecomai.events.tokens import token_read
@@ -354,3 +354,44 @@ def test_a_product_deleted_between_ranking_and_rendering_gives_way(ecomai: Any) 
 
     assert "p1" not in shown
     assert len(shown) == len(set(shown)) == 11
+
+
+@pytest.mark.django_db
+def test_rules_for_all_carousels_bring_nothing_into_lists_that_make_a_claim() -> None:
+    """ "Buy again" must not show what nobody bought, nor "Reduced" what is not, however much it is promoted."""
+    made = products(6, price=10)
+    Product.objects.filter(pk=made[1].pk).update(list_price=20)
+    ShopRule.objects.create(action="boost", product=made[0], factor=10)
+    ShopRule.objects.create(action="pin", product=made[2])
+    placement("home", "continue_shopping", "buy_again", "on_sale", "trending")
+
+    found = {one.strategy: ids(one.items) for one in carousels("home")}
+
+    assert sorted(found) == ["on_sale", "trending"]
+    assert found["on_sale"] == ["p1"]
+    assert found["trending"][0] == "p2"
+
+
+@pytest.mark.django_db
+def test_a_carousels_own_rule_brings_its_product_in() -> None:
+    made = products(4, price=10)
+    home = placement("home", "on_sale")
+    rule(home.slots.get(), "pin", made[0])
+
+    assert ids(carousels("home")[0].items) == ["p0"]
+
+
+@pytest.mark.django_db
+def test_a_strategy_whose_judgement_fails_takes_only_its_own_carousel_away(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(card: Any, about: Any) -> bool:
+        raise ZeroDivisionError
+
+    products(4)
+    spy = Strategy(label="", help="", candidates=lambda query, n: [Candidate("p0", 1.0)], accept=broken)
+    monkeypatch.setitem(strategies._items, "broken", spy)
+    placement("home", "broken", "trending")
+
+    assert [one.strategy for one in carousels("home")] == ["trending"]
+    assert "The carousel 'broken' failed" in caplog.text
