@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 # What is kept of a customer: his likeliest categories, and none less likely than this.
 KEPT, LEAST = 5, 0.05
-_SETTING = 'ECOMAI["CUSTOMER_PREFERENCES"]'
 _BATCH = 2000
 _TEST_DAYS = 30
 

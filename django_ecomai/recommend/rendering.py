@@ -53,10 +53,10 @@ def carousels_html(
     raises.
 
     ``asked`` are the keyword arguments of ``serving.carousels``. The surrounding template context is visible inside
-    the cards.
+    the cards. ``lazy`` leaves a placeholder, unless something is asked for that no browser may ask.
     """
     try:
-        if lazy:
+        if lazy and not _for_python_only(asked):
             return _placeholder(placement, **asked)
         found = carousels(placement, request=request, **asked)
         outer = context.flatten() if context is not None else {}
@@ -83,6 +83,16 @@ def _carousel_html(carousel: Carousel, outer: dict[Any, Any]) -> str:
 def _without_echo(item: Recommendation, title: Any) -> Recommendation:
     """A reason that says the same as the heading is not said again on every card."""
     return replace(item, reason="") if item.reason.casefold() == str(title).casefold() else item
+
+
+def _for_python_only(asked: dict[str, Any]) -> bool:
+    """Whether the page asks for what a fragment's address cannot carry: then it is drawn at once, as the log says."""
+    names = [name for name in ("where", "narrow", "customer_id", "visitor_id") if asked.get(name)]
+    if (asked.get("boost") or {}).get("margin"):
+        names.append("boost by margin")
+    if names:
+        logger.warning("A lazy carousel cannot carry %s to the browser; it is drawn with the page.", ", ".join(names))
+    return bool(names)
 
 
 def _placeholder(placement: str, **asked: Any) -> SafeString:

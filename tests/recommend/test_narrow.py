@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from django_ecomai.mirror.models import Product
 from django_ecomai.recommend.catalogue import Card
 from django_ecomai.recommend.narrow import MOST_FACTOR, Narrow, narrow_read
+from django_ecomai.recommend.rendering import carousels_html
 from django_ecomai.recommend.serving import carousels, recommendations
 from tests.recommend.factories import START, MirrorShop, category, event, order, placement, product, products
 from tests.recommend.helpers import draw, ids, queries
@@ -319,3 +320,18 @@ def test_boosts_are_judged_like_filters(ecomai: Any) -> None:
     read = narrow_read(boost={"attributes": {"color:": 2, "color: Red": 2}}, errors=errors)
     assert errors == {"boost_attributes": "Give a value to each factor, such as color:red:2."}
     assert read.boosts == (("attributes", "color", "red", 2.0),)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("asked", [{"where": Q(price__gt=5)}, {"boost": {"margin": 2}}, {"customer_id": "c1"}])
+def test_a_lazy_carousel_drops_nothing_that_a_browser_may_not_ask(
+    asked: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    products(3)
+    placement("home", "trending")
+
+    html = carousels_html("home", lazy=True, **asked)
+
+    assert "data-ecomai-fragment" not in html
+    assert "cannot carry" in caplog.text
+    assert "data-ecomai-fragment" in carousels_html("home", lazy=True)
