@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
@@ -70,9 +71,10 @@ class AuditedAdmin(admin.ModelAdmin):
         revision_record(obj=obj, before=before, after=[], user=request.user)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """One by one, so that each can be undone by itself."""
-        for obj in queryset:
-            self.delete_model(request, obj)
+        """One by one, so that each can be undone by itself; all or none, so that none is gone without its change."""
+        with transaction.atomic():
+            for obj in queryset:
+                self.delete_model(request, obj)
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Django's page, and the changes that can be undone."""

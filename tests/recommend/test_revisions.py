@@ -276,3 +276,25 @@ def test_a_rule_is_told_with_the_names_of_what_it_is_about() -> None:
     assert kept is not None
     assert f"added rule “{made[0]}”" in kept.summary
     assert "rule: never show" in kept.summary
+
+
+def test_what_is_deleted_from_the_list_is_kept_or_stays(merchant: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [placement("attic", "trending"), placement("kitchen", "trending")]
+    url = reverse("admin:ecomai_recommend_placement_changelist")
+    action = {"action": "delete_selected", "post": "yes", "_selected_action": [one.pk for one in made]}
+
+    def full(**values: Any) -> Any:
+        if values["obj"].key == "kitchen":
+            raise RuntimeError("the disk is full")
+        return revision_record(**values)
+
+    monkeypatch.setattr("django_ecomai.recommend.auditing.revision_record", full)
+    with pytest.raises(RuntimeError):
+        merchant.post(url, action)
+    assert Placement.objects.filter(key__in=["attic", "kitchen"]).count() == 2
+    assert not Revision.objects.exists()
+
+    monkeypatch.undo()
+    merchant.post(url, action)
+    assert not Placement.objects.filter(key__in=["attic", "kitchen"]).exists()
+    assert Revision.objects.count() == 2
