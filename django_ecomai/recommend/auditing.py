@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -25,6 +26,20 @@ from .revisions import Row, UndoConflict, difference, revision_record, revision_
 
 UNDO = "ecomai_recommend.undo_revision"
 _SHOWN = 50
+
+
+def undo_permission(revision: Revision) -> str:
+    """What undoing a change comes to: an addition is deleted, what was deleted is added, the rest is changed."""
+    action = "delete" if not revision.before else "add" if not revision.after else "change"
+    return revision.model.replace(".", f".{action}_")
+
+
+def undoable(request: HttpRequest, revisions: Iterable[Revision]) -> set[int]:
+    """The keys of those changes that this user may undo: one rule for every button, page and action."""
+    user: Any = request.user
+    if not user.has_perm(UNDO):
+        return set()
+    return {revision.pk for revision in revisions if user.has_perm(undo_permission(revision))}
 
 
 class AuditedAdmin(admin.ModelAdmin):
@@ -79,9 +94,10 @@ class AuditedAdmin(admin.ModelAdmin):
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Django's page, and the changes that can be undone."""
         found = Revision.objects.filter(model=self.opts.label_lower, object_id=unquote(object_id))
+        shown = list(found.select_related("user", "undone_by")[:_SHOWN])
         context = {
-            "revisions": found.select_related("user", "undone_by")[:_SHOWN],
-            "may_undo": request.user.has_perm(UNDO) and self.has_change_permission(request),
+            "revisions": shown,
+            "undoable": undoable(request, shown),
             "undo_name": f"{self.admin_site.name}:{self._undo_name()}",
         }
         return super().history_view(request, object_id, {**context, **(extra_context or {})})
@@ -95,7 +111,7 @@ class AuditedAdmin(admin.ModelAdmin):
         revision = Revision.objects.filter(pk=pk, model=self.opts.label_lower).first()
         if revision is None:
             raise Http404(_("There is no such change."))
-        if not request.user.has_perm(UNDO) or not self.has_change_permission(request):
+        if not undoable(request, [revision]):
             raise PermissionDenied
         try:
             revision_undo(revision=revision, user=request.user)

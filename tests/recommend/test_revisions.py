@@ -12,12 +12,13 @@ from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 
+from django_ecomai.dashboard.roles import MERCHANT_PERMISSIONS
 from django_ecomai.recommend.models import Bundle, BundleItem, Placement, Revision, ShopRule, Slot, SlotRule
 from django_ecomai.recommend.revisions import UndoConflict, revision_record, revision_undo, snapshot
 from django_ecomai.recommend.serving import recommendations
 from tests.recommend.factories import category, placement, products, rule
 from tests.recommend.helpers import ids
-from tests.recommend.test_admin import merchant, rule_forms, slot_form
+from tests.recommend.test_admin import merchant, rule_forms, slot_form, staff
 
 pytestmark = pytest.mark.django_db
 __all__ = ["merchant"]
@@ -37,6 +38,23 @@ def undo(client: Any, revision: Revision) -> Any:
 
 def messages_of(answer: Any) -> list[str]:
     return [str(message) for message in answer.context["messages"]]
+
+
+def kept_change(kind: str) -> Revision:
+    """A placement "attic" that was added, changed or deleted."""
+    attic = placement("attic", "trending")
+    held = snapshot(attic)
+    if kind == "added":
+        before, after = [], held
+    elif kind == "deleted":
+        attic.delete()
+        before, after = held, []
+    else:
+        Placement.objects.filter(pk=attic.pk).update(label="Under the roof")
+        before, after = held, snapshot(attic)
+    kept = revision_record(obj=attic, before=before, after=after)
+    assert kept is not None
+    return kept
 
 
 def test_a_change_of_a_carousel_is_logged_with_both_values_and_undone(merchant: Any) -> None:
@@ -298,3 +316,59 @@ def test_what_is_deleted_from_the_list_is_kept_or_stays(merchant: Any, monkeypat
     merchant.post(url, action)
     assert not Placement.objects.filter(key__in=["attic", "kitchen"]).exists()
     assert Revision.objects.count() == 2
+
+
+KINDS = [("added", "delete_placement"), ("deleted", "add_placement"), ("changed", "change_placement")]
+
+
+@pytest.mark.parametrize(("kind", "needed"), KINDS)
+def test_undoing_needs_the_permission_for_what_it_does(client: Any, kind: str, needed: str) -> None:
+    kept = kept_change(kind)
+    others = {name for _kind, name in KINDS} - {needed}
+    staff(client, "view_placement", "view_revision", "undo_revision", *others)
+    state = snapshot(Placement(pk=kept.object_id))
+    changes = reverse("admin:ecomai_recommend_revision_changelist")
+    url = reverse("admin:ecomai_recommend_revision_undo", args=[kept.pk])
+
+    assert url not in client.get(changes).content.decode()
+    assert client.get(url).status_code == 403
+    assert client.post(url).status_code == 403
+    assert undo(client, kept).status_code == 403
+    answer = client.post(changes, {"action": "undo", "_selected_action": [kept.pk]}, follow=True)
+    assert messages_of(answer) == [f"You may not change this: {kept.label}."]
+    if kind != "deleted":
+        history = client.get(reverse("admin:ecomai_recommend_placement_history", args=[kept.object_id]))
+        assert "Undo this change" not in history.content.decode()
+    kept.refresh_from_db()
+    assert kept.undone_at is None
+    assert snapshot(Placement(pk=kept.object_id)) == state
+
+
+@pytest.mark.parametrize(("kind", "needed"), KINDS)
+@pytest.mark.parametrize("way", ["list", "action", "history"])
+def test_the_permission_for_what_it_does_is_enough(client: Any, kind: str, needed: str, way: str) -> None:
+    kept = kept_change(kind)
+    staff(client, "view_placement", "view_revision", "undo_revision", needed)
+    changes = reverse("admin:ecomai_recommend_revision_changelist")
+    url = reverse("admin:ecomai_recommend_revision_undo", args=[kept.pk])
+
+    assert url in client.get(changes).content.decode()
+    if way == "list":
+        client.post(url)
+    elif way == "action":
+        client.post(changes, {"action": "undo", "_selected_action": [kept.pk]})
+    else:
+        if kind != "deleted":
+            history = client.get(reverse("admin:ecomai_recommend_placement_history", args=[kept.object_id]))
+            assert "Undo this change" in history.content.decode()
+        undo(client, kept)
+
+    assert snapshot(Placement(pk=kept.object_id)) == kept.before
+
+
+def test_the_shipped_group_of_merchants_cannot_delete_a_placement_by_undoing(client: Any) -> None:
+    kept = kept_change("added")
+    staff(client, *MERCHANT_PERMISSIONS["ecomai_recommend"])
+
+    assert undo(client, kept).status_code == 403
+    assert Placement.objects.filter(key="attic").exists()
