@@ -9,7 +9,7 @@ from typing import Any
 from django.apps import apps
 from django.core import serializers
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -84,8 +84,8 @@ def difference(before: Sequence[Row], after: Sequence[Row]) -> list[str]:
 def revision_undo(*, revision: Revision, user: Any = None) -> Revision | None:
     """Put the values before a change back; the undoing is a change of its own, which is returned.
 
-    Raises ``UndoConflict`` when it was undone already, when what it changed was changed again since, or when something
-    that it refers to is gone.
+    Raises ``UndoConflict`` when it was undone already, when what it changed was changed again since, when something
+    that it refers to is gone, or when something else has taken its place.
     """
     model = apps.get_model(revision.model)
     with transaction.atomic():
@@ -113,14 +113,29 @@ def revision_undo(*, revision: Revision, user: Any = None) -> Revision | None:
 
 
 def _restore(rows: Sequence[Row]) -> None:
-    try:
-        for found in serializers.deserialize("python", rows):
+    for found in serializers.deserialize("python", rows):
+        try:
             found.object.clean_fields()  # a product or a customer that it names may be gone
-            found.save()
-    except ValidationError as error:
-        raise UndoConflict(
-            _("Something that it refers to is gone: %(detail)s") % {"detail": " ".join(error.messages)}
-        ) from error
+        except ValidationError as error:
+            raise UndoConflict(
+                _("Something that it refers to is gone: %(detail)s") % {"detail": " ".join(error.messages)}
+            ) from error
+        found.object._state.adding = False  # so that its own row does not stand in its way
+        try:
+            found.object.validate_unique()
+            found.object.validate_constraints()
+            with transaction.atomic():
+                found.save()
+        except ValidationError as error:
+            raise UndoConflict(_taken(" ".join(error.messages))) from error
+        except IntegrityError as error:  # taken in this very moment
+            raise UndoConflict(_taken(str(found.object))) from error
+
+
+def _taken(detail: str) -> str:
+    return _("Something else has taken its place. Change or delete that first, then undo: %(detail)s") % {
+        "detail": detail
+    }
 
 
 def _stored(key: tuple[str, Any]) -> Mapping[str, Any] | None:

@@ -372,3 +372,55 @@ def test_the_shipped_group_of_merchants_cannot_delete_a_placement_by_undoing(cli
 
     assert undo(client, kept).status_code == 403
     assert Placement.objects.filter(key="attic").exists()
+
+
+TAKEN = "Something else has taken its place. Change or delete that first, then undo: "
+
+
+def test_what_has_its_key_taken_cannot_come_back_until_it_is_free(merchant: Any) -> None:
+    kept = kept_change("deleted")
+    other = placement("attic", "new_arrivals")
+    url = reverse("admin:ecomai_recommend_revision_undo", args=[kept.pk])
+
+    said = TAKEN + "Placement with this Channel and Key already exists."
+    assert messages_of(undo(merchant, kept)) == [said]
+    assert messages_of(merchant.post(url, follow=True)) == [f"{kept.label}: {said}"]
+    kept.refresh_from_db()
+    assert kept.undone_at is None
+    assert Placement.objects.get(key="attic") == other
+
+    other.delete()
+    undo(merchant, kept)
+    assert snapshot(Placement(pk=kept.object_id)) == kept.before
+
+
+def test_a_key_that_is_taken_in_this_very_moment_is_a_conflict_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = kept_change("deleted")
+    placement("attic", "new_arrivals")
+    monkeypatch.setattr(Placement, "validate_constraints", lambda self: None)
+
+    with pytest.raises(UndoConflict) as conflict:
+        revision_undo(revision=kept)
+
+    assert str(conflict.value) == TAKEN + Placement.objects.get(key="attic").label
+    kept.refresh_from_db()
+    assert kept.undone_at is None
+
+
+def test_one_conflict_does_not_take_the_others_down(merchant: Any) -> None:
+    taken = kept_change("deleted")
+    placement("attic", "new_arrivals")
+    home = placement("home", "trending", size=8)
+    for size in (4, 6):
+        change(merchant, home, slot_form(home, **{"slots-0-size": size}))
+    pks = [taken.pk, *Revision.objects.exclude(pk=taken.pk).values_list("pk", flat=True)]
+    changes = reverse("admin:ecomai_recommend_revision_changelist")
+
+    answer = merchant.post(changes, {"action": "undo", "_selected_action": pks}, follow=True)
+
+    assert messages_of(answer)[-2:] == [
+        f"{taken.label}: {TAKEN}Placement with this Channel and Key already exists.",
+        "2 changes were undone.",
+    ]
+    assert home.slots.get().size == 8
+    assert Placement.objects.filter(key="attic").count() == 1
