@@ -96,7 +96,7 @@ def revision_undo(*, revision: Revision, user: Any = None) -> Revision | None:
         old, new = _by_key(held.before), _by_key(held.after)
         touched = [key for key in {**old, **new} if old.get(key) != new.get(key)]
         current = {key: _stored(key) for key in touched}
-        if any(current[key] != new.get(key) for key in touched):
+        if not all(_unchanged(current[key], new.get(key)) for key in touched):
             raise UndoConflict(_("This was changed again since: undo the later change first."))
         pk = model._meta.pk.to_python(held.object_id)
         before = snapshot(model(pk=pk))
@@ -113,7 +113,7 @@ def revision_undo(*, revision: Revision, user: Any = None) -> Revision | None:
 
 
 def _restore(rows: Sequence[Row]) -> None:
-    for found in serializers.deserialize("python", rows):
+    for found in serializers.deserialize("python", [_of_today(row) for row in rows]):
         try:
             found.object.clean_fields()  # a product or a customer that it names may be gone
         except ValidationError as error:
@@ -130,6 +130,21 @@ def _restore(rows: Sequence[Row]) -> None:
             raise UndoConflict(_taken(" ".join(error.messages))) from error
         except IntegrityError as error:  # taken in this very moment
             raise UndoConflict(_taken(str(found.object))) from error
+
+
+def _unchanged(current: Mapping[str, Any] | None, kept: Mapping[str, Any] | None) -> bool:
+    """Whether a row still is as it was kept: of the fields that it had then and has now, as migrations come between."""
+    if current is None or kept is None:
+        return current is kept
+    return all(current[name] == value for name, value in kept.items() if name in current)
+
+
+def _of_today(row: Row) -> Row:
+    """A kept row without fields that are gone; those added since stay as they are, or have their defaults."""
+    meta = apps.get_model(row["model"])._meta
+    known = {field.name for field in (*meta.concrete_fields, *meta.many_to_many)}
+    kept = {name: value for name, value in row["fields"].items() if name in known}
+    return {**row, "fields": {**(_stored((row["model"], row["pk"])) or {}), **kept}}
 
 
 def _taken(detail: str) -> str:

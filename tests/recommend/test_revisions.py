@@ -424,3 +424,53 @@ def test_one_conflict_does_not_take_the_others_down(merchant: Any) -> None:
     ]
     assert home.slots.get().size == 8
     assert Placement.objects.filter(key="attic").count() == 1
+
+
+def of_another_version(kept: Revision, *, without: str, having: str) -> None:
+    """As it was kept before a migration added the one field and removed the other."""
+    for row in [*kept.before, *kept.after]:
+        row["fields"].pop(without, None)
+        row["fields"][having] = "x"
+    kept.save()
+
+
+def test_a_change_from_before_a_migration_is_undone_and_leaves_later_fields_alone() -> None:
+    home = placement("home", "trending", size=8, diversity=0.5)
+    before = snapshot(home)
+    Slot.objects.update(size=4)
+    kept = revision_record(obj=home, before=before, after=snapshot(home))
+    assert kept is not None
+    of_another_version(kept, without="diversity", having="colour")
+
+    undoing = revision_undo(revision=kept)
+
+    slot = home.slots.get()
+    assert (slot.size, slot.diversity) == (8, 0.5)
+    assert undoing is not None and undoing.summary == f"carousel “{slot.title}”, how many products: 4 → 8"
+
+
+def test_a_deletion_from_before_a_migration_comes_back_with_the_default_of_what_is_new() -> None:
+    home = placement("home", "trending", size=4, diversity=0.5)
+    before, pk = snapshot(home), home.pk
+    home.delete()
+    kept = revision_record(obj=home, before=before, after=[])
+    assert kept is not None
+    of_another_version(kept, without="diversity", having="colour")
+
+    revision_undo(revision=kept)
+
+    slot = Slot.objects.get(placement_id=pk)
+    assert (slot.size, slot.diversity) == (4, 0.0)
+
+
+def test_what_was_changed_since_is_found_among_the_fields_of_then() -> None:
+    home = placement("home", "trending", size=8)
+    before = snapshot(home)
+    Slot.objects.update(size=4)
+    kept = revision_record(obj=home, before=before, after=snapshot(home))
+    assert kept is not None
+    of_another_version(kept, without="diversity", having="colour")
+    Slot.objects.update(size=6)
+
+    with pytest.raises(UndoConflict, match="This was changed again since"):
+        revision_undo(revision=kept)
