@@ -22,10 +22,10 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_ecomai.core.admin import ChannelFilter, FastModelAdmin, ReadOnlyAdminMixin
 from django_ecomai.mirror.models import Category, Product
 
-from .auditing import UNDO, AuditedAdmin, undoable
+from .auditing import UNDO, AuditedAdmin, undo_as, undoable
 from .forms import ShopRuleForm
 from .models import Bundle, BundleItem, Revision, ShopRule
-from .revisions import UndoConflict, revision_undo
+from .revisions import UndoConflict
 
 
 def _searchable(model_admin: Any, **models: Any) -> tuple[str, ...]:
@@ -131,7 +131,7 @@ class RevisionAdmin(ReadOnlyAdminMixin, FastModelAdmin):
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Each row knows whether this user may undo it."""
         changes: Any = super().get_changelist_instance(request)
-        allowed = undoable(request, changes.result_list)
+        allowed = undoable(request, self.admin_site, changes.result_list)
         for revision in changes.result_list:
             revision.may_undo = revision.pk in allowed
         return changes
@@ -172,10 +172,10 @@ class RevisionAdmin(ReadOnlyAdminMixin, FastModelAdmin):
 
     def undo_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Asks before one change is undone; a POST does it and says so."""
-        revision = Revision.objects.select_related("user").filter(pk=pk).first()
+        revision = self.get_queryset(request).select_related("user").filter(pk=pk).first()
         if revision is None:
             raise Http404(_("There is no such change."))
-        if not self.has_view_permission(request, revision) or not undoable(request, [revision]):
+        if not self.has_view_permission(request, revision) or not undoable(request, self.admin_site, [revision]):
             raise PermissionDenied
         back = reverse("admin:ecomai_recommend_revision_changelist", current_app=self.admin_site.name)
         if request.method == "POST":
@@ -194,11 +194,11 @@ class RevisionAdmin(ReadOnlyAdminMixin, FastModelAdmin):
         return TemplateResponse(request, "ecomai/recommend/admin/undo.html", context)
 
     def _undo_one(self, request: HttpRequest, revision: Revision) -> bool:
-        if not undoable(request, [revision]):
+        try:
+            undo_as(request, self.admin_site, revision)
+        except PermissionDenied:
             messages.error(request, _("You may not change this: %(label)s.") % {"label": revision.label})
             return False
-        try:
-            revision_undo(revision=revision, user=request.user)
         except UndoConflict as conflict:
             messages.error(request, f"{revision.label}: {conflict}")
             return False

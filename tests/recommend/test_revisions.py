@@ -13,11 +13,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from django_ecomai.dashboard.roles import MERCHANT_PERMISSIONS
+from django_ecomai.recommend.admin import PlacementAdmin
+from django_ecomai.recommend.admin_shop import RevisionAdmin
 from django_ecomai.recommend.models import Bundle, BundleItem, Placement, Revision, ShopRule, Slot, SlotRule
 from django_ecomai.recommend.revisions import UndoConflict, revision_record, revision_undo, snapshot
 from django_ecomai.recommend.serving import recommendations
 from tests.recommend.factories import category, placement, products, rule
-from tests.recommend.helpers import ids
+from tests.recommend.helpers import ids, queries
 from tests.recommend.test_admin import merchant, rule_forms, slot_form, staff
 
 pytestmark = pytest.mark.django_db
@@ -474,3 +476,84 @@ def test_what_was_changed_since_is_found_among_the_fields_of_then() -> None:
 
     with pytest.raises(UndoConflict, match="This was changed again since"):
         revision_undo(revision=kept)
+
+
+ALL_KINDS = [name for _kind, name in KINDS]
+
+
+def limit(monkeypatch: pytest.MonkeyPatch, *keys: str) -> None:
+    """A shop whose staff sees these placements only."""
+    whole = PlacementAdmin.get_queryset
+    monkeypatch.setattr(PlacementAdmin, "get_queryset", lambda self, request: whole(self, request).filter(key__in=keys))
+
+
+@pytest.mark.parametrize("kind", ["added", "changed", "deleted"])
+def test_what_staff_does_not_see_is_not_undone(client: Any, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    kept = kept_change(kind)
+    staff(client, "view_placement", "view_revision", "undo_revision", *ALL_KINDS)
+    state = snapshot(Placement(pk=kept.object_id))
+    changes = reverse("admin:ecomai_recommend_revision_changelist")
+    url = reverse("admin:ecomai_recommend_revision_undo", args=[kept.pk])
+    limit(monkeypatch, "home")
+
+    assert undo(client, kept).status_code == 403
+    answer = client.post(changes, {"action": "undo", "_selected_action": [kept.pk]}, follow=True)
+    assert messages_of(answer) == [f"You may not change this: {kept.label}."]
+    if kind != "deleted":  # only once it is back it is known whether it is hidden
+        assert url not in client.get(changes).content.decode()
+        assert client.post(url).status_code == 403
+    kept.refresh_from_db()
+    assert kept.undone_at is None
+    assert snapshot(Placement(pk=kept.object_id)) == state
+
+
+@pytest.mark.parametrize("kind", ["added", "changed", "deleted"])
+def test_what_staff_sees_is_undone(client: Any, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    kept = kept_change(kind)
+    staff(client, "view_placement", "view_revision", "undo_revision", *ALL_KINDS)
+    limit(monkeypatch, "attic")
+
+    client.post(reverse("admin:ecomai_recommend_revision_undo", args=[kept.pk]))
+
+    assert snapshot(Placement(pk=kept.object_id)) == kept.before
+
+
+@pytest.mark.parametrize(("kind", "hook"), [("added", "has_delete_permission"), ("changed", "has_change_permission")])
+def test_permissions_of_single_objects_hold_for_undoing(
+    merchant: Any, monkeypatch: pytest.MonkeyPatch, kind: str, hook: str
+) -> None:
+    kept = kept_change(kind)
+    monkeypatch.setattr(PlacementAdmin, hook, lambda self, request, obj=None: obj is None or obj.key != "attic")
+    url = reverse("admin:ecomai_recommend_revision_undo", args=[kept.pk])
+
+    assert undo(merchant, kept).status_code == 403
+    assert merchant.post(url).status_code == 403
+    assert url not in merchant.get(reverse("admin:ecomai_recommend_revision_changelist")).content.decode()
+
+
+def test_a_change_that_staff_does_not_see_is_not_found(merchant: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = kept_change("changed")
+    monkeypatch.setattr(RevisionAdmin, "get_queryset", lambda self, request: Revision.objects.none())
+
+    assert merchant.post(reverse("admin:ecomai_recommend_revision_undo", args=[kept.pk])).status_code == 404
+
+
+def test_a_deleted_carousel_comes_back_though_it_has_no_page_to_add_it(merchant: Any) -> None:
+    slot = placement("home", "trending").slots.get()
+    merchant.post(reverse("admin:ecomai_recommend_slot_delete", args=[slot.pk]), {"post": "yes"})
+    assert not Slot.objects.filter(pk=slot.pk).exists()
+
+    undo(merchant, Revision.objects.get())
+
+    assert Slot.objects.get(pk=slot.pk).strategy == "trending"
+
+
+def test_the_list_of_changes_asks_once_per_model(merchant: Any) -> None:
+    home = placement("home", "trending", size=8)
+    changes = reverse("admin:ecomai_recommend_revision_changelist")
+    counts = []
+    for size in (4, 6, 8, 3):
+        change(merchant, home, slot_form(home, **{"slots-0-size": size}))
+        counts.append(len(queries(lambda: merchant.get(changes))))
+
+    assert counts == [counts[0]] * 4
