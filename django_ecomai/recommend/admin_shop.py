@@ -22,10 +22,10 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_ecomai.core.admin import ChannelFilter, FastModelAdmin, ReadOnlyAdminMixin
 from django_ecomai.mirror.models import Category, Product
 
-from .auditing import UNDO, AuditedAdmin
+from .auditing import UNDO, AuditedAdmin, undo_as, undoable
 from .forms import ShopRuleForm
 from .models import Bundle, BundleItem, Revision, ShopRule
-from .revisions import UndoConflict, revision_undo
+from .revisions import UndoConflict
 
 
 def _searchable(model_admin: Any, **models: Any) -> tuple[str, ...]:
@@ -128,6 +128,14 @@ class RevisionAdmin(ReadOnlyAdminMixin, FastModelAdmin):
         title = capfirst(self.opts.verbose_name_plural)
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Each row knows whether this user may undo it."""
+        changes: Any = super().get_changelist_instance(request)
+        allowed = undoable(request, self.admin_site, changes.result_list)
+        for revision in changes.result_list:
+            revision.may_undo = revision.pk in allowed
+        return changes
+
     @admin.display(description=gettext_lazy("old → new"))
     def values(self, revision: Revision) -> str:
         """One line per value."""
@@ -135,12 +143,14 @@ class RevisionAdmin(ReadOnlyAdminMixin, FastModelAdmin):
 
     @admin.display(description=gettext_lazy("undo"))
     def undo_link(self, revision: Revision) -> str:
-        """The button, or that it was undone."""
+        """The button for those who may, or that it was undone."""
         if revision.undone_at is not None:
             when = date_format(timezone.localtime(revision.undone_at), "SHORT_DATETIME_FORMAT")
             if revision.undone_by is None:
                 return _("undone %(when)s") % {"when": when}
             return _("undone %(when)s by %(who)s") % {"when": when, "who": revision.undone_by}
+        if not getattr(revision, "may_undo", False):
+            return "–"
         url = reverse("admin:ecomai_recommend_revision_undo", args=[revision.pk], current_app=self.admin_site.name)
         return format_html('<a class="button" href="{}">{}</a>', url, _("Undo…"))
 
@@ -162,10 +172,10 @@ class RevisionAdmin(ReadOnlyAdminMixin, FastModelAdmin):
 
     def undo_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Asks before one change is undone; a POST does it and says so."""
-        revision = Revision.objects.select_related("user").filter(pk=pk).first()
+        revision = self.get_queryset(request).select_related("user").filter(pk=pk).first()
         if revision is None:
             raise Http404(_("There is no such change."))
-        if not request.user.has_perm(UNDO) or not self.has_view_permission(request, revision):
+        if not self.has_view_permission(request, revision) or not undoable(request, self.admin_site, [revision]):
             raise PermissionDenied
         back = reverse("admin:ecomai_recommend_revision_changelist", current_app=self.admin_site.name)
         if request.method == "POST":
@@ -184,11 +194,11 @@ class RevisionAdmin(ReadOnlyAdminMixin, FastModelAdmin):
         return TemplateResponse(request, "ecomai/recommend/admin/undo.html", context)
 
     def _undo_one(self, request: HttpRequest, revision: Revision) -> bool:
-        if not request.user.has_perm(revision.model.replace(".", ".change_")):
+        try:
+            undo_as(request, self.admin_site, revision)
+        except PermissionDenied:
             messages.error(request, _("You may not change this: %(label)s.") % {"label": revision.label})
             return False
-        try:
-            revision_undo(revision=revision, user=request.user)
         except UndoConflict as conflict:
             messages.error(request, f"{revision.label}: {conflict}")
             return False

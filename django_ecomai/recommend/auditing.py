@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
+from django.apps import apps
 from django.contrib import admin, messages
+from django.contrib.admin.exceptions import NotRegistered
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
@@ -24,6 +28,62 @@ from .revisions import Row, UndoConflict, difference, revision_record, revision_
 
 UNDO = "ecomai_recommend.undo_revision"
 _SHOWN = 50
+
+
+def undoable(request: HttpRequest, site: admin.AdminSite, revisions: Iterable[Revision]) -> set[int]:
+    """The keys of those changes that this user may undo: one rule for every button, page and action.
+
+    What the site does not show this user, or does not let this user change or delete, is not undone either: a shop that
+    limits its staff by ``get_queryset`` or by permissions of single objects limits them here as well.
+    """
+    if not request.user.has_perm(UNDO):
+        return set()
+    groups: dict[str, list[Revision]] = {}
+    for revision in revisions:
+        groups.setdefault(revision.model, []).append(revision)
+    found: set[int] = set()
+    for label, group in groups.items():
+        try:
+            model = apps.get_model(label)
+            model_admin = site.get_model_admin(model)
+        except (LookupError, NotRegistered):  # what the site has no page for any more
+            continue
+        pks = {revision.object_id for revision in group}
+        shown = {str(obj.pk): obj for obj in model_admin.get_queryset(request).filter(pk__in=pks)}
+        there = {str(pk) for pk in model._default_manager.filter(pk__in=pks).values_list("pk", flat=True)}
+        hidden = there - shown.keys()
+        found |= {
+            revision.pk
+            for revision in group
+            if revision.object_id not in hidden
+            and _allowed(request, model_admin, revision, shown.get(revision.object_id))
+        }
+    return found
+
+
+def undo_as(request: HttpRequest, site: admin.AdminSite, revision: Revision) -> None:
+    """Undo a change as this user: ``PermissionDenied`` where ``undoable`` says no, ``UndoConflict`` where it cannot be.
+
+    What comes back is not there to be asked before: were it hidden from this user, it does not come back.
+    """
+    if not undoable(request, site, [revision]):
+        raise PermissionDenied
+    with transaction.atomic():
+        revision_undo(revision=revision, user=request.user)
+        model = apps.get_model(revision.model)
+        if (
+            not revision.after
+            and not site.get_model_admin(model).get_queryset(request).filter(pk=revision.object_id).exists()
+        ):
+            raise PermissionDenied
+
+
+def _allowed(request: HttpRequest, model_admin: admin.ModelAdmin, revision: Revision, obj: Any) -> bool:
+    if not revision.before:
+        return model_admin.has_delete_permission(request, obj)
+    if not revision.after:  # a carousel has no page to add it, so that its admin's has_add_permission says no
+        return request.user.has_perm(revision.model.replace(".", ".add_"))
+    return model_admin.has_change_permission(request, obj)
 
 
 class AuditedAdmin(admin.ModelAdmin):
@@ -70,16 +130,18 @@ class AuditedAdmin(admin.ModelAdmin):
         revision_record(obj=obj, before=before, after=[], user=request.user)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """One by one, so that each can be undone by itself."""
-        for obj in queryset:
-            self.delete_model(request, obj)
+        """One by one, so that each can be undone by itself; all or none, so that none is gone without its change."""
+        with transaction.atomic():
+            for obj in queryset:
+                self.delete_model(request, obj)
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Django's page, and the changes that can be undone."""
         found = Revision.objects.filter(model=self.opts.label_lower, object_id=unquote(object_id))
+        shown = list(found.select_related("user", "undone_by")[:_SHOWN])
         context = {
-            "revisions": found.select_related("user", "undone_by")[:_SHOWN],
-            "may_undo": request.user.has_perm(UNDO) and self.has_change_permission(request),
+            "revisions": shown,
+            "undoable": undoable(request, self.admin_site, shown),
             "undo_name": f"{self.admin_site.name}:{self._undo_name()}",
         }
         return super().history_view(request, object_id, {**context, **(extra_context or {})})
@@ -93,10 +155,8 @@ class AuditedAdmin(admin.ModelAdmin):
         revision = Revision.objects.filter(pk=pk, model=self.opts.label_lower).first()
         if revision is None:
             raise Http404(_("There is no such change."))
-        if not request.user.has_perm(UNDO) or not self.has_change_permission(request):
-            raise PermissionDenied
         try:
-            revision_undo(revision=revision, user=request.user)
+            undo_as(request, self.admin_site, revision)
         except UndoConflict as conflict:
             messages.error(request, str(conflict))
         else:
@@ -104,7 +164,7 @@ class AuditedAdmin(admin.ModelAdmin):
             if obj is not None:
                 super().log_change(request, obj, [{"changed": {"fields": [_("undone: %s") % revision.summary]}}])
             messages.success(request, _("The change was undone."))
-        exists = self.model._default_manager.filter(pk=revision.object_id).exists()
+        exists = self.get_queryset(request).filter(pk=revision.object_id).exists()
         name = f"{self.opts.app_label}_{self.opts.model_name}"
         if exists:
             url = reverse(f"admin:{name}_history", args=[revision.object_id], current_app=self.admin_site.name)

@@ -9,7 +9,7 @@ from typing import Any
 from django.apps import apps
 from django.core import serializers
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -84,8 +84,8 @@ def difference(before: Sequence[Row], after: Sequence[Row]) -> list[str]:
 def revision_undo(*, revision: Revision, user: Any = None) -> Revision | None:
     """Put the values before a change back; the undoing is a change of its own, which is returned.
 
-    Raises ``UndoConflict`` when it was undone already, when what it changed was changed again since, or when something
-    that it refers to is gone.
+    Raises ``UndoConflict`` when it was undone already, when what it changed was changed again since, when something
+    that it refers to is gone, or when something else has taken its place.
     """
     model = apps.get_model(revision.model)
     with transaction.atomic():
@@ -96,7 +96,7 @@ def revision_undo(*, revision: Revision, user: Any = None) -> Revision | None:
         old, new = _by_key(held.before), _by_key(held.after)
         touched = [key for key in {**old, **new} if old.get(key) != new.get(key)]
         current = {key: _stored(key) for key in touched}
-        if any(current[key] != new.get(key) for key in touched):
+        if not all(_unchanged(current[key], new.get(key)) for key in touched):
             raise UndoConflict(_("This was changed again since: undo the later change first."))
         pk = model._meta.pk.to_python(held.object_id)
         before = snapshot(model(pk=pk))
@@ -113,14 +113,44 @@ def revision_undo(*, revision: Revision, user: Any = None) -> Revision | None:
 
 
 def _restore(rows: Sequence[Row]) -> None:
-    try:
-        for found in serializers.deserialize("python", rows):
+    for found in serializers.deserialize("python", [_of_today(row) for row in rows]):
+        try:
             found.object.clean_fields()  # a product or a customer that it names may be gone
-            found.save()
-    except ValidationError as error:
-        raise UndoConflict(
-            _("Something that it refers to is gone: %(detail)s") % {"detail": " ".join(error.messages)}
-        ) from error
+        except ValidationError as error:
+            raise UndoConflict(
+                _("Something that it refers to is gone: %(detail)s") % {"detail": " ".join(error.messages)}
+            ) from error
+        found.object._state.adding = False  # so that its own row does not stand in its way
+        try:
+            found.object.validate_unique()
+            found.object.validate_constraints()
+            with transaction.atomic():
+                found.save()
+        except ValidationError as error:
+            raise UndoConflict(_taken(" ".join(error.messages))) from error
+        except IntegrityError as error:  # taken in this very moment
+            raise UndoConflict(_taken(str(found.object))) from error
+
+
+def _unchanged(current: Mapping[str, Any] | None, kept: Mapping[str, Any] | None) -> bool:
+    """Whether a row still is as it was kept: of the fields that it had then and has now, as migrations come between."""
+    if current is None or kept is None:
+        return current is kept
+    return all(current[name] == value for name, value in kept.items() if name in current)
+
+
+def _of_today(row: Row) -> Row:
+    """A kept row without fields that are gone; those added since stay as they are, or have their defaults."""
+    meta = apps.get_model(row["model"])._meta
+    known = {field.name for field in (*meta.concrete_fields, *meta.many_to_many)}
+    kept = {name: value for name, value in row["fields"].items() if name in known}
+    return {**row, "fields": {**(_stored((row["model"], row["pk"])) or {}), **kept}}
+
+
+def _taken(detail: str) -> str:
+    return _("Something else has taken its place. Change or delete that first, then undo: %(detail)s") % {
+        "detail": detail
+    }
 
 
 def _stored(key: tuple[str, Any]) -> Mapping[str, Any] | None:

@@ -12,12 +12,15 @@ from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 
+from django_ecomai.dashboard.roles import MERCHANT_PERMISSIONS
+from django_ecomai.recommend.admin import PlacementAdmin
+from django_ecomai.recommend.admin_shop import RevisionAdmin
 from django_ecomai.recommend.models import Bundle, BundleItem, Placement, Revision, ShopRule, Slot, SlotRule
 from django_ecomai.recommend.revisions import UndoConflict, revision_record, revision_undo, snapshot
 from django_ecomai.recommend.serving import recommendations
 from tests.recommend.factories import category, placement, products, rule
-from tests.recommend.helpers import ids
-from tests.recommend.test_admin import merchant, rule_forms, slot_form
+from tests.recommend.helpers import ids, queries
+from tests.recommend.test_admin import merchant, rule_forms, slot_form, staff
 
 pytestmark = pytest.mark.django_db
 __all__ = ["merchant"]
@@ -37,6 +40,23 @@ def undo(client: Any, revision: Revision) -> Any:
 
 def messages_of(answer: Any) -> list[str]:
     return [str(message) for message in answer.context["messages"]]
+
+
+def kept_change(kind: str) -> Revision:
+    """A placement "attic" that was added, changed or deleted."""
+    attic = placement("attic", "trending")
+    held = snapshot(attic)
+    if kind == "added":
+        before, after = [], held
+    elif kind == "deleted":
+        attic.delete()
+        before, after = held, []
+    else:
+        Placement.objects.filter(pk=attic.pk).update(label="Under the roof")
+        before, after = held, snapshot(attic)
+    kept = revision_record(obj=attic, before=before, after=after)
+    assert kept is not None
+    return kept
 
 
 def test_a_change_of_a_carousel_is_logged_with_both_values_and_undone(merchant: Any) -> None:
@@ -276,3 +296,264 @@ def test_a_rule_is_told_with_the_names_of_what_it_is_about() -> None:
     assert kept is not None
     assert f"added rule “{made[0]}”" in kept.summary
     assert "rule: never show" in kept.summary
+
+
+def test_what_is_deleted_from_the_list_is_kept_or_stays(merchant: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [placement("attic", "trending"), placement("kitchen", "trending")]
+    url = reverse("admin:ecomai_recommend_placement_changelist")
+    action = {"action": "delete_selected", "post": "yes", "_selected_action": [one.pk for one in made]}
+
+    def full(**values: Any) -> Any:
+        if values["obj"].key == "kitchen":
+            raise RuntimeError("the disk is full")
+        return revision_record(**values)
+
+    monkeypatch.setattr("django_ecomai.recommend.auditing.revision_record", full)
+    with pytest.raises(RuntimeError):
+        merchant.post(url, action)
+    assert Placement.objects.filter(key__in=["attic", "kitchen"]).count() == 2
+    assert not Revision.objects.exists()
+
+    monkeypatch.undo()
+    merchant.post(url, action)
+    assert not Placement.objects.filter(key__in=["attic", "kitchen"]).exists()
+    assert Revision.objects.count() == 2
+
+
+KINDS = [("added", "delete_placement"), ("deleted", "add_placement"), ("changed", "change_placement")]
+
+
+@pytest.mark.parametrize(("kind", "needed"), KINDS)
+def test_undoing_needs_the_permission_for_what_it_does(client: Any, kind: str, needed: str) -> None:
+    kept = kept_change(kind)
+    others = {name for _kind, name in KINDS} - {needed}
+    staff(client, "view_placement", "view_revision", "undo_revision", *others)
+    state = snapshot(Placement(pk=kept.object_id))
+    changes = reverse("admin:ecomai_recommend_revision_changelist")
+    url = reverse("admin:ecomai_recommend_revision_undo", args=[kept.pk])
+
+    assert url not in client.get(changes).content.decode()
+    assert client.get(url).status_code == 403
+    assert client.post(url).status_code == 403
+    assert undo(client, kept).status_code == 403
+    answer = client.post(changes, {"action": "undo", "_selected_action": [kept.pk]}, follow=True)
+    assert messages_of(answer) == [f"You may not change this: {kept.label}."]
+    if kind != "deleted":
+        history = client.get(reverse("admin:ecomai_recommend_placement_history", args=[kept.object_id]))
+        assert "Undo this change" not in history.content.decode()
+    kept.refresh_from_db()
+    assert kept.undone_at is None
+    assert snapshot(Placement(pk=kept.object_id)) == state
+
+
+@pytest.mark.parametrize(("kind", "needed"), KINDS)
+@pytest.mark.parametrize("way", ["list", "action", "history"])
+def test_the_permission_for_what_it_does_is_enough(client: Any, kind: str, needed: str, way: str) -> None:
+    kept = kept_change(kind)
+    staff(client, "view_placement", "view_revision", "undo_revision", needed)
+    changes = reverse("admin:ecomai_recommend_revision_changelist")
+    url = reverse("admin:ecomai_recommend_revision_undo", args=[kept.pk])
+
+    assert url in client.get(changes).content.decode()
+    if way == "list":
+        client.post(url)
+    elif way == "action":
+        client.post(changes, {"action": "undo", "_selected_action": [kept.pk]})
+    else:
+        if kind != "deleted":
+            history = client.get(reverse("admin:ecomai_recommend_placement_history", args=[kept.object_id]))
+            assert "Undo this change" in history.content.decode()
+        undo(client, kept)
+
+    assert snapshot(Placement(pk=kept.object_id)) == kept.before
+
+
+def test_the_shipped_group_of_merchants_cannot_delete_a_placement_by_undoing(client: Any) -> None:
+    kept = kept_change("added")
+    staff(client, *MERCHANT_PERMISSIONS["ecomai_recommend"])
+
+    assert undo(client, kept).status_code == 403
+    assert Placement.objects.filter(key="attic").exists()
+
+
+TAKEN = "Something else has taken its place. Change or delete that first, then undo: "
+
+
+def test_what_has_its_key_taken_cannot_come_back_until_it_is_free(merchant: Any) -> None:
+    kept = kept_change("deleted")
+    other = placement("attic", "new_arrivals")
+    url = reverse("admin:ecomai_recommend_revision_undo", args=[kept.pk])
+
+    said = TAKEN + "Placement with this Channel and Key already exists."
+    assert messages_of(undo(merchant, kept)) == [said]
+    assert messages_of(merchant.post(url, follow=True)) == [f"{kept.label}: {said}"]
+    kept.refresh_from_db()
+    assert kept.undone_at is None
+    assert Placement.objects.get(key="attic") == other
+
+    other.delete()
+    undo(merchant, kept)
+    assert snapshot(Placement(pk=kept.object_id)) == kept.before
+
+
+def test_a_key_that_is_taken_in_this_very_moment_is_a_conflict_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = kept_change("deleted")
+    placement("attic", "new_arrivals")
+    monkeypatch.setattr(Placement, "validate_constraints", lambda self: None)
+
+    with pytest.raises(UndoConflict) as conflict:
+        revision_undo(revision=kept)
+
+    assert str(conflict.value) == TAKEN + Placement.objects.get(key="attic").label
+    kept.refresh_from_db()
+    assert kept.undone_at is None
+
+
+def test_one_conflict_does_not_take_the_others_down(merchant: Any) -> None:
+    taken = kept_change("deleted")
+    placement("attic", "new_arrivals")
+    home = placement("home", "trending", size=8)
+    for size in (4, 6):
+        change(merchant, home, slot_form(home, **{"slots-0-size": size}))
+    pks = [taken.pk, *Revision.objects.exclude(pk=taken.pk).values_list("pk", flat=True)]
+    changes = reverse("admin:ecomai_recommend_revision_changelist")
+
+    answer = merchant.post(changes, {"action": "undo", "_selected_action": pks}, follow=True)
+
+    assert messages_of(answer)[-2:] == [
+        f"{taken.label}: {TAKEN}Placement with this Channel and Key already exists.",
+        "2 changes were undone.",
+    ]
+    assert home.slots.get().size == 8
+    assert Placement.objects.filter(key="attic").count() == 1
+
+
+def of_another_version(kept: Revision, *, without: str, having: str) -> None:
+    """As it was kept before a migration added the one field and removed the other."""
+    for row in [*kept.before, *kept.after]:
+        row["fields"].pop(without, None)
+        row["fields"][having] = "x"
+    kept.save()
+
+
+def test_a_change_from_before_a_migration_is_undone_and_leaves_later_fields_alone() -> None:
+    home = placement("home", "trending", size=8, diversity=0.5)
+    before = snapshot(home)
+    Slot.objects.update(size=4)
+    kept = revision_record(obj=home, before=before, after=snapshot(home))
+    assert kept is not None
+    of_another_version(kept, without="diversity", having="colour")
+
+    undoing = revision_undo(revision=kept)
+
+    slot = home.slots.get()
+    assert (slot.size, slot.diversity) == (8, 0.5)
+    assert undoing is not None and undoing.summary == f"carousel “{slot.title}”, how many products: 4 → 8"
+
+
+def test_a_deletion_from_before_a_migration_comes_back_with_the_default_of_what_is_new() -> None:
+    home = placement("home", "trending", size=4, diversity=0.5)
+    before, pk = snapshot(home), home.pk
+    home.delete()
+    kept = revision_record(obj=home, before=before, after=[])
+    assert kept is not None
+    of_another_version(kept, without="diversity", having="colour")
+
+    revision_undo(revision=kept)
+
+    slot = Slot.objects.get(placement_id=pk)
+    assert (slot.size, slot.diversity) == (4, 0.0)
+
+
+def test_what_was_changed_since_is_found_among_the_fields_of_then() -> None:
+    home = placement("home", "trending", size=8)
+    before = snapshot(home)
+    Slot.objects.update(size=4)
+    kept = revision_record(obj=home, before=before, after=snapshot(home))
+    assert kept is not None
+    of_another_version(kept, without="diversity", having="colour")
+    Slot.objects.update(size=6)
+
+    with pytest.raises(UndoConflict, match="This was changed again since"):
+        revision_undo(revision=kept)
+
+
+ALL_KINDS = [name for _kind, name in KINDS]
+
+
+def limit(monkeypatch: pytest.MonkeyPatch, *keys: str) -> None:
+    """A shop whose staff sees these placements only."""
+    whole = PlacementAdmin.get_queryset
+    monkeypatch.setattr(PlacementAdmin, "get_queryset", lambda self, request: whole(self, request).filter(key__in=keys))
+
+
+@pytest.mark.parametrize("kind", ["added", "changed", "deleted"])
+def test_what_staff_does_not_see_is_not_undone(client: Any, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    kept = kept_change(kind)
+    staff(client, "view_placement", "view_revision", "undo_revision", *ALL_KINDS)
+    state = snapshot(Placement(pk=kept.object_id))
+    changes = reverse("admin:ecomai_recommend_revision_changelist")
+    url = reverse("admin:ecomai_recommend_revision_undo", args=[kept.pk])
+    limit(monkeypatch, "home")
+
+    assert undo(client, kept).status_code == 403
+    answer = client.post(changes, {"action": "undo", "_selected_action": [kept.pk]}, follow=True)
+    assert messages_of(answer) == [f"You may not change this: {kept.label}."]
+    if kind != "deleted":  # only once it is back it is known whether it is hidden
+        assert url not in client.get(changes).content.decode()
+        assert client.post(url).status_code == 403
+    kept.refresh_from_db()
+    assert kept.undone_at is None
+    assert snapshot(Placement(pk=kept.object_id)) == state
+
+
+@pytest.mark.parametrize("kind", ["added", "changed", "deleted"])
+def test_what_staff_sees_is_undone(client: Any, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    kept = kept_change(kind)
+    staff(client, "view_placement", "view_revision", "undo_revision", *ALL_KINDS)
+    limit(monkeypatch, "attic")
+
+    client.post(reverse("admin:ecomai_recommend_revision_undo", args=[kept.pk]))
+
+    assert snapshot(Placement(pk=kept.object_id)) == kept.before
+
+
+@pytest.mark.parametrize(("kind", "hook"), [("added", "has_delete_permission"), ("changed", "has_change_permission")])
+def test_permissions_of_single_objects_hold_for_undoing(
+    merchant: Any, monkeypatch: pytest.MonkeyPatch, kind: str, hook: str
+) -> None:
+    kept = kept_change(kind)
+    monkeypatch.setattr(PlacementAdmin, hook, lambda self, request, obj=None: obj is None or obj.key != "attic")
+    url = reverse("admin:ecomai_recommend_revision_undo", args=[kept.pk])
+
+    assert undo(merchant, kept).status_code == 403
+    assert merchant.post(url).status_code == 403
+    assert url not in merchant.get(reverse("admin:ecomai_recommend_revision_changelist")).content.decode()
+
+
+def test_a_change_that_staff_does_not_see_is_not_found(merchant: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = kept_change("changed")
+    monkeypatch.setattr(RevisionAdmin, "get_queryset", lambda self, request: Revision.objects.none())
+
+    assert merchant.post(reverse("admin:ecomai_recommend_revision_undo", args=[kept.pk])).status_code == 404
+
+
+def test_a_deleted_carousel_comes_back_though_it_has_no_page_to_add_it(merchant: Any) -> None:
+    slot = placement("home", "trending").slots.get()
+    merchant.post(reverse("admin:ecomai_recommend_slot_delete", args=[slot.pk]), {"post": "yes"})
+    assert not Slot.objects.filter(pk=slot.pk).exists()
+
+    undo(merchant, Revision.objects.get())
+
+    assert Slot.objects.get(pk=slot.pk).strategy == "trending"
+
+
+def test_the_list_of_changes_asks_once_per_model(merchant: Any) -> None:
+    home = placement("home", "trending", size=8)
+    changes = reverse("admin:ecomai_recommend_revision_changelist")
+    counts = []
+    for size in (4, 6, 8, 3):
+        change(merchant, home, slot_form(home, **{"slots-0-size": size}))
+        counts.append(len(queries(lambda: merchant.get(changes))))
+
+    assert counts == [counts[0]] * 4
