@@ -13,6 +13,7 @@ machines share models through ``ARTIFACT_STORAGE`` it is not kept: an erasure co
 from __future__ import annotations
 
 import logging
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -41,6 +42,12 @@ LEAST_KEPT = 100_000
 _KEPT, _LOG = "kept", "log"
 #: Holds other text after every erasure; beside the channels' folders, as those go.
 _MARK = ".erasures"
+#: A web worker may be another user of the group and must be able to delete; others are not even to look.
+_MODE = 0o2770
+
+
+class LogNotForgotten(OSError):
+    """A stored log could not be deleted: an erasure is not complete."""
 
 
 @dataclass(frozen=True)
@@ -93,11 +100,20 @@ def log_read(
 
 
 def log_forget(*, channel: str | None = None) -> None:
-    """Delete the stored log of a channel (None: of all), and see to it that no reading under way puts it back."""
-    if not _parent().exists():  # a reading that is going to keep something makes it before it reads
+    """Delete the stored log of a channel (None: of all), and see to it that no reading under way puts it back.
+
+    Raises ``OSError`` when this user may not: ``LogNotForgotten`` names the folder that is still there.
+    """
+    try:
+        _parent().stat()
+    except FileNotFoundError:  # a reading that is going to keep something makes it before it reads
         return
     _mark_write()
-    _remove(channel)
+    if left := _remove(channel):
+        raise LogNotForgotten(
+            f"{left[0]} could not be deleted and may hold a person who was erased: delete it by hand, let its owner "
+            f"and this process share a group that may write to {_parent()}"
+        )
 
 
 def log_trim(*, before: datetime, channel: str | None = None) -> None:
@@ -168,8 +184,8 @@ def _is_kept(channel: str) -> bool:
     return Event.objects.filter(channel=channel)[:LEAST_KEPT].count() >= LEAST_KEPT
 
 
-def _remove(channel: str | None) -> None:
-    """Delete the folder of a channel (None: of all), with what an earlier attempt left."""
+def _remove(channel: str | None) -> list[Path]:
+    """Delete the folder of a channel (None: of all), with what an earlier attempt left; returns what is still there."""
     if channel is None:
         folders = [path for path in _parent().glob("*") if path.is_dir()]
     else:
@@ -177,6 +193,14 @@ def _remove(channel: str | None) -> None:
         folders = [folder.with_name(f".{folder.name}.deleted"), folder]
     for folder in folders:
         storage.remove_local(folder)
+    return [path for path in folders if path.exists() or path.with_name(f".{path.name}.deleted").exists()]
+
+
+def _folder_make(folder: Path) -> None:
+    """The folder for the logs, of a channel or of a log, whatever the umask."""
+    folder.mkdir(mode=_MODE, exist_ok=True)
+    if stat.S_IMODE(folder.stat().st_mode) != _MODE:
+        folder.chmod(_MODE)
 
 
 def _mark() -> str:
@@ -190,7 +214,8 @@ def _mark() -> str:
 def _mark_begin() -> str | None:
     """The mark before a reading, or None where nothing can be kept."""
     try:
-        _parent().mkdir(parents=True, exist_ok=True)
+        storage.root().mkdir(parents=True, exist_ok=True)
+        _folder_make(_parent())
         return _mark()
     except OSError as error:
         logger.warning("The log cannot be kept, every training reads all events: %s", error)
@@ -253,8 +278,10 @@ def _write(folder: Path, columns: EventColumns, since: datetime, months: dict[in
             logger.info("The log is not kept: somebody was erased while it was read.")
             return
         storage.remove_local(folder.parent)  # with what a killed training left half written
-        folder.parent.mkdir(mode=0o770, parents=True)  # ids of people are nothing for other users of the machine
+        _folder_make(folder.parents[1])
+        _folder_make(folder.parent)
         save_arrays(folder, arrays, manifest)
+        folder.chmod(_MODE)
         if _mark() != mark:  # the erasure may have looked before there was anything to delete
             logger.info("The log is not kept: somebody was erased while it was written.")
             storage.remove_local(folder.parent)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import stat
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +19,7 @@ from django_ecomai.core.uuid7 import uuid7_derived
 from django_ecomai.events import columns, log_store, personal, services
 from django_ecomai.events.behaviour import behaviour_of
 from django_ecomai.events.columns import CODED, EventColumns
-from django_ecomai.events.log_store import log_forget, log_read, log_trim
+from django_ecomai.events.log_store import LogNotForgotten, log_forget, log_read, log_trim
 from django_ecomai.events.models import Event, EventName, VisitorIdentity
 from django_ecomai.events.partitions import partitions_ensure
 from django_ecomai.events.selectors import behaviour_rows
@@ -245,6 +248,49 @@ def test_other_users_of_the_machine_cannot_look() -> None:
     folder = next(storage.root().rglob("manifest.json")).parent.parent
     assert folder.stat().st_mode & 0o007 == 0
     assert json.loads((folder / "log" / "manifest.json").read_text())["manifest"]["kind"] == "eventlog"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes")
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_the_group_may_delete_whatever_the_umask(umask: int) -> None:
+    write(*range(4))
+    (storage.root() / "eventlog").mkdir(mode=0o755)  # as an earlier version left it
+    before = os.umask(umask)
+    try:
+        read()
+    finally:
+        os.umask(before)
+
+    log = next(storage.root().rglob("manifest.json")).parent
+    assert log == storage.root() / "eventlog" / "_" / "kept" / "log"
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in [log, *log.parents][:4]] == [0o2770] * 4
+
+
+def test_a_log_that_cannot_be_deleted_is_no_silent_erasure(monkeypatch: pytest.MonkeyPatch) -> None:
+    write(*range(4))
+    read()
+    with monkeypatch.context() as patched:
+        patched.setattr(storage, "remove_local", lambda folder: None)
+        with pytest.raises(LogNotForgotten, match=re.escape(f"{storage.root() / 'eventlog' / '_'} could not be")):
+            erase("v0")
+        with pytest.raises(LogNotForgotten):
+            log_forget()
+    assert not Event.objects.filter(visitor_id="v0").exists()
+
+    erase("v0")
+    assert stored() == b""
+
+
+def test_what_a_deletion_left_halfway_is_deleted_by_the_next() -> None:
+    write(*range(4))
+    read()
+    folder = storage.root() / "eventlog" / "_"
+    folder.rename(folder.with_name("._.deleted"))
+    read()
+
+    erase("v0")
+
+    assert stored() == b""
 
 
 def test_forgetting_all_shops() -> None:
