@@ -13,6 +13,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -169,25 +170,21 @@ def test_models_that_no_longer_serve_are_unmapped(settings: Any, tmp_path: Path)
     for number in range(4):
         arrays = simulated(50, 5, seed=number)
         save_arrays(tmp_path / "recommend" / str(number), arrays, manifest(50))
-    used: list[int] = []
-    stop = threading.Event()
+    together = threading.Barrier(4)
 
-    def read() -> None:
-        number = 0
-        while not stop.is_set():
-            number += 1
+    def read() -> set[int]:
+        together.wait(60)
+        used = set()
+        for number in range(200):
             loaded = live_arrays("recommend", path=f"recommend/{number % 4}")
             assert loaded is not None
             scorer = loaded.derive("scorer", lambda one: Scorer(one.manifest, one.arrays))
-            used.append(len(scorer.for_history(np.array([1, 2, 3]), n=5)))
+            used.add(len(scorer.for_history(np.array([1, 2, 3]), n=5)))
+        return used
 
-    threads = [threading.Thread(target=read) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    stop.wait(0.5)
-    stop.set()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as pool:
+        reading = [pool.submit(read) for _ in range(4)]
+    assert [one.result() for one in reading] == [{5}] * 4  # raises what a thread raised
     last = live_arrays("recommend", path="recommend/3")
     gc.collect()
 
@@ -196,5 +193,4 @@ def test_models_that_no_longer_serve_are_unmapped(settings: Any, tmp_path: Path)
     }
     assert last is not None
     assert {Path(name).parent.name for name in mapped} == {"3"}
-    assert set(used) == {5}
     live_reset()
