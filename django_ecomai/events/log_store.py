@@ -6,17 +6,20 @@ whose number of events is another than it was (imports, retention, erasures). Wh
 version, another database, a damaged file - means that all is read. The result is the same as that of a full reading.
 
 It holds the pseudonymous ids of visitors and the shop's ids of customers. An erasure deletes it at once, retention cuts
-it. Where machines share models through ``ARTIFACT_STORAGE`` it is not kept: an erasure could not reach every copy.
+it, and what was read before an erasure is not kept after it: every erasure leaves a new mark beside the logs. Where
+machines share models through ``ARTIFACT_STORAGE`` it is not kept: an erasure could not reach every copy.
 """
 
 from __future__ import annotations
 
 import logging
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from django_ecomai.core.uuid7 import uuid7_floor, uuid7_time
 from django_ecomai.ml.persist import ArtifactError, load_arrays, save_arrays
@@ -37,6 +40,14 @@ OVERLAP = timedelta(days=7, minutes=10)
 LEAST_KEPT = 100_000
 # One level deeper than a model: the upkeep of models deletes folders on theirs that no row names.
 _KEPT, _LOG = "kept", "log"
+#: Holds other text after every erasure; beside the channels' folders, as those go.
+_MARK = ".erasures"
+#: A web worker may be another user of the group and must be able to delete; others are not even to look.
+_MODE = 0o2770
+
+
+class LogNotForgotten(OSError):
+    """A stored log could not be deleted: an erasure is not complete."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +75,11 @@ def log_read(
     from .columns import columns_join, columns_read
 
     now = now or datetime.now(UTC)
-    kept = _load(channel) if keep else None
+    if keep and not _is_kept(channel):
+        _remove(channel)
+        keep = False
+    mark = _mark_begin() if keep else None
+    kept = _load_folder(_folder(channel)) if keep else None
     # Counted before reading: an import in between makes the count too low, and its month is read again next time.
     counts = _month_counts(now - OVERLAP)
     log = Event.objects.filter(channel=channel)
@@ -79,21 +94,33 @@ def log_read(
             parts.append(columns_read(span, tell=tell))
         new = sum(map(len, parts))
         columns = columns_join([_without(kept, changed), *parts]).compact()
-    if keep:
-        _save(channel, columns, now - OVERLAP, counts)
+    if mark is not None:
+        _write(_folder(channel), columns, now - OVERLAP, counts, mark=mark)
     return Reading(columns, new)
 
 
 def log_forget(*, channel: str | None = None) -> None:
-    """Delete the stored log of a channel (None: of all)."""
-    pattern = KIND if channel is None else storage.folder_name(KIND, channel)
-    storage.remove_local(storage.root() / pattern)
+    """Delete the stored log of a channel (None: of all), and see to it that no reading under way puts it back.
+
+    Raises ``OSError`` when this user may not: ``LogNotForgotten`` names the folder that is still there.
+    """
+    try:
+        _parent().stat()
+    except FileNotFoundError:  # a reading that is going to keep something makes it before it reads
+        return
+    _mark_write()
+    if left := _remove(channel):
+        raise LogNotForgotten(
+            f"{left[0]} could not be deleted and may hold a person who was erased: delete it by hand, let its owner "
+            f"and this process share a group that may write to {_parent()}"
+        )
 
 
 def log_trim(*, before: datetime, channel: str | None = None) -> None:
     """Take events before a moment out of the stored logs: what retention deletes is nowhere else either."""
     name = "*" if channel is None else storage.folder_name(KIND, channel).split("/")[-1]
-    for folder in (storage.root() / KIND).glob(f"{name}/{_KEPT}/{_LOG}"):
+    mark = _mark()
+    for folder in _parent().glob(f"{name}/{_KEPT}/{_LOG}"):
         kept = _load_folder(folder)
         if kept is None:
             storage.remove_local(folder)
@@ -102,7 +129,7 @@ def log_trim(*, before: datetime, channel: str | None = None) -> None:
         if len(rest) == len(kept.columns):
             continue
         months = {month: number for month, number in kept.months.items() if month_start(month) >= before}
-        _write(folder, rest.compact(), kept.since, months)
+        _write(folder, rest.compact(), kept.since, months, mark=mark)
 
 
 def _changed(kept: _Kept) -> list[int]:
@@ -142,17 +169,70 @@ def _without(kept: _Kept, changed: list[int]) -> EventColumns:
     return columns if keep.all() else columns.rows(keep)
 
 
+def _parent() -> Path:
+    return storage.root() / KIND
+
+
 def _folder(channel: str) -> Path:
     return storage.root() / storage.folder_name(KIND, channel) / _KEPT / _LOG
+
+
+def _is_kept(channel: str) -> bool:
+    """Whether the log is large enough to be kept, on a machine that shares no models with others."""
+    if storage.remote() is not None:
+        return False
+    return Event.objects.filter(channel=channel)[:LEAST_KEPT].count() >= LEAST_KEPT
+
+
+def _remove(channel: str | None) -> list[Path]:
+    """Delete the folder of a channel (None: of all), with what an earlier attempt left; returns what is still there."""
+    if channel is None:
+        folders = [path for path in _parent().glob("*") if path.is_dir()]
+    else:
+        folder = storage.root() / storage.folder_name(KIND, channel)
+        folders = [folder.with_name(f".{folder.name}.deleted"), folder]
+    for folder in folders:
+        storage.remove_local(folder)
+    return [path for path in folders if path.exists() or path.with_name(f".{path.name}.deleted").exists()]
+
+
+def _folder_make(folder: Path) -> None:
+    """The folder for the logs, of a channel or of a log, whatever the umask."""
+    folder.mkdir(mode=_MODE, exist_ok=True)
+    if stat.S_IMODE(folder.stat().st_mode) != _MODE:
+        folder.chmod(_MODE)
+
+
+def _mark() -> str:
+    """What the latest erasure left; empty before the first."""
+    try:
+        return (_parent() / _MARK).read_text(encoding="ascii")
+    except FileNotFoundError:
+        return ""
+
+
+def _mark_begin() -> str | None:
+    """The mark before a reading, or None where nothing can be kept."""
+    try:
+        storage.root().mkdir(parents=True, exist_ok=True)
+        _folder_make(_parent())
+        return _mark()
+    except OSError as error:
+        logger.warning("The log cannot be kept, every training reads all events: %s", error)
+        return None
+
+
+def _mark_write() -> None:
+    """Another mark than any before, put in place in one step."""
+    work = _parent() / f"{_MARK}.{uuid4().hex}"
+    work.write_text(uuid4().hex, encoding="ascii")
+    work.chmod(0o644)  # a training may run as another user
+    work.replace(_parent() / _MARK)
 
 
 def _database() -> str:
     connection = events_connection()
     return f"{connection.vendor}:{connection.settings_dict.get('HOST', '')}:{connection.settings_dict['NAME']}"
-
-
-def _load(channel: str) -> _Kept | None:
-    return None if storage.remote() is not None else _load_folder(_folder(channel))
 
 
 def _load_folder(folder: Path) -> _Kept | None:
@@ -176,14 +256,8 @@ def _load_folder(folder: Path) -> _Kept | None:
         return None
 
 
-def _save(channel: str, columns: EventColumns, since: datetime, months: dict[int, int]) -> None:
-    if storage.remote() is not None or len(columns) < LEAST_KEPT:
-        log_forget(channel=channel)
-        return
-    _write(_folder(channel), columns, since, months)
-
-
-def _write(folder: Path, columns: EventColumns, since: datetime, months: dict[int, int]) -> None:
+def _write(folder: Path, columns: EventColumns, since: datetime, months: dict[int, int], *, mark: str) -> None:
+    """Replace what is kept, unless somebody was erased since ``mark``: he may be in the columns."""
     import numpy as np
 
     from .columns import CODED
@@ -200,9 +274,17 @@ def _write(folder: Path, columns: EventColumns, since: datetime, months: dict[in
         "months": {str(month): number for month, number in months.items()},
     }
     try:
+        if _mark() != mark:
+            logger.info("The log is not kept: somebody was erased while it was read.")
+            return
         storage.remove_local(folder.parent)  # with what a killed training left half written
-        folder.parent.mkdir(mode=0o770, parents=True)  # ids of people are nothing for other users of the machine
+        _folder_make(folder.parents[1])
+        _folder_make(folder.parent)
         save_arrays(folder, arrays, manifest)
+        folder.chmod(_MODE)
+        if _mark() != mark:  # the erasure may have looked before there was anything to delete
+            logger.info("The log is not kept: somebody was erased while it was written.")
+            storage.remove_local(folder.parent)
     except (ArtifactError, OSError) as error:  # a full disk must not cost a training
         logger.warning("The log could not be kept, the next training reads all events again: %s", error)
         storage.remove_local(folder.parent)

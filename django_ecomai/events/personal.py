@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from django_ecomai.core.uuid7 import uuid7_time
 
 from .log_store import log_forget
 from .models import Event, VisitorIdentity
+from .partitions import events_connection
 from .recent import recent_forget, subject_key
 
 _BATCH = 5000
@@ -65,10 +68,13 @@ def erase(subject: Any) -> int:
         Q(customer_id__in=subject.customer_ids) | Q(visitor_id__in=visitors), channel=subject.channel
     )
     erased += links.delete()[0]
-    log_forget(channel=subject.channel)
     recent_forget(
         *(subject_key(channel=subject.channel, visitor_id=visitor, customer_id="") for visitor in visitors),
         *(subject_key(channel=subject.channel, visitor_id="", customer_id=who) for who in subject.customer_ids),
         *(subject_key(channel=subject.channel, visitor_id="", customer_id="", user_id=who) for who in subject.user_ids),
     )
+    connection = events_connection()
+    if connection.in_atomic_block:  # until it is committed a training still reads the rows, and may keep them
+        transaction.on_commit(partial(log_forget, channel=subject.channel), using=connection.alias)
+    log_forget(channel=subject.channel)
     return erased

@@ -16,7 +16,8 @@ from django.utils.translation import gettext_lazy
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.registry import CustomerFeature, PersonalData
-from django_ecomai.mirror.models import Category
+from django_ecomai.events.models import VisitorIdentity
+from django_ecomai.mirror.models import Category, Order
 
 from .models import CustomerPreference
 from .weights import PURCHASE
@@ -71,8 +72,11 @@ def preferences_compute(context: RunContext) -> int:
     rows = list(_rows(context, model, bought, codes, names, customers, now))
     with transaction.atomic():
         preferences_delete(channel=context.channel)
+        # Who was erased since the orders were read must not come back.
+        still = _tied(context.channel, sorted(customers.values()))
+        rows = [row for row in rows if row.customer_id in still]
         CustomerPreference.objects.bulk_create(rows, batch_size=_BATCH)
-    context.progress(1.0, _("The preferences of %(count)d customers are known.") % {"count": len(customers)})
+    context.progress(1.0, _("The preferences of %(count)d customers are known.") % {"count": len(still)})
     return len(rows)
 
 
@@ -82,6 +86,20 @@ def _customers(bought: Interactions, names: list[str]) -> dict[int, str]:
 
     found = {int(user): names[user] for user in np.unique(bought.users)}
     return {user: name for user, name in found.items() if not name.startswith(("visitor:", "order:"))}
+
+
+def _tied(channel: str, customers: list[str]) -> set[str]:
+    """Those whom an order or a linked visitor still names: an erasure cuts both, and keeps the customer's row."""
+    orders = Order.objects.filter(channel=channel).order_by()
+    links = VisitorIdentity.objects.filter(channel=channel).order_by()
+    found: set[str] = set()
+    for start in range(0, len(customers), _BATCH):
+        some = customers[start : start + _BATCH]
+        found.update(
+            orders.filter(customer__external_id__in=some).values_list("customer__external_id", flat=True).distinct()
+        )
+        found.update(links.filter(customer_id__in=some).values_list("customer_id", flat=True).distinct())
+    return found
 
 
 def _rows(

@@ -110,6 +110,7 @@ def test_a_change_is_undone_from_the_list_of_changes(page: Page) -> None:
     size = page.get_by_label("How many products").first
     size.fill("5")
     page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_text("was changed successfully").first.wait_for()  # going on at once would end the saving
     page.goto("/admin/ecomai_recommend/revision/")
     page.get_by_text("how many products: 8 → 5").wait_for()
     page.get_by_role("link", name="Undo…").first.click()

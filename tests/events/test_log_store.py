@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import stat
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -13,10 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from django_ecomai.core.uuid7 import uuid7_derived
-from django_ecomai.events import log_store, personal, services
+from django_ecomai.events import columns, log_store, personal, services
 from django_ecomai.events.behaviour import behaviour_of
 from django_ecomai.events.columns import CODED, EventColumns
-from django_ecomai.events.log_store import log_forget, log_read, log_trim
+from django_ecomai.events.log_store import LogNotForgotten, log_forget, log_read, log_trim
 from django_ecomai.events.models import Event, EventName, VisitorIdentity
 from django_ecomai.events.partitions import partitions_ensure
 from django_ecomai.events.selectors import behaviour_rows
@@ -48,12 +51,10 @@ def write(*numbers: int, at: datetime = NOW, **fields: Any) -> list[Event]:
     return made
 
 
-def told(columns: EventColumns) -> list[tuple[Any, ...]]:
+def told(log: EventColumns) -> list[tuple[Any, ...]]:
     """Every event of the columns with its texts, in their order."""
-    coded = [[columns.texts[column][code] for code in columns.codes[column]] for column in CODED]
-    return list(
-        zip(columns.high.tolist(), columns.low.tolist(), np.nan_to_num(columns.dwell, nan=-1), *coded, strict=True)
-    )
+    coded = [[log.texts[column][code] for code in log.codes[column]] for column in CODED]
+    return list(zip(log.high.tolist(), log.low.tolist(), np.nan_to_num(log.dwell, nan=-1), *coded, strict=True))
 
 
 def read(now: datetime = NOW) -> tuple[int, list[tuple[Any, ...]]]:
@@ -100,7 +101,7 @@ def test_what_was_deleted_is_gone_and_nobody_is_named_on() -> None:
 
     assert events == in_full()
     assert log_read(channel="", now=NOW).columns.texts["visitor"] == ["stays"]
-    assert b"leaves" not in b"".join(path.read_bytes() for path in storage.root().rglob("*.npy"))
+    assert b"leaves" not in stored()
 
 
 def test_an_erasure_deletes_what_was_kept() -> None:
@@ -113,6 +114,82 @@ def test_an_erasure_deletes_what_was_kept() -> None:
     assert not list(storage.root().rglob("*.npy"))
 
 
+def erase(visitor: str) -> None:
+    personal.erase(SimpleNamespace(channel="", customer_ids=set(), visitor_ids={visitor}, user_ids=set()))
+
+
+def stored() -> bytes:
+    return b"".join(path.read_bytes() for path in storage.root().rglob("*.npy"))
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["first reading", "later reading"])
+def test_who_is_erased_while_a_training_reads_does_not_come_back(kept: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(*range(4), at=NOW - 30 * DAY, visitor_id="stays")
+    write(*range(5, 7), at=NOW - DAY, visitor_id="leaves")
+    if kept:
+        read()
+    whole = columns.columns_read
+    asked: list[int] = []
+
+    def read_and_erase(*args: Any, **options: Any) -> EventColumns:
+        found = whole(*args, **options)
+        if not asked:
+            asked.append(len(found))
+            erase("leaves")
+        return found
+
+    monkeypatch.setattr(columns, "columns_read", read_and_erase)
+    read()
+
+    assert asked == [2 if kept else 6]
+    assert stored() == b""
+    read()
+    assert b"stays" in stored()
+    assert b"leaves" not in stored()
+
+
+@pytest.mark.parametrize("trimmed", [False, True], ids=["training", "retention"])
+def test_who_is_erased_while_the_log_is_written_does_not_come_back(
+    trimmed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(*range(4), at=NOW - 30 * DAY, visitor_id="leaves")
+    write(*range(4), at=NOW - 60 * DAY, visitor_id="old")
+    if trimmed:
+        read()
+    save = log_store.save_arrays
+
+    def erase_and_save(*args: Any) -> str:
+        erase("leaves")
+        return save(*args)
+
+    monkeypatch.setattr(log_store, "save_arrays", erase_and_save)
+    if trimmed:
+        log_trim(before=NOW - 40 * DAY)
+    else:
+        read()
+
+    assert stored() == b""
+
+
+def test_an_erasure_in_a_transaction_deletes_again_when_it_is_committed(
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    write(*range(4), visitor_id="stays")
+    with django_capture_on_commit_callbacks(execute=True) as calls:
+        erase("leaves")
+        read()  # another process still sees the rows
+        assert b"stays" in stored()
+
+    assert len(calls) == 1
+    assert stored() == b""
+
+
+def test_an_erasure_where_nothing_was_ever_kept_makes_no_folder() -> None:
+    erase("v0")
+
+    assert list(storage.root().iterdir()) == []
+
+
 def test_retention_cuts_what_was_kept() -> None:
     write(*range(2), at=NOW - 60 * DAY, visitor_id="old")
     write(*range(4), at=NOW - 10 * DAY, visitor_id="new")
@@ -120,9 +197,8 @@ def test_retention_cuts_what_was_kept() -> None:
 
     services.events_prune(before=NOW - 30 * DAY)
 
-    stored = b"".join(path.read_bytes() for path in storage.root().rglob("*.npy"))
-    assert b"old" not in stored
-    assert b"new" in stored
+    assert b"old" not in stored()
+    assert b"new" in stored()
     assert read()[1] == in_full()
 
 
@@ -162,7 +238,7 @@ def test_a_small_log_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     write(*range(4), at=NOW - 30 * DAY)
 
     assert [read()[0], read()[0]] == [4, 4]
-    assert not list(storage.root().rglob("*.npy"))
+    assert list(storage.root().iterdir()) == []
 
 
 def test_other_users_of_the_machine_cannot_look() -> None:
@@ -172,6 +248,49 @@ def test_other_users_of_the_machine_cannot_look() -> None:
     folder = next(storage.root().rglob("manifest.json")).parent.parent
     assert folder.stat().st_mode & 0o007 == 0
     assert json.loads((folder / "log" / "manifest.json").read_text())["manifest"]["kind"] == "eventlog"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes")
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_the_group_may_delete_whatever_the_umask(umask: int) -> None:
+    write(*range(4))
+    (storage.root() / "eventlog").mkdir(mode=0o755)  # as an earlier version left it
+    before = os.umask(umask)
+    try:
+        read()
+    finally:
+        os.umask(before)
+
+    log = next(storage.root().rglob("manifest.json")).parent
+    assert log == storage.root() / "eventlog" / "_" / "kept" / "log"
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in [log, *log.parents][:4]] == [0o2770] * 4
+
+
+def test_a_log_that_cannot_be_deleted_is_no_silent_erasure(monkeypatch: pytest.MonkeyPatch) -> None:
+    write(*range(4))
+    read()
+    with monkeypatch.context() as patched:
+        patched.setattr(storage, "remove_local", lambda folder: None)
+        with pytest.raises(LogNotForgotten, match=re.escape(f"{storage.root() / 'eventlog' / '_'} could not be")):
+            erase("v0")
+        with pytest.raises(LogNotForgotten):
+            log_forget()
+    assert not Event.objects.filter(visitor_id="v0").exists()
+
+    erase("v0")
+    assert stored() == b""
+
+
+def test_what_a_deletion_left_halfway_is_deleted_by_the_next() -> None:
+    write(*range(4))
+    read()
+    folder = storage.root() / "eventlog" / "_"
+    folder.rename(folder.with_name("._.deleted"))
+    read()
+
+    erase("v0")
+
+    assert stored() == b""
 
 
 def test_forgetting_all_shops() -> None:

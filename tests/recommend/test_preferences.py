@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from django_ecomai.core.registry import customer_features, personal_data
-from django_ecomai.mirror.models import Customer
+from django_ecomai.events.models import VisitorIdentity
+from django_ecomai.mirror.models import Customer, Order
+from django_ecomai.recommend import dataset
 from django_ecomai.recommend.models import CustomerPreference
 from django_ecomai.recommend.preferences import customers_preferring, preferences_of
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_now
-from tests.recommend.factories import category, lantern_shop, order
+from tests.recommend.factories import category, event, lantern_shop, order
 
 pytestmark = pytest.mark.django_db
 
@@ -94,6 +97,30 @@ def test_personal_data_is_exported_and_erased_per_customer_and_shop() -> None:
     assert list(declared.export(subject)) == [{"customer": "c1", "category": "a", "probability": 0.3}]
     assert declared.erase(subject) == 1
     assert list(CustomerPreference.objects.order_by("pk")) == kept
+
+
+@pytest.mark.usefixtures("switched_on")
+def test_who_is_erased_while_they_are_worked_out_does_not_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    lantern_shop(4)
+    Order.objects.filter(customer__external_id="c3").update(customer=None)
+    event("purchase", order_id="w1-3", visitor_id="v3")
+    VisitorIdentity.objects.create(visitor_id="v3", customer_id="c3", linked_at=timezone.now())
+    read = dataset.dataset_read
+
+    def read_and_erase(*args: Any, **options: Any) -> Any:
+        found = read(*args, **options)
+        subject = SimpleNamespace(channel="", customer_ids={"c1"}, visitor_ids=set(), user_ids=set())
+        for name in personal_data.names():
+            personal_data.get(name).erase(subject)
+        return found
+
+    monkeypatch.setattr(dataset, "dataset_read", read_and_erase)
+    run = compute()
+
+    known = set(CustomerPreference.objects.values_list("customer_id", flat=True))
+    assert known == {f"c{number}" for number in range(30)} - {"c1"}
+    assert run.message == "The preferences of 29 customers are known."
+    assert Customer.objects.filter(external_id="c1").exists()
 
 
 def test_the_customers_page_shows_them(admin_client: Any) -> None:
