@@ -240,9 +240,9 @@ def _number(value: Any) -> Decimal | None:
 
 def _flag(key: str, value: Any, errors: dict[str, str]) -> bool:
     text = str(value).strip().casefold()
-    if value in (None, "", False, 0) or text in ("0", "false", "no"):
+    if value is None or text in ("", "0", "0.0", "false", "no"):
         return False
-    if value is True or text in ("1", "true", "yes"):
+    if text in ("1", "1.0", "true", "yes"):
         return True
     errors[key] = "Send true or false."
     return False

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from django_ecomai.recommend import config
 from django_ecomai.recommend.defaults import default_keys
 from django_ecomai.recommend.models import Placement
 from django_ecomai.runs.services import run_now
@@ -43,6 +44,7 @@ def trained() -> list[Product]:
     for kind in ("mirror.sync", "recommend.train"):
         run = run_now(kind=kind)
         assert run.state == "done", run.error
+    config.forget()  # a worker hears of a new model after the commit, which no test of this file reaches
     return [*lanterns, *extras, *vases]
 
 

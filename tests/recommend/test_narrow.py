@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from django.db.models import Q
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from django_ecomai.mirror.models import Product
@@ -256,6 +256,7 @@ keys = st.sampled_from(["in_category", "brand", "min_price", "max_price", "in_st
 )
 
 
+@example({"in_stock": Decimal("sNaN")}, {})
 @given(
     st.dictionaries(keys, anything, max_size=4), st.dictionaries(st.sampled_from(["brand", "margin", "x"]), anything)
 )
