@@ -76,7 +76,8 @@ def log_read(
 
     now = now or datetime.now(UTC)
     if keep and not _is_kept(channel):
-        _remove(channel)
+        for folder in _folders(channel):
+            storage.remove_local(folder)
         keep = False
     mark = _mark_begin() if keep else None
     kept = _load_folder(_folder(channel)) if keep else None
@@ -108,8 +109,14 @@ def log_forget(*, channel: str | None = None) -> None:
         _parent().stat()
     except FileNotFoundError:  # a reading that is going to keep something makes it before it reads
         return
-    _mark_write()
-    if left := _remove(channel):
+    try:
+        _mark_write()
+    finally:  # a full disk must not save what is to go
+        folders = _folders(channel)
+        for folder in folders:
+            storage.remove_local(folder)
+    left = [folder for folder in folders if folder.exists() or _tomb(folder).exists()]
+    if left:
         raise LogNotForgotten(
             f"{left[0]} could not be deleted and may hold a person who was erased: delete it by hand, let its owner "
             f"and this process share a group that may write to {_parent()}"
@@ -184,16 +191,17 @@ def _is_kept(channel: str) -> bool:
     return Event.objects.filter(channel=channel)[:LEAST_KEPT].count() >= LEAST_KEPT
 
 
-def _remove(channel: str | None) -> list[Path]:
-    """Delete the folder of a channel (None: of all), with what an earlier attempt left; returns what is still there."""
+def _folders(channel: str | None) -> list[Path]:
+    """The folder of a channel (None: of all), with what an earlier attempt to delete it left."""
     if channel is None:
-        folders = [path for path in _parent().glob("*") if path.is_dir()]
-    else:
-        folder = storage.root() / storage.folder_name(KIND, channel)
-        folders = [folder.with_name(f".{folder.name}.deleted"), folder]
-    for folder in folders:
-        storage.remove_local(folder)
-    return [path for path in folders if path.exists() or path.with_name(f".{path.name}.deleted").exists()]
+        return [path for path in _parent().glob("*") if path.is_dir()]
+    folder = storage.root() / storage.folder_name(KIND, channel)
+    return [_tomb(folder), folder]
+
+
+def _tomb(folder: Path) -> Path:
+    """What ``storage.remove_local`` renames a folder to."""
+    return folder.with_name(f".{folder.name}.deleted")
 
 
 def _folder_make(folder: Path) -> None:
@@ -206,7 +214,7 @@ def _folder_make(folder: Path) -> None:
 def _mark() -> str:
     """What the latest erasure left; empty before the first."""
     try:
-        return (_parent() / _MARK).read_text(encoding="ascii")
+        return (_parent() / _MARK).read_text(encoding="utf-8")
     except FileNotFoundError:
         return ""
 
@@ -225,9 +233,12 @@ def _mark_begin() -> str | None:
 def _mark_write() -> None:
     """Another mark than any before, put in place in one step."""
     work = _parent() / f"{_MARK}.{uuid4().hex}"
-    work.write_text(uuid4().hex, encoding="ascii")
-    work.chmod(0o644)  # a training may run as another user
-    work.replace(_parent() / _MARK)
+    try:
+        work.write_text(uuid4().hex, encoding="utf-8")
+        work.chmod(0o644)  # a training may run as another user
+        work.replace(_parent() / _MARK)
+    finally:
+        work.unlink(missing_ok=True)
 
 
 def _database() -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import stat
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -279,6 +281,20 @@ def test_a_log_that_cannot_be_deleted_is_no_silent_erasure(monkeypatch: pytest.M
 
     erase("v0")
     assert stored() == b""
+
+
+def test_without_a_mark_the_log_is_deleted_and_the_erasure_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    write(*range(4))
+    read()
+
+    def full(*_given: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        erase("v0")
+
+    assert list(storage.root().rglob("*")) == [storage.root() / "eventlog"]
 
 
 def test_what_a_deletion_left_halfway_is_deleted_by_the_next() -> None:
