@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from django_ecomai.events.models import VisitorIdentity
+from django_ecomai.events.partitions import partitions_ensure
 from django_ecomai.mirror.models import PricePoint, StockPoint
 from django_ecomai.recommend.dataset import dataset_read
 from django_ecomai.recommend.item_facts import PastFacts
@@ -17,6 +18,12 @@ from tests.recommend.factories import START, event, order, product, products
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def months(db: None) -> None:
+    """Room for the events of these tests, which lie in the past."""
+    partitions_ensure(first=START, last=START + timedelta(days=60))
 
 
 def moment(at: datetime) -> int:
