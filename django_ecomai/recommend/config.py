@@ -76,6 +76,10 @@ _AT = {name: place for place, name in enumerate(_COLUMNS)}
 _Row = tuple[Any, ...]
 
 
+def _is_between(now: datetime, starts_at: datetime | None, ends_at: datetime | None) -> bool:
+    return (starts_at is None or starts_at <= now) and (ends_at is None or now < ends_at)
+
+
 @dataclass(frozen=True)
 class Rule:
     """A decision of the merchant about one product or category (external ids)."""
@@ -90,7 +94,7 @@ class Rule:
 
     def holds(self, now: datetime) -> bool:
         """True from ``starts_at`` until just before ``ends_at``."""
-        return (self.starts_at is None or self.starts_at <= now) and (self.ends_at is None or now < self.ends_at)
+        return _is_between(now, self.starts_at, self.ends_at)
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,7 @@ class BundleConfig:
 
     def holds(self, now: datetime) -> bool:
         """True from ``starts_at`` until just before ``ends_at``."""
-        return (self.starts_at is None or self.starts_at <= now) and (self.ends_at is None or now < self.ends_at)
+        return _is_between(now, self.starts_at, self.ends_at)
 
 
 @dataclass(frozen=True)

@@ -113,9 +113,8 @@ def _wanted(drafts: Sequence[Draft], query: Query, ask: Ask) -> Wanted:
     newest, popular = deepest("newest"), 0
     if query.scorer is None:
         # No model yet: what sold last, then what is new.
-        popular = max((draft.depth for draft in drafts if draft.strategy.fill), default=0)
-        popular = max(popular, deepest("popular"))
-        newest = max(newest, max((draft.depth for draft in drafts if draft.strategy.fill), default=0))
+        filled = max((draft.depth for draft in drafts if draft.strategy.fill), default=0)
+        popular, newest = max(filled, deepest("popular")), max(filled, newest)
     narrow = ask.narrow
     fills = max((draft.depth for draft in drafts if draft.strategy.fill and draft.limit), default=0)
     return Wanted(

@@ -45,10 +45,6 @@ class Pool:
     relevant: NDArray[np.int64]
     k: int
 
-    @property
-    def n_sources(self) -> int:
-        return len(self.scores)
-
     def sample(self, every: int) -> Pool:
         """Every so-manieth customer."""
         some = slice(None, None, every)
