@@ -11,7 +11,7 @@ import sys
 
 from tests.services import service_is_required, service_missing
 
-# These hold no database code, or bring the example shop on its own SQLite, so the second leg would only repeat the first.
+# These hold no database code, or bring the example shop on its own SQLite: the second leg would only repeat the first.
 DATABASE_FREE = (
     "tests/ml",
     "tests/package",
