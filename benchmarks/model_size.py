@@ -8,6 +8,7 @@ nothing from DIR. Data sets are named by their number of events; per 10 events t
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,7 +58,9 @@ def _implicit(rows: Interactions) -> float:
 
     cells = (np.ones(len(rows), dtype=np.float32), (rows.users, rows.items))
     model = CosineRecommender(K=100, num_threads=1)
-    model.fit(sparse.csr_matrix(cells, shape=(rows.n_users, rows.n_items)), show_progress=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns about a matrix that it makes itself
+        model.fit(sparse.csr_matrix(cells, shape=(rows.n_users, rows.n_items)), show_progress=False)
     return float(np.diff(model.similarity.indptr).mean())
 
 
