@@ -29,6 +29,14 @@ SPLITS: dict[str, tuple[Any, Any]] = {
         gettext_lazy("What was bought later and had been bought by that customer before."),
     ),
     "all": (gettext_lazy("Everything bought"), gettext_lazy("All that was bought later, new or again.")),
+    "product_page": (
+        gettext_lazy("Beside a product"),
+        gettext_lazy("One product of a later order was looked at; the rest of that order had to be found."),
+    ),
+    "basket": (
+        gettext_lazy("Beside a cart"),
+        gettext_lazy("Half of a later order was in the cart; the other half had to be found."),
+    ),
     "ratings": (
         gettext_lazy("Star ratings"),
         gettext_lazy("How many stars a customer would give a product, against those that were given later."),
@@ -41,6 +49,7 @@ MODELS: dict[str, Any] = {
     "popular (all time)": gettext_lazy("popular (all time)"),
     "personal frequency": gettext_lazy("personal frequency"),
     "EcomAI (automatic choice)": gettext_lazy("EcomAI (automatic choice)"),
+    "bought together only": gettext_lazy("bought together, alone"),
     "collaborative only": gettext_lazy("what others bought, alone (collaborative)"),
     "content only": gettext_lazy("what is alike, alone (content)"),
     "hybrid: blend": gettext_lazy("both, without the learned order (hybrid)"),

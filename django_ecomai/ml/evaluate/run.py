@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from ..columns import METRICS, MODEL, NEW_ITEMS, OURS, REPEAT_ITEMS, SPLIT, SPLITS
+from ..columns import BASKET_PAGE, METRICS, MODEL, NEW_ITEMS, OURS, PRODUCT_PAGE, REPEAT_ITEMS, SPLIT, SPLITS
 from ..frames import Catalogue, Interactions
 from ..recommend.auto import Choice, choose
 from ..recommend.content import Content
+from ..recommend.copurchase import CoPurchase
 from ..recommend.fold import Fitted, Progress, no_progress
 from ..recommend.ranking.choose import AUTO, ON, Order, SecondChoice, choose_second, refitted, split_candidates
 from ..recommend.ranking.features import FeatureMaker
@@ -22,6 +23,7 @@ from ..recommend.ranking.trees import Trees
 from ..recommend.recipe import Recipe, Source
 from ..recommend.scoring import RecipeScores
 from ..recommend.tune import has_text
+from .baskets import basket_split, beside_scores
 from .beyond import Shelf, beyond_accuracy
 from .calibration import probability_metrics
 from .metrics import all_metrics
@@ -31,6 +33,7 @@ from .split import TimeSplit, time_split
 POPULAR_30 = "popular (30 days)"
 POPULAR_ALL = "popular (all time)"
 PERSONAL = "personal frequency"
+TOGETHER = "bought together only"
 OURS_NAME = "EcomAI (automatic choice)"
 COLLABORATIVE = "collaborative only"
 CONTENT = "content only"
@@ -146,6 +149,10 @@ def evaluate_split(
             order = again.get(name)
             table.add(name, view, order.scores(view, scores) if order is not None and order.passed else scores)
         _add_ours(table, view, blend, ours)
+    live = {name: one for name, one in recipes.items() if name not in others}
+    table.rows += _pages(
+        interactions, cut, end, fitted, {OURS_NAME: recipe, **live}, table.shelf, table.ks, target_weight, random_state
+    )
     tell(1.0, "evaluated")
     counts = {
         "train_interactions": len(split.train),
@@ -156,6 +163,38 @@ def evaluate_split(
     learned = {**again, OURS_NAME: ours}
     orders = {name: one.newest(random_state) for name, one in learned.items() if one is not None and one.passed}
     return Evaluation(table.rows, recipe, choice, counts, second, orders)
+
+
+def _pages(
+    interactions: Interactions,
+    cut: int,
+    end: int | None,
+    fitted: Fitted,
+    recipes: Mapping[str, Recipe],
+    shelf: Shelf,
+    ks: list[int],
+    target_weight: float,
+    random_state: int,
+) -> list[dict[str, Any]]:
+    """Rows of the placements beside a product and beside a cart; none where no basket holds several products."""
+    together = CoPurchase().fit(fitted.interactions.at_least(target_weight), now=cut).neighbours_
+    rows: list[dict[str, Any]] = []
+    for page in (PRODUCT_PAGE, BASKET_PAGE):
+        place = basket_split(
+            interactions, cut, page=page, end=end, target_weight=target_weight, random_state=random_state
+        )
+        if not len(place.users):
+            continue
+        scorer = RecipeScores(place, fitted, target_weight=target_weight)
+        table = _Table(place, scorer, shelf, ks)
+        for name, days in ((POPULAR_30, 30.0), (POPULAR_ALL, None)):
+            table.add(name, NEW_ITEMS, Scores(None, scorer.order(days)))
+        ours = recipes[OURS_NAME]
+        table.add(TOGETHER, NEW_ITEMS, beside_scores(scorer, ours, together, alone=True))
+        for name, recipe in recipes.items():
+            table.add(name, NEW_ITEMS, beside_scores(scorer, recipe, together))
+        rows += [{**row, SPLIT: page} for row in table.rows]
+    return rows
 
 
 def _add_ours(table: _Table, view: str, blend: Scores, ours: _Ranked | None) -> None:
