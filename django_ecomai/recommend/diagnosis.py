@@ -15,7 +15,9 @@ from django_ecomai.runs.live import live_arrays
 from django_ecomai.runs.models import LiveArtifact
 
 from .config import ARTIFACT_KIND
+from .defaults import default_keys
 from .models import Placement, Slot
+from .selectors import default_placements_missing
 from .title_index import WORTH_IT, title_index_state
 
 
@@ -94,6 +96,22 @@ def _placements() -> list[Finding]:
                 "warning",
                 _("Every carousel is switched off, so shoppers see no recommendations."),
                 next_step=_("Switch one on."),
+                url_name="admin:ecomai_recommend_placement_changelist",
+            )
+        )
+    missing = default_placements_missing(channel=ecomai.CHANNEL).new
+    if missing:
+        total = len(default_keys())
+        findings.append(
+            Finding(
+                "info",
+                _("%(there)d of %(all)d default placements exist; a newer version brought others.")
+                % {"there": total - len(missing), "all": total},
+                detail=_("Missing: %(names)s. What you have stays as it is.") % {"names": ", ".join(missing)},
+                next_step=_(
+                    "Press “Add the missing ones” above the list of placements, or type: python manage.py "
+                    "ecomai_placements --add-missing"
+                ),
                 url_name="admin:ecomai_recommend_placement_changelist",
             )
         )

@@ -134,7 +134,7 @@ def test_under_a_cap_the_chance_is_the_one_with_which_visitors_are_shown_it() ->
     for product_id, said in chances.items():
         assert first[product_id] / visitors == pytest.approx(next(iter(said)), abs=0.035)
     # Every pair that the cap allows (p0 and p1 take one place of a and b each) is worth 1 however rare it is.
-    allowed = {(x, y) for x in "p2 p3 p4 p5 p6".split() for y in "p2 p3 p4 p5 p6".split() if shelf[x] != shelf[y]}
+    allowed = {(x, y) for x in P[2:7] for y in P[2:7] if shelf[x] != shelf[y]}
     assert set(weighed) == allowed
     assert all(total / visitors == pytest.approx(1.0, abs=0.4) for total in weighed.values())
 
