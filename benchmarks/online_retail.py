@@ -138,7 +138,8 @@ def evaluate(dataset: str, model: str, folder: Path) -> Outcome:
     if model in (ALONE, TOGETHER):
         return metrics, {}
     fitted = Fitted(split.train, catalogue=catalogue, now=CUT, neighbours=recipe.neighbours)
-    scorer = RecipeScores(split, fitted)
+    # Ours as it is stored, with products that nobody has met in their places.
+    scorer = RecipeScores.as_served(split, fitted) if model == OURS else RecipeScores(split, fitted)
     for name, view in VIEWS.items():
         if model == OURS or (model == PERSONAL) == (view != NEW_ITEMS) or model in WINDOWS:
             asked = REPEAT_ITEMS if model == PERSONAL else view
