@@ -27,7 +27,6 @@ from .weights import PURCHASE
 
 if TYPE_CHECKING:
     from django_ecomai.ml.evaluate.run import Evaluation
-    from django_ecomai.ml.frames import Interactions
     from django_ecomai.ml.recommend.fold import Fitted
     from django_ecomai.ml.recommend.ranking.choose import Order
     from django_ecomai.ml.recommend.ranking.second_stage import SecondStage
@@ -162,6 +161,7 @@ def _evaluate(
         whole=rows,
         max_users=MOST_TESTED if len(compared) == rows else MOST_TESTED_OF_SAMPLE,
         language=text_language(),
+        sliders=True,
         random_state=options.seed,
         progress=_comparing(context, tell, budget),
     )
@@ -172,28 +172,12 @@ def _evaluate(
         validation=evaluation.choice.validation if evaluation.choice else {},
         learned_order=evaluation.second.facts if evaluation.second else {},
     )
-    context.metrics(tradeoffs=_tradeoffs(data, compared, cut, evaluation, options))
+    context.metrics(tradeoffs=evaluation.tradeoffs)
     if evaluation.second is not None:
         context.log(f"learned order: {evaluation.second.facts['reason']}")
         if evaluation.second.facts.get("advice"):
             context.log(evaluation.second.facts["advice"])
     return evaluation, ""
-
-
-def _tradeoffs(
-    data: Dataset, compared: Interactions, cut: int, evaluation: Evaluation, options: TrainOptions
-) -> dict[str, Any]:
-    """What the sliders of a carousel cost in accuracy, to stand beside them; nothing rests on it, so it may fail."""
-    from django_ecomai.ml.evaluate.tradeoff import tradeoffs_measure
-
-    try:
-        return tradeoffs_measure(
-            compared, cut, evaluation.recipe, catalogue=data.catalogue, target_weight=PURCHASE,
-            random_state=options.seed,
-        )  # fmt: skip
-    except (ArithmeticError, ValueError, MemoryError):
-        logger.exception("The cost of the sliders could not be measured; the training goes on.")
-        return {}
 
 
 def _order(evaluation: Evaluation | None, recipe: Recipe, name: str) -> Order | None:
