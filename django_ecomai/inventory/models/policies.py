@@ -13,14 +13,15 @@ class StockPolicy(models.Model):
     """For one product, or for all of an ABC/XYZ class; an empty class means any. The narrower row counts."""
 
     class Policy(models.TextChoices):
-        R_S = "R,S", _("(R,S): every review up to the target level")
-        S_S = "s,S", _("(s,S): below the reorder point up to the target level")
-        Q_R = "Q,R", _("(Q,R): below the reorder point an economic quantity")
-        NEWSVENDOR = "newsvendor", _("newsvendor: once for a season")
+        S_S = "sS", _("(s,S): below the reorder point up to the target level")
+        R_S = "RS", _("(R,S): every review up to the target level")
+        R_Q = "RQ", _("(R,Q): below the reorder point an economic quantity")
+        NEWSVENDOR = "newsvendor", _("newsvendor: one buy for a season")
 
     class Target(models.TextChoices):
         SERVICE = "service", _("service level: share of cycles without a stock-out")
         FILL = "fill", _("fill rate: share of demand served from stock")
+        PAYS = "pays", _("what pays: lost margin against holding cost")
 
     channel = models.CharField(_("channel"), max_length=32, default="", blank=True)
     product = models.ForeignKey(
@@ -38,7 +39,7 @@ class StockPolicy(models.Model):
     target_kind = models.CharField(_("target"), max_length=8, choices=Target.choices, default=Target.SERVICE)
     target = models.FloatField(
         _("target value"), default=0.95, validators=[MinValueValidator(0.5), MaxValueValidator(0.999)],
-        help_text=_("0.95 means 95 %."),
+        help_text=_("0.95 means 95 %. Not used by “what pays”."),
     )  # fmt: skip
     review_days = models.PositiveSmallIntegerField(
         _("days between reviews"), default=7, validators=[MinValueValidator(1), MaxValueValidator(90)]

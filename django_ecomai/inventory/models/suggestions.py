@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -23,6 +25,7 @@ class Suggestion(models.Model):
         OK = "ok", _("enough")
         SURPLUS = "surplus", _("surplus")
         OBSOLETE = "obsolete", _("no demand any more")
+        PHANTOM = "phantom", _("stock doubtful: it should have sold")
 
     class State(models.TextChoices):
         OPEN = "open", pgettext_lazy("suggestion", "open")
@@ -65,7 +68,10 @@ class Suggestion(models.Model):
     value = models.DecimalField(_("value of the order"), **MONEY, null=True, blank=True)
     lost_margin = models.DecimalField(_("margin lost if skipped"), **MONEY, null=True, blank=True)
     holding_cost = models.DecimalField(_("holding cost if ordered"), **MONEY, null=True, blank=True)
-    why = models.CharField(_("why"), max_length=500, default="", blank=True)
+    service = models.FloatField(_("probability that the target level suffices"), default=0)
+    raw_quantity = models.FloatField(_("quantity before packs and least order"), default=0)
+    # What the words of ``why`` need besides the columns: codes, and the pack and least order of the offer.
+    notes = models.JSONField(default=dict, blank=True, editable=False)
     # Pieces sold per week, oldest first, then the forecast: what the sparkline shows without another query.
     history = models.JSONField(default=list, blank=True, editable=False)
     alerts = models.JSONField(_("alerts"), default=list, blank=True, editable=False)
@@ -90,3 +96,15 @@ class Suggestion(models.Model):
 
     def __str__(self) -> str:
         return str(self.product)
+
+    @property
+    def why(self) -> str:
+        """The arithmetic behind status and quantity, as one line in the reader's language."""
+        from django_ecomai.inventory.why import why_line
+
+        return why_line(self)
+
+    @property
+    def to_order(self) -> Decimal:
+        """Pieces that are put into an order when it is approved now."""
+        return self.quantity if self.decided_quantity is None else self.decided_quantity

@@ -139,6 +139,23 @@ def order_line_change(*, line: PurchaseOrderLine, quantity: Decimal, user: Any =
     return line
 
 
+def order_line_remove(*, line: PurchaseOrderLine, user: Any = None) -> None:
+    """Take a line out of a draft; its suggestion is open again. Raises ``OrderError`` elsewhere."""
+    with transaction.atomic():
+        order = PurchaseOrder.objects.select_for_update().get(pk=line.order_id)
+        if order.status != S.DRAFT:
+            raise OrderError(_("Only a draft can be changed."))
+        _reopen(order_line=line)
+        change_log(objects=[order], user=user, lines=[_("%(line)s taken out") % {"line": line}])
+        line.delete()
+
+
+def _reopen(**which: Any) -> None:
+    Suggestion.objects.filter(**which).update(
+        order_line=None, state=Suggestion.State.OPEN, decided_quantity=None, decided_at=None, decided_by=None
+    )
+
+
 def order_advance(*, order: PurchaseOrder, to: str, user: Any = None, at: datetime | None = None) -> PurchaseOrder:
     """Set a stage and its moment; stages between may be left out, none goes back. Raises ``OrderError``."""
     moment = at or timezone.now()
@@ -183,8 +200,6 @@ def order_cancel(*, order: PurchaseOrder, user: Any = None) -> PurchaseOrder:
             raise OrderError(_("A part of %(order)s has arrived: mark it received instead.") % {"order": held.number})
         held.status, held.cancelled_at = S.CANCELLED, timezone.now()
         held.save(update_fields=["status", "cancelled_at"])
-        Suggestion.objects.filter(order_line__order=held).update(
-            order_line=None, state=Suggestion.State.OPEN, decided_quantity=None, decided_at=None, decided_by=None
-        )
+        _reopen(order_line__order=held)
         change_log(objects=[held], user=user, lines=[str(held.get_status_display())])
     return held
