@@ -9,7 +9,8 @@ __version__ = "0.1.0"
 _REQUIRED = ("runs", "mirror", "events")
 _CAPABILITIES: dict[str, tuple[str, ...]] = {
     "recommend": (),
-    "inventory": (),
+    "forecast": (),
+    "inventory": ("forecast",),
     "dashboard": (),
 }
 

@@ -147,6 +147,19 @@ class Defaults:
     "memory_mb": 1024}``: how many recipes are tried, and what the largest of them may take. See the reference of jobs.
     """
 
+    STOCK_INCLUDES_RESERVED: bool = False
+    """Whether the shop's stock still counts pieces that customers have ordered and that are not shipped yet. On: they
+    are taken off before anything is suggested.
+    """
+
+    INVENTORY_ALERTS: list[str] | tuple[str, ...] = ()
+    """E-mail addresses that are told each morning what has sold out, piled up, suddenly sells or does not sell although
+    it is in stock. Empty: nobody; the start page says it anyway.
+    """
+
+    INVENTORY_STEERS: bool = False
+    """Let stock steer recommendations: what is sold out is shown later, what is surplus earlier, in every carousel."""
+
     API_THROTTLE: str = "240/min"
     """Rate of the REST endpoints per client, in DRF's notation."""
 
