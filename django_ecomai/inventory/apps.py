@@ -9,3 +9,9 @@ class InventoryConfig(AppConfig):
     label = "ecomai_inventory"
     verbose_name = _("Inventory")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from . import checks, jobs
+
+        jobs.register()
+        del checks  # imported for its registration
