@@ -116,7 +116,7 @@ def _periods(dates: Any, frequency: str) -> NDArray[np.int64]:
 def _demand(codes: NDArray[Any], columns: NDArray[Any], y: Floats, shape: tuple[int, int]) -> Floats:
     flat = codes.astype(np.int64) * shape[1] + columns
     size = shape[0] * shape[1]
-    dense = np.bincount(flat, weights=np.nan_to_num(y), minlength=size)
+    dense = np.bincount(flat, weights=np.nan_to_num(y), minlength=size).astype(np.float64)
     known = np.bincount(flat[~np.isnan(y)], minlength=size) > 0
     mentioned = np.bincount(flat, minlength=size) > 0
     dense[mentioned & ~known] = np.nan

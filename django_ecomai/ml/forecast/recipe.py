@@ -71,7 +71,9 @@ def candidate_names(code: int, options: ForecastOptions, learned: bool) -> tuple
     """Models that are blended for a class of demand."""
     if code == COLD:
         return ()
-    usual = CONTINUOUS if code in (SMOOTH, ERRATIC) else ("zero", "tsb") if code == OBSOLETE else SPARSE
+    usual: tuple[str, ...] = ("zero", "tsb") if code == OBSOLETE else SPARSE
+    if code in (SMOOTH, ERRATIC):
+        usual = CONTINUOUS
     if options.models is not None:
         usual = tuple(options.models)
     return (*usual, LEARNED) if learned else usual
