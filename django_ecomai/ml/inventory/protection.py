@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 #: Bytes of working arrays per chunk of products.
 CHUNK_BYTES = 64_000_000
-#: A path never reads more days of history than this; beyond it quantities are scaled instead.
-MOST_DAYS = 730
+#: A path strings at most so many past days together; beyond it quantities are multiplied instead.
+MOST_DAYS = 360
 #: Rows with fewer days of history are filled up with days of a negative binomial around the forecast.
 FEWEST_DAYS = 56
 
@@ -97,18 +97,7 @@ def protection_demand(
     spread = _row(level_spread, n).clip(min=0.0)
     size = lead_days.shape[1]
     made = [np.empty((n, size), dtype=np.float32) for _ in range(4)]
-    per_row = 8 * size * 16 + 32 * max(past.shape[1], FEWEST_DAYS) + 8 * forecast.shape[1]
-    for number, (start, stop) in enumerate(_chunks(n, max(1, CHUNK_BYTES // per_row))):
-        rows = slice(start, stop)
-        paths = _Paths(
-            forecast[rows],
-            past[rows],
-            None if hidden is None else hidden[rows],
-            spread[rows],
-            size,
-            block_days,
-            np.random.default_rng([seed, number]),
-        )
+    for rows, paths in _path_chunks(forecast, past, hidden, spread, size, block_days, seed):
         took = np.nan_to_num(np.asarray(lead_days[rows], dtype=np.float64), nan=0.0, posinf=0.0).clip(min=0.0)
         took = np.rint(took)
         made[0][rows] = paths.until(took + review[rows, None])
@@ -126,14 +115,55 @@ def protection_demand(
     )
 
 
+def demand_paths(
+    *,
+    mean: ArrayLike,
+    history: ArrayLike,
+    censored: ArrayLike | None = None,
+    size: int,
+    days: int,
+    seed: int = 0,
+    block_days: int = 7,
+    level_spread: ArrayLike = 0.0,
+) -> NDArray[np.float32]:
+    """Daily demand [size, n, days] along the paths of ``protection_demand``: the same seed is the same luck.
+
+    Another ``mean`` with the same seed moves the paths, not their luck (common random numbers).
+    """
+    forecast = np.nan_to_num(np.asarray(mean, dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0).clip(min=0.0)
+    hidden = None if censored is None else np.asarray(censored, dtype=bool)
+    spread = _row(level_spread, len(forecast)).clip(min=0.0)
+    made = np.empty((size, len(forecast), days), dtype=np.float32)
+    for rows, paths in _path_chunks(forecast, np.asarray(history), hidden, spread, size, block_days, seed):
+        before = np.zeros(paths.luck.shape)
+        for day in range(days):
+            reached = paths.until(np.full(paths.luck.shape, day + 1.0))
+            made[:, rows, day] = (reached - before).T
+            before = reached
+    return made
+
+
+def _path_chunks(
+    forecast: NDArray[np.float64],
+    past: NDArray[np.generic],
+    hidden: NDArray[np.bool_] | None,
+    spread: NDArray[np.float64],
+    size: int,
+    block: int,
+    seed: int,
+) -> Iterator[tuple[slice, _Paths]]:
+    """Rows and their paths; which rows stand together depends on the shapes alone."""
+    per_row = 36 * size * (MOST_DAYS // block + 8) + 40 * max(past.shape[1], FEWEST_DAYS) + 16 * forecast.shape[1]
+    step = max(1, CHUNK_BYTES // per_row)
+    for number, start in enumerate(range(0, len(forecast), step)):
+        rows = slice(start, min(start + step, len(forecast)))
+        told = None if hidden is None else hidden[rows]
+        yield rows, _Paths(forecast[rows], past[rows], told, spread[rows], size, block, (seed, number))
+
+
 def _row(values: ArrayLike, n: int) -> NDArray[np.float64]:
     found = np.nan_to_num(np.asarray(values, dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     return np.array(np.broadcast_to(found, n))
-
-
-def _chunks(n: int, size: int) -> Iterator[tuple[int, int]]:
-    for start in range(0, n, size):
-        yield start, min(start + size, n)
 
 
 class _Paths:
@@ -147,10 +177,12 @@ class _Paths:
         spread: NDArray[np.float64],
         size: int,
         block: int,
-        random: np.random.Generator,
+        seed: tuple[int, int],
     ) -> None:
+        # One stream per purpose: another forecast must not shift the luck of what it has nothing to do with.
+        random = [np.random.default_rng([*seed, purpose]) for purpose in range(4)]
         demand, days = _told(past, hidden)
-        demand, days = _filled_up(demand, days, forecast.mean(axis=1), random)
+        demand, days = _filled_up(demand, days, forecast.mean(axis=1), random[0])
         self.block, self.rows = block, np.arange(len(demand))[:, None]
         # The past goes round in a circle: every day is equally likely to be drawn.
         round_ = np.take_along_axis(demand, np.arange(demand.shape[1] + block) % days[:, None], axis=1)
@@ -158,16 +190,18 @@ class _Paths:
         usual = self.sums[np.arange(len(demand)), days] / days
         sold = (demand > 0).sum(axis=1)
         shape = 1.0 / (spread**2 + 1.0 / (sold + 1.0))
-        self.speed = random.gamma(shape[:, None], 1.0 / shape[:, None], size=(len(demand), size))
+        self.speed = random[1].gamma(shape[:, None], 1.0 / shape[:, None], size=(len(demand), size))
         clock = np.cumsum(forecast, axis=1) / np.where(usual > 0, usual, 1.0)[:, None]
         clock = np.where((usual > 0)[:, None], clock, 0.0)
         self.clock = np.concatenate([np.zeros((len(clock), 1)), clock], axis=1)
-        # More past days than MOST_DAYS are not strung together: the demand read is multiplied instead.
-        self.factor = np.maximum(self.clock[:, -1] / MOST_DAYS, 1.0)[:, None]
+        # Two thirds of MOST_DAYS, so that a path may be half as fast again before it is stretched.
+        self.factor = np.maximum(self.clock[:, -1] / (MOST_DAYS / 1.5), 1.0)[:, None]
         self.clock = self.clock / self.factor
-        self.luck = random.random((len(demand), size))
-        blocks = int(np.ceil((self.clock[:, -1].max(initial=0.0) * 2 + 1) / block)) + 1
-        self.starts = (random.random((len(demand), size, blocks)) * days[:, None, None]).astype(np.int32)
+        self.luck = random[2].random((len(demand), size))
+        blocks = int(np.ceil((self.clock[:, -1].max(initial=0.0) * 1.5 + 1) / block)) + 1
+        self.starts = np.empty((len(demand), size, blocks), dtype=np.int32)
+        for at in range(blocks):  # one by one: a longer path begins like a shorter one
+            self.starts[:, :, at] = random[3].random((len(demand), size)) * days[:, None]
         rows = self.rows[:, :, None]
         whole = self.sums[rows, self.starts + block] - self.sums[rows, self.starts]
         self.heads = np.concatenate([np.zeros((*whole.shape[:2], 1)), np.cumsum(whole, axis=2)], axis=2)
