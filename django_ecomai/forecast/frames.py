@@ -31,6 +31,8 @@ BLOCK = 2_000
 #: Countries with a forecast of their own; the others are added up.
 COUNTRIES = 12
 OTHER = "other"
+#: Stands for the category of products that have none.
+NO_CATEGORY = "–"
 #: A product without a sale is forecast from its likes for so many days after it was made.
 NEW_DAYS = 182
 _PER_PRODUCT = ("sold", "returned")
@@ -134,9 +136,9 @@ def _sums(
     ledger: Ledger, values: NDArray[np.float64], periods: NDArray[np.int64], length: int, frequency: str
 ) -> NDArray[np.float64]:
     shape = (len(ledger.products), length)
-    place = period_numbers(ledger.day + day_number(ledger.since), frequency) - int(periods[0]) if len(ledger) else None
-    if place is None or not length:
+    if not length or not len(ledger):
         return np.zeros(shape)
+    place = period_numbers(ledger.day + day_number(ledger.since), frequency) - int(periods[0])
     inside = place < length
     flat = ledger.product[inside] * length + place[inside]
     total = np.zeros(shape[0] * length)
@@ -222,13 +224,13 @@ def product_frames(demand: Demand, rows: NDArray[np.int64] | None = None) -> dic
     static = pd.DataFrame(
         {
             "unique_id": ids,
-            "category": [one.category or "–" for one in facts],
+            "category": [one.category or NO_CATEGORY for one in facts],
             "brand": [one.brand for one in facts],
             "price": [np.nan if one.price is None else one.price for one in facts],
             "title": [one.title for one in facts],
         }
     )
-    groups = pd.DataFrame({"unique_id": ids, "category": [one.category or "–" for one in facts], "shop": "shop"})
+    groups = pd.DataFrame({"unique_id": ids, "category": [one.category or NO_CATEGORY for one in facts]})
     return {"frame": frame, "future": coming, "static": static, "groups": groups}
 
 
@@ -245,15 +247,11 @@ def _long(
 
 
 def money_frames(demand: Demand) -> dict[str, Any]:
-    """Sales in money per category, with the whole shop above them."""
-    keys, place = np.unique([one.category or "–" for one in demand.facts], return_inverse=True)
+    """Sales in money per category; the engine puts the whole shop above them."""
+    keys, place = np.unique([one.category or NO_CATEGORY for one in demand.facts], return_inverse=True)
     total = np.zeros((len(keys), demand.length))
     np.add.at(total, place, demand.value)
-    import pandas as pd
-
-    frames = _totals(demand, [str(key) for key in keys], total)
-    frames["groups"] = pd.DataFrame({"unique_id": keys.astype(object), "shop": "shop"})
-    return frames
+    return _totals(demand, [str(key) for key in keys], total)
 
 
 def country_frames(demand: Demand, ledger: Ledger, *, channel: str) -> dict[str, Any] | None:
