@@ -103,11 +103,13 @@ def ledger_read(
     since: date | None = None,
     until: date | None = None,
     products: Sequence[int] | None = None,
+    trim: bool = False,
     tell: Callable[[int], None] | None = None,
 ) -> Ledger:
     """Read the ledger from ``since`` (default: the first sale) to before ``until`` (default: ``ledger_until``).
 
-    ``products``: only these primary keys. ``tell(number)`` hears how many lines have been read.
+    ``products``: only these primary keys. ``trim``: begin at the first sale where that is later than ``since``.
+    ``tell(number)`` hears how many lines have been read.
     """
     until = until or ledger_until(channel=channel)
     read = partial(demand_columns, channel=channel, products=products, tell=tell)
@@ -118,7 +120,9 @@ def ledger_read(
     end = day_number(until)
     future = days >= end
     keep = ~void & ~future
-    first = day_number(since) if since is not None else int(days[keep].min()) if keep.any() else end
+    first = end if since is None else day_number(since)
+    if (since is None or trim) and keep.any():
+        first = int(days[keep].min())
     known = np.unique(sales.product[keep]) if products is None else np.unique(np.asarray(products, dtype=np.int64))
     place = np.searchsorted(known, sales.product[keep])
     sold = np.zeros(len(known))

@@ -18,6 +18,7 @@ from .overriding import category_members, overrides_apply, overrides_current
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_Stored = tuple[int, str, date, list[float], date]
 #: Beyond the last period the mean of so many last ones goes on.
 TAIL = 4
 
@@ -85,26 +86,49 @@ def forecast_days(
     has = np.zeros(len(asked), dtype=bool)
     if not stored:
         return ForecastDays(asked, first, mean, has, None)
+    found = _with_overrides(channel, stored, first, days, only=set(asked.tolist()))
+    place = {pk: row for row, pk in enumerate(found.products.tolist())}
+    for row, pk in enumerate(asked.tolist()):
+        if pk in place:
+            mean[row] = found.final[place[pk]]
+            has[row] = True
+    return ForecastDays(asked, first, mean, has, made_on)
+
+
+@dataclass(frozen=True, eq=False)
+class AdjustedDays:
+    """Forecasts of products per day, float32 [n, days]: ``base`` as the model made them, ``final`` with overrides."""
+
+    products: NDArray[np.int64]
+    base: NDArray[np.float32]
+    final: NDArray[np.float32]
+
+
+def adjusted_days(*, channel: str = "", start: date, days: int) -> AdjustedDays | None:
+    """All products' forecasts with and without overrides; None where no override holds from ``start`` on."""
+    if not overrides_current(channel=channel, on=start, until=day_date(day_number(start) + days)):
+        return None
+    return _with_overrides(channel, _stored(channel), start, days, only=None)
+
+
+def _with_overrides(
+    channel: str, stored: Sequence[_Stored], first: date, days: int, *, only: set[int] | None
+) -> AdjustedDays:
     rows = overrides_current(channel=channel, on=first, until=day_date(day_number(first) + days))
     # A sum for a category or the shop is shared out among all its products, so all are needed.
     shared = any(row.level != "product" and row.kind == "value" for row in rows)
-    wanted = set(asked.tolist())
-    kept = [row for row in stored if shared or row[0] in wanted]
+    kept = [row for row in stored if only is None or shared or row[0] in only]
     begin = min([day_number(first), *(row.starts for row in rows)])
     end = max([day_number(first) + days, *(row.ends + 1 for row in rows)])
     products = np.array([row[0] for row in kept], dtype=np.int64)
     base = _daily(kept, begin, end - begin, weekday_profile(channel=channel))
+    final = base
     if rows:
         named = sorted({row.category for row in rows if row.category is not None})
         members = category_members(channel=channel, products=products, categories=named)
-        base = overrides_apply(base, first_day=begin, products=products, members=members, rows=rows)
+        final = overrides_apply(base, first_day=begin, products=products, members=members, rows=rows)
     offset = day_number(first) - begin
-    place = {pk: row for row, pk in enumerate(products.tolist())}
-    for row, pk in enumerate(asked.tolist()):
-        if pk in place:
-            mean[row] = base[place[pk], offset : offset + days]
-            has[row] = True
-    return ForecastDays(asked, first, mean, has, made_on)
+    return AdjustedDays(products, base[:, offset : offset + days], final[:, offset : offset + days])
 
 
 def weekday_profile(*, channel: str = "") -> NDArray[np.float64]:
@@ -133,16 +157,14 @@ def _today(channel: str) -> date:
     return ledger_until(channel=channel)
 
 
-def _stored(channel: str) -> list[tuple[int, str, date, list[float], date]]:
+def _stored(channel: str) -> list[_Stored]:
     """Product, frequency, first period, means and day of making of every product's forecast."""
     rows = Forecast.objects.filter(channel=channel, measure="pieces", level="product", product__isnull=False)
     columns = ("product_id", "frequency", "starts_on", "mean", "made_on")
     return list(rows.order_by("pk").values_list(*columns).iterator(chunk_size=2000))
 
 
-def _daily(
-    stored: Sequence[tuple[int, str, date, list[float], date]], begin: int, days: int, weekdays: NDArray[np.float64]
-) -> NDArray[np.float32]:
+def _daily(stored: Sequence[_Stored], begin: int, days: int, weekdays: NDArray[np.float64]) -> NDArray[np.float32]:
     """Means of periods spread over ``days`` from day number ``begin`` on, float32 [n, days]."""
     out = np.zeros((len(stored), days), dtype=np.float32)
     spreads: dict[tuple[str, date, int], tuple[NDArray[np.int64], NDArray[np.float64]]] = {}

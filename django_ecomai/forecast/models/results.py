@@ -38,7 +38,7 @@ class DemandClass(models.TextChoices):
     ERRATIC = "erratic", _("erratic")
     INTERMITTENT = "intermittent", _("intermittent")
     LUMPY = "lumpy", _("lumpy")
-    NEW = "new", _("new")
+    COLD = "cold", _("not sold yet")
     OBSOLETE = "obsolete", _("no longer sold")
 
 
