@@ -159,6 +159,7 @@ class Defaults:
 
     INVENTORY_STEERS: bool = False
     """Let stock steer recommendations: what is sold out is shown later, what is surplus earlier, in every carousel."""
+
     FORECAST_FREQUENCY: str = "W"
     """Length of the periods that are forecast: ``D`` days, ``W`` weeks (from Monday), ``M`` months."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from django_ecomai.core.charts import format_value
@@ -26,7 +27,7 @@ def why_line(row: Suggestion) -> str:
         "no_supplier": _("no supplier offers it"),
     }
     parts += [text for code, text in texts.items() if code in codes]
-    return "; ".join(parts)
+    return str(capfirst("; ".join(parts)))
 
 
 def _line(row: Suggestion) -> str:

@@ -51,7 +51,7 @@ def test_every_situation_gets_its_status_and_its_reason(django_assert_max_num_qu
     assert out.quantity >= Decimal(84) and out.quantity % 12 == 0
     assert out.value == out.quantity * 2
     assert out.stock_out_probability == 1
-    assert "target level" in out.why and "on hand" in out.why and f"{out.raw_quantity:.0f}" in out.why
+    assert "Target level" in out.why and "on hand" in out.why and f"{out.raw_quantity:.0f}" in out.why
     assert out.lost_margin is not None and out.lost_margin > 0
     assert found["low"].stock_out_on is not None
     assert found["surplus"].quantity == 0 and "last" in found["surplus"].why

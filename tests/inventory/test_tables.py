@@ -136,5 +136,5 @@ def test_what_is_written_can_be_read_back() -> None:
     assert "10:1.25" in offers
     assert table_import(table="supplier_products", content=offers).updated == 1
     assert "'=cmd()" in table_csv(table="suppliers")
-    assert "target level 24 − 5 on hand = 19 → 24 in packs of 12" in table_csv(table="suggestions")
+    assert "Target level 24 − 5 on hand = 19 → 24 in packs of 12" in table_csv(table="suggestions")
     assert csv_text(["a"], [["-5"], ["-x"]]) == "a\r\n-5\r\n'-x\r\n"

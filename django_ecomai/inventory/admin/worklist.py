@@ -91,6 +91,7 @@ class SuggestionAdmin(WorklistPages, ReadOnlyAdminMixin, InventoryAdmin):
         context = {
             "title": _("What to order"),
             "summary": summary,
+            "is_nav_sidebar_enabled": False,  # the table needs the room
             "may_decide": self.has_decide_permission(request),
             "may_order": self.has_order_permission(request),
             "start_url": self.link("ecomai_runs_run_start") if request.user.has_perm(START) else "",

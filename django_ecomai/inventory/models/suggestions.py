@@ -20,12 +20,12 @@ class Suggestion(models.Model):
 
     class Status(models.TextChoices):
         STOCKED_OUT = "stocked_out", _("sold out")
-        WILL_STOCK_OUT = "will_stock_out", _("will sell out before goods arrive")
+        WILL_STOCK_OUT = "will_stock_out", _("running out")
         REORDER = "reorder", _("reorder")
         OK = "ok", _("enough")
         SURPLUS = "surplus", _("surplus")
         OBSOLETE = "obsolete", _("no demand any more")
-        PHANTOM = "phantom", _("stock doubtful: it should have sold")
+        PHANTOM = "phantom", _("stock doubtful")
 
     class State(models.TextChoices):
         OPEN = "open", pgettext_lazy("suggestion", "open")
