@@ -13,15 +13,17 @@ from django.utils.translation import gettext_lazy
 
 from django_ecomai.core.admin import ChannelFilter
 from django_ecomai.inventory.models import Supplier, SupplierProduct
+from django_ecomai.inventory.scorecards import supplier_page
 from django_ecomai.mirror.admin.base import amount_format, quantity_format
 from django_ecomai.mirror.models import Product
 
 from .base import InventoryAdmin, simulated_badge
+from .chain import ChainMixin
 from .files import FilesMixin
 
 
 @admin.register(Supplier)
-class SupplierAdmin(FilesMixin, InventoryAdmin):
+class SupplierAdmin(ChainMixin, FilesMixin, InventoryAdmin):
     """Who delivers."""
 
     list_display = ("name", "code", "offers", "lead_time_days", "is_active", "simulated")
@@ -49,7 +51,11 @@ class SupplierAdmin(FilesMixin, InventoryAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """With the way to the files."""
-        context = {"files_url": self.link("ecomai_inventory_supplier_files"), **(extra_context or {})}
+        context = {
+            "files_url": self.link("ecomai_inventory_supplier_files"),
+            "chain_url": self.link("ecomai_inventory_supplier_chain"),
+            **(extra_context or {}),
+        }
         return super().changelist_view(request, context)
 
     def changeform_view(
@@ -59,9 +65,8 @@ class SupplierAdmin(FilesMixin, InventoryAdmin):
         context = dict(extra_context or {})
         supplier = self.get_object(request, str(object_id)) if object_id else None
         if supplier is not None:
-            from django_ecomai.inventory.scorecards import supplier_page
-
             context |= supplier_page(supplier=supplier)
+            context["chain_url"] = self.link("ecomai_inventory_supplier_chain")
             products = self.link("ecomai_inventory_supplierproduct_changelist")
             context["products_url"] = f"{products}?supplier__id__exact={supplier.pk}" if products else ""
             work = self.link("ecomai_inventory_suggestion_changelist")

@@ -46,10 +46,10 @@ SNOOZE_DAYS = 7
 
 
 class DecisionForm(ActionForm):
-    """What some buttons need besides the ticks."""
+    """What some buttons need besides the ticks; read by the actions, which say what is wrong."""
 
     reason = forms.CharField(required=False, max_length=255)
-    until = forms.DateField(required=False)
+    until = forms.CharField(required=False)
 
 
 @admin.register(Suggestion)
@@ -126,7 +126,7 @@ class SuggestionAdmin(WorklistPages, ReadOnlyAdminMixin, InventoryAdmin):
     @admin.display(description=gettext_lazy("sold per week"))
     def sold(self, row: Suggestion) -> SafeString:
         title = _("Sold per week, last 26 weeks: %(product)s") % {"product": row.product.title}
-        return sparkline(row.history, title=title, width=96)
+        return sparkline(row.history, title=title, width=84)
 
     @admin.display(description=gettext_lazy("stock"))
     def stock(self, row: Suggestion) -> SafeString:
@@ -169,9 +169,9 @@ class SuggestionAdmin(WorklistPages, ReadOnlyAdminMixin, InventoryAdmin):
 
     @admin.display(description=gettext_lazy("margin at stake"), ordering="lost_margin")
     def at_stake(self, row: Suggestion) -> SafeString:
-        lines = [(amount_format(row.lost_margin, row.currency),)]
+        lines = [(_whole(row.lost_margin),)]
         if row.holding_cost:
-            lines.append((_("holding %(cost)s") % {"cost": amount_format(row.holding_cost, row.currency)},))
+            lines.append((_("holding %(cost)s") % {"cost": _whole(row.holding_cost)},))
         return format_html_join("", '<span class="ecomai-line-of">{}</span>', lines)
 
     # -- actions
@@ -253,6 +253,11 @@ class SuggestionAdmin(WorklistPages, ReadOnlyAdminMixin, InventoryAdmin):
         """Back to the same place of the list, ready for the next ticks."""
         answer = super().response_action(request, queryset)
         return answer or HttpResponseRedirect(request.get_full_path())
+
+
+def _whole(amount: Decimal | None) -> str:
+    """Without pence where there are more than ten pounds: a column to skim."""
+    return "–" if amount is None else format_value(round(float(amount), 0 if amount >= 10 else 2))
 
 
 def quantity_read(text: str, row: Suggestion) -> Decimal:

@@ -82,9 +82,11 @@ class BudgetFilter(admin.SimpleListFilter):
 
     title = _("budget")
     parameter_name = "budget"
+    template = "ecomai/inventory/admin/_no_filter.html"
 
     def has_output(self) -> bool:
-        return False
+        """True, or the admin would not ask ``queryset``; there is nothing to choose from at the side."""
+        return True
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return []

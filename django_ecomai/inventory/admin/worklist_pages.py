@@ -20,22 +20,21 @@ from django_ecomai.inventory.models import Decision, Suggestion
 from django_ecomai.inventory.product_page import product_page
 from django_ecomai.inventory.services import DecisionError, OrderError, decision_undo, orders_draft, suggestions_decide
 
+from .what_if_page import WhatIfMixin
+
 DECIDE = "ecomai_inventory.decide_suggestion"
 UNDO = "ecomai_inventory.undo_decision"
 ORDER = "ecomai_inventory.add_purchaseorder"
 
 
-class WorklistPages:
+class WorklistPages(WhatIfMixin):
     """Mixed into the worklist's admin."""
-
-    admin_site: Any
-    opts: Any
-    link: Any
 
     def page_urls(self) -> list[URLPattern]:
         """Addresses of the pages."""
         view, name = self.admin_site.admin_view, "ecomai_inventory_suggestion"
         return [
+            path("what-if/", view(self.what_if_view), name=f"{name}_what_if"),
             path("<int:pk>/decide/", view(require_POST(self.decide_view)), name=f"{name}_decide"),
             path("undo/<int:pk>/", view(require_POST(self.undo_view)), name=f"{name}_undo"),
         ]
