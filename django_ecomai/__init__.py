@@ -9,6 +9,8 @@ __version__ = "0.1.0"
 _REQUIRED = ("runs", "mirror", "events")
 _CAPABILITIES: dict[str, tuple[str, ...]] = {
     "recommend": (),
+    "forecast": (),
+    "inventory": ("forecast",),
     "dashboard": (),
 }
 

@@ -147,6 +147,43 @@ class Defaults:
     "memory_mb": 1024}``: how many recipes are tried, and what the largest of them may take. See the reference of jobs.
     """
 
+    STOCK_INCLUDES_RESERVED: bool = False
+    """Whether the shop's stock still counts pieces that customers have ordered and that are not shipped yet. On: they
+    are taken off before anything is suggested.
+    """
+
+    INVENTORY_ALERTS: list[str] | tuple[str, ...] = ()
+    """E-mail addresses that are told each morning what has sold out, piled up, suddenly sells or does not sell although
+    it is in stock. Empty: nobody; the start page says it anyway.
+    """
+
+    INVENTORY_STEERS: bool = False
+    """Let stock steer recommendations: what is sold out is shown later, what is surplus earlier, in every carousel."""
+
+    FORECAST_FREQUENCY: str = "W"
+    """Length of the periods that are forecast: ``D`` days, ``W`` weeks (from Monday), ``M`` months."""
+
+    FORECAST_HORIZON: int | None = None
+    """How many periods are forecast. ``None``: 91 days, 53 weeks or 12 months."""
+
+    FORECAST_HISTORY_DAYS: int = 1096
+    """How many days of orders a forecast learns from."""
+
+    FORECAST_HOLIDAYS: str | list[str] | tuple[str, ...] | None = None
+    """Countries whose public holidays move sales, as ISO 3166 codes, with the part of the country after a dash:
+    ``"GB"`` or ``["DE-BY", "AT"]``. Needs ``pip install 'django-ecomai[forecast]'``. ``None``: no holidays.
+    """
+
+    FORECAST_FULL_DAYS: int = 7
+    """A nightly run forecasts only the series that have changed, and everything anew when the last time was so many
+    days ago.
+    """
+
+    FORECAST_TRAINING: dict[str, Any] | None = None
+    """Parameters of every forecast run unless it is given its own, e.g. ``{"windows": 4, "learned": False}``. See the
+    reference of jobs.
+    """
+
     API_THROTTLE: str = "240/min"
     """Rate of the REST endpoints per client, in DRF's notation; and of fragments that filter or carry words."""
 

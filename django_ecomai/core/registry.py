@@ -5,7 +5,7 @@ An app fills them in ``ready()``; an app that is not installed is simply absent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -163,4 +163,6 @@ dashboard_cards: Registry[Card] = Registry("dashboard card")
 personal_data: Registry[PersonalData] = Registry("personal data declaration")
 customer_features: Registry[CustomerFeature] = Registry("customer feature")
 strategies: Registry[Strategy] = Registry("strategy")
+# ``(channel) -> {product id: factor}``: above 1 a product stands earlier in recommendations, below 1 later.
+product_weights: Registry[Callable[[str], Mapping[str, float]]] = Registry("product weight")
 prunes: Registry[Callable[[], int]] = Registry("prune")  # each deletes what is too old and returns how many rows

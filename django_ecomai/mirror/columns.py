@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -14,8 +14,8 @@ from django.db.models.functions import Coalesce
 
 from django_ecomai.core.arrays import arrays_available, arrays_read
 
-from .models import Customer, Order, OrderLine, Product
-from .selectors import sale_lines
+from .models import Customer, Order, OrderLine, Product, ReturnLine
+from .selectors import demand_lines, sale_lines
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,29 +52,104 @@ def sale_columns(
     tell: Callable[[int], None] | None = None,
 ) -> SaleColumns:
     """Sales for training. ``tell(number)`` hears how many lines have been read so far."""
-    lines = sale_lines(channel=channel, since=since, until=until)
+    order, customer, product, at, quantity, _price = _read(
+        sale_lines(channel=channel, since=since, until=until), tell=tell, price=False
+    )
+    return SaleColumns(customer, product, order, at, quantity)
+
+
+@dataclass(frozen=True, eq=False)
+class DemandColumns(SaleColumns):
+    """As `SaleColumns` for the rows of ``selectors.demand_lines``, with the unit price paid, float64 [n]."""
+
+    price: NDArray[np.float64]
+
+
+def demand_columns(
+    *,
+    channel: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    products: Sequence[int] | None = None,
+    tell: Callable[[int], None] | None = None,
+) -> DemandColumns:
+    """What customers asked for, with its price, for forecasts; ``products`` narrows to these primary keys."""
+    lines = demand_lines(channel=channel, since=since, until=until)
+    if products is not None:
+        lines = lines.filter(product_id__in=list(products))
+    order, customer, product, at, quantity, price = _read(lines, tell=tell, price=True)
+    return DemandColumns(customer, product, order, at, quantity, price)
+
+
+@dataclass(frozen=True, eq=False)
+class ReturnColumns:
+    """What came back, by time: primary keys int64 [n] of customer (`NOBODY`: none) and product; ``at`` epoch seconds
+    and ``quantity`` above zero, float64 [n]."""
+
+    customer: NDArray[np.int64]
+    product: NDArray[np.int64]
+    at: NDArray[np.float64]
+    quantity: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+
+def return_columns(
+    *, channel: str = "", until: datetime | None = None, products: Sequence[int] | None = None
+) -> ReturnColumns:
+    """Returns of products that the catalogue has; rows gone from the shop are left out."""
+    rows = ReturnLine.objects.filter(channel=channel, removed_at=None, product__isnull=False)
+    if until is not None:
+        rows = rows.filter(returned_at__lt=until)
+    if products is not None:
+        rows = rows.filter(product_id__in=list(products))
+    names = ("customer_id", "product_id", "returned_at", "quantity")
+    customer, product, at, quantity = [], [], [], []
+    for row in rows.order_by("returned_at", "pk").values_list(*names).iterator(chunk_size=CHUNK):
+        customer.append(NOBODY if row[0] is None else row[0])
+        product.append(row[1])
+        at.append(row[2].timestamp())
+        quantity.append(abs(float(row[3])))
+    return ReturnColumns(
+        np.array(customer, dtype=np.int64),
+        np.array(product, dtype=np.int64),
+        np.array(at, dtype=np.float64),
+        np.array(quantity, dtype=np.float64),
+    )
+
+
+def _read(lines: QuerySet[OrderLine], *, tell: Callable[[int], None] | None, price: bool) -> tuple[NDArray[Any], ...]:
+    """Order, customer, product, moment, quantity and price (empty unless asked for), by time, then by line."""
     parts: list[list[NDArray[Any]]] = []
     read = 0
-    for part in _array_chunks(lines) if arrays_available(lines) else _row_chunks(lines):
+    for part in _array_chunks(lines, price) if arrays_available(lines) else _row_chunks(lines, price):
         parts.append(part)
         read += len(part[0])
         if tell is not None:
             tell(read)
-    types = (np.int64, np.int64, np.int64, np.int64, np.float64, np.float64)
-    columns = [np.concatenate([np.empty(0, kind), *(part[at] for part in parts)]) for at, kind in enumerate(types)]
+    types = (np.int64, np.int64, np.int64, np.int64, np.float64, np.float64, np.float64)
+    columns = [
+        np.concatenate([np.empty(0, kind), *(part[at] for part in parts if at < len(part))])
+        for at, kind in enumerate(types)
+    ]
     by_time = np.lexsort((columns[0], columns[4]))
-    order, customer, product, at, quantity = (one[by_time] for one in columns[1:])
-    return SaleColumns(customer, product, order, at, quantity)
+    found = [one[by_time] if len(one) else one for one in columns]
+    return tuple(found[1:])
 
 
-def _array_chunks(lines: QuerySet[OrderLine]) -> Iterable[list[NDArray[Any]]]:
+def _array_chunks(lines: QuerySet[OrderLine], price: bool) -> Iterable[list[NDArray[Any]]]:
     at = Func("placed_at", template="EXTRACT(EPOCH FROM %(expressions)s)", output_field=FloatField())
     buyer = Coalesce(F("order__customer_id"), Value(NOBODY))
-    kinds = ("int", "int", "int", "int", "float", "float")
+    names: list[Any] = ["pk", "order_id", buyer, "product_id", at, "quantity"]
+    kinds = ["int", "int", "int", "int", "float", "float"]
+    if price:
+        names.append("unit_price")
+        kinds.append("float")
     last = 0
     while True:
         some = lines.filter(pk__gt=last).order_by("pk")
-        part = arrays_read(some.values_list("pk", "order_id", buyer, "product_id", at, "quantity")[:ARRAY_CHUNK], kinds)
+        part = arrays_read(some.values_list(*names)[:ARRAY_CHUNK], kinds)
         if len(part[0]):
             yield part
             last = int(part[0][-1])
@@ -82,11 +157,12 @@ def _array_chunks(lines: QuerySet[OrderLine]) -> Iterable[list[NDArray[Any]]]:
             return
 
 
-def _row_chunks(lines: QuerySet[OrderLine]) -> Iterable[list[NDArray[Any]]]:
+def _row_chunks(lines: QuerySet[OrderLine], price: bool) -> Iterable[list[NDArray[Any]]]:
     fields = ("pk", "order_id", "order__customer_id", "product_id", "placed_at", "quantity")
-    stream = lines.order_by("pk").values_list(*fields).iterator(chunk_size=CHUNK)
+    paid = ("unit_price",) if price else ()
+    stream = lines.order_by("pk").values_list(*fields, *paid).iterator(chunk_size=CHUNK)
     while chunk := list(islice(stream, CHUNK)):
-        key, order, customer, product, at, quantity = zip(*chunk, strict=True)
+        key, order, customer, product, at, quantity, *prices = zip(*chunk, strict=True)
         yield [
             np.array(key, dtype=np.int64),
             np.array(order, dtype=np.int64),
@@ -94,6 +170,7 @@ def _row_chunks(lines: QuerySet[OrderLine]) -> Iterable[list[NDArray[Any]]]:
             np.array(product, dtype=np.int64),
             np.array([moment.timestamp() for moment in at]),
             np.array(quantity, dtype=np.float64),
+            *(np.array(one, dtype=np.float64) for one in prices),
         ]
 
 

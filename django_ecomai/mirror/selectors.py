@@ -90,6 +90,17 @@ def sale_lines(
     Left out: services, products the catalogue never had, cancelled and returned orders, rows gone from the shop, and
     lines whose quantity or price is not above zero. ``since <= placed < until``.
     """
+    return _lines(channel, since, until).exclude(order__status__in=_NOT_SALES)
+
+
+def demand_lines(
+    *, channel: str = "", since: datetime | None = None, until: datetime | None = None
+) -> QuerySet[OrderLine]:
+    """Lines that tell what customers wanted: as ``sale_lines``, with orders that were sent back later."""
+    return _lines(channel, since, until).exclude(order__status=Order.Status.CANCELLED)
+
+
+def _lines(channel: str, since: datetime | None, until: datetime | None) -> QuerySet[OrderLine]:
     lines = OrderLine.objects.filter(
         channel=channel,
         removed_at=None,
@@ -97,7 +108,7 @@ def sale_lines(
         product__is_service=False,
         quantity__gt=0,
         unit_price__gt=0,
-    ).exclude(order__status__in=_NOT_SALES)
+    )
     if since is not None:
         lines = lines.filter(placed_at__gte=since)
     if until is not None:

@@ -17,6 +17,7 @@ from .query import Candidate, Query
 from .rules import Ranked, rules_apply
 from .viewer import Past
 from .weights import behaviour_weight
+from .steering import weights_of_others
 
 # A product that is as like a dismissed one as any keeps this share of its weight.
 DISMISSED_LEFT = 0.2
@@ -118,14 +119,18 @@ def _ruled(
 
 
 def _weigher(query: Query, page: Page, ask: Ask) -> Callable[[Card], float] | None:
-    """Boosts of the page, and less weight for what is like a product that the visitor waved away."""
+    """Boosts of the page, what other apps say of products, and less weight for what is like a product that the visitor
+    waved away.
+    """
     near = _near_dismissed(query)
     narrow = ask.narrow
-    if not near and not narrow.boosts and narrow.margin == 1.0:
+    others = weights_of_others(ask.viewer.channel)
+    if not near and not others and not narrow.boosts and narrow.margin == 1.0:
         return None
 
     def weigh(card: Card) -> float:
         left = 1.0 - (1.0 - DISMISSED_LEFT) * near.get(card.product_id, 0.0)
+        left *= others.get(card.product_id, 1.0)
         return left * narrow.factor(card, page.margins.get(card.product_id))
 
     return weigh

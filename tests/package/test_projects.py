@@ -37,7 +37,7 @@ def python(project: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_there_are_projects_to_test() -> None:
-    assert {"everything", "recommend_only", "no_drf"} <= set(PROJECTS)
+    assert {"everything", "recommend_only", "forecast_only", "no_drf"} <= set(PROJECTS)
 
 
 @pytest.mark.slow

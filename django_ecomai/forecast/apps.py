@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class ForecastConfig(AppConfig):
+    name = "django_ecomai.forecast"
+    label = "ecomai_forecast"
+    verbose_name = _("Forecasts")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from django_ecomai.core.registry import JobKind, job_kinds, prunes
+
+        from . import job
+
+        job_kinds.register(
+            "forecast.train",
+            JobKind(
+                execute=job.train,
+                label=_("Make forecasts"),
+                help=_(
+                    "Learns from orders, prices, promotions and holidays what will be sold, tests the result beside a "
+                    "simple forecast and stores it if it is better."
+                ),
+                schedule="15 4 * * *",
+            ),
+        )
+        prunes.register("forecast", job.prune)

@@ -1,0 +1,25 @@
+"""The jobs: thin callers; the work is imported when it runs, so that web processes stay light."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+#: Past forecasts are kept for so many days.
+PAST_DAYS = 800
+
+
+def train(context: Any) -> None:
+    """Execute the job "forecast.train" in a worker. See ``training.forecast_train``."""
+    from .training import forecast_train
+
+    forecast_train(context)
+
+
+def prune() -> int:
+    """Delete past forecasts that are too old."""
+    from .storing import past_prune
+
+    return past_prune(before=timezone.localdate() - timedelta(days=PAST_DAYS))

@@ -1,0 +1,5 @@
+from .decisions import ForecastOverride, SalesTarget
+from .results import Forecast, PastForecast
+from .signals import Signal, SignalValue
+
+__all__ = ["Forecast", "ForecastOverride", "PastForecast", "SalesTarget", "Signal", "SignalValue"]

@@ -1,0 +1,146 @@
+"""What is known ahead and may explain demand: prices, promotions, and signals from outside, per period."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from django_ecomai.mirror.models import Category, PricePoint, Product, Promotion
+
+from .days import day_date, day_number, local_days, midnight, period_days, period_numbers
+from .ledger import Ledger
+from .models import SignalValue
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+CHUNK = 20_000
+
+
+def price_matrix(ledger: Ledger, *, channel: str, periods: NDArray[np.int64], frequency: str) -> NDArray[np.float64]:
+    """Price per product and period, float64 [n, periods], NaN where none is known.
+
+    From the price history where it tells one; before its first entry the median of the prices paid per order line,
+    which a discount for large quantities moves less than the mean, scaled to meet that entry (a list price with tax
+    and a price paid without are no change of price). Prices that are already entered for a coming day count from then
+    on. A price of 0 is no price.
+    """
+    shape = (len(ledger.products), len(periods))
+    found = np.full(shape, np.nan)
+    _paid(found, ledger, int(periods[0]), frequency)
+    _listed(found, ledger.products, channel, periods, frequency)
+    return found
+
+
+def _paid(found: NDArray[np.float64], ledger: Ledger, first: int, frequency: str) -> None:
+    """The median price paid, of lines in a period."""
+    if not len(ledger):
+        return
+    period = period_numbers(ledger.day + day_number(ledger.since), frequency) - first
+    price = np.where(ledger.quantity > 0, ledger.value / np.maximum(ledger.quantity, 1e-9), np.nan)
+    inside = (period >= 0) & (period < found.shape[1]) & (price > 0)
+    cell, price = (ledger.product * found.shape[1] + period)[inside], price[inside]
+    order = np.lexsort((price, cell))
+    cell, price = cell[order], price[order]
+    cells, start, count = np.unique(cell, return_index=True, return_counts=True)
+    found.flat[cells] = price[start + (count - 1) // 2]
+
+
+def _listed(
+    found: NDArray[np.float64], products: NDArray[np.int64], channel: str, periods: NDArray[np.int64], frequency: str
+) -> None:
+    """The price history over it: each entry holds until the next one."""
+    rows = PricePoint.objects.filter(channel=channel, price__gt=0).order_by("product_id", "valid_from", "pk")
+    columns = rows.values_list("product_id", "valid_from", "price")
+    place = {pk: row for row, pk in enumerate(products.tolist())}
+    product, moment, price = [], [], []
+    for pk, at, amount in columns.iterator(chunk_size=CHUNK):
+        if pk in place:
+            product.append(place[pk])
+            moment.append(at.timestamp())
+            price.append(float(amount or 0))
+    if not product:
+        return
+    period = period_numbers(local_days(np.array(moment)), frequency) - int(periods[0])
+    begun: set[int] = set()
+    for row, first, value in zip(product, period.tolist(), price, strict=True):
+        if first >= found.shape[1]:
+            continue
+        if row not in begun and first > 0:
+            paid = found[row, :first]
+            known = paid[paid > 0]
+            if len(known):
+                paid *= value / known[-1]
+        begun.add(row)
+        found[row, max(first, 0) :] = value
+
+
+def promotion_matrix(
+    products: NDArray[np.int64], *, channel: str, periods: NDArray[np.int64], frequency: str
+) -> NDArray[np.float64]:
+    """Share of the days of a period on which a product was (or will be) in a promotion, float64 [n, periods], 0..1.
+
+    Promotions of a category count for its products and those below it; one without products and categories for all.
+    """
+    shape = (len(products), len(periods))
+    found = np.zeros(shape)
+    starts, ends = period_days(periods, frequency), period_days(periods + 1, frequency)
+    until = midnight(day_date(int(ends[-1])))
+    rows = Promotion.objects.filter(channel=channel, removed_at=None, starts_at__lt=until)
+    rows = rows.exclude(ends_at__lt=midnight(day_date(int(starts[0]))))
+    running = list(rows.prefetch_related("products", "categories"))
+    if not running:
+        return found
+    below = _below(channel)
+    place = {pk: row for row, pk in enumerate(products.tolist())}
+    for promotion in running:
+        last = promotion.ends_at or until
+        begin, end = local_days(np.array([promotion.starts_at.timestamp(), (last - timedelta(seconds=1)).timestamp()]))
+        if end < begin:
+            continue
+        overlap = np.minimum(ends, end + 1) - np.maximum(starts, begin)
+        share = np.clip(overlap / (ends - starts), 0.0, 1.0)
+        direct = {one.pk for one in promotion.products.all()}
+        categories = [one.pk for one in promotion.categories.all()]
+        if direct or categories:
+            direct = direct.union(*(below.get(one, set()) for one in categories))
+            chosen = np.array(sorted(place[pk] for pk in direct if pk in place), dtype=np.int64)
+        else:
+            chosen = np.arange(len(products))
+        found[chosen] = np.maximum(found[chosen], share)
+    return found
+
+
+def _below(channel: str) -> dict[int, set[int]]:
+    """Products of each category and of those below it, by primary keys."""
+    parents = dict(Category.objects.filter(channel=channel).values_list("pk", "parent_id"))
+    found: dict[int, set[int]] = {}
+    links = Product.categories.through.objects.filter(product__channel=channel).values_list("product_id", "category_id")
+    for product, leaf in links.iterator(chunk_size=CHUNK):
+        category: int | None = leaf
+        seen: set[int] = set()
+        while category is not None and category not in seen:
+            seen.add(category)
+            found.setdefault(category, set()).add(product)
+            category = parents.get(category)
+    return found
+
+
+def signal_rows(*, channel: str, periods: NDArray[np.int64], frequency: str) -> dict[str, NDArray[np.float64]]:
+    """Mean per period of each signal in use, float64 [periods]; a value holds until the next, before the first the
+    first. Signals without a value are left out."""
+    starts, ends = period_days(periods, frequency), period_days(periods + 1, frequency)
+    values: dict[str, list[tuple[int, float]]] = {}
+    rows = SignalValue.objects.filter(signal__channel=channel, signal__is_active=True).order_by("signal_id", "day")
+    for key, day, value in rows.values_list("signal__key", "day", "value").iterator(chunk_size=CHUNK):
+        values.setdefault(f"signal_{key}", []).append((day_number(day), value))
+    days = np.arange(int(starts[0]), int(ends[-1]))
+    found = {}
+    for name, points in values.items():
+        known = np.array([point[0] for point in points])
+        each = np.array([point[1] for point in points])[np.maximum(np.searchsorted(known, days, "right") - 1, 0)]
+        total = np.add.reduceat(each, starts - starts[0])
+        found[name] = total / (ends - starts)
+    return found

@@ -1,0 +1,7 @@
+from .orders import PurchaseOrderAdmin
+from .policies import StockPolicyAdmin
+from .receipts import ReceiptAdmin
+from .suppliers import SupplierAdmin
+from .worklist import SuggestionAdmin
+
+__all__ = ["PurchaseOrderAdmin", "ReceiptAdmin", "StockPolicyAdmin", "SuggestionAdmin", "SupplierAdmin"]

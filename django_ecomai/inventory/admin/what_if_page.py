@@ -1,0 +1,179 @@
+"""The what-if page: sliders on the left, today's plan and the changed one side by side."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.formats import date_format
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from django_ecomai.conf import ecomai
+from django_ecomai.core.charts import CHART_SCRIPTS, canvas_chart, format_value
+from django_ecomai.inventory.models import Suggestion
+from django_ecomai.inventory.scorecards import stands_for
+from django_ecomai.inventory.what_if import (
+    BadChange,
+    Change,
+    Comparison,
+    change_read,
+    compare,
+    products_that_sell_most,
+)
+from django_ecomai.mirror.admin.base import amount_format
+
+STEP = 7
+# name, label, least, most, step, unit: what the sliders offer; the address bar and the API take more.
+SLIDERS: tuple[tuple[str, Any, float, float, float, Any], ...] = (
+    ("lead_days", gettext_lazy("Lead time"), -14, 42, 1, gettext_lazy("days")),
+    ("demand", gettext_lazy("Demand"), -60, 100, 5, "%"),
+    ("promotion", gettext_lazy("Promotion of the first four weeks"), 0, 200, 10, "%"),
+    ("price", gettext_lazy("Price"), -50, 50, 1, "%"),
+)
+
+
+class WhatIfMixin:
+    """Mixed into the worklist's admin."""
+
+    admin_site: Any
+    opts: Any
+    link: Any
+
+    def what_if_view(self, request: HttpRequest) -> HttpResponse:
+        """GET: the changes stand in the address, so that a scenario can be kept as a bookmark or sent."""
+        if not self.has_view_permission(request):  # type: ignore[attr-defined]
+            raise PermissionDenied
+        channel = request.GET.get("channel", ecomai.CHANNEL)
+        error, change, found = "", Change(), None
+        row = self._chosen(request)
+        pks = [row.product_id] if row else products_that_sell_most(channel=channel)
+        try:
+            change = change_read(request.GET)
+        except BadChange as problem:
+            error = str(problem)
+        if pks and not error:
+            found = compare(channel=row.channel if row else channel, product_ids=pks, change=change)
+        simulated = Suggestion.objects.filter(product__in=pks[:1], supplier__is_simulated=True).exists()
+        context = {
+            **self.admin_site.each_context(request),
+            "is_nav_sidebar_enabled": False,
+            "title": _("What if …"),
+            "opts": self.opts,
+            "row": row,
+            "error": error,
+            "sliders": _sliders(request),
+            "service": request.GET.get("service", ""),
+            "budget": request.GET.get("budget", ""),
+            "change": change,
+            "found": found,
+            "scope": self._scope(row, found),
+            "rows": _rows(found) if found else [],
+            "charts": _charts(found, stands_for(channel), changed=not change.is_none) if found else [],
+            "chart_scripts": CHART_SCRIPTS,
+            "simulated": simulated,
+            "reset_url": f"?product={row.pk}" if row else "?",
+        }
+        return TemplateResponse(request, "ecomai/inventory/admin/what_if.html", context)
+
+    def _chosen(self, request: HttpRequest) -> Suggestion | None:
+        asked = request.GET.get("product", "")
+        if not asked.isdigit():
+            return None
+        rows = self.get_queryset(request).select_related("product")  # type: ignore[attr-defined]
+        found: Suggestion | None = rows.filter(pk=asked).first()
+        return found
+
+    @staticmethod
+    def _scope(row: Suggestion | None, found: Comparison | None) -> str:
+        if row is not None:
+            return str(row.product)
+        if found is None:
+            return ""
+        return _("The %(n)d products that are expected to sell most") % {"n": found.products}
+
+
+def _sliders(request: HttpRequest) -> list[dict[str, Any]]:
+    sliders = []
+    for name, label, least, most, step, unit in SLIDERS:
+        try:
+            value = float(request.GET.get(name) or 0)
+        except ValueError:
+            value = 0.0
+        sliders.append(
+            {
+                "name": name,
+                "label": label,
+                "least": f"{min(least, value):g}",
+                "most": f"{max(most, value):g}",
+                "step": f"{step:g}",
+                "value": f"{value:g}",
+                "unit": unit,
+            }
+        )
+    return sliders
+
+
+def _rows(found: Comparison) -> list[dict[str, Any]]:
+    """Label, today, changed, difference, and whether that is better or worse."""
+    today, changed, money = found.today, found.changed, found.currency
+    lines = [
+        (_("Share of demand served"), today.fill_rate * 100, changed.fill_rate * 100, "%", 1),
+        (_("Stock-outs (days × products)"), today.stock_outs, changed.stock_outs, "", -1),
+        (_("Stock value, mean"), today.stock_value, changed.stock_value, money, 0),
+        (_("Orders placed"), today.orders, changed.orders, "", 0),
+        (_("Bought for"), today.bought, changed.bought, money, 0),
+        (_("Cost of holding and ordering"), today.cost, changed.cost, money, -1),
+        (_("Margin lost to stock-outs"), today.lost_margin, changed.lost_margin, money, -1),
+        (_("Cost and lost margin together"), today.total, changed.total, money, -1),
+    ]
+    return [
+        {
+            "label": label,
+            "today": _shown(before, unit),
+            "changed": _shown(after, unit),
+            "difference": _signed(after - before, unit),
+            "verdict": _verdict(after - before, good, scale=max(abs(before), abs(after))),
+        }
+        for label, before, after, unit, good in lines
+    ]
+
+
+def _shown(value: float, unit: str) -> str:
+    if unit == "%":
+        return f"{format_value(round(value, 1))} %"
+    return amount_format(value, unit) if unit else format_value(round(value, 1))
+
+
+def _signed(value: float, unit: str) -> str:
+    text = _shown(abs(value), unit)
+    if not any(letter in "123456789" for letter in text):
+        return "±0"
+    return f"{'+' if value > 0 else '−'}{text}"
+
+
+def _verdict(difference: float, good: int, *, scale: float) -> str:
+    if not good or abs(difference) <= 1e-3 * max(scale, 1e-9):
+        return ""
+    return "better" if difference * good > 0 else "worse"
+
+
+def _charts(found: Comparison, as_of: Any, *, changed: bool) -> list[SafeString]:
+    """Stock value and products without stock, a point a week."""
+    days = list(range(0, found.days, STEP))
+    labels = [date_format(as_of + timedelta(days=day), "SHORT_DATE_FORMAT") for day in days]
+
+    def chart(title: Any, name: str) -> SafeString:
+        series = [(_("today's plan"), [getattr(found.today, name)[day] for day in days])]
+        if changed:
+            series.append((_("changed"), [getattr(found.changed, name)[day] for day in days]))
+        return canvas_chart(kind="line", labels=labels, series=series, title=title, label_heading=_("Day"))
+
+    return [
+        chart(_("Stock value (%(currency)s)") % {"currency": found.currency}, "value_by_day"),
+        chart(_("Products without stock"), "out_by_day"),
+    ]

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class InventoryConfig(AppConfig):
+    name = "django_ecomai.inventory"
+    label = "ecomai_inventory"
+    verbose_name = _("Inventory")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from django_ecomai.core.registry import Card, dashboard_cards, product_weights
+
+        from . import checks, jobs
+        from .cards import stock_context
+        from .steering import stock_weights
+
+        jobs.register()
+        product_weights.register("inventory", stock_weights)
+        dashboard_cards.register(
+            "inventory.stock",
+            Card(
+                title=_("Stock and orders"),
+                template="ecomai/inventory/card.html",
+                context=stock_context,
+                permission="ecomai_inventory.view_suggestion",
+                order=5,
+            ),
+        )
+        del checks  # imported for its registration

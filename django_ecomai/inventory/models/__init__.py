@@ -1,0 +1,16 @@
+from .decisions import Decision
+from .orders import PurchaseOrder, PurchaseOrderLine, Receipt
+from .policies import StockPolicy
+from .suggestions import Suggestion
+from .suppliers import Supplier, SupplierProduct
+
+__all__ = [
+    "Decision",
+    "PurchaseOrder",
+    "PurchaseOrderLine",
+    "Receipt",
+    "StockPolicy",
+    "Suggestion",
+    "Supplier",
+    "SupplierProduct",
+]

@@ -1,0 +1,114 @@
+"""The supply chain as a picture (SVG from the server) and as lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils.formats import number_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from django_ecomai.core.charts import format_value
+from django_ecomai.mirror.admin.base import amount_format
+
+from .scorecards import Scorecard, Stage
+
+BOX, GAP, HEIGHT = 104, 74, 112
+
+
+def _name(moment: str) -> str:
+    return {
+        "ordered": pgettext("supply chain", "Ordered"),
+        "confirmed": pgettext("supply chain", "Confirmed"),
+        "shipped": pgettext("supply chain", "Shipped"),
+        "received": pgettext("supply chain", "In stock"),
+        "placed": pgettext("supply chain", "Sold"),
+        "delivered": pgettext("supply chain", "Delivered"),
+    }[moment]
+
+
+def _days(value: float | None) -> str:
+    return "–" if value is None else _("%(n)s days") % {"n": number_format(value, decimal_pos=1)}
+
+
+def chain_picture(card: Scorecard, customer: Sequence[Stage]) -> SafeString:
+    """Boxes are moments, arrows the days between them; the stage that takes longest is marked by colour and a word."""
+    stages = [*card.stages, *[stage for stage in customer if stage.number]]
+    constraint = card.constraint
+    moments = [card.stages[0].start, *[stage.end for stage in card.stages]] if card.stages else []
+    arrows: list[tuple[Stage | None, bool]] = [(stage, stage is constraint) for stage in card.stages]
+    shown_customer = [stage for stage in customer if stage.number]
+    if shown_customer:
+        moments += ["placed", *[stage.end for stage in shown_customer]]
+        arrows += [(None, False), *[(stage, False) for stage in shown_customer]]
+    width = len(moments) * BOX + (len(moments) - 1) * GAP + 2
+    boxes = format_html_join(
+        "",
+        '<rect x="{}" y="36" width="{}" height="40" rx="6" fill="none" stroke="currentColor"/>'
+        '<text x="{}" y="61" font-size="13" text-anchor="middle" fill="currentColor">{}</text>',
+        (
+            (at * (BOX + GAP) + 1, BOX, at * (BOX + GAP) + 1 + BOX / 2, _name(moment))
+            for at, moment in enumerate(moments)
+        ),
+    )
+    lines = format_html_join(
+        "",
+        '<g class="{}"><path d="M{} 56 h{} m-7 -5 l7 5 l-7 5" fill="none" stroke="currentColor" stroke-width="{}"/>'
+        '<text x="{}" y="28" font-size="12" text-anchor="middle" fill="currentColor">{}</text>'
+        '<text x="{}" y="98" font-size="11" text-anchor="middle" fill="currentColor">{}</text></g>',
+        (
+            (
+                "ecomai-constraint" if marked else "",
+                at * (BOX + GAP) + BOX + 4,
+                GAP - 6,
+                3 if marked else 1.5,
+                at * (BOX + GAP) + BOX + GAP / 2,
+                _days(stage.mean) if stage is not None and stage.number else "",
+                at * (BOX + GAP) + BOX + GAP / 2,
+                _("longest") if marked else "",
+            )
+            for at, (stage, marked) in enumerate(arrows)
+        ),
+    )
+    told = "; ".join(
+        _("%(start)s to %(end)s: %(days)s") % {"start": _name(one.start), "end": _name(one.end), "days": _days(one.mean)}
+        for one in stages
+        if one.number
+    )
+    title = _("The way of goods, with the days between its stages")
+    return format_html(
+        '<svg class="ecomai-chain" role="img" aria-label="{}: {}" viewBox="0 0 {} {}" focusable="false">'
+        "<title>{}</title><desc>{}</desc>{}{}</svg>",
+        title, told or _("No data yet."), width, HEIGHT, title, told, boxes, lines,
+    )  # fmt: skip
+
+
+def score_lines(card: Scorecard) -> list[tuple[Any, Any]]:
+    """The scorecard as pairs of label and value."""
+    share = "–" if card.on_time_in_full is None else f"{format_value(round(100 * card.on_time_in_full))} %"
+    trend = "–"
+    if card.trend is not None:
+        sign = "+" if card.trend > 0 else ""
+        trend = _("%(n)s days in the last quarter") % {"n": sign + number_format(card.trend, decimal_pos=1)}
+    late = ", ".join(
+        _("%(n)d: %(age)s days late") % {"n": number, "age": age} for age, number in card.late if number
+    )
+    constraint = card.constraint
+    return [
+        (_("On time in full"), _("%(share)s of %(n)s lines") % {"share": share, "n": format_value(card.lines)}),
+        (_("Agreed lead time"), _days(float(card.supplier.lead_time_days))),
+        (_("Real lead time, mean"), _days(card.lead_mean)),
+        (_("Spread (standard deviation)"), _days(card.lead_spread)),
+        (_("Nine of ten arrive within"), _days(card.lead_p90)),
+        (_("Trend"), trend),
+        (_("Late orders"), late or _("none")),
+        (_("Takes longest"), f"{_name(constraint.start)} → {_name(constraint.end)}" if constraint else "–"),
+        (_("Products"), format_value(card.products)),
+        (_("Without another supplier"), format_value(card.single_source)),
+        (_("Margin of a week"), amount_format(card.margin_per_week, card.currency)),
+        (_("of it without another supplier"), amount_format(card.margin_single, card.currency)),
+        (_("Margin at risk if it takes as long as the slowest tenth"), amount_format(card.margin_at_risk, card.currency)),
+    ]  # fmt: skip

@@ -1,0 +1,207 @@
+"""From stock, forecast and lead times to what should be ordered: reads, computes, writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from django_ecomai.forecast.selectors import demand_days, forecast_days
+from django_ecomai.ml.inventory.classes import abc_xyz
+from django_ecomai.ml.inventory.leadtime import LeadTimes
+from django_ecomai.ml.inventory.protection import ProtectionDemand, protection_demand
+from django_ecomai.ml.inventory.suggest import StockPosition, Suggestions, suggest
+
+from .models import StockPolicy
+from .positions import (
+    Facts,
+    Policies,
+    Receipts,
+    local_midnight,
+    offer_numbers,
+    promised_days,
+    receipts_read,
+    stock_facts,
+    turnover,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+HISTORY_DAYS = 364
+FORECAST_DAYS = 84
+#: Without a forecast the mean of so many last days stands in.
+AVERAGE_DAYS = 56
+PATHS = 256
+SEED = 7
+CHUNK = 20_000
+WEEKS = 26
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """n products: facts, stock, simulated demand, suggestions, classes and policies, all in the same order."""
+
+    facts: list[Facts]
+    as_of: date
+    stock: StockPosition
+    demand: ProtectionDemand
+    suggestions: Suggestions
+    abc: NDArray[np.str_]
+    xyz: NDArray[np.str_]
+    policies: list[StockPolicy]
+    lead_times: NDArray[np.float32]
+    mean: NDArray[np.float32]
+    history: NDArray[np.float32]
+    censored: NDArray[np.bool_]
+    has_forecast: NDArray[np.bool_]
+    codes: list[set[str]] = field(default_factory=list)
+
+    def weeks(self) -> NDArray[np.float64]:
+        """Pieces sold in each of the last 26 weeks [n, 26], oldest first."""
+        days = self.history[:, -7 * WEEKS :]
+        return np.asarray(days.reshape(len(days), -1, 7).sum(axis=2, dtype=np.float64))
+
+
+def plans(
+    *,
+    channel: str = "",
+    product_ids: list[int] | None = None,
+    chunk: int = CHUNK,
+    progress: Callable[[float], None] | None = None,
+) -> Iterator[Plan]:
+    """Plans of all products whose stock is counted (or of ``product_ids``), ``chunk`` products at a time.
+
+    Stands for the first day without data (``Plan.as_of``), as forecasts do. Yields nothing when there is no product.
+    """
+    facts = stock_facts(channel=channel, product_ids=product_ids)
+    if not facts:
+        return
+    as_of = forecast_days(channel=channel, product_ids=[facts[0].pk], days=1).start
+    since = as_of - timedelta(days=HISTORY_DAYS)
+    # Classes compare all products of the shop, also when one is asked for.
+    money = turnover(channel=channel, since=local_midnight(since))
+    ranked = sorted(money, key=lambda pk: pk)
+    letters, _xyz = abc_xyz([money[pk] for pk in ranked], np.zeros((len(ranked), 1)))
+    abc = dict(zip(ranked, letters.tolist(), strict=True))
+    receipts = receipts_read(channel=channel, until=local_midnight(as_of))
+    policies = Policies(channel=channel)
+    for start in range(0, len(facts), chunk):
+        part = facts[start : start + chunk]
+        yield _plan(part, channel=channel, as_of=as_of, abc=abc, receipts=receipts, policies=policies)
+        if progress is not None:
+            progress(min(1.0, (start + chunk) / len(facts)))
+
+
+def _plan(
+    facts: list[Facts], *, channel: str, as_of: date, abc: dict[int, str], receipts: Receipts, policies: Policies
+) -> Plan:
+    pks = [one.pk for one in facts]
+    past = demand_days(channel=channel, product_ids=pks, since=as_of - timedelta(days=HISTORY_DAYS), until=as_of)
+    ahead = forecast_days(channel=channel, product_ids=pks, days=FORECAST_DAYS, start=as_of)
+    mean = np.where(ahead.has_forecast[:, None], ahead.mean, _average(past.quantity, past.censored)[:, None])
+    weeks = past.quantity.reshape(len(facts), -1, 7).sum(axis=2)
+    _abc, xyz = abc_xyz(np.zeros(len(facts)), weeks[:, -WEEKS:])
+    classes = np.array([abc.get(pk, "C") for pk in pks], dtype="U1")
+    chosen = [policies.of(pk, a, x) for pk, a, x in zip(pks, classes.tolist(), xyz.tolist(), strict=True)]
+    lead_times = lead_time_samples(facts, receipts)
+    stock = _stock(facts, chosen, mean, past.quantity, past.censored, as_of)
+    codes = [set(one.codes) for one in facts]
+    for row in np.flatnonzero(~ahead.has_forecast):
+        codes[row].add("no_forecast")
+    demand = protection_demand(
+        mean=mean,
+        history=past.quantity,
+        censored=past.censored,
+        lead_time_samples=lead_times,
+        review_days=stock.review_days,
+        on_hand=stock.on_hand - stock.reserved,
+        seed=SEED,
+    )
+    return Plan(
+        facts=facts,
+        as_of=as_of,
+        stock=stock,
+        demand=demand,
+        suggestions=suggest(stock, demand),
+        abc=classes,
+        xyz=xyz,
+        policies=chosen,
+        lead_times=lead_times,
+        mean=mean.astype(np.float32),
+        history=past.quantity,
+        censored=past.censored,
+        has_forecast=ahead.has_forecast,
+        codes=codes,
+    )
+
+
+def _average(quantity: NDArray[np.float32], censored: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Mean per day [n] of the last weeks, days on which less than the demand was seen left out."""
+    seen = ~censored[:, -AVERAGE_DAYS:]
+    sold = np.where(seen, quantity[:, -AVERAGE_DAYS:], 0.0).sum(axis=1)
+    return np.asarray(sold / np.maximum(seen.sum(axis=1), 1), dtype=np.float32)
+
+
+def lead_time_samples(facts: list[Facts], receipts: Receipts, *, size: int = PATHS) -> NDArray[np.float32]:
+    """Lead times in days [n, size], drawn from receipts, else from what was agreed."""
+    suppliers = [-1 if one.offer is None else one.offer.supplier_id for one in facts]
+    numbers = {pk: number for number, pk in enumerate(sorted({*suppliers} - {-1}))}
+    place = {one.pk: row for row, one in enumerate(facts)}
+    kept = [(days, place[product]) for days, product in zip(receipts.days, receipts.products, strict=True)
+            if product in place]  # fmt: skip
+    model = LeadTimes().fit(
+        [days for days, _row in kept],
+        np.array([row for _days, row in kept], dtype=np.int64),
+        suppliers=[numbers.get(pk, -1) for pk in suppliers],
+        promised_days=promised_days(facts),
+    )
+    return model.sample(size, seed=SEED)
+
+
+def _stock(
+    facts: list[Facts],
+    chosen: list[StockPolicy],
+    mean: NDArray[Any],
+    quantity: NDArray[np.float32],
+    censored: NDArray[np.bool_],
+    as_of: date,
+) -> StockPosition:
+    sold = quantity > 0
+    last = np.where(sold.any(axis=1), np.argmax(sold[:, ::-1], axis=1), quantity.shape[1]).astype(np.float64)
+    # From the first sale on, and only days on which it could be bought.
+    begun = np.cumsum(sold, axis=1) > 0
+    open_days = (begun & ~censored).sum(axis=1)
+    rate = np.where(open_days > 0, sold.sum(axis=1) / np.maximum(open_days, 1), np.nan)
+    due = [one.next_receipt for one in facts]
+    target = [policy.target for policy in chosen]
+    kinds = [policy.target_kind for policy in chosen]
+    kind = StockPolicy.Target
+    return StockPosition.build(
+        on_hand=[one.on_hand for one in facts],
+        on_order=[one.on_order for one in facts],
+        reserved=[one.reserved for one in facts],
+        unit_cost=[one.unit_cost for one in facts],
+        unit_price=[one.price for one in facts],
+        demand_daily=mean.mean(axis=1),
+        moq=offer_numbers(facts, "moq", 1.0),
+        pack_size=offer_numbers(facts, "pack_size", 1.0),
+        shelf_life_days=offer_numbers(facts, "shelf_life_days", float("nan")),
+        review_days=[float(policy.review_days) for policy in chosen],
+        order_cost=[float(policy.order_cost) for policy in chosen],
+        holding_rate=[policy.holding_rate for policy in chosen],
+        service_target=[t if k == kind.SERVICE else float("nan") for t, k in zip(target, kinds, strict=True)],
+        fill_target=[t if k == kind.FILL else float("nan") for t, k in zip(target, kinds, strict=True)],
+        days_since_sale=last,
+        sale_rate=rate,
+        receipt_in_days=[float("nan") if day is None else float((day - as_of).days) for day in due],
+        policy=[policy.policy for policy in chosen],
+        price_breaks=[None if one.offer is None else _breaks(one.offer.price_breaks) for one in facts],
+    )
+
+
+def _breaks(rows: Any) -> list[tuple[float, float]] | None:
+    return [(float(least), float(cost)) for least, cost in rows] if rows else None

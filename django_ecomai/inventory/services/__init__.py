@@ -1,0 +1,18 @@
+"""Writes: decisions, purchase orders, receipts."""
+
+from .decisions import DecisionError, decision_undo, suggestions_decide
+from .orders import OrderError, order_advance, order_cancel, order_line_change, orders_draft
+from .receipts import order_receive, receipt_add
+
+__all__ = [
+    "DecisionError",
+    "OrderError",
+    "decision_undo",
+    "order_advance",
+    "order_cancel",
+    "order_line_change",
+    "order_receive",
+    "orders_draft",
+    "receipt_add",
+    "suggestions_decide",
+]

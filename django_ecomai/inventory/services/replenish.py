@@ -1,0 +1,200 @@
+"""The job: works out suggestions for the whole shop and writes them over the old ones; decisions stay."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from django.db import transaction
+from django.utils import timezone
+
+from django_ecomai.inventory.alerts import alert_codes
+from django_ecomai.inventory.models import PurchaseOrder, Suggestion
+from django_ecomai.inventory.planning import Plan, plans
+
+#: How urgent a status is: a rejected suggestion is shown again when it became more urgent.
+URGENCY = {
+    Suggestion.Status.STOCKED_OUT: 4,
+    Suggestion.Status.WILL_STOCK_OUT: 3,
+    Suggestion.Status.REORDER: 2,
+}
+_DECIDED = ("state", "decided_quantity", "decided_at", "decided_by", "reason", "snoozed_until", "order_line")
+_KEYS = ("id", "channel", "product")
+_ENDED = (PurchaseOrder.Status.RECEIVED, PurchaseOrder.Status.CANCELLED)
+_MOST = Decimal(10) ** 9
+_WRITE = 500
+
+
+@dataclass
+class Report:
+    """What a run found: products per status, what is to be ordered and its sum per currency."""
+
+    products: int = 0
+    as_of: date | None = None
+    statuses: Counter[str] = field(default_factory=Counter)
+    to_order: int = 0
+    values: Counter[str] = field(default_factory=Counter)
+    without_forecast: int = 0
+    without_supplier: int = 0
+    rows: list[Suggestion] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "products": self.products,
+            "as_of": self.as_of.isoformat() if self.as_of else None,
+            "statuses": dict(self.statuses),
+            "to_order": self.to_order,
+            "values": {currency: round(float(value), 2) for currency, value in self.values.items()},
+            "without_forecast": self.without_forecast,
+            "without_supplier": self.without_supplier,
+        }
+
+
+def suggestions_make(
+    *,
+    channel: str = "",
+    run_number: int | None = None,
+    dry_run: bool = False,
+    keep_rows: bool = False,
+    progress: Callable[[float], None] | None = None,
+) -> Report:
+    """Work out and store a suggestion per product; with ``dry_run`` nothing is stored.
+
+    ``keep_rows`` hands the rows over in the report. Decisions stay, except that what was snoozed until today, rejected
+    while it was less urgent, or ordered and received or cancelled, is open again. Rows of products that are not on sale
+    any more are deleted.
+    """
+    report = Report()
+    now = timezone.now()
+    seen: list[int] = []
+    for plan in plans(channel=channel, progress=progress):
+        rows = rows_of(plan, channel=channel, now=now, run_number=run_number)
+        seen += [row.product_id for row in rows]
+        _count(report, plan, rows)
+        if keep_rows or dry_run:
+            report.rows += rows
+        if not dry_run:
+            with transaction.atomic():
+                _store(rows, channel=channel)
+    if not dry_run:
+        _forget(channel, seen)
+    return report
+
+
+def rows_of(plan: Plan, *, channel: str, now: datetime, run_number: int | None) -> list[Suggestion]:
+    """A plan as rows of the table, not saved."""
+    found, stock, weeks = plan.suggestions, plan.stock, plan.weeks()
+    lead = plan.lead_times.mean(axis=1, dtype=np.float64)
+    rows = []
+    for at, facts in enumerate(plan.facts):
+        quantity = _decimal(found.quantity[at])
+        notes = plan.codes[at] | set(str(found.notes[at]).split())
+        out = found.stockout_in_days[at]
+        row = Suggestion(
+            channel=channel,
+            product_id=facts.pk,
+            supplier=facts.offer.supplier if facts.offer else None,
+            run_number=run_number,
+            made_at=now,
+            as_of=plan.as_of,
+            status=str(found.status[at]),
+            abc=str(plan.abc[at]),
+            xyz=str(plan.xyz[at]),
+            on_hand=facts.on_hand,
+            on_order=facts.on_order,
+            reserved=facts.reserved,
+            demand_day=float(stock.demand_daily[at]),
+            p50=float(found.p50[at]),
+            p90=float(found.p90[at]),
+            lead_time_days=float(lead[at]),
+            protection_days=float(lead[at] + stock.review_days[at]),
+            cover_days=_finite(found.cover_days[at]),
+            stock_out_on=plan.as_of + timedelta(days=int(out) - 1) if np.isfinite(out) else None,
+            stock_out_probability=float(found.stockout_probability[at]),
+            reorder_point=float(found.reorder_point[at]),
+            order_up_to=float(found.order_up_to[at]),
+            service=float(found.service[at]),
+            raw_quantity=float(found.raw_quantity[at]),
+            quantity=quantity,
+            unit_cost=_decimal(found.unit_cost[at]),
+            currency=facts.currency,
+            value=_decimal(found.value[at]),
+            lost_margin=_decimal(found.lost_margin[at]),
+            holding_cost=_decimal(found.holding_cost[at]),
+            notes={
+                "codes": sorted(notes),
+                "pack": float(stock.pack_size[at]),
+                "moq": float(stock.moq[at]),
+            },
+            history=[round(float(value), 2) for value in weeks[at]],
+        )
+        row.alerts = alert_codes(row)
+        rows.append(row)
+    return rows
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _decimal(value: Any) -> Decimal:
+    number = float(value)
+    return min(Decimal(str(round(number, 3))), _MOST) if np.isfinite(number) else Decimal(0)
+
+
+def _count(report: Report, plan: Plan, rows: Iterable[Suggestion]) -> None:
+    report.as_of = plan.as_of
+    report.without_forecast += int((~plan.has_forecast).sum())
+    for row in rows:
+        report.products += 1
+        report.statuses[row.status] += 1
+        report.without_supplier += row.supplier is None
+        if row.quantity > 0:
+            report.to_order += 1
+            report.values[row.currency] += row.value or 0  # type: ignore[assignment]
+
+
+def _store(rows: list[Suggestion], *, channel: str) -> None:
+    pks = [row.product_id for row in rows]
+    old: dict[int, Suggestion] = {}
+    for start in range(0, len(pks), _WRITE):
+        part = Suggestion.objects.filter(channel=channel, product_id__in=pks[start : start + _WRITE])
+        old |= {row.product_id: row for row in part.select_related("order_line__order").select_for_update(of=("self",))}
+    for row in rows:
+        before = old.get(row.product_id)
+        if before is not None and not _is_over(before, row):
+            for name in _DECIDED:
+                setattr(row, name, getattr(before, name))
+    names = [one.name for one in Suggestion._meta.concrete_fields if one.name not in _KEYS]
+    Suggestion.objects.bulk_create(
+        rows, batch_size=_WRITE, update_conflicts=True, unique_fields=["channel", "product"], update_fields=names
+    )
+
+
+def _is_over(before: Suggestion, now: Suggestion) -> bool:
+    """Whether a decision holds no longer."""
+    if before.order_line is not None:
+        return before.order_line.order.status in _ENDED
+    if before.state == Suggestion.State.SNOOZED:
+        return before.snoozed_until is not None and before.snoozed_until <= now.as_of
+    if before.state == Suggestion.State.REJECTED:
+        return URGENCY.get(Suggestion.Status(now.status), 0) > URGENCY.get(Suggestion.Status(before.status), 0)
+    # What was accepted but needs no order any more (goods have come) is done.
+    return now.quantity <= 0 and before.state == Suggestion.State.ACCEPTED
+
+
+def _forget(channel: str, seen: list[int]) -> None:
+    kept = set(seen)
+    gone = [
+        pk
+        for pk, product in Suggestion.objects.filter(channel=channel).values_list("pk", "product_id").iterator()
+        if product not in kept
+    ]
+    for start in range(0, len(gone), _WRITE):
+        Suggestion.objects.filter(pk__in=gone[start : start + _WRITE]).delete()

@@ -1,0 +1,76 @@
+// Keys of the worklist: j and k move between rows, x ticks, q goes to the quantity, o orders, a accepts.
+// Typing a quantity ticks its row. Without JavaScript everything works by mouse and Tab.
+(() => {
+  "use strict";
+
+  function start() {
+    const list = document.querySelector(".ecomai-worklist #result_list");
+    if (!list) {
+      return;
+    }
+    const rows = [...list.querySelectorAll("tbody tr")];
+    const box = (row) => row.querySelector("input.action-select");
+    const button = (name) => document.querySelector(`.ecomai-decide button[value="${name}"]`);
+    let at = -1;
+
+    function go(to) {
+      at = Math.max(0, Math.min(rows.length - 1, to));
+      box(rows[at])?.focus();
+      rows[at].scrollIntoView({ block: "nearest" });
+    }
+
+    list.addEventListener("focusin", (event) => {
+      const row = event.target.closest("tbody tr");
+      rows.forEach((one) => one.classList.toggle("ecomai-current", one === row));
+      at = row ? rows.indexOf(row) : at;
+    });
+
+    list.addEventListener("input", (event) => {
+      if (event.target.matches(".ecomai-quantity")) {
+        const tick = box(event.target.closest("tr"));
+        if (tick && !tick.checked) {
+          tick.click();
+        }
+      }
+    });
+
+    // Enter in a quantity must not press the first button of the form: it goes to the next row.
+    list.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && event.target.matches(".ecomai-quantity")) {
+        event.preventDefault();
+        const next = rows[at + 1]?.querySelector(".ecomai-quantity");
+        if (next) {
+          next.focus();
+          next.select();
+        }
+      }
+    });
+
+    const keys = {
+      j: () => go(at + 1),
+      k: () => go(at - 1),
+      x: () => at >= 0 && box(rows[at])?.click(),
+      q: () => {
+        const field = at >= 0 ? rows[at].querySelector(".ecomai-quantity") : null;
+        field?.focus();
+        field?.select();
+      },
+      o: () => button("put_into_orders")?.click(),
+      a: () => button("accept")?.click(),
+    };
+    document.addEventListener("keydown", (event) => {
+      const typing = event.target.matches("input:not([type=checkbox]), textarea, select");
+      if (typing || event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) {
+        return;
+      }
+      event.preventDefault();
+      keys[event.key]();
+    });
+  }
+
+  if (document.readyState === "loading") {
+    document.addEventListener("DOMContentLoaded", start);
+  } else {
+    start();
+  }
+})();

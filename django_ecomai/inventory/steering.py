@@ -1,0 +1,27 @@
+"""Stock as a hint for recommendations: what is sold out later, what is surplus earlier. Behind ``INVENTORY_STEERS``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django_ecomai.conf import ecomai
+
+from .models import Suggestion
+
+# Factors of a product's weight: a surplus one stands about where one of half as much again would.
+FACTORS = {
+    Suggestion.Status.STOCKED_OUT: 0.25,
+    Suggestion.Status.SURPLUS: 1.5,
+    Suggestion.Status.OBSOLETE: 1.5,
+}
+
+
+def stock_weights(channel: str) -> Mapping[str, float]:
+    """Product id -> factor, as of the last run of the job; empty, without a query, while the switch is off."""
+    if not ecomai.INVENTORY_STEERS:
+        return {}
+    rows = Suggestion.objects.filter(channel=channel, status__in=list(FACTORS)).order_by()
+    return {
+        external_id: FACTORS[Suggestion.Status(status)]
+        for external_id, status in rows.values_list("product__external_id", "status")
+    }

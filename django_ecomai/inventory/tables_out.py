@@ -1,0 +1,145 @@
+"""The tables as CSV, in the columns that ``tables_in`` reads back."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from .models import PurchaseOrder, Receipt, Suggestion, Supplier, SupplierProduct
+from .tables_in import COLUMNS
+
+ORDER_COLUMNS = ("order_number", "supplier_code", "product_id", "sku", "supplier_sku", "title", "quantity", "unit_cost")
+SUGGESTION_COLUMNS = (
+    "product_id",
+    "title",
+    "status",
+    "state",
+    "on_hand",
+    "on_order",
+    "p50",
+    "p90",
+    "cover_days",
+    "stock_out_on",
+    "stock_out_probability",
+    "reorder_point",
+    "order_up_to",
+    "quantity",
+    "value",
+    "currency",
+    "lost_margin",
+    "holding_cost",
+    "supplier_code",
+    "why",
+)
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A CSV with a heading line; a text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer.writerow(columns)
+    writer.writerows([_safe(value) for value in row] for row in rows)
+    return buffer.getvalue()
+
+
+def table_csv(*, table: str, channel: str = "") -> str:
+    """``suppliers``, ``supplier_products``, ``receipts`` or ``suggestions``; raises ``KeyError`` for another."""
+    if table == "suggestions":
+        return csv_text(SUGGESTION_COLUMNS, _suggestions(channel))
+    rows = {"suppliers": _suppliers, "supplier_products": _supplier_products, "receipts": _receipts}[table]
+    return csv_text(COLUMNS[table], rows(channel))
+
+
+def order_csv(order: PurchaseOrder) -> str:
+    """The lines of a purchase order, for the supplier."""
+    lines = order.lines.select_related("product").order_by("pk")
+    return csv_text(
+        ORDER_COLUMNS,
+        (
+            (
+                order.number,
+                order.supplier.code,
+                line.product.external_id,
+                line.sku,
+                line.supplier_sku,
+                line.title,
+                _plain(line.quantity),
+                _plain(line.unit_cost),
+            )
+            for line in lines
+        ),
+    )
+
+
+def _suppliers(channel: str) -> Iterator[Sequence[Any]]:
+    for one in Supplier.objects.filter(channel=channel).order_by("code").iterator():
+        yield one.code, one.name, one.email, one.country, one.currency, one.lead_time_days
+
+
+def _supplier_products(channel: str) -> Iterator[Sequence[Any]]:
+    rows = SupplierProduct.objects.filter(supplier__channel=channel).select_related("supplier", "product")
+    for one in rows.order_by("supplier__code", "product__external_id").iterator():
+        breaks = "|".join(f"{least:g}:{cost:g}" for least, cost in one.price_breaks or [])
+        yield (
+            one.supplier.code,
+            one.product.external_id,
+            one.supplier_sku,
+            _plain(one.cost),
+            one.currency,
+            _plain(one.moq),
+            _plain(one.pack_size),
+            one.lead_time_days,
+            breaks,
+            one.shelf_life_days,
+            "yes" if one.is_preferred else "no",
+        )
+
+
+def _receipts(channel: str) -> Iterator[Sequence[Any]]:
+    rows = Receipt.objects.filter(channel=channel).select_related("supplier", "product", "line__order")
+    for one in rows.order_by("received_at", "pk").iterator():
+        yield (
+            one.reference,
+            one.supplier.code if one.supplier else "",
+            one.product.external_id,
+            _plain(one.quantity),
+            one.ordered_at.isoformat() if one.ordered_at else "",
+            one.received_at.isoformat(),
+            one.line.order.number if one.line else "",
+        )
+
+
+def _suggestions(channel: str) -> Iterator[Sequence[Any]]:
+    rows = Suggestion.objects.filter(channel=channel).select_related("supplier", "product")
+    for one in rows.order_by("pk").iterator():
+        values = [
+            getattr(one, name)
+            for name in SUGGESTION_COLUMNS
+            if name not in ("product_id", "title", "supplier_code", "why")
+        ]
+        supplier = one.supplier.code if one.supplier else ""
+        yield (one.product.external_id, one.product.title, *map(_plain, values), supplier, one.why)
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, str):
+        return value or ""
+    if hasattr(value, "normalize"):
+        return f"{value.normalize():f}"
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def _safe(value: Any) -> Any:
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") and not _is_number(value):
+        return "'" + value
+    return value
+
+
+def _is_number(value: str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,115 @@
+"""One call from a long frame of demand to coherent forecasts of every product, group and the shop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import report
+from .hierarchy import PRODUCT, aggregate, hierarchy_build, reconcile
+from .options import ForecastOptions
+from .panel import Panel, panel_build
+from .recipe import Forecasts, Recipe, recipe_apply, recipe_fit
+from .result import BACKTEST_COLUMNS, COMPONENT_COLUMNS, KEY_COLUMNS, SERIES_COLUMNS, ForecastResult, interval_columns
+
+Tell = Callable[[float, str], None]
+
+
+def forecast_fit(
+    frame: Any,
+    *,
+    options: ForecastOptions,
+    static: Any = None,
+    future: Any = None,
+    groups: Any = None,
+    tell: Tell | None = None,
+) -> ForecastResult:
+    """Forecast every series of ``frame`` and of the levels above them.
+
+    ``frame`` (pandas): ``unique_id, ds, y`` and numeric regressors (price, promotion, holiday, ...); see `panel_build`
+    for missing values. ``static``: one row per ``unique_id`` (category, brand, price, title); ids without rows in
+    ``frame`` are forecast from analogues. ``future``: ``unique_id, ds`` and the regressors known ahead. ``groups``:
+    ``unique_id`` and a column per level. ``tell(fraction, message)`` hears the progress.
+
+    Raises ValueError for frames that lack a column, hold text where numbers belong, or options that cannot be.
+    """
+    say = tell or (lambda fraction, message: None)
+    panel = panel_build(frame, frequency=options.frequency, horizon=options.horizon, future=future)
+    if not len(panel):
+        return _empty(options)
+    say(0.02, f"{len(panel):,} series of {panel.length:,} periods")
+    recipe = recipe_fit(panel, options, static=static, tell=_part(say, 0.02, 0.6))
+    bottom = recipe_apply(recipe, panel, tell=_part(say, 0.6, 0.8))
+    hierarchy = hierarchy_build(panel.ids, groups)
+    above = aggregate(panel, hierarchy)
+    upper_recipe = recipe_fit(above, options, tell=_part(say, 0.8, 0.9))
+    upper = recipe_apply(upper_recipe, above)
+    bottom, upper = _coherent(bottom, upper, hierarchy)
+    say(0.95, "writing the tables")
+    return _result(panel, above, hierarchy.level, recipe, upper_recipe, bottom, upper, options)
+
+
+def _coherent(bottom: Forecasts, upper: Forecasts, hierarchy: Any) -> tuple[Forecasts, Forecasts]:
+    """Means that add up; the intervals move along."""
+    mean = reconcile(bottom.mean, (bottom.scale**2).mean(axis=1), upper.mean, (upper.scale**2).mean(axis=1), hierarchy)
+    total = np.nan_to_num(hierarchy.sums(mean))
+    return _moved(bottom, mean), _moved(upper, total)
+
+
+def _moved(forecasts: Forecasts, mean: Any) -> Forecasts:
+    share = np.where(forecasts.mean > 0, mean / np.maximum(forecasts.mean, 1e-12), 1.0)
+    shifted = forecasts.quantiles * np.clip(share, 0.2, 5.0)[:, :, None]
+    whole = (forecasts.quantiles == np.rint(forecasts.quantiles)).all(axis=(1, 2))
+    return Forecasts(mean, np.where(whole[:, None, None], np.rint(shifted), shifted), forecasts.code, forecasts.scale)
+
+
+def _result(
+    panel: Panel, above: Panel, level: Any, recipe: Recipe, upper_recipe: Recipe, bottom: Forecasts, upper: Forecasts,
+    options: ForecastOptions,
+) -> ForecastResult:  # fmt: skip
+    import pandas as pd
+
+    products = np.full(len(panel), PRODUCT, dtype=object)
+    parts: dict[str, list[Any]] = {"forecasts": [], "series": [], "backtest": []}
+    metrics: list[dict[str, Any]] = []
+    for part, names, shared, said in ((panel, products, recipe, bottom), (above, level, upper_recipe, upper)):
+        ours = report.judged(shared)
+        metrics += report.metric_rows(shared, ours, names)
+        parts["forecasts"].append(report.forecast_frame(part, names, said, options.levels))
+        parts["series"].append(report.series_frame(part, shared, names))
+        parts["backtest"].append(report.backtest_frame(part, names, part.ids, ours, options.levels))
+    whole = {
+        name: pd.concat([f for f in frames if len(f)] or frames[:1], ignore_index=True)
+        for name, frames in parts.items()
+    }
+    components = pd.DataFrame(columns=list(COMPONENT_COLUMNS))
+    return ForecastResult(**whole, metrics=metrics, components=components, beats_baseline=beats_baseline(metrics))
+
+
+def beats_baseline(metrics: list[dict[str, Any]]) -> bool:
+    """Whether our products' RMSSE is below the baseline's."""
+    mine = [row for row in metrics if row["level"] == PRODUCT and row["demand_class"] == "all"]
+    ours = [row["metrics"]["rmsse"] for row in mine if row["ours"]]
+    base = [row["metrics"]["rmsse"] for row in mine if row["baseline"]]
+    return bool(ours and base and ours[0] < base[0])
+
+
+def _part(say: Tell, begin: float, end: float) -> Tell:
+    return lambda fraction, message: say(begin + (end - begin) * fraction, message)
+
+
+def _empty(options: ForecastOptions) -> ForecastResult:
+    import pandas as pd
+
+    ends = [name for name, _ in interval_columns(options.levels)]
+    narrow = min(options.levels, default=80)
+    return ForecastResult(
+        forecasts=pd.DataFrame(columns=[*KEY_COLUMNS, "mean", *ends]),
+        series=pd.DataFrame(columns=list(SERIES_COLUMNS)),
+        metrics=[],
+        backtest=pd.DataFrame(columns=[*BACKTEST_COLUMNS, f"lo-{narrow}", f"hi-{narrow}"]),
+        components=pd.DataFrame(columns=list(COMPONENT_COLUMNS)),
+        beats_baseline=False,
+    )

@@ -1,0 +1,133 @@
+"""Prediction intervals: residuals of the backtest, scaled and pooled over series, become quantiles (split conformal
+prediction with normalised scores: Lei, G'Sell, Rinaldo, Tibshirani & Wasserman, Journal of the American Statistical
+Association 113, 2018).
+
+One series has a handful of backtest errors, all series together have thousands. Errors are divided by a scale that each
+series earns from its own history and that grows with the forecast; quantiles of the scaled errors are taken per bin of
+forecast size and relative scale, since scaled errors of rare demand are skewed and those of steady demand are not.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+#: Scaled errors that a bin needs.
+ENOUGH = 150
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """``table`` [bins, Q] quantiles of scaled errors, ``growth`` [H] of the scale with the horizon, edges of the
+    bins."""
+
+    probabilities: tuple[float, ...]
+    table: Floats
+    growth: Floats
+    edges_size: Floats
+    edges_ratio: Floats
+
+
+def history_scale(y: Floats, window: int) -> tuple[Floats, Floats]:
+    """Relative and absolute spread [S] of each series around its own moving level over the last ``window`` periods,
+    the relative one drawn towards that of all series.
+    """
+    recent = y[:, max(y.shape[1] - window, 0) :]
+    known = ~np.isnan(recent)
+    n = known.sum(axis=1)
+    level = _ewma(recent)
+    error = np.where(known, recent - level, 0.0)
+    squares, mass = (error**2).sum(axis=1), (np.where(known, np.maximum(level, 0), 0.0) ** 2).sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = np.where(mass > 0, squares / mass, np.nan)
+    pooled = float(np.nanmedian(relative)) if np.isfinite(relative).any() else 1.0
+    drawn = (n * np.nan_to_num(relative, nan=pooled) + 4 * pooled) / (n + 4)
+    return np.sqrt(drawn), np.sqrt(squares / np.maximum(n, 1))
+
+
+def error_scale(mean: Floats, relative: Floats, absolute: Floats) -> Floats:
+    """Expected size [S, H] of the error of ``mean`` [S, H]."""
+    return np.sqrt(
+        (relative[:, None] * mean) ** 2 * 0.7 + 0.3 * absolute[:, None] ** 2 + 0.25 * np.minimum(mean, 1) + 1e-12
+    )
+
+
+def calibrate(actual: Floats, mean: Floats, scale: Floats, probabilities: tuple[float, ...]) -> Calibration | None:
+    """From backtest rows [n, H]; None without a single known value."""
+    known = np.isfinite(actual) & np.isfinite(mean)
+    if not known.any():
+        return None
+    scaled = np.where(known, (actual - mean) / scale, np.nan)
+    growth = _growth(scaled)
+    scaled = scaled / growth
+    size, ratio = mean[known], (scale / np.maximum(mean, 1e-9))[known]
+    bins = max(1, min(8, int(np.sqrt(known.sum() / ENOUGH))))
+    inner = np.linspace(0, 1, bins + 1)[1:-1]
+    edges_size, edges_ratio = np.quantile(size, inner), np.quantile(ratio, inner)
+    z = scaled[known]
+    place = _place(size, ratio, edges_size, edges_ratio)
+    everything = np.quantile(z, probabilities)
+    table = np.empty((bins * bins, len(probabilities)))
+    for place_ in range(bins * bins):
+        inside = z[place == place_]
+        own = len(inside) / (len(inside) + ENOUGH / 3)
+        table[place_] = own * np.quantile(inside, probabilities) + (1 - own) * everything if len(inside) else everything
+    return Calibration(probabilities, table, growth, edges_size, edges_ratio)
+
+
+def quantiles(
+    calibration: Calibration | None,
+    mean: Floats,
+    scale: Floats,
+    whole: NDArray[np.bool_],
+    probabilities: tuple[float, ...],
+) -> Floats:
+    """Quantiles [S, H, Q], never negative, ascending; whole numbers where ``whole`` [S]. Without a calibration they are
+    those of a normal error of this ``scale``.
+    """
+    horizon = mean.shape[1]
+    if calibration is None:
+        from statistics import NormalDist
+
+        z = np.broadcast_to([NormalDist().inv_cdf(q) for q in probabilities], (*mean.shape, len(probabilities)))
+        growth = np.ones(horizon)
+    else:
+        growth = np.interp(np.arange(horizon), np.arange(len(calibration.growth)), calibration.growth)
+        at = _place(mean, scale / np.maximum(mean, 1e-9), calibration.edges_size, calibration.edges_ratio)
+        z = calibration.table[at]
+    found = np.maximum(mean[..., None] + (scale * growth)[..., None] * z, 0.0)
+    found = np.maximum.accumulate(found, axis=2)
+    return np.where(whole[:, None, None], np.rint(found), found)
+
+
+def _growth(scaled: Floats) -> Floats:
+    """Root mean square per horizon over that of all, never falling; extreme errors are cut."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        cut = np.nanquantile(np.abs(scaled), 0.98)
+        spread = np.sqrt(np.nanmean(np.minimum(np.abs(scaled), cut) ** 2, axis=0))
+    overall = float(np.nanmean(spread))
+    if not overall > 0:
+        return np.ones(scaled.shape[1])
+    return np.maximum.accumulate(np.where(np.isfinite(spread), np.maximum(spread / overall, 0.05), 0.05))
+
+
+def _place(size: Floats, ratio: Floats, edges_size: Floats, edges_ratio: Floats) -> NDArray[np.int64]:
+    bins = len(edges_size) + 1
+    return np.asarray(np.searchsorted(edges_size, size) * bins + np.searchsorted(edges_ratio, ratio))
+
+
+def _ewma(y: Floats, alpha: float = 0.15) -> Floats:
+    """Level before each period [S, T]."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        level = np.nan_to_num(np.nanmean(y, axis=1)) if y.shape[1] else np.zeros(len(y))
+    out = np.empty_like(y)
+    for t in range(y.shape[1]):
+        out[:, t] = level
+        level = np.where(np.isnan(y[:, t]), level, level + alpha * (y[:, t] - level))
+    return out

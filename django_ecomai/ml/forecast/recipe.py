@@ -1,0 +1,251 @@
+"""Forecasting the series of one level: backtest, blend per class of demand, bias, intervals; then the forecast itself.
+
+`recipe_fit` learns from a panel what can be shared between series, `recipe_apply` forecasts any panel of the same shop
+with it, in chunks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import intervals
+from .blend import blend_weights
+from .demand import CLASSES, COLD, ERRATIC, OBSOLETE, SMOOTH, classify, counts, without_spikes
+from .metrics import interval_quantiles, naive_scales
+from .options import ForecastOptions
+from .panel import Panel
+from .registry import CONTINUOUS, LEARNED, SPARSE, baseline_name, model_build
+
+Floats = NDArray[np.float64]
+Tell = Callable[[float, str], None]
+#: Series fitted at once.
+CHUNK: Final = 20_000
+#: Series whose past forecasts are judged; more change no weight.
+JUDGED: Final = 20_000
+
+
+@dataclass(frozen=True, eq=False)
+class Forecasts:
+    """What a panel's series will sell: ``mean`` [S, H], ``quantiles`` [S, H, Q], ``code`` class [S], ``scale`` [S, H]
+    expected error.
+    """
+
+    mean: Floats
+    quantiles: Floats
+    code: NDArray[np.int8]
+    scale: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """Forecasts of one rolling origin: candidates name -> [S, H], what came, and what was known of the series."""
+
+    cutoff: int
+    actual: Floats
+    history: Floats
+    code: NDArray[np.int8]
+    candidates: Mapping[str, Floats]
+    relative: Floats
+    absolute: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """Shared knowledge of a level: weights class -> model -> weight, bias factors, calibration, the learned model."""
+
+    options: ForecastOptions
+    weights: Mapping[int, Mapping[str, float]]
+    bias: Mapping[int, float]
+    calibration: intervals.Calibration | None
+    baseline: str
+    learned: Any = None
+    origins: Sequence[Origin] = field(default_factory=tuple)
+
+
+def candidate_names(code: int, options: ForecastOptions, learned: bool) -> tuple[str, ...]:
+    """Models that are blended for a class of demand."""
+    if code == COLD:
+        return ()
+    usual: tuple[str, ...] = ("zero", "tsb") if code == OBSOLETE else SPARSE
+    if code in (SMOOTH, ERRATIC):
+        usual = CONTINUOUS
+    if options.models is not None:
+        usual = tuple(options.models)
+    return (*usual, LEARNED) if learned else usual
+
+
+def cutoffs(length: int, options: ForecastOptions) -> list[int]:
+    """Ends of the rolling origins' histories, oldest first; together they take at most 3/10 of the history."""
+    horizon = min(options.horizon, max(length // 4, 1))
+    if length < 4 or not options.windows:
+        return []
+    room = max(int(0.3 * length) - horizon, 0)
+    step = min(horizon, max(room // max(options.windows - 1, 1), 1))
+    ends = [length - horizon - step * place for place in range(options.windows)]
+    return sorted(end for end in ends if end >= max(3, length // 3))
+
+
+def statistical(y: Floats, names: Sequence[str], horizon: int, season_length: int) -> dict[str, Floats]:
+    """Forecasts [S, H] of each model."""
+    return {name: model_build(name).fit(y, season_length=season_length).predict(horizon) for name in names}
+
+
+def candidates_of(
+    panel: Panel,
+    code: NDArray[np.int8],
+    options: ForecastOptions,
+    horizon: int,
+    learned: Any,
+    always: Sequence[str] = (),
+) -> dict[str, Floats]:
+    """Every candidate's forecast [S, H]; NaN for series whose class does not use it."""
+    y = without_spikes(panel.y)
+    found: dict[str, Floats] = {}
+    for kind in np.unique(code):
+        rows = np.flatnonzero(code == kind)
+        names = list(candidate_names(int(kind), options, False))
+        names += [name for name in always if name not in names]
+        for name, forecast in statistical(y[rows], names, horizon, options.season).items():
+            found.setdefault(name, np.full((len(panel), horizon), np.nan))[rows] = forecast
+    if learned is not None:
+        found[LEARNED] = learned.predict(panel, horizon)
+    return found
+
+
+def origins_of(panel: Panel, options: ForecastOptions, learned: Any, tell: Tell) -> list[Origin]:
+    """Candidates of every rolling origin."""
+    ends = cutoffs(panel.length, options)
+    found = []
+    for number, end in enumerate(ends):
+        tell(number / max(len(ends), 1), f"backtest {number + 1} of {len(ends)}")
+        past = panel.until(end)
+        horizon = min(options.horizon, panel.length - end)
+        demand = classify(past.y)
+        always = ("zero", baseline_name(past.y, options.season))
+        candidates = candidates_of(past, demand.code, options, horizon, learned, always)
+        relative, absolute = intervals.history_scale(past.y, 2 * options.season)
+        found.append(Origin(end, panel.y[:, end : end + horizon], past.y, demand.code, candidates, relative, absolute))
+    return found
+
+
+def recipe_fit(panel: Panel, options: ForecastOptions, *, static: Any = None, tell: Tell | None = None) -> Recipe:
+    """Learn weights, bias and intervals from rolling origins of (a sample of) ``panel``."""
+    say = tell or (lambda fraction, message: None)
+    sample = panel
+    if len(panel) > JUDGED:
+        sample = panel.take(np.sort(np.random.default_rng(options.seed).permutation(len(panel))[:JUDGED]))
+    origins = origins_of(sample, options, None, say)
+    baseline = baseline_name(panel.y, options.season)
+    return from_origins(origins, options, baseline, learned=None)
+
+
+def from_origins(origins: Sequence[Origin], options: ForecastOptions, baseline: str, learned: Any) -> Recipe:
+    """Weights, bias and calibration of these origins."""
+    weights = {code: class_weights(origins, code, options, learned is not None) for code in range(len(CLASSES))}
+    bias = dict.fromkeys(range(len(CLASSES)), 1.0)
+    recipe = Recipe(options, weights, bias, None, baseline, learned, tuple(origins))
+    if not origins:
+        return recipe
+    blended = [blend(recipe, origin.candidates, origin.code) for origin in origins]
+    bias = bias_factors(origins, blended)
+    recipe = Recipe(options, weights, bias, None, baseline, learned, tuple(origins))
+    blended = [blend(recipe, origin.candidates, origin.code) for origin in origins]
+    calibration = calibrated(origins, blended, options)
+    return Recipe(options, weights, bias, calibration, baseline, learned, tuple(origins))
+
+
+def class_weights(origins: Sequence[Origin], code: int, options: ForecastOptions, learned: bool) -> dict[str, float]:
+    names = list(candidate_names(code, options, learned))
+    if not names:
+        return {}
+    columns, importance = [], []
+    for origin in origins:
+        rows = origin.code == code
+        if not rows.any():
+            continue
+        actual = origin.actual[rows]
+        squared = naive_scales(origin.history[rows])[1]
+        stack = np.stack([origin.candidates[name][rows] for name in names])
+        usable = np.isfinite(actual) & np.isfinite(squared)[:, None]
+        error = stack - actual
+        # mean over series of the root: the derivative of the root is the importance of a series
+        together = np.where(usable, error.mean(axis=0) ** 2, 0.0).sum(axis=1) / np.maximum(usable.sum(axis=1), 1)
+        root = np.sqrt(together / np.where(np.isfinite(squared), squared, np.inf))
+        weight = 1 / squared / np.maximum(root, 0.3)
+        columns.append(error[:, usable])
+        importance.append(np.broadcast_to(weight[:, None], actual.shape)[usable])
+    if not columns:
+        return {name: 1 / len(names) for name in names}
+    found = blend_weights(np.concatenate(columns, axis=1), np.concatenate(importance))
+    return {name: float(weight) for name, weight in zip(names, found, strict=True)}
+
+
+def blend(recipe: Recipe, candidates: Mapping[str, Floats], code: NDArray[np.int8]) -> Floats:
+    """Blended mean [S, H]; 0 for cold series."""
+    first = next(iter(candidates.values()), None)
+    mean = np.zeros((len(code), recipe.options.horizon) if first is None else first.shape)
+    for kind in np.unique(code):
+        rows = np.flatnonzero(code == kind)
+        for name, weight in recipe.weights[int(kind)].items():
+            if weight > 1e-4:
+                mean[rows] += weight * np.nan_to_num(candidates[name][rows])
+        mean[rows] *= recipe.bias[int(kind)]
+    return mean
+
+
+def bias_factors(origins: Sequence[Origin], blended: Sequence[Floats]) -> dict[int, float]:
+    """Demand over forecast per class, drawn towards that of all classes and towards 1."""
+    sold, said = np.zeros(len(CLASSES)), np.zeros(len(CLASSES))
+    for origin, mean in zip(origins, blended, strict=True):
+        known = np.isfinite(origin.actual)
+        for code in range(len(CLASSES)):
+            rows = origin.code == code
+            sold[code] += origin.actual[rows][known[rows]].sum()
+            said[code] += mean[rows][known[rows]].sum()
+    if not said.sum() > 0:
+        return dict.fromkeys(range(len(CLASSES)), 1.0)
+    whole = sold.sum() / said.sum()
+    pull = 0.1 * said.sum()
+    return {
+        code: float(np.clip((sold[code] + pull * whole) / (said[code] + pull), 0.7, 1.4))
+        for code in range(len(CLASSES))
+    }
+
+
+def calibrated(
+    origins: Sequence[Origin], blended: Sequence[Floats], options: ForecastOptions
+) -> intervals.Calibration | None:
+    horizon = max(origin.actual.shape[1] for origin in origins)
+    parts: list[list[Floats]] = [[], [], []]
+    for origin, mean in zip(origins, blended, strict=True):
+        scale = intervals.error_scale(mean, origin.relative, origin.absolute)
+        for part, values in zip(parts, (origin.actual, mean, scale), strict=True):
+            part.append(np.pad(values, ((0, 0), (0, horizon - values.shape[1])), constant_values=np.nan))
+    actual, mean, scale = (np.concatenate(part) for part in parts)
+    return intervals.calibrate(actual, mean, scale, interval_quantiles(options.levels))
+
+
+def recipe_apply(recipe: Recipe, panel: Panel, *, tell: Tell | None = None) -> Forecasts:
+    """Forecasts of every series of ``panel``."""
+    options = recipe.options
+    probabilities = interval_quantiles(options.levels)
+    shape = (len(panel), options.horizon)
+    mean, scale = np.zeros(shape), np.zeros(shape)
+    spread, code = np.zeros((*shape, len(probabilities))), np.zeros(len(panel), dtype=np.int8)
+    for begin in range(0, len(panel), CHUNK):
+        if tell:
+            tell(begin / len(panel), f"forecasting {len(panel):,} series")
+        rows = slice(begin, min(begin + CHUNK, len(panel)))
+        part = panel.take(rows)
+        code[rows] = classify(part.y).code
+        candidates = candidates_of(part, code[rows], options, options.horizon, recipe.learned)
+        mean[rows] = blend(recipe, candidates, code[rows])
+        relative, absolute = intervals.history_scale(part.y, 2 * options.season)
+        scale[rows] = intervals.error_scale(mean[rows], relative, absolute)
+        spread[rows] = intervals.quantiles(recipe.calibration, mean[rows], scale[rows], counts(part.y), probabilities)
+    return Forecasts(mean, spread, code, scale)

@@ -1,0 +1,235 @@
+"""The pages of a buyer: worklist, product, purchase order, files; who may do what, and in how many queries."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from django_ecomai.inventory.models import Decision, PurchaseOrder, Receipt, Suggestion, Supplier
+from django_ecomai.inventory.services import order_advance, orders_draft, suggestions_decide
+from django_ecomai.testing import product_make
+
+from .factories import DAY, offer_make, suggestion_make, supplier_make
+
+pytestmark = pytest.mark.django_db
+LIST = "admin:ecomai_inventory_suggestion_changelist"
+
+
+@pytest.fixture
+def boss(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("boss"))
+    return client
+
+
+def clerk(*codenames: str) -> Client:
+    user = User.objects.create_user("clerk", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def decide(client: Client, action: str, *rows: Suggestion, **values: Any) -> str:
+    data = {"action": action, "index": 0, "_selected_action": [row.pk for row in rows], **values}
+    return client.post(reverse(LIST) + "?show=all", data, follow=True).content.decode()
+
+
+def test_the_list_tells_what_to_do_when_it_is_empty(boss: Client) -> None:
+    html = boss.get(reverse(LIST)).content.decode()
+    assert "Nothing has been worked out yet" in html and 'value="inventory.replenish"' in html
+
+
+def test_the_list_shows_what_is_to_decide_in_few_queries(boss: Client, django_assert_max_num_queries: Any) -> None:
+    supplier = supplier_make(is_simulated=True)
+    for number in range(12):
+        suggestion_make(product_make(title=f"Lantern {number}", sku=f"L{number}"), supplier)
+    suggestion_make(product_make(title="Plenty"), supplier, status="surplus", quantity=0, alerts=["surplus"])
+    boss.get(reverse(LIST))
+    with django_assert_max_num_queries(16):
+        html = boss.get(reverse(LIST)).content.decode()
+    assert html.count("Target level 24 − 5 on hand = 19 → 24 in packs of 12") == 12
+    assert "Plenty" not in html and "simulated" in html
+    assert "<strong>12</strong> to decide" in html
+    for query, there in (
+        ("?show=all", True),
+        ("?status__exact=surplus", True),
+        ("?alert=surplus", True),
+        ("?q=Plenty", True),
+        ("?show=look", True),
+        ("?show=rejected", False),
+        (f"?supplier__id__exact={supplier.pk}&abc__exact=A", False),
+    ):
+        assert ("Plenty" in boss.get(reverse(LIST) + query).content.decode().split("result_list")[-1]) is there, query
+
+
+def test_titles_of_the_shop_are_escaped(boss: Client) -> None:
+    row = suggestion_make(product_make(title="<script>alert(1)</script>"), supplier_make(name="<b>S"))
+    for url in (reverse(LIST), reverse("admin:ecomai_inventory_suggestion_change", args=[row.pk])):
+        html = boss.get(url).content.decode()
+        assert "<script>alert" not in html and "<b>S" not in html
+
+
+def test_three_are_put_into_orders_with_the_quantities_typed(boss: Client) -> None:
+    suppliers = supplier_make(), supplier_make()
+    rows = [suggestion_make(supplier=suppliers[number % 2]) for number in range(3)]
+    typed = {f"quantity-{rows[0].pk}": "36", f"quantity-{rows[1].pk}": "24"}
+    html = decide(boss, "put_into_orders", *rows, **typed)
+    assert "2 drafts were made" in html
+    first, second = PurchaseOrder.objects.order_by("pk")
+    assert sorted(line.quantity for line in first.lines.all()) == [24, 36]
+    assert second.lines.get().quantity == 24
+    assert set(Suggestion.objects.values_list("state", flat=True)) == {"accepted", "edited"}
+    assert "stands in a purchase order already" in decide(boss, "put_into_orders", rows[0])
+
+
+def test_accept_later_reject_and_their_mistakes(boss: Client) -> None:
+    row = suggestion_make()
+    assert "Give a reason" in decide(boss, "reject", row)
+    assert "is no quantity" in decide(boss, "accept", row, **{f"quantity-{row.pk}": "many"})
+    assert "Enter a valid date" in decide(boss, "snooze", row, until="soon")
+    assert "no supplier" in decide(boss, "put_into_orders", row)
+    assert Suggestion.objects.get().state == "open"
+    assert "1 suggestion decided" in decide(boss, "accept", row, **{f"quantity-{row.pk}": "7"})
+    assert (Suggestion.objects.get().state, Suggestion.objects.get().decided_quantity) == ("edited", 7)
+    decide(boss, "snooze", row, until=(DAY + timedelta(days=5)).isoformat())
+    assert Suggestion.objects.get().state == "snoozed"
+    decide(boss, "reject", row, reason="no")
+    assert Suggestion.objects.get().state == "rejected"
+
+
+def test_a_budget_narrows_the_list(boss: Client) -> None:
+    best = suggestion_make(product_make(title="Best"), lost_margin=Decimal(90))
+    suggestion_make(product_make(title="Worse"), lost_margin=Decimal(10))
+    html = boss.get(reverse(LIST) + "?budget=100").content.decode()
+    assert best.product.title in html and "Worse" not in html
+    assert "Worse" in boss.get(reverse(LIST) + "?budget=nothing").content.decode()
+
+
+def test_the_page_of_a_product_and_undo(boss: Client, django_assert_max_num_queries: Any) -> None:
+    row = suggestion_make(supplier=supplier_make())
+    url = reverse("admin:ecomai_inventory_suggestion_change", args=[row.pk])
+    with django_assert_max_num_queries(14):
+        html = boss.get(url).content.decode()
+    assert "Target level 24" in html and "Expected stock" in html and "Pieces per week" in html
+    decide_url = reverse("admin:ecomai_inventory_suggestion_decide", args=[row.pk])
+    html = boss.post(decide_url, {"action": "order", "quantity": "48"}, follow=True).content.decode()
+    order = PurchaseOrder.objects.get()
+    assert order.number in html and order.lines.get().quantity == 48
+    undo = reverse("admin:ecomai_inventory_suggestion_undo", args=[Decision.objects.first().pk])  # type: ignore[union-attr]
+    assert "was undone" in boss.post(undo, follow=True).content.decode()
+    row.refresh_from_db()
+    assert (row.order_line_id, row.state, row.decided_quantity) == (None, "edited", 48)
+    assert "Give a reason" in boss.post(decide_url, {"action": "reject"}, follow=True).content.decode()
+    assert boss.get(reverse("admin:ecomai_inventory_suggestion_change", args=[999])).status_code == 404
+
+
+def test_who_may_only_look_can_only_look() -> None:
+    row = suggestion_make(supplier=supplier_make())
+    client = clerk("view_suggestion")
+    html = client.get(reverse(LIST)).content.decode()
+    assert "put_into_orders" not in html
+    decide(client, "accept", row)
+    assert Suggestion.objects.get().state == "open"
+    url = reverse("admin:ecomai_inventory_suggestion_decide", args=[row.pk])
+    assert client.post(url, {"action": "accept"}).status_code == 403
+    suggestions_decide(suggestions=[row], action="accept")
+    undo = reverse("admin:ecomai_inventory_suggestion_undo", args=[Decision.objects.get().pk])
+    assert client.post(undo).status_code == 403
+
+
+def test_a_purchase_order_goes_its_way(boss: Client) -> None:
+    row = suggestion_make(supplier=supplier_make(name="Lamps & Co"))
+    offer_make(row.product, row.supplier, price_breaks=[[100, 2.0]])
+    (order,) = orders_draft(suggestions=[row])
+    page = reverse("admin:ecomai_inventory_purchaseorder_change", args=[order.pk])
+    stage = reverse("admin:ecomai_inventory_purchaseorder_stage", args=[order.pk])
+    html = boss.get(page).content.decode()
+    assert "Approve" in html and "Mark as ordered" not in html
+    line = order.lines.get()
+    form = {
+        "lines-TOTAL_FORMS": 1, "lines-INITIAL_FORMS": 1, "lines-0-id": line.pk, "lines-0-order": order.pk,
+        "lines-0-quantity": "100", "note": "Call first", "expected_on": "",
+    }  # fmt: skip
+    boss.post(page, form)
+    line.refresh_from_db()
+    assert (line.quantity, line.unit_cost) == (100, Decimal(2))
+    boss.post(stage, {"to": "approved"})
+    assert "Mark as ordered" in boss.get(page).content.decode()
+    for to in ("ordered", "shipped", "received"):
+        boss.post(stage, {"to": to})
+    order.refresh_from_db()
+    assert order.status == "received" and Receipt.objects.get().quantity == 100
+    assert "do not go back" in boss.post(stage, {"to": "confirmed"}, follow=True).content.decode()
+    printed = boss.get(reverse("admin:ecomai_inventory_purchaseorder_print", args=[order.pk])).content.decode()
+    assert "Lamps &amp; Co" in printed and "200.00" in printed and "print.css" in printed
+    csv = boss.get(reverse("admin:ecomai_inventory_purchaseorder_csv", args=[order.pk]))
+    assert csv["Content-Disposition"].endswith(f'"{order.number}.csv"') and b",100," in csv.content
+
+
+def test_approving_needs_its_own_permission() -> None:
+    (order,) = orders_draft(suggestions=[suggestion_make(supplier=supplier_make())])
+    client = clerk("view_purchaseorder", "change_purchaseorder")
+    stage = reverse("admin:ecomai_inventory_purchaseorder_stage", args=[order.pk])
+    assert client.post(stage, {"to": "approved"}).status_code == 403
+    assert "Approve" not in client.get(
+        reverse("admin:ecomai_inventory_purchaseorder_change", args=[order.pk])
+    ).content.decode().split("<form")[1]
+    client.post(stage, {"to": "cancelled"})
+    order.refresh_from_db()
+    assert order.status == "cancelled"
+
+
+def test_a_line_taken_out_of_a_draft_is_open_again(boss: Client) -> None:
+    row = suggestion_make(supplier=supplier_make())
+    (order,) = orders_draft(suggestions=[row])
+    line = order.lines.get()
+    form = {
+        "lines-TOTAL_FORMS": 1, "lines-INITIAL_FORMS": 1, "lines-0-id": line.pk, "lines-0-order": order.pk,
+        "lines-0-quantity": "24", "lines-0-DELETE": "on", "note": "", "expected_on": "",
+    }  # fmt: skip
+    boss.post(reverse("admin:ecomai_inventory_purchaseorder_change", args=[order.pk]), form)
+    row.refresh_from_db()
+    assert not order.lines.exists() and row.state == "open"
+
+
+@pytest.mark.parametrize("name", ["supplier", "supplierproduct", "stockpolicy", "purchaseorder", "receipt"])
+def test_every_list_opens_empty_and_filled(boss: Client, name: str) -> None:
+    url = reverse(f"admin:ecomai_inventory_{name}_changelist")
+    assert boss.get(url).status_code == 200
+    row = suggestion_make(supplier=supplier_make())
+    offer_make(row.product, row.supplier)
+    (order,) = orders_draft(suggestions=[row])
+    order_advance(order=order, to="approved")
+    Receipt.objects.create(product=row.product, quantity=1, received_at=row.made_at)
+    assert boss.get(url).status_code == 200
+
+
+def test_files_are_checked_first_and_then_written(boss: Client) -> None:
+    url = reverse("admin:ecomai_inventory_supplier_files")
+
+    def send(text: str, **values: Any) -> str:
+        file = SimpleUploadedFile("s.csv", text.encode())
+        return boss.post(url, {"table": "suppliers", "file": file, **values}).content.decode()
+
+    assert "1 row could be written" in send("code\nS1\n", check_only="on")
+    assert not Supplier.objects.exists()
+    html = send("code,lead_time_days\nS1,-4\nS2,5\n")
+    assert "1 row was written" in html and "1 row has a problem" in html and "<code>lead_time_days</code>" in html
+    assert "lacks the column" in send("name\nx\n")
+    assert b"S2" in boss.get(reverse("admin:ecomai_inventory_supplier_download", args=["suppliers"])).content
+    assert clerk("view_supplier").post(
+        url, {"table": "suppliers", "file": SimpleUploadedFile("s.csv", b"code\nS3\n")}
+    ).status_code == 403
+
+
+def test_the_start_page_names_the_most_urgent(boss: Client) -> None:
+    suggestion_make(product_make(title="Gone lantern"), status="stocked_out", alerts=["stock_out"])
+    html = boss.get(reverse("admin:ecomai_dashboard_start_changelist")).content.decode()
+    assert "1 product should be ordered" in html and "Gone lantern" in html and "?alert=stock_out" in html

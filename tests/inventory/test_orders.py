@@ -1,0 +1,187 @@
+"""From a suggestion to a purchase order and a receipt."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from django_ecomai.inventory.models import Decision, PurchaseOrder, Receipt, Suggestion
+from django_ecomai.inventory.services import (
+    DecisionError,
+    OrderError,
+    decision_undo,
+    order_advance,
+    order_cancel,
+    order_line_change,
+    order_receive,
+    orders_draft,
+    receipt_add,
+    suggestions_decide,
+)
+from django_ecomai.inventory.tables_out import order_csv
+
+from .factories import DAY, offer_make, suggestion_make, supplier_make
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def user() -> User:
+    return User.objects.create_superuser("buyer")
+
+
+def test_accept_edit_snooze_reject_are_kept_and_logged(user: User) -> None:
+    row = suggestion_make()
+    (row,) = suggestions_decide(suggestions=[row], action="accept", user=user)
+    assert (row.state, row.decided_quantity) == ("accepted", Decimal(24))
+    (row,) = suggestions_decide(suggestions=[row], action="edit", quantity=Decimal(12), user=user)
+    assert (row.state, row.decided_quantity) == ("edited", Decimal(12))
+    (row,) = suggestions_decide(suggestions=[row], action="snooze", until=DAY + timedelta(days=7), user=user)
+    assert (row.state, row.decided_quantity, row.snoozed_until) == ("snoozed", None, DAY + timedelta(days=7))
+    (row,) = suggestions_decide(suggestions=[row], action="reject", reason="end of the line", user=user)
+    assert (row.state, row.reason, row.snoozed_until) == ("rejected", "end of the line", None)
+    assert list(Decision.objects.values_list("action", flat=True)) == ["reject", "snooze", "edit", "accept"]
+    assert LogEntry.objects.filter(object_id=str(row.pk), user=user).count() == 4
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        ({"action": "edit"}, "quantity"),
+        ({"action": "edit", "quantity": Decimal("NaN")}, "quantity"),
+        ({"action": "edit", "quantity": Decimal(-1)}, "quantity"),
+        ({"action": "snooze"}, "day"),
+        ({"action": "snooze", "until": DAY}, "after"),
+        ({"action": "reject", "reason": " "}, "reason"),
+        ({"action": "sell"}, "no decision"),
+    ],
+)
+def test_a_decision_without_its_value_is_refused(values: dict[str, Any], complaint: str) -> None:
+    row = suggestion_make()
+    with pytest.raises(DecisionError, match=complaint):
+        suggestions_decide(suggestions=[row], **values)
+    row.refresh_from_db()
+    assert row.state == "open"
+
+
+def test_decisions_are_undone_last_first(user: User) -> None:
+    row = suggestion_make()
+    suggestions_decide(suggestions=[row], action="accept", user=user)
+    suggestions_decide(suggestions=[row], action="edit", quantity=Decimal("12.5"), user=user)
+    edit, accept = Decision.objects.all()
+    with pytest.raises(DecisionError, match="later decision first"):
+        decision_undo(decision=accept, user=user)
+    row = decision_undo(decision=edit, user=user)
+    assert (row.state, row.decided_quantity) == ("accepted", Decimal(24))
+    row = decision_undo(decision=accept, user=user)
+    assert (row.state, row.decided_quantity, row.decided_by) == ("open", None, None)
+    with pytest.raises(DecisionError, match="undone before"):
+        decision_undo(decision=edit, user=user)
+
+
+def test_approving_makes_one_draft_per_supplier(user: User, django_assert_max_num_queries: Any) -> None:
+    first, second = supplier_make(), supplier_make()
+    rows = []
+    for supplier in (first, first, second):
+        row = suggestion_make(supplier=supplier)
+        offer_make(row.product, supplier, supplier_sku="X1", price_breaks=[[20, 2.0]])
+        rows.append(row)
+    suggestions_decide(suggestions=rows[:1], action="edit", quantity=Decimal(10))
+    with django_assert_max_num_queries(30):
+        orders = orders_draft(suggestions=rows, user=user)
+    assert [order.supplier for order in orders] == [first, second]
+    assert [order.status for order in orders] == ["draft", "draft"]
+    edited, whole = orders[0].lines.order_by("pk")
+    assert (edited.quantity, edited.unit_cost) == (Decimal(10), Decimal("2.5"))
+    assert (whole.quantity, whole.unit_cost, whole.supplier_sku) == (Decimal(24), Decimal(2), "X1")
+    with pytest.raises(OrderError, match="stands in a purchase order already"):
+        orders_draft(suggestions=rows[:1])
+    with pytest.raises(DecisionError, match="cancel it there"):
+        suggestions_decide(suggestions=rows[:1], action="accept")
+    assert "X1" in order_csv(orders[0])
+
+
+def test_no_supplier_or_no_quantity_is_said() -> None:
+    with pytest.raises(OrderError, match="no supplier"):
+        orders_draft(suggestions=[suggestion_make()])
+    with pytest.raises(OrderError, match="no quantity"):
+        orders_draft(suggestions=[suggestion_make(supplier=supplier_make(), quantity=0)])
+    assert not PurchaseOrder.objects.exists()
+
+
+def test_putting_into_an_order_can_be_undone_while_it_is_a_draft(user: User) -> None:
+    row = suggestion_make(supplier=supplier_make())
+    (order,) = orders_draft(suggestions=[row], user=user)
+    row = decision_undo(decision=Decision.objects.get(), user=user)
+    order.refresh_from_db()
+    assert (row.state, row.order_line, order.status) == ("open", None, "cancelled")
+    (order,) = orders_draft(suggestions=[row], user=user)
+    order_advance(order=order, to="approved", user=user)
+    with pytest.raises(DecisionError, match="no draft any more"):
+        decision_undo(decision=Decision.objects.first(), user=user)  # type: ignore[arg-type]
+
+
+def test_stages_go_forward_only(user: User) -> None:
+    supplier = supplier_make(lead_time_days=10)
+    (order,) = orders_draft(suggestions=[suggestion_make(supplier=supplier)])
+    with pytest.raises(OrderError, match="approved first"):
+        order_advance(order=order, to="ordered")
+    order = order_advance(order=order, to="approved", user=user)
+    assert order.approved_by == user
+    order = order_advance(order=order, to="ordered")
+    assert order.expected_on == timezone.localtime(timezone.now() + timedelta(days=10)).date()
+    with pytest.raises(OrderError, match="do not go back"):
+        order_advance(order=order, to="approved")
+    with pytest.raises(OrderError, match="no stage"):
+        order_advance(order=order, to="lost")
+
+
+def test_receipts_fill_an_order_and_know_their_lead_time() -> None:
+    now = timezone.now()
+    (order,) = orders_draft(suggestions=[suggestion_make(supplier=supplier_make())])
+    line = order.lines.get()
+    with pytest.raises(OrderError, match="nothing can arrive"):
+        receipt_add(product=line.product, quantity=Decimal(4), line=line)
+    order_advance(order=order, to="approved", at=now - timedelta(days=9))
+    order_advance(order=order, to="ordered", at=now - timedelta(days=8))
+    with pytest.raises(OrderError, match="before it was ordered"):
+        receipt_add(product=line.product, quantity=Decimal(4), line=line, received_at=now - timedelta(days=20))
+    receipt = receipt_add(product=line.product, quantity=Decimal(4), line=line, received_at=now)
+    assert receipt.ordered_at is not None and (receipt.received_at - receipt.ordered_at).days == 8
+    order.refresh_from_db()
+    assert order.status == "ordered"
+    with pytest.raises(OrderError, match="has arrived"):
+        order_cancel(order=order)
+    order = order_receive(order=order)
+    assert order.status == "received"
+    assert sum(Receipt.objects.values_list("quantity", flat=True)) == 24
+
+
+def test_a_cancelled_order_opens_its_suggestions_again() -> None:
+    row = suggestion_make(supplier=supplier_make())
+    (order,) = orders_draft(suggestions=[row])
+    order_cancel(order=order)
+    row.refresh_from_db()
+    assert (row.state, row.order_line_id, row.decided_quantity) == (Suggestion.State.OPEN, None, None)
+    with pytest.raises(OrderError, match="cannot be cancelled"):
+        order_cancel(order=order)
+
+
+def test_a_draft_can_be_changed_and_takes_the_price_of_the_quantity() -> None:
+    supplier = supplier_make()
+    row = suggestion_make(supplier=supplier)
+    offer_make(row.product, supplier, price_breaks=[[20, 2.0], [100, 1.5]])
+    (order,) = orders_draft(suggestions=[row])
+    line = order_line_change(line=order.lines.get(), quantity=Decimal(100))
+    assert line.unit_cost == Decimal("1.5")
+    with pytest.raises(OrderError, match="above 0"):
+        order_line_change(line=line, quantity=Decimal(0))
+    order_advance(order=order, to="approved")
+    with pytest.raises(OrderError, match="Only a draft"):
+        order_line_change(line=line, quantity=Decimal(5))

@@ -1,0 +1,140 @@
+"""CSV in and out: good rows are written, the others named with line, column and what to do."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from django_ecomai.inventory.models import Receipt, Supplier, SupplierProduct
+from django_ecomai.inventory.services import order_advance, orders_draft
+from django_ecomai.inventory.tables_in import FileError, table_import
+from django_ecomai.inventory.tables_out import csv_text, table_csv
+from django_ecomai.testing import product_make
+
+from .factories import suggestion_make, supplier_make
+
+pytestmark = pytest.mark.django_db
+
+
+def lines(*rows: str) -> str:
+    return "\n".join(rows) + "\n"
+
+
+def test_suppliers_are_created_and_updated_and_bad_rows_named() -> None:
+    supplier_make(code="OLD", name="Before")
+    found = table_import(
+        table="suppliers",
+        content=lines(
+            "code;name;email;lead_time_days",
+            "OLD;After;;12",
+            "NEW;New one;new@example.com;",
+            "NEW;Again;;",
+            ";Nameless;;",
+            "LATE;Late;;-3",
+            "HALF;Half;;2,5",
+            "MAIL;Mail;nobody;",
+        ),
+    )
+    assert (found.read, found.created, found.updated, found.failed) == (7, 1, 1, 5)
+    assert [(p.line, p.column) for p in found.problems] == [
+        (4, "code"),
+        (5, "code"),
+        (6, "lead_time_days"),
+        (7, "lead_time_days"),
+        (8, "email"),
+    ]
+    old = Supplier.objects.get(code="OLD")
+    assert (old.name, old.lead_time_days) == ("After", 12)
+
+
+def test_offers_with_impossible_values_are_named() -> None:
+    supplier_make(code="S")
+    products = [product_make(external_id=f"p{number}", sku=f"SKU{number}") for number in range(8)]
+    found = table_import(
+        table="supplier_products",
+        content=lines(
+            "supplier_code,product_id,cost,moq,pack_size,lead_time_days,price_breaks,is_preferred",
+            "S,p0,2.50,12,6,9,100:2.25|500:2,yes",
+            "S,SKU1,2,1,1,,,no",
+            "S,p0,2.50,12,6,9,,yes",
+            "S,p2,2,1,0,,,yes",
+            "S,p3,2,-1,1,,,yes",
+            "S,p4,2,1,1,-4,,yes",
+            "S,p5,2,1,1,,500:2|100:1,yes",
+            "S,p6,NaN,1,1,,,yes",
+            "S,p7,2,1,1,,,perhaps",
+            "X,p7,2,1,1,,,yes",
+            "S,nothing,2,1,1,,,yes",
+        ).encode("utf-8-sig"),
+    )
+    assert (found.created, found.failed) == (2, 9)
+    assert [p.column for p in found.problems] == [
+        "product_id",
+        "pack_size",
+        "moq",
+        "lead_time_days",
+        "price_breaks",
+        "cost",
+        "is_preferred",
+        "supplier_code",
+        "product_id",
+    ]
+    offer = SupplierProduct.objects.get(product=products[0])
+    assert (offer.cost, offer.pack_size, offer.price_breaks) == (Decimal("2.5"), 6, [[100, 2.25], [500, 2]])
+
+
+def test_receipts_fill_orders_once_and_need_no_order() -> None:
+    supplier = supplier_make(code="S")
+    row = suggestion_make(product_make(external_id="p1"), supplier)
+    (order,) = orders_draft(suggestions=[row])
+    order_advance(order=order, to="approved")
+    other = product_make(external_id="p2")
+    text = lines(
+        "reference,supplier_code,product_id,quantity,ordered_at,received_at,order_number",
+        "D1,S,p2,5,2026-01-02,2026-01-12,",
+        "D1,S,p2,5,2026-01-02,2026-01-12,",
+        "D2,S,p2,5,2026-01-22,2026-01-12,",
+        "D3,S,p2,0,,2026-01-12,",
+        "D4,S,p2,5,,2999-01-12,",
+        "D5,S,p2,5,,soon,",
+        f"D6,S,p2,5,,2026-01-12,{order.number}",
+        "D7,S,p2,5,,2026-01-12,PO-0",
+    )
+    dry = table_import(table="receipts", content=text, check_only=True)
+    assert not Receipt.objects.exists()
+    found = table_import(table="receipts", content=text)
+    assert (found.created, found.failed) == (dry.created, dry.failed) == (1, 7)
+    receipt = Receipt.objects.get(product=other)
+    assert receipt.ordered_at is not None and (receipt.received_at - receipt.ordered_at).days == 10
+    assert table_import(table="receipts", content=text).created == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"\xff\xfe\x00", "UTF-8"),
+        (b"name\nx\n", "lacks the column code"),
+        (b"", "lacks the column"),
+        (b"code\n\x00\n", "no text"),
+    ],
+)
+def test_a_file_that_is_none_is_refused(content: bytes, complaint: str) -> None:
+    with pytest.raises(FileError, match=complaint):
+        table_import(table="suppliers", content=content)
+    with pytest.raises(FileError, match="no table"):
+        table_import(table="prices", content="x")
+
+
+def test_what_is_written_can_be_read_back() -> None:
+    supplier = supplier_make(code="S", name="=cmd()", lead_time_days=8)
+    SupplierProduct.objects.create(
+        supplier=supplier, product=product_make(external_id="p1"), cost=Decimal("1.5"), price_breaks=[[10, 1.25]]
+    )
+    suggestion_make(supplier=supplier)
+    offers = table_csv(table="supplier_products")
+    assert "10:1.25" in offers
+    assert table_import(table="supplier_products", content=offers).updated == 1
+    assert "'=cmd()" in table_csv(table="suppliers")
+    assert "Target level 24 − 5 on hand = 19 → 24 in packs of 12" in table_csv(table="suggestions")
+    assert csv_text(["a"], [["-5"], ["-x"]]) == "a\r\n-5\r\n'-x\r\n"
