@@ -109,7 +109,6 @@ class Forecast(Series):
         indexes = [
             models.Index(fields=["channel", "measure", "level", "-total"], name="ecomai_forecast_total"),
         ]
-        permissions = [("train_forecast", _("Can make forecasts anew"))]
 
     def __str__(self) -> str:
         return self.title or self.key or str(self.get_level_display())
