@@ -39,7 +39,7 @@ def metric_rows(
     recipe: Recipe, ours: Sequence[tuple[Origin, Floats, Floats]], level: NDArray[Any]
 ) -> list[dict[str, Any]]:
     """Rows per level [names per series], class and model; class "all" sums up."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     if not ours:
         return rows
     names = [BLEND, *sorted({name for origin, _, _ in ours for name in origin.candidates})]

@@ -90,7 +90,8 @@ class HoltWinters(SeriesModel):
         start = first_known(y)
         shape = (len(grid), len(y))
         season = np.repeat(index.T[:, None, :], len(grid), axis=1)  # [m, G, S]
-        at_level, at_trend, errors = np.broadcast_to(level, shape).copy(), np.broadcast_to(trend, shape).copy(), 0.0
+        at_level, at_trend = np.broadcast_to(level, shape).copy(), np.broadcast_to(trend, shape).copy()
+        errors = np.zeros(shape)
         for t in range(y.shape[1]):
             phase = t % index.shape[1]
             alive = t >= start
@@ -100,7 +101,7 @@ class HoltWinters(SeriesModel):
             at_level = np.where(alive, ahead + alpha * error, at_level)
             at_trend = np.where(alive, self.phi * at_trend + alpha * beta * error, at_trend)
             season[phase] += gamma * (1 - alpha) * error
-        best = np.argmin(np.broadcast_to(errors, shape), axis=0)
+        best = np.argmin(errors, axis=0)
         rows = np.arange(len(y))
         self.level_, self.trend_, self.season_ = at_level[best, rows], at_trend[best, rows], season[:, best, rows].T
         neutral = ~index.any(axis=1)

@@ -1,0 +1,213 @@
+"""Demand forecasts against named peers: ``python -m benchmarks.forecast --data DIR --json FILE``.
+
+Data sets: see `benchmarks.forecast_data`. Peers (statsforecast, mlforecast + LightGBM, Prophet) run with
+``--peer-python PATH``, the interpreter of an environment with ``pip install django-ecomai[bench-forecast]``
+(statsforecast needs pandas < 3); without it, or with ``--no-peers``, ours stands beside the trivial forecasts only.
+One process per model and origin; it gets files that hold nothing of the test part. ``--validate`` asks one horizon
+earlier: everything that was chosen, was chosen there. ``--sample N`` takes N series; Prophet never gets more than
+`PROPHET` of them.
+
+RMSSE, WRMSSE (mean over the levels, weighted by volume), WAPE, bias, MASE, scaled pinball loss over 20 probabilities,
+coverage of the 80 and 95 % intervals, ``pit_80`` (share of the randomised PIT between .1 and .9: what coverage means
+for counts), each also per class of demand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.forecast_data import LEVELS, READERS, Cut
+from benchmarks.forecast_peers import MODELS as PEERS
+from django_ecomai.ml.forecast.demand import CLASSES, classify
+from django_ecomai.ml.forecast.metrics import (
+    coverage,
+    interval_quantiles,
+    naive_scales,
+    pinball,
+    point_metrics,
+    randomised_pit,
+    rmsse_per_series,
+)
+
+OURS = "EcomAI (automatic blend)"
+TRIVIAL = ("all zero", "moving average", "seasonal naive (ours)")
+#: Series that Prophet gets at most: it takes seconds for each.
+PROPHET = 100
+SHOWN = ("rmsse", "wrmsse", "wape", "bias", "pinball", "coverage_80", "coverage_95", "pit_80")
+PROBABILITIES = interval_quantiles(LEVELS)
+
+
+def main(arguments: list[str] | None = None) -> list[dict[str, Any]]:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder that holds the data sets")
+    parser.add_argument("--json", type=Path, help="write the rows to this file")
+    parser.add_argument("--sets", nargs="*", default=list(READERS), choices=list(READERS))
+    parser.add_argument("--models", nargs="*", default=[OURS, *TRIVIAL, *PEERS], choices=[OURS, *TRIVIAL, *PEERS])
+    parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--peer-python", default=sys.executable, help="interpreter that has the peers")
+    parser.add_argument("--sample", type=int, help="series per data set")
+    parser.add_argument("--validate", action="store_true", help="ask one horizon earlier, where looking is free")
+    options = parser.parse_args(arguments)
+    rows: list[dict[str, Any]] = []
+    for dataset in options.sets:
+        cuts = READERS[dataset](options.data)
+        if options.validate:
+            cuts = [cut.validation() for cut in cuts]
+        if options.sample:
+            cuts = [cut.sampled(options.sample) for cut in cuts]
+        for model in options.models:
+            if model in PEERS and not options.peers:
+                continue
+            python = options.peer_python if model in PEERS else sys.executable
+            rows.append(_row(dataset, model, cuts, python))
+            print(line(rows[-1]), flush=True)
+            if options.json:
+                options.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+        print(ratio(rows, dataset), flush=True)
+    return rows
+
+
+def _row(dataset: str, model: str, cuts: list[Cut], python: str) -> dict[str, Any]:
+    """All origins of one model; a model that fails is a row with ``error``."""
+    head = {"dataset": dataset, "model": model, "ours": model == OURS}
+    if model == "Prophet":
+        cuts = [cut.sampled(PROPHET) for cut in cuts[-1:]]
+    parts, cpu, peak, series = [], 0.0, 0.0, 0
+    for cut in cuts:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            ids = _write(cut, folder)
+            module = "benchmarks.forecast_peers" if model in PEERS else "benchmarks.forecast_ours"
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            command = [python, "-m", module, str(folder), model]
+            environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NIXTLA_ID_AS_COL": "1"}
+            done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            if done.returncode:
+                return {**head, "metrics": {}, "error": (done.stderr.strip().splitlines() or ["no message"])[-1]}
+            cpu += after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            peak = max(peak, float((folder / "peak").read_text()) if (folder / "peak").exists() else 0.0)
+            out = np.load(folder / "out.npz")
+            series = len(ids)
+            parts.append(scored(cut, ids, out["mean"], out["quantiles"]))
+    metrics = {name: float(np.nanmean([part["all"][name] for part in parts])) for name in parts[0]["all"]}
+    classes: dict[str, Any] = {}
+    for kind in CLASSES:
+        found = [part[kind] for part in parts if kind in part]
+        if found:
+            classes[kind] = {name: _finite_mean([one[name] for one in found]) for name in found[0]}
+    details = {"classes": classes, "series": series, "origins": len(cuts)}
+    return {**head, "metrics": metrics, "cpu_s": round(cpu, 2), "peak_mb": round(peak, 1), "details": details}
+
+
+def _finite_mean(values: list[float]) -> float:
+    finite = [value for value in values if np.isfinite(value)]
+    return float(np.mean(finite)) if finite else float("nan")
+
+
+def _write(cut: Cut, folder: Path) -> list[str]:
+    """What a model may see, as files; returns the ids in order."""
+    ids = sorted(cut.train["unique_id"].unique())
+    for name in ("train", "static", "future", "groups"):
+        frame = getattr(cut, name)
+        if frame is not None:
+            frame.to_parquet(folder / f"{name}.parquet")
+    meta = {
+        "frequency": cut.frequency,
+        "horizon": cut.horizon,
+        "season_length": cut.season_length,
+        "probabilities": list(PROBABILITIES),
+        "ids": ids,
+    }
+    (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+    return ids
+
+
+def _wide(frame: pd.DataFrame, ids: list[str]) -> np.ndarray:
+    return frame.pivot(index="unique_id", columns="ds", values="y").reindex(ids).to_numpy(float)
+
+
+def scored(cut: Cut, ids: list[str], mean: np.ndarray, quantiles: np.ndarray) -> dict[str, dict[str, float]]:
+    """Metrics of all series and of each class of demand (as it was at the cut)."""
+    history, actual = _wide(cut.train, ids), _wide(cut.test, ids)
+    code = classify(np.maximum(history, 0)).code
+    found = {"all": _scored(actual, mean, quantiles, history)}
+    found["all"]["wrmsse"] = hierarchical_rmsse(cut, ids, actual, mean, history)
+    for kind, name in enumerate(CLASSES):
+        rows = code == kind
+        if rows.any():
+            found[name] = _scored(actual[rows], mean[rows], quantiles[rows], history[rows])
+    return found
+
+
+def _scored(actual: np.ndarray, mean: np.ndarray, quantiles: np.ndarray, history: np.ndarray) -> dict[str, float]:
+    by_q = {q: quantiles[:, :, place] for place, q in enumerate(PROBABILITIES)}
+    pit = randomised_pit(actual, by_q)
+    return {
+        **point_metrics(actual, mean, history),
+        "pinball": pinball(actual, by_q, history),
+        "coverage_80": coverage(actual, by_q[0.1], by_q[0.9]),
+        "coverage_95": coverage(actual, by_q[0.025], by_q[0.975]),
+        "pit_80": float(((pit > 0.1) & (pit < 0.9)).mean()),
+    }
+
+
+def hierarchical_rmsse(cut: Cut, ids: list[str], actual: np.ndarray, mean: np.ndarray, history: np.ndarray) -> float:
+    """WRMSSE, mean over series, groups and total; the upper forecasts are the sums."""
+    groups = [np.arange(len(ids)), np.zeros(len(ids), dtype=int)]
+    if cut.groups is not None:
+        known = cut.groups.set_index("unique_id").reindex(ids)
+        groups += [pd.factorize(known[name])[0] for name in known.columns]
+    found = []
+    for group in groups:
+        sums = [np.zeros((group.max() + 1, part.shape[1])) for part in (actual, mean, history)]
+        for total, part in zip(sums, (actual, mean, history), strict=True):
+            np.add.at(total, group, np.nan_to_num(part))
+        if len(sums[0]) == len(ids):
+            sums = [actual, mean, history]
+        weight = np.nansum(sums[2][:, -actual.shape[1] :], axis=1)
+        error = rmsse_per_series(sums[0], sums[1], naive_scales(sums[2])[1])
+        usable = np.isfinite(error)
+        found.append(float((error[usable] * weight[usable]).sum() / weight[usable].sum()))
+    return float(np.mean(found))
+
+
+def line(row: dict[str, Any]) -> str:
+    """One row of the table; `*` marks ours."""
+    head = f"{'*' if row['ours'] else ' '} {row['dataset']:22}{row['model']:26}"
+    if "error" in row:
+        return f"{head} failed: {row['error']}"
+    numbers = "".join(f" {name} {row['metrics'][name]:.4f}" for name in SHOWN)
+    return f"{head}{numbers}  {row['cpu_s']:7.1f} CPU s {row['peak_mb']:6.0f} MB"
+
+
+def ratio(rows: list[dict[str, Any]], dataset: str) -> str:
+    """Ours beside the best statsforecast model of each measure, and beside AutoETS's time."""
+    here = [row for row in rows if row["dataset"] == dataset and row["metrics"]]
+    mine = [row for row in here if row["ours"]]
+    peers = [row for row in here if row["model"] in PEERS[:-2] and row["model"] != "SeasonalNaive"]
+    if not mine or not peers:
+        return f"  {dataset}: no peers to compare with"
+    parts = []
+    for name in ("rmsse", "pinball"):
+        best = min(peers, key=lambda row: row["metrics"][name])
+        parts.append(f"{name} {100 * (mine[0]['metrics'][name] / best['metrics'][name] - 1):+.1f} % of {best['model']}")
+    slow = [row for row in peers if row["model"] == "AutoETS"]
+    if slow:
+        parts.append(f"CPU {mine[0]['cpu_s'] / max(slow[0]['cpu_s'], 1e-9):.3f} of AutoETS")
+    return f"  {dataset}: {', '.join(parts)}"
+
+
+if __name__ == "__main__":
+    main()
