@@ -39,6 +39,7 @@ class ForecastConfig(AppConfig):
                 context=forecast_context,
                 permission="ecomai_forecast.view_forecast",
                 order=20,
+                of_period=False,
             ),
         )
         del checks  # imported for its registration

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -19,7 +20,9 @@ from django_ecomai.mirror.models import Category
 from .days import SEASON, period_of, period_start
 from .final import Effects, override_effects
 from .models import Forecast, ForecastOverride, PastForecast
+from .overriding import overrides_current
 from .periods import period_labels, span_words
+from .selectors import forecast_days
 
 #: History before the forecast that a chart shows.
 SHOWN = {"D": 60, "W": 78, "M": 30}
@@ -116,7 +119,8 @@ def accuracy_facts(row: Forecast) -> list[tuple[str, str, str]]:
     def add(name: str, label: str, help_text: str, *, percent: bool = True) -> None:
         value = facts.get(name)
         if isinstance(value, int | float):
-            found.append((label, f"{format_value(100 * value)} %" if percent else format_value(value), help_text))
+            text = f"{format_value(round(100 * value))} %" if percent else format_value(value)
+            found.append((label, text, help_text))
 
     add("wape", _("Error"), _("sum of all misses as a share of what was sold, in the test"))
     add("naive_wape", _("Error of the simple forecast"), _("the same for “as in the last season” or a moving average"))
@@ -216,12 +220,30 @@ def _with_parents(channel: str, categories: list[int]) -> list[int]:
     return found
 
 
-def near_total(row: Forecast) -> tuple[float, float | None]:
-    """Sum of the next few periods, and of as many before (None where they are not known)."""
+def near_total(row: Forecast, mean: Sequence[float] | None = None) -> tuple[float, float | None]:
+    """Sum of the next few periods (of ``mean``, where overrides were applied), and of as many before (None where they
+    are not known)."""
     count = NEAR[row.frequency]
-    ahead = float(sum(one or 0.0 for one in row.mean[:count]))
+    ahead = float(sum(one or 0.0 for one in (row.mean if mean is None else mean)[:count]))
     past = [one for one in row.history[-count:] if one is not None]
     return ahead, float(sum(past)) if len(past) == count else None
+
+
+def near_finals(rows: Sequence[Forecast]) -> None:
+    """Put ``near_final``, the sum of the next few periods with overrides, on products of one shop; few queries."""
+    if not rows:
+        return
+    first = rows[0]
+    end = period_start(period_of(first.starts_on, first.frequency) + NEAR[first.frequency], first.frequency)
+    if not overrides_current(channel=first.channel, on=first.starts_on, until=end):
+        return
+    here = [row for row in rows if (row.channel, row.starts_on) == (first.channel, first.starts_on)]
+    found = forecast_days(
+        channel=first.channel, product_ids=[row.product_id or 0 for row in here], days=(end - first.starts_on).days,
+        start=first.starts_on,
+    )  # fmt: skip
+    for row, total in zip(here, found.mean.sum(axis=1).tolist(), strict=True):
+        row.near_final = total  # type: ignore[attr-defined]
 
 
 def near_words(frequency: str) -> str:
@@ -235,6 +257,26 @@ def change_words(now: float, before: float | None) -> str:
         return "–"
     change = round(100 * (now - before) / before)
     return f"{'+' if change > 0 else '−' if change < 0 else '±'}{format_value(abs(change))} %"
+
+
+def override_words(override: ForecastOverride) -> str:
+    """``+20 %`` or ``900 pieces``."""
+    number = format_value(float(override.value))
+    if override.kind == ForecastOverride.Kind.PERCENT:
+        return f"{'+' if override.value > 0 else ''}{number} %"
+    return _("%(number)s pieces") % {"number": number}
+
+
+def model_words(row: Forecast) -> str:
+    """The blend in words: ``exponential smoothing 60 %, theta 40 %``."""
+    names = {
+        "learned": _("learned from all products"), "moving_average": _("moving average"),
+        "seasonal_naive": _("as in the last season"), "ses": _("exponential smoothing"),
+        "damped_trend": _("damped trend"), "holt_winters": _("Holt-Winters"), "theta": _("theta"), "zero": _("none"),
+        "croston": _("Croston"), "sba": _("Croston (SBA)"), "tsb": _("Croston (TSB)"), "adida": _("ADIDA"),
+        "imapa": _("IMAPA"), "regression": _("regression"), "analogues": _("similar products"),
+    }  # fmt: skip
+    return re.sub(r"[a-z][a-z_]+", lambda found: str(names.get(found[0], found[0])), row.model)
 
 
 def season_note(row: Forecast) -> str:

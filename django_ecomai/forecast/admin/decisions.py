@@ -23,6 +23,7 @@ from django_ecomai.mirror.models import Category, Product
 from ..csv_files import Imported, overrides_import, targets_import
 from ..forms import OverrideAdminForm, TargetForm, UploadForm
 from ..models import ForecastOverride, SalesTarget
+from ..presenting import override_words
 from ..services import override_restore, override_withdraw
 from ..targets import target_states
 from .pages import PageMixin, upload_read
@@ -145,10 +146,7 @@ class ForecastOverrideAdmin(UploadMixin, FastModelAdmin):
 
     @admin.display(description=gettext_lazy("override"))
     def what(self, obj: ForecastOverride) -> str:
-        number = format_value(float(obj.value))
-        if obj.kind == ForecastOverride.Kind.PERCENT:
-            return f"{'+' if obj.value > 0 else ''}{number} %"
-        return _("%(number)s pieces") % {"number": number}
+        return override_words(obj)
 
     @admin.display(description=gettext_lazy("of"))
     def about(self, obj: ForecastOverride) -> str:

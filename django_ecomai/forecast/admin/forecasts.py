@@ -81,7 +81,7 @@ class ClassFilter(admin.SimpleListFilter):
 class ForecastAdmin(PageMixin, FastModelAdmin):
     """What will be sold: a list with pictures, a page per forecast, and the shop's sales in money."""
 
-    list_display = ("name", "picture", "near", "change", "kind", "error")
+    list_display = ("name", "picture", "near", "kind", "error")
     list_display_links = ("name",)
     list_filter = (ShownFilter, ClassFilter)
     search_fields = ("=key", "title")
@@ -125,15 +125,24 @@ class ForecastAdmin(PageMixin, FastModelAdmin):
 
     @admin.display(description=gettext_lazy("expected soon"))
     def near(self, row: Forecast) -> SafeString:
+        model, before = presenting.near_total(row)
+        now = getattr(row, "near_final", model)
+        words = presenting.near_words(row.frequency)
+        if abs(now - model) > 0.005 * max(model, 1.0):
+            words = _("%(span)s, with an override") % {"span": words}
         return format_html(
-            '{}<span class="ecomai-under">{}</span>',
-            format_value(presenting.near_total(row)[0]),
-            presenting.near_words(row.frequency),
+            '{} <span class="ecomai-change">{}</span><span class="ecomai-under">{}</span>',
+            format_value(round(now, 1)),
+            presenting.change_words(now, before),
+            words,
         )
 
-    @admin.display(description=gettext_lazy("against before"))
-    def change(self, row: Forecast) -> str:
-        return presenting.change_words(*presenting.near_total(row))
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Products of the page know what overrides make of them."""
+        changes: Any = super().get_changelist_instance(request)
+        rows = [row for row in changes.result_list if row.level == "product" and row.product_id is not None]
+        presenting.near_finals(rows)
+        return changes
 
     @admin.display(description=gettext_lazy("kind of demand"))
     def kind(self, row: Forecast) -> str:
@@ -225,13 +234,14 @@ class ForecastAdmin(PageMixin, FastModelAdmin):
         overrides = [
             {
                 "override": one,
+                "what": presenting.override_words(one),
                 "state": _override_state(one, now),
                 "withdraw_url": self.url("forecast_toggle", row.pk, one.pk, "withdraw") if not one.withdrawn_at else "",
                 "restore_url": self.url("forecast_toggle", row.pk, one.pk, "restore") if one.withdrawn_at else "",
             }
             for one in (presenting.overrides_of(row)[:50] if overridable else [])
         ]
-        total = presenting.near_total(row)
+        total = presenting.near_total(row, presenting.final_mean(row, effects))
         context = {
             "title": row.title or str(row.get_level_display()),
             "original": row,
@@ -239,12 +249,13 @@ class ForecastAdmin(PageMixin, FastModelAdmin):
             "chart": presenting.forecast_chart(row, effects),
             "drivers": presenting.drivers_chart(row),
             "driver_sentences": presenting.driver_sentences(row),
-            "near": format_value(total[0]),
+            "near": format_value(round(total[0], 1)),
             "near_words": presenting.near_words(row.frequency),
             "change": presenting.change_words(*total),
             "unit": ecomai.CURRENCY if row.measure == "money" else _("pieces"),
             "made_on": presenting.day_words(row.made_on),
             "accuracy": presenting.accuracy_facts(row),
+            "model": presenting.model_words(row),
             "verdict": presenting.accuracy_verdict(row),
             "season_note": presenting.season_note(row),
             "past": presenting.past_table(row),
@@ -313,13 +324,14 @@ class ForecastAdmin(PageMixin, FastModelAdmin):
             {"title": title, "rows": [self._sales_row(row) for row in rows if row.level == level]}
             for level, title in (("category", _("Categories")), ("country", _("Countries")))
         ]
+        total = presenting.near_total(whole, presenting.final_mean(whole, effects)) if whole else (0.0, None)
         context = {
             "title": _("Sales forecast"),
             "whole": whole,
             "chart": presenting.forecast_chart(whole, effects) if whole else "",
-            "near": format_value(presenting.near_total(whole)[0]) if whole else "",
+            "near": format_value(round(total[0])),
             "near_words": presenting.near_words(whole.frequency) if whole else "",
-            "change": presenting.change_words(*presenting.near_total(whole)) if whole else "",
+            "change": presenting.change_words(*total),
             "made_on": presenting.day_words(whole.made_on) if whole else "",
             "season_note": presenting.season_note(whole) if whole else "",
             "currency": ecomai.CURRENCY,

@@ -28,7 +28,7 @@
         legend: {
           display: several,
           // A band is two lines; its upper one stands for both.
-          labels: { color: ink, usePointStyle: true, filter: (item, data) => !data.datasets[item.datasetIndex].lower },
+          labels: { color: ink, usePointStyle: true, boxWidth: 8, boxHeight: 8, filter: (item, data) => !data.datasets[item.datasetIndex].lower },
         },
       },
       scales: { x: axis, y: { ...axis, ticks: { ...axis.ticks, ...(whole ? { precision: 0 } : {}) }, beginAtZero: true } },
