@@ -8,7 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.http import StreamingHttpResponse
 from rest_framework import status
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.parsers import BaseParser, JSONParser
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -21,6 +21,8 @@ from django_ecomai.events.throttling import ApiThrottle
 from django_ecomai.mirror.models import Product
 
 from .csv_files import Imported, csv_stream
+
+MOST_BYTES = 5 * 1024 * 1024
 
 
 class ForecastThrottle(ApiThrottle):
@@ -47,9 +49,12 @@ class CsvParser(BaseParser):
 
     media_type = "text/csv"
 
-    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> bytes:
-        """The body as it came."""
-        return bytes(stream.read())
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        """The body as it came. Raises ``ParseError`` for one that is too large."""
+        content = bytes(stream.read(MOST_BYTES + 1))
+        if len(content) > MOST_BYTES:
+            raise ParseError("The file is larger than 5 MB: split it.")
+        return content
 
 
 class ForecastView(APIView):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -225,7 +226,7 @@ class SignalSerializer(serializers.ModelSerializer[Signal]):
     class Meta:
         model = Signal
         fields = ("key", "name", "description", "is_active")
-        extra_kwargs = {"key": {"validators": []}}
+        extra_kwargs: dict[str, Any] = {"key": {"validators": []}}
 
 
 class SignalValueSerializer(serializers.Serializer[Any]):
@@ -233,6 +234,12 @@ class SignalValueSerializer(serializers.Serializer[Any]):
 
     day = serializers.DateField()
     value = serializers.FloatField()
+
+    def validate_value(self, value: float) -> float:
+        """A number that a database can keep."""
+        if not math.isfinite(value):
+            raise ValidationError("Give a finite number.")
+        return value
 
 
 class SignalsView(ForecastView):
