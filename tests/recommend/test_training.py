@@ -57,7 +57,7 @@ def test_it_learns_and_goes_live() -> None:
         "events": 0,
     }
     ours = [row for row in run.metrics["evaluation"] if row["ours"]]
-    assert sorted(row["split"] for row in ours) == ["all", "new_items", "repeat_items"]
+    assert sorted(row["split"] for row in ours) == ["all", "basket", "new_items", "product_page", "repeat_items"]
     assert any("popular" in row["model"] for row in run.metrics["evaluation"])
     assert {"read", "evaluate", "build", "save"} == set(run.metrics["seconds"])
 

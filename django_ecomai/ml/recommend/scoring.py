@@ -1,6 +1,7 @@
 """Score the test customers of a split with a recipe, as the served artifact would. Needs scipy.
 
-One thing is left out: the places that `coldmap.with_cold` gives to products nobody has met when a model is built.
+While recipes are being tried, the places of products that nobody has met (`coldmap.with_cold`) are left out; a test of
+what is served gives `RecipeScores` the `Discovery` to judge.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from ..evaluate.ranking import Scores, order_by
 from ..evaluate.split import TimeSplit
 from ..frames import Interactions
 from .base import distinct_users
+from .discovery import Discovery, known_at
 from .fold import Fitted, unit_maximum
-from .matrix import decay, pair_matrix
+from .matrix import decay, pair_matrix, table_to_csr
 from .popularity import popularity_score
 from .prior import popular_head, unit_popularity
 from .recipe import Recipe, Source
@@ -31,10 +33,20 @@ KEPT_PARTS = 24
 class RecipeScores:
     """Scores of one split's customers for any recipe; tables and histories are shared between similar recipes."""
 
-    def __init__(self, split: TimeSplit, fitted: Fitted, *, target_weight: float = 0.0, folded: bool = True) -> None:
+    def __init__(
+        self,
+        split: TimeSplit,
+        fitted: Fitted,
+        *,
+        target_weight: float = 0.0,
+        folded: bool = True,
+        served: Discovery | None = None,
+    ) -> None:
         """``folded = False`` adds up the sources' scores without making their common table: blends are tried faster,
-        and what the table would prune away still counts."""
-        self.is_folded = folded
+        and what the table would prune away still counts. ``served`` (over ``fitted``): the table as it is stored, with
+        cold products in their places."""
+        self.is_folded = folded or served is not None
+        self.served = served
         self.split = split
         self.fitted = fitted
         self.target_weight = target_weight
@@ -47,6 +59,23 @@ class RecipeScores:
         self._histories: dict[tuple[object, ...], sparse.csr_matrix] = {}
         self._parts: dict[tuple[object, ...], sparse.csr_matrix] = {}
         self._orders: dict[float | None, NDArray[np.int64]] = {}
+
+    @classmethod
+    def as_served(
+        cls, split: TimeSplit, fitted: Fitted, *, target_weight: float = 0.0, random_state: int = 0
+    ) -> RecipeScores:
+        """Scores of the table that `build` would have stored at the cut: products nobody has met in their places."""
+        active = known_at(fitted.catalogue, distinct_users(split.train), split.cut)
+        served = Discovery(fitted, active=active, random_state=random_state)
+        return cls(split, fitted, target_weight=target_weight, served=served)
+
+    def over(self, split: TimeSplit) -> RecipeScores:
+        """The same models over other customers; tables that are made already are shared."""
+        other = RecipeScores(
+            split, self.fitted, target_weight=self.target_weight, folded=self.is_folded, served=self.served
+        )
+        other._tables = self._tables
+        return other
 
     def scores(self, recipe: Recipe, view: str) -> Scores:
         """What the recipe recommends in this view, before masking."""
@@ -109,7 +138,11 @@ class RecipeScores:
             recipe.neighbours,
         )
         if key not in self._tables:
-            self._tables[key] = self.fitted.served(recipe, self.popularity)
+            self._tables[key] = (
+                table_to_csr(self.served.table(recipe, self.popularity))
+                if self.served is not None
+                else self.fitted.served(recipe, self.popularity)
+            )
         history, table = self._history(recipe), self._tables[key]
         return lambda rows: sparse.csr_matrix(history[rows] @ table)
 
