@@ -20,7 +20,7 @@ from .base import distinct_users
 from .discovery import Discovery, known_at
 from .fold import Fitted, unit_maximum
 from .matrix import decay, pair_matrix, table_to_csr
-from .popularity import popularity_score
+from .popularity import trending_score
 from .prior import popular_head, unit_popularity
 from .recipe import Recipe, Source
 from .repeat import Repeat, due, usual_intervals
@@ -101,7 +101,7 @@ class RecipeScores:
 
     def trending(self, trending_days: float | None) -> NDArray[np.float32]:
         """Recent customers per item (those who only looked count by their weight), -1 for what is not for sale."""
-        trending = popularity_score(self.split.train, now=self.split.cut, window_days=trending_days)
+        trending = trending_score(self.split.train, now=self.split.cut, window_days=trending_days)
         if self.fitted.catalogue is not None:
             trending = np.where(self.fitted.catalogue.active, trending, np.float32(-1))
         return trending
