@@ -18,7 +18,7 @@ from .contextual import context_arrays
 from .copurchase import CoPurchase, basket_matrix
 from .discovery import Discovery
 from .fold import Fitted, Progress, no_progress, up_to
-from .popularity import popularity_score
+from .popularity import trending_score
 from .ranking.second_stage import KEY, SecondStage
 from .recipe import Recipe
 from .repeat import Repeat, usual_intervals
@@ -84,7 +84,7 @@ def build(
     arrays: dict[str, NDArray[Any]] = {
         "item_ids": item_ids.ids,
         "popularity": popularity,
-        "trending": popularity_score(interactions, now=now, window_days=recipe.trending_days, refused=refused),
+        "trending": trending_score(interactions, now=now, window_days=recipe.trending_days, refused=refused),
         "neighbours_indices": discovery.indices,
         "neighbours_scores": discovery.scores,
         "similar_indices": similar.indices,

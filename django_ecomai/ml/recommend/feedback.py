@@ -6,6 +6,8 @@ takes a positive meeting back removes it, and what stays refused is kept beside.
 
 from __future__ import annotations
 
+import sys
+from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,14 +102,15 @@ def _last_word(pairs: NDArray[np.int64], weights: NDArray[np.float64]) -> tuple[
     ends = np.flatnonzero(np.r_[pairs[order][1:] != pairs[order][:-1], True]) + 1
     refused = []
     for start, end in zip(np.r_[0, ends[:-1]].tolist(), ends.tolist(), strict=True):
-        own: list[int] = []
+        own: list[tuple[float, int]] = []  # standing meetings, ascending: thousands of one pair cost little
         last = -1
         for row in order[start:end].tolist():
             if weights[row] > 0:
-                own.append(row)
+                insort(own, (float(weights[row]), row))
                 continue
-            own, last = _taken_back(own, weights, float(-weights[row])), row
-        kept = set(own)
+            _take_back(own, float(-weights[row]))
+            last = row
+        kept = {row for _weight, row in own}
         for row in order[start:end].tolist():
             standing[row] &= row in kept
         if not own and last >= 0:
@@ -115,12 +118,13 @@ def _last_word(pairs: NDArray[np.int64], weights: NDArray[np.float64]) -> tuple[
     return np.flatnonzero(standing), np.array(sorted(refused), dtype=np.int64)
 
 
-def _taken_back(own: list[int], weights: NDArray[np.float64], size: float) -> list[int]:
-    """What is left of a pair's earlier meetings after a refusal of ``size``."""
-    reached = [row for row in own if weights[row] <= size]
-    strongest = max((float(weights[row]) for row in reached), default=0.0)
-    gone = next((row for row in reversed(reached) if weights[row] == strongest), -1)
-    return [row for row in own if row != gone and (size < 1 or weights[row] >= size)]
+def _take_back(own: list[tuple[float, int]], size: float) -> None:
+    """Leave of a pair's earlier meetings, ``(weight, row)`` ascending, what stands after a refusal of ``size``."""
+    reached = bisect_right(own, (size, sys.maxsize))
+    if reached:
+        own.pop(reached - 1)  # the latest of the strongest
+    if size >= 1:
+        del own[: bisect_left(own, (size, -1))]
 
 
 def _once(*columns: NDArray[np.generic]) -> NDArray[np.int64]:

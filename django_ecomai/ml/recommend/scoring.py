@@ -20,7 +20,7 @@ from .base import distinct_users
 from .discovery import Discovery, known_at
 from .fold import Fitted, unit_maximum
 from .matrix import decay, pair_matrix, table_to_csr
-from .popularity import popularity_score
+from .popularity import trending_score
 from .prior import popular_head, unit_popularity
 from .recipe import Recipe, Source
 from .repeat import Repeat, due, usual_intervals
@@ -28,6 +28,8 @@ from .sessions import SessionKNN
 
 #: Score matrices that are kept at once while blends are tried; the oldest leaves first.
 KEPT_PARTS = 24
+#: Items up to which a test judges products that nobody has met as well.
+MOST_PLACED = 20_000
 
 
 class RecipeScores:
@@ -64,7 +66,12 @@ class RecipeScores:
     def as_served(
         cls, split: TimeSplit, fitted: Fitted, *, target_weight: float = 0.0, random_state: int = 0
     ) -> RecipeScores:
-        """Scores of the table that `build` would have stored at the cut: products nobody has met in their places."""
+        """Scores of the table that `build` would have stored at the cut: products nobody has met in their places.
+
+        Above `MOST_PLACED` items they are left out, as placing them costs as much as many trials.
+        """
+        if split.train.n_items > MOST_PLACED:
+            return cls(split, fitted, target_weight=target_weight)
         active = known_at(fitted.catalogue, distinct_users(split.train), split.cut)
         served = Discovery(fitted, active=active, random_state=random_state)
         return cls(split, fitted, target_weight=target_weight, served=served)
@@ -101,7 +108,7 @@ class RecipeScores:
 
     def trending(self, trending_days: float | None) -> NDArray[np.float32]:
         """Recent customers per item (those who only looked count by their weight), -1 for what is not for sale."""
-        trending = popularity_score(self.split.train, now=self.split.cut, window_days=trending_days)
+        trending = trending_score(self.split.train, now=self.split.cut, window_days=trending_days)
         if self.fitted.catalogue is not None:
             trending = np.where(self.fitted.catalogue.active, trending, np.float32(-1))
         return trending
@@ -138,7 +145,7 @@ class RecipeScores:
             recipe.neighbours,
         )
         if key not in self._tables:
-            self._tables[key] = (
+            self._tables[key] = _ordered(
                 table_to_csr(self.served.table(recipe, self.popularity))
                 if self.served is not None
                 else self.fitted.served(recipe, self.popularity)
@@ -189,7 +196,7 @@ class RecipeScores:
     def _history(self, recipe: Recipe) -> sparse.csr_matrix:
         key = (recipe.history_half_life_days, recipe.history_step_decay)
         if key not in self._histories:
-            self._histories[key] = user_history(self.own, *key)[self.split.users]
+            self._histories[key] = _ordered(user_history(self.own, *key)[self.split.users])
         return self._histories[key]
 
     def _repeat(self, recipe: Recipe) -> sparse.csr_matrix:
@@ -201,6 +208,12 @@ class RecipeScores:
         if recipe.repeat_cycle:
             counts = sparse.csr_matrix(counts.multiply(due_matrix(own, train, self.split, recipe.repeat_cycle)))
         return sparse.csr_matrix(counts @ sparse.diags(boost.astype(np.float64)))
+
+
+def _ordered(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Sorted in place: SciPy sorts when an operation needs it, and sums in another order would round otherwise."""
+    matrix.sort_indices()
+    return matrix
 
 
 def user_history(

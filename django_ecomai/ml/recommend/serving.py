@@ -9,7 +9,7 @@ array                shape, dtype meaning
 ==================== ============ ==================================================================================
 item_ids             [n] S        external ids, UTF-8, sorted (`IdMap`)
 popularity           [n] float32  different customers ever
-trending             [n] float32  the same in the last ``trending_days``, each by their strongest weight
+trending             [n] float32  the same in the last ``trending_days`` (longer in a quiet shop), by strongest weight
 neighbours_indices   [n, K] int32 discovery: row = item in the history, values = candidates, strongest first, -1 padded
 neighbours_scores    [n, K] f32   their scores; the trend is folded in
 similar_indices      [n, K] int32 alike by content and by company, for product pages
