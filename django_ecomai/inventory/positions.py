@@ -70,7 +70,7 @@ def stock_facts(*, channel: str = "", product_ids: list[int] | None = None) -> l
         rows = rows.filter(pk__in=product_ids)
     ordered, due = on_order(channel=channel)
     held = reserved(channel=channel) if ecomai.STOCK_INCLUDES_RESERVED else {}
-    offers = offers_preferred(channel=channel)
+    offers = offers_preferred(channel=channel, product_ids=product_ids)
     columns = ("pk", "external_id", "title", "stock", "price", "cost", "currency")
     found = []
     for pk, external_id, title, stock, price, cost, currency in (

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -145,8 +145,10 @@ def _rows(found: Comparison) -> list[dict[str, Any]]:
 
 def _shown(value: float, unit: str) -> str:
     if unit == "%":
-        return f"{format_value(round(value, 1))} %"
-    return amount_format(value, unit) if unit else format_value(round(value, 1))
+        return f"{number_format(value, decimal_pos=1)} %"
+    if unit:
+        return f"{format_value(round(value))} {unit}" if value >= 100 else amount_format(value, unit)
+    return format_value(round(value))
 
 
 def _signed(value: float, unit: str) -> str:
