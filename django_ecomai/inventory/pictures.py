@@ -74,7 +74,8 @@ def chain_picture(card: Scorecard, customer: Sequence[Stage]) -> SafeString:
         ),
     )
     told = "; ".join(
-        _("%(start)s to %(end)s: %(days)s") % {"start": _name(one.start), "end": _name(one.end), "days": _days(one.mean)}
+        _("%(start)s to %(end)s: %(days)s")
+        % {"start": _name(one.start), "end": _name(one.end), "days": _days(one.mean)}
         for one in stages
         if one.number
     )
@@ -93,9 +94,7 @@ def score_lines(card: Scorecard) -> list[tuple[Any, Any]]:
     if card.trend is not None:
         sign = "+" if card.trend > 0 else ""
         trend = _("%(n)s days in the last quarter") % {"n": sign + number_format(card.trend, decimal_pos=1)}
-    late = ", ".join(
-        _("%(n)d: %(age)s days late") % {"n": number, "age": age} for age, number in card.late if number
-    )
+    late = ", ".join(_("%(n)d: %(age)s days late") % {"n": number, "age": age} for age, number in card.late if number)
     constraint = card.constraint
     return [
         (_("On time in full"), _("%(share)s of %(n)s lines") % {"share": share, "n": format_value(card.lines)}),

@@ -112,9 +112,7 @@ def on_order(*, channel: str = "") -> tuple[dict[int, float], dict[int, date]]:
     lines = PurchaseOrderLine.objects.filter(
         order__channel=channel, order__status__in=OPEN_ORDERS, quantity__gt=F("received")
     )
-    rows = lines.values("product_id").annotate(
-        pieces=Sum(F("quantity") - F("received")), due=Min("order__expected_on")
-    )
+    rows = lines.values("product_id").annotate(pieces=Sum(F("quantity") - F("received")), due=Min("order__expected_on"))
     pieces, due = {}, {}
     for row in rows.order_by():
         pieces[row["product_id"]] = float(row["pieces"])

@@ -105,8 +105,7 @@ def change_read(values: Mapping[str, Any]) -> Change:
             number = float("nan")
         if not least <= number <= most:
             raise BadChange(
-                _("%(name)s: give a number from %(least)g to %(most)g.")
-                % {"name": name, "least": least, "most": most}
+                _("%(name)s: give a number from %(least)g to %(most)g.") % {"name": name, "least": least, "most": most}
             )
         found[name] = number / 100 if name == "service" else number
     return Change(**found)
@@ -172,12 +171,8 @@ def _play(
         pack=clean.pack_size,
     )  # fmt: skip
     if budget is not None:
-        decide = within_budget(
-            decide, unit_cost=clean.unit_cost, priority=margin * clean.demand_daily, budget=budget
-        )
-    days = demand_paths(
-        mean=mean, history=plan.history, censored=plan.censored, size=PATHS, days=DAYS, seed=SEED
-    )
+        decide = within_budget(decide, unit_cost=clean.unit_cost, priority=margin * clean.demand_daily, budget=budget)
+    days = demand_paths(mean=mean, history=plan.history, censored=plan.censored, size=PATHS, days=DAYS, seed=SEED)
     played = replay(
         demand=days,
         decide=decide,

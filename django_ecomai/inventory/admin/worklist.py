@@ -274,5 +274,3 @@ def quantity_read(text: str, row: Suggestion) -> Decimal:
             % {"text": text[:20], "product": row.product}
         )
     return value
-
-

@@ -56,7 +56,11 @@ class Command(BaseCommand):
                     # Only now: the worker needs the tables.
                     children = stack.enter_context(demo_processes.background(Path(settings.VAR_DIR)))
                     watched = {"worker": children["worker"]}
-                self.step(title, partial(step, report, **(watched if step in (demo.sync, demo.train, demo.plan) else {})), report)
+                self.step(
+                    title,
+                    partial(step, report, **(watched if step in (demo.sync, demo.train, demo.plan) else {})),
+                    report,
+                )
             self.stdout.write("")
             self.stdout.write(
                 f"Trained on everything before {demo.EVALUATE_FROM}, tested on what was bought from then on:"
