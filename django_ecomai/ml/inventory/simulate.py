@@ -136,8 +136,13 @@ def replay(
     asked = asked[None] if asked.ndim == 2 else asked
     if asked.ndim != 3 or not np.all(asked >= 0):
         raise ValueError("demand must be [n, days] or [R, n, days], not negative and never missing")
-    times, n, days = asked.shape
-    lead = _leads(lead_days, times, n)
+    n, days = asked.shape[1:]
+    lead = _leads(lead_days, n)
+    times = max(len(asked), len(lead))
+    if len(asked) not in (1, times) or len(lead) not in (1, times):
+        raise ValueError("demand and lead_days must have the same number of replications")
+    asked = np.broadcast_to(asked, (times, n, days))
+    lead = np.broadcast_to(lead, (times, *lead.shape[1:]))
     have = _start(on_hand, "on_hand", times, n)
     review = np.rint(np.broadcast_to(np.asarray(review_days, dtype=np.float64), n)).astype(np.int64).clip(min=1)
     if not 0 <= warm_up < max(days, 1):
@@ -194,14 +199,14 @@ def replay(
     )
 
 
-def _leads(lead_days: ArrayLike, times: int, n: int) -> NDArray[np.int64]:
+def _leads(lead_days: ArrayLike, n: int) -> NDArray[np.int64]:
     found = np.asarray(lead_days, dtype=np.float64)
     found = found[:, None] if found.ndim == 1 else found
     found = found[None] if found.ndim == 2 else found
-    if found.ndim != 3 or found.shape[1] != n or found.shape[0] not in (1, times) or not found.shape[2]:
+    if found.ndim != 3 or found.shape[1] != n or not found.shape[2]:
         raise ValueError("lead_days must be [n], [n, K] or [R, n, K]")
     clean = np.nan_to_num(found, nan=0.0, posinf=0.0, neginf=0.0).clip(min=0.0)
-    return np.broadcast_to(np.rint(clean).astype(np.int64), (times, n, found.shape[2]))
+    return np.asarray(np.rint(clean).astype(np.int64))
 
 
 def _start(values: ArrayLike, name: str, times: int, n: int) -> NDArray[np.float64]:

@@ -1,0 +1,121 @@
+"""One target for many products: where a piece of safety stock buys the most service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .formulas import eoq
+from .policy import DAYS_PER_YEAR, expected_short
+from .protection import ProtectionDemand, row_quantile
+
+_ROUNDS = 3
+_STEPS = 36
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Levels [n] for one price of a lost piece, with what they are expected to do.
+
+    ``fill`` [n] is the expected share of demand served, ``cost`` [n] holding and ordering per day, ``penalty`` what a
+    lost piece (of weight 1) was taken to cost. Products that are not worth keeping have level 0 and fill 0.
+    """
+
+    reorder_point: NDArray[np.float64]
+    order_up_to: NDArray[np.float64]
+    lot: NDArray[np.float64]
+    fill: NDArray[np.float64]
+    cost: NDArray[np.float64]
+    penalty: float
+
+    def shared_fill(self, weight: ArrayLike) -> float:
+        """Expected share of the weighted demand that is served; ``weight`` [n] is demand times what a piece counts."""
+        heavy = np.asarray(weight, dtype=np.float64)
+        return float((self.fill * heavy).sum() / heavy.sum()) if heavy.sum() > 0 else 1.0
+
+
+class SharedTarget:
+    """(s, S) levels of n products that reach one fill rate over all of them at least cost.
+
+    Every product takes the risk at which one more piece costs as much to hold as it saves: ``penalty`` per lost piece
+    times ``weight`` (Hadley and Whitin, 1963, lost sales). The penalty is found by bisection, so that no other split
+    of the same expected fill holds less (a Lagrange multiplier over the assortment; Sherbrooke, 2004, for spare parts).
+    Lots grow with what a cycle risks: ``sqrt(2 d (K + penalty * short) / h)``. ``weight`` 1 counts pieces, the price
+    counts turnover, the margin counts margin.
+    """
+
+    def __init__(
+        self,
+        demand: ProtectionDemand,
+        *,
+        unit_cost: ArrayLike,
+        holding_rate: ArrayLike,
+        order_cost: ArrayLike,
+        weight: ArrayLike = 1.0,
+        least_lot: ArrayLike = 1.0,
+        most_cover_days: ArrayLike = 365.0,
+    ) -> None:
+        n = len(demand)
+        cost, rate, self.order_cost, self.weight, self.least, longest = (
+            np.array(np.broadcast_to(np.asarray(one, dtype=np.float64), n))
+            for one in (unit_cost, holding_rate, order_cost, weight, least_lot, most_cover_days)
+        )
+        if not all(np.all(one >= 0) for one in (cost, rate, self.order_cost, self.weight, self.least, longest)):
+            raise ValueError("costs, rates, weights and lots must not be negative or missing")
+        self.demand = demand
+        self.daily = demand.daily
+        self.holding = cost * rate / DAYS_PER_YEAR
+        self.most = np.maximum(self.daily * longest, self.least)
+        self.ordered = np.sort(demand.total, axis=1)
+        self.mean_total = demand.total.mean(axis=1, dtype=np.float64)
+        self.review = (demand.total - demand.lead).mean(axis=1, dtype=np.float64)
+
+    def plan(self, penalty: float) -> Plan:
+        """Levels for a given price of a lost piece."""
+        lost = penalty * self.weight
+        lot = eoq(self.order_cost, np.maximum(self.holding, 1e-12), self.daily).clip(self.least, self.most)
+        for _ in range(_ROUNDS):
+            cycle = np.maximum(lot, self.review)
+            held = self.holding * np.divide(cycle, self.daily, out=np.zeros(len(lot)), where=self.daily > 0)
+            risk = np.divide(held, lost + held, out=np.ones(len(lot)), where=lost + held > 0)
+            level = row_quantile(self.ordered, 1 - risk)
+            share = np.divide(self.review, cycle, out=np.ones(len(lot)), where=cycle > 0)
+            short = expected_short(self.demand.total, level) - share * expected_short(self.demand.lead, level)
+            short = short.clip(min=0.0)
+            lot = eoq(self.order_cost + lost * short, np.maximum(self.holding, 1e-12), self.daily)
+            lot = lot.clip(self.least, self.most)
+        cycle = np.maximum(lot, self.review)
+        fill = np.divide(cycle, cycle + short, out=np.zeros(len(lot)), where=cycle > 0)
+        stock = (level - self.mean_total + short).clip(min=0.0) + cycle / 2
+        per_day = self.holding * stock + self.order_cost * self.daily * fill / np.maximum(cycle, 1e-9)
+        kept = (self.daily > 0) & (per_day < lost * self.daily * fill)
+        point = (level - np.minimum(lot, self.review) / 2).clip(min=0.0)
+        return Plan(
+            reorder_point=np.where(kept, point, 0.0),
+            order_up_to=np.where(kept, np.maximum(point + lot, level), 0.0),
+            lot=np.where(kept, lot, 0.0),
+            fill=np.where(kept, fill, 0.0),
+            cost=np.where(kept, per_day, 0.0),
+            penalty=float(penalty),
+        )
+
+    def reach(self, fill: float) -> Plan:
+        """The plan whose expected fill over all products is at least ``fill``; raises ``ValueError`` outside (0, 1)."""
+        if not 0 < fill < 1:
+            raise ValueError("fill must be between 0 and 1")
+        heavy = self.daily * self.weight
+        scale = float(self.holding.max(initial=0.0)) or 1.0
+        low, high = 1e-6 * scale, 1e9 * scale
+        plan = self.plan(high)
+        for _ in range(_STEPS):
+            middle = float(np.sqrt(low * high))
+            found = self.plan(middle)
+            if found.shared_fill(heavy) >= fill:
+                plan, high = found, middle
+            else:
+                low = middle
+            if high / low < 1.01:
+                break
+        return plan
