@@ -115,7 +115,7 @@ def _until(frame: pd.DataFrame, first: Any, last: Any, step: Any) -> pd.DataFram
     dates = pd.date_range(first, last, freq=step)
     wide = frame.pivot(index="unique_id", columns="ds", values="y").reindex(columns=dates)
     started = wide.notna().cumsum(axis=1) > 0
-    y = wide.fillna(0.0).where(started).stack().rename("y").reset_index()
+    y = wide.fillna(0.0).where(started).stack().dropna().rename("y").reset_index()
     y.columns = ["unique_id", "ds", "y"]
     rest = [name for name in frame.columns if name not in ("unique_id", "ds", "y")]
     return y.merge(frame[["unique_id", "ds", *rest]], how="left", on=["unique_id", "ds"]) if rest else y

@@ -37,6 +37,7 @@ SCREENSHOTS = (
     "admin-run.png",
     "admin-placement.png",
     "admin-cleaning-report.png",
+    "admin-forecast.png",
 )
 suppress_warnings = (
     [] if all((HERE / "_static" / "screenshots" / name).exists() for name in SCREENSHOTS) else ["image.not_readable"]

@@ -106,6 +106,10 @@ def admin(browser: Browser, base: str) -> None:
     page.goto("/admin/ecomai_mirror/syncreport/")
     page.locator("#result_list a[href*='/change/']").first.click()
     save(page, "admin-cleaning-report", 1300)
+    page.goto("/admin/ecomai_forecast/forecast/?q=22423")
+    page.locator("#result_list th a").first.click()
+    page.wait_for_timeout(800)
+    save(page, "admin-forecast", 1300)
     context.close()
 
 

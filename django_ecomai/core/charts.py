@@ -157,20 +157,27 @@ def canvas_chart(
     series: Sequence[tuple[Any, Sequence[Any]]],
     title: Any,
     label_heading: Any = "",
+    band: tuple[Any, Sequence[Any], Any, Sequence[Any]] | None = None,
 ) -> SafeString:
     """A chart that Chart.js draws over a table with the same numbers; without JavaScript the table stays.
 
-    ``series``: ``(name, numbers)``, each as long as ``labels``. Raises ``ValueError`` for another kind or length.
+    ``series``: ``(name, numbers)``, each as long as ``labels``. ``band``: name and numbers of a lower and of an upper
+    bound, shaded between. Raises ``ValueError`` for another kind or length.
     The page must load ``ecomai/vendor/chart.umd.min.js`` and ``ecomai/charts.js`` (see ``CHART_SCRIPTS``).
     """
     if kind not in KINDS:
         raise ValueError(f"canvas_chart(): {kind!r} is none of {', '.join(KINDS)}.")
     columns = [(str(name), [_number(value) for value in values]) for name, values in series]
+    lines = len(columns)
+    if band is not None:
+        for name, bound in ((band[0], band[1]), (band[2], band[3])):
+            columns.append((str(name), [_number(value) for value in bound]))
     for name, values in columns:
         if len(values) != len(labels):
             raise ValueError(f"canvas_chart(): {name!r} has {len(values)} values for {len(labels)} labels.")
     texts = [str(label) for label in labels]
-    config = {"type": kind, "labels": texts, "series": [{"label": name, "data": values} for name, values in columns]}
+    shown = [{"label": name, "data": values} for name, values in columns]
+    config = {"type": kind, "labels": texts, "series": shown[:lines], **({"band": shown[lines:]} if band else {})}
     rows = [(text, [format_value(values[index]) for _name, values in columns]) for index, text in enumerate(texts)]
     context = {
         "title": title,

@@ -120,6 +120,7 @@ class Card:
 
     ``context(request)`` returns what ``template`` shows; the chosen ``Period`` is ``request.ecomai_period``. Shown
     to users who have ``permission`` (``"app_label.codename"``; empty: all who see the page), ordered by ``order``.
+    ``of_period``: whether what it shows depends on that period, whose name then stands beside the title.
     """
 
     title: Any
@@ -127,6 +128,7 @@ class Card:
     context: Callable[[Any], dict[str, Any]]
     permission: str = ""
     order: int = 100
+    of_period: bool = True
 
 
 @dataclass(frozen=True)

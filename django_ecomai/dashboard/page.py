@@ -221,5 +221,5 @@ def _cards(request: HttpRequest) -> list[dict[str, Any]]:
                 body = render_to_string(card.template, card.context(request), request=request)
         except Exception:  # other apps' code on a page that shows many of them
             logger.exception("The start page's card %s failed.", name)
-        shown.append({"name": name.replace(".", "-"), "title": card.title, "body": body})
+        shown.append({"name": name.replace(".", "-"), "title": card.title, "body": body, "of_period": card.of_period})
     return shown

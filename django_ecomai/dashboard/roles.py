@@ -69,6 +69,24 @@ MERCHANT_PERMISSIONS: dict[str, tuple[str, ...]] = {
         "view_receipt",
         "add_receipt",
     ),
+    "ecomai_forecast": (
+        "view_forecast",
+        "view_forecastoverride",
+        "add_forecastoverride",
+        "change_forecastoverride",
+        "view_salestarget",
+        "add_salestarget",
+        "change_salestarget",
+        "delete_salestarget",
+        "view_signal",
+        "add_signal",
+        "change_signal",
+        "delete_signal",
+        "view_signalvalue",
+        "add_signalvalue",
+        "change_signalvalue",
+        "delete_signalvalue",
+    ),
 }
 
 

@@ -11,9 +11,11 @@ class ForecastConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from django_ecomai.core.registry import JobKind, job_kinds, prunes
+        from django_ecomai.core.registry import Card, JobKind, dashboard_cards, doctor_checks, job_kinds, prunes
 
-        from . import job
+        from . import checks, job
+        from .cards import forecast_context
+        from .diagnosis import diagnose
 
         job_kinds.register(
             "forecast.train",
@@ -28,3 +30,16 @@ class ForecastConfig(AppConfig):
             ),
         )
         prunes.register("forecast", job.prune)
+        doctor_checks.register("forecast", diagnose)
+        dashboard_cards.register(
+            "forecast.sales",
+            Card(
+                title=_("What will be sold"),
+                template="ecomai/forecast/card.html",
+                context=forecast_context,
+                permission="ecomai_forecast.view_forecast",
+                order=20,
+                of_period=False,
+            ),
+        )
+        del checks  # imported for its registration

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .censoring import stocked_out
+from .censoring import KEYS, stocked_out
 from .days import day_date, day_number, period_days, period_numbers, period_of
 from .ledger import dense_quantity, ledger_read
 from .models import Forecast
@@ -18,7 +18,7 @@ from .overriding import category_members, overrides_apply, overrides_current
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_Stored = tuple[int, str, date, list[float], date]
+_Stored = tuple[int, str, date, list[float]]
 #: Beyond the last period the mean of so many last ones goes on.
 TAIL = 4
 
@@ -79,14 +79,11 @@ def forecast_days(
     asked = _asked(product_ids)
     if days < 1:
         raise ValueError(f"forecast_days(): days is {days}; ask for at least one.")
-    stored = _stored(channel)
-    made_on = max((row[4] for row in stored), default=None)
+    weekdays, made_on = _shop(channel)
     first = start or made_on or _today(channel)
     mean = np.zeros((len(asked), days), dtype=np.float32)
     has = np.zeros(len(asked), dtype=bool)
-    if not stored:
-        return ForecastDays(asked, first, mean, has, None)
-    found = _with_overrides(channel, stored, first, days, only=set(asked.tolist()))
+    found = _with_overrides(channel, first, days, weekdays, only=set(asked.tolist()))
     place = {pk: row for row, pk in enumerate(found.products.tolist())}
     for row, pk in enumerate(asked.tolist()):
         if pk in place:
@@ -108,20 +105,20 @@ def adjusted_days(*, channel: str = "", start: date, days: int) -> AdjustedDays 
     """All products' forecasts with and without overrides; None where no override holds from ``start`` on."""
     if not overrides_current(channel=channel, on=start, until=day_date(day_number(start) + days)):
         return None
-    return _with_overrides(channel, _stored(channel), start, days, only=None)
+    return _with_overrides(channel, start, days, _shop(channel)[0], only=None)
 
 
 def _with_overrides(
-    channel: str, stored: Sequence[_Stored], first: date, days: int, *, only: set[int] | None
+    channel: str, first: date, days: int, weekdays: NDArray[np.float64], *, only: set[int] | None
 ) -> AdjustedDays:
     rows = overrides_current(channel=channel, on=first, until=day_date(day_number(first) + days))
     # A sum for a category or the shop is shared out among all its products, so all are needed.
     shared = any(row.level != "product" and row.kind == "value" for row in rows)
-    kept = [row for row in stored if only is None or shared or row[0] in only]
+    kept = _stored(channel, only=None if shared else only)
     begin = min([day_number(first), *(row.starts for row in rows)])
     end = max([day_number(first) + days, *(row.ends + 1 for row in rows)])
     products = np.array([row[0] for row in kept], dtype=np.int64)
-    base = _daily(kept, begin, end - begin, weekday_profile(channel=channel))
+    base = _daily(kept, begin, end - begin, weekdays)
     final = base
     if rows:
         named = sorted({row.category for row in rows if row.category is not None})
@@ -131,17 +128,14 @@ def _with_overrides(
     return AdjustedDays(products, base[:, offset : offset + days], final[:, offset : offset + days])
 
 
-def weekday_profile(*, channel: str = "") -> NDArray[np.float64]:
-    """Share of each weekday (Monday first) in what the shop sells, float64 [7], sums to 1; equal when unknown."""
-    found: Any = (
-        Forecast.objects.filter(channel=channel, measure="pieces", level="shop", key="")
-        .values_list("weekdays", flat=True)
-        .first()
-    )
-    shares = np.array(found or [], dtype=np.float64)
+def _shop(channel: str) -> tuple[NDArray[np.float64], date | None]:
+    """Share of each weekday (Monday first) in what the shop sells, float64 [7], and when its forecast was made."""
+    rows = Forecast.objects.filter(channel=channel, measure="pieces", level="shop", key="")
+    found: Any = rows.values_list("weekdays", "made_on").first()
+    shares = np.array(found[0] if found else [], dtype=np.float64)
     if shares.shape != (7,) or not np.isfinite(shares).all() or shares.sum() <= 0:
-        return np.full(7, 1 / 7)
-    return np.asarray(shares / shares.sum())
+        shares = np.full(7, 1 / 7)
+    return np.asarray(shares / shares.sum()), found[1] if found else None
 
 
 def _asked(product_ids: Sequence[int]) -> NDArray[np.int64]:
@@ -157,18 +151,21 @@ def _today(channel: str) -> date:
     return ledger_until(channel=channel)
 
 
-def _stored(channel: str) -> list[_Stored]:
-    """Product, frequency, first period, means and day of making of every product's forecast."""
+def _stored(channel: str, *, only: set[int] | None = None) -> list[_Stored]:
+    """Product, frequency, first period and means of the products' forecasts."""
     rows = Forecast.objects.filter(channel=channel, measure="pieces", level="product", product__isnull=False)
-    columns = ("product_id", "frequency", "starts_on", "mean", "made_on")
-    return list(rows.order_by("pk").values_list(*columns).iterator(chunk_size=2000))
+    if only is not None and len(only) <= KEYS:
+        rows = rows.filter(product_id__in=only)
+    columns = ("product_id", "frequency", "starts_on", "mean")
+    found = rows.order_by("pk").values_list(*columns).iterator(chunk_size=2000)
+    return [row for row in found if only is None or row[0] in only]
 
 
 def _daily(stored: Sequence[_Stored], begin: int, days: int, weekdays: NDArray[np.float64]) -> NDArray[np.float32]:
     """Means of periods spread over ``days`` from day number ``begin`` on, float32 [n, days]."""
     out = np.zeros((len(stored), days), dtype=np.float32)
     spreads: dict[tuple[str, date, int], tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
-    for row, (_pk, frequency, starts, mean, _made) in enumerate(stored):
+    for row, (_pk, frequency, starts, mean) in enumerate(stored):
         if not mean:
             continue
         key = (frequency, starts, len(mean))

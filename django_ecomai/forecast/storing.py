@@ -66,7 +66,7 @@ def forecast_rows(
                 components=one.components,
                 components_start=one.components_start,
                 demand_class=one.demand_class,
-                model=one.model[:64],
+                model=one.model[:255],
                 accuracy=one.accuracy,
                 weekdays=list(weekdays) if one.level == "shop" else [],
                 total=float(np.nan_to_num(one.mean).sum()),

@@ -35,7 +35,11 @@ def test_weeks_are_spread_by_the_shops_weekdays() -> None:
     lamp, other = product_make(), product_make()
     stored(lamp, [70, 140])
     Forecast.objects.create(
-        level="shop", starts_on=MONDAY, made_on=MONDAY, mean=[1], weekdays=[0.3, 0.2, 0.1, 0.1, 0.1, 0.2, 0]
+        level="shop",
+        starts_on=MONDAY,
+        made_on=MONDAY + timedelta(days=2),
+        mean=[1],
+        weekdays=[0.3, 0.2, 0.1, 0.1, 0.1, 0.2, 0],
     )
     found = forecast_days(product_ids=[other.pk, lamp.pk], days=14)
     assert (found.start, found.made_on) == (date(2026, 3, 4),) * 2

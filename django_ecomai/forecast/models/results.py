@@ -85,7 +85,7 @@ class Forecast(Series):
     demand_class = models.CharField(
         _("kind of demand"), max_length=16, choices=DemandClass.choices, default="", blank=True
     )
-    model = models.CharField(_("model"), max_length=64, default="", blank=True)
+    model = models.CharField(_("model"), max_length=255, default="", blank=True)
     # {"wape", "bias", "rmsse", "coverage_80", "naive_wape", "windows", "adi", "cv2"} from the backtest.
     accuracy = models.JSONField(_("accuracy"), default=dict, blank=True)
     # Share of each weekday in what the shop sells, Monday first; filled for the whole shop only.
@@ -109,7 +109,6 @@ class Forecast(Series):
         indexes = [
             models.Index(fields=["channel", "measure", "level", "-total"], name="ecomai_forecast_total"),
         ]
-        permissions = [("train_forecast", _("Can make forecasts anew"))]
 
     def __str__(self) -> str:
         return self.title or self.key or str(self.get_level_display())

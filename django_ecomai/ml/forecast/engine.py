@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from . import report
+from .features import panel_enrich
 from .hierarchy import PRODUCT, aggregate, hierarchy_build, reconcile
 from .options import ForecastOptions
 from .panel import Panel, panel_build
@@ -40,11 +42,12 @@ def forecast_fit(
     if not len(panel):
         return _empty(options)
     say(0.02, f"{len(panel):,} series of {panel.length:,} periods")
-    recipe = recipe_fit(panel, options, static=static, tell=_part(say, 0.02, 0.6))
+    panel = panel_enrich(panel, static)
+    recipe = recipe_fit(panel, options, tell=_part(say, 0.02, 0.6))
     bottom = recipe_apply(recipe, panel, tell=_part(say, 0.6, 0.8))
     hierarchy = hierarchy_build(panel.ids, groups)
     above = aggregate(panel, hierarchy)
-    upper_recipe = recipe_fit(above, options, tell=_part(say, 0.8, 0.9))
+    upper_recipe = recipe_fit(above, replace(options, learned=False), tell=_part(say, 0.8, 0.9))
     upper = recipe_apply(upper_recipe, above)
     bottom, upper = _coherent(bottom, upper, hierarchy)
     say(0.95, "writing the tables")

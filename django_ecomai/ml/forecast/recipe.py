@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from . import intervals
 from .blend import blend_weights
 from .demand import CLASSES, COLD, ERRATIC, OBSOLETE, SMOOTH, classify, counts, without_spikes
+from .learned import GlobalBoosting
 from .metrics import interval_quantiles, naive_scales
 from .options import ForecastOptions
 from .panel import Panel
@@ -27,6 +28,8 @@ Tell = Callable[[float, str], None]
 CHUNK: Final = 20_000
 #: Series whose past forecasts are judged; more change no weight.
 JUDGED: Final = 20_000
+#: Series that the learned model needs.
+FEWEST: Final = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,15 +136,33 @@ def origins_of(panel: Panel, options: ForecastOptions, learned: Any, tell: Tell)
     return found
 
 
-def recipe_fit(panel: Panel, options: ForecastOptions, *, static: Any = None, tell: Tell | None = None) -> Recipe:
+def recipe_fit(panel: Panel, options: ForecastOptions, *, tell: Tell | None = None) -> Recipe:
     """Learn weights, bias and intervals from rolling origins of (a sample of) ``panel``."""
     say = tell or (lambda fraction, message: None)
     sample = panel
     if len(panel) > JUDGED:
         sample = panel.take(np.sort(np.random.default_rng(options.seed).permutation(len(panel))[:JUDGED]))
-    origins = origins_of(sample, options, None, say)
+    ends = cutoffs(panel.length, options)
+    before = after = None
+    if options.learned and ends and len(panel) >= FEWEST:
+        # one model for all origins, from before the first: a model per origin would cost thrice and see little more
+        say(0.05, "learning from all series, before the backtest")
+        before = learned_fit(sample.until(ends[0]), options)
+        say(0.3, "learning from all series")
+        after = learned_fit(sample, options)
+    origins = origins_of(sample, options, before, _part(say, 0.6, 1.0))
     baseline = baseline_name(panel.y, options.season)
-    return from_origins(origins, options, baseline, learned=None)
+    return from_origins(origins, options, baseline, learned=after)
+
+
+def learned_fit(panel: Panel, options: ForecastOptions) -> GlobalBoosting | None:
+    """The global model; None when there is too little to learn from."""
+    model = GlobalBoosting(seed=options.seed).fit(panel, horizon=options.horizon, season_length=options.season)
+    return model if model.model_ is not None else None
+
+
+def _part(say: Tell, begin: float, end: float) -> Tell:
+    return lambda fraction, message: say(begin + (end - begin) * fraction, message)
 
 
 def from_origins(origins: Sequence[Origin], options: ForecastOptions, baseline: str, learned: Any) -> Recipe:

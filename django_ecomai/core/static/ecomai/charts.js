@@ -24,7 +24,13 @@
       maintainAspectRatio: false,
       animation: false,
       interaction: { mode: "index", intersect: false },
-      plugins: { legend: { display: several, labels: { color: ink, usePointStyle: true } } },
+      plugins: {
+        legend: {
+          display: several,
+          // A band is two lines; its upper one stands for both.
+          labels: { color: ink, usePointStyle: true, boxWidth: 8, boxHeight: 8, filter: (item, data) => !data.datasets[item.datasetIndex].lower },
+        },
+      },
       scales: { x: axis, y: { ...axis, ticks: { ...axis.ticks, ...(whole ? { precision: 0 } : {}) }, beginAtZero: true } },
     };
   }
@@ -51,6 +57,13 @@
         spanGaps: false,
       };
     });
+    if (config.band) {
+      const edge = colour(canvas, colours[1], "#b4541a");
+      const bound = { borderColor: edge, borderWidth: 0, pointRadius: 0, pointStyle: "rect", spanGaps: false };
+      const shade = edge.length === 7 ? `${edge}33` : "transparent";
+      datasets.push({ ...bound, label: config.band[0].label, data: config.band[0].data, backgroundColor: "transparent", lower: true });
+      datasets.push({ ...bound, label: config.band[1].label, data: config.band[1].data, backgroundColor: shade, fill: "-1" });
+    }
     drawn.get(canvas)?.destroy();
     const figure = canvas.closest(".ecomai-chart");
     canvas.parentElement.hidden = false;

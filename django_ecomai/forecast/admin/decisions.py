@@ -1,0 +1,235 @@
+"""Overrides and targets in the admin: lists, forms, CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path
+from django.urls.resolvers import URLPattern
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from django_ecomai.conf import ecomai
+from django_ecomai.core.admin import ChannelFilter, FastModelAdmin
+from django_ecomai.core.charts import format_value
+from django_ecomai.core.paging import channels_of
+from django_ecomai.mirror.models import Category, Product
+
+from ..csv_files import Imported, overrides_import, targets_import
+from ..forms import OverrideAdminForm, TargetForm, UploadForm
+from ..models import ForecastOverride, SalesTarget
+from ..presenting import override_words
+from ..services import override_restore, override_withdraw
+from ..targets import target_states
+from .pages import PageMixin, upload_read
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Whether an override holds."""
+
+    title = gettext_lazy("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("holds", _("holds")), ("withdrawn", _("withdrawn"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "holds":
+            return queryset.filter(withdrawn_at=None)
+        return queryset.filter(withdrawn_at__isnull=False) if self.value() == "withdrawn" else queryset
+
+
+class UploadMixin(PageMixin):
+    """A page that takes a CSV file."""
+
+    upload_note: Any = ""
+    upload_example = ""
+    upload_permission = ""
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.upload_view)
+        name = f"{self.opts.app_label}_{self.opts.model_name}_upload"
+        return [path("upload/", view, name=name), *super().get_urls()]  # type: ignore[misc]
+
+    def upload_url(self, request: HttpRequest) -> str:
+        """The way to it, for those who may."""
+        may = request.user.has_perm(self.upload_permission)
+        return self.url(f"{self.opts.model_name}_upload") if may else ""
+
+    def upload_view(self, request: HttpRequest) -> HttpResponse:
+        """GET explains the file, POST reads it."""
+        if not request.user.has_perm(self.upload_permission):
+            raise PermissionDenied
+        form = UploadForm(request.POST or None, request.FILES or None)
+        back = self.url(f"{self.opts.model_name}_changelist")
+        if request.method == "POST" and form.is_valid():
+            if upload_read(request, form.cleaned_data["file"], lambda lines: self.upload(request, lines)):
+                return HttpResponseRedirect(back)
+            return HttpResponseRedirect(self.url(f"{self.opts.model_name}_upload"))
+        return self.page(
+            request,
+            "ecomai/forecast/admin/upload.html",
+            title=_("Upload a CSV file"),
+            form=form,
+            note=self.upload_note,
+            example=self.upload_example,
+            back_url=back,
+        )
+
+    def upload(self, request: HttpRequest, lines: Iterable[str]) -> Imported:
+        """Read the lines."""
+        raise NotImplementedError
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """With the way to the upload."""
+        context = {"upload_url": self.upload_url(request), **(extra_context or {})}
+        return super().changelist_view(request, context)  # type: ignore[misc]
+
+
+@admin.register(ForecastOverride)
+class ForecastOverrideAdmin(UploadMixin, FastModelAdmin):
+    """What people know better. Overrides are withdrawn, never deleted: who judges them later needs them all."""
+
+    form = OverrideAdminForm
+    list_display = ("what", "about", "starts_on", "ends_on", "reason", "author", "state")
+    list_display_links = ("what",)
+    list_filter = (StateFilter, ChannelFilter)
+    list_select_related = ("product", "category", "author")
+    search_fields = ("reason",)
+    sortable_by = ()
+    ordering = ("-pk",)
+    actions = ("withdraw", "restore")
+    raw_id_fields = ("product", "category")
+    change_list_template = "ecomai/forecast/admin/decisions.html"
+    change_form_template = "ecomai/admin/change_form.html"
+    upload_permission = "ecomai_forecast.add_forecastoverride"
+    upload_note = gettext_lazy(
+        "One override per line. The level is product, category or shop; the key is the shop's id of the product or "
+        "category; the kind is percent or value. Either all lines are taken or none."
+    )
+    upload_example = (
+        "level,key,kind,value,from,to,reason\nproduct,22423,percent,25,2026-12-01,2026-12-24,Christmas fair"
+    )
+
+    def get_autocomplete_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        """Search as one types, where the site has the catalogue; else ids are typed."""
+        found = {"product": Product, "category": Category}
+        return tuple(name for name, model in found.items() if self.admin_site.is_registered(model))
+
+    def get_fields(self, request: HttpRequest, obj: ForecastOverride | None = None) -> list[Any]:
+        fields: list[Any] = ["product", "category", "kind", "value", ("starts_on", "ends_on"), "reason", "expires_on"]
+        if obj is not None:
+            return [*fields, "author", "created_at", "withdrawn_at", "withdrawn_by"]
+        return [*fields, "channel"] if len(channels_of(Product, limit=2)) > 1 else fields
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never by a form: what was decided stays readable. Withdrawing asks for the permission itself."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+    def has_withdraw_permission(self, request: HttpRequest) -> bool:
+        """Whether the actions are offered."""
+        return request.user.has_perm("ecomai_forecast.change_forecastoverride")
+
+    def save_model(self, request: HttpRequest, obj: ForecastOverride, form: Any, change: bool) -> None:
+        """With its author."""
+        obj.author = request.user  # type: ignore[assignment]
+        super().save_model(request, obj, form, change)
+
+    @admin.display(description=gettext_lazy("override"))
+    def what(self, obj: ForecastOverride) -> str:
+        return override_words(obj)
+
+    @admin.display(description=gettext_lazy("of"))
+    def about(self, obj: ForecastOverride) -> str:
+        return obj.target or _("whole shop")
+
+    @admin.display(description=gettext_lazy("state"))
+    def state(self, obj: ForecastOverride) -> str:
+        return _("withdrawn") if obj.withdrawn_at else _("holds")
+
+    @admin.action(description=gettext_lazy("Withdraw the selected overrides"), permissions=["withdraw"])
+    def withdraw(self, request: HttpRequest, queryset: QuerySet[ForecastOverride]) -> None:
+        """The forecasts are as before."""
+        done = sum(override_withdraw(override=one, user=request.user) for one in queryset)
+        text = ngettext("%(number)d override was withdrawn.", "%(number)d overrides were withdrawn.", done)
+        messages.success(request, text % {"number": done})
+
+    @admin.action(description=gettext_lazy("Put the selected overrides back"), permissions=["withdraw"])
+    def restore(self, request: HttpRequest, queryset: QuerySet[ForecastOverride]) -> None:
+        """They hold again."""
+        done = sum(override_restore(override=one, user=request.user) for one in queryset)
+        text = ngettext("%(number)d override holds again.", "%(number)d overrides hold again.", done)
+        messages.success(request, text % {"number": done})
+
+    def upload(self, request: HttpRequest, lines: Iterable[str]) -> Imported:
+        """All lines or none."""
+        return overrides_import(channel=ecomai.CHANNEL, lines=lines, author=request.user)
+
+
+@admin.register(SalesTarget)
+class SalesTargetAdmin(UploadMixin, FastModelAdmin):
+    """What is to be sold, beside what will be."""
+
+    form = TargetForm
+    list_display = ("about", "starts_on", "ends_on", "wanted", "expected", "note")
+    list_display_links = ("about",)
+    list_filter = ("level", ChannelFilter)
+    sortable_by = ()
+    ordering = ("-ends_on", "pk")
+    change_list_template = "ecomai/forecast/admin/decisions.html"
+    change_form_template = "ecomai/admin/change_form.html"
+    upload_permission = "ecomai_forecast.add_salestarget"
+    upload_note = gettext_lazy(
+        "One target per line. The level is shop, category, country or segment; the key is the shop's id of it, empty "
+        "for the whole shop. Either all lines are taken or none."
+    )
+    upload_example = (
+        "level,key,from,to,amount,note\nshop,,2026-12-01,2026-12-31,250000,Christmas\n"
+        "category,12,2026-12-01,2026-12-31,40000,"
+    )
+
+    def get_fields(self, request: HttpRequest, obj: SalesTarget | None = None) -> list[Any]:
+        fields: list[Any] = ["level", "key", ("starts_on", "ends_on"), "amount", "note"]
+        return [*fields, "channel"] if len(channels_of(Product, limit=2)) > 1 else fields
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Each row knows how it stands, in one query."""
+        changes: Any = super().get_changelist_instance(request)
+        states = target_states(targets=list(changes.result_list))
+        for target, state in zip(changes.result_list, states, strict=True):
+            target.state = state
+        return changes
+
+    def save_model(self, request: HttpRequest, obj: SalesTarget, form: Any, change: bool) -> None:
+        """With its author."""
+        obj.author = request.user  # type: ignore[assignment]
+        super().save_model(request, obj, form, change)
+
+    @admin.display(description=gettext_lazy("of"))
+    def about(self, obj: SalesTarget) -> str:
+        state = getattr(obj, "state", None)
+        return (state.title if state else "") or obj.key or str(obj.get_level_display())
+
+    @admin.display(description=gettext_lazy("target"))
+    def wanted(self, obj: SalesTarget) -> str:
+        return f"{format_value(float(obj.amount))} {ecomai.CURRENCY}"
+
+    @admin.display(description=gettext_lazy("expected"))
+    def expected(self, obj: SalesTarget) -> str:
+        state = getattr(obj, "state", None)
+        if state is None or state.chance is None:
+            return _("no forecast")
+        return f"{format_value(state.expected)} ({format_value(round(100 * state.share))} %)"
+
+    def upload(self, request: HttpRequest, lines: Iterable[str]) -> Imported:
+        """All lines or none."""
+        return targets_import(channel=ecomai.CHANNEL, lines=lines, author=request.user)

@@ -1,0 +1,393 @@
+"""The forecast list, the page of a forecast, and the sales forecast in money."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.urls import path
+from django.urls.resolvers import URLPattern
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
+
+from django_ecomai.conf import ecomai
+from django_ecomai.core.admin import FastModelAdmin
+from django_ecomai.core.charts import format_value
+
+from .. import presenting
+from ..csv_files import csv_stream
+from ..exporting import FORECAST_HEADER, forecast_export
+from ..forms import OverrideForm
+from ..models import Forecast, ForecastOverride, SalesTarget
+from ..models.results import DemandClass
+from ..pictures import forecast_sparkline
+from ..services import override_create, override_restore, override_withdraw
+from ..targets import target_states
+from .pages import PageMixin
+
+ADD_OVERRIDE = "ecomai_forecast.add_forecastoverride"
+CHANGE_OVERRIDE = "ecomai_forecast.change_forecastoverride"
+PAST, AHEAD = 26, 13
+MOST_TARGETS = 20
+
+
+class ShownFilter(admin.SimpleListFilter):
+    """Products, categories, or sales in money; products unless something is chosen or searched for."""
+
+    title = gettext_lazy("show")
+    parameter_name = "show"
+    CHOICES: dict[str, tuple[Any, dict[str, Any]]] = {
+        "products": (gettext_lazy("Products"), {"measure": "pieces", "level": "product"}),
+        "categories": (gettext_lazy("Categories"), {"measure": "pieces", "level__in": ["category", "shop"]}),
+        "money": (gettext_lazy("Sales in money"), {"measure": "money"}),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(name, label) for name, (label, _where) in self.CHOICES.items()]
+
+    def choices(self, changelist: Any) -> Any:
+        """Without "all": pieces and money in one list mean nothing."""
+        chosen = self.value() or "products"
+        for name, label in self.lookup_choices:
+            query = changelist.get_query_string({self.parameter_name: name})
+            yield {"selected": name == chosen, "query_string": query, "display": label}
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        chosen = self.value() if self.value() in self.CHOICES else "products"
+        return queryset.filter(**self.CHOICES[str(chosen)][1])
+
+
+class ClassFilter(admin.SimpleListFilter):
+    """Kind of demand."""
+
+    title = gettext_lazy("kind of demand")
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(DemandClass.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(demand_class=self.value()) if self.value() else queryset
+
+
+@admin.register(Forecast)
+class ForecastAdmin(PageMixin, FastModelAdmin):
+    """What will be sold: a list with pictures, a page per forecast, and the shop's sales in money."""
+
+    list_display = ("name", "picture", "near", "kind", "error")
+    list_display_links = ("name",)
+    list_filter = (ShownFilter, ClassFilter)
+    search_fields = ("=key", "title")
+    search_help_text = gettext_lazy("Id of the product, or words of its title.")
+    sortable_by = ()
+    ordering = ("-total", "pk")
+    actions = ("export",)
+    change_list_template = "ecomai/forecast/admin/list.html"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Never: forecasts are made by the job."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never: people change forecasts by overrides."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Forecast]:
+        """Without the long columns in the list."""
+        rows = super().get_queryset(request)
+        match = request.resolver_match
+        if match is not None and match.url_name and match.url_name.endswith("_changelist"):
+            return rows.defer("components", "lo_95", "hi_95")
+        return rows
+
+    # -- the list
+
+    @admin.display(description=gettext_lazy("of"))
+    def name(self, row: Forecast) -> str:
+        return row.title or str(row.get_level_display())
+
+    @admin.display(description=gettext_lazy("past and forecast"))
+    def picture(self, row: Forecast) -> SafeString:
+        return forecast_sparkline(
+            row.history[-PAST:], row.mean[:AHEAD], row.lo_80[:AHEAD], row.hi_80[:AHEAD], title=row.title
+        )
+
+    @admin.display(description=gettext_lazy("expected soon"))
+    def near(self, row: Forecast) -> SafeString:
+        model, before = presenting.near_total(row)
+        now = getattr(row, "near_final", model)
+        words = presenting.near_words(row.frequency)
+        if abs(now - model) > 0.005 * max(model, 1.0):
+            words = _("%(span)s, with an override") % {"span": words}
+        return format_html(
+            '{} <span class="ecomai-change">{}</span><span class="ecomai-under">{}</span>',
+            format_value(round(now, 1)),
+            presenting.change_words(now, before),
+            words,
+        )
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Products of the page know what overrides make of them."""
+        changes: Any = super().get_changelist_instance(request)
+        rows = [row for row in changes.result_list if row.level == "product" and row.product_id is not None]
+        presenting.near_finals(rows)
+        return changes
+
+    @admin.display(description=gettext_lazy("kind of demand"))
+    def kind(self, row: Forecast) -> str:
+        return str(row.get_demand_class_display()) if row.demand_class else "–"
+
+    @admin.display(description=gettext_lazy("error"))
+    def error(self, row: Forecast) -> str | SafeString:
+        ours, naive = row.accuracy.get("wape"), row.accuracy.get("naive_wape")
+        if ours is None:
+            return "–"
+        if naive is None:
+            return f"{format_value(round(100 * ours))} %"
+        return format_html(
+            '{} %<span class="ecomai-under">{}</span>',
+            format_value(round(100 * ours)),
+            _("simple: %(naive)s %%") % {"naive": format_value(round(100 * naive))},
+        )
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The list, with what to do while there is nothing."""
+        channel = request.GET.get("channel", ecomai.CHANNEL)
+        whole = Forecast.objects.filter(channel=channel, measure="pieces", level="shop").first()
+        context = {
+            **self.train_context(request, channel),
+            "title": _("What will be sold"),
+            "anything": whole is not None,
+            "made_on": presenting.day_words(whole.made_on) if whole else "",
+            "season_note": presenting.season_note(whole) if whole else "",
+            "sales_url": self.url("forecast_sales"),
+            "export_url": self.url("forecast_export"),
+            **(extra_context or {}),
+        }
+        return super().changelist_view(request, context)
+
+    @admin.action(description=gettext_lazy("Download the selected forecasts as CSV"), permissions=["view"])
+    def export(self, request: HttpRequest, queryset: QuerySet[Forecast]) -> StreamingHttpResponse:
+        """Long rows, one per period."""
+        return _download(forecast_export(queryset), "forecasts.csv")
+
+    # -- addresses
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("sales/", view(self.sales_view), name="ecomai_forecast_forecast_sales"),
+            path("export/", view(self.export_view), name="ecomai_forecast_forecast_export"),
+            path(
+                "<int:pk>/override/", view(require_POST(self.override_view)), name="ecomai_forecast_forecast_override"
+            ),
+            path(
+                "<int:pk>/override/<int:override>/<str:what>/",
+                view(require_POST(self.toggle_view)),
+                name="ecomai_forecast_forecast_toggle",
+            ),
+            *super().get_urls(),
+        ]
+
+    def export_view(self, request: HttpRequest) -> StreamingHttpResponse:
+        """All forecasts of a shop's products as CSV."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        channel = request.GET.get("channel", ecomai.CHANNEL)
+        rows = self.get_queryset(request).filter(channel=channel, measure="pieces", level="product")
+        return _download(forecast_export(rows.order_by("pk")), "forecasts.csv")
+
+    # -- the page of a forecast
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Chart, drivers, overrides, accuracy."""
+        return self._forecast_page(request, self._get(request, object_id))
+
+    def _get(self, request: HttpRequest, object_id: Any) -> Forecast:
+        known = str(object_id).isascii() and str(object_id).isdigit() and len(str(object_id)) < 19
+        rows = self.get_queryset(request).select_related("product")
+        found = rows.filter(pk=object_id).first() if known else None
+        if found is None:
+            raise Http404(_("There is no such forecast. A newer one may have taken its place: look in the list."))
+        if not self.has_view_permission(request, found):
+            raise PermissionDenied
+        return found
+
+    def _forecast_page(self, request: HttpRequest, row: Forecast, form: OverrideForm | None = None) -> HttpResponse:
+        user: Any = request.user
+        effects = presenting.effects_of(row)
+        overridable = row.measure == "pieces" and row.level in ("product", "category", "shop")
+        now = timezone.now().date()
+        overrides = [
+            {
+                "override": one,
+                "what": presenting.override_words(one),
+                "state": _override_state(one, now),
+                "withdraw_url": self.url("forecast_toggle", row.pk, one.pk, "withdraw") if not one.withdrawn_at else "",
+                "restore_url": self.url("forecast_toggle", row.pk, one.pk, "restore") if one.withdrawn_at else "",
+            }
+            for one in (presenting.overrides_of(row)[:50] if overridable else [])
+        ]
+        total = presenting.near_total(row, presenting.final_mean(row, effects))
+        context = {
+            "title": row.title or str(row.get_level_display()),
+            "original": row,
+            "row": row,
+            "chart": presenting.forecast_chart(row, effects),
+            "drivers": presenting.drivers_chart(row),
+            "driver_sentences": presenting.driver_sentences(row),
+            "near": format_value(round(total[0], 1)),
+            "near_words": presenting.near_words(row.frequency),
+            "change": presenting.change_words(*total),
+            "unit": ecomai.CURRENCY if row.measure == "money" else _("pieces"),
+            "made_on": presenting.day_words(row.made_on),
+            "accuracy": presenting.accuracy_facts(row),
+            "model": presenting.model_words(row),
+            "verdict": presenting.accuracy_verdict(row),
+            "season_note": presenting.season_note(row),
+            "past": presenting.past_table(row),
+            "overridable": overridable,
+            "overrides": overrides,
+            "form": (form or OverrideForm(forecast=row)) if overridable and user.has_perm(ADD_OVERRIDE) else None,
+            "form_url": self.url("forecast_override", row.pk),
+            "may_toggle": user.has_perm(CHANGE_OVERRIDE),
+            "list_url": self.url("forecast_changelist"),
+            **self.train_context(request, row.channel),
+        }
+        return self.page(request, "ecomai/forecast/admin/forecast.html", **context)
+
+    def override_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Makes an override for what the page shows."""
+        row = self._get(request, pk)
+        if not request.user.has_perm(ADD_OVERRIDE):
+            raise PermissionDenied
+        form = OverrideForm(request.POST, forecast=row)
+        if not form.is_valid():
+            return self._forecast_page(request, row, form)
+        made = form.instance
+        try:
+            override_create(
+                channel=row.channel, kind=made.kind, value=made.value, starts_on=made.starts_on, ends_on=made.ends_on,
+                reason=made.reason, product=row.product if row.level == "product" else None, category=made.category,
+                author=request.user, expires_on=made.expires_on,
+            )  # fmt: skip
+        except ValidationError as error:
+            for text in error.messages:
+                messages.error(request, text)
+        else:
+            messages.success(request, _("The forecast was changed. The override can be withdrawn below."))
+        return HttpResponseRedirect(self.url("forecast_change", row.pk))
+
+    def toggle_view(self, request: HttpRequest, pk: int, override: int, what: str) -> HttpResponse:
+        """Withdraws an override or puts it back."""
+        row = self._get(request, pk)
+        if not request.user.has_perm(CHANGE_OVERRIDE):
+            raise PermissionDenied
+        found = ForecastOverride.objects.filter(pk=override, channel=row.channel).first()
+        if found is None or what not in ("withdraw", "restore"):
+            raise Http404(_("There is no such override."))
+        if what == "withdraw" and override_withdraw(override=found, user=request.user):
+            messages.success(request, _("The override was withdrawn. “Put back” undoes that."))
+        elif what == "restore" and override_restore(override=found, user=request.user):
+            messages.success(request, _("The override holds again."))
+        return HttpResponseRedirect(self.url("forecast_change", row.pk))
+
+    # -- sales in money
+
+    def sales_view(self, request: HttpRequest) -> HttpResponse:
+        """What the shop, its categories and countries will sell, beside the targets."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        channel = request.GET.get("channel", ecomai.CHANNEL)
+        rows = list(
+            self.get_queryset(request).filter(channel=channel, measure="money").defer("components").order_by("-total")
+        )
+        whole = next((row for row in rows if row.level == "shop"), None)
+        effects = presenting.effects_of(whole) if whole else None
+        user: Any = request.user
+        may_see = user.has_perm("ecomai_forecast.view_salestarget")
+        targets = SalesTarget.objects.filter(channel=channel).order_by("-ends_on", "level", "key")[:MOST_TARGETS]
+        groups = [
+            {"title": title, "rows": [self._sales_row(row) for row in rows if row.level == level]}
+            for level, title in (("category", _("Categories")), ("country", _("Countries")))
+        ]
+        total = presenting.near_total(whole, presenting.final_mean(whole, effects)) if whole else (0.0, None)
+        context = {
+            "title": _("Sales forecast"),
+            "whole": whole,
+            "chart": presenting.forecast_chart(whole, effects) if whole else "",
+            "near": format_value(round(total[0])),
+            "near_words": presenting.near_words(whole.frequency) if whole else "",
+            "change": presenting.change_words(*total),
+            "made_on": presenting.day_words(whole.made_on) if whole else "",
+            "season_note": presenting.season_note(whole) if whole else "",
+            "currency": ecomai.CURRENCY,
+            "groups": [group for group in groups if group["rows"]],
+            "targets": [_target_row(state) for state in target_states(targets=list(targets))] if may_see else [],
+            "may_see_targets": may_see,
+            "add_url": self.url("salestarget_add") if user.has_perm("ecomai_forecast.add_salestarget") else "",
+            "targets_url": self.url("salestarget_changelist"),
+            "list_url": self.url("forecast_changelist"),
+            **self.train_context(request, channel),
+        }
+        return self.page(request, "ecomai/forecast/admin/sales.html", **context)
+
+    def _sales_row(self, row: Forecast) -> dict[str, Any]:
+        now, before = presenting.near_total(row)
+        return {
+            "title": row.title,
+            "url": self.url("forecast_change", row.pk),
+            "picture": self.picture(row),
+            "near": format_value(now),
+            "change": presenting.change_words(now, before),
+        }
+
+
+def _target_row(state: Any) -> dict[str, Any]:
+    chance = state.chance
+    return {
+        "target": state.target,
+        "title": state.title or state.target.get_level_display(),
+        "amount": format_value(float(state.target.amount)),
+        "sold": format_value(state.sold),
+        "expected": format_value(state.expected),
+        "share": format_value(round(100 * state.share)),
+        "chance": "–" if chance is None else _chance_words(chance),
+        "covered": state.covered,
+        "filled": min(max(round(100 * state.share), 0), 100),
+    }
+
+
+def _chance_words(chance: float) -> str:
+    if chance >= 0.995:
+        return "> 99 %"
+    return "< 1 %" if chance < 0.005 else f"{format_value(round(100 * chance))} %"
+
+
+def _override_state(override: ForecastOverride, today: Any) -> str:
+    if override.withdrawn_at is not None:
+        return _("withdrawn")
+    if override.expires_on is not None and override.expires_on <= today:
+        return _("expired")
+    return _("holds")
+
+
+def _download(rows: Any, name: str) -> StreamingHttpResponse:
+    return StreamingHttpResponse(
+        csv_stream(FORECAST_HEADER, rows),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"},
+    )

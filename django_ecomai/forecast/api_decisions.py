@@ -1,0 +1,315 @@
+"""Overrides, targets and signals through REST: read, write, and CSV in."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers, status
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from django_ecomai.mirror.models import Category, Product
+
+from .api_base import ForecastView, checked, imported, whole_number
+from .csv_files import (
+    BadFile,
+    file_lines,
+    overrides_import,
+    signal_import,
+    signal_values_set,
+    targets_import,
+)
+from .models import ForecastOverride, SalesTarget, Signal
+from .services import log_entry, override_create, override_restore, override_withdraw, target_set
+from .targets import target_states
+
+MOST_ROWS = 500
+MOST_VALUES = 10_000
+_CHANNEL = OpenApiParameter("channel", str, description="The shop, where one installation serves several.")
+_LIMIT = OpenApiParameter("limit", int, description=f"Rows, newest first, at most {MOST_ROWS}; default 100.")
+_WRONG = OpenApiResponse(description="Something cannot be used; the answer names it and says what to send.")
+
+
+class OverrideSerializer(serializers.ModelSerializer[ForecastOverride]):
+    """An override. ``key`` is the shop's id of the product or category; empty for the whole shop."""
+
+    key = serializers.CharField(required=False, allow_blank=True, default="")
+    author = serializers.CharField(read_only=True, allow_null=True)
+
+    class Meta:
+        model = ForecastOverride
+        fields = (
+            "id", "level", "key", "kind", "value", "starts_on", "ends_on", "reason", "expires_on", "author",
+            "created_at", "withdrawn_at",
+        )  # fmt: skip
+        read_only_fields = ("id", "created_at", "withdrawn_at")
+
+    def to_representation(self, instance: ForecastOverride) -> dict[str, Any]:
+        target: Any = instance.product or instance.category
+        instance.key = target.external_id if target else ""  # type: ignore[attr-defined]
+        return super().to_representation(instance)
+
+
+class OverridesView(ForecastView):
+    """What people know better."""
+
+    permissions_of = {
+        "GET": "ecomai_forecast.view_forecastoverride",
+        "POST": "ecomai_forecast.add_forecastoverride",
+    }
+
+    @extend_schema(
+        operation_id="ecomai_forecast_overrides",
+        summary="Overrides, newest first",
+        parameters=[_CHANNEL, _LIMIT],
+        responses={200: OverrideSerializer(many=True)},
+    )
+    def get(self, request: Request) -> Response:
+        """See the schema."""
+        rows = ForecastOverride.objects.filter(channel=self.channel(request)).order_by("-pk")
+        limit = whole_number(request, "limit", 100, least=1, most=MOST_ROWS)
+        found = rows.select_related("product", "category", "author")[:limit]
+        return Response(OverrideSerializer(found, many=True).data)
+
+    @extend_schema(
+        operation_id="ecomai_forecast_override_create",
+        summary="Make an override, or many from a CSV body",
+        description="CSV columns: level, key, kind, value, from, to, reason, and if wanted expires. All lines or none.",
+        parameters=[_CHANNEL],
+        request={"application/json": OverrideSerializer, "text/csv": OpenApiTypes.STR},
+        responses={201: OverrideSerializer, 400: _WRONG},
+    )
+    def post(self, request: Request) -> Response:
+        """See the schema."""
+        channel = self.channel(request)
+        if isinstance(request.data, bytes):
+            return _from_csv(
+                request.data, lambda lines: overrides_import(channel=channel, lines=lines, author=request.user)
+            )
+        form = OverrideSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        data = form.validated_data
+        level, key = data.get("level", "product"), data["key"]
+        target: dict[str, Any] = {}
+        if level in ("product", "category"):
+            model: Any = Product if level == "product" else Category
+            found = model.objects.filter(channel=channel, external_id=key).first() if key else None
+            if found is None:
+                raise ValidationError({"key": [f"There is no {level} with the id {key!r}."]})
+            target[level] = found
+        try:
+            made = override_create(
+                channel=channel, kind=data.get("kind", "percent"), value=data["value"], starts_on=data["starts_on"],
+                ends_on=data["ends_on"], reason=data["reason"], author=request.user,
+                expires_on=data.get("expires_on"), **target,
+            )  # fmt: skip
+        except DjangoValidationError as error:
+            raise checked(error) from error
+        return Response(OverrideSerializer(made).data, status=status.HTTP_201_CREATED)
+
+
+class OverrideStateView(ForecastView):
+    """Withdraw an override, or put it back."""
+
+    permissions_of = {"POST": "ecomai_forecast.change_forecastoverride"}
+
+    @extend_schema(
+        operation_id="ecomai_forecast_override_state",
+        summary="Withdraw an override or put it back",
+        parameters=[OpenApiParameter("what", str, OpenApiParameter.PATH, enum=["withdraw", "restore"])],
+        request=None,
+        responses={200: OverrideSerializer, 404: OpenApiResponse(description="There is no such override.")},
+    )
+    def post(self, request: Request, pk: int, what: str) -> Response:
+        """See the schema."""
+        override = get_object_or_404(ForecastOverride, pk=pk, channel=self.channel(request))
+        if what == "withdraw":
+            override_withdraw(override=override, user=request.user)
+        elif what == "restore":
+            override_restore(override=override, user=request.user)
+        else:
+            raise ValidationError({"what": ["Use withdraw or restore."]})
+        return Response(OverrideSerializer(override).data)
+
+
+class TargetSerializer(serializers.ModelSerializer[SalesTarget]):
+    """A target and how it stands."""
+
+    sold = serializers.FloatField(read_only=True)
+    expected = serializers.FloatField(read_only=True)
+    chance = serializers.FloatField(read_only=True, allow_null=True, help_text="0..1; null without a forecast.")
+
+    class Meta:
+        model = SalesTarget
+        fields = ("id", "level", "key", "starts_on", "ends_on", "amount", "note", "sold", "expected", "chance")
+        validators: list[Any] = []  # a target of the same span is replaced
+
+    def to_representation(self, instance: SalesTarget) -> dict[str, Any]:
+        state = getattr(instance, "state", None)
+        instance.sold = state.sold if state else 0.0  # type: ignore[attr-defined]
+        instance.expected = state.expected if state else 0.0  # type: ignore[attr-defined]
+        instance.chance = state.chance if state else None  # type: ignore[attr-defined]
+        return super().to_representation(instance)
+
+
+class TargetsView(ForecastView):
+    """What is to be sold, beside what will be."""
+
+    permissions_of = {"GET": "ecomai_forecast.view_salestarget", "POST": "ecomai_forecast.add_salestarget"}
+
+    @extend_schema(
+        operation_id="ecomai_sales_targets",
+        summary="Sales targets with what is expected",
+        parameters=[_CHANNEL, _LIMIT],
+        responses={200: TargetSerializer(many=True)},
+    )
+    def get(self, request: Request) -> Response:
+        """See the schema."""
+        rows = SalesTarget.objects.filter(channel=self.channel(request)).order_by("-ends_on", "pk")
+        found = list(rows[: whole_number(request, "limit", 100, least=1, most=MOST_ROWS)])
+        return Response(_with_states(found))
+
+    @extend_schema(
+        operation_id="ecomai_sales_target_set",
+        summary="Set a target (over one of the same span), or many from a CSV body",
+        description="CSV columns: level, key, from, to, amount, and if wanted note. All lines or none.",
+        parameters=[_CHANNEL],
+        request={"application/json": TargetSerializer, "text/csv": OpenApiTypes.STR},
+        responses={200: TargetSerializer, 201: TargetSerializer, 400: _WRONG},
+    )
+    def post(self, request: Request) -> Response:
+        """See the schema."""
+        channel = self.channel(request)
+        if isinstance(request.data, bytes):
+            return _from_csv(
+                request.data, lambda lines: targets_import(channel=channel, lines=lines, author=request.user)
+            )
+        form = TargetSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        try:
+            target, created = target_set(channel=channel, author=request.user, **form.validated_data)
+        except DjangoValidationError as error:
+            raise checked(error) from error
+        code = status.HTTP_201_CREATED if created else status.HTTP_200_OK
+        return Response(_with_states([target])[0], status=code)
+
+
+class TargetView(ForecastView):
+    """One target."""
+
+    permissions_of = {"DELETE": "ecomai_forecast.delete_salestarget"}
+
+    @extend_schema(operation_id="ecomai_sales_target_delete", summary="Delete a target", responses={204: None})
+    def delete(self, request: Request, pk: int) -> Response:
+        """See the schema."""
+        target = get_object_or_404(SalesTarget, pk=pk, channel=self.channel(request))
+        log_entry(request.user, target, message="Deleted through the API.")
+        target.delete()
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _with_states(targets: list[SalesTarget]) -> Any:
+    for target, state in zip(targets, target_states(targets=targets), strict=True):
+        target.state = state  # type: ignore[attr-defined]
+    return TargetSerializer(targets, many=True).data
+
+
+class SignalSerializer(serializers.ModelSerializer[Signal]):
+    """A signal from outside."""
+
+    class Meta:
+        model = Signal
+        fields = ("key", "name", "description", "is_active")
+        extra_kwargs: dict[str, Any] = {"key": {"validators": []}}
+
+
+class SignalValueSerializer(serializers.Serializer[Any]):
+    """The value from a day on."""
+
+    day = serializers.DateField()
+    value = serializers.FloatField()
+
+    def validate_value(self, value: float) -> float:
+        """A number that a database can keep."""
+        if not math.isfinite(value):
+            raise ValidationError("Give a finite number.")
+        return value
+
+
+class SignalsView(ForecastView):
+    """Signals from outside: market trends, weather, budgets."""
+
+    permissions_of = {"GET": "ecomai_forecast.view_signal", "POST": "ecomai_forecast.add_signal"}
+
+    @extend_schema(
+        operation_id="ecomai_signals", summary="Signals", parameters=[_CHANNEL],
+        responses={200: SignalSerializer(many=True)},
+    )  # fmt: skip
+    def get(self, request: Request) -> Response:
+        """See the schema."""
+        rows = Signal.objects.filter(channel=self.channel(request)).order_by("key")[:MOST_ROWS]
+        return Response(SignalSerializer(rows, many=True).data)
+
+    @extend_schema(
+        operation_id="ecomai_signal_create", summary="Make a signal", parameters=[_CHANNEL], request=SignalSerializer,
+        responses={201: SignalSerializer, 400: _WRONG},
+    )  # fmt: skip
+    def post(self, request: Request) -> Response:
+        """See the schema."""
+        form = SignalSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        channel = self.channel(request)
+        if Signal.objects.filter(channel=channel, key=form.validated_data["key"]).exists():
+            raise ValidationError({"key": ["There is a signal with this key: send its values to it."]})
+        signal = Signal.objects.create(channel=channel, **form.validated_data)
+        log_entry(request.user, signal, added=True, message="Made through the API.")
+        return Response(SignalSerializer(signal).data, status=status.HTTP_201_CREATED)
+
+
+class SignalValuesView(ForecastView):
+    """Values of a signal, over those that are there."""
+
+    permissions_of = {"POST": "ecomai_forecast.change_signal", "GET": "ecomai_forecast.view_signal"}
+
+    @extend_schema(
+        operation_id="ecomai_signal_values", summary="Values of a signal, newest first", parameters=[_CHANNEL],
+        responses={200: SignalValueSerializer(many=True)},
+    )  # fmt: skip
+    def get(self, request: Request, key: str) -> Response:
+        """See the schema."""
+        signal = get_object_or_404(Signal, channel=self.channel(request), key=key)
+        return Response(list(signal.values.order_by("-day").values("day", "value")[:MOST_VALUES]))
+
+    @extend_schema(
+        operation_id="ecomai_signal_values_set",
+        summary="Write values of a signal, as a JSON list or a CSV body",
+        description=f"A list of at most {MOST_VALUES} objects with day and value, or CSV with these columns.",
+        parameters=[_CHANNEL],
+        request={"application/json": SignalValueSerializer(many=True), "text/csv": OpenApiTypes.STR},
+        responses={200: OpenApiTypes.OBJECT, 400: _WRONG},
+    )
+    def post(self, request: Request, key: str) -> Response:
+        """See the schema."""
+        signal = get_object_or_404(Signal, channel=self.channel(request), key=key)
+        if isinstance(request.data, bytes):
+            return _from_csv(request.data, lambda lines: signal_import(signal=signal, lines=lines))
+        form = SignalValueSerializer(data=request.data, many=True)
+        form.is_valid(raise_exception=True)
+        if len(form.validated_data) > MOST_VALUES:
+            raise ValidationError({"detail": [f"Send at most {MOST_VALUES} values at once."]})
+        values = {row["day"]: row["value"] for row in form.validated_data}
+        signal_values_set(signal=signal, values=values)
+        return Response({"written": len(values), "duplicates": len(form.validated_data) - len(values), "errors": []})
+
+
+def _from_csv(content: bytes, read: Any) -> Response:
+    try:
+        return imported(read(file_lines(content)))
+    except BadFile as error:
+        raise ValidationError({"detail": [str(error)]}) from error

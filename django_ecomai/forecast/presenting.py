@@ -1,0 +1,296 @@
+"""Forecasts in charts, tables and words that a merchant reads. No writes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+from django.db.models import Q, QuerySet
+from django.utils import formats
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from django_ecomai.conf import ecomai
+from django_ecomai.core.charts import canvas_chart, format_value
+from django_ecomai.mirror.models import Category
+
+from .days import SEASON, period_of, period_start
+from .final import Effects, override_effects
+from .models import Forecast, ForecastOverride, PastForecast
+from .overriding import overrides_current
+from .periods import period_labels, span_words
+from .selectors import forecast_days
+
+#: History before the forecast that a chart shows.
+SHOWN = {"D": 60, "W": 78, "M": 30}
+#: Periods that a list adds up.
+NEAR = {"D": 28, "W": 4, "M": 3}
+PAST_ROWS = 12
+
+
+def effects_of(row: Forecast) -> Effects | None:
+    """What overrides do from the first period of a forecast on."""
+    return override_effects(
+        channel=row.channel, starts_on=row.starts_on, frequency=row.frequency, periods=len(row.mean)
+    )
+
+
+def final_mean(row: Forecast, effects: Effects | None) -> list[float]:
+    """The forecast with overrides, per period."""
+    mean = np.array([0.0 if one is None else one for one in row.mean], dtype=np.float64)
+    if effects is None:
+        return [float(one) for one in mean]
+    factors = effects.factors(level=row.level, key=row.key, measure=row.measure)[: len(mean)]
+    final = mean * factors
+    if row.level == "product":
+        final = np.where(mean > 0, final, effects.added(key=row.key)[: len(mean)])
+    return [round(float(one), 2) for one in final]
+
+
+def forecast_chart(row: Forecast, effects: Effects | None) -> SafeString:
+    """Past, forecast and its interval; the model's own line where overrides change it."""
+    past = row.history[-SHOWN[row.frequency] :]
+    ahead = len(row.mean)
+    first = period_start(period_of(row.starts_on, row.frequency) - len(past), row.frequency)
+    labels = period_labels(first, len(past) + ahead, row.frequency)
+    gap: list[Any] = [None] * len(past)
+    final = final_mean(row, effects)
+    series: list[tuple[Any, Sequence[Any]]] = [
+        (_("sold"), [*past, *[None] * ahead]),
+        (_("forecast"), [*gap, *final]),
+    ]
+    changed = any(abs(a - (b or 0)) > 0.005 for a, b in zip(final, row.mean, strict=True))
+    if changed:
+        series.append((_("forecast without overrides"), [*gap, *row.mean]))
+    return canvas_chart(
+        kind="line",
+        labels=labels,
+        series=series,
+        band=(_("80 %: at least"), [*gap, *row.lo_80], _("80 % interval"), [*gap, *row.hi_80]),
+        title=_("Sales in %(currency)s") % {"currency": ecomai.CURRENCY} if row.measure == "money" else _("Pieces"),
+        label_heading=str(row.get_frequency_display()),
+    )
+
+
+def drivers_chart(row: Forecast) -> SafeString | str:
+    """The parts that the regression sees in the past and ahead; empty without a decomposition."""
+    if not row.components or row.components_start is None:
+        return ""
+    length = max(len(values) for values in row.components.values())
+    labels = period_labels(row.components_start, length, row.frequency)
+    keep = slice(-(SHOWN[row.frequency] + len(row.mean)), None)
+    names = {
+        "trend": _("trend"), "season": _("season"), "holiday": _("holidays"), "price": _("price"),
+        "promotion": _("promotions"),
+    }  # fmt: skip
+    series = [(name, row.components[part][keep]) for part, name in names.items() if part in row.components]
+    if not series:
+        return ""
+    return canvas_chart(
+        kind="line", labels=labels[keep], series=series, title=_("What moves it"),
+        label_heading=str(row.get_frequency_display()),
+    )  # fmt: skip
+
+
+def driver_sentences(row: Forecast) -> list[str]:
+    """What the drivers add up to in the forecast span, the largest first."""
+    if not row.components:
+        return []
+    ahead = len(row.mean)
+    names = {"season": _("season"), "holiday": _("holidays"), "price": _("price"), "promotion": _("promotions")}
+    found = []
+    for part, name in names.items():
+        values = row.components.get(part)
+        if values:
+            total = float(np.sum(values[-ahead:]))
+            if abs(total) >= 0.5:
+                found.append((abs(total), f"{name}: {'+' if total > 0 else '−'}{format_value(abs(total))}"))
+    return [text for _size, text in sorted(found, reverse=True)]
+
+
+def accuracy_facts(row: Forecast) -> list[tuple[str, str, str]]:
+    """Name, value and meaning of the measures of the test."""
+    facts = row.accuracy or {}
+    found = []
+
+    def add(name: str, label: str, help_text: str, *, percent: bool = True) -> None:
+        value = facts.get(name)
+        if isinstance(value, int | float):
+            text = f"{format_value(round(100 * value))} %" if percent else format_value(value)
+            found.append((label, text, help_text))
+
+    add("wape", _("Error"), _("sum of all misses as a share of what was sold, in the test"))
+    add("naive_wape", _("Error of the simple forecast"), _("the same for “as in the last season” or a moving average"))
+    add("bias", _("Bias"), _("above 0: forecasts too much on the whole; below 0: too little"))
+    add("coverage_80", _("Inside the 80 % interval"), _("80 % would be right"))
+    add("adi", _("Periods per sale"), _("how many periods lie between two with sales, on average"), percent=False)
+    return found
+
+
+def accuracy_verdict(row: Forecast) -> str:
+    """One sentence about the test."""
+    ours, naive = (row.accuracy or {}).get("wape"), (row.accuracy or {}).get("naive_wape")
+    if ours is None or naive is None:
+        return _("Too little was sold in the test to judge this forecast.")
+    if naive <= 0:
+        return ""
+    gain = (naive - ours) / naive
+    words = {"gain": format_value(round(abs(gain) * 100))}
+    if gain > 0.005:
+        return _("In the test it missed %(gain)s %% less than the simple forecast.") % words
+    if gain < -0.005:
+        return _("In the test it missed %(gain)s %% more than the simple forecast.") % words
+    return _("In the test it was as good as the simple forecast.")
+
+
+def past_table(row: Forecast) -> dict[str, Any]:
+    """Past forecasts beside what happened, the newest first, and the value that was added to the simple forecast."""
+    rows = list(
+        PastForecast.objects.filter(
+            channel=row.channel, measure=row.measure, level=row.level, key=row.key, frequency=row.frequency, lag=1
+        ).order_by("-period")[: 4 * PAST_ROWS]
+    )
+    judged = [one for one in rows if one.actual is not None]
+    return {
+        "rows": [
+            {
+                "label": period_labels(one.period, 1, row.frequency)[0],
+                "actual": format_value(one.actual),
+                "final": format_value(one.final_value),
+                "model": format_value(one.model_value),
+                "naive": format_value(one.naive_value),
+                "inside": None
+                if one.actual is None or one.lo_80 is None or one.hi_80 is None
+                else one.lo_80 <= one.actual <= one.hi_80,
+            }
+            for one in rows[:PAST_ROWS]
+        ],
+        "sentence": value_added(judged),
+    }
+
+
+def value_added(judged: Sequence[PastForecast]) -> str:
+    """Forecast value added (Gilliland, 2010): the error of the simple forecast against that of the model and of what
+    people made of it, in percentage points."""
+    sold = sum(one.actual or 0.0 for one in judged)
+    if not judged or sold <= 0:
+        return ""
+    errors = {
+        name: sum(abs((getattr(one, name) or 0.0) - (one.actual or 0.0)) for one in judged) / sold
+        for name in ("naive_value", "model_value", "final_value")
+    }
+    words = {
+        "count": len(judged),
+        "naive": format_value(round(100 * errors["naive_value"])),
+        "model": format_value(round(100 * errors["model_value"])),
+        "final": format_value(round(100 * errors["final_value"])),
+    }
+    return (
+        _(
+            "Over %(count)s ended periods the simple forecast missed by %(naive)s %%, the model by %(model)s %%, "
+            "with overrides %(final)s %%."
+        )
+        % words
+    )
+
+
+def overrides_of(row: Forecast) -> QuerySet[ForecastOverride]:
+    """Overrides that touch a forecast and have not ended before it, withdrawn ones included."""
+    about = Q(level="shop")
+    if row.level == "product" and row.product_id is not None:
+        categories = _with_parents(row.channel, list(row.product.categories.values_list("pk", flat=True)))  # type: ignore[union-attr]
+        about |= Q(product_id=row.product_id) | Q(category_id__in=categories)
+    elif row.level == "category":
+        about |= Q(category__external_id=row.key)
+    found = ForecastOverride.objects.filter(about, channel=row.channel, ends_on__gte=row.starts_on)
+    return found.select_related("product", "category", "author", "withdrawn_by").order_by("-pk")
+
+
+def _with_parents(channel: str, categories: list[int]) -> list[int]:
+    parents = dict(Category.objects.filter(channel=channel).values_list("pk", "parent_id")) if categories else {}
+    found: list[int] = []
+    for one in categories:
+        place: int | None = one
+        while place is not None and place not in found:
+            found.append(place)
+            place = parents.get(place)
+    return found
+
+
+def near_total(row: Forecast, mean: Sequence[float] | None = None) -> tuple[float, float | None]:
+    """Sum of the next few periods (of ``mean``, where overrides were applied), and of as many before (None where they
+    are not known)."""
+    count = NEAR[row.frequency]
+    ahead = float(sum(one or 0.0 for one in (row.mean if mean is None else mean)[:count]))
+    past = [one for one in row.history[-count:] if one is not None]
+    return ahead, float(sum(past)) if len(past) == count else None
+
+
+def near_finals(rows: Sequence[Forecast]) -> None:
+    """Put ``near_final``, the sum of the next few periods with overrides, on products of one shop; few queries."""
+    if not rows:
+        return
+    first = rows[0]
+    end = period_start(period_of(first.starts_on, first.frequency) + NEAR[first.frequency], first.frequency)
+    if not overrides_current(channel=first.channel, on=first.starts_on, until=end):
+        return
+    here = [row for row in rows if (row.channel, row.starts_on) == (first.channel, first.starts_on)]
+    found = forecast_days(
+        channel=first.channel, product_ids=[row.product_id or 0 for row in here], days=(end - first.starts_on).days,
+        start=first.starts_on,
+    )  # fmt: skip
+    for row, total in zip(here, found.mean.sum(axis=1).tolist(), strict=True):
+        row.near_final = total  # type: ignore[attr-defined]
+
+
+def near_words(frequency: str) -> str:
+    """``next 4 weeks``."""
+    return _("next %(span)s") % {"span": span_words(NEAR[frequency], frequency)}
+
+
+def change_words(now: float, before: float | None) -> str:
+    """``+12 %`` against the periods before."""
+    if not before:
+        return "–"
+    change = round(100 * (now - before) / before)
+    return f"{'+' if change > 0 else '−' if change < 0 else '±'}{format_value(abs(change))} %"
+
+
+def override_words(override: ForecastOverride) -> str:
+    """``+20 %`` or ``900 pieces``."""
+    number = format_value(float(override.value))
+    if override.kind == ForecastOverride.Kind.PERCENT:
+        return f"{'+' if override.value > 0 else ''}{number} %"
+    return _("%(number)s pieces") % {"number": number}
+
+
+def model_words(row: Forecast) -> str:
+    """The blend in words: ``exponential smoothing 60 %, theta 40 %``."""
+    names = {
+        "learned": _("learned from all products"), "moving_average": _("moving average"),
+        "seasonal_naive": _("as in the last season"), "ses": _("exponential smoothing"),
+        "damped_trend": _("damped trend"), "holt_winters": _("Holt-Winters"), "theta": _("theta"), "zero": _("none"),
+        "croston": _("Croston"), "sba": _("Croston (SBA)"), "tsb": _("Croston (TSB)"), "adida": _("ADIDA"),
+        "imapa": _("IMAPA"), "regression": _("regression"), "analogues": _("similar products"),
+    }  # fmt: skip
+    return re.sub(r"[a-z][a-z_]+", lambda found: str(names.get(found[0], found[0])), row.model)
+
+
+def season_note(row: Forecast) -> str:
+    """A warning where the history is shorter than two seasons."""
+    if len(row.history) >= 2 * SEASON[row.frequency]:
+        return ""
+    return _("There are fewer than two seasons of history, so the forecast cannot know the season of the year yet.")
+
+
+def day_words(day: date) -> str:
+    """A day in the active language."""
+    return str(formats.date_format(day, "DATE_FORMAT"))
+
+
+def last_day(row: Forecast) -> date:
+    """The last day with data."""
+    return row.made_on - timedelta(days=1)

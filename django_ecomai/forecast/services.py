@@ -1,0 +1,172 @@
+"""What people decide about forecasts: overrides with a reason, which can be withdrawn and put back, and targets."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.apps import apps
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from django_ecomai.mirror.models import Category, Product
+
+from .models import ForecastOverride, SalesTarget
+
+#: An override for longer is a plan, not a correction.
+MOST_DAYS = 400
+MOST_PERCENT = Decimal(10_000)
+
+
+def override_create(
+    *,
+    kind: str,
+    value: Decimal,
+    starts_on: date,
+    ends_on: date,
+    reason: str,
+    channel: str = "",
+    product: Product | None = None,
+    category: Category | None = None,
+    author: Any = None,
+    expires_on: date | None = None,
+) -> ForecastOverride:
+    """Make an override for a product, a category or (neither) the whole shop; it holds at once.
+
+    Raises ``ValidationError`` with a message per field.
+    """
+    level = "product" if product is not None else "category" if category is not None else "shop"
+    override = ForecastOverride(
+        channel=channel, level=level, product=product, category=category, kind=kind, value=value, starts_on=starts_on,
+        ends_on=ends_on, reason=reason.strip(), author=_user(author), expires_on=expires_on,
+    )  # fmt: skip
+    errors = override_errors(override)
+    if errors:
+        raise ValidationError(errors)
+    with transaction.atomic():
+        override.save()
+        log_entry(author, override, added=True, message=_("Forecast changed: %(reason)s") % {"reason": reason.strip()})
+    return override
+
+
+def override_errors(override: ForecastOverride) -> dict[str, str]:
+    """What is wrong with an override that is about to be saved, by field."""
+    found: dict[str, str] = {}
+    if not override.reason:
+        found["reason"] = _("Say why, so that others can judge it later.")
+    if override.kind not in ForecastOverride.Kind.values:
+        found["kind"] = _("Choose percent or value.")
+    elif override.value is not None:
+        if override.kind == ForecastOverride.Kind.PERCENT and not -100 <= override.value <= MOST_PERCENT:
+            found["value"] = _("Give a percentage from -100 to %(most)s.") % {"most": MOST_PERCENT}
+        elif override.kind == ForecastOverride.Kind.VALUE and override.value < 0:
+            found["value"] = _("Pieces cannot be negative.")
+    if override.starts_on and override.ends_on:
+        if override.ends_on < override.starts_on:
+            found["ends_on"] = _("The last day is before the first one.")
+        elif (override.ends_on - override.starts_on).days >= MOST_DAYS:
+            found["ends_on"] = _("At most %(days)s days.") % {"days": MOST_DAYS}
+    if override.expires_on and override.starts_on and override.expires_on <= override.starts_on:
+        found["expires_on"] = _("It would expire before it begins.")
+    for name in ("product", "category"):
+        target = getattr(override, name)
+        if target is not None and target.channel != override.channel:
+            found[name] = _("That belongs to another shop.")
+    return found
+
+
+def override_withdraw(*, override: ForecastOverride, user: Any = None) -> bool:
+    """Take an override back; the forecast is as before at once. ``False`` when that was done already."""
+    changed = ForecastOverride.objects.filter(pk=override.pk, withdrawn_at=None).update(
+        withdrawn_at=timezone.now(), withdrawn_by=_user(user)
+    )
+    override.refresh_from_db()
+    if changed:
+        log_entry(user, override, message=_("Override withdrawn."))
+    return bool(changed)
+
+
+def override_restore(*, override: ForecastOverride, user: Any = None) -> bool:
+    """Let a withdrawn override hold again. ``False`` when it holds already."""
+    changed = ForecastOverride.objects.filter(pk=override.pk, withdrawn_at__isnull=False).update(
+        withdrawn_at=None, withdrawn_by=None
+    )
+    override.refresh_from_db()
+    if changed:
+        log_entry(user, override, message=_("Override put back."))
+    return bool(changed)
+
+
+def target_set(
+    *,
+    starts_on: date,
+    ends_on: date,
+    amount: Decimal,
+    channel: str = "",
+    level: str = "shop",
+    key: str = "",
+    note: str = "",
+    author: Any = None,
+) -> tuple[SalesTarget, bool]:
+    """Write the target of a span, over one that is there; returns it and whether it is new.
+
+    Raises ``ValidationError`` with a message per field.
+    """
+    target = SalesTarget(
+        channel=channel, level=level, key=key, starts_on=starts_on, ends_on=ends_on, amount=amount, note=note
+    )
+    errors = target_errors(target)
+    if errors:
+        raise ValidationError(errors)
+    span: dict[str, Any] = {"channel": channel, "level": level, "key": key, "starts_on": starts_on, "ends_on": ends_on}
+    with transaction.atomic():
+        found, created = SalesTarget.objects.update_or_create(
+            **span, defaults={"amount": amount, "note": note, "author": _user(author)}
+        )
+        log_entry(author, found, added=created, message=_("Target set."))
+    return found, created
+
+
+def target_errors(target: SalesTarget) -> dict[str, str]:
+    """What is wrong with a target that is about to be saved, by field."""
+    found: dict[str, str] = {}
+    if target.amount is not None and target.amount <= 0:
+        found["amount"] = _("Give an amount above 0.")
+    if target.starts_on and target.ends_on and target.ends_on < target.starts_on:
+        found["ends_on"] = _("The last day is before the first one.")
+    if target.level not in {one.value for one in SalesTarget.LEVELS}:
+        found["level"] = _("Choose one of: %(levels)s.") % {
+            "levels": ", ".join(one.value for one in SalesTarget.LEVELS)
+        }
+    elif target.level == "shop" and target.key:
+        found["key"] = _("The whole shop has no id: leave it empty.")
+    elif target.level != "shop" and not target.key:
+        found["key"] = _("Say which category, country or segment.")
+    elif (
+        target.level == "category"
+        and not Category.objects.filter(channel=target.channel, external_id=target.key).exists()
+    ):
+        found["key"] = _("There is no category with the id %(key)s.") % {"key": target.key}
+    return found
+
+
+def log_entry(user: Any, obj: models.Model, *, message: str, added: bool = False) -> None:
+    """Keep who did it in the admin's history, where there is an admin and a user."""
+    if _user(user) is None or not apps.is_installed("django.contrib.admin"):
+        return
+    from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
+
+    LogEntry.objects.log_actions(
+        user_id=user.pk,
+        queryset=[obj],
+        action_flag=ADDITION if added else CHANGE,
+        change_message=message,
+        single_object=True,
+    )
+
+
+def _user(user: Any) -> Any:
+    return user if getattr(user, "pk", None) else None

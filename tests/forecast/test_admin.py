@@ -1,0 +1,181 @@
+"""The forecast pages: what they show, to whom, in how many queries, and how a change is taken back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from django_ecomai.forecast.models import Forecast, ForecastOverride, PastForecast, SalesTarget, Signal
+
+from .conftest import user_make
+from .factories import week
+
+pytestmark = pytest.mark.django_db
+LIST = "admin:ecomai_forecast_forecast_changelist"
+RULES = {"kind": "percent", "value": "20", "starts_on": week(60), "ends_on": week(62), "reason": "fair"}
+
+
+def client_of(*permissions: str) -> Client:
+    client = Client()
+    client.force_login(user_make(*permissions, name=f"u{len(permissions)}{''.join(permissions)[:20]}"))
+    return client
+
+
+def change(row: Forecast) -> str:
+    return reverse("admin:ecomai_forecast_forecast_change", args=[row.pk])
+
+
+def test_the_list_shows_products_with_pictures_in_few_queries(
+    shop: Any, admin_client: Client, django_assert_max_num_queries: Any
+) -> None:
+    ForecastOverride.objects.create(product=shop["lamp"], **{**RULES, "value": 100, "ends_on": week(70)})
+    admin_client.get(reverse(LIST))
+    with django_assert_max_num_queries(14):
+        page = admin_client.get(reverse(LIST)).content.decode()
+    assert "Glass vase" in page and "Paper &lt;b&gt;lantern&lt;/b&gt;" in page and "<b>lantern" not in page
+    assert page.count("<svg") >= 2 and "Whole shop" not in page
+    assert "next 4 weeks, with an override" in page and "fewer than two seasons" in page
+    money = admin_client.get(reverse(LIST), {"show": "money"}).content.decode()
+    assert "Whole shop" in money and "Glass vase" not in money
+    assert "Glass vase" in admin_client.get(reverse(LIST), {"q": "vase"}).content.decode()
+    assert "Glass vase" not in admin_client.get(reverse(LIST), {"kind": "lumpy"}).content.decode()
+
+
+def test_an_empty_shop_is_told_what_to_do(admin_client: Client) -> None:
+    page = admin_client.get(reverse(LIST)).content.decode()
+    assert "No forecast has been made yet" in page and "Make forecasts now" in page
+    page = admin_client.get(reverse("admin:ecomai_forecast_forecast_sales")).content.decode()
+    assert "No forecast has been made yet" in page and "No target has been set" in page
+    start = admin_client.get(reverse("admin:ecomai_dashboard_start_changelist")).content.decode()
+    assert "No forecast has been made yet" in start
+
+
+def test_the_page_of_a_product(shop: Any, admin_client: Client, django_assert_max_num_queries: Any) -> None:
+    row = shop["rows"]["lamp"]
+    Forecast.objects.filter(pk=row.pk).update(
+        components={"season": [1, 2, 3, -4], "trend": [5, 5, 5, 5]}, components_start=week(60)
+    )
+    PastForecast.objects.create(
+        key="lamp", period=week(59), model_value=8, final_value=9, naive_value=6, actual=10, lo_80=5, hi_80=12,
+        made_on=week(59),
+    )  # fmt: skip
+    with django_assert_max_num_queries(16):
+        page = admin_client.get(change(row)).content.decode()
+    for words in (
+        "exponential smoothing 60 %", "missed 50 % less than the simple forecast", "What moves it", "season: +2",
+        "simple forecast missed by 40 %", "Change the forecast for a span of days", "80 % interval",
+    ):  # fmt: skip
+        assert words in page, words
+    assert admin_client.get(reverse("admin:ecomai_forecast_forecast_change", args=[999999])).status_code == 404
+
+
+def test_an_override_is_made_on_the_page_shown_and_taken_back(shop: Any, admin_client: Client) -> None:
+    row = shop["rows"]["lamp"]
+    make = reverse("admin:ecomai_forecast_forecast_override", args=[row.pk])
+    bad = admin_client.post(make, {**RULES, "reason": "", "value": "-200"})
+    assert bad.status_code == 200 and "from -100" in bad.content.decode() and not ForecastOverride.objects.exists()
+    page = admin_client.post(make, RULES, follow=True).content.decode()
+    made = ForecastOverride.objects.get()
+    assert (made.product, made.level, made.author.username) == (shop["lamp"], "product", "admin")
+    assert "forecast without overrides" in page and "+20 %" in page
+    toggle = reverse("admin:ecomai_forecast_forecast_toggle", args=[row.pk, made.pk, "withdraw"])
+    assert "forecast without overrides" not in admin_client.post(toggle, follow=True).content.decode()
+    admin_client.post(toggle.replace("withdraw", "restore"))
+    made.refresh_from_db()
+    assert made.withdrawn_at is None
+    assert admin_client.get(toggle).status_code == 405
+    for level in ("shelf", "whole"):
+        admin_client.post(reverse("admin:ecomai_forecast_forecast_override", args=[shop["rows"][level].pk]), RULES)
+    assert sorted(ForecastOverride.objects.values_list("level", flat=True)) == ["category", "product", "shop"]
+    assert ForecastOverride.objects.get(level="category").category == shop["shelf"]
+    page = admin_client.get(change(shop["rows"]["lamp"])).content.decode()
+    assert page.count("fair") == 3, "what holds for its category and for the shop stands there as well"
+
+
+def test_nobody_does_what_he_may_not(shop: Any) -> None:
+    row = shop["rows"]["lamp"]
+    reader = client_of("view_forecast")
+    page = reader.get(change(row)).content.decode()
+    assert "Change the forecast" not in page and "Make forecasts now" not in page
+    assert reader.post(reverse("admin:ecomai_forecast_forecast_override", args=[row.pk]), RULES).status_code == 403
+    override = ForecastOverride.objects.create(product=shop["lamp"], **RULES)
+    toggle = reverse("admin:ecomai_forecast_forecast_toggle", args=[row.pk, override.pk, "withdraw"])
+    assert reader.post(toggle).status_code == 403
+    for name in ("forecastoverride_upload", "salestarget_upload"):
+        assert reader.get(reverse(f"admin:ecomai_forecast_{name}")).status_code == 403
+    nobody = client_of()
+    for address in (reverse(LIST), change(row), reverse("admin:ecomai_forecast_forecast_sales"),
+                    reverse("admin:ecomai_forecast_forecast_export")):  # fmt: skip
+        assert nobody.get(address).status_code == 403
+
+
+def test_sales_beside_targets(shop: Any, admin_client: Client, django_assert_max_num_queries: Any) -> None:
+    SalesTarget.objects.create(starts_on=week(60), ends_on=week(62), amount=1000, note="spring")
+    address = reverse("admin:ecomai_forecast_forecast_sales")
+    admin_client.get(address)
+    with django_assert_max_num_queries(12):
+        page = admin_client.get(address).content.decode()
+    assert "spring" in page and "Lanterns" in page and "of it sold" in page
+    listed = admin_client.get(reverse("admin:ecomai_forecast_salestarget_changelist")).content.decode()
+    assert "Whole shop" in listed and "(32 %)" in listed
+
+
+def test_targets_and_overrides_by_form(shop: Any, admin_client: Client) -> None:
+    add = reverse("admin:ecomai_forecast_salestarget_add")
+    assert admin_client.get(add).status_code == 200
+    span = {"starts_on": week(60), "ends_on": week(62)}
+    bad = admin_client.post(add, {"level": "category", "key": "nope", "amount": 5, **span})
+    assert "no category with the id nope" in bad.content.decode()
+    admin_client.post(add, {"level": "category", "key": "c1", "amount": 5, **span})
+    assert SalesTarget.objects.get().author.username == "admin"
+    add = reverse("admin:ecomai_forecast_forecastoverride_add")
+    both = admin_client.post(add, {**RULES, "product": shop["lamp"].pk, "category": shop["shelf"].pk})
+    assert "not both" in both.content.decode()
+    admin_client.post(add, {**RULES, "category": shop["shelf"].pk})
+    made = ForecastOverride.objects.get()
+    assert made.level == "category"
+    listed = reverse("admin:ecomai_forecast_forecastoverride_changelist")
+    for action, holds in (("withdraw", False), ("restore", True)):
+        admin_client.post(listed, {"action": action, "_selected_action": [made.pk]})
+        made.refresh_from_db()
+        assert (made.withdrawn_at is None) == holds
+    assert "fair" in admin_client.get(listed, {"state": "holds"}).content.decode()
+
+
+def test_csv_out_and_in(shop: Any, admin_client: Client) -> None:
+    text = b"".join(admin_client.get(reverse("admin:ecomai_forecast_forecast_export")).streaming_content).decode()
+    assert text.splitlines()[0].startswith("measure,level,unique_id,ds,mean,final,lo-80")
+    assert len(text.splitlines()) == 9
+    chosen = admin_client.post(reverse(LIST), {"action": "export", "_selected_action": [shop["rows"]["vase"].pk]})
+    assert b"".join(chosen.streaming_content).count(b"vase") == 4
+    signal = Signal.objects.create(key="trend", name="Trend")
+    upload = reverse("admin:ecomai_forecast_signal_upload", args=[signal.pk])
+    assert "planned values" in admin_client.get(upload).content.decode()
+
+    def send(address: str, content: bytes) -> str:
+        file = SimpleUploadedFile("values.csv", content)
+        return str(admin_client.post(address, {"file": file}, follow=True).content.decode())
+
+    assert "Line 2" in send(upload, b"day,value\nsoon,1\n")
+    assert "1 line was read" in send(upload, b"day,value\n2026-01-01,1\n")
+    assert "must name the columns" in send(upload, b"a,b\n1,2\n")
+    page = send(reverse("admin:ecomai_forecast_salestarget_upload"),
+                b"level,key,from,to,amount\nshop,,2026-12-01,2026-12-31,9\nshop,,2026-12-01,2026-12-31,9\n")  # fmt: skip
+    assert "1 line stood twice" in page and SalesTarget.objects.count() == 1
+    page = admin_client.get(reverse("admin:ecomai_forecast_signal_changelist")).content.decode()
+    assert "Trend" in page
+    page = admin_client.get(reverse("admin:ecomai_forecast_signal_change", args=[signal.pk])).content.decode()
+    assert "<svg" in page
+
+
+def test_the_card_and_the_role(shop: Any, admin_client: Client) -> None:
+    from django.contrib.auth.models import Group
+
+    page = admin_client.get(reverse("admin:ecomai_dashboard_start_changelist")).content.decode()
+    assert "600 GBP expected" in page and "Glass vase" in page
+    granted = set(Group.objects.get(name="Merchant").permissions.values_list("codename", flat=True))
+    assert {"view_forecast", "add_forecastoverride", "change_signal"} <= granted
