@@ -1,4 +1,4 @@
-"""How the shop's stock stands: what is on hand, on order and reserved, what it costs and how it is to be replenished."""
+"""How the shop's stock stands: what is on hand, on order and reserved, what it costs, how it is to be replenished."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Receipts:
 
 
 def stock_facts(*, channel: str = "", product_ids: list[int] | None = None) -> list[Facts]:
-    """Every product on sale whose stock the shop counts, in the order of the key; five queries whatever their number."""
+    """Every product on sale whose stock the shop counts, in the order of the key; a fixed number of queries."""
     rows = Product.objects.filter(
         channel=channel, is_active=True, is_service=False, removed_at=None, stock__isnull=False
     )

@@ -49,7 +49,7 @@ def _facts(row: Suggestion) -> list[tuple[Any, Any]]:
         (_("Demand until then, P90"), format_value(round(row.p90))),
         (_("Lasts"), "–" if row.cover_days is None else _("%(n)s days") % {"n": format_value(round(row.cover_days))}),
         (_("Sold out on"), _day(row.stock_out_on)),
-        (_("Probability of selling out before goods arrive"), f"{format_value(round(100 * row.stock_out_probability))} %"),
+        (_("Risk of selling out before goods arrive"), f"{format_value(round(100 * row.stock_out_probability))} %"),
         (_("Reorder point"), format_value(round(row.reorder_point))),
         (_("Target level"), format_value(round(row.order_up_to))),
         (_("Suggested quantity"), quantity_format(row.quantity)),

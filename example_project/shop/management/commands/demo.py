@@ -30,8 +30,8 @@ class Bar(Protocol):
 
 class Command(BaseCommand):
     help = (
-        "Load the sample, sync, train, forecast, work out what to order, show how good the recommendations are, and serve "
-        "shop and admin."
+        "Load the sample, sync, train, forecast, work out what to order, show how good the recommendations are, and "
+        "serve shop and admin."
     )
     requires_system_checks: list[str] = []  # the tables do not exist yet
 
