@@ -113,6 +113,34 @@ def admin(browser: Browser, base: str) -> None:
     context.close()
 
 
+def buying(browser: Browser, base: str) -> None:
+    """A buyer's morning: worklist, a product, a purchase order, a supplier, what-if."""
+    context = browser.new_context(base_url=base, viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto("/admin/")
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill("demo")
+    page.get_by_role("button", name="Log in").click()
+    page.goto("/admin/ecomai_inventory/suggestion/")
+    for _ in range(3):
+        page.keyboard.press("j")
+        page.keyboard.press("x")
+    save(page, "admin-worklist", 820)
+    page.locator(".ecomai-what").nth(3).click()
+    save(page, "admin-replenish-product", 960)
+    page.goto("/admin/ecomai_inventory/suggestion/")
+    for box in page.locator("tbody input.action-select").all()[:3]:
+        box.check()
+    page.get_by_role("button", name="Put into purchase orders").click()
+    page.locator(".messagelist a").first.click()
+    save(page, "admin-purchase-order", 620)
+    page.goto("/admin/ecomai_inventory/suggestion/what-if/?lead_days=10")
+    save(page, "admin-what-if", 1010)
+    page.goto("/admin/ecomai_inventory/supplier/chain/")
+    save(page, "admin-suppliers", 760)
+    context.close()
+
+
 def save(page: Page, name: str, height: int) -> None:
     """The upper ``height`` pixels of the page, once its pictures are there."""
     width = (page.viewport_size or {"width": 1280})["width"]
@@ -136,6 +164,7 @@ def main() -> None:
         shop(browser, base)
         order(browser, base)
         admin(browser, base)
+        buying(browser, base)
         browser.close()
 
 

@@ -10,7 +10,6 @@ from django.utils.translation import override
 
 from django_ecomai.inventory.alerts import is_sudden
 from django_ecomai.inventory.checks import check_inventory
-from django_ecomai.inventory.models import Suggestion
 from django_ecomai.inventory.services import suggestions_decide
 from django_ecomai.recommend import steering
 from django_ecomai.runs.models import Run
@@ -41,7 +40,9 @@ def test_the_mail_names_each_alert_once_and_leaves_out_what_waits(settings: Any)
     settings.ECOMAI = {**settings.ECOMAI, "INVENTORY_ALERTS": ["buyer@example.com"]}
     assert "no mail" in run_now(kind="inventory.alert").message
     suggestion_make(product_make(title="Gone lantern"), status="stocked_out", alerts=["stock_out"])
-    suggestion_make(product_make(title="Pile of mugs"), status="surplus", quantity=0, raw_quantity=0, alerts=["surplus"])
+    suggestion_make(
+        product_make(title="Pile of mugs"), status="surplus", quantity=0, raw_quantity=0, alerts=["surplus"]
+    )
     later = suggestion_make(product_make(title="Known lamp"), alerts=["sudden_demand"])
     suggestions_decide(suggestions=[later], action="snooze", until=DAY.replace(day=28))
     run = run_now(kind="inventory.alert")
