@@ -30,7 +30,9 @@ def smoothed(past: Floats, half_life: float) -> Floats:
     """Exponentially weighted mean per period [n] of what is known [n, periods]."""
     weight = 0.5 ** (np.arange(past.shape[1])[::-1] / half_life)
     known = np.isfinite(past)
-    return np.nan_to_num((np.where(known, past, 0) * weight).sum(axis=1) / np.maximum((known * weight).sum(axis=1), 1e-12))
+    return np.nan_to_num(
+        (np.where(known, past, 0) * weight).sum(axis=1) / np.maximum((known * weight).sum(axis=1), 1e-12)
+    )
 
 
 def paying_lot(world: World, mean: Floats) -> Floats:

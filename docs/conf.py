@@ -37,6 +37,12 @@ SCREENSHOTS = (
     "admin-run.png",
     "admin-placement.png",
     "admin-cleaning-report.png",
+    "admin-forecast.png",
+    "admin-worklist.png",
+    "admin-replenish-product.png",
+    "admin-purchase-order.png",
+    "admin-what-if.png",
+    "admin-suppliers.png",
 )
 suppress_warnings = (
     [] if all((HERE / "_static" / "screenshots" / name).exists() for name in SCREENSHOTS) else ["image.not_readable"]

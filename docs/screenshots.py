@@ -106,6 +106,38 @@ def admin(browser: Browser, base: str) -> None:
     page.goto("/admin/ecomai_mirror/syncreport/")
     page.locator("#result_list a[href*='/change/']").first.click()
     save(page, "admin-cleaning-report", 1300)
+    page.goto("/admin/ecomai_forecast/forecast/?q=22423")
+    page.locator("#result_list th a").first.click()
+    page.wait_for_timeout(800)
+    save(page, "admin-forecast", 1300)
+    context.close()
+
+
+def buying(browser: Browser, base: str) -> None:
+    """A buyer's morning: worklist, a product, a purchase order, a supplier, what-if."""
+    context = browser.new_context(base_url=base, viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto("/admin/")
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill("demo")
+    page.get_by_role("button", name="Log in").click()
+    page.goto("/admin/ecomai_inventory/suggestion/")
+    for _ in range(3):
+        page.keyboard.press("j")
+        page.keyboard.press("x")
+    save(page, "admin-worklist", 820)
+    page.locator(".ecomai-what").nth(3).click()
+    save(page, "admin-replenish-product", 960)
+    page.goto("/admin/ecomai_inventory/suggestion/")
+    for box in page.locator("tbody input.action-select").all()[:3]:
+        box.check()
+    page.get_by_role("button", name="Put into purchase orders").click()
+    page.locator(".messagelist a").first.click()
+    save(page, "admin-purchase-order", 620)
+    page.goto("/admin/ecomai_inventory/suggestion/what-if/?lead_days=10")
+    save(page, "admin-what-if", 1010)
+    page.goto("/admin/ecomai_inventory/supplier/chain/")
+    save(page, "admin-suppliers", 760)
     context.close()
 
 
@@ -132,6 +164,7 @@ def main() -> None:
         shop(browser, base)
         order(browser, base)
         admin(browser, base)
+        buying(browser, base)
         browser.close()
 
 

@@ -260,6 +260,8 @@ def _evaluation(fit: Fit, measure: str) -> list[dict[str, Any]]:
     """Rows of the backtest per level and class, ours beside the simple forecasts and every model."""
     rows = []
     for row in fit.metrics:
+        if row["demand_class"] != "all" and row["level"] != "product":
+            continue
         split = f"{measure}: {row['level']}" + ("" if row["demand_class"] == "all" else f", {row['demand_class']}")
         metrics = {name: row["metrics"][name] for name in SHOWN if name in row["metrics"]}
         model = "blend" if row["ours"] else f"{row['model']} (baseline)" if row["baseline"] else row["model"]

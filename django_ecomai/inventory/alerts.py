@@ -34,7 +34,7 @@ def alert_codes(row: Suggestion) -> list[str]:
 
 
 def is_sudden(weeks: list[float]) -> bool:
-    """Whether the last week stands out of the twelve before it: four spreads and twice their mean, five pieces at least.
+    """Whether the last week stands out of the twelve before it: by four spreads, twice their mean, and five pieces.
 
     The spread is that of a Poisson count where the weeks are more even than one.
     """

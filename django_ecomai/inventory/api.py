@@ -171,7 +171,9 @@ class SuggestionsView(InventoryView):
         _known("status", statuses, Suggestion.Status.values)
         _known("state", [state] if state else [], Suggestion.State.values)
         limit, offset = _whole(request, "limit", 100, 1, MOST_ROWS), _whole(request, "offset", 0, 0, 10**9)
-        rows = list(suggestion_rows(channel=ecomai.CHANNEL, statuses=statuses, state=state)[offset : offset + limit + 1])
+        rows = list(
+            suggestion_rows(channel=ecomai.CHANNEL, statuses=statuses, state=state)[offset : offset + limit + 1]
+        )
         more = offset + limit if len(rows) > limit else None
         return Response({"results": SuggestionSerializer(rows[:limit], many=True).data, "next_offset": more})
 
@@ -342,4 +344,3 @@ def _whole(request: Request, name: str, default: int, least: int, most: int) -> 
     if not (text.isascii() and text.isdigit()) or not least <= int(text) <= most:
         raise ValidationError({name: f"Give a whole number from {least} to {most}."})
     return int(text)
-

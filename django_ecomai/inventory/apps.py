@@ -27,6 +27,7 @@ class InventoryConfig(AppConfig):
                 context=stock_context,
                 permission="ecomai_inventory.view_suggestion",
                 order=5,
+                of_period=False,
             ),
         )
         del checks  # imported for its registration

@@ -66,8 +66,8 @@ def register() -> None:
             execute=alert,
             label=gettext_lazy("Send the stock alerts"),
             help=gettext_lazy(
-                "One e-mail with what sold out, piled up, suddenly sells, or does not sell although it is in stock. Only "
-                'with ECOMAI["INVENTORY_ALERTS"].'
+                "One e-mail with what sold out, piled up, suddenly sells, or does not sell although it is in stock. "
+                'Only with ECOMAI["INVENTORY_ALERTS"].'
             ),
             schedule="45 5 * * *",
         ),

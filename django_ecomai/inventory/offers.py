@@ -17,14 +17,14 @@ def unit_cost_at(offer: SupplierProduct, quantity: Decimal | float) -> Decimal |
     return cost
 
 
-def offers_preferred(*, channel: str, product_ids: Iterable[str] | None = None) -> dict[int, SupplierProduct]:
+def offers_preferred(*, channel: str, product_ids: Iterable[int] | None = None) -> dict[int, SupplierProduct]:
     """The offer to order by per product (its primary key): the preferred one, then the cheapest, then the fastest.
 
     Suppliers that are not in use are left out. One query.
     """
     rows = SupplierProduct.objects.filter(supplier__channel=channel, supplier__is_active=True)
     if product_ids is not None:
-        rows = rows.filter(product__external_id__in=list(product_ids))
+        rows = rows.filter(product__in=list(product_ids))
     found: dict[int, SupplierProduct] = {}
     for offer in rows.select_related("supplier").order_by("pk"):
         other = found.get(offer.product_id)

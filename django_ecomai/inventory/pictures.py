@@ -35,7 +35,7 @@ def _days(value: float | None) -> str:
 
 
 def chain_picture(card: Scorecard, customer: Sequence[Stage]) -> SafeString:
-    """Boxes are moments, arrows the days between them; the stage that takes longest is marked by colour and a word."""
+    """Boxes are moments, arrows the days between them; the stage that constrains is marked by colour and a word."""
     stages = [*card.stages, *[stage for stage in customer if stage.number]]
     constraint = card.constraint
     moments = [card.stages[0].start, *[stage.end for stage in card.stages]] if card.stages else []
@@ -68,13 +68,14 @@ def chain_picture(card: Scorecard, customer: Sequence[Stage]) -> SafeString:
                 at * (BOX + GAP) + BOX + GAP / 2,
                 _days(stage.mean) if stage is not None and stage.number else "",
                 at * (BOX + GAP) + BOX + GAP / 2,
-                _("longest") if marked else "",
+                _("constrains") if marked else "",
             )
             for at, (stage, marked) in enumerate(arrows)
         ),
     )
     told = "; ".join(
-        _("%(start)s to %(end)s: %(days)s") % {"start": _name(one.start), "end": _name(one.end), "days": _days(one.mean)}
+        _("%(start)s to %(end)s: %(days)s")
+        % {"start": _name(one.start), "end": _name(one.end), "days": _days(one.mean)}
         for one in stages
         if one.number
     )
@@ -92,10 +93,8 @@ def score_lines(card: Scorecard) -> list[tuple[Any, Any]]:
     trend = "–"
     if card.trend is not None:
         sign = "+" if card.trend > 0 else ""
-        trend = _("%(n)s days in the last quarter") % {"n": sign + number_format(card.trend, decimal_pos=1)}
-    late = ", ".join(
-        _("%(n)d: %(age)s days late") % {"n": number, "age": age} for age, number in card.late if number
-    )
+        trend = _("%(n)s days in 90 days") % {"n": sign + number_format(card.trend, decimal_pos=1)}
+    late = ", ".join(_("%(n)d: %(age)s days late") % {"n": number, "age": age} for age, number in card.late if number)
     constraint = card.constraint
     return [
         (_("On time in full"), _("%(share)s of %(n)s lines") % {"share": share, "n": format_value(card.lines)}),
@@ -105,10 +104,11 @@ def score_lines(card: Scorecard) -> list[tuple[Any, Any]]:
         (_("Nine of ten arrive within"), _days(card.lead_p90)),
         (_("Trend"), trend),
         (_("Late orders"), late or _("none")),
-        (_("Takes longest"), f"{_name(constraint.start)} → {_name(constraint.end)}" if constraint else "–"),
+        (_("Constraining stage"), f"{_name(constraint.start)} → {_name(constraint.end)}" if constraint else "–"),
+        (_("Margin that waited for it"), amount_format(constraint.cost, card.currency) if constraint else "–"),
         (_("Products"), format_value(card.products)),
         (_("Without another supplier"), format_value(card.single_source)),
         (_("Margin of a week"), amount_format(card.margin_per_week, card.currency)),
         (_("of it without another supplier"), amount_format(card.margin_single, card.currency)),
-        (_("Margin at risk if it takes as long as the slowest tenth"), amount_format(card.margin_at_risk, card.currency)),
+        (_("Margin at risk if it is as slow as its slowest tenth"), amount_format(card.margin_at_risk, card.currency)),
     ]  # fmt: skip

@@ -15,7 +15,7 @@ from django_ecomai.ml.inventory.leadtime import LeadTimes
 from django_ecomai.ml.inventory.protection import ProtectionDemand, protection_demand
 from django_ecomai.ml.inventory.suggest import StockPosition, Suggestions, suggest
 
-from .models import StockPolicy
+from .models import StockPolicy, Suggestion
 from .positions import (
     Facts,
     Policies,
@@ -82,11 +82,7 @@ def plans(
         return
     as_of = forecast_days(channel=channel, product_ids=[facts[0].pk], days=1).start
     since = as_of - timedelta(days=HISTORY_DAYS)
-    # Classes compare all products of the shop, also when one is asked for.
-    money = turnover(channel=channel, since=local_midnight(since))
-    ranked = sorted(money, key=lambda pk: pk)
-    letters, _xyz = abc_xyz([money[pk] for pk in ranked], np.zeros((len(ranked), 1)))
-    abc = dict(zip(ranked, letters.tolist(), strict=True))
+    abc = _classes(channel, since) if product_ids is None else _known_classes(channel, product_ids)
     receipts = receipts_read(channel=channel, until=local_midnight(as_of))
     policies = Policies(channel=channel)
     for start in range(0, len(facts), chunk):
@@ -94,6 +90,20 @@ def plans(
         yield _plan(part, channel=channel, as_of=as_of, abc=abc, receipts=receipts, policies=policies)
         if progress is not None:
             progress(min(1.0, (start + chunk) / len(facts)))
+
+
+def _classes(channel: str, since: date) -> dict[int, str]:
+    """ABC by turnover: compares all products of the shop."""
+    money = turnover(channel=channel, since=local_midnight(since))
+    ranked = sorted(money)
+    letters, _xyz = abc_xyz([money[pk] for pk in ranked], np.zeros((len(ranked), 1)))
+    return dict(zip(ranked, letters.tolist(), strict=True))
+
+
+def _known_classes(channel: str, product_ids: list[int]) -> dict[int, str]:
+    """As the last run of the job found them."""
+    rows = Suggestion.objects.filter(channel=channel, product__in=product_ids).exclude(abc="")
+    return dict(rows.values_list("product_id", "abc"))
 
 
 def _plan(

@@ -1,4 +1,4 @@
-"""How the shop's stock stands: what is on hand, on order and reserved, what it costs and how it is to be replenished."""
+"""How the shop's stock stands: what is on hand, on order and reserved, what it costs, how it is to be replenished."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Receipts:
 
 
 def stock_facts(*, channel: str = "", product_ids: list[int] | None = None) -> list[Facts]:
-    """Every product on sale whose stock the shop counts, in the order of the key; five queries whatever their number."""
+    """Every product on sale whose stock the shop counts, in the order of the key; a fixed number of queries."""
     rows = Product.objects.filter(
         channel=channel, is_active=True, is_service=False, removed_at=None, stock__isnull=False
     )
@@ -70,7 +70,7 @@ def stock_facts(*, channel: str = "", product_ids: list[int] | None = None) -> l
         rows = rows.filter(pk__in=product_ids)
     ordered, due = on_order(channel=channel)
     held = reserved(channel=channel) if ecomai.STOCK_INCLUDES_RESERVED else {}
-    offers = offers_preferred(channel=channel)
+    offers = offers_preferred(channel=channel, product_ids=product_ids)
     columns = ("pk", "external_id", "title", "stock", "price", "cost", "currency")
     found = []
     for pk, external_id, title, stock, price, cost, currency in (
@@ -112,9 +112,7 @@ def on_order(*, channel: str = "") -> tuple[dict[int, float], dict[int, date]]:
     lines = PurchaseOrderLine.objects.filter(
         order__channel=channel, order__status__in=OPEN_ORDERS, quantity__gt=F("received")
     )
-    rows = lines.values("product_id").annotate(
-        pieces=Sum(F("quantity") - F("received")), due=Min("order__expected_on")
-    )
+    rows = lines.values("product_id").annotate(pieces=Sum(F("quantity") - F("received")), due=Min("order__expected_on"))
     pieces, due = {}, {}
     for row in rows.order_by():
         pieces[row["product_id"]] = float(row["pieces"])

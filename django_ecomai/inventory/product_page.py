@@ -49,7 +49,7 @@ def _facts(row: Suggestion) -> list[tuple[Any, Any]]:
         (_("Demand until then, P90"), format_value(round(row.p90))),
         (_("Lasts"), "–" if row.cover_days is None else _("%(n)s days") % {"n": format_value(round(row.cover_days))}),
         (_("Sold out on"), _day(row.stock_out_on)),
-        (_("Probability of selling out before goods arrive"), f"{format_value(round(100 * row.stock_out_probability))} %"),
+        (_("Risk of selling out before goods arrive"), f"{format_value(round(100 * row.stock_out_probability))} %"),
         (_("Reorder point"), format_value(round(row.reorder_point))),
         (_("Target level"), format_value(round(row.order_up_to))),
         (_("Suggested quantity"), quantity_format(row.quantity)),
@@ -70,14 +70,13 @@ def _sales(row: Suggestion, forecast: Forecast | None) -> SafeString:
     labels += [_day(first + timedelta(days=7 * number)) for number in range(len(ahead))]
     gap: list[Any] = [None] * past
     series: list[tuple[Any, Any]] = [(_("sold"), [*row.history, *[None] * len(ahead)])]
+    band = None
     if forecast:
-        series += [
-            (_("expected"), [*gap, *ahead]),
-            (_("lower end (80 %)"), [*gap, *_padded(forecast.lo_80, len(ahead))]),
-            (_("upper end (80 %)"), [*gap, *_padded(forecast.hi_80, len(ahead))]),
-        ]
+        series.append((_("expected"), [*gap, *ahead]))
+        low, high = ([*gap, *_padded(values, len(ahead))] for values in (forecast.lo_80, forecast.hi_80))
+        band = (_("lower end (80 %)"), low, _("upper end (80 %)"), high)
     return canvas_chart(
-        kind="line", labels=labels, series=series, title=_("Pieces per week"), label_heading=_("Week from")
+        kind="line", labels=labels, series=series, title=_("Pieces per week"), label_heading=_("Week from"), band=band
     )
 
 

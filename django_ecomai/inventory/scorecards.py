@@ -5,33 +5,34 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Count, Max
 from django.utils import timezone
 
 from django_ecomai.mirror.models import Order
+from django_ecomai.ml.inventory.chain import AGES, Stages, scorecard, stages
 
 from .models import PurchaseOrder, PurchaseOrderLine, Receipt, Suggestion, Supplier, SupplierProduct
-from .positions import OPEN_ORDERS
 
 YEAR, QUARTER = 365, 91
-#: Stages of a purchase order as pairs of moments; the last three of a customer's order.
-STAGES = (("ordered", "confirmed"), ("confirmed", "shipped"), ("shipped", "received"))
-CUSTOMER_STAGES = (("placed", "shipped"), ("shipped", "delivered"))
-AGES = (7, 30)
+#: Moments of a purchase order, and of a customer's.
+MOMENTS = ("ordered", "confirmed", "shipped", "received")
+CUSTOMER_MOMENTS = ("placed", "shipped", "delivered")
 
 
 @dataclass
 class Stage:
-    """Days between two moments: how many orders know both, mean and P90."""
+    """Days between two moments: how many orders know both, mean and P90; what lateness in it cost in late demand."""
 
     start: str
     end: str
     number: int = 0
     mean: float = 0.0
     p90: float = 0.0
+    cost: float = 0.0
 
 
 @dataclass
@@ -42,13 +43,14 @@ class Scorecard:
     orders: int = 0
     lines: int = 0
     on_time_in_full: float | None = None
-    receipts: int = 0
     lead_mean: float | None = None
     lead_spread: float | None = None
     lead_p90: float | None = None
-    lead_before: float | None = None
+    trend: float | None = None
     late: list[tuple[str, int]] = field(default_factory=list)
     stages: list[Stage] = field(default_factory=list)
+    # The stage whose lateness costs most, else the one that takes longest.
+    constraint: Stage | None = None
     products: int = 0
     single_source: int = 0
     margin_per_week: float = 0.0
@@ -61,21 +63,6 @@ class Scorecard:
         """Open orders that are overdue."""
         return sum(number for _age, number in self.late)
 
-    @property
-    def trend(self) -> float | None:
-        """Days by which the last quarter took longer than the nine months before."""
-        if self.lead_mean is None or self.lead_before is None or self._recent is None:
-            return None
-        return self._recent - self.lead_before
-
-    _recent: float | None = None
-
-    @property
-    def constraint(self) -> Stage | None:
-        """The stage in which most of the time goes."""
-        known = [stage for stage in self.stages if stage.number]
-        return max(known, key=lambda stage: stage.mean, default=None)
-
 
 def scorecards(*, channel: str = "", suppliers: list[Supplier] | None = None) -> list[Scorecard]:
     """One per supplier in use (or of ``suppliers``), in a fixed number of queries; what hangs on most comes first.
@@ -87,7 +74,6 @@ def scorecards(*, channel: str = "", suppliers: list[Supplier] | None = None) ->
     today = stands_for(channel)
     since = timezone.make_aware(datetime.combine(today - timedelta(days=YEAR), datetime.min.time()))
     _orders(cards, today, since)
-    _lead_times(cards, since)
     _exposure(cards, channel)
     return sorted(cards.values(), key=lambda card: (-card.margin_at_risk, -card.margin_per_week, card.supplier.name))
 
@@ -99,88 +85,102 @@ def stands_for(channel: str) -> date:
 
 
 def _orders(cards: dict[int, Scorecard], today: date, since: datetime) -> None:
+    """On time in full, lead times, late orders and stages, from the lines of the year's orders."""
     orders = list(
-        PurchaseOrder.objects.filter(supplier__in=cards, ordered_at__gte=since).exclude(
-            status=PurchaseOrder.Status.CANCELLED
-        )
+        PurchaseOrder.objects.filter(supplier__in=cards, ordered_at__gte=since)
+        .exclude(status=PurchaseOrder.Status.CANCELLED)
+        .order_by("pk")
     )
-    by_supplier: dict[int, list[PurchaseOrder]] = defaultdict(list)
-    for order in orders:
-        by_supplier[order.supplier_id].append(order)
-    due = {order.pk: order.expected_on for order in orders if order.expected_on and order.expected_on < today}
-    kept = _on_time(due)
+    place = {pk: at for at, pk in enumerate(cards)}
+    by_order = {order.pk: order for order in orders}
+    last = dict(
+        Receipt.objects.filter(line__order__in=by_order).order_by().values_list("line").annotate(at=Max("received_at"))
+    )
+    lines = list(
+        PurchaseOrderLine.objects.filter(order__in=by_order)
+        .order_by("pk")
+        .values_list("pk", "order_id", "quantity", "received", "product_id")
+    )
+    nan = float("nan")
+    due = {pk: nan if one.expected_on is None else float(one.expected_on.toordinal()) for pk, one in by_order.items()}
+    found = scorecard(
+        supplier=np.array([place[by_order[line[1]].supplier_id] for line in lines], dtype=np.int64),
+        ordered=np.array([_day(by_order[line[1]].ordered_at) for line in lines]),
+        # Due until the end of its day.
+        due=np.array([due[line[1]] + 1 for line in lines]),
+        received=np.array([_day(last.get(line[0])) for line in lines]),
+        quantity=np.array([float(line[2]) for line in lines]),
+        came=np.array([float(line[3]) for line in lines]),
+        today=float(today.toordinal()),
+        suppliers=len(cards),
+    )
+    # Lines of one order come together: lead times, their trend and lateness are told per order.
+    whole = scorecard(
+        supplier=np.array([place[order.supplier_id] for order in orders], dtype=np.int64),
+        ordered=np.array([_day(order.ordered_at) for order in orders]),
+        due=np.array([due[order.pk] + 1 for order in orders]),
+        received=np.array([_day(order.received_at) for order in orders]),
+        quantity=np.ones(len(orders)),
+        came=np.array([float(order.received_at is not None) for order in orders]),
+        today=float(today.toordinal()),
+        suppliers=len(cards),
+    )
+    daily = _margins([line[4] for line in lines])
+    waits: dict[int, float] = defaultdict(float)
+    for line in lines:
+        waits[line[1]] += daily.get(line[4], 0.0)
     for pk, card in cards.items():
-        mine = by_supplier[pk]
-        card.orders = len(mine)
-        judged = [kept[order.pk] for order in mine if order.pk in kept]
-        card.lines = sum(total for _good, total in judged)
-        card.on_time_in_full = sum(good for good, _total in judged) / card.lines if card.lines else None
-        card.stages = [_stage(mine, start, end) for start, end in STAGES]
-        ages = [
-            (today - order.expected_on).days
-            for order in mine
-            if order.status in OPEN_ORDERS and order.expected_on and order.expected_on < today
-        ]
-        names = [f"≤ {AGES[0]}", f"≤ {AGES[1]}", f"> {AGES[1]}"]
-        counts = np.bincount(np.digitize(ages, [AGES[0] + 1, AGES[1] + 1]), minlength=3) if ages else [0, 0, 0]
-        card.late = [(name, int(number)) for name, number in zip(names, counts, strict=True)]
+        at = place[pk]
+        mine = [order for order in orders if order.supplier_id == pk]
+        card.orders, card.lines = len(mine), int(found.lines[at])
+        card.on_time_in_full = _known(found.on_time_in_full[at])
+        card.lead_mean, card.lead_spread = _known(whole.lead_mean[at]), _known(whole.lead_spread[at])
+        card.lead_p90, card.trend = _known(whole.lead_p90[at]), _known(whole.trend[at])
+        ages = [f"≤ {AGES[0]:g}", f"≤ {AGES[1]:g}", f"> {AGES[1]:g}"]
+        card.late = [(name, int(number)) for name, number in zip(ages, whole.late[at], strict=True)]
+        _stages(card, mine, waits)
 
 
-def _on_time(due: dict[int, date]) -> dict[int, tuple[int, int]]:
-    """Per order: lines that had come in full by the day expected, and lines."""
-    lines = PurchaseOrderLine.objects.filter(order__in=due).values_list("pk", "order_id", "quantity")
-    wanted = {pk: (order, float(quantity)) for pk, order, quantity in lines}
-    came: dict[int, float] = defaultdict(float)
-    for line, quantity, at in Receipt.objects.filter(line__order__in=due).values_list(
-        "line_id", "quantity", "received_at"
-    ):
-        if line in wanted and timezone.localtime(at).date() <= due[wanted[line][0]]:
-            came[line] += float(quantity)
-    found: dict[int, tuple[int, int]] = {}
-    for pk, (order, quantity) in wanted.items():
-        good, total = found.get(order, (0, 0))
-        found[order] = good + (came[pk] >= quantity), total + 1
-    return found
+def _stages(card: Scorecard, orders: list[PurchaseOrder], waits: dict[int, float]) -> None:
+    moments = [[_day(getattr(order, f"{name}_at")) for name in MOMENTS] for order in orders]
+    if not moments:
+        card.stages = [Stage(start, end) for start, end in pairwise(MOMENTS)]
+        return
+    found = stages(moments, cost_per_day=[waits[order.pk] for order in orders])
+    card.stages = _told(found, MOMENTS)
+    card.constraint = card.stages[found.constraining] if found.constraining >= 0 else None
 
 
-def _stage(orders: list[PurchaseOrder], start: str, end: str) -> Stage:
-    days = [
-        (getattr(one, f"{end}_at") - getattr(one, f"{start}_at")).total_seconds() / 86_400
-        for one in orders
-        if getattr(one, f"{end}_at") is not None and getattr(one, f"{start}_at") is not None
+def _told(found: Stages, moments: tuple[str, ...]) -> list[Stage]:
+    return [
+        Stage(start, end, int(found.count[at]), float(found.mean[at]), float(found.p90[at]), float(found.cost[at]))
+        for at, (start, end) in enumerate(pairwise(moments))
     ]
-    return _summed(start, end, [one for one in days if one >= 0])
 
 
-def _summed(start: str, end: str, days: list[float]) -> Stage:
-    if not days:
-        return Stage(start, end)
-    return Stage(start, end, len(days), float(np.mean(days)), float(np.quantile(days, 0.9)))
+def _margins(products: list[int]) -> dict[int, float]:
+    """What a day's demand of a product earns, as of the last run of the job."""
+    rows = Suggestion.objects.filter(product__in=set(products)).values_list(
+        "product_id", "demand_day", "unit_cost", "product__price"
+    )
+    return {pk: max(float(price or 0) - float(cost or 0), 0.0) * daily for pk, daily, cost, price in rows}
 
 
-def _lead_times(cards: dict[int, Scorecard], since: datetime) -> None:
-    rows = Receipt.objects.filter(supplier__in=cards, ordered_at__isnull=False, received_at__gte=since)
-    days: dict[int, list[tuple[datetime, float]]] = defaultdict(list)
-    for supplier, ordered, received in rows.values_list("supplier_id", "ordered_at", "received_at").iterator():
-        took = (received - ordered).total_seconds() / 86_400
-        if took >= 0:
-            days[supplier].append((received, took))
-    recent = since + timedelta(days=YEAR - QUARTER)
-    for pk, card in cards.items():
-        took = np.array([one for _at, one in days[pk]])
-        card.receipts = len(took)
-        if not len(took):
-            continue
-        card.lead_mean, card.lead_spread = float(took.mean()), float(took.std())
-        card.lead_p90 = float(np.quantile(took, 0.9))
-        lately = np.array([at >= recent for at, _one in days[pk]])
-        if lately.any() and not lately.all():
-            card._recent, card.lead_before = float(took[lately].mean()), float(took[~lately].mean())
+def _day(moment: datetime | None) -> float:
+    """A moment as days since year 1, in the shop's time zone; NaN for none."""
+    if moment is None:
+        return float("nan")
+    local = timezone.localtime(moment)
+    return local.date().toordinal() + (local.hour * 60 + local.minute) / 1440
+
+
+def _known(value: Any) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def _exposure(cards: dict[int, Scorecard], channel: str) -> None:
     """What a week of each supplier's products earns, how much of it has no other source, what a slip would cost."""
-    offered = dict(
+    offered: dict[int, int] = dict(
         SupplierProduct.objects.filter(supplier__channel=channel, supplier__is_active=True)
         .values_list("product")
         .annotate(number=Count("supplier"))
@@ -189,7 +189,7 @@ def _exposure(cards: dict[int, Scorecard], channel: str) -> None:
     rows = Suggestion.objects.filter(supplier__in=cards).values_list(
         "supplier_id", "product_id", "demand_day", "on_hand", "on_order", "reserved", "unit_cost", "product__price"
     )
-    for supplier, product, daily, hand, order, reserved, cost, price in rows.iterator():
+    for supplier, product, daily, hand, order, held, cost, price in rows.iterator():
         card = cards[supplier]
         card.products += 1
         margin = max(float(price or 0) - float(cost or 0), 0.0) * daily
@@ -198,7 +198,7 @@ def _exposure(cards: dict[int, Scorecard], channel: str) -> None:
             card.single_source += 1
             card.margin_single += 7 * margin
         if daily > 0 and card.lead_mean is not None and card.lead_p90 is not None:
-            lasts = max(hand + order - reserved, 0.0) / daily
+            lasts = max(hand + order - held, 0.0) / daily
             short = max(card.lead_p90 - lasts, 0.0) - max(card.lead_mean - lasts, 0.0)
             card.margin_at_risk += margin * max(short, 0.0)
 
@@ -206,15 +206,12 @@ def _exposure(cards: dict[int, Scorecard], channel: str) -> None:
 def customer_stages(*, channel: str = "", today: date) -> list[Stage]:
     """The customer's part of the chain, from the mirror's orders of the last quarter."""
     since = timezone.make_aware(datetime.combine(today - timedelta(days=QUARTER), datetime.min.time()))
-    orders: QuerySet[Order] = Order.objects.filter(
-        channel=channel, removed_at=None, placed_at__gte=since, shipped_at__isnull=False
-    )
-    rows = list(orders.order_by("-placed_at").values_list("placed_at", "shipped_at", "delivered_at")[:5000])
-    found = []
-    for (start, end), (first, second) in zip(CUSTOMER_STAGES, ((0, 1), (1, 2)), strict=True):
-        days = [(row[second] - row[first]).total_seconds() / 86_400 for row in rows if row[second] and row[first]]
-        found.append(_summed(start, end, [one for one in days if one >= 0]))
-    return found
+    rows = Order.objects.filter(channel=channel, removed_at=None, placed_at__gte=since, shipped_at__isnull=False)
+    moments = [
+        [_day(moment) for moment in row]
+        for row in rows.order_by("-placed_at").values_list("placed_at", "shipped_at", "delivered_at")[:5000]
+    ]
+    return _told(stages(moments), CUSTOMER_MOMENTS) if moments else []
 
 
 def supplier_page(*, supplier: Supplier) -> dict[str, Any]:

@@ -41,9 +41,7 @@ def worklist_summary(*, channel: str = "") -> Summary:
         as_of=Max("as_of"),
         made_at=Max("made_at"),
         simulated=Count("pk", filter=Q(supplier__is_simulated=True)),
-        accepted=Count(
-            "pk", filter=Q(state__in=[Suggestion.State.ACCEPTED, Suggestion.State.EDITED], order_line=None)
-        ),
+        accepted=Count("pk", filter=Q(state__in=[Suggestion.State.ACCEPTED, Suggestion.State.EDITED], order_line=None)),
     )
     return Summary(
         statuses=[(status.value, status.label, counted.get(status.value, 0)) for status in Suggestion.Status],

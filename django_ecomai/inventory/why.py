@@ -69,7 +69,11 @@ def _rounding(row: Suggestion) -> str:
     quantity = float(row.quantity)
     if round(quantity) == round(row.raw_quantity):
         return ""
-    named = {"quantity": format_value(quantity), "pack": format_value(facts.get("pack")), "moq": format_value(facts.get("moq"))}
+    named = {
+        "quantity": format_value(quantity),
+        "pack": format_value(facts.get("pack")),
+        "moq": format_value(facts.get("moq")),
+    }
     codes = facts.get("codes", ())
     if "price_break" in codes:
         return _(" → %(quantity)s, where a lower price begins") % named

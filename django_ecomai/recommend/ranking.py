@@ -15,9 +15,9 @@ from .drafting import TASTE_STEPS
 from .drafts import Ask, Draft
 from .query import Candidate, Query
 from .rules import Ranked, rules_apply
+from .steering import weights_of_others
 from .viewer import Past
 from .weights import behaviour_weight
-from .steering import weights_of_others
 
 # A product that is as like a dismissed one as any keeps this share of its weight.
 DISMISSED_LEFT = 0.2

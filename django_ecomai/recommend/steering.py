@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from django_ecomai.core.db import shielded
 from django_ecomai.core.registry import product_weights
 
 logger = logging.getLogger("django_ecomai.recommend")
@@ -31,10 +30,9 @@ def weights_of_others(channel: str) -> Mapping[str, float]:
     weights: dict[str, float] = {}
     for name, source in product_weights.items():
         try:
-            with shielded(f"read the weights of {name}", reads=True):
-                for product, factor in source(channel).items():
-                    if math.isfinite(factor) and factor > 0:
-                        weights[product] = min(max(weights.get(product, 1.0) * factor, LEAST), MOST)
+            for product, factor in source(channel).items():
+                if math.isfinite(factor) and factor > 0:
+                    weights[product] = min(max(weights.get(product, 1.0) * factor, LEAST), MOST)
         except Exception:  # another app's own code
             logger.exception("The weights of %s failed; recommendations go on without them.", name)
     _kept[channel] = (time.monotonic() + KEPT_SECONDS, weights)

@@ -58,12 +58,46 @@ MEASURES: dict[str, tuple[Any, Any]] = {
         gettext_lazy("Calibration error"),
         gettext_lazy("how far the forecast chances are from how often purchases follow (less is better)"),
     ),
+    "rmsse": (
+        gettext_lazy("Scaled error (RMSSE)"),
+        gettext_lazy("error of a forecast against that of “as in the period before” (below 1: better than that)"),
+    ),
+    "wrmsse": (
+        gettext_lazy("Weighted scaled error (WRMSSE)"),
+        gettext_lazy("the scaled error, where what sells more counts more"),
+    ),
+    "mase": (
+        gettext_lazy("Scaled absolute error (MASE)"),
+        gettext_lazy("like the scaled error, but large misses count no more than small ones"),
+    ),
+    "wape": (
+        gettext_lazy("Share missed (WAPE)"),
+        gettext_lazy("sum of all misses as a share of what was sold (less is better)"),
+    ),
+    "bias": (
+        gettext_lazy("Bias"),
+        gettext_lazy("above 0: too much was forecast on the whole; below 0: too little"),
+    ),
+    "pinball": (
+        gettext_lazy("Interval error (pinball)"),
+        gettext_lazy("how well the intervals are placed and how narrow they are (less is better)"),
+    ),
+    "coverage_80": (
+        gettext_lazy("Inside the 80 % interval"),
+        gettext_lazy("share of what happened that lay inside; 0.8 would be right"),
+    ),
+    "coverage_95": (
+        gettext_lazy("Inside the 95 % interval"),
+        gettext_lazy("share of what happened that lay inside; 0.95 would be right"),
+    ),
 }
 HEADLINES = ("recall@20", "ndcg@20", "hit_rate@10", "precision@10", "coverage@20")
 #: Less is better.
-ERRORS = frozenset({"mae", "rmse", "brier", "ece"})
+ERRORS = frozenset({"mae", "rmse", "brier", "ece", "rmsse", "wrmsse", "mase", "wape", "pinball"})
 #: Neither more nor less is better by itself: no value is marked as the best.
-DESCRIPTIVE = frozenset({"novelty", "diversity", "gini", "long_tail", "popularity_lift"})
+DESCRIPTIVE = frozenset(
+    {"novelty", "diversity", "gini", "long_tail", "popularity_lift", "bias", "coverage_80", "coverage_95"}
+)
 
 
 def measure_label(name: str) -> str:

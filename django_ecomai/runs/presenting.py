@@ -42,6 +42,14 @@ SPLITS: dict[str, tuple[Any, Any]] = {
         gettext_lazy("Star ratings"),
         gettext_lazy("How many stars a customer would give a product, against those that were given later."),
     ),
+    "pieces: product": (
+        gettext_lazy("Forecast per product, in pieces"),
+        gettext_lazy("Made for several past moments and set beside what was sold after them."),
+    ),
+    "pieces: category": (gettext_lazy("Forecast per category, in pieces"), ""),
+    "pieces: shop": (gettext_lazy("Forecast of the whole shop, in pieces"), ""),
+    "money: category": (gettext_lazy("Sales per category, in money"), ""),
+    "money: shop": (gettext_lazy("Sales of the whole shop, in money"), ""),
 }
 #: Models whose names are the same in every run.
 MODELS: dict[str, Any] = {
@@ -58,6 +66,10 @@ MODELS: dict[str, Any] = {
     "global mean": gettext_lazy("the mean of all ratings"),
     "biases only": gettext_lazy("mean of the product and of the customer"),
     "biases and factors": gettext_lazy("EcomAI (biases and factors)"),
+    "blend": gettext_lazy("EcomAI (validated blend)"),
+    "moving_average (baseline)": gettext_lazy("moving average (the simple forecast)"),
+    "seasonal_naive (baseline)": gettext_lazy("as in the last season (the simple forecast)"),
+    "zero": gettext_lazy("nothing will be sold"),
 }
 
 

@@ -15,9 +15,11 @@ from django.core.management import call_command
 from django_ecomai.mirror.selectors import mirror_counts
 from django_ecomai.runs.models import LiveArtifact, Run
 from django_ecomai.runs.services import run_now, run_start
+from example_project.shop import demo_planning
 from example_project.shop.load import Progress
 from example_project.shop.load_tables import sample_load, sample_loaded
 from example_project.shop.models import Line
+from example_project.shop.supply import supply_simulate, supply_simulated
 
 ADMIN_NAME, ADMIN_PASSWORD = "admin", "demo"
 # Trained on everything before, tested on everything from this day on: October to December 2011.
@@ -43,6 +45,7 @@ class Report:
     seconds: dict[str, float] = field(default_factory=dict)
     evaluation: list[dict[str, Any]] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    beside: demo_planning.Beside | None = None
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
@@ -90,9 +93,20 @@ def sync(report: Report, progress: Progress, *, worker: Worker | None = None) ->
     report.counts = {**mirror_counts(channel=""), "shop_lines": Line.objects.count()}
 
 
+def supply(report: Report, progress: Progress) -> None:
+    """Suppliers, lead times and purchase orders, all of them simulated: the sample has none."""
+    with report.timed("supply"):
+        if supply_simulated():
+            report.skipped.append("supply")
+            return
+        supply_simulate()
+
+
 def train(report: Report, progress: Progress, *, worker: Worker | None = None) -> None:
-    """Train, test on the last ten weeks, go live."""
+    """Train, test on the last ten weeks, go live; forecast and suggestions are made beside it."""
     with report.timed("train"):
+        if worker is None:
+            report.beside = demo_planning.begin()
         live = LiveArtifact.objects.filter(kind=TRAIN.split(".")[0]).exists()
         done = Run.objects.filter(kind=TRAIN, state=Run.State.DONE).order_by("-pk")
         run = next((one for one in done if one.metrics.get("evaluation")), None)
@@ -101,6 +115,24 @@ def train(report: Report, progress: Progress, *, worker: Worker | None = None) -
         else:
             run = run_wait(TRAIN, {"evaluate_from": EVALUATE_FROM}, progress, worker=worker)
     report.evaluation = run.metrics.get("evaluation", [])
+
+
+def plan(report: Report, progress: Progress, *, worker: Worker | None = None) -> None:
+    """What will sell and what to order: waits for what was begun beside the training, else does it now."""
+    with report.timed("plan"):
+        if report.beside is not None:
+            while report.beside.thread.is_alive():
+                progress(0.5, report.beside.message)
+                time.sleep(0.3)
+        elif all(demo_planning.is_done(kind) for kind in demo_planning.KINDS):
+            report.skipped.append("plan")
+            return
+        for kind in demo_planning.KINDS:
+            last = Run.objects.filter(kind=kind).order_by("-pk").first()
+            if last is None or (last.state != Run.State.DONE and report.beside is None):
+                run_wait(kind, demo_planning.PARAMETERS[kind], progress, worker=worker)
+            elif last.state != Run.State.DONE:
+                raise DemoError(f"{kind} ended as “{last.get_state_display()}”: {last.message or last.error}")
 
 
 def run_wait(kind: str, parameters: dict[str, Any], progress: Progress, *, worker: Worker | None) -> Run:
@@ -131,7 +163,9 @@ STEPS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("Database", migrate),
     ("Sample data", load),
     ("Sync", sync),
+    ("Suppliers (simulated)", supply),
     ("Training and evaluation", train),
+    ("Forecast and orders", plan),
     ("Admin login", admin_create),
 )
 

@@ -149,11 +149,11 @@ def share(text: str, purpose: str) -> float:
 
 
 def simulated_stock(sku: str, *, times_ordered: int, usual: float, last_sale: datetime | None, today: datetime) -> int:
-    """Units on hand. SIMULATED: two to ten weeks of recent sales; one article in twenty is sold out."""
+    """Units on hand. SIMULATED: three to sixteen weeks of recent sales; one article in twenty is sold out."""
     if last_sale is None or today - last_sale > timedelta(days=150) or share(sku, "sold out") < 0.05:
         return 0
-    weekly = max(times_ordered * usual / (RECENT.days / 7), 1.5)  # single wholesale orders of thousands do not count
-    return max(1, round(weekly * (2 + 8 * share(sku, "stock"))))
+    weekly = max(times_ordered * usual / (RECENT.days / 7), 1.5)
+    return max(1, round(weekly * (3 + 13 * share(sku, "stock"))))
 
 
 def simulated_cost(sku: str, price: Decimal) -> Decimal:
@@ -164,6 +164,14 @@ def simulated_cost(sku: str, price: Decimal) -> Decimal:
 def median(values: Sequence[float]) -> float:
     """The lower median, so that the price is one that was really charged."""
     return sorted(values)[(len(values) - 1) // 2]
+
+
+def usual_quantity(quantities: Sequence[int]) -> float:
+    """Pieces of an order line, mean; single wholesale orders of thousands count as ten usual ones. 1 without any."""
+    if not quantities:
+        return 1.0
+    most = 10 * median(quantities)
+    return sum(min(quantity, most) for quantity in quantities) / len(quantities)
 
 
 def product_values(product: SourceProduct, *, today: datetime, shelf: str) -> dict[str, Any]:
@@ -200,7 +208,7 @@ def product_values(product: SourceProduct, *, today: datetime, shelf: str) -> di
         "stock": simulated_stock(
             product.sku,
             times_ordered=len(recent),
-            usual=median(recent) if recent else 1,
+            usual=usual_quantity(recent),
             last_sale=last_sale,
             today=today,
         )

@@ -192,9 +192,7 @@ def _quantity(offer: SupplierProduct, times: int, weeks: int) -> int:
     return int(max(float(offer.moq), math.ceil(wanted / pack) * pack))
 
 
-def _order(
-    one: Assumed, supplier: Supplier, at: datetime, last: datetime, dice: Random, number: int
-) -> PurchaseOrder:
+def _order(one: Assumed, supplier: Supplier, at: datetime, last: datetime, dice: Random, number: int) -> PurchaseOrder:
     slower = one.slower_lately if (last - at).days < QUARTER else 1.0
     sigma = math.sqrt(math.log1p(one.spread**2))
     took = one.mean * slower * math.exp(dice.gauss(0, sigma) - sigma**2 / 2)

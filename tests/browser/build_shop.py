@@ -36,7 +36,9 @@ def main() -> None:
         parquet.write_table(table.filter(keep), path)
         sample_load(path=path)
     demo.sync(report, no_progress)
+    demo.supply(report, no_progress)
     demo.train(report, no_progress)
+    demo.plan(report, no_progress)
     demo.admin_create(report, no_progress)
 
 

@@ -385,7 +385,9 @@ def test_a_merchant_sees_few_sections_and_no_machinery(merchant: Client) -> None
     for model in ("artifact", "liveartifact", "heartbeat", "event", "visitoridentity", "pricepoint", "syncissue"):
         assert f"/{model}/" not in index
     labels = [app["app_label"] for app in merchant.get("/admin/").context["app_list"]]
-    assert set(labels) <= {"ecomai_dashboard", "ecomai_mirror", "ecomai_recommend", "ecomai_runs"}
+    assert set(labels) <= {
+            "ecomai_dashboard", "ecomai_forecast", "ecomai_mirror", "ecomai_recommend", "ecomai_runs",
+        }  # fmt: skip
     filled()
     tiles = {str(tile["label"]): tile["url"] for tile in merchant.get(
         reverse("admin:ecomai_dashboard_start_changelist")).context["tiles"]}  # fmt: skip

@@ -27,9 +27,9 @@ def shop_make(*, supplier: Supplier | None = None, channel: str = "") -> dict[st
         offer_make(product, supplier, cost=Decimal(2), pack_size=Decimal(12), moq=Decimal(12))
         products[name] = product
     for name in ("out", "low", "fine", "surplus"):
-        sales_make(products[name], {day: 4 for day in range(DAYS)})
+        sales_make(products[name], dict.fromkeys(range(DAYS), 4))
     sales_make(products["dead"], {0: 1})
-    sales_make(products["slow"], {day: 1 for day in range(0, DAYS, 30)})
+    sales_make(products["slow"], dict.fromkeys(range(0, DAYS, 30), 1))
     return products
 
 

@@ -178,9 +178,12 @@ def test_approving_needs_its_own_permission() -> None:
     client = clerk("view_purchaseorder", "change_purchaseorder")
     stage = reverse("admin:ecomai_inventory_purchaseorder_stage", args=[order.pk])
     assert client.post(stage, {"to": "approved"}).status_code == 403
-    assert "Approve" not in client.get(
-        reverse("admin:ecomai_inventory_purchaseorder_change", args=[order.pk])
-    ).content.decode().split("<form")[1]
+    assert (
+        "Approve"
+        not in client.get(reverse("admin:ecomai_inventory_purchaseorder_change", args=[order.pk]))
+        .content.decode()
+        .split("<form")[1]
+    )
     client.post(stage, {"to": "cancelled"})
     order.refresh_from_db()
     assert order.status == "cancelled"
@@ -224,9 +227,12 @@ def test_files_are_checked_first_and_then_written(boss: Client) -> None:
     assert "1 row was written" in html and "1 row has a problem" in html and "<code>lead_time_days</code>" in html
     assert "lacks the column" in send("name\nx\n")
     assert b"S2" in boss.get(reverse("admin:ecomai_inventory_supplier_download", args=["suppliers"])).content
-    assert clerk("view_supplier").post(
-        url, {"table": "suppliers", "file": SimpleUploadedFile("s.csv", b"code\nS3\n")}
-    ).status_code == 403
+    assert (
+        clerk("view_supplier")
+        .post(url, {"table": "suppliers", "file": SimpleUploadedFile("s.csv", b"code\nS3\n")})
+        .status_code
+        == 403
+    )
 
 
 def test_the_start_page_names_the_most_urgent(boss: Client) -> None:

@@ -82,9 +82,7 @@ def test_decide_draft_and_approve(staff: Client) -> None:
 
 
 def test_approving_has_a_permission_of_its_own() -> None:
-    order = PurchaseOrder.objects.create(
-        number="PO-1", supplier=supplier_make(), created_at=suggestion_make().made_at
-    )
+    order = PurchaseOrder.objects.create(number="PO-1", supplier=supplier_make(), created_at=suggestion_make().made_at)
     client = clerk("change_purchaseorder")
     assert post(client, "orders/PO-1/stage/", {"to": "approved"}).status_code == 403
     assert post(client, "orders/PO-1/stage/", {"to": "cancelled"}).status_code == 200

@@ -148,7 +148,7 @@ class ForecastAdmin(PageMixin, FastModelAdmin):
     def kind(self, row: Forecast) -> str:
         return str(row.get_demand_class_display()) if row.demand_class else "–"
 
-    @admin.display(description=gettext_lazy("error in the test"))
+    @admin.display(description=gettext_lazy("error"))
     def error(self, row: Forecast) -> str | SafeString:
         ours, naive = row.accuracy.get("wape"), row.accuracy.get("naive_wape")
         if ours is None:

@@ -22,7 +22,6 @@ from django_ecomai.mirror.models import Product
 class InventoryAdmin(FastModelAdmin):
     """Lists that stay fast; the shop is asked for only where there are several."""
 
-
     class Media:
         css = {"all": ("ecomai/admin.css", "ecomai/inventory/inventory.css")}
 

@@ -96,9 +96,7 @@ class FilesMixin:
             raise Http404(_("There is no such table."))
         if not request.user.has_perm(f"ecomai_inventory.{VIEW[table]}"):
             raise PermissionDenied
-        response = HttpResponse(
-            table_csv(table=table, channel=ecomai.CHANNEL), content_type="text/csv; charset=utf-8"
-        )
+        response = HttpResponse(table_csv(table=table, channel=ecomai.CHANNEL), content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = f'attachment; filename="{table}.csv"'
         return response
 

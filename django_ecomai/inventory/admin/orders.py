@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, DecimalField, F, QuerySet, Sum
@@ -12,6 +13,10 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.urls.resolvers import URLPattern
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
@@ -50,6 +55,14 @@ _AMOUNT: Any = Sum(
 )
 
 
+class QuantityField(forms.DecimalField):
+    """Without idle zeros: ``24``, not ``24.000``."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """As people write it."""
+        return f"{value.normalize():f}" if isinstance(value, Decimal) else value
+
+
 class LineInline(admin.TabularInline):
     """Products of the order; quantities can be changed while it is a draft."""
 
@@ -57,6 +70,11 @@ class LineInline(admin.TabularInline):
     extra = 0
     fields = ("sku", "supplier_sku", "quantity", "unit_cost", "arrived")
     readonly_fields = ("sku", "supplier_sku", "unit_cost", "arrived")
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "quantity":
+            kwargs["form_class"] = QuantityField
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Lines come from the worklist."""
@@ -83,21 +101,26 @@ class PurchaseOrderAdmin(InventoryAdmin):
 
     list_display = ("number", "supplier", "stage", "line_count", "amount", "created_at", "expected_on", "simulated")
     list_filter = ("status", ("supplier", admin.RelatedOnlyFieldListFilter), ChannelFilter)
-    list_select_related = ("supplier",)
+    list_select_related = ("supplier", "created_by", "approved_by")
     search_fields = ("=number",)
     sortable_by = ()
     ordering = ("-pk",)
     inlines = (LineInline,)
-    fields = (("supplier", "stage"), ("created_at", "created_by"), ("approved_at", "approved_by"), "moments",
-              ("expected_on", "amount"), "note")  # fmt: skip
-    readonly_fields = ("supplier", "stage", "created_at", "created_by", "approved_at", "approved_by", "moments",
-                       "amount")  # fmt: skip
+    fields = ("summary", "expected_on", "note")
+    readonly_fields = ("summary",)
     change_form_template = "ecomai/inventory/admin/order.html"
     change_list_template = "ecomai/inventory/admin/order_list.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PurchaseOrder]:
         """With the number of lines and their sum."""
         return super().get_queryset(request).annotate(lines_number=Count("lines"), lines_amount=_AMOUNT)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A note of two lines: what is ordered stands below it."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and db_field.name == "note":
+            field.widget.attrs["rows"] = 2
+        return field
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Orders are made from the worklist."""
@@ -119,11 +142,25 @@ class PurchaseOrderAdmin(InventoryAdmin):
     def amount(self, order: PurchaseOrder) -> str:
         return amount_format(getattr(order, "lines_amount", None), order.currency)
 
-    @admin.display(description=gettext_lazy("stages"))
-    def moments(self, order: PurchaseOrder) -> str:
-        stages = [S.ORDERED, S.CONFIRMED, S.SHIPPED, S.RECEIVED, S.CANCELLED]
-        found = [(stage.label, getattr(order, f"{stage}_at")) for stage in stages]
-        return " → ".join(f"{label} {moment:%Y-%m-%d}" for label, moment in found if moment) or "–"
+    @admin.display(description=gettext_lazy("order"))
+    def summary(self, order: PurchaseOrder) -> SafeString:
+        """Supplier, status, amount, and who did what when, in two lines."""
+        url = self.link("ecomai_inventory_supplier_change", order.supplier_id)
+        steps = [
+            (_("created"), order.created_at, order.created_by),
+            (_("approved"), order.approved_at, order.approved_by),
+        ]
+        later = (S.ORDERED, S.CONFIRMED, S.SHIPPED, S.RECEIVED, S.CANCELLED)
+        steps += [(str(stage.label), getattr(order, f"{stage}_at"), None) for stage in later]
+        told = [
+            f"{label} {date_format(timezone.localtime(at), 'SHORT_DATE_FORMAT')}" + (f" ({user})" if user else "")
+            for label, at, user in steps
+            if at is not None
+        ]
+        return format_html(
+            '<a href="{}">{}</a> · {} · {}<br><span class="ecomai-quiet">{}</span>',
+            url, order.supplier.name, self.stage(order), self.amount(order), " → ".join(told),
+        )  # fmt: skip
 
     @admin.display(description="")
     def simulated(self, order: PurchaseOrder) -> str:

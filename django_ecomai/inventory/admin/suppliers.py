@@ -43,7 +43,9 @@ class SupplierAdmin(ChainMixin, FilesMixin, InventoryAdmin):
     def offers(self, supplier: Supplier) -> str:
         url = self.link("ecomai_inventory_supplierproduct_changelist")
         number = int(getattr(supplier, "offers_number", 0))
-        return format_html('<a href="{}?supplier__id__exact={}">{}</a>', url, supplier.pk, number) if url else str(number)
+        return (
+            format_html('<a href="{}?supplier__id__exact={}">{}</a>', url, supplier.pk, number) if url else str(number)
+        )
 
     @admin.display(description="")
     def simulated(self, supplier: Supplier) -> str:

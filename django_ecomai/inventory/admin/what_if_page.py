@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -20,14 +21,16 @@ from django_ecomai.inventory.scorecards import stands_for
 from django_ecomai.inventory.what_if import (
     BadChange,
     Change,
-    Comparison,
+    Played,
     change_read,
-    compare,
+    play,
     products_that_sell_most,
 )
 from django_ecomai.mirror.admin.base import amount_format
+from django_ecomai.ml.inventory.whatif import Outcome
 
 STEP = 7
+MEDIAN = 1  # of the quantiles of an outcome's stock value
 # name, label, least, most, step, unit: what the sliders offer; the address bar and the API take more.
 SLIDERS: tuple[tuple[str, Any, float, float, float, Any], ...] = (
     ("lead_days", gettext_lazy("Lead time"), -14, 42, 1, gettext_lazy("days")),
@@ -57,7 +60,7 @@ class WhatIfMixin:
         except BadChange as problem:
             error = str(problem)
         if pks and not error:
-            found = compare(channel=row.channel if row else channel, product_ids=pks, change=change)
+            found = play(channel=row.channel if row else channel, product_ids=pks, change=change)
         simulated = Suggestion.objects.filter(product__in=pks[:1], supplier__is_simulated=True).exists()
         context = {
             **self.admin_site.each_context(request),
@@ -89,7 +92,7 @@ class WhatIfMixin:
         return found
 
     @staticmethod
-    def _scope(row: Suggestion | None, found: Comparison | None) -> str:
+    def _scope(row: Suggestion | None, found: Played | None) -> str:
         if row is not None:
             return str(row.product)
         if found is None:
@@ -118,18 +121,20 @@ def _sliders(request: HttpRequest) -> list[dict[str, Any]]:
     return sliders
 
 
-def _rows(found: Comparison) -> list[dict[str, Any]]:
+def _rows(found: Played) -> list[dict[str, Any]]:
     """Label, today, changed, difference, and whether that is better or worse."""
-    today, changed, money = found.today, found.changed, found.currency
+    today, changed, money = found.futures.base, found.futures.changed, found.currency
+    held, held_changed = (float(one.stock_value[MEDIAN].mean()) for one in (today, changed))
     lines = [
         (_("Share of demand served"), today.fill_rate * 100, changed.fill_rate * 100, "%", 1),
-        (_("Stock-outs (days × products)"), today.stock_outs, changed.stock_outs, "", -1),
-        (_("Stock value, mean"), today.stock_value, changed.stock_value, money, 0),
+        (_("Stock-outs (days × products)"), today.stockout_days, changed.stockout_days, "", -1),
+        (_("Stock value, mean"), held, held_changed, money, 0),
         (_("Orders placed"), today.orders, changed.orders, "", 0),
         (_("Bought for"), today.bought, changed.bought, money, 0),
-        (_("Cost of holding and ordering"), today.cost, changed.cost, money, -1),
+        (_("Cost of holding"), today.holding, changed.holding, money, -1),
+        (_("Cost of ordering"), today.ordering, changed.ordering, money, -1),
         (_("Margin lost to stock-outs"), today.lost_margin, changed.lost_margin, money, -1),
-        (_("Cost and lost margin together"), today.total, changed.total, money, -1),
+        (_("Cost and lost margin together"), today.cost, changed.cost, money, -1),
     ]
     return [
         {
@@ -145,8 +150,10 @@ def _rows(found: Comparison) -> list[dict[str, Any]]:
 
 def _shown(value: float, unit: str) -> str:
     if unit == "%":
-        return f"{format_value(round(value, 1))} %"
-    return amount_format(value, unit) if unit else format_value(round(value, 1))
+        return f"{number_format(value, decimal_pos=1)} %"
+    if unit:
+        return f"{format_value(round(value))} {unit}" if value >= 100 else amount_format(value, unit)
+    return format_value(round(value))
 
 
 def _signed(value: float, unit: str) -> str:
@@ -162,18 +169,19 @@ def _verdict(difference: float, good: int, *, scale: float) -> str:
     return "better" if difference * good > 0 else "worse"
 
 
-def _charts(found: Comparison, as_of: Any, *, changed: bool) -> list[SafeString]:
+def _charts(found: Played, as_of: Any, *, changed: bool) -> list[SafeString]:
     """Stock value and products without stock, a point a week."""
     days = list(range(0, found.days, STEP))
     labels = [date_format(as_of + timedelta(days=day), "SHORT_DATE_FORMAT") for day in days]
 
-    def chart(title: Any, name: str) -> SafeString:
-        series = [(_("today's plan"), [getattr(found.today, name)[day] for day in days])]
+    def chart(title: Any, values: Callable[[Outcome], Any]) -> SafeString:
+        futures = [(_("today's plan"), found.futures.base)]
         if changed:
-            series.append((_("changed"), [getattr(found.changed, name)[day] for day in days]))
+            futures.append((_("changed"), found.futures.changed))
+        series = [(name, [round(float(values(one)[day]), 1) for day in days]) for name, one in futures]
         return canvas_chart(kind="line", labels=labels, series=series, title=title, label_heading=_("Day"))
 
     return [
-        chart(_("Stock value (%(currency)s)") % {"currency": found.currency}, "value_by_day"),
-        chart(_("Products without stock"), "out_by_day"),
+        chart(_("Stock value (%(currency)s)") % {"currency": found.currency}, lambda one: one.stock_value[MEDIAN]),
+        chart(_("Products without stock"), lambda one: one.out),
     ]

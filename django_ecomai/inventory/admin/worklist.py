@@ -110,7 +110,8 @@ class SuggestionAdmin(WorklistPages, ReadOnlyAdminMixin, InventoryAdmin):
         alerts = format_html_join("", " {}", ((badge(ALERTS[code], "warning"),) for code in row.alerts
                                               if code in ("sudden_demand",)))  # fmt: skip
         return format_html(
-            '<a class="ecomai-what" href="{}">{}</a> <span class="ecomai-quiet">{}</span>{}<p class="ecomai-why">{}</p>',
+            '<a class="ecomai-what" href="{}">{}</a> <span class="ecomai-quiet">{}</span>{}'
+            '<p class="ecomai-why">{}</p>',
             url,
             row.product.title,
             " · ".join(filter(None, [row.product.sku or row.product.external_id, f"{row.abc}{row.xyz}",
@@ -249,9 +250,9 @@ class SuggestionAdmin(WorklistPages, ReadOnlyAdminMixin, InventoryAdmin):
             text = ngettext("%(n)d suggestion decided.", "%(n)d suggestions decided.", len(rows))
             messages.success(request, text % {"n": len(rows)})
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any) -> HttpResponse | None:
         """Back to the same place of the list, ready for the next ticks."""
-        answer = super().response_action(request, queryset)
+        answer = super().response_action(request, queryset, *args)
         return answer or HttpResponseRedirect(request.get_full_path())
 
 
@@ -274,5 +275,3 @@ def quantity_read(text: str, row: Suggestion) -> Decimal:
             % {"text": text[:20], "product": row.product}
         )
     return value
-
-

@@ -126,7 +126,7 @@ def decision_undo(*, decision: Decision, user: Any = None) -> Suggestion:
             _take_out(row)
         before = kept_values(row)
         for name, value in held.before.items():
-            field = row._meta.get_field(name)
+            field: Any = row._meta.get_field(name)
             setattr(row, name, field.to_python(value) if value is not None else None)
         write([row], [before], action=Decision.Action.UNDO, user=user)
         held.undone_at = timezone.now()

@@ -71,7 +71,8 @@ def protection_demand(
 
     ``mean`` [n, days] is the daily forecast (its last 28 days repeat beyond its horizon), ``history`` [n, d] past daily
     demand, ``censored`` [n, d] marks days that say nothing (out of stock, before launch), ``lead_time_samples`` [n, S]
-    and ``review_days`` [n] are days, ``on_hand`` [n] is the stock free to sell (default: none).
+    and ``review_days`` [n] are days, ``on_hand`` [n] is the stock free to sell (default: none, every path is out
+    of stock today).
 
     A path strings blocks of ``block_days`` past days together and reads them at the speed of the forecast: a day whose
     forecast is twice the past mean uses up two past days. So sizes of sales stay those that happened, whole pieces stay
@@ -96,14 +97,15 @@ def protection_demand(
     stock = _row(0.0 if on_hand is None else on_hand, n)
     spread = _row(level_spread, n).clip(min=0.0)
     size = lead_days.shape[1]
-    made = [np.empty((n, size), dtype=np.float32) for _ in range(4)]
+    made = [np.zeros((n, size), dtype=np.float32) for _ in range(4)]
     for rows, paths in _path_chunks(forecast, past, hidden, spread, size, block_days, seed):
         took = np.nan_to_num(np.asarray(lead_days[rows], dtype=np.float64), nan=0.0, posinf=0.0).clip(min=0.0)
         took = np.rint(took)
         made[0][rows] = paths.until(took + review[rows, None])
         made[1][rows] = paths.until(took)
         made[2][rows] = took
-        made[3][rows] = paths.runs_out(stock[rows])
+        if on_hand is not None:
+            made[3][rows] = paths.runs_out(stock[rows])
     return ProtectionDemand(
         total=made[0],
         lead=made[1],

@@ -141,7 +141,8 @@ def replay(
     times = max(len(asked), len(lead))
     if len(asked) not in (1, times) or len(lead) not in (1, times):
         raise ValueError("demand and lead_days must have the same number of replications")
-    asked, lead = (np.broadcast_to(one, (times, *one.shape[1:])) for one in (asked, lead))
+    asked = np.broadcast_to(asked, (times, n, days))
+    lead = np.broadcast_to(lead, (times, *lead.shape[1:]))
     have = _start(on_hand, "on_hand", times, n)
     review = np.rint(np.broadcast_to(np.asarray(review_days, dtype=np.float64), n)).astype(np.int64).clip(min=1)
     if not 0 <= warm_up < max(days, 1):

@@ -29,7 +29,10 @@ class Bar(Protocol):
 
 
 class Command(BaseCommand):
-    help = "Load the sample, sync, train, show how good the recommendations are, and serve shop and admin."
+    help = (
+        "Load the sample, sync, train, forecast, work out what to order, show how good the recommendations are, and "
+        "serve shop and admin."
+    )
     requires_system_checks: list[str] = []  # the tables do not exist yet
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -53,7 +56,11 @@ class Command(BaseCommand):
                     # Only now: the worker needs the tables.
                     children = stack.enter_context(demo_processes.background(Path(settings.VAR_DIR)))
                     watched = {"worker": children["worker"]}
-                self.step(title, partial(step, report, **(watched if step in (demo.sync, demo.train) else {})), report)
+                self.step(
+                    title,
+                    partial(step, report, **(watched if step in (demo.sync, demo.train, demo.plan) else {})),
+                    report,
+                )
             self.stdout.write("")
             self.stdout.write(
                 f"Trained on everything before {demo.EVALUATE_FROM}, tested on what was bought from then on:"

@@ -1,0 +1,87 @@
+"""What if: the same luck twice, sliders, and values that cannot be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+
+from django_ecomai.inventory import what_if
+from django_ecomai.inventory.models import Suggestion
+from django_ecomai.inventory.services.replenish import suggestions_make
+
+from .shop import shop_make
+
+pytestmark = pytest.mark.django_db
+URL = "admin:ecomai_inventory_suggestion_what_if"
+
+
+@pytest.fixture
+def shop(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    monkeypatch.setattr(what_if, "PATHS", 16)
+    shop_make()
+    suggestions_make()
+    return what_if.products_that_sell_most()
+
+
+def played(pks: list[int], **change: Any) -> what_if.Comparison:
+    found = what_if.play(product_ids=pks, change=what_if.Change(**change))
+    assert found is not None
+    return found.futures
+
+
+def test_nothing_changed_differs_by_nothing(shop: list[int]) -> None:
+    assert set(played(shop).difference().values()) == {0.0}
+
+
+def test_effects_have_their_sign(shop: list[int]) -> None:
+    slower = played(shop, lead_days=20)
+    assert slower.changed.fill_rate < slower.base.fill_rate
+    assert slower.changed.lost_margin > slower.base.lost_margin
+    assert played(shop, demand=50).changed.bought > slower.base.bought
+    assert played(shop, promotion=100).changed.replay.demand.sum() > slower.base.replay.demand.sum()
+    assert played(shop, service=0.6).changed.holding <= slower.base.holding
+    dear = played(shop, price=20)
+    assert dear.changed.lost_margin > dear.base.lost_margin
+    poor = played(shop, budget=30.0)
+    assert poor.changed.bought < poor.base.bought
+
+
+@pytest.mark.parametrize(
+    ("values", "wrong"),
+    [({"demand": "x"}, "demand"), ({"lead_days": "999"}, "lead_days"), ({"service": "nan"}, "service"),
+     ({"budget": "-5"}, "budget")],
+)  # fmt: skip
+def test_what_cannot_be_is_said(values: dict[str, str], wrong: str) -> None:
+    with pytest.raises(what_if.BadChange, match=wrong):
+        what_if.change_read(values)
+
+
+def test_a_query_is_read() -> None:
+    assert what_if.change_read({"demand": "10,5", "service": "97", "price": ""}) == what_if.Change(
+        demand=10.5, service=0.97
+    )
+
+
+def test_the_page(client: Client, shop: list[int], django_assert_max_num_queries: Any) -> None:
+    client.force_login(User.objects.create_superuser("boss"))
+    url = reverse(URL)
+    with django_assert_max_num_queries(32):
+        html = client.get(url, {"lead_days": "20"}).content.decode()
+    assert "Today&#x27;s plan" in html or "Today's plan" in html
+    assert " worse" in html and 'value="20"' in html and "Products without stock" in html
+    row = Suggestion.objects.get(product__external_id="low")
+    assert "Low" in client.get(url, {"product": row.pk}).content.decode()
+    assert "give a number" in client.get(url, {"demand": "much"}).content.decode()
+
+
+def test_the_page_without_data_and_without_permission(client: Client) -> None:
+    client.force_login(User.objects.create_superuser("boss"))
+    assert "Nothing to play with yet" in client.get(reverse(URL)).content.decode()
+    clerk = User.objects.create_user("clerk", is_staff=True)
+    clerk.user_permissions.set(Permission.objects.filter(codename="view_receipt"))
+    client.force_login(clerk)
+    assert client.get(reverse(URL)).status_code == 403

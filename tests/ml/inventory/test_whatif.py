@@ -1,0 +1,78 @@
+"""What-if: nothing changed is no difference, and every change moves what it should."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from django_ecomai.ml.inventory.whatif import Scenario, compare
+
+from .factories import history, stock
+
+RATES = [0.3, 2.0, 8.0]
+
+
+def scenario(**more):
+    position = stock(RATES, [6, 40, 150], order_cost=1.0, **more)
+    return Scenario(
+        position,
+        np.repeat(np.array(RATES)[:, None], 60, axis=1),
+        history(RATES),
+        np.random.default_rng(0).gamma(9, 1, (3, 200)),
+    )
+
+
+def test_nothing_changed_is_no_difference():
+    base = scenario()
+    found = compare(base, base.changed(), paths=30)
+    assert set(found.difference().values()) == {0.0}
+    assert np.array_equal(found.base.replay.stock, found.changed.replay.stock)
+    assert found.base.stock_value.shape == (3, 90) and found.base.out.shape == (90,)
+
+
+@pytest.mark.parametrize(
+    ("change", "more", "less"),
+    [
+        ({"demand": 1.5}, ("bought", "ordering"), ()),
+        ({"demand": np.r_[np.full(20, 3.0), np.ones(40)][None]}, ("bought", "ordering"), ()),
+        ({"lead_days": 20}, ("lost_margin", "stockout_days"), ("fill_rate",)),
+        ({"lead_time": 0.2}, (), ("holding",)),
+        ({"fill_target": 0.999}, ("holding", "fill_rate"), ("lost_margin",)),
+        ({"unit_price": 9.0}, ("lost_margin",), ()),
+        ({"order_cost": 9.0}, ("ordering",), ("orders",)),
+        ({"budget": 30.0}, ("lost_margin", "stockout_days"), ("bought", "fill_rate")),
+    ],
+)
+def test_what_a_change_moves(change, more, less):
+    base = scenario()
+    moved = compare(base, base.changed(**change), paths=30).difference()
+    assert all(moved[name] > 0 for name in more), moved
+    assert all(moved[name] < 0 for name in less), moved
+
+
+def test_common_luck_makes_small_changes_visible():
+    base = scenario()
+    steps = [compare(base, base.changed(demand=factor), paths=20).changed.bought for factor in (1.0, 1.05, 1.1, 1.2)]
+    assert steps == sorted(steps)
+
+
+def test_levels_follow_the_forecast_of_their_day():
+    base = scenario()
+    later = base.changed(demand=np.r_[np.ones(30), np.full(30, 4.0)][None])
+    found = compare(base, later, paths=20)
+    bought = [
+        [one.replay.orders[:, :, start : start + 28].sum() for start in (0, 42)] for one in (found.base, found.changed)
+    ]
+    assert bought[1][1] > 3 * bought[0][1] > 3 * 0.5 * bought[1][0]
+
+
+def test_what_cannot_be_compared_is_said():
+    base = scenario()
+    for change, message in (({"demand": -1}, "factors"), ({"colour": 1}, "no colour")):
+        with pytest.raises(ValueError, match=message):
+            base.changed(**change)
+    other = Scenario(base.stock, base.mean, base.history, base.lead_time_samples[:, :9])
+    with pytest.raises(ValueError, match="same products"):
+        compare(base, other)
+    with pytest.raises(ValueError, match="at least 1"):
+        compare(base, base, days=0)
