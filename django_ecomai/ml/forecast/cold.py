@@ -8,6 +8,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .demand import counts
+from .models.simple import recent_mean
 from .panel import Panel
 from .words import word_matrix
 
@@ -59,17 +61,17 @@ def likeness(cold: Any, known: Any) -> Floats:
     return np.where(count > 0, total / np.maximum(count, 1e-9), 0.0)
 
 
-def launches(panel: Panel, horizon: int) -> tuple[NDArray[np.int64], Floats]:
-    """Rows whose first periods were seen (the others when there are none), and their demand [K, horizon] in them: NaN
-    after the end of the history. A series that begins with the panel was on sale before.
+def launches(panel: Panel, horizon: int) -> tuple[NDArray[np.int64], Floats, NDArray[np.bool_]]:
+    """``(rows, demand, seen)``: demand [K, horizon] of known series in their first periods, NaN after the end of the
+    history. A series that begins with the panel was on sale before: not ``seen``, its demand is its mean.
     """
-    seen = np.flatnonzero((panel.start > 0) & (panel.start < panel.length))
-    rows = seen if len(seen) >= NEAREST else np.flatnonzero(panel.start < panel.length)
-    rows = rows[-MOST:]
+    rows = np.flatnonzero(panel.start < panel.length)[-MOST:]
+    seen = panel.start[rows] > 0
     columns = panel.start[rows][:, None] + np.arange(horizon)
     inside = columns < panel.length
     curve = np.where(inside, panel.y[rows[:, None], np.minimum(columns, panel.length - 1)], np.nan)
-    return rows, curve
+    curve[~seen] = recent_mean(panel.y[rows[~seen]], max(2 * horizon, 8))[:, None]
+    return rows, curve, seen
 
 
 def cold_forecast(
@@ -78,12 +80,13 @@ def cold_forecast(
     """Mean [C, H] and quantiles [C, H, Q] of the rows ``cold``: the launches of their `NEAREST` analogues, weighted by
     likeness, their spread as the interval. 0 when nothing was ever launched.
     """
-    rows, curve = launches(panel, horizon)
+    rows, curve, seen = launches(panel, horizon)
     mean, spread = np.zeros((len(cold), horizon)), np.zeros((len(cold), horizon, len(probabilities)))
     if not len(rows):
         return mean, spread
     table = static.drop_duplicates("unique_id").set_index("unique_id")
     alike = likeness(table.reindex(panel.ids[cold]), table.reindex(panel.ids[rows]))
+    alike *= np.where(seen, 1.0, 0.8)  # a launch says more about a launch
     count = min(NEAREST, len(rows))
     for place in range(len(cold)):
         best = np.argsort(-alike[place], kind="stable")[:count]
@@ -95,5 +98,5 @@ def cold_forecast(
         mean[place] = np.where(mass > 0, total / np.maximum(mass, 1e-12), overall)
         values = curve[best][known]
         spread[place] = np.quantile(values, probabilities) if len(values) else 0.0
-    whole = bool((np.nan_to_num(curve) == np.rint(np.nan_to_num(curve))).all())
+    whole = bool(counts(panel.y[rows]).all())
     return mean, np.rint(spread) if whole else spread

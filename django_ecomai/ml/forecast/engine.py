@@ -72,7 +72,11 @@ def _with_cold(bottom: Forecasts, panel: Panel, static: Any, options: ForecastOp
 
 def _coherent(bottom: Forecasts, upper: Forecasts, hierarchy: Any) -> tuple[Forecasts, Forecasts]:
     """Means that add up; the intervals move along."""
-    mean = reconcile(bottom.mean, (bottom.scale**2).mean(axis=1), upper.mean, (upper.scale**2).mean(axis=1), hierarchy)
+    cold = bottom.code == COLD
+    variance = np.where(cold, 0.0, (bottom.scale**2).mean(axis=1))
+    # the levels above know nothing of what was never sold
+    expected = upper.mean + np.nan_to_num(hierarchy.sums(np.where(cold[:, None], bottom.mean, 0.0)))
+    mean = reconcile(bottom.mean, variance, expected, (upper.scale**2).mean(axis=1), hierarchy)
     total = np.nan_to_num(hierarchy.sums(mean))
     return _moved(bottom, mean), _moved(upper, total)
 

@@ -123,7 +123,8 @@ def candidates_of(
 
 
 def origins_of(panel: Panel, options: ForecastOptions, learned: Any, tell: Tell) -> list[Origin]:
-    """Candidates of every rolling origin."""
+    """Candidates of every rolling origin, and what they are compared with."""
+    always = ("zero", baseline_name(panel.y, options.season))
     ends = cutoffs(panel.length, options)
     found = []
     for number, end in enumerate(ends):
@@ -131,7 +132,6 @@ def origins_of(panel: Panel, options: ForecastOptions, learned: Any, tell: Tell)
         past = panel.until(end)
         horizon = min(options.horizon, panel.length - end)
         demand = classify(past.y)
-        always = ("zero", baseline_name(past.y, options.season))
         candidates = candidates_of(past, demand.code, options, horizon, learned, always)
         relative, absolute = intervals.history_scale(past.y, 2 * options.season)
         found.append(Origin(end, panel.y[:, end : end + horizon], past.y, demand.code, candidates, relative, absolute))
