@@ -42,8 +42,9 @@ class Ledger:
     """Demand per line, by time. ``products`` int64 [n]: primary keys, ascending; ``sold``, ``returned`` float64 [n].
 
     Lines [m]: ``product`` place in ``products``, ``day`` days after ``since``, ``quantity`` pieces, ``value`` money,
-    ``order`` primary key. ``until`` is the first day that is not in it. ``void_lines`` and ``void_pieces``: what was
-    cancelled within minutes; ``future_lines``: lines dated after ``until``, left out.
+    ``order`` and ``customer`` primary keys (`NOBODY`: a guest). ``until`` is the first day that is not in it.
+    ``void_lines`` and ``void_pieces``: what was cancelled within minutes; ``future_lines``: lines dated after
+    ``until``, left out.
     """
 
     since: date
@@ -54,6 +55,7 @@ class Ledger:
     quantity: NDArray[np.float64]
     value: NDArray[np.float64]
     order: NDArray[np.int64]
+    customer: NDArray[np.int64]
     sold: NDArray[np.float64]
     returned: NDArray[np.float64]
     void_lines: int = 0
@@ -136,6 +138,7 @@ def ledger_read(
         quantity=sales.quantity[keep],
         value=sales.quantity[keep] * sales.price[keep],
         order=sales.order[keep],
+        customer=sales.customer[keep],
         sold=sold,
         returned=_returned(known, sales, returns, void, since=None if since is None else midnight(since).timestamp()),
         void_lines=int(void.sum()),

@@ -46,6 +46,12 @@ SPLITS: dict[str, tuple[Any, Any]] = {
         gettext_lazy("Forecast per product, in pieces"),
         gettext_lazy("Made for several past moments and set beside what was sold after them."),
     ),
+    "pieces: product, smooth": (gettext_lazy("Products with smooth demand"), ""),
+    "pieces: product, erratic": (gettext_lazy("Products with erratic demand"), ""),
+    "pieces: product, intermittent": (gettext_lazy("Products with intermittent demand"), ""),
+    "pieces: product, lumpy": (gettext_lazy("Products with lumpy demand"), ""),
+    "pieces: product, obsolete": (gettext_lazy("Products that are no longer sold"), ""),
+    "pieces: product, cold": (gettext_lazy("Products that had not sold yet"), ""),
     "pieces: category": (gettext_lazy("Forecast per category, in pieces"), ""),
     "pieces: shop": (gettext_lazy("Forecast of the whole shop, in pieces"), ""),
     "money: category": (gettext_lazy("Sales per category, in money"), ""),
@@ -70,6 +76,7 @@ MODELS: dict[str, Any] = {
     "moving_average (baseline)": gettext_lazy("moving average (the simple forecast)"),
     "seasonal_naive (baseline)": gettext_lazy("as in the last season (the simple forecast)"),
     "zero": gettext_lazy("nothing will be sold"),
+    "learned": gettext_lazy("learned from all products (boosted trees)"),
 }
 
 

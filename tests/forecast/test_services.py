@@ -243,16 +243,17 @@ def test_the_doctor_says_what_is_next(shop: Any, settings: Any) -> None:
     assert diagnose()[0].level == "warning" and "forecast.train" in str(diagnose()[0].next_step)
 
 
-def test_the_command_tries_out_and_makes(capsys: Any) -> None:
-    shop_make(products=3, weeks=40)
-    settings = {"frequency": "W", "horizon": 4}
+def test_the_command_tries_out_and_makes(settings: Any) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "FORECAST_TRAINING": {"learned": False, "windows": 1}}
+    shop_make(products=3, weeks=30)
+    options = {"frequency": "W", "horizon": 4}
     out = StringIO()
-    call_command("ecomai_forecast", dry_run=True, json=True, stdout=out, **settings)
+    call_command("ecomai_forecast", dry_run=True, json=True, stdout=out, **options)
     found = json.loads(out.getvalue())
     assert found["state"] == "done" and found["dry_run"] and found["stored"] == 0
     assert found["counts"]["products"] == 3 and len(found["preview"]["pieces"]["mean"]) == 4
     out = StringIO()
-    call_command("ecomai_forecast", stdout=out, stderr=StringIO(), **settings)
+    call_command("ecomai_forecast", stdout=out, stderr=StringIO(), **options)
     assert "3 products were forecast." in out.getvalue() and "pieces: product" in out.getvalue()
     assert Forecast.objects.filter(level="product", measure="pieces").count() == 3
     with pytest.raises(SystemExit):

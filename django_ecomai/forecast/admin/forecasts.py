@@ -322,7 +322,11 @@ class ForecastAdmin(PageMixin, FastModelAdmin):
         targets = SalesTarget.objects.filter(channel=channel).order_by("-ends_on", "level", "key")[:MOST_TARGETS]
         groups = [
             {"title": title, "rows": [self._sales_row(row) for row in rows if row.level == level]}
-            for level, title in (("category", _("Categories")), ("country", _("Countries")))
+            for level, title in (
+                ("category", _("Categories")),
+                ("country", _("Countries")),
+                ("segment", _("Customer segments")),
+            )
         ]
         total = presenting.near_total(whole, presenting.final_mean(whole, effects)) if whole else (0.0, None)
         context = {
