@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.forecast_data import LEVELS
+from benchmarks.forecast_peers import peak_mb
 from django_ecomai.ml.forecast.engine import forecast_fit
 from django_ecomai.ml.forecast.hierarchy import PRODUCT
 from django_ecomai.ml.forecast.intervals import calibrate, error_scale, history_scale, quantiles
@@ -70,7 +70,7 @@ def main(folder: Path, model: str) -> None:
     data = frames(folder)
     mean, spread = trivial(NAMES[model], meta, data) if model in NAMES else ours(meta, data)
     np.savez(folder / "out.npz", mean=mean, quantiles=spread)
-    (folder / "peak").write_text(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024), encoding="utf-8")
+    (folder / "peak").write_text(str(peak_mb()), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ those a normal distribution of its own spread. Demand below zero is set to zero 
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import warnings
 from pathlib import Path
@@ -35,7 +34,7 @@ def statsforecast_model(name: str, season_length: int, intervals: Any) -> Any:
         return models.IMAPA(prediction_intervals=intervals)
     if name == "TSB":
         return models.TSB(alpha_d=0.2, alpha_p=0.2, prediction_intervals=intervals)
-    return getattr(models, name)(season_length=season_length)
+    return getattr(models, name)(season_length=season_length, alias=name)
 
 
 def statsforecast(name: str, train: pd.DataFrame, meta: dict[str, Any]) -> pd.DataFrame:
@@ -118,6 +117,12 @@ def prophet(train: pd.DataFrame, future: pd.DataFrame | None, meta: dict[str, An
     return pd.concat(parts, ignore_index=True)
 
 
+def peak_mb() -> float:
+    """Peak memory of this process alone; getrusage would count that of the process it was forked from."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return next(int(row.split()[1]) / 1024 for row in status.splitlines() if row.startswith("VmHWM"))
+
+
 def main(folder: Path, name: str) -> None:
     warnings.simplefilter("ignore")
     meta = json.loads((folder / "meta.json").read_text())
@@ -150,7 +155,7 @@ def main(folder: Path, name: str) -> None:
         elif not level:
             quantiles[:, :, number] = mean
     np.savez(folder / "out.npz", mean=np.maximum(np.nan_to_num(mean), 0), quantiles=np.maximum(quantiles, 0))
-    (folder / "peak").write_text(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+    (folder / "peak").write_text(str(peak_mb()))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,9 @@ class Panel:
     """S series of T periods, all ending in the same period.
 
     ``ids`` [S]; ``y`` float64 [S, T], NaN before the first sale and where demand is unknown (stocked out);
-    ``first`` number of the period in column 0; ``regressors`` name -> float64 [S, T + H], known H periods ahead.
+    ``first`` number of the period in column 0; ``regressors`` name -> float64 [S, T + H], those in ``ahead`` known H
+    periods ahead, the others carried forward. ``static``: name -> float64 [S]. ``codes`` name -> [S] and ``totals``
+    name -> [G, T]: groups of series (shop, category, ...) and what they sold in all, known to every part of a panel.
     """
 
     ids: NDArray[Any]
@@ -29,6 +31,10 @@ class Panel:
     first: int
     frequency: str
     regressors: Mapping[str, Floats] = field(default_factory=dict)
+    ahead: tuple[str, ...] = ()
+    static: Mapping[str, Floats] = field(default_factory=dict)
+    codes: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    totals: Mapping[str, Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -48,7 +54,8 @@ class Panel:
 
     def until(self, end: int) -> Self:
         """The panel as it was known after ``end`` periods; regressors stay known ahead."""
-        return replace(self, y=self.y[:, :end])
+        totals = {name: values[:, :end] for name, values in self.totals.items()}
+        return replace(self, y=self.y[:, :end], totals=totals)
 
     def take(self, rows: Any) -> Self:
         """Some series."""
@@ -57,6 +64,8 @@ class Panel:
             ids=self.ids[rows],
             y=self.y[rows],
             regressors={name: values[rows] for name, values in self.regressors.items()},
+            static={name: values[rows] for name, values in self.static.items()},
+            codes={name: values[rows] for name, values in self.codes.items()},
         )
 
 
@@ -99,7 +108,8 @@ def panel_build(frame: Any, *, frequency: str, horizon: int, future: Any = None)
     if future is not None and len(future):
         _future(regressors, future, ids, first, shape[1], frequency)
     filled = {name: _carried(values) for name, values in regressors.items()}
-    return Panel(np.asarray(ids, dtype=object), dense, first, frequency, filled)
+    ahead = () if future is None else tuple(name for name in names if name in future.columns)
+    return Panel(np.asarray(ids, dtype=object), dense, first, frequency, filled, ahead)
 
 
 def _periods(dates: Any, frequency: str) -> NDArray[np.int64]:
