@@ -81,7 +81,7 @@ class ClassFilter(admin.SimpleListFilter):
 class ForecastAdmin(PageMixin, FastModelAdmin):
     """What will be sold: a list with pictures, a page per forecast, and the shop's sales in money."""
 
-    list_display = ("name", "picture", "near", "kind", "error")
+    list_display = ("name", "near", "picture", "kind", "error")
     list_display_links = ("name",)
     list_filter = (ShownFilter, ClassFilter)
     search_fields = ("=key", "title")
