@@ -171,6 +171,7 @@ class ForecastAdmin(PageMixin, FastModelAdmin):
             "anything": whole is not None,
             "made_on": presenting.day_words(whole.made_on) if whole else "",
             "season_note": presenting.season_note(whole) if whole else "",
+            "value_added": presenting.value_added_shop(channel=channel) if whole else "",
             "sales_url": self.url("forecast_sales"),
             "export_url": self.url("forecast_export"),
             **(extra_context or {}),
