@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -225,9 +226,12 @@ def _some(
     context: RunContext, demand: Demand, prints: Mapping[str, str], changed: list[int], options: TrainOptions
 ) -> None:
     """Forecast a few products beside others, so that the blend is chosen from enough; store the few."""
-    _delete_gone(Forecast.objects.filter(channel=context.channel, measure="pieces", level="product"), set(prints))
+    stored = Forecast.objects.filter(channel=context.channel, measure="pieces", level="product")
+    _delete_gone(stored, set(prints))
+    until = ledger_until(channel=context.channel)
     context.metrics(counts={**context.run.metrics.get("counts", {}), "changed": len(changed)}, full=False)
     if not changed:
+        stored.update(made_on=until)  # a fit to today's data would be the same
         context.progress(1.0, _("Nothing has changed: the forecasts stand."))
         return
     others = np.setdiff1d(np.arange(len(demand.facts)), changed)
@@ -245,10 +249,12 @@ def _some(
     starts_on = period_start(int(demand.periods[demand.length]), demand.frequency)
     rows_new = forecast_rows(
         series, channel=context.channel, measure="pieces", frequency=demand.frequency, starts_on=starts_on,
-        made_on=ledger_until(channel=context.channel), titles=_titles(context.channel, demand),
+        made_on=until, titles=_titles(context.channel, demand),
         products={one.key: one.pk for one in demand.facts}, fingerprints=prints, run_id=context.run.pk,
     )  # fmt: skip
-    forecasts_update(rows_new, channel=context.channel)
+    with transaction.atomic():
+        forecasts_update(rows_new, channel=context.channel)
+        stored.update(made_on=until)  # nothing that the others rest on has changed since they were made
     number = format_value(len(rows_new))
     context.progress(1.0, _("%(number)s changed products were forecast.") % {"number": number})
 
