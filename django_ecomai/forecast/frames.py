@@ -55,8 +55,8 @@ class ProductFacts:
 @dataclass(frozen=True, eq=False)
 class Demand:
     """Demand per product and period. ``periods`` int64 [T + H]: numbers of the history's and the coming periods;
-    ``quantity`` float64 [n, T], NaN where unknown; ``value`` money float64 [n, T]; regressors [n, T + H] or [T + H], those in
-    ``held`` not known ahead.
+    ``quantity`` float64 [n, T], NaN where unknown; ``value`` money float64 [n, T]; regressors [n, T + H] or [T + H],
+    those in ``held`` not known ahead.
     """
 
     facts: list[ProductFacts]

@@ -23,8 +23,8 @@ def price_paid(ledger: Ledger, *, periods: NDArray[np.int64], frequency: str) ->
     """Median of the prices paid per order line, per product and period, float64 [n, periods], NaN where nothing was
     sold.
 
-    It comes about together with the sale (who orders much pays less), so it is known only afterwards: a forecast may use
-    the last one before it, never that of the period it is about. The median is moved less by a discount for large
+    It comes about together with the sale (who orders much pays less), so it is known only afterwards: a forecast may
+    use the last one before it, never that of the period it is about. The median is moved less by a discount for large
     quantities than the mean. A price of 0 is no price.
     """
     found = np.full((len(ledger.products), len(periods)), np.nan)

@@ -42,8 +42,8 @@ class DemandDays:
 @dataclass(frozen=True, eq=False)
 class ForecastDays:
     """Expected demand by day. ``product_ids`` int64 [n] as asked for; ``mean`` float32 [n, days] from ``start`` on,
-    zero where ``has_forecast`` (bool [n]) is false; ``made_on``: the first day without data when the products' forecasts
-    were made or found to hold, None where nothing was made yet.
+    zero where ``has_forecast`` (bool [n]) is false; ``made_on``: the first day without data when the products'
+    forecasts were made or found to hold, None where nothing was made yet.
     """
 
     product_ids: NDArray[np.int64]

@@ -94,6 +94,8 @@ def _everything(
             beside += [one for one in found.series if one.level == level]
     context.metrics(evaluation=[*_evaluation(pieces, "pieces"), *_evaluation(money, "money")])
     context.gate(verdict)
+    tested = bool(_all(pieces, "product", "ours"))
+    context.metrics(models_serve=tested and (verdict.passed or bool(context.parameters.get("no_gate"))))
     seconds["money"] = round(time.process_time() - clock, 2)
     if options.dry_run:
         context.metrics(seconds={**context.run.metrics.get("seconds", {}), **seconds})
@@ -262,7 +264,10 @@ def _some(
 def _model_is_live(channel: str) -> bool:
     """Whether the last full run let the models serve: a sample decides nothing anew."""
     whole = Forecast.objects.filter(channel=channel, measure="pieces", level="shop").select_related("run").first()
-    gate = (whole.run.metrics or {}).get("gate") if whole is not None and whole.run is not None else None
+    metrics: Mapping[str, Any] = (whole.run.metrics or {}) if whole is not None and whole.run is not None else {}
+    if "models_serve" in metrics:
+        return bool(metrics["models_serve"])
+    gate = metrics.get("gate")
     return bool(gate.get("passed", True)) if isinstance(gate, dict) else True
 
 

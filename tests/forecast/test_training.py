@@ -85,6 +85,23 @@ def test_only_what_has_changed_is_made_anew() -> None:
     assert not Forecast.objects.filter(measure="pieces", key="p1").exists()
 
 
+def test_a_shop_too_young_to_be_tested_gets_the_simple_forecast_also_from_the_next_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from django_ecomai.ml.forecast import recipe
+
+    monkeypatch.setattr(recipe, "SHORTEST", 99)
+    products = shop_make(products=6, weeks=12)
+    run = train()
+    assert run.metrics["models_serve"] is False and run.metrics["evaluation"] == []
+    assert "too short for a test" in run.metrics["gate"]["reason"]
+    order_make(customer="1", lines=[(products[5], 40)], placed_at=noon(week(8)))
+    run = train()
+    assert run.metrics["full"] is False
+    row = Forecast.objects.get(measure="pieces", key="p5")
+    assert row.run == run and set(row.model.replace(" 50 %", "").split(", ")) == {"moving_average", "seasonal_naive"}
+
+
 def test_a_dry_run_stores_nothing() -> None:
     shop_make(products=3)
     run = train(dry_run=True)
@@ -163,7 +180,7 @@ def test_stock_outs_promotions_prices_and_signals_reach_the_frames() -> None:
     PricePoint.objects.create(product=products[1], valid_from=midnight(week(22)), price=7)
     demand = demand_build(ledger_read(), channel="", frequency="W", horizon=4)
     listed = demand.regressors["price"]
-    assert np.isnan(listed[1, :15]).all() and listed[1, 15:].tolist() == [9.0] * 7 + [7.0] * 2
+    assert np.isnan(listed[1, :15]).all() and listed[1, 15:].tolist() == [9.0] * 7 + [7.0]
     frames = product_frames(demand)
     assert list(frames["future"].columns) == ["unique_id", "ds", "price", "promotion", "signal_trend"]
     assert len(frames["future"]) == 3 * 4

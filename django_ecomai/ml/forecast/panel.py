@@ -22,8 +22,8 @@ class Panel:
 
     ``ids`` [S]; ``y`` float64 [S, T], NaN before the first sale and where demand is unknown (stocked out);
     ``first`` number of the period in column 0; ``regressors`` name -> float64 [S, T + H], those in ``ahead`` known H
-    periods ahead, the others carried forward; ``since`` name -> column [S] of the first value that was told: what stands
-    before it only fills the array. ``static``: name -> float64 [S]. ``codes`` name -> [S] and ``totals``
+    periods ahead, the others carried forward; ``since`` name -> column [S] of the first value that was told: what
+    stands before it only fills the array. ``static``: name -> float64 [S]. ``codes`` name -> [S] and ``totals``
     name -> [G, T]: groups of series (shop, category, ...) and what they sold in all, known to every part of a panel.
     """
 
@@ -83,8 +83,8 @@ def panel_build(frame: Any, *, frequency: str, horizon: int, future: Any = None)
     to the end of the frame; leading zeros are trimmed; negative ``y`` counts as zero. Several rows of a series in one
     period are added (regressors: their mean). Regressors are carried forward over missing periods and into the future
     where ``future`` (``unique_id, ds``, the same columns) does not tell them. A column that ``future`` lacks is not
-    known ahead: at an origin of a backtest or of the training only its values before that are used. Raises ValueError for missing columns and
-    for values that are not numbers.
+    known ahead: at an origin of a backtest or of the training only its values before that are used. Raises ValueError
+    for missing columns and for values that are not numbers.
     """
     import pandas as pd
 

@@ -92,8 +92,8 @@ def candidate_names(code: int, options: ForecastOptions, learned: bool) -> tuple
 def cutoffs(length: int, options: ForecastOptions) -> tuple[list[int], int]:
     """Ends of the rolling origins' histories, oldest first, and how many periods after each are forecast.
 
-    The windows do not overlap, so that each but the first can be judged by what was chosen on earlier ones: at least two,
-    rather fewer than shorter ones, and shorter than the horizon where half of the history holds no two of them.
+    The windows do not overlap, so that each but the first can be judged by what was chosen on earlier ones: at least
+    two, rather fewer than shorter ones, and shorter than the horizon where half of the history holds no two of them.
     """
     if length < SHORTEST or not options.windows:
         return [], 0
