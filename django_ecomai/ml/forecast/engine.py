@@ -56,7 +56,8 @@ def forecast_fit(
     upper = recipe_apply(upper_recipe, above)
     bottom, upper = _coherent(bottom, upper, hierarchy)
     say(0.95, "writing the tables")
-    return _result(panel, above, hierarchy.level, recipe, upper_recipe, bottom, upper, options)
+    sold = aggregate(panel, hierarchy, spikes=True).y
+    return _result(panel, above, hierarchy.level, sold, recipe, upper_recipe, bottom, upper, options)
 
 
 def _with_cold(bottom: Forecasts, panel: Panel, static: Any, options: ForecastOptions) -> Forecasts:
@@ -89,8 +90,8 @@ def _moved(forecasts: Forecasts, mean: Any) -> Forecasts:
 
 
 def _result(
-    panel: Panel, above: Panel, level: Any, recipe: Recipe, upper_recipe: Recipe, bottom: Forecasts, upper: Forecasts,
-    options: ForecastOptions,
+    panel: Panel, above: Panel, level: Any, sold: Any, recipe: Recipe, upper_recipe: Recipe, bottom: Forecasts,
+    upper: Forecasts, options: ForecastOptions,
 ) -> ForecastResult:  # fmt: skip
     import pandas as pd
 
@@ -99,6 +100,8 @@ def _result(
     metrics: list[dict[str, Any]] = []
     for part, names, shared, said in ((panel, products, recipe, bottom), (above, level, upper_recipe, upper)):
         ours = report.judged(shared)
+        if part is above:  # learned without the spikes of single products, judged by what was sold
+            ours = report.seen(ours, sold)
         seen = slice(None) if shared.rows is None else shared.rows
         metrics += report.metric_rows(shared, ours, names[seen])
         parts["forecasts"].append(report.forecast_frame(part, names, said, options.levels))

@@ -69,15 +69,15 @@ def hierarchy_build(ids: NDArray[Any], groups: Any = None) -> Hierarchy:
     return Hierarchy(np.array(level, dtype=object), np.array(names, dtype=object), tuple(parents))
 
 
-def aggregate(panel: Panel, hierarchy: Hierarchy) -> Panel:
-    """The upper series, spikes of single products cut; unknown (stocked out) demand of a product is filled with its
-    own mean, regressors are the mean over products, weighted with their sales.
+def aggregate(panel: Panel, hierarchy: Hierarchy, *, spikes: bool = False) -> Panel:
+    """The upper series, spikes of single products cut unless ``spikes``; unknown (stocked out) demand of a
+    product is filled with its own mean, regressors are the mean over products, weighted with their sales.
     """
     known = ~np.isnan(panel.y)
     began = np.arange(panel.length) >= panel.start[:, None]
     cut = without_spikes(panel.y)
     level = np.nansum(cut, axis=1) / np.maximum(known.sum(axis=1), 1)
-    y = np.where(began, np.where(known, cut, level[:, None]), np.nan)
+    y = np.where(began, np.where(known, panel.y if spikes else cut, level[:, None]), np.nan)
     weight = level[:, None] + 1e-9
     regressors = {}
     for name, values in panel.regressors.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,15 @@ def judged(recipe: Recipe) -> list[tuple[Origin, Floats, Floats]]:
         scale = intervals.error_scale(mean, origin.relative, origin.absolute)
         spread = spread_of(honest.calibration, origin.history, mean, scale, origin.code, recipe.options)
         found.append((origin, mean, spread))
+    return found
+
+
+def seen(ours: Sequence[tuple[Origin, Floats, Floats]], y: Floats) -> list[tuple[Origin, Floats, Floats]]:
+    """``ours`` beside what came in ``y`` [S, T]."""
+    found = []
+    for origin, mean, spread in ours:
+        actual = y[:, origin.cutoff : origin.cutoff + origin.actual.shape[1]]
+        found.append((replace(origin, actual=actual), mean, spread))
     return found
 
 

@@ -124,3 +124,12 @@ def test_more_series_than_are_judged(monkeypatch):
     assert rows["unique_id"].nunique() == 5
     wide = shop(12, 40).set_index(["unique_id", "ds"])["y"]
     assert (wide.loc[list(zip(rows["unique_id"], rows["ds"], strict=True))].to_numpy() == rows["y"].to_numpy()).all()
+
+
+def test_sums_are_judged_by_what_was_sold_spikes_included():
+    random = np.random.default_rng(0)
+    series = {f"p{number}": random.poisson(5, 40).astype(float) for number in range(30)}
+    series["p0"][38] = 4000
+    found = forecast_fit(long(series), options=ForecastOptions(horizon=4, windows=2, learned=False))
+    rows = found.backtest[found.backtest["level"] == "shop"]
+    assert rows["y"].tolist() == sum(series.values())[36:].tolist()
