@@ -33,16 +33,12 @@ BOLD = 3.0
 
 
 def collaborative_factors(
-    interactions: Interactions, rank: int, *, half_life_days: float | None = None, random_state: int = 0
+    interactions: Interactions, rank: int, *, half_life_days: float | None = None
 ) -> NDArray[np.float64]:
-    """Item factors [n, at most rank] of the damped matrix ``Du^-.5 X Di^-.5`` (truncated SVD, seeded): the dot product
+    """Item factors [n, at most rank] of the damped matrix ``Du^-.5 X Di^-.5`` (truncated SVD): the dot product
     of two rows approximates the items' damped cosine.
     """
-    return latent(
-        sparse.csr_matrix(damp(decayed_matrix(interactions, half_life_days), 0.5, 0.5).T),
-        rank,
-        random_state=random_state,
-    )
+    return latent(sparse.csr_matrix(damp(decayed_matrix(interactions, half_life_days), 0.5, 0.5).T), rank)
 
 
 class ColdMap:
@@ -130,7 +126,7 @@ def with_cold(
     chosen = np.sort(np.random.default_rng(random_state).permutation(chosen)[:CALIBRATED])
     found = None
     if n <= MOST_RIDGE_ITEMS:
-        found = places(features, interactions, popularity, random_state=random_state) if ridge is None else ridge()
+        found = places(features, interactions, popularity) if ridge is None else ridge()
     columns, scale = _columns(around, like, found, cold, chosen, known)
     rows = sparse.csr_matrix(scale * (like[cold] @ around))
     columns = sparse.csr_matrix(columns @ sparse.diags(share[cold]))
@@ -162,12 +158,10 @@ def places(
     features: sparse.csr_matrix,
     interactions: Interactions,
     popularity: NDArray[np.floating],
-    *,
-    random_state: int = 0,
 ) -> Places:
     """Collaborative factors of all items as people placed them, and as their content does: float64 [n, k] each."""
-    content = latent(features, CONTENT_RANK, random_state=random_state)
-    factors = collaborative_factors(interactions, RANK, random_state=random_state)
+    content = latent(features, CONTENT_RANK)
+    factors = collaborative_factors(interactions, RANK)
     return factors, ColdMap().fit(content, factors, popularity).predict(content)
 
 

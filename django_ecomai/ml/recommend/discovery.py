@@ -46,12 +46,7 @@ class Discovery:
     def places(self) -> Places:
         """Where people and where contents put the products, whatever the recipe."""
         interactions = self.fitted.interactions
-        return places(
-            self.contents.features(self.catalogue),
-            interactions,
-            distinct_users(interactions),
-            random_state=self.random_state,
-        )
+        return places(self.contents.features(self.catalogue), interactions, distinct_users(interactions))
 
     def table(self, recipe: Recipe, popularity: NDArray[np.floating]) -> NeighbourTable:
         """The recipe's folded table with cold products placed, and rows without a neighbour from `similar`."""

@@ -145,7 +145,7 @@ class RecipeScores:
             recipe.neighbours,
         )
         if key not in self._tables:
-            self._tables[key] = (
+            self._tables[key] = _ordered(
                 table_to_csr(self.served.table(recipe, self.popularity))
                 if self.served is not None
                 else self.fitted.served(recipe, self.popularity)
@@ -196,7 +196,7 @@ class RecipeScores:
     def _history(self, recipe: Recipe) -> sparse.csr_matrix:
         key = (recipe.history_half_life_days, recipe.history_step_decay)
         if key not in self._histories:
-            self._histories[key] = user_history(self.own, *key)[self.split.users]
+            self._histories[key] = _ordered(user_history(self.own, *key)[self.split.users])
         return self._histories[key]
 
     def _repeat(self, recipe: Recipe) -> sparse.csr_matrix:
@@ -208,6 +208,12 @@ class RecipeScores:
         if recipe.repeat_cycle:
             counts = sparse.csr_matrix(counts.multiply(due_matrix(own, train, self.split, recipe.repeat_cycle)))
         return sparse.csr_matrix(counts @ sparse.diags(boost.astype(np.float64)))
+
+
+def _ordered(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Sorted in place: SciPy sorts when an operation needs it, and sums in another order would round otherwise."""
+    matrix.sort_indices()
+    return matrix
 
 
 def user_history(

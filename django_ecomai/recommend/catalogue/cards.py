@@ -10,9 +10,11 @@ from typing import Any
 
 from django.db.models import Q
 
+from django_ecomai.core.template_access import TemplateAccess
+
 
 @dataclass(slots=True)  # not frozen: a page makes hundreds, and each would take three times as long
-class Card:
+class Card(TemplateAccess):
     """What a shopper may see of a product, from the mirror: enough for a card without the shop's own object.
 
     ``price`` and ``list_price`` are in ``currency``; ``categories`` are pairs of external id and name. Never holds
