@@ -25,7 +25,7 @@ from .repeat import Repeat, due, usual_intervals
 from .sessions import SessionKNN
 
 #: Score matrices that are kept at once while blends are tried; the oldest leaves first.
-KEPT_PARTS = 24
+KEPT_PARTS = 16
 
 
 class RecipeScores:
