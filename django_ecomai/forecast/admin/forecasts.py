@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django.contrib import admin, messages
@@ -10,7 +11,6 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.urls import path
 from django.urls.resolvers import URLPattern
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -81,7 +81,7 @@ class ClassFilter(admin.SimpleListFilter):
 class ForecastAdmin(PageMixin, FastModelAdmin):
     """What will be sold: a list with pictures, a page per forecast, and the shop's sales in money."""
 
-    list_display = ("name", "picture", "near", "kind", "error")
+    list_display = ("name", "near", "picture", "kind", "error")
     list_display_links = ("name",)
     list_filter = (ShownFilter, ClassFilter)
     search_fields = ("=key", "title")
@@ -171,6 +171,7 @@ class ForecastAdmin(PageMixin, FastModelAdmin):
             "anything": whole is not None,
             "made_on": presenting.day_words(whole.made_on) if whole else "",
             "season_note": presenting.season_note(whole) if whole else "",
+            "value_added": presenting.value_added_shop(channel=channel) if whole else "",
             "sales_url": self.url("forecast_sales"),
             "export_url": self.url("forecast_export"),
             **(extra_context or {}),
@@ -230,12 +231,11 @@ class ForecastAdmin(PageMixin, FastModelAdmin):
         user: Any = request.user
         effects = presenting.effects_of(row)
         overridable = row.measure == "pieces" and row.level in ("product", "category", "shop")
-        now = timezone.now().date()
         overrides = [
             {
                 "override": one,
                 "what": presenting.override_words(one),
-                "state": _override_state(one, now),
+                "state": _override_state(one, row.starts_on),
                 "withdraw_url": self.url("forecast_toggle", row.pk, one.pk, "withdraw") if not one.withdrawn_at else "",
                 "restore_url": self.url("forecast_toggle", row.pk, one.pk, "restore") if one.withdrawn_at else "",
             }
@@ -381,10 +381,10 @@ def _chance_words(chance: float) -> str:
     return "< 1 %" if chance < 0.005 else f"{format_value(round(100 * chance))} %"
 
 
-def _override_state(override: ForecastOverride, today: Any) -> str:
+def _override_state(override: ForecastOverride, on: date) -> str:
     if override.withdrawn_at is not None:
         return _("withdrawn")
-    if override.expires_on is not None and override.expires_on <= today:
+    if override.expires_on is not None and override.expires_on <= on:
         return _("expired")
     return _("holds")
 
