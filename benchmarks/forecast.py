@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.forecast_data import LEVELS, READERS, Cut
+from benchmarks.forecast_data import BEFORE, LEVELS, READERS, Cut
 from benchmarks.forecast_peers import MODELS as PEERS
 from django_ecomai.ml.forecast.demand import CLASSES, classify
 from django_ecomai.ml.forecast.metrics import (
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> list[dict[str, Any]]:
     for dataset in options.sets:
         cuts = READERS[dataset](options.data)
         if options.validate:
-            cuts = [cut.validation() for cut in cuts]
+            cuts = [cut.validation(BEFORE.get(dataset, 1)) for cut in cuts]
         if options.sample:
             cuts = [cut.sampled(options.sample) for cut in cuts]
         for model in options.models:

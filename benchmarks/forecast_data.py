@@ -37,8 +37,11 @@ class Cut:
     future: pd.DataFrame | None = None
     groups: pd.DataFrame | None = None
 
-    def validation(self) -> Cut:
-        """The same question asked one horizon earlier, answered by the training part: what may be looked at often."""
+    def validation(self, steps: int = 1) -> Cut:
+        """The same question asked ``steps`` horizons earlier, answered by the training part: what may be looked at
+        often."""
+        if steps > 1:
+            return self.validation().validation(steps - 1)
         ends = np.sort(self.train["ds"].unique())[-self.horizon :]
         late = self.train["ds"].isin(ends)
         future = self.train[late].drop(columns="y") if self.future is not None else None
@@ -89,7 +92,7 @@ def online_retail(folder: Path, frequency: str, horizon: int, origins: int) -> l
     lines = lines[lines["ds"] < "2011-12-05"]
     lines["money"] = lines["Quantity"] * lines["UnitPrice"]
     sums = lines.groupby(["StockCode", "ds"], as_index=False).agg(
-        y=("Quantity", "sum"), money=("money", "sum"), title=("Description", "first")
+        y=("Quantity", "sum"), money=("money", "sum"), orders=("InvoiceNo", "nunique"), title=("Description", "first")
     )
     sums = sums.rename(columns={"StockCode": "unique_id"})
     sums["y"] = sums["y"].astype(float)
@@ -105,7 +108,8 @@ def online_retail(folder: Path, frequency: str, horizon: int, origins: int) -> l
         ids = past["unique_id"].unique()
         test = _filled(sums[sums["ds"].isin(dates)][["unique_id", "ds", "y"]], ids, dates)
         static = past.groupby("unique_id", as_index=False).agg(title=("title", "last"), price=("price", "median"))
-        train = _until(past[["unique_id", "ds", "y", "price"]], first, dates[0] - step, step)
+        train = _until(past[["unique_id", "ds", "y", "price", "orders"]], first, dates[0] - step, step)
+        train["orders"] = train["orders"].fillna(0.0)
         cuts.append(Cut(train, test, frequency, horizon, 7 if frequency == "D" else 52, static))
     return cuts
 
@@ -212,6 +216,8 @@ def carparts(folder: Path) -> list[Cut]:
     return [Cut(train[began], long(after, dates[-12:]), "M", 12, 12)]
 
 
+#: Horizons that validation lies before the test part: the origins of one data set must not see each other's.
+BEFORE = {"online_retail_weekly": 3, "online_retail_daily": 3}
 READERS: dict[str, Callable[[Path], list[Cut]]] = {
     "online_retail_weekly": lambda folder: online_retail(folder, "W", 4, 3),
     "online_retail_daily": lambda folder: online_retail(folder, "D", 28, 1),

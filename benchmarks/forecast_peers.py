@@ -34,7 +34,7 @@ def statsforecast_model(name: str, season_length: int, intervals: Any) -> Any:
         return models.IMAPA(prediction_intervals=intervals)
     if name == "TSB":
         return models.TSB(alpha_d=0.2, alpha_p=0.2, prediction_intervals=intervals)
-    return getattr(models, name)(season_length=season_length)
+    return getattr(models, name)(season_length=season_length, alias=name)
 
 
 def statsforecast(name: str, train: pd.DataFrame, meta: dict[str, Any]) -> pd.DataFrame:

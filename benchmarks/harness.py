@@ -62,12 +62,13 @@ def run(
     arguments: list[str] | None = None,
     module: str = "",
     together: bool = False,
+    compare: Callable[[list[dict[str, Any]], str, Sequence[str]], str] | None = None,
 ) -> list[dict[str, Any]]:
     """The command: every model of ``models`` (name -> whether it is ours) in a process of its own, as table and JSON.
 
     ``evaluate(dataset, model, folder)`` runs in that process. A model that fails is a row with ``error``. With
     ``together`` one process scores all data sets: dataset "all", metrics ``{dataset: metrics}``; a data set that the
-    model has nothing to say about is left out.
+    model has nothing to say about is left out. ``compare`` says the line below a data set (default: `ratio`).
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the data sets")
@@ -90,7 +91,7 @@ def run(
             if options.json:
                 options.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
         for dataset in options.datasets if together else [process]:
-            print(ratio(rows, dataset, shown), flush=True)
+            print((compare or ratio)(rows, dataset, shown), flush=True)
     return rows
 
 

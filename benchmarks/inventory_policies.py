@@ -14,15 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.inventory_data import World
+from django_ecomai.ml.forecast.demand import without_spikes
 from django_ecomai.ml.inventory.assortment import SharedTarget
 from django_ecomai.ml.inventory.formulas import eoq
 from django_ecomai.ml.inventory.policy import levels
+from django_ecomai.ml.inventory.pooling import PooledSpread
 from django_ecomai.ml.inventory.protection import ProtectionDemand, protection_demand
 from django_ecomai.ml.inventory.simulate import Decide, LevelPolicy
 
 Floats = NDArray[np.float64]
-#: ``(decide, label)`` for a knob.
+#: The orders of a policy whose knob stands at a number.
 Policy = Callable[[float], Decide]
+#: Mean demand per period [n, horizon] as forecast in a period.
+Forecast = Callable[[int], Floats]
 PATHS = 128
 
 
@@ -55,30 +59,30 @@ def static_min_max(world: World, half_life: float) -> Policy:
     mean = smoothed(world.known(world.start), half_life)
     cover = world.times.mean() + world.shape.review
     lot = paying_lot(world, mean)
-
-    def turn(knob: float) -> Decide:
-        point = mean * cover * knob
-        return LevelPolicy(point, point + lot)
-
-    return turn
+    return lambda knob: LevelPolicy(mean * cover * knob, mean * cover * knob + lot)
 
 
-def days_of_cover(world: World, half_life: float) -> Policy:
-    """Sales per day x (lead time + review) x knob, at every review anew."""
+def days_of_cover(world: World, half_life: float, *, lots: bool = False) -> Policy:
+    """Sales per day x (lead time + review) x knob, at every review anew, and filled up to there at every review."""
     cover = world.times.mean() + world.shape.review
     means = {period: smoothed(world.known(period), half_life) for period in world.epochs}
 
     def turn(knob: float) -> Decide:
         def one(period: int) -> tuple[Floats, Floats]:
             point = means[period] * cover * knob
-            return point, point + paying_lot(world, means[period])
+            return point, point + (paying_lot(world, means[period]) if lots else 0)
 
         return over_epochs(world, one)
 
     return turn
 
 
-def normal_safety_stock(world: World, half_life: float) -> Policy:
+def days_of_cover_in_lots(world: World, half_life: float) -> Policy:
+    """The same level, but at or below it an economic lot above it is ordered."""
+    return days_of_cover(world, half_life, lots=True)
+
+
+def normal_safety_stock(world: World, half_life: float, *, lots: bool = False) -> Policy:
     """Mean demand over lead time + review plus z standard deviations (demand and lead time), the same z for all."""
     cover = world.times.mean() + world.shape.review
     spread = world.times.sample(256).std(axis=1)
@@ -92,12 +96,17 @@ def normal_safety_stock(world: World, half_life: float) -> Policy:
     def turn(knob: float) -> Decide:
         def one(period: int) -> tuple[Floats, Floats]:
             mean, deviation = known[period]
-            point = (mean * cover + knob * deviation).clip(min=0)
-            return point, point + paying_lot(world, mean)
+            point = mean * cover + knob * deviation
+            return point, point + (paying_lot(world, mean) if lots else 0)
 
         return over_epochs(world, one)
 
     return turn
+
+
+def normal_safety_stock_in_lots(world: World, half_life: float) -> Policy:
+    """The same level, but at or below it an economic lot above it is ordered."""
+    return normal_safety_stock(world, half_life, lots=True)
 
 
 def stockpyl_true(world: World, _: float) -> Policy:
@@ -160,59 +169,39 @@ def clairvoyant(world: World, _: float) -> Policy:
 class Ours:
     """Bootstrapped demand over lead time + review at every epoch; computed once, asked at every target."""
 
-    def __init__(self, world: World, half_life: float, level_spread: float, block: int, *, seed: int = 0) -> None:
+    def __init__(self, world: World, forecast: Forecast, *, pooled: float, level_spread: float, seed: int = 0) -> None:
         self.world = world
         self.known: list[ProtectionDemand] = []
         for number, period in enumerate(world.epochs):
-            past = world.known(period)
-            mean = smoothed(past, half_life)
-            self.known.append(
-                protection_demand(
-                    mean=mean[:, None],
-                    history=past,
-                    lead_time_samples=world.times.sample(PATHS, seed=seed),
-                    review_days=world.shape.review,
-                    seed=seed + number,
-                    block_days=block,
-                    level_spread=level_spread,
-                )
+            demand = protection_demand(
+                mean=forecast(period),
+                history=without_spikes(world.known(period)),
+                lead_time_samples=world.times.sample(PATHS),
+                review_days=world.shape.review,
+                seed=seed + number,
+                block_days=7 if world.shape.days_per_period == 1 else 1,
+                level_spread=level_spread,
             )
+            self.known.append(PooledSpread(pooled).fit_transform(demand))
 
-    def shared(self, demand: ProtectionDemand, weight: Any) -> SharedTarget:
-        return SharedTarget(
-            demand,
-            unit_cost=self.world.cost,
-            holding_rate=0.25 * self.world.shape.days_per_period,
-            order_cost=self.world.shape.order_cost,
-            weight=weight,
-            most_cover_days=365 / self.world.shape.days_per_period,
-        )
-
-    def penalty(self, weight: Any) -> Policy:
-        """The knob is what a lost piece (times ``weight``) costs."""
-        targets = [self.shared(demand, weight) for demand in self.known]
+    def shared(self, weight: Any = 1.0) -> Policy:
+        """One fill rate over all products; the knob is what a lost piece (times ``weight``) costs."""
+        shape = self.world.shape
+        targets = [
+            SharedTarget(
+                demand,
+                unit_cost=self.world.cost,
+                holding_rate=0.25 * shape.days_per_period,
+                order_cost=shape.order_cost,
+                weight=weight,
+                most_cover_days=365 / shape.days_per_period,
+            )
+            for demand in self.known
+        ]
 
         def turn(knob: float) -> Decide:
             plans = [target.plan(knob) for target in targets]
-            return LevelPolicy(
-                np.array([plan.reorder_point for plan in plans]),
-                np.array([plan.order_up_to for plan in plans]),
-                epoch_days=self.world.shape.review,
-            )
-
-        return turn
-
-    def target(self, weight: Any) -> Policy:
-        """The knob is the fill rate over all products that is asked for."""
-        targets = [self.shared(demand, weight) for demand in self.known]
-
-        def turn(knob: float) -> Decide:
-            plans = [target.reach(knob) for target in targets]
-            return LevelPolicy(
-                np.array([plan.reorder_point for plan in plans]),
-                np.array([plan.order_up_to for plan in plans]),
-                epoch_days=self.world.shape.review,
-            )
+            return self._policy([(plan.reorder_point, plan.order_up_to) for plan in plans])
 
         return turn
 
@@ -224,10 +213,10 @@ class Ours:
                 levels(demand, policy="sS", lot=paying_lot(self.world, demand.daily), fill_target=knob)
                 for demand in self.known
             ]
-            return LevelPolicy(
-                np.array([one.reorder_point for one in found]),
-                np.array([one.order_up_to for one in found]),
-                epoch_days=self.world.shape.review,
-            )
+            return self._policy([(one.reorder_point, one.order_up_to) for one in found])
 
         return turn
+
+    def _policy(self, found: list[tuple[Floats, Floats]]) -> LevelPolicy:
+        points, tops = (np.array([one[at] for one in found]) for at in range(2))
+        return LevelPolicy(points, tops, epoch_days=self.world.shape.review)

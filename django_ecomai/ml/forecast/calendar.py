@@ -40,8 +40,7 @@ def calendar_features(periods: ArrayLike, frequency: str) -> dict[str, NDArray[n
         "day_of_year": (middle - year.astype("datetime64[D]")).astype(np.int64),
         "month": month.astype(np.int64) % 12,
     }
-    if frequency != "M":
-        found["day_of_month"] = (middle - month.astype("datetime64[D]")).astype(np.int64)
     if frequency == "D":
+        found["day_of_month"] = (middle - month.astype("datetime64[D]")).astype(np.int64)
         found["day_of_week"] = (first.astype(np.int64) - _MONDAY) % 7
     return {name: np.asarray(values, dtype=np.float64) for name, values in found.items()}

@@ -21,8 +21,10 @@ ADI_CUT: Final = 1.32
 CV2_CUT: Final = 0.49
 #: A tail of zeros is the end of a product when chance alone would bring it this rarely.
 TAIL_CHANCE: Final = 0.001
-#: Robust standard deviations of log size beyond which one order is a spike.
+#: Standard deviations of log size beyond which one period is a spike.
 SPIKE: Final = 5.0
+#: ... and it is at least this many times the median.
+LEAST_SPIKE: Final = 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +66,7 @@ def _tail(known: NDArray[np.bool_], sold: NDArray[np.bool_]) -> NDArray[np.int64
 
 def without_spikes(y: Floats) -> Floats:
     """``y`` [S, T] with the largest size of a series cut where its other orders would not let one expect it: at `SPIKE`
-    robust deviations of log size above their median.
+    deviations of their log size above their median.
 
     The median of few orders is drawn towards that of all series as far as those are alike (empirical Bayes), so that
     the only order of a product can be a spike too.
@@ -82,15 +84,16 @@ def without_spikes(y: Floats) -> Floats:
         warnings.simplefilter("ignore", RuntimeWarning)
         logs = np.log(np.where(rest, y, np.nan))
         median = np.nan_to_num(np.nanmedian(logs, axis=1))
-        deviation = np.nan_to_num(1.4826 * np.nanmedian(np.abs(logs - median[:, None]), axis=1))
-    within = max(float(np.median(deviation[often])), 0.1)
+        deviation = np.nan_to_num(np.nanstd(logs, axis=1))
+    within = max(float(np.median(deviation[often])), 0.3)
     middle = float(np.median(median[often]))
     between = max(float(1.4826 * np.median(np.abs(median[often] - middle))), 0.1)
     own = n / (n + (within / between) ** 2)
     centre = own * median + (1 - own) * middle
     spread = np.sqrt((n * deviation**2 + 5 * within**2) / (n + 5) + (1 - own) * between**2)
     # few other products say nothing about a product with few orders
-    limit = np.where(often | (often.sum() >= 20), np.exp(np.minimum(centre + SPIKE * spread, 700.0)), np.inf)
+    reach = np.maximum(SPIKE * spread, np.log(LEAST_SPIKE))
+    limit = np.where(often | (often.sum() >= 20), np.exp(np.minimum(centre + reach, 700.0)), np.inf)
     return np.asarray(np.minimum(y, limit[:, None]), dtype=np.float64)
 
 

@@ -9,8 +9,12 @@ from typing import Any
 import numpy as np
 
 from . import report
+from .cold import cold_forecast, panel_with_cold
+from .components import components_frames
+from .demand import COLD
 from .features import panel_enrich
 from .hierarchy import PRODUCT, aggregate, hierarchy_build, reconcile
+from .metrics import interval_quantiles
 from .options import ForecastOptions
 from .panel import Panel, panel_build
 from .recipe import Forecasts, Recipe, recipe_apply, recipe_fit
@@ -42,9 +46,10 @@ def forecast_fit(
     if not len(panel):
         return _empty(options)
     say(0.02, f"{len(panel):,} series of {panel.length:,} periods")
-    panel = panel_enrich(panel, static)
+    panel = panel_enrich(panel_with_cold(panel, static), static)
     recipe = recipe_fit(panel, options, tell=_part(say, 0.02, 0.6))
     bottom = recipe_apply(recipe, panel, tell=_part(say, 0.6, 0.8))
+    bottom = _with_cold(bottom, panel, static, options)
     hierarchy = hierarchy_build(panel.ids, groups)
     above = aggregate(panel, hierarchy)
     upper_recipe = recipe_fit(above, replace(options, learned=False), tell=_part(say, 0.8, 0.9))
@@ -54,9 +59,24 @@ def forecast_fit(
     return _result(panel, above, hierarchy.level, recipe, upper_recipe, bottom, upper, options)
 
 
+def _with_cold(bottom: Forecasts, panel: Panel, static: Any, options: ForecastOptions) -> Forecasts:
+    """Series without history get the forecast of their analogues."""
+    cold = np.flatnonzero(bottom.code == COLD)
+    if static is None or not len(cold) or "unique_id" not in static.columns:
+        return bottom
+    probabilities = interval_quantiles(options.levels)
+    mean, spread = cold_forecast(panel, cold, static, options.horizon, probabilities)
+    bottom.mean[cold], bottom.quantiles[cold], bottom.scale[cold] = mean, spread, np.maximum(mean, 1e-6)
+    return bottom
+
+
 def _coherent(bottom: Forecasts, upper: Forecasts, hierarchy: Any) -> tuple[Forecasts, Forecasts]:
     """Means that add up; the intervals move along."""
-    mean = reconcile(bottom.mean, (bottom.scale**2).mean(axis=1), upper.mean, (upper.scale**2).mean(axis=1), hierarchy)
+    cold = bottom.code == COLD
+    variance = np.where(cold, 0.0, (bottom.scale**2).mean(axis=1))
+    # the levels above know nothing of what was never sold
+    expected = upper.mean + np.nan_to_num(hierarchy.sums(np.where(cold[:, None], bottom.mean, 0.0)))
+    mean = reconcile(bottom.mean, variance, expected, (upper.scale**2).mean(axis=1), hierarchy)
     total = np.nan_to_num(hierarchy.sums(mean))
     return _moved(bottom, mean), _moved(upper, total)
 
@@ -87,8 +107,14 @@ def _result(
         name: pd.concat([f for f in frames if len(f)] or frames[:1], ignore_index=True)
         for name, frames in parts.items()
     }
-    components = pd.DataFrame(columns=list(COMPONENT_COLUMNS))
-    return ForecastResult(**whole, metrics=metrics, components=components, beats_baseline=beats_baseline(metrics))
+    components, coefficients = components_frames(above, level, upper.mean, options.season)
+    return ForecastResult(
+        **whole,
+        metrics=metrics,
+        components=components,
+        beats_baseline=beats_baseline(metrics),
+        coefficients=coefficients,
+    )
 
 
 def beats_baseline(metrics: list[dict[str, Any]]) -> bool:

@@ -23,6 +23,7 @@ Ints = NDArray[np.int64]
 LAGS: Final = {"D": 14, "W": 8, "M": 12}
 WINDOWS: Final = {"D": (7, 14, 28, 56, 182, 364), "W": (2, 4, 8, 13, 26, 52), "M": (2, 3, 6, 12, 24)}
 LEVEL_WINDOW: Final = {"D": 56, "W": 26, "M": 12}
+YEAR: Final = {"D": 365, "W": 52, "M": 12}
 #: Distinct texts of a static column that are told apart; the rest share a code.
 MOST_CODES: Final = 200
 WORD_AXES: Final = 6
@@ -65,7 +66,8 @@ def panel_enrich(panel: Panel, static: Any = None) -> Panel:
 
 
 class FeatureMaker:
-    """Rows of features for any (series, origin, step) of a panel. ``origin`` counts the known periods, ``step`` from 1."""
+    """Rows of features for any (series, origin, step) of a panel. ``origin`` counts the known periods, ``step`` from
+    1."""
 
     def __init__(self, panel: Panel, season_length: int) -> None:
         self.panel = panel
@@ -83,6 +85,9 @@ class FeatureMaker:
         self._floor = 0.05 * float(np.nanmean(filled)) + 1e-9 if filled.size else 1e-9
         steps = np.arange(panel.length + 400) + panel.first
         self._calendar = calendar_features(steps, panel.frequency)
+        if panel.length < 1.25 * YEAR[panel.frequency]:  # no day of the year was ever seen twice
+            for name in ("day_of_year", "month"):
+                self._calendar.pop(name)
 
     def level(self, series: Ints, origin: Ints) -> Floats:
         """Recent mean of each series: the unit of its features and of the target."""
@@ -131,6 +136,9 @@ class FeatureMaker:
         for name, values in self.panel.regressors.items():
             now = values[series, np.maximum(origin - 1, 0)]
             found[f"{name}_now"] = now
+            if name not in self.panel.ahead:
+                for window in WINDOWS[frequency][1:5:3]:
+                    found[f"{name}_{window}"] = self._regressor_mean(values, series, origin, window)
             if name == "price":
                 usual = self._regressor_mean(values, series, origin)
                 found["price_now_ratio"] = _ratio(now, usual)
@@ -217,9 +225,9 @@ class FeatureMaker:
         mean = (running[code, end] - running[code, begin]) / np.maximum(end - begin, 1)
         return np.where((column >= 0) & (end > begin), mean, np.nan)
 
-    def _regressor_mean(self, values: Floats, series: Ints, origin: Ints) -> Floats:
+    def _regressor_mean(self, values: Floats, series: Ints, origin: Ints, window: int | None = None) -> Floats:
         """Mean of a regressor over the last periods before ``origin``."""
-        columns = origin[:, None] - 1 - np.arange(LAGS[self.panel.frequency])
+        columns = origin[:, None] - 1 - np.arange(window or LAGS[self.panel.frequency])
         return np.asarray(values[series[:, None], np.maximum(columns, 0)].mean(axis=1))
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .demand import without_spikes
 from .panel import Panel
 
 Floats = NDArray[np.float64]
@@ -69,13 +70,14 @@ def hierarchy_build(ids: NDArray[Any], groups: Any = None) -> Hierarchy:
 
 
 def aggregate(panel: Panel, hierarchy: Hierarchy) -> Panel:
-    """The upper series; unknown (stocked out) demand of a product is filled with its own mean, regressors are the mean
-    over products, weighted with their sales.
+    """The upper series, spikes of single products cut; unknown (stocked out) demand of a product is filled with its
+    own mean, regressors are the mean over products, weighted with their sales.
     """
     known = ~np.isnan(panel.y)
     began = np.arange(panel.length) >= panel.start[:, None]
-    level = np.nansum(panel.y, axis=1) / np.maximum(known.sum(axis=1), 1)
-    y = np.where(began, np.where(known, panel.y, level[:, None]), np.nan)
+    cut = without_spikes(panel.y)
+    level = np.nansum(cut, axis=1) / np.maximum(known.sum(axis=1), 1)
+    y = np.where(began, np.where(known, cut, level[:, None]), np.nan)
     weight = level[:, None] + 1e-9
     regressors = {}
     for name, values in panel.regressors.items():

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 #: Scaled errors that a bin needs.
 ENOUGH = 150
+#: Scaled errors beyond this are cut: one of them says nothing about other series.
+LARGEST = 30.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +32,8 @@ class Calibration:
     growth: Floats
     edges_size: Floats
     edges_ratio: Floats
+    #: How much the series' own quantiles count per class of demand; the rest are the pooled ones.
+    own: tuple[float, ...] = ()
 
 
 def history_scale(y: Floats, window: int) -> tuple[Floats, Floats]:
@@ -46,14 +50,18 @@ def history_scale(y: Floats, window: int) -> tuple[Floats, Floats]:
         relative = np.where(mass > 0, squares / mass, np.nan)
     pooled = float(np.nanmedian(relative)) if np.isfinite(relative).any() else 1.0
     drawn = (n * np.nan_to_num(relative, nan=pooled) + 4 * pooled) / (n + 4)
-    return np.sqrt(drawn), np.sqrt(squares / np.maximum(n, 1))
+    # of the whole history, so that it is above 0 for everything that was ever sold
+    known = ~np.isnan(y)
+    count = np.maximum(known.sum(axis=1), 1)
+    mean = np.where(known, y, 0.0).sum(axis=1) / count
+    absolute = np.sqrt((np.where(known, y - mean[:, None], 0.0) ** 2).sum(axis=1) / count)
+    return np.sqrt(drawn), absolute
 
 
 def error_scale(mean: Floats, relative: Floats, absolute: Floats) -> Floats:
     """Expected size [S, H] of the error of ``mean`` [S, H]."""
-    return np.sqrt(
-        (relative[:, None] * mean) ** 2 * 0.7 + 0.3 * absolute[:, None] ** 2 + 0.25 * np.minimum(mean, 1) + 1e-12
-    )
+    own = 0.7 * (relative[:, None] * mean) ** 2 + 0.3 * absolute[:, None] ** 2
+    return np.sqrt(own + 0.25 * np.minimum(mean, 1) + 1e-4)
 
 
 def calibrate(actual: Floats, mean: Floats, scale: Floats, probabilities: tuple[float, ...]) -> Calibration | None:
@@ -61,7 +69,7 @@ def calibrate(actual: Floats, mean: Floats, scale: Floats, probabilities: tuple[
     known = np.isfinite(actual) & np.isfinite(mean)
     if not known.any():
         return None
-    scaled = np.where(known, (actual - mean) / scale, np.nan)
+    scaled = np.where(known, np.clip((actual - mean) / scale, -LARGEST, LARGEST), np.nan)
     growth = _growth(scaled)
     scaled = scaled / growth
     size, ratio = mean[known], (scale / np.maximum(mean, 1e-9))[known]
@@ -102,6 +110,32 @@ def quantiles(
     found = np.maximum(mean[..., None] + (scale * growth)[..., None] * z, 0.0)
     found = np.maximum.accumulate(found, axis=2)
     return np.where(whole[:, None, None], np.rint(found), found)
+
+
+def mixed(pooled: Floats, own: Floats, share: Floats, whole: NDArray[np.bool_]) -> Floats:
+    """Mean of both quantile functions, ``share`` [S] of it the own one."""
+    found = pooled + share[:, None, None] * (own - pooled)
+    return np.where(whole[:, None, None], np.rint(found), found)
+
+
+def own_quantiles(y: Floats, mean: Floats, window: int, probabilities: tuple[float, ...]) -> Floats:
+    """Quantiles [S, H, Q] of each series' last ``window`` periods, moved to the level of ``mean`` [S, H]: the pattern
+    of rare demand is the product's own.
+    """
+    recent = np.sort(y[:, max(y.shape[1] - window, 0) :], axis=1)  # NaN goes last
+    n = (~np.isnan(recent)).sum(axis=1)
+    level = np.where(np.isnan(recent), 0.0, recent).sum(axis=1) / np.maximum(n, 1)
+    at = np.asarray(probabilities) * np.maximum(n - 1, 0)[:, None]
+    low = np.floor(at).astype(np.int64)
+    high = np.minimum(low + 1, np.maximum(n - 1, 0)[:, None])
+    if not recent.shape[1]:
+        return np.repeat(mean[..., None], len(probabilities), axis=2)
+    values = np.nan_to_num(recent)
+    below, above = (np.take_along_axis(values, place, axis=1) for place in (low, high))
+    found = below + (at - low) * (above - below)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(level[:, None] > 0, np.clip(mean / level[:, None], 0.25, 4.0), 0.0)
+    return np.asarray(found[:, None, :] * share[:, :, None])
 
 
 def _growth(scaled: Floats) -> Floats:

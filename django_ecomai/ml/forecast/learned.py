@@ -29,7 +29,8 @@ def lightgbm_installed() -> bool:
 
 
 class GlobalBoosting:
-    """LightGBM, or scikit-learn's histogram boosting where that is missing (``engine`` "auto", "lightgbm", "sklearn").
+    """Mean demand by a loss for amounts that are often zero (Tweedie 1.5, in scikit-learn Poisson): LightGBM, or
+    scikit-learn's histogram boosting where that is missing (``engine`` "auto", "lightgbm", "sklearn").
 
     ``rows`` training rows at most, drawn from the last ``seasons`` seasons of origins.
     """
@@ -39,9 +40,10 @@ class GlobalBoosting:
     def __init__(
         self,
         *,
-        rounds: int = 200,
-        learning_rate: float = 0.06,
+        rounds: int = 120,
+        learning_rate: float = 0.05,
         leaves: int = 31,
+        least: int = 100,
         rows: int = 150_000,
         seasons: float = 2.0,
         engine: str = "auto",
@@ -50,6 +52,7 @@ class GlobalBoosting:
         self.rounds = rounds
         self.learning_rate = learning_rate
         self.leaves = leaves
+        self.least = least
         self.rows = rows
         self.seasons = seasons
         self.engine = engine
@@ -121,8 +124,8 @@ class GlobalBoosting:
             import lightgbm
 
             params = {
-                "objective": "regression", "learning_rate": self.learning_rate, "num_leaves": self.leaves,
-                "min_data_in_leaf": 40, "feature_fraction": 0.6, "bagging_fraction": 0.7, "bagging_freq": 1,
+                "objective": "tweedie", "learning_rate": self.learning_rate, "num_leaves": self.leaves,
+                "min_data_in_leaf": self.least, "feature_fraction": 0.6, "bagging_fraction": 0.7, "bagging_freq": 1,
                 "lambda_l2": 1.0, "verbosity": -1, "seed": self.seed, "deterministic": True, "force_row_wise": True,
                 "num_threads": 1, "max_bin": 127,
             }  # fmt: skip
@@ -131,8 +134,9 @@ class GlobalBoosting:
         from sklearn.ensemble import HistGradientBoostingRegressor
 
         model = HistGradientBoostingRegressor(
-            max_iter=self.rounds, learning_rate=self.learning_rate, max_leaf_nodes=self.leaves, min_samples_leaf=40,
-            l2_regularization=1.0, max_bins=127, early_stopping=False, random_state=self.seed, max_features=0.6,
+            loss="poisson", max_iter=self.rounds, learning_rate=self.learning_rate, max_leaf_nodes=self.leaves,
+            min_samples_leaf=self.least, l2_regularization=1.0, max_bins=127, early_stopping=False,
+            random_state=self.seed, max_features=0.6,
         )  # fmt: skip
         return model.fit(features, target, sample_weight=weight)
 

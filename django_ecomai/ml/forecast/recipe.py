@@ -7,7 +7,7 @@ with it, in chunks.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +17,7 @@ from . import intervals
 from .blend import blend_weights
 from .demand import CLASSES, COLD, ERRATIC, OBSOLETE, SMOOTH, classify, counts, without_spikes
 from .learned import GlobalBoosting
-from .metrics import interval_quantiles, naive_scales
+from .metrics import interval_quantiles, naive_scales, pinball
 from .options import ForecastOptions
 from .panel import Panel
 from .registry import CONTINUOUS, LEARNED, SPARSE, baseline_name, model_build
@@ -28,6 +28,8 @@ Tell = Callable[[float, str], None]
 CHUNK: Final = 20_000
 #: Series whose past forecasts are judged; more change no weight.
 JUDGED: Final = 20_000
+#: Shares of a series' own quantiles that are tried.
+SHARES: Final = (0.0, 0.25, 0.5, 0.75)
 #: Series that the learned model needs.
 FEWEST: Final = 8
 
@@ -121,7 +123,8 @@ def candidates_of(
 
 
 def origins_of(panel: Panel, options: ForecastOptions, learned: Any, tell: Tell) -> list[Origin]:
-    """Candidates of every rolling origin."""
+    """Candidates of every rolling origin, and what they are compared with."""
+    always = ("zero", baseline_name(panel.y, options.season))
     ends = cutoffs(panel.length, options)
     found = []
     for number, end in enumerate(ends):
@@ -129,7 +132,6 @@ def origins_of(panel: Panel, options: ForecastOptions, learned: Any, tell: Tell)
         past = panel.until(end)
         horizon = min(options.horizon, panel.length - end)
         demand = classify(past.y)
-        always = ("zero", baseline_name(past.y, options.season))
         candidates = candidates_of(past, demand.code, options, horizon, learned, always)
         relative, absolute = intervals.history_scale(past.y, 2 * options.season)
         found.append(Origin(end, panel.y[:, end : end + horizon], past.y, demand.code, candidates, relative, absolute))
@@ -220,22 +222,27 @@ def blend(recipe: Recipe, candidates: Mapping[str, Floats], code: NDArray[np.int
 
 
 def bias_factors(origins: Sequence[Origin], blended: Sequence[Floats]) -> dict[int, float]:
-    """Demand over forecast per class, drawn towards that of all classes and towards 1."""
-    sold, said = np.zeros(len(CLASSES)), np.zeros(len(CLASSES))
-    for origin, mean in zip(origins, blended, strict=True):
+    """Demand over forecast per class, drawn towards that of all classes and, as far as it differs between origins,
+    towards 1: what holds at every origin is the blend's, what comes and goes is the market's.
+    """
+    sold, said = np.zeros((len(origins), len(CLASSES))), np.zeros((len(origins), len(CLASSES)))
+    for number, (origin, mean) in enumerate(zip(origins, blended, strict=True)):
         known = np.isfinite(origin.actual)
         for code in range(len(CLASSES)):
-            rows = origin.code == code
-            sold[code] += origin.actual[rows][known[rows]].sum()
-            said[code] += mean[rows][known[rows]].sum()
-    if not said.sum() > 0:
+            rows = (origin.code == code) & (code != COLD)
+            sold[number, code] = origin.actual[rows][known[rows]].sum()
+            said[number, code] = mean[rows][known[rows]].sum()
+    whole_sold, whole_said = sold.sum(axis=1, keepdims=True), said.sum(axis=1, keepdims=True)
+    if not (whole_said > 0).all() or not (whole_sold > 0).all():
         return dict.fromkeys(range(len(CLASSES)), 1.0)
-    whole = sold.sum() / said.sum()
-    pull = 0.1 * said.sum()
-    return {
-        code: float(np.clip((sold[code] + pull * whole) / (said[code] + pull), 0.7, 1.4))
-        for code in range(len(CLASSES))
-    }
+    whole = whole_sold / whole_said
+    pull = 0.1 * whole_said
+    logs = np.log(np.maximum((sold + pull * whole) / (said + pull), 1e-3))
+    mean_log = logs.mean(axis=0)
+    doubt = logs.var(axis=0) + 0.03**2
+    kept = mean_log**2 / (mean_log**2 + doubt)
+    factors = np.exp(np.clip(kept * mean_log, -0.35, 0.35))
+    return {code: float(factors[code]) for code in range(len(CLASSES))}
 
 
 def calibrated(
@@ -248,7 +255,55 @@ def calibrated(
         for part, values in zip(parts, (origin.actual, mean, scale), strict=True):
             part.append(np.pad(values, ((0, 0), (0, horizon - values.shape[1])), constant_values=np.nan))
     actual, mean, scale = (np.concatenate(part) for part in parts)
-    return intervals.calibrate(actual, mean, scale, interval_quantiles(options.levels))
+    calibration = intervals.calibrate(actual, mean, scale, interval_quantiles(options.levels))
+    if calibration is None:
+        return None
+    own = tuple(own_share(calibration, origins, blended, code, options) for code in range(len(CLASSES)))
+    return replace(calibration, own=own)
+
+
+def own_share(
+    calibration: intervals.Calibration,
+    origins: Sequence[Origin],
+    blended: Sequence[Floats],
+    code: int,
+    options: ForecastOptions,
+) -> float:
+    """Share of a series' own quantiles that gives its class the lowest scaled pinball loss."""
+    probabilities = calibration.probabilities
+    loss = np.zeros(len(SHARES))
+    for origin, mean in zip(origins, blended, strict=True):
+        rows = np.flatnonzero(origin.code == code)[:2000]
+        if not len(rows) or code == COLD:
+            continue
+        history, said = origin.history[rows], mean[rows]
+        scale = intervals.error_scale(said, origin.relative[rows], origin.absolute[rows])
+        whole = counts(history)
+        pooled = intervals.quantiles(calibration, said, scale, whole, probabilities)
+        own = intervals.own_quantiles(history, said, 2 * options.season, probabilities)
+        for place, share in enumerate(SHARES):
+            mixed = intervals.mixed(pooled, own, np.full(len(rows), share), whole)
+            by_q = {q: mixed[:, :, number] for number, q in enumerate(probabilities)}
+            loss[place] += np.nan_to_num(pinball(origin.actual[rows], by_q, history)) * len(rows)
+    return SHARES[int(np.argmin(loss))] if loss.any() else 0.0
+
+
+def spread_of(
+    recipe_calibration: intervals.Calibration | None,
+    y: Floats,
+    mean: Floats,
+    scale: Floats,
+    code: NDArray[np.int8],
+    options: ForecastOptions,
+) -> Floats:
+    """Quantiles [S, H, Q] of these series around ``mean``."""
+    probabilities = interval_quantiles(options.levels)
+    whole = counts(y)
+    pooled = intervals.quantiles(recipe_calibration, mean, scale, whole, probabilities)
+    if recipe_calibration is None or not any(recipe_calibration.own):
+        return pooled
+    own = intervals.own_quantiles(y, mean, 2 * options.season, probabilities)
+    return intervals.mixed(pooled, own, np.array(recipe_calibration.own)[code], whole)
 
 
 def recipe_apply(recipe: Recipe, panel: Panel, *, tell: Tell | None = None) -> Forecasts:
@@ -268,5 +323,5 @@ def recipe_apply(recipe: Recipe, panel: Panel, *, tell: Tell | None = None) -> F
         mean[rows] = blend(recipe, candidates, code[rows])
         relative, absolute = intervals.history_scale(part.y, 2 * options.season)
         scale[rows] = intervals.error_scale(mean[rows], relative, absolute)
-        spread[rows] = intervals.quantiles(recipe.calibration, mean[rows], scale[rows], counts(part.y), probabilities)
+        spread[rows] = spread_of(recipe.calibration, part.y, mean[rows], scale[rows], code[rows], options)
     return Forecasts(mean, spread, code, scale)

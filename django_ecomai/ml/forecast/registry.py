@@ -9,6 +9,7 @@ import numpy as np
 
 from .base import Floats, SeriesModel
 from .models.intermittent import ADIDA, IMAPA, SBA, TSB, Croston
+from .models.linear import LinearRegression
 from .models.simple import MovingAverage, SeasonalNaive, Zero
 from .models.smoothing import DampedTrend, HoltWinters, SimpleSmoothing
 from .models.theta import DynamicTheta
@@ -19,12 +20,12 @@ MODELS: Final[dict[str, Callable[[], SeriesModel]]] = {
     model.kind: model
     for model in (
         Zero, MovingAverage, SeasonalNaive, SimpleSmoothing, DampedTrend, HoltWinters, DynamicTheta,
-        Croston, SBA, TSB, ADIDA, IMAPA,
+        LinearRegression, Croston, SBA, TSB, ADIDA, IMAPA,
     )
 }  # fmt: skip
 #: What is blended for series whose periods mostly have demand, and for the others.
 CONTINUOUS: Final = ("moving_average", "seasonal_naive", "ses", "damped_trend", "holt_winters", "theta")
-SPARSE: Final = ("zero", "moving_average", "ses", "sba", "tsb", "imapa")
+SPARSE: Final = ("moving_average", "ses", "sba", "tsb", "imapa")
 
 
 def model_build(name: str) -> SeriesModel:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from . import intervals
 from .calendar import dates_of
-from .demand import CLASSES, classify, counts
+from .demand import CLASSES, COLD, classify
 from .metrics import coverage, interval_quantiles, pinball, point_metrics
 from .panel import Panel
-from .recipe import Forecasts, Origin, Recipe, blend, from_origins
+from .recipe import Forecasts, Origin, Recipe, blend, from_origins, spread_of
 from .result import interval_columns
 
 Floats = NDArray[np.float64]
@@ -24,14 +24,13 @@ def judged(recipe: Recipe) -> list[tuple[Origin, Floats, Floats]]:
     """``(origin, mean, quantiles)`` of our forecast at every origin, with weights, bias and intervals of the other
     ones."""
     found = []
-    probabilities = interval_quantiles(recipe.options.levels)
     for number, origin in enumerate(recipe.origins):
         others = [other for place, other in enumerate(recipe.origins) if place != number] or list(recipe.origins)
         honest = from_origins(others, recipe.options, recipe.baseline, recipe.learned)
         mean = blend(honest, origin.candidates, origin.code)
         scale = intervals.error_scale(mean, origin.relative, origin.absolute)
-        whole = counts(origin.history)
-        found.append((origin, mean, intervals.quantiles(honest.calibration, mean, scale, whole, probabilities)))
+        spread = spread_of(honest.calibration, origin.history, mean, scale, origin.code, recipe.options)
+        found.append((origin, mean, spread))
     return found
 
 
@@ -67,7 +66,9 @@ def _metrics(
     probabilities = interval_quantiles(recipe.options.levels)
     per_origin = []
     for origin, mean, spread in ours:
-        rows = inside & ((origin.code == kind) if kind >= 0 else np.isfinite(origin.actual).any(axis=1))
+        rows = inside & np.isfinite(origin.actual).any(axis=1)
+        # what was not yet sold at the origin is not judged: nothing was known of it
+        rows &= (origin.code == kind) if kind >= 0 else (origin.code != COLD)
         if not rows.any():
             continue
         forecast = mean if name == BLEND else origin.candidates[name]

@@ -21,8 +21,9 @@ class ForecastResult:
     ``series``: level, unique_id, demand_class, adi, cv2, model (the blend as text). ``metrics``: rows of the backtest,
     ours beside the zero row, the baseline and every model. ``backtest``: level, unique_id, cutoff (last known period),
     ds, y, mean and the interval of the lowest level. ``components``: level, unique_id, ds, trend, season, holiday,
-    price, promotion, rest; they add up to y in the past and to the regression's forecast ahead (rest 0).
-    ``beats_baseline``: whether the products' blend has the lower RMSSE.
+    price, promotion, rest, of the levels above the products; they add up to y in the past and to the forecast ahead.
+    ``coefficients`` of the same series: level, unique_id, trend, price_elasticity, promotion, holiday.
+    ``beats_baseline``: whether the products' blend has a lower RMSSE than the baseline.
     """
 
     forecasts: Any
@@ -31,6 +32,7 @@ class ForecastResult:
     backtest: Any
     components: Any
     beats_baseline: bool
+    coefficients: Any = None
 
 
 def interval_columns(levels: tuple[int, ...]) -> list[tuple[str, float]]:

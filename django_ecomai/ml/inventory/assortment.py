@@ -11,7 +11,6 @@ from .formulas import eoq
 from .policy import DAYS_PER_YEAR, expected_short
 from .protection import ProtectionDemand, row_quantile
 
-_ROUNDS = 3
 _STEPS = 36
 
 
@@ -42,8 +41,7 @@ class SharedTarget:
     Every product takes the risk at which one more piece costs as much to hold as it saves: ``penalty`` per lost piece
     times ``weight`` (Hadley and Whitin, 1963, lost sales). The penalty is found by bisection, so that no other split
     of the same expected fill holds less (a Lagrange multiplier over the assortment; Sherbrooke, 2004, for spare parts).
-    Lots grow with what a cycle risks: ``sqrt(2 d (K + penalty * short) / h)``. ``weight`` 1 counts pieces, the price
-    counts turnover, the margin counts margin.
+    Lots are the economic ones. ``weight`` 1 counts pieces, the price counts turnover, the margin counts margin.
     """
 
     def __init__(
@@ -58,35 +56,31 @@ class SharedTarget:
         most_cover_days: ArrayLike = 365.0,
     ) -> None:
         n = len(demand)
-        cost, rate, self.order_cost, self.weight, self.least, longest = (
+        cost, rate, self.order_cost, self.weight, least, longest = (
             np.array(np.broadcast_to(np.asarray(one, dtype=np.float64), n))
             for one in (unit_cost, holding_rate, order_cost, weight, least_lot, most_cover_days)
         )
-        if not all(np.all(one >= 0) for one in (cost, rate, self.order_cost, self.weight, self.least, longest)):
+        if not all(np.all(one >= 0) for one in (cost, rate, self.order_cost, self.weight, least, longest)):
             raise ValueError("costs, rates, weights and lots must not be negative or missing")
         self.demand = demand
         self.daily = demand.daily
         self.holding = cost * rate / DAYS_PER_YEAR
-        self.most = np.maximum(self.daily * longest, self.least)
+        best = eoq(self.order_cost, np.maximum(self.holding, 1e-12), self.daily)
+        self.lot = best.clip(least, np.maximum(self.daily * longest, least))
         self.ordered = np.sort(demand.total, axis=1)
         self.mean_total = demand.total.mean(axis=1, dtype=np.float64)
         self.review = (demand.total - demand.lead).mean(axis=1, dtype=np.float64)
 
     def plan(self, penalty: float) -> Plan:
         """Levels for a given price of a lost piece."""
-        lost = penalty * self.weight
-        lot = eoq(self.order_cost, np.maximum(self.holding, 1e-12), self.daily).clip(self.least, self.most)
-        for _ in range(_ROUNDS):
-            cycle = np.maximum(lot, self.review)
-            held = self.holding * np.divide(cycle, self.daily, out=np.zeros(len(lot)), where=self.daily > 0)
-            risk = np.divide(held, lost + held, out=np.ones(len(lot)), where=lost + held > 0)
-            level = row_quantile(self.ordered, 1 - risk)
-            share = np.divide(self.review, cycle, out=np.ones(len(lot)), where=cycle > 0)
-            short = expected_short(self.demand.total, level) - share * expected_short(self.demand.lead, level)
-            short = short.clip(min=0.0)
-            lot = eoq(self.order_cost + lost * short, np.maximum(self.holding, 1e-12), self.daily)
-            lot = lot.clip(self.least, self.most)
+        lost, lot = penalty * self.weight, self.lot
         cycle = np.maximum(lot, self.review)
+        held = self.holding * np.divide(cycle, self.daily, out=np.zeros(len(lot)), where=self.daily > 0)
+        risk = np.divide(held, lost + held, out=np.ones(len(lot)), where=lost + held > 0)
+        level = row_quantile(self.ordered, 1 - risk)
+        share = np.divide(self.review, cycle, out=np.ones(len(lot)), where=cycle > 0)
+        short = expected_short(self.demand.total, level) - share * expected_short(self.demand.lead, level)
+        short = short.clip(min=0.0)
         fill = np.divide(cycle, cycle + short, out=np.zeros(len(lot)), where=cycle > 0)
         stock = (level - self.mean_total + short).clip(min=0.0) + cycle / 2
         per_day = self.holding * stock + self.order_cost * self.daily * fill / np.maximum(cycle, 1e-9)

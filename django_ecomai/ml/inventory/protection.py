@@ -64,7 +64,7 @@ def protection_demand(
     review_days: ArrayLike,
     seed: int = 0,
     on_hand: ArrayLike | None = None,
-    block_days: int = 7,
+    block_days: int = 28,
     level_spread: ArrayLike = 0.0,
 ) -> ProtectionDemand:
     """Bootstrap the demand of n products over each path's lead time + review.
@@ -98,7 +98,9 @@ def protection_demand(
     spread = _row(level_spread, n).clip(min=0.0)
     size = lead_days.shape[1]
     made = [np.zeros((n, size), dtype=np.float32) for _ in range(4)]
-    for rows, paths in _path_chunks(forecast, past, hidden, spread, size, block_days, seed):
+    finite = lead_days[np.isfinite(lead_days)]
+    ahead = int(finite.max(initial=0) + review.max(initial=0)) + 1
+    for rows, paths in _path_chunks(forecast, past, hidden, spread, size, block_days, seed, ahead):
         took = np.nan_to_num(np.asarray(lead_days[rows], dtype=np.float64), nan=0.0, posinf=0.0).clip(min=0.0)
         took = np.rint(took)
         made[0][rows] = paths.until(took + review[rows, None])
@@ -125,7 +127,7 @@ def demand_paths(
     size: int,
     days: int,
     seed: int = 0,
-    block_days: int = 7,
+    block_days: int = 28,
     level_spread: ArrayLike = 0.0,
 ) -> NDArray[np.float32]:
     """Daily demand [size, n, days] along the paths of ``protection_demand``: the same seed is the same luck.
@@ -136,7 +138,7 @@ def demand_paths(
     hidden = None if censored is None else np.asarray(censored, dtype=bool)
     spread = _row(level_spread, len(forecast)).clip(min=0.0)
     made = np.empty((size, len(forecast), days), dtype=np.float32)
-    for rows, paths in _path_chunks(forecast, np.asarray(history), hidden, spread, size, block_days, seed):
+    for rows, paths in _path_chunks(forecast, np.asarray(history), hidden, spread, size, block_days, seed, days):
         before = np.zeros(paths.luck.shape)
         for day in range(days):
             reached = paths.until(np.full(paths.luck.shape, day + 1.0))
@@ -153,19 +155,30 @@ def _path_chunks(
     size: int,
     block: int,
     seed: int,
+    ahead: int,
 ) -> Iterator[tuple[slice, _Paths]]:
-    """Rows and their paths; which rows stand together depends on the shapes alone."""
-    per_row = 36 * size * (MOST_DAYS // block + 8) + 40 * max(past.shape[1], FEWEST_DAYS) + 16 * forecast.shape[1]
+    """Rows and their paths, which may be asked ``ahead`` days; which rows stand together depends on shapes alone."""
+    longest = max(forecast.shape[1], min(ahead, MOST_DAYS))
+    per_row = 36 * size * (MOST_DAYS // block + 8) + 40 * max(past.shape[1], FEWEST_DAYS) + 32 * longest
     step = max(1, CHUNK_BYTES // per_row)
     for number, start in enumerate(range(0, len(forecast), step)):
         rows = slice(start, min(start + step, len(forecast)))
         told = None if hidden is None else hidden[rows]
-        yield rows, _Paths(forecast[rows], past[rows], told, spread[rows], size, block, (seed, number))
+        yield rows, _Paths(forecast[rows], past[rows], told, spread[rows], size, block, (seed, number), longest)
 
 
 def _row(values: ArrayLike, n: int) -> NDArray[np.float64]:
     found = np.nan_to_num(np.asarray(values, dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     return np.array(np.broadcast_to(found, n))
+
+
+def _extended(forecast: NDArray[np.float64], days: int) -> NDArray[np.float64]:
+    """The forecast over ``days`` days: its last 28 repeat."""
+    horizon = forecast.shape[1]
+    if days <= horizon:
+        return forecast
+    tail = min(28, horizon)
+    return forecast[:, np.r_[np.arange(horizon), horizon - tail + np.arange(days - horizon) % tail]]
 
 
 class _Paths:
@@ -180,6 +193,7 @@ class _Paths:
         size: int,
         block: int,
         seed: tuple[int, int],
+        longest: int,
     ) -> None:
         # One stream per purpose: another forecast must not shift the luck of what it has nothing to do with.
         random = [np.random.default_rng([*seed, purpose]) for purpose in range(4)]
@@ -193,7 +207,8 @@ class _Paths:
         sold = (demand > 0).sum(axis=1)
         shape = 1.0 / (spread**2 + 1.0 / (sold + 1.0))
         self.speed = random[1].gamma(shape[:, None], 1.0 / shape[:, None], size=(len(demand), size))
-        clock = np.cumsum(forecast, axis=1) / np.where(usual > 0, usual, 1.0)[:, None]
+        self.horizon = forecast.shape[1]
+        clock = np.cumsum(_extended(forecast, longest), axis=1) / np.where(usual > 0, usual, 1.0)[:, None]
         clock = np.where((usual > 0)[:, None], clock, 0.0)
         self.clock = np.concatenate([np.zeros((len(clock), 1)), clock], axis=1)
         # Two thirds of MOST_DAYS, so that a path may be half as fast again before it is stretched.
@@ -222,7 +237,7 @@ class _Paths:
         return np.asarray((self.heads[self.rows, columns, at] + part) * self.factor * stretch)
 
     def _time(self, days: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Past days used up by the first ``days`` days; the last 28 days of the forecast repeat beyond its end."""
+        """Past days used up by the first ``days`` days; beyond the clock's end at its last pace."""
         horizon = self.clock.shape[1] - 1
         inside = np.minimum(days, horizon)
         low = np.floor(inside).astype(np.int64)
@@ -235,7 +250,7 @@ class _Paths:
 
     def runs_out(self, stock: NDArray[np.float64]) -> NDArray[np.float64]:
         """First day (from 1) by whose end demand has reached the stock; 0 when there is none, else infinite."""
-        horizon = self.clock.shape[1] - 1
+        horizon = self.horizon
         low = np.zeros(self.luck.shape)
         high = np.full(self.luck.shape, float(horizon))
         ever = self.until(high) >= stock[:, None]

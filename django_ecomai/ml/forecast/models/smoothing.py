@@ -119,13 +119,15 @@ def smooth(y: Floats, grid: Sequence[tuple[float, float, float]], *, trend: bool
     """
     alpha, beta, phi = (np.array(column)[:, None] for column in zip(*grid, strict=True))
     level, slope = initial(y)
+    if not trend:  # `initial` lies one period before the first, four periods' mean where they are
+        level = level + 2.5 * slope
     start = first_known(y)
     shape = (len(grid), len(y))
     at, errors = np.broadcast_to(level, shape).copy(), np.zeros(shape)
     move = np.broadcast_to(slope if trend else 0.0, shape).copy()
     for t in range(y.shape[1]):
         unknown = np.isnan(y[:, t])
-        if unknown.all():
+        if unknown.all() and not trend:
             continue
         ahead = at + phi * move if trend else at
         error = np.where(unknown, 0.0, y[:, t] - ahead)
