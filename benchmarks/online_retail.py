@@ -11,7 +11,10 @@ are not positive, and codes that are not products (postage, fees, vouchers, manu
 - ``online_retail_basket``: the first half of the lines is in the basket, the other half is the truth.
 
 Peers of `implicit` learn from customers for the home page and from baskets for the other two. The automatic choice sees
-nothing after the cut. On product page and basket ours is what these placements show: bought together, then the blend.
+nothing after the cut. On product page and basket ours is what these placements show: "bought together" and the blend,
+half each, which know what the customer did before the cut. ``ALONE`` is the same without the customer's past, as the
+peers are asked (most get worse when they are told it), and ``TOGETHER`` what was served before: bought together,
+then the blend.
 """
 
 from __future__ import annotations
@@ -27,8 +30,15 @@ from scipy import sparse
 from benchmarks.amazon import BUDGET, implicit_scores
 from benchmarks.gowalla import ranked_rows
 from benchmarks.harness import Outcome, run
-from django_ecomai.ml.columns import ALL_ITEMS, NEW_ITEMS, REPEAT_ITEMS
-from django_ecomai.ml.evaluate.holdout import views
+from django_ecomai.ml.columns import (
+    ALL_ITEMS,
+    BASKET_PAGE,
+    NEW_ITEMS,
+    PRODUCT_PAGE,
+    REPEAT_ITEMS,
+    SECONDS_PER_DAY,
+)
+from django_ecomai.ml.evaluate.baskets import basket_split
 from django_ecomai.ml.evaluate.metrics import all_metrics
 from django_ecomai.ml.evaluate.ranking import Scores, rank
 from django_ecomai.ml.evaluate.split import TimeSplit, time_split
@@ -42,8 +52,10 @@ from django_ecomai.ml.recommend.serving import Scorer
 
 CUT = int(pd.Timestamp("2011-10-01", tz="UTC").timestamp())
 OURS = "EcomAI (automatic choice)"
+ALONE, TOGETHER = "EcomAI, past unknown", "bought together, then the blend"
 VIEWS = {"online_retail": NEW_ITEMS, "online_retail_repeat": REPEAT_ITEMS, "online_retail_all": ALL_ITEMS}
-PLACES = ("online_retail_product", "online_retail_basket")
+PLACES = {"online_retail_product": PRODUCT_PAGE, "online_retail_basket": BASKET_PAGE}
+MOST_BASKETS = 3000
 RECIPES = {
     "item-item cosine": Recipe(sources=(Source("cosine"),), history_half_life_days=None),
     "EASE": Recipe(sources=(Source("ease"),), history_half_life_days=None),
@@ -59,6 +71,8 @@ MODELS = {
     "implicit ALS (64)": False,
     "implicit cosine": False,
     "implicit BM25": False,
+    TOGETHER: False,
+    ALONE: False,
     OURS: True,
 }
 
@@ -93,7 +107,10 @@ def evaluate(dataset: str, model: str, folder: Path) -> Outcome:
     """``{dataset: metrics}`` of all of them at once: the choice is made only once."""
     interactions, items, catalogue = read(folder)
     split = time_split(interactions, CUT)
-    places = {name: basket_split(interactions, half=name == PLACES[1]) for name in PLACES}
+    places = {
+        name: basket_split(interactions, CUT, page=page, most=MOST_BASKETS, past=model == OURS)
+        for name, page in PLACES.items()
+    }
     metrics: dict[str, Any] = {}
     details: dict[str, Any] = {}
     if model.startswith("implicit"):
@@ -107,13 +124,22 @@ def evaluate(dataset: str, model: str, folder: Path) -> Outcome:
             metrics[name] = _scored(ranked, part, NEW_ITEMS)
         return metrics, details
     recipe = RECIPES.get(model, Recipe(trending_days=WINDOWS.get(model, 30.0)))
-    if model == OURS:
+    if model in (OURS, ALONE, TOGETHER):
         choice = choose(split.train, catalogue=catalogue, now=CUT, neighbours=300, budget=BUDGET)
         recipe = choice.recipe
         details = {"recipe": recipe.to_dict(), "name": recipe.name, "validation": choice.validation}
         details["tried"] = choice.tried
+    if model in (OURS, ALONE, TOGETHER):
+        built = build(recipe, split.train, item_ids=items, catalogue=catalogue, now=CUT)
+        served = Scorer(built.manifest, built.arrays)
+        show = one_after_the_other if model == TOGETHER else shown
+        for name, place in places.items():
+            metrics[name] = _scored(show(served, place), place, NEW_ITEMS)
+    if model in (ALONE, TOGETHER):
+        return metrics, {}
     fitted = Fitted(split.train, catalogue=catalogue, now=CUT, neighbours=recipe.neighbours)
-    scorer = RecipeScores(split, fitted)
+    # Ours as it is stored, with products that nobody has met in their places.
+    scorer = RecipeScores.as_served(split, fitted) if model == OURS else RecipeScores(split, fitted)
     for name, view in VIEWS.items():
         if model == OURS or (model == PERSONAL) == (view != NEW_ITEMS) or model in WINDOWS:
             asked = REPEAT_ITEMS if model == PERSONAL else view
@@ -121,12 +147,7 @@ def evaluate(dataset: str, model: str, folder: Path) -> Outcome:
                 Scores(None, scorer.order(recipe.trending_days)) if model in WINDOWS else scorer.scores(recipe, asked)
             )
             metrics[name] = _scored(rank(scores, split, view, 20, scorer.popularity), split, view)
-    if model == OURS:
-        built = build(recipe, split.train, item_ids=items, catalogue=catalogue, now=CUT)
-        served = Scorer(built.manifest, built.arrays)
-        for name, place in places.items():
-            metrics[name] = _scored(shown(served, place), place, NEW_ITEMS)
-    elif model != PERSONAL:
+    if model not in (OURS, PERSONAL):
         for name, place in places.items():
             scores = RecipeScores(place, fitted).scores(recipe, NEW_ITEMS)
             metrics[name] = _scored(rank(scores, place, NEW_ITEMS, 20, scorer.popularity), place, NEW_ITEMS)
@@ -138,7 +159,28 @@ def _scored(ranked: NDArray[np.int32], split: TimeSplit, view: str) -> dict[str,
 
 
 def shown(served: Scorer, place: TimeSplit, k: int = 20) -> NDArray[np.int32]:
-    """What the placement shows beside these products: bought together, then the blend, then what is trending."""
+    """What the placement shows beside these products: `Scorer.beside`, then what is trending."""
+    ranked = np.full((len(place.rows(NEW_ITEMS)), k), -1, dtype=np.int32)
+    assert place.history is not None
+    order = np.argsort(place.history.users, kind="stable")
+    starts = np.searchsorted(place.history.users[order], np.arange(len(place.users) + 1))
+    for at, row in enumerate(place.rows(NEW_ITEMS)):
+        own = place.bought[row].indices
+        steps = order[starts[row] : starts[row + 1]]
+        first, _ = served.beside(
+            own,
+            history=place.history.items[steps],
+            weights=place.history.weights[steps],
+            ages_days=(place.cut - place.history.times[steps]) / SECONDS_PER_DAY,
+            n=k,
+        )
+        found = served.fill(first, k, served.trending(n=2 * k, exclude=own), exclude=own).items
+        ranked[at, : len(found)] = found
+    return ranked
+
+
+def one_after_the_other(served: Scorer, place: TimeSplit, k: int = 20) -> NDArray[np.int32]:
+    """What the placement showed before both were mixed: bought together, then the blend, then what is trending."""
     ranked = np.full((len(place.rows(NEW_ITEMS)), k), -1, dtype=np.int32)
     for at, row in enumerate(place.rows(NEW_ITEMS)):
         own = place.bought[row].indices
@@ -158,41 +200,6 @@ def baskets_of(interactions: Interactions) -> sparse.csr_matrix:
         times=interactions.times,
     )
     return pair_matrix(baskets, np.ones(len(baskets)))
-
-
-def basket_split(interactions: Interactions, *, half: bool, most: int = 3000) -> TimeSplit:
-    """Baskets after the cut as customers of their own: what is in them is ``bought``, what joins is the truth.
-
-    ``half``: the first half of the lines is known, else one product drawn at random.
-    """
-    train, test = interactions.before(CUT), interactions.after(CUT)
-    order = np.lexsort((np.arange(len(test)), test.baskets))
-    pairs = test.baskets[order].astype(np.int64) * test.n_items + test.items[order]
-    order = order[np.sort(np.unique(pairs, return_index=True)[1])]  # each product once
-    basket, row = np.unique(test.baskets[order], return_inverse=True)
-    place = np.arange(len(order)) - np.searchsorted(row, row)
-    length = np.bincount(row)
-    if half:
-        known = place < (length[row] + 1) // 2
-    else:
-        random = np.random.default_rng(0).random(len(basket))
-        known = place == np.floor(random * length).astype(np.int64)[row]
-    shape = (len(basket), test.n_items)
-    given, wanted = (
-        sparse.csr_matrix((np.ones(int(part.sum())), (row[part], test.items[order[part]])), shape)
-        for part in (known, ~known)
-    )
-    learnt = np.bincount(train.items, minlength=test.n_items) > 0
-    usable = np.flatnonzero((length > 1) & ((given @ learnt.astype(float)) > 0))
-    if len(usable) > most:
-        usable = np.sort(np.random.default_rng(1).choice(usable, most, replace=False))
-    given, wanted = given[usable], wanted[usable]
-    cells = given.tocoo()
-    history = Interactions.build(
-        cells.row, cells.col, np.zeros(cells.nnz, int), n_users=len(usable), n_items=test.n_items
-    )
-    users = np.arange(len(usable), dtype=np.int32)
-    return TimeSplit(train=train, cut=CUT, users=users, bought=given, truth=views(wanted, given), history=history)
 
 
 def main(arguments: list[str] | None = None) -> list[dict[str, Any]]:

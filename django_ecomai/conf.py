@@ -185,7 +185,7 @@ class Defaults:
     """
 
     API_THROTTLE: str = "240/min"
-    """Rate of the REST endpoints per client, in DRF's notation."""
+    """Rate of the REST endpoints per client, in DRF's notation; and of fragments that filter or carry words."""
 
 
 class EcomaiSettings(Defaults):

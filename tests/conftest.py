@@ -20,6 +20,9 @@ hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "local")
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Send tests that share a service or a browser to one worker: two at once meet in its queue or starve its pages."""
     for item in items:
+        if any(item.get_closest_marker(name) for name in ("browser", "service", "slow")):
+            # Real processes on a busy machine: tried once more, and the summary names what needed it.
+            item.add_marker(pytest.mark.flaky(reruns=1))
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.service("chromium"))
             item.add_marker(pytest.mark.xdist_group("browser"))

@@ -11,8 +11,15 @@ import sys
 
 from tests.services import service_is_required, service_missing
 
-# These hold no database code, so the second leg would only repeat the first.
-DATABASE_FREE = ("tests/ml", "tests/package", "tests/docs")
+# These hold no database code, or bring the example shop on its own SQLite: the second leg would only repeat the first.
+DATABASE_FREE = (
+    "tests/ml",
+    "tests/package",
+    "tests/docs",
+    "tests/browser/test_admin.py",
+    "tests/browser/test_storefront.py",
+    "tests/example/test_demo.py",
+)
 
 
 def leg(backend: str, arguments: list[str], *, coverage: bool) -> int:

@@ -93,6 +93,16 @@ class CustomerFeature:
 
 
 @dataclass(frozen=True)
+class CustomerSegments:
+    """Groups of customers, for what is told per segment: ``members(channel)`` returns the shop's customer ids by the
+    segment's name. A customer may be in several.
+    """
+
+    label: Any
+    members: Callable[[str], dict[str, list[str]]]
+
+
+@dataclass(frozen=True)
 class Finding:
     """One line of the doctor: how something stands and what to type or click next."""
 
@@ -164,6 +174,7 @@ doctor_checks: Registry[Callable[[], list[Finding]]] = Registry("doctor check")
 dashboard_cards: Registry[Card] = Registry("dashboard card")
 personal_data: Registry[PersonalData] = Registry("personal data declaration")
 customer_features: Registry[CustomerFeature] = Registry("customer feature")
+customer_segments: Registry[CustomerSegments] = Registry("set of customer segments")
 strategies: Registry[Strategy] = Registry("strategy")
 # ``(channel) -> {product id: factor}``: above 1 a product stands earlier in recommendations, below 1 later. Asked within
 # a shop's request, at most once a minute: whoever queries does so ``core.db.shielded``.

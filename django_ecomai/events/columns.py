@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -15,6 +15,7 @@ from django.db.models import BigIntegerField, CharField, Func, QuerySet, Value
 from django.db.models.functions import Cast, Coalesce
 
 from django_ecomai.core.arrays import arrays_available, arrays_read
+from django_ecomai.core.beside import ahead
 from django_ecomai.core.uuid7 import uuid7_floor
 
 from .models import Event, EventName
@@ -131,11 +132,8 @@ def _read_arrays(kept: QuerySet[Event], tell: Callable[[int], None] | None) -> E
     halves: list[NDArray[np.uint64]] = []
     dwell: list[NDArray[np.float64]] = []
     codes: dict[str, list[NDArray[np.int32]]] = {column: [] for column in CODED}
-    rows, read = kept, 0
-    while True:
-        ids, *hashed, stayed = arrays_read(rows.order_by("id").values_list(*wanted)[:ARRAY_CHUNK], kinds)
-        if not len(ids):
-            break
+    read = 0
+    for ids, *hashed, stayed in ahead(_array_chunks(kept, wanted, kinds), using=kept.db):
         first = {column: tables[column].unknown(own) for column, own in zip(CODED, hashed, strict=True)}
         places = np.unique(np.concatenate(list(first.values())))
         texts = _texts_at(kept, ids[places])
@@ -150,10 +148,19 @@ def _read_arrays(kept: QuerySet[Event], tell: Callable[[int], None] | None) -> E
         read += len(ids)
         if tell is not None:
             tell(read)
-        if len(ids) < ARRAY_CHUNK:
-            break
-        rows = kept.filter(id__gt=UUID(int=(int(ids[-1, 0]) << 64) | int(ids[-1, 1])))
     return _put_together(halves, dwell, codes, {column: tables[column].texts for column in CODED})
+
+
+def _array_chunks(kept: QuerySet[Event], wanted: list[Any], kinds: list[str]) -> Iterator[list[NDArray[Any]]]:
+    rows = kept
+    while True:
+        part = arrays_read(rows.order_by("id").values_list(*wanted)[:ARRAY_CHUNK], kinds)
+        ids = part[0]
+        if len(ids):
+            yield part
+        if len(ids) < ARRAY_CHUNK:
+            return
+        rows = kept.filter(id__gt=UUID(int=(int(ids[-1, 0]) << 64) | int(ids[-1, 1])))
 
 
 def _texts_at(kept: QuerySet[Event], ids: NDArray[np.uint64]) -> list[tuple[str, ...]]:

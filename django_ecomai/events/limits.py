@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 
 from django.core.cache import InvalidCacheBackendError, caches
@@ -17,6 +18,8 @@ logger = logging.getLogger("django_ecomai.events")
 
 # Who comes without a cookie shares the limit of his address: throwing the cookie away is no way round.
 _NEWCOMERS = 10
+_RATE = re.compile(r"([1-9][0-9]*)/([smhd])[a-z]*\Z")
+_SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def client_address(request: HttpRequest) -> str:
@@ -36,14 +39,40 @@ def is_over_limit(request: HttpRequest, context: VisitorContext, amount: int) ->
         who, rate = keyed_hash(client_address(request), purpose="capture-limit"), rate * _NEWCOMERS
     else:
         who = context.visitor_id
-    key = f"ecomai:capture:{who}:{int(time.time() // 60)}"
+    return _counted("capture", who, 60, amount) > rate
+
+
+def seconds_to_wait(request: HttpRequest, *, scope: str) -> int:
+    """Count one request of a view against ``ECOMAI["API_THROTTLE"]`` per user or address, as the REST endpoints count
+    theirs; 0, or after how many seconds to ask again.
+    """
+    most, span = rate_read(ecomai.API_THROTTLE)
+    if not most:
+        return 0
+    user = getattr(request, "user", None)
+    known = user is not None and user.is_authenticated
+    who = f"user {user.pk}" if known else client_address(request)  # type: ignore[union-attr]
+    if _counted(scope, keyed_hash(who, purpose="request-limit"), span, 1) <= most:
+        return 0
+    return max(int(span - time.time() % span), 1)
+
+
+def rate_read(rate: object) -> tuple[int, int]:
+    """Django REST framework's notation, without it: "240/min" -> (240, 60); (0, 60) for what is no rate: no limit."""
+    found = _RATE.match(rate) if isinstance(rate, str) else None
+    return (int(found[1]), _SPANS[found[2]]) if found else (0, 60)
+
+
+def _counted(scope: str, who: str, span: int, amount: int) -> int:
+    """How much came within the running ``span`` of seconds, ``amount`` included; 0 where no cache counts."""
+    key = f"ecomai:{scope}:{who}:{int(time.time() // span)}"
     try:
         cache = caches[ecomai.RECENT_CACHE]
         # add + incr, not get + set: two requests at once are both counted.
-        cache.add(key, 0, 120)
-        return cache.incr(key, amount) > rate
+        cache.add(key, 0, 2 * span)
+        return int(cache.incr(key, amount))
     except InvalidCacheBackendError:
-        return False
+        return 0
     except Exception:  # cache backends raise their client library's own exceptions; a dummy cache has no incr
         logger.debug("The cache %r does not count; nobody is limited.", ecomai.RECENT_CACHE)
-        return False
+        return 0

@@ -32,7 +32,8 @@ class TokenData:
     position: int
     product_id: str
     recommendation_id: str
-    propensity: float
+    #: None: the chance is not known exactly
+    propensity: float | None
 
 
 def token_make(
@@ -43,9 +44,11 @@ def token_make(
     position: int,
     product_id: str,
     recommendation_id: str,
-    propensity: float = 1.0,
+    propensity: float | None = 1.0,
 ) -> str:
-    """Sign what was recommended. ``position`` counts from 0; ``propensity`` is the chance that it was shown."""
+    """Sign what was recommended. ``position`` counts from 0; ``propensity`` is the chance that it was given its place,
+    None where that is not known exactly.
+    """
     values = [
         "" if run is None else str(run),
         placement,
@@ -53,7 +56,7 @@ def token_make(
         int(position),
         product_id,
         str(recommendation_id),
-        round(float(propensity), 6),
+        None if propensity is None else round(float(propensity), 6),
     ]
     return _signer(settings.SECRET_KEY).sign(signing.b64_encode(_encode(values).encode()).decode())
 

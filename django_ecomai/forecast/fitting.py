@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 Tell = Callable[[float, str], None]
 LEVELS = (80, 95)
 ENDS = ("lo-80", "hi-80", "lo-95", "hi-95")
-#: Parts of a decomposition, in the order in which they are shown.
-PARTS = ("trend", "season", "holiday", "price", "promotion", "rest")
+#: Parts of a decomposition that are kept; what they leave is "rest".
+PARTS = ("trend", "season", "holiday", "price", "promotion")
+#: Products that sell most of the time, the largest first, are decomposed: of the others no part could be told.
+DECOMPOSED = 2_000
+#: Periods over which the trend of a decomposition is smoothed.
+SMOOTHED = {"D": 15, "W": 9, "M": 5}
 #: Simple forecasts that stand in when nothing beats them.
 BASELINES = ("seasonal_naive", "moving_average")
 
@@ -76,8 +80,10 @@ def fit_frames(
     names = {"product": bottom}
     metrics = [{**row, "level": names.get(row["level"], row["level"])} for row in result.metrics]
     history = _histories(frames, names)
-    series = _series(result, names, history)
+    series = _series(result, names, history, options.frequency)
     baseline = next((row["model"] for row in metrics if row["baseline"]), BASELINES[1])
+    if bottom == "product" and not baseline_only:
+        _decompose(series, frames, options)
     _with_naive(series, baseline, options)
     return Fit(_with_backtest(series, result, names, baseline, options), metrics, bool(result.beats_baseline))
 
@@ -108,7 +114,10 @@ def _histories(frames: Mapping[str, Any], names: Mapping[str, str]) -> dict[tupl
 
 
 def _series(
-    result: ForecastResult, names: Mapping[str, str], history: Mapping[tuple[str, str], NDArray[np.float64]]
+    result: ForecastResult,
+    names: Mapping[str, str],
+    history: Mapping[tuple[str, str], NDArray[np.float64]],
+    frequency: str,
 ) -> list[SeriesForecast]:
     table = result.forecasts
     if not len(table):
@@ -126,7 +135,7 @@ def _series(
             ["level", "unique_id", "demand_class", "model", "adi", "cv2"]
         ].itertuples(index=False)
     }
-    parts = _components(result)
+    parts = _components(result.components, horizon, frequency)
     found = []
     named = table[["level", "unique_id"]].iloc[starts].itertuples(index=False)
     for row, (level, key) in enumerate(named):
@@ -150,21 +159,60 @@ def _series(
     return found
 
 
-def _components(result: ForecastResult) -> dict[tuple[str, str], tuple[Any, dict[str, list[float]]]]:
-    """First day and the parts that are not all zero, of every series that was decomposed."""
-    table = result.components
+def _components(table: Any, horizon: int, frequency: str) -> dict[tuple[str, str], tuple[Any, dict[str, list[float]]]]:
+    """First day and the parts that are not all zero, of every series that was decomposed.
+
+    The trend is what the other parts leave: smoothed in the past, as forecast ahead. A straight line over the whole
+    history would say little, and contradict the forecast where that does not follow it.
+    """
     if not len(table):
         return {}
     level, key = table["level"].to_numpy(), table["unique_id"].to_numpy()
     starts = np.concatenate([[0], np.flatnonzero((level[1:] != level[:-1]) | (key[1:] != key[:-1])) + 1, [len(table)]])
     days = table["ds"].to_numpy().astype("datetime64[D]")
     values = table[list(PARTS)].to_numpy(dtype=np.float64)
+    rest = table["rest"].to_numpy(dtype=np.float64)
     found = {}
     for begin, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
-        block = np.round(np.nan_to_num(values[begin:end]), 2)
+        block = np.nan_to_num(values[begin:end])
+        block[:, 0] = _level(block[:, 0] + np.nan_to_num(rest[begin:end]), horizon, SMOOTHED[frequency])
+        block = np.round(block, 1)
         used = {name: block[:, place].tolist() for place, name in enumerate(PARTS) if block[:, place].any()}
         found[(str(level[begin]), str(key[begin]))] = (days[begin].item(), used)
     return found
+
+
+def _level(left: NDArray[np.float64], horizon: int, window: int) -> NDArray[np.float64]:
+    """``left`` [T + horizon] with its past as a centred moving average of ``window``, shorter at both ends."""
+    past = left[: len(left) - horizon]
+    total = np.concatenate([[0.0], np.cumsum(past)])
+    at = np.arange(len(past))
+    first, last = np.maximum(at - window // 2, 0), np.minimum(at + window // 2 + 1, len(past))
+    return np.concatenate([(total[last] - total[first]) / np.maximum(last - first, 1), left[len(past) :]])
+
+
+def _decompose(series: list[SeriesForecast], frames: Mapping[str, Any], options: TrainOptions) -> None:
+    """Put the parts of a regression on the products that sell most of the time, in place."""
+    from django_ecomai.ml.forecast.components import components_frames
+    from django_ecomai.ml.forecast.panel import panel_build
+
+    places = [
+        row for row, one in enumerate(series) if one.level == "product" and one.demand_class in ("smooth", "erratic")
+    ]
+    places = sorted(places, key=lambda row: -float(np.nan_to_num(series[row].mean).sum()))[:DECOMPOSED]
+    if not places:
+        return
+    panel = panel_build(frames["frame"], frequency=options.frequency, horizon=options.horizon, future=frames["future"])
+    rows = {str(key): row for row, key in enumerate(panel.ids)}
+    places = [place for place in places if series[place].key in rows]
+    part = panel.take(np.array([rows[series[place].key] for place in places], dtype=np.int64))
+    mean = np.stack([series[place].mean for place in places])
+    level = np.full(len(places), "product", dtype=object)
+    table, _coefficients = components_frames(part, level, mean, SEASON[options.frequency])
+    found = _components(table, options.horizon, options.frequency)
+    for place in places:
+        begin, parts = found.get(("product", series[place].key), (None, {}))
+        series[place] = replace(series[place], components=parts, components_start=begin)
 
 
 def _with_naive(series: list[SeriesForecast], baseline: str, options: TrainOptions) -> None:

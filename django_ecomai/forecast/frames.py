@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from django_ecomai.conf import ecomai
-from django_ecomai.mirror.models import Category, Order, Product
+from django_ecomai.core.registry import customer_segments
+from django_ecomai.mirror.models import Category, Customer, Order, Product
 
 from .censoring import stocked_out
 from .days import day_date, day_number, period_days, period_numbers
@@ -36,7 +37,7 @@ NO_CATEGORY = "–"
 #: A product without a sale is forecast from its likes for so many days after it was made.
 NEW_DAYS = 182
 _PER_PRODUCT = ("sold", "returned")
-_COLUMNS = ("product", "day", "quantity", "value", "order", *_PER_PRODUCT)
+_COLUMNS = ("product", "day", "quantity", "value", "order", "customer", *_PER_PRODUCT)
 
 
 @dataclass(frozen=True)
@@ -272,6 +273,32 @@ def country_frames(demand: Demand, ledger: Ledger, *, channel: str) -> dict[str,
     keep = total.sum(axis=1) > 0
     keys = [key for key, kept in zip([*largest, OTHER], keep.tolist(), strict=True) if kept]
     return _totals(demand, keys, total[keep])
+
+
+def segment_frames(demand: Demand, ledger: Ledger, *, channel: str) -> dict[str, Any] | None:
+    """Sales in money per customer segment, as far as an installed capability tells segments; None without any."""
+    segments = {
+        name[:64]: members
+        for _key, offered in customer_segments.items()
+        for name, members in offered.members(channel).items()
+    }
+    if not segments:
+        return None
+    keys = dict(Customer.objects.filter(channel=channel).values_list("external_id", "pk").iterator(chunk_size=10_000))
+    period = period_numbers(ledger.day + day_number(ledger.since), demand.frequency) - int(demand.periods[0])
+    inside = period < demand.length
+    totals = []
+    for members in segments.values():
+        known = np.array([keys[one] for one in members if one in keys], dtype=np.int64)
+        chosen = inside & np.isin(ledger.customer, known)
+        total = np.zeros(demand.length)
+        np.add.at(total, period[chosen], ledger.value[chosen])
+        totals.append(total)
+    sold = [row for row, total in enumerate(totals) if total.any()]
+    if not sold:
+        return None
+    names = list(segments)
+    return _totals(demand, [names[row] for row in sold], np.stack([totals[row] for row in sold]))
 
 
 def _countries(orders: NDArray[np.int64], channel: str) -> list[str]:

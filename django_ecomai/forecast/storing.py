@@ -189,6 +189,6 @@ def series_fingerprints(demand: Demand) -> dict[str, str]:
     return found
 
 
-def past_prune(*, before: date) -> int:
-    """Delete past forecasts of periods before a day; returns how many."""
-    return PastForecast.objects.filter(period__lt=before).delete()[0]
+def past_prune(*, frequency: str, before: date) -> int:
+    """Delete past forecasts of a frequency and of periods before a day; returns how many."""
+    return PastForecast.objects.filter(frequency=frequency, period__lt=before).delete()[0]

@@ -16,9 +16,19 @@ from django_ecomai.runs.services import GateVerdict, gate_decide
 
 from .days import period_of, period_start
 from .fitting import Fit, SeriesForecast, fit_frames
-from .frames import NO_CATEGORY, Demand, category_names, country_frames, demand_build, money_frames, product_frames
+from .frames import (
+    NO_CATEGORY,
+    Demand,
+    category_names,
+    country_frames,
+    demand_build,
+    money_frames,
+    product_frames,
+    segment_frames,
+)
 from .ledger import Ledger, ledger_read, ledger_until
 from .models import Forecast
+from .money import ledger_of_one_currency
 from .storing import forecast_rows, forecasts_replace, forecasts_update, past_fill, past_record, series_fingerprints
 from .train_options import TrainOptions, options_read
 
@@ -46,8 +56,9 @@ def forecast_train(context: RunContext) -> None:
     context.progress(0.01, _("reading the orders"))
     until = ledger_until(channel=context.channel)
     ledger = ledger_read(channel=context.channel, since=_since(until, options), until=until, trim=True)
+    ledger, currency, foreign = ledger_of_one_currency(ledger, channel=context.channel)
     demand = demand_build(ledger, channel=context.channel, frequency=options.frequency, horizon=options.horizon)
-    context.metrics(counts=_counts(ledger, demand), missing=_missing(ledger, demand))
+    context.metrics(counts=_counts(ledger, demand), missing=_missing(ledger, demand, currency, foreign))
     context.metrics(data_until=until.isoformat(), seconds={"read": round(time.process_time() - clock, 2)})
     if demand.length < LEAST_PERIODS or not demand.facts:
         context.progress(1.0, _("Nothing to forecast yet: too few periods with orders."))
@@ -74,11 +85,12 @@ def _everything(
     seconds = {"pieces": round(time.process_time() - clock, 2)}
     clock = time.process_time()
     money, _verdict = _gated(context, money_frames(demand), options, bottom="category", part=(0.7, 0.8), quiet=True)
-    by_country = country_frames(demand, ledger, channel=context.channel)
-    countries: list[SeriesForecast] = []
-    if by_country is not None:
-        found, _verdict = _gated(context, by_country, options, bottom="country", part=(0.8, 0.85), quiet=True)
-        countries = [one for one in found.series if one.level == "country"]
+    beside: list[SeriesForecast] = []
+    for level, build in (("country", country_frames), ("segment", segment_frames)):
+        frames = build(demand, ledger, channel=context.channel)
+        if frames is not None:
+            found, _verdict = _gated(context, frames, options, bottom=level, part=(0.8, 0.85), quiet=True)
+            beside += [one for one in found.series if one.level == level]
     context.metrics(evaluation=[*_evaluation(pieces, "pieces"), *_evaluation(money, "money")])
     context.gate(verdict)
     seconds["money"] = round(time.process_time() - clock, 2)
@@ -88,7 +100,7 @@ def _everything(
         context.progress(1.0, _("Tried out only: nothing was stored."))
         return
     clock = time.process_time()
-    _store(context, demand, prints, options, pieces=pieces.series, money=[*money.series, *countries])
+    _store(context, demand, prints, options, pieces=pieces.series, money=[*money.series, *beside])
     seconds["store"] = round(time.process_time() - clock, 2)
     context.metrics(seconds={**context.run.metrics.get("seconds", {}), **seconds}, full=True)
     number = format_value(len([one for one in pieces.series if one.level == "product"]))
@@ -110,6 +122,7 @@ def _gated(
         "product": _("forecasting the products"),
         "category": _("forecasting sales in money"),
         "country": _("forecasting sales per country"),
+        "segment": _("forecasting sales per customer segment"),
     }[bottom]
 
     def heard(fraction: float, message: str) -> None:
@@ -167,7 +180,7 @@ def _store(
             series, measure=measure, fingerprints=prints if measure == "pieces" else None,
             weekdays=demand.weekdays, **common,
         )  # fmt: skip
-        levels = ["product", "category", "shop"] if measure == "pieces" else ["category", "shop", "country"]
+        levels = ["product", "category", "shop"] if measure == "pieces" else ["category", "shop", "country", "segment"]
         forecasts_replace(rows, channel=context.channel, measure=measure, levels=levels)
         naive = {(one.level, "" if one.level == "shop" else one.key): one.naive for one in series}
         past_record(rows, naive={name: values for name, values in naive.items() if values is not None})
@@ -280,7 +293,7 @@ def _counts(ledger: Ledger, demand: Demand) -> dict[str, int]:
     }
 
 
-def _missing(ledger: Ledger, demand: Demand) -> list[str]:
+def _missing(ledger: Ledger, demand: Demand, currency: str, foreign: int) -> list[str]:
     """What would make the forecasts better, or was odd, in sentences for the merchant."""
     found = []
     if not len(ledger):
@@ -290,6 +303,9 @@ def _missing(ledger: Ledger, demand: Demand) -> list[str]:
     if ledger.void_lines:
         words = _("%(lines)s order lines (%(pieces)s pieces) were cancelled within two hours and are left out.")
         found.append(words % {"lines": ledger.void_lines, "pieces": format_value(ledger.void_pieces)})
+    if foreign:
+        words = _("%(lines)s order lines are not in %(currency)s: they count in pieces, not in money.")
+        found.append(words % {"lines": foreign, "currency": currency})
     if ledger.future_lines:
         words = _("%(number)s order lines are dated in the future and are left out.")
         found.append(words % {"number": ledger.future_lines})

@@ -30,6 +30,9 @@ NEW_ITEMS: Final = "new_items"
 REPEAT_ITEMS: Final = "repeat_items"
 ALL_ITEMS: Final = "all"
 SPLITS: Final = (NEW_ITEMS, REPEAT_ITEMS, ALL_ITEMS)
+#: Tests of what stands beside the products of a cart, and beside one product.
+BASKET_PAGE: Final = "basket"
+PRODUCT_PAGE: Final = "product_page"
 
 #: Most bytes that an external id may take in UTF-8 (64 characters of at most four bytes).
 ID_BYTES: Final = 256

@@ -14,6 +14,7 @@ from django.urls.resolvers import URLPattern
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_POST
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.admin import FastModelAdmin
@@ -22,10 +23,12 @@ from django_ecomai.mirror.models import Category, Product
 
 from .admin_shop import BundleAdmin, RevisionAdmin, ShopRuleAdmin
 from .auditing import AuditedAdmin
+from .defaults import default_keys, default_placement
 from .forms import PreviewForm, RuleFormSet, SlotForm
 from .models import Placement, Slot, SlotRule
 from .preview import preview_carousels
-from .selectors import slider_costs
+from .selectors import default_placements_missing, slider_costs
+from .services import placements_add
 
 __all__ = ["BundleAdmin", "PlacementAdmin", "RevisionAdmin", "ShopRuleAdmin", "SlotAdmin"]
 
@@ -143,13 +146,48 @@ class PlacementAdmin(AuditedAdmin, FastModelAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         return [
+            path(
+                "add-missing/", view(require_POST(self.add_missing_view)), name="ecomai_recommend_placement_add_missing"
+            ),
             path("<int:pk>/preview/", view(self.preview_view), name="ecomai_recommend_placement_preview"),
             *super().get_urls(),
         ]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """The list, with "Train now" for those who may."""
-        return super().changelist_view(request, {**self._train(request), **(extra_context or {})})
+        """The list, with "Train now" and the defaults that a newer version brought, for those who may."""
+        context = {**self._train(request), **self._missing(request), **(extra_context or {})}
+        return super().changelist_view(request, context)
+
+    def add_missing_view(self, request: HttpRequest) -> HttpResponse:
+        """Add the default placements that are missing; what exists stays as it is."""
+        if not self._may_add(request):
+            raise PermissionDenied
+        channel = ecomai.CHANNEL
+        made = placements_add(keys=default_placements_missing(channel=channel).new, channel=channel, user=request.user)
+        for placement in made:
+            admin.ModelAdmin.log_addition(self, request, placement, [{"added": {}}])  # the change is kept already
+        names = ", ".join(placement.label for placement in made)
+        if made:
+            messages.success(request, _("Added: %(names)s.") % {"names": names})
+        else:
+            messages.info(request, _("No default placement is missing."))
+        return HttpResponseRedirect(self._url("placement_changelist"))
+
+    def _may_add(self, request: HttpRequest) -> bool:
+        return self.has_add_permission(request) and request.user.has_perm("ecomai_recommend.add_slot")
+
+    def _missing(self, request: HttpRequest) -> dict[str, Any]:
+        if not self._may_add(request):
+            return {}
+        missing = default_placements_missing(channel=ecomai.CHANNEL).new
+        labels = [default.label for key in missing if (default := default_placement(key)) is not None]
+        total = len(default_keys())
+        return {
+            "missing_defaults": labels,
+            "existing_defaults": total - len(labels),
+            "all_defaults": total,
+            "add_missing_url": self._url("placement_add_missing"),
+        }
 
     def changeform_view(
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
@@ -165,7 +203,7 @@ class PlacementAdmin(AuditedAdmin, FastModelAdmin):
 
     def preview_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """What a chosen customer (or an unknown visitor) sees in this placement right now, and why."""
-        placement = Placement.objects.filter(pk=pk).first()
+        placement = self.get_queryset(request).filter(pk=pk).first()
         if placement is None:
             raise Http404(_("There is no such placement."))
         if not request.user.has_perm(PREVIEW) or not self.has_view_permission(request, placement):

@@ -17,7 +17,7 @@ from . import reasons
 from .catalogue import Card, Page
 from .drafts import Ask, Draft
 from .live import Model
-from .planning import by_value, plan
+from .planning import by_value, chances_shown, plan
 from .query import Candidate
 from .reasons import reason_text
 from .results import Carousel, Recommendation
@@ -57,7 +57,6 @@ def finish(
         draft.ranked.dropped.update(
             {one.candidate.product_id: why for one in draft.plan if one.candidate.product_id in gone}
         )
-        chance = {one.candidate.product_id: one.propensity for one in draft.plan}
         kept = [one.candidate for one in draft.plan]
         if objects is not None:
             kept = [one for one in kept if one.product_id in objects]
@@ -72,6 +71,7 @@ def finish(
             placement=key, strategy=draft.slot.strategy, title=_title(draft, chosen, page), slot=draft.slot,
             recommendation_id=str(uuid7()), dropped=draft.ranked.dropped,
         )  # fmt: skip
+        chance = chances_shown(draft.plan, {one.product_id for one in chosen})
         for position, candidate in enumerate(chosen):
             item = _item(candidate, position, carousel, page, objects, model, chance[candidate.product_id])
             carousel.items.append(item)
@@ -139,7 +139,7 @@ def _item(
     page: Page,
     objects: dict[str, Any] | None,
     model: Model | None,
-    propensity: float,
+    propensity: float | None,
 ) -> Recommendation:
     card = page.cards[candidate.product_id]
     said = reason_text(candidate.reason, because=_name_of(candidate, card, page), percent=card.percent_off)

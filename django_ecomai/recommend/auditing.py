@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django import forms
@@ -24,7 +24,7 @@ from django_ecomai.core.paging import channels_of
 from django_ecomai.mirror.models import Product
 
 from .models import Revision
-from .revisions import Row, UndoConflict, difference, revision_record, revision_undo, snapshot
+from .revisions import Row, UndoConflict, difference, revision_record, revision_undo, snapshot, undo_steps
 
 UNDO = "ecomai_recommend.undo_revision"
 _SHOWN = 50
@@ -35,30 +35,53 @@ def undoable(request: HttpRequest, site: admin.AdminSite, revisions: Iterable[Re
 
     What the site does not show this user, or does not let this user change or delete, is not undone either: a shop that
     limits its staff by ``get_queryset`` or by permissions of single objects limits them here as well.
+    What belongs to it counts by itself: a deleted placement only comes back with its carousels for who may add these.
     """
     if not request.user.has_perm(UNDO):
         return set()
-    groups: dict[str, list[Revision]] = {}
-    for revision in revisions:
-        groups.setdefault(revision.model, []).append(revision)
-    found: set[int] = set()
-    for label, group in groups.items():
+    wanted: dict[str, set[Any]] = {}
+    steps = {revision.pk: undo_steps(revision) for revision in revisions}
+    for found in steps.values():
+        for label, pk, _action in found:
+            wanted.setdefault(label, set()).add(pk)
+    judges = {label: _Judge(request, site, label, pks) for label, pks in wanted.items()}
+    return {
+        pk
+        for pk, found in steps.items()
+        if found and all(judges[label].allows(key, action) for label, key, action in found)
+    }
+
+
+class _Judge:
+    """What one user may do with the rows of one model: two queries for all of them, one where they have no page."""
+
+    def __init__(self, request: HttpRequest, site: admin.AdminSite, label: str, pks: Collection[Any]) -> None:
+        self.request = request
+        self.label = label
+        self.admin: admin.ModelAdmin | None = None
+        self.hidden: set[str] = set()
+        self.shown: dict[str, Any] = {}
         try:
-            model = apps.get_model(label)
-            model_admin = site.get_model_admin(model)
-        except (LookupError, NotRegistered):  # what the site has no page for any more
-            continue
-        pks = {revision.object_id for revision in group}
-        shown = {str(obj.pk): obj for obj in model_admin.get_queryset(request).filter(pk__in=pks)}
-        there = {str(pk) for pk in model._default_manager.filter(pk__in=pks).values_list("pk", flat=True)}
-        hidden = there - shown.keys()
-        found |= {
-            revision.pk
-            for revision in group
-            if revision.object_id not in hidden
-            and _allowed(request, model_admin, revision, shown.get(revision.object_id))
-        }
-    return found
+            self.model: Any = apps.get_model(label)
+        except LookupError:
+            self.model = None
+            return
+        try:
+            self.admin = site.get_model_admin(self.model)
+        except NotRegistered:  # edited on the page of what it belongs to
+            return
+        self.shown = {str(obj.pk): obj for obj in self.admin.get_queryset(request).filter(pk__in=pks)}
+        there = {str(pk) for pk in self.model._default_manager.filter(pk__in=pks).values_list("pk", flat=True)}
+        self.hidden = there - self.shown.keys()
+
+    def allows(self, pk: Any, action: str) -> bool:
+        """Whether this user may ``add``, ``change`` or ``delete`` this row."""
+        if self.model is None or str(pk) in self.hidden:
+            return False
+        if self.admin is None or action == "add":  # a carousel has no page to add it: its admin would say no
+            return self.request.user.has_perm(self.label.replace(".", f".{action}_"))
+        may: Any = getattr(self.admin, f"has_{action}_permission")
+        return bool(may(self.request, self.shown.get(str(pk))))
 
 
 def undo_as(request: HttpRequest, site: admin.AdminSite, revision: Revision) -> None:
@@ -68,22 +91,14 @@ def undo_as(request: HttpRequest, site: admin.AdminSite, revision: Revision) -> 
     """
     if not undoable(request, site, [revision]):
         raise PermissionDenied
+    back: dict[str, set[Any]] = {}
+    for label, pk, action in undo_steps(revision):
+        if action == "add":
+            back.setdefault(label, set()).add(pk)
     with transaction.atomic():
         revision_undo(revision=revision, user=request.user)
-        model = apps.get_model(revision.model)
-        if (
-            not revision.after
-            and not site.get_model_admin(model).get_queryset(request).filter(pk=revision.object_id).exists()
-        ):
+        if any(_Judge(request, site, label, pks).hidden for label, pks in back.items()):
             raise PermissionDenied
-
-
-def _allowed(request: HttpRequest, model_admin: admin.ModelAdmin, revision: Revision, obj: Any) -> bool:
-    if not revision.before:
-        return model_admin.has_delete_permission(request, obj)
-    if not revision.after:  # a carousel has no page to add it, so that its admin's has_add_permission says no
-        return request.user.has_perm(revision.model.replace(".", ".add_"))
-    return model_admin.has_change_permission(request, obj)
 
 
 class AuditedAdmin(admin.ModelAdmin):

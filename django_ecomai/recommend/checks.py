@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
-from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
 from django_ecomai.conf import ecomai
+from django_ecomai.events.limits import rate_read
 
 from .train_options import BadParameter, options_read
-
-_RATE = re.compile(r"[1-9][0-9]*/[smhd][a-z]*\Z")
 
 
 @register("ecomai")
@@ -29,9 +26,7 @@ def check_recommend(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Ch
                 id="ecomai.W031",
             )
         )
-    if apps.is_installed("rest_framework") and not (
-        isinstance(ecomai.API_THROTTLE, str) and _RATE.match(ecomai.API_THROTTLE)
-    ):
+    if not rate_read(ecomai.API_THROTTLE)[0]:
         messages.append(
             Error(
                 f"ECOMAI['API_THROTTLE'] is {ecomai.API_THROTTLE!r}.",

@@ -6,14 +6,16 @@ from array import array
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from django.utils.translation import gettext as _
 
+from django_ecomai.core.beside import beside
 from django_ecomai.core.charts import format_value
 from django_ecomai.events.behaviour import behaviour_of
-from django_ecomai.events.log_store import log_read
+from django_ecomai.events.log_store import Reading, log_read
 from django_ecomai.events.models import Event, EventName, VisitorIdentity
 from django_ecomai.mirror.columns import customer_names, order_names, product_names, sale_columns
 from django_ecomai.mirror.models import Category
@@ -139,11 +141,21 @@ def dataset_read(
     the addition, and what was waved away is no positive example whatever came before it. What is settled so stays
     settled for the test of models, too: a purchase that came back later is nobody's success.
     """
+    tell = progress or (lambda fraction, message: None)
+    tell(0.0, _("reading the catalogue"))
+    with beside() as start:
+        return _read(channel, start(partial(log_read, channel=channel)), until, tell)
+
+
+def _read(
+    channel: str,
+    log: Callable[[], Reading],
+    until: datetime | None,
+    tell: Callable[[float, str], None],
+) -> Dataset:
     from django_ecomai.ml.frames import Catalogue, IdMap
     from django_ecomai.ml.recommend.feedback import settle
 
-    tell = progress or (lambda fraction, message: None)
-    tell(0.0, _("reading the catalogue"))
     products = _products(channel)
     variants = {product_id: facts.parent for product_id, facts in products.items() if facts.parent}
     columns, contexts = _Columns(), ContextColumns()
@@ -153,7 +165,7 @@ def dataset_read(
     for who, item, at in returns:
         columns.add(who, item, at, -PURCHASE)
     said = len(columns.user)
-    events_read = _read_behaviour(channel, columns, variants, until, tell)
+    events_read = _read_behaviour(channel, log, columns, variants, until, tell)
     wanted = [one for one, facts in products.items() if not facts.parent]
     item_ids = IdMap.from_ids([*wanted, *columns.items])
     names = item_ids.decode(np.arange(len(item_ids)))
@@ -300,15 +312,16 @@ def _people(
 
 def _read_behaviour(
     channel: str,
+    log_take: Callable[[], Reading],
     columns: _Columns,
     variants: dict[str, str],
     until: datetime | None,
     tell: Callable[[float, str], None],
 ) -> tuple[int, int]:
-    def read(number: int) -> None:
-        tell(0.8, _("reading visits: %(number)s events") % {"number": format_value(number)})
-
-    reading = log_read(channel=channel, tell=read)
+    tell(0.5, _("reading visits"))
+    reading = log_take()
+    said = _("reading visits: %(number)s events")
+    tell(0.8, said % {"number": format_value(len(reading.columns))})
     log = behaviour_of(reading.columns.between(None, until), channel=channel)
     # A purchase is counted by its order line; the event only links it to a visit. Where the shop's own returns are
     # mirrored, its refund events tell the same again.

@@ -9,17 +9,21 @@ from django.utils.translation import gettext as _
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.registry import Finding, strategies
+from django_ecomai.mirror.models import Product
 from django_ecomai.ml.persist import ArtifactError
 from django_ecomai.runs.live import live_arrays
 from django_ecomai.runs.models import LiveArtifact
 
 from .config import ARTIFACT_KIND
+from .defaults import default_keys
 from .models import Placement, Slot
+from .selectors import default_placements_missing
+from .title_index import WORTH_IT, title_index_state
 
 
 def diagnose() -> list[Finding]:
-    """Model, its age, whether it can be read, and the placements."""
-    return [*_model(), *_placements()]
+    """Model, its age, whether it can be read, the placements, and the index for searches without a result."""
+    return [*_model(), *_placements(), *_titles()]
 
 
 def _model() -> list[Finding]:
@@ -95,4 +99,41 @@ def _placements() -> list[Finding]:
                 url_name="admin:ecomai_recommend_placement_changelist",
             )
         )
+    missing = default_placements_missing(channel=ecomai.CHANNEL).new
+    if missing:
+        total = len(default_keys())
+        findings.append(
+            Finding(
+                "info",
+                _("%(there)d of %(all)d default placements exist; a newer version brought others.")
+                % {"there": total - len(missing), "all": total},
+                detail=_("Missing: %(names)s. What you have stays as it is.") % {"names": ", ".join(missing)},
+                next_step=_(
+                    "Press “Add the missing ones” above the list of placements, or type: python manage.py "
+                    "ecomai_placements --add-missing"
+                ),
+                url_name="admin:ecomai_recommend_placement_changelist",
+            )
+        )
     return findings or [Finding("ok", _("Placements are set up."), data={"placements": placements.count()})]
+
+
+def _titles() -> list[Finding]:
+    """Whether a search without a result reads every title of a large shop."""
+    used = Slot.objects.filter(strategy="empty_search", is_active=True, placement__is_active=True)
+    state = title_index_state()
+    if state not in ("missing", "broken") or not used.exists():
+        return []
+    # No more than the limit is counted.
+    if Product.objects.order_by()[:WORTH_IT].count() < WORTH_IT:
+        return []
+    return [
+        Finding(
+            "info",
+            _("A search without a result reads the title of every product.")
+            if state == "missing"
+            else _("The index of the titles was not finished, so a search without a result reads every title."),
+            detail=_("An index of letter triples (PostgreSQL's pg_trgm) finds them at once."),
+            next_step=_("Type: python manage.py ecomai_title_index — it locks nothing."),
+        )
+    ]

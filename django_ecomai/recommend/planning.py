@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
 from django_ecomai.ml.recommend.rerank import draw
 
 from .catalogue import Page
 from .drafts import Ask, Draft, Planned
+from .query import Candidate
 from .rules import Ranked, take
 
 _SPARES = 4  # planned beyond the size, for products that vanish between ranking and rendering
@@ -49,20 +51,44 @@ def _places(draft: Draft, page: Page, ask: Ask, *, key: str, unwanted: set[str])
     taken = unwanted | {one.product_id for one in head}
     pool = [one for one in draft.ranked.kept if one.product_id not in taken][:POOL]
     weights = [draft.ranked.weights.get(one.product_id, 0.0) for one in pool]
-    drawn: list[Planned] = []
-    order, chances = draw(weights, len(pool), seed=_seed(draft, ask, key))
-    for at, chance in zip(order.tolist(), chances.tolist(), strict=True):
-        if len(drawn) >= explore:
-            break
-        chosen = [*head, *(one.candidate for one in drawn), pool[at]]
-        # The cap holds for what is drawn as well; who is refused by it gives way to the next draw.
-        if len(take(Ranked(kept=chosen), page.cards, limit=len(chosen), category_cap=cap)) == len(chosen):
-            drawn.append(Planned(pool[at], chance))
+    labels, room = _room(head, pool, page, cap)
+    order, chances = draw(weights, explore, seed=_seed(draft, ask, key), labels=labels, room=room)
+    drawn = [Planned(pool[at], chance) for at, chance in zip(order.tolist(), chances.tolist(), strict=True)]
     have = {one.product_id for one in head} | {one.candidate.product_id for one in drawn}
     rest = [one for one in ordered if one.product_id not in have][:spares]
     for one in drawn:
         draft.ranked.dropped.pop(one.candidate.product_id, None)
     return [*(Planned(one) for one in head), *drawn, *(Planned(one) for one in rest)]
+
+
+def _room(
+    head: Sequence[Candidate], pool: Sequence[Candidate], page: Page, cap: int | None
+) -> tuple[list[int], list[int]]:
+    """The categories of the pool as numbers (-1: none, or no limit) and how many more of each may be shown.
+
+    The cap holds for what is drawn as well. Who it leaves no room for must not be drawn at all: see `rerank.draw`.
+    """
+    names = [page.cards[one.product_id].main_category if cap is not None else "" for one in pool]
+    codes = {name: code for code, name in enumerate(sorted({name for name in names if name}))}
+    used = Counter(page.cards[one.product_id].main_category for one in head)
+    room = [max((cap or 0) - used[name], 0) for name in codes]
+    return [codes.get(name, -1) for name in names], room
+
+
+def chances_shown(plan: Sequence[Planned], shown: Collection[str]) -> dict[str, float | None]:
+    """The chance of each shown product's place: None (unknown) behind a drawn product that could not be shown.
+
+    Who moves up then stands in a place that was drawn for, and how likely that was depends on why the other vanished.
+    """
+    found: dict[str, float | None] = {}
+    exact = True
+    for one in plan:
+        product_id = one.candidate.product_id
+        if product_id in shown:
+            found[product_id] = one.propensity if exact else None
+        elif one.propensity < 1:
+            exact = False
+    return found
 
 
 def _seed(draft: Draft, ask: Ask, key: str) -> list[int]:

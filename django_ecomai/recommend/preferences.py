@@ -143,12 +143,6 @@ def preferences_of(*, channel: str, customer_ids: Iterable[str]) -> dict[str, li
     return found
 
 
-def customers_preferring(*, channel: str, category_id: str, least: float = 0.2) -> list[str]:
-    """Customers whose next order is from the category with a probability of ``least`` or more, for a segment."""
-    rows = CustomerPreference.objects.filter(channel=channel, category_id=category_id, probability__gte=least)
-    return list(rows.order_by("-probability", "customer_id").values_list("customer_id", flat=True))
-
-
 def _shown(channel: str, customer_id: str) -> list[str]:
     """``Lamps 42 %`` per category, for the customer's page."""
     own = preferences_of(channel=channel, customer_ids=[customer_id]).get(customer_id, [])

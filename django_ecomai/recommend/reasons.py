@@ -8,6 +8,7 @@ VIEWED = "viewed"
 BOUGHT = "bought"
 SIMILAR = "similar"
 TOGETHER = "together"
+FITS = "fits"
 POPULAR = "popular"
 POPULAR_IN = "popular_in"
 AGAIN = "again"
@@ -36,6 +37,7 @@ _NAMED = {
     BOUGHT: gettext_noop("Because you bought %(name)s"),
     SIMILAR: gettext_noop("Similar to %(name)s"),
     TOGETHER: gettext_noop("Often bought with %(name)s"),
+    FITS: gettext_noop("Suits %(name)s"),
     POPULAR_IN: gettext_noop("Popular in %(name)s"),
     BESIDE: gettext_noop("Also in %(name)s"),
     BESTSELLER_IN: gettext_noop("Bestseller in %(name)s"),
@@ -49,6 +51,7 @@ _PLAIN = {
     BOUGHT: gettext_noop("Chosen for you"),
     SIMILAR: gettext_noop("Similar"),
     TOGETHER: gettext_noop("Often bought together"),
+    FITS: gettext_noop("Suits your choice"),
     POPULAR: gettext_noop("Popular right now"),
     POPULAR_IN: gettext_noop("Popular right now"),
     AGAIN: gettext_noop("You bought this before"),

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from django_ecomai.core.template_access import TemplateAccess
+
 from .catalogue import Card
 from .config import SlotConfig
 
 
 @dataclass(frozen=True)
-class Recommendation:
+class Recommendation(TemplateAccess):
     """One product of a carousel.
 
     ``object`` is the shop's own object (None without an adapter), ``card`` what the mirror knows, ``reason`` a

@@ -81,6 +81,22 @@ def difference(before: Sequence[Row], after: Sequence[Row]) -> list[str]:
     return lines
 
 
+def undo_steps(revision: Revision) -> list[tuple[str, Any, str]]:
+    """What undoing does, row by row: ``(model, pk, "add" | "change" | "delete")``, the changed object first.
+
+    A change that touched only what belongs to the object is a change of the object as well.
+    """
+    old, new = _by_key(revision.before), _by_key(revision.after)
+    steps: dict[tuple[str, Any], str] = {}
+    for key in [*old, *(key for key in new if key not in old)]:
+        if old.get(key) != new.get(key):
+            steps[key] = "delete" if key not in old else "add" if key not in new else "change"
+    own = next(iter({**old, **new}), None)
+    if own is not None:
+        steps = {own: steps.pop(own, "change"), **steps}
+    return [(label, pk, action) for (label, pk), action in steps.items()]
+
+
 def revision_undo(*, revision: Revision, user: Any = None) -> Revision | None:
     """Put the values before a change back; the undoing is a change of its own, which is returned.
 
@@ -100,6 +116,8 @@ def revision_undo(*, revision: Revision, user: Any = None) -> Revision | None:
             raise UndoConflict(_("This was changed again since: undo the later change first."))
         pk = model._meta.pk.to_python(held.object_id)
         before = snapshot(model(pk=pk))
+        if not held.before and _by_key(before).keys() - new.keys():  # what was added to it would go with it
+            raise UndoConflict(_("This was changed again since: undo the later change first."))
         for key in reversed([key for key in touched if key not in old]):
             apps.get_model(key[0])._default_manager.filter(pk=key[1]).delete()
         _restore([row for row in held.before if (row["model"], row["pk"]) in touched])

@@ -20,7 +20,8 @@ from django_ecomai.events.models import Event, EventName, VisitorIdentity
 from django_ecomai.mirror.models import Order, OrderLine, Product
 from django_ecomai.runs.models import Run
 
-from .models import Placement, Slot
+from .defaults import default_keys
+from .models import Placement, Revision, Slot
 
 _NOT_SALES = (Order.Status.CANCELLED, Order.Status.RETURNED)
 
@@ -35,6 +36,25 @@ def attribution_rule() -> Any:
         ),
         days=f"{ecomai.ATTRIBUTION_DAYS:g}",
     )
+
+
+class MissingDefaults(NamedTuple):
+    """Keys of default placements that a channel does not have: ``new`` to it, or ``deleted`` in the admin."""
+
+    new: list[str]
+    deleted: list[str]
+
+
+def default_placements_missing(*, channel: str = "") -> MissingDefaults:
+    """What a newer version has beside the placements of a channel; two queries, one where nothing is missing."""
+    there = set(Placement.objects.filter(channel=channel).values_list("key", flat=True))
+    missing = [key for key in default_keys() if key not in there]
+    if not missing:
+        return MissingDefaults([], [])
+    label = Placement._meta.label_lower
+    gone = Revision.objects.filter(channel=channel, model=label, after=[]).values_list("before", flat=True)
+    deleted = {row["fields"].get("key") for rows in gone for row in rows if row["model"] == label}
+    return MissingDefaults([key for key in missing if key not in deleted], [key for key in missing if key in deleted])
 
 
 @dataclass

@@ -6,6 +6,9 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
+from django_ecomai.events.limits import seconds_to_wait
+
+from .narrow import NOTHING
 from .parameters import read_parameters
 from .rendering import carousels_html
 
@@ -14,9 +17,14 @@ from .rendering import carousels_html
 @cache_control(private=True, no_store=True)
 def fragment(request: HttpRequest, placement: str) -> HttpResponse:
     """``GET ecomai/fragment/<placement>/?product=…``: HTML of the carousels for this visitor; empty when there are
-    none. What cannot be understood of the parameters is left out.
+    none. What cannot be understood of the parameters is left out. With ``words``, filters or boosts, which anybody can
+    make up and none of which is kept, ``ECOMAI["API_THROTTLE"]`` holds: 429 with ``Retry-After``.
     """
     asked = read_parameters(request.GET)
+    if asked.words or asked.narrow != NOTHING:
+        wait = seconds_to_wait(request, scope="fragment")
+        if wait:
+            return HttpResponse(status=429, headers={"Retry-After": str(wait)})
     return HttpResponse(
         carousels_html(
             placement,

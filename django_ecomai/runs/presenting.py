@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from django_ecomai.core.registry import job_kinds
 
 from .measures import HEADLINES, MEASURES, goodness, has_best, measure_label
+from .recipes import recipe_words
 
 BLEND, RANKED = "hybrid: blend", "hybrid: blend and learned order"
 
@@ -29,6 +30,14 @@ SPLITS: dict[str, tuple[Any, Any]] = {
         gettext_lazy("What was bought later and had been bought by that customer before."),
     ),
     "all": (gettext_lazy("Everything bought"), gettext_lazy("All that was bought later, new or again.")),
+    "product_page": (
+        gettext_lazy("Beside a product"),
+        gettext_lazy("One product of a later order was looked at; the rest of that order had to be found."),
+    ),
+    "basket": (
+        gettext_lazy("Beside a cart"),
+        gettext_lazy("Half of a later order was in the cart; the other half had to be found."),
+    ),
     "ratings": (
         gettext_lazy("Star ratings"),
         gettext_lazy("How many stars a customer would give a product, against those that were given later."),
@@ -37,6 +46,12 @@ SPLITS: dict[str, tuple[Any, Any]] = {
         gettext_lazy("Forecast per product, in pieces"),
         gettext_lazy("Made for several past moments and set beside what was sold after them."),
     ),
+    "pieces: product, smooth": (gettext_lazy("Products with smooth demand"), ""),
+    "pieces: product, erratic": (gettext_lazy("Products with erratic demand"), ""),
+    "pieces: product, intermittent": (gettext_lazy("Products with intermittent demand"), ""),
+    "pieces: product, lumpy": (gettext_lazy("Products with lumpy demand"), ""),
+    "pieces: product, obsolete": (gettext_lazy("Products that are no longer sold"), ""),
+    "pieces: product, cold": (gettext_lazy("Products that had not sold yet"), ""),
     "pieces: category": (gettext_lazy("Forecast per category, in pieces"), ""),
     "pieces: shop": (gettext_lazy("Forecast of the whole shop, in pieces"), ""),
     "money: category": (gettext_lazy("Sales per category, in money"), ""),
@@ -49,6 +64,7 @@ MODELS: dict[str, Any] = {
     "popular (all time)": gettext_lazy("popular (all time)"),
     "personal frequency": gettext_lazy("personal frequency"),
     "EcomAI (automatic choice)": gettext_lazy("EcomAI (automatic choice)"),
+    "bought together only": gettext_lazy("bought together, alone"),
     "collaborative only": gettext_lazy("what others bought, alone (collaborative)"),
     "content only": gettext_lazy("what is alike, alone (content)"),
     "hybrid: blend": gettext_lazy("both, without the learned order (hybrid)"),
@@ -60,6 +76,7 @@ MODELS: dict[str, Any] = {
     "moving_average (baseline)": gettext_lazy("moving average (the simple forecast)"),
     "seasonal_naive (baseline)": gettext_lazy("as in the last season (the simple forecast)"),
     "zero": gettext_lazy("nothing will be sold"),
+    "learned": gettext_lazy("learned from all products (boosted trees)"),
 }
 
 
@@ -117,7 +134,8 @@ def _filled(table: Table, rows: Sequence[Mapping[str, Any]], leading: str = "") 
         for name in table.columns:
             value = row["metrics"].get(name)
             cells.append({"text": _number(value), "best": bool(value) and goodness(name, value) == best[name]})
-        table.rows.append({"model": _model_name(row.get("model", "")), "ours": bool(row.get("ours")), "cells": cells})
+        shown = {"model": _model_name(row.get("model", "")), "details": row.get("details", "")}
+        table.rows.append({**shown, "ours": bool(row.get("ours")), "cells": cells})
     return table
 
 
@@ -131,8 +149,12 @@ def tried_tables(metrics: Mapping[str, Any] | None) -> list[Table]:
     found = (metrics or {}).get("tried")
     for row in found if isinstance(found, list) else []:
         if isinstance(row, Mapping) and isinstance(row.get("metrics"), Mapping):
-            shown = {"model": row.get("name", ""), "ours": row.get("chosen"), "metrics": row["metrics"]}
-            groups.setdefault(str(row.get("part", "")), []).append(shown)
+            part = str(row.get("part", ""))
+            name, details = recipe_words(row.get("recipe"), part)
+            if row.get("rough"):
+                details = "; ".join(filter(None, [details, _("first look, on a third of the customers")]))
+            shown = {"model": name or row.get("name", ""), "details": details}
+            groups.setdefault(part, []).append({**shown, "ours": row.get("chosen"), "metrics": row["metrics"]})
     tables = []
     for part, rows in groups.items():
         columns = list(dict.fromkeys(name for row in rows for name in row["metrics"] if has_best(name)))
@@ -192,8 +214,11 @@ def notes(metrics: Mapping[str, Any] | None) -> list[str]:
 def facts(metrics: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     """The other short results of a run, flat: ``Seconds: read`` -> ``15.7``."""
     result: list[tuple[str, str]] = []
+    recipe, details = recipe_words((metrics or {}).get("recipe"))
+    if recipe:
+        result.append((_("Model"), f"{recipe} ({details})" if details else recipe))
     for name, value in (metrics or {}).items():
-        if name in ("evaluation", "gate", "counts", "missing", "learned_order"):
+        if name in ("evaluation", "gate", "counts", "missing", "learned_order") or (recipe and name == "recipe_name"):
             continue
         if isinstance(value, Mapping):
             if all(not isinstance(item, Mapping | list) for item in value.values()):

@@ -174,6 +174,8 @@ SPLITS = {
     "new_items": "Products new to the customer",
     "repeat_items": "Products bought again",
     "all": "Everything bought",
+    "product_page": "Beside a product",
+    "basket": "Beside a cart",
 }
 
 

@@ -14,7 +14,7 @@ ALWAYS = 17850
 
 
 def main() -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "example_project.settings")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.browser.settings")
     import django
 
     django.setup()

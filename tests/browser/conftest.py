@@ -46,7 +46,7 @@ def shop_environment(folder: Path) -> dict[str, str]:
     """The environment of a process of the shop: its own settings, its own folder, no broker."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "CELERY_"))}
     clean.pop("DATABASE_URL", None)
-    return clean | {"SHOP_VAR_DIR": str(folder), "DJANGO_SETTINGS_MODULE": "example_project.settings"}
+    return clean | {"SHOP_VAR_DIR": str(folder), "DJANGO_SETTINGS_MODULE": "tests.browser.settings"}
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ FACTS: dict[str, Any] = {
 
 
 def test_what_is_signed_is_read_again() -> None:
+    assert token_read(token_make(**FACTS, propensity=None)).propensity is None
     data = token_read(token_make(**FACTS, propensity=0.25))
 
     assert data is not None

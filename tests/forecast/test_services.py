@@ -29,7 +29,7 @@ from django_ecomai.forecast.exporting import FORECAST_HEADER, forecast_export
 from django_ecomai.forecast.holidays import BadCountry, holiday_countries, holiday_mask
 from django_ecomai.forecast.job import prune
 from django_ecomai.forecast.models import Forecast, ForecastOverride, PastForecast, SalesTarget, Signal
-from django_ecomai.forecast.presenting import value_added
+from django_ecomai.forecast.presenting import value_added, value_added_shop
 from django_ecomai.forecast.services import override_create, override_restore, override_withdraw, target_set
 from django_ecomai.forecast.targets import target_states
 from django_ecomai.testing import category_make, order_make, product_make
@@ -180,7 +180,12 @@ def test_forecast_value_added_in_one_sentence() -> None:
         PastForecast(actual=10, naive_value=16, model_value=10, final_value=10),
     ]
     assert "simple forecast missed by 50 %, the model by 10 %, with overrides 5 %" in value_added(rows)
-    assert value_added([]) == ""
+    assert value_added([]) == "" and value_added_shop(channel="") == ""
+    for number, row in enumerate(rows):
+        row.key, row.period, row.made_on = "p", week(number), week(0)
+        row.save()
+    PastForecast.objects.create(key="p", period=week(2), model_value=1, final_value=1, naive_value=1, made_on=week(2))
+    assert value_added_shop(channel="") == value_added(rows)
 
 
 def test_old_past_forecasts_are_pruned() -> None:
@@ -243,16 +248,17 @@ def test_the_doctor_says_what_is_next(shop: Any, settings: Any) -> None:
     assert diagnose()[0].level == "warning" and "forecast.train" in str(diagnose()[0].next_step)
 
 
-def test_the_command_tries_out_and_makes(capsys: Any) -> None:
-    shop_make(products=3, weeks=40)
-    settings = {"frequency": "W", "horizon": 4}
+def test_the_command_tries_out_and_makes(settings: Any) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "FORECAST_TRAINING": {"learned": False, "windows": 1}}
+    shop_make(products=3, weeks=30)
+    options = {"frequency": "W", "horizon": 4}
     out = StringIO()
-    call_command("ecomai_forecast", dry_run=True, json=True, stdout=out, **settings)
+    call_command("ecomai_forecast", dry_run=True, json=True, stdout=out, **options)
     found = json.loads(out.getvalue())
     assert found["state"] == "done" and found["dry_run"] and found["stored"] == 0
     assert found["counts"]["products"] == 3 and len(found["preview"]["pieces"]["mean"]) == 4
     out = StringIO()
-    call_command("ecomai_forecast", stdout=out, stderr=StringIO(), **settings)
+    call_command("ecomai_forecast", stdout=out, stderr=StringIO(), **options)
     assert "3 products were forecast." in out.getvalue() and "pieces: product" in out.getvalue()
     assert Forecast.objects.filter(level="product", measure="pieces").count() == 3
     with pytest.raises(SystemExit):

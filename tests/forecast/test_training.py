@@ -216,3 +216,36 @@ def test_settings_are_checked(settings: Any) -> None:
     settings.ECOMAI = {**settings.ECOMAI, "FORECAST_TRAINING": 3}
     with pytest.raises(BadParameter, match="give a dict"):
         options_read({})
+
+
+def test_countries_and_segments_have_sales_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    from django_ecomai.core.registry import CustomerSegments, customer_segments
+    from django_ecomai.mirror.models import Order
+
+    shop_make(products=2, weeks=30)
+    for row, order in enumerate(Order.objects.order_by("pk")):
+        order.country = ("DE", "AT", "")[row % 3]
+        order.save(update_fields=["country"])
+    regulars = CustomerSegments("groups", lambda channel: {"regulars": ["1", "nobody"], "strangers": ["99"]})
+    monkeypatch.setitem(customer_segments._items, "test", regulars)
+    train()
+    money = Forecast.objects.filter(measure="money")
+    assert sorted(money.filter(level="country").values_list("key", "title")) == [
+        ("AT", "AT"), ("DE", "DE"), ("other", "other countries"),
+    ]  # fmt: skip
+    segment, whole = money.get(level="segment"), money.get(level="shop")
+    assert segment.key == "regulars" and segment.history == whole.history
+
+
+def test_money_of_another_currency_is_not_added() -> None:
+    from django_ecomai.mirror.models import Order
+
+    shop_make(products=2, weeks=20)
+    Order.objects.update(currency="GBP")
+    last = Order.objects.order_by("-placed_at").values_list("pk", flat=True)[:10]
+    Order.objects.filter(pk__in=list(last)).update(currency="EUR")
+    run = train()
+    assert any("are not in GBP: they count in pieces" in text for text in run.metrics["missing"])
+    money = Forecast.objects.get(measure="money", level="shop").history
+    pieces = Forecast.objects.get(measure="pieces", level="shop").history
+    assert money[-1] == 0 and pieces[-1] > 0 and money[0] > 0

@@ -70,27 +70,13 @@ def test_every_placement_has_one_row_of_ours_and_its_peers(folder, capsys):
     assert all(row["cpu_s"] > 0 and row["peak_mb"] > 10 for row in rows)
 
 
-def test_baskets_are_divided_by_what_is_in_them_first(folder):
-    interactions, _, _ = online_retail.read(folder)
-    half = online_retail.basket_split(interactions, half=True)
-    one = online_retail.basket_split(interactions, half=False)
-    assert set(np.diff(half.bought.indptr)) == {2}
-    assert set(np.diff(half.truth["new_items"].indptr)) == {2}
-    assert set(np.diff(one.bought.indptr)) == {1}
-    assert set(np.diff(one.truth["new_items"].indptr)) == {3}
-    after = interactions.after(online_retail.CUT)
-    assert half.bought.shape[0] == len(np.unique(after.baskets))
-    assert half.bought.multiply(half.truth["all"]).nnz == 0
-    assert online_retail.baskets_of(interactions).sum() == len(interactions)
-
-
 def test_what_a_placement_shows_is_never_in_the_basket_and_never_twice(folder):
     from django_ecomai.ml.recommend.auto import build
     from django_ecomai.ml.recommend.recipe import Recipe, Source
     from django_ecomai.ml.recommend.serving import Scorer
 
     interactions, items, catalogue = online_retail.read(folder)
-    place = online_retail.basket_split(interactions, half=True)
+    place = online_retail.basket_split(interactions, online_retail.CUT, page="basket")
     recipe = Recipe(sources=(Source("cosine"),))
     built = build(recipe, place.train, item_ids=items, catalogue=catalogue, now=online_retail.CUT)
     shown = online_retail.shown(Scorer(built.manifest, built.arrays), place)

@@ -13,7 +13,7 @@ from tests.ml.factories import shop
 
 pytest.importorskip("pandas")
 
-from benchmarks import amazon, gowalla, harness, sessions
+from benchmarks import amazon, gowalla, harness, model_size, sessions
 
 
 def lines(path, rows):
@@ -115,3 +115,12 @@ def test_the_command_runs_each_model_in_a_process_and_reports_failures(folder, c
     gowalla.main(["--data", str(folder), "--json", str(out), "--models", "popularity"])
     assert "FileNotFoundError" in json.loads(out.read_text())[0]["error"]
     assert "failed: FileNotFoundError" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("model", model_size.MODELS)
+def test_each_model_can_be_measured_in_a_simulated_shop(model, folder, monkeypatch):
+    if model == model_size.IMPLICIT:
+        pytest.importorskip("implicit")
+    monkeypatch.setitem(model_size.DATASETS, "1M", 3000)
+    metrics, _ = model_size.evaluate("1M", model, folder)
+    assert 0 < metrics["neighbours"] <= 100

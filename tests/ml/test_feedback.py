@@ -13,7 +13,7 @@ from django_ecomai.ml.recommend.content import Content
 from django_ecomai.ml.recommend.copurchase import CoPurchase
 from django_ecomai.ml.recommend.cosine import Cosine
 from django_ecomai.ml.recommend.ease import Ease
-from django_ecomai.ml.recommend.feedback import LARGEST, settle
+from django_ecomai.ml.recommend.feedback import LARGEST, _once, settle
 from django_ecomai.ml.recommend.gfcf import GFCF
 from django_ecomai.ml.recommend.local_ease import LocalEase
 from django_ecomai.ml.recommend.popularity import Popularity, popularity_score
@@ -139,3 +139,9 @@ def test_a_customer_with_fifty_thousand_events_and_a_robot_with_a_million_views(
     found = settle(users, items, np.arange(len(users)), weights, n_users=3, n_items=500)
     assert np.bincount(found.liked.users).tolist() == [10_000, 10_000, 4]
     assert np.isfinite(Cosine().fit(found.liked).neighbours_.scores).all()
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 1), st.sampled_from([0.2, 0.3, 4.0]))))
+def test_the_first_of_equal_rows_stands_for_all(rows):
+    columns = [np.array(column) for column in zip(*rows, strict=True)] if rows else [np.empty(0, dtype=np.int64)] * 4
+    assert _once(*columns).tolist() == [place for place, row in enumerate(rows) if row not in rows[:place]]

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from django_ecomai.ml.frames import Interactions
 from django_ecomai.ml.recommend.ease import ease_weights
-from django_ecomai.ml.recommend.gfcf import GFCF, right_vectors, strongest_cells
+from django_ecomai.ml.recommend.features import latent
+from django_ecomai.ml.recommend.gfcf import GFCF, strongest_cells
 from django_ecomai.ml.recommend.local_ease import LocalEase, local_weights
 from django_ecomai.ml.recommend.matrix import decayed_matrix, table_from_blocks
 from django_ecomai.ml.recommend.neighbours import NeighbourTable
 from django_ecomai.ml.recommend.sequential import Sequential, last_events
 from django_ecomai.ml.recommend.sessions import SessionKNN
+from django_ecomai.ml.recommend.spectrum import right_vectors
 from tests.ml.factories import checkerboard, shop
 from tests.ml.item_models import ItemModelBehaviour, RecommenderBehaviour
 
@@ -171,3 +174,13 @@ def test_strongest_cells_keeps_what_exact_pruning_needs(k):
         wanted = exact[row][exact[row] > 0]
         np.testing.assert_array_equal(np.sort(kept.data)[::-1][: len(wanted)], wanted)
     assert table_from_blocks(iter([(0, strongest_cells(dense[:, :6], 3))]), 6, 3, np.zeros(6)).indices.shape == (6, 3)
+
+
+def test_fewer_directions_than_asked_for_are_the_same_ones_every_time():
+    matrix = sparse.csr_matrix(np.outer(np.arange(90) % 7, np.arange(100) % 5).astype(float))
+
+    found = [latent(matrix, 20) for _ in range(3)]
+
+    assert found[0].shape == (90, 1)
+    assert found[0].tobytes() == found[1].tobytes() == found[2].tobytes()
+    assert np.allclose(found[0] @ found[0].T, (matrix @ matrix.T).toarray(), rtol=1e-4)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from django_ecomai.ml.recommend.rerank import divergence, draw, likeness, novel, rerank, shares, unit
@@ -79,6 +79,46 @@ def test_draws_come_as_often_as_their_chance_says() -> None:
     expected = 0.8 * np.array([0.6, 0.3, 0.1]) + 0.2 / 3
 
     assert np.bincount(taken, minlength=3) / 4000 == pytest.approx(expected, abs=0.03)
+
+
+class Told:
+    """In place of a generator: the numbers that were written down."""
+
+    def __init__(self, *numbers: float) -> None:
+        self.numbers = iter(numbers)
+
+    def random(self) -> float:
+        return next(self.numbers)
+
+
+@given(
+    st.lists(st.floats(0, 10), min_size=1, max_size=5),
+    st.lists(st.integers(-1, 1), min_size=5, max_size=5),
+    st.tuples(st.integers(0, 2), st.integers(0, 2)),
+)
+@settings(max_examples=10, deadline=None)
+def test_with_room_for_few_of_a_label_every_draw_comes_exactly_as_often_as_its_chance_says(
+    weights: list[float], labels: list[int], room: tuple[int, int]
+) -> None:
+    """All outcomes of two draws over an even grid of random numbers, against the product of the chances."""
+    labels, grid = labels[: len(weights)], (np.arange(40) + 0.5) / 40
+    share: dict[tuple[int, ...], float] = {}
+    said: dict[tuple[int, ...], float] = {}
+    for one in grid:
+        for other in grid:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(np.random, "default_rng", lambda seed, one=one, other=other: Told(one, other))
+                chosen, chances = draw(weights, 2, seed=[0], labels=labels, room=room)
+            outcome = tuple(chosen.tolist())
+            share[outcome] = share.get(outcome, 0) + 1 / 1600
+            said[outcome] = float(np.prod(chances))
+            for label in (0, 1):
+                assert sum(labels[item] == label for item in outcome) <= room[label]
+    assert sum(said.values()) <= 1 + 1e-9
+    for outcome, seen in share.items():
+        assert seen == pytest.approx(said[outcome], abs=0.06)
+    drawable = [item for item in range(len(weights)) if labels[item] < 0 or room[labels[item]] > 0]
+    assert (len(next(iter(share))) == 0) == (not drawable)
 
 
 @given(st.lists(floats, max_size=12), st.integers(-1, 15), strengths, strengths, st.data())

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from django_ecomai.ml.evaluate.tradeoff import STRENGTHS, tradeoffs, tradeoffs_measure
-from django_ecomai.ml.frames import Catalogue
+from django_ecomai.ml.evaluate.split import time_split
+from django_ecomai.ml.evaluate.tradeoff import STRENGTHS, tradeoffs, tradeoffs_of
+from django_ecomai.ml.frames import Catalogue, Interactions
+from django_ecomai.ml.recommend.fold import Fitted
 from django_ecomai.ml.recommend.recipe import Recipe, Source
+from django_ecomai.ml.recommend.scoring import RecipeScores
 from tests.ml.factories import DAY, shop, words
 
 # Items 0..3 are lamps of one brand, 4..5 mugs; the model likes lamps, the customer had one of each and buys mug 4.
@@ -19,6 +22,11 @@ RANKED = np.array([[0, 1, 2, 3, 4, 5]])
 TRUTH = sparse.csr_matrix(([1.0], ([0], [4])), shape=(1, 6))
 HISTORY = sparse.csr_matrix(([1.0, 1.0], ([0, 0], [0, 4])), shape=(1, 6))
 POPULARITY = np.array([31.0, 31, 31, 31, 0, 0])
+
+
+def scorer(data: Interactions, cut: int) -> RecipeScores:
+    split = time_split(data, cut)
+    return RecipeScores.as_served(split, Fitted(split.train, catalogue=words(40), now=cut, neighbours=50))
 
 
 def found(slider: str) -> dict[float, dict[str, float]]:
@@ -64,8 +72,8 @@ def test_measured_on_a_split_in_time_it_is_the_models_own_accuracy_at_zero() -> 
     recipe = Recipe(sources=(Source("cosine", {}),))
     cut = int(data.times.max()) - 5 * DAY
 
-    measured = tradeoffs_measure(data, cut, recipe, catalogue=words(40))
-    again = tradeoffs_measure(data, cut, recipe, catalogue=words(40))
+    measured = tradeoffs_of(scorer(data, cut), recipe, catalogue=words(40))
+    again = tradeoffs_of(scorer(data, cut), recipe, catalogue=words(40))
 
     assert measured == again
     assert measured["users"] > 0
@@ -75,4 +83,4 @@ def test_measured_on_a_split_in_time_it_is_the_models_own_accuracy_at_zero() -> 
     for slider, gain in (("diversity", "variety"), ("novelty", "novelty")):
         rows = measured["sliders"][slider]
         assert rows[-1][gain] >= rows[0][gain]
-    assert tradeoffs_measure(data, int(data.times.max()) + DAY, recipe, catalogue=words(40)) == {}
+    assert tradeoffs_of(scorer(data, int(data.times.max()) + DAY), recipe, catalogue=words(40)) == {}

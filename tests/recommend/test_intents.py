@@ -58,6 +58,17 @@ class WrittenScorer:
     def bought_together(self, items: Any, *, n: int = 20, exclude: Any = ()) -> Scored:
         return self._answer("together", items, n, exclude)
 
+    def beside(self, items: Any, *, history: Any = (), n: int = 20, exclude: Any = (), **said: Any) -> Any:
+        self.said = {**said, "history": self.decode(history)}
+        together = self._answer("together", items, n, exclude)
+        fitting = self._answer("fitting", [*items, *history], n, exclude)
+        scored = Scored(
+            np.concatenate([together.items, fitting.items]),
+            np.concatenate([together.scores, fitting.scores]),
+            np.concatenate([together.because, fitting.because]),
+        )
+        return scored, np.arange(len(scored)) < len(together)
+
     def trending(self, *, n: int = 20, category: str | None = None, country: str = "", exclude: Any = ()) -> Scored:
         self.asked_category = category
         return Scored()
@@ -200,6 +211,27 @@ def test_somebody_unknown_gets_what_others_wanted_in_his_circumstances() -> None
     assert (scorer.said["country"], scorer.said["device"]) == ("DE", "mobile")
     assert builtin.for_you(query(scorer=scorer, country="FR"), 5) == []
     assert builtin.for_you(query(scorer=scorer), 5) == []
+
+
+def test_beside_a_product_each_says_what_speaks_for_it() -> None:
+    scorer = WrittenScorer(
+        together={"p0": ["p1"]}, fitting={"p0": ["p2"], "p5": ["p3"], "p6": ["p4", "p7"]}, similar={"p0": ["p8"]}
+    )
+    bought = [Behaviour(one, "purchase", NOW - 9 * DAY) for one in ("p6", "p7")]
+    steps = (Behaviour("p5", "view_item", NOW - DAY), *bought)
+
+    found = builtin.bought_together(query(*steps, scorer=scorer, product_ids=("p0",)), 9)
+
+    assert said(found) == [
+        ("p1", reasons.TOGETHER, "p0"),
+        ("p2", reasons.FITS, "p0"),
+        ("p3", reasons.VIEWED, "p5"),
+        ("p4", reasons.BOUGHT, "p6"),
+        ("p7", reasons.AGAIN, ""),
+        ("p8", reasons.SIMILAR, "p0"),
+    ]
+    assert scorer.said == {"history": ["p5", "p6", "p7"], "weights": [0.1, 1.0, 1.0], "ages_days": [1.0, 9.0, 9.0]}
+    assert builtin.bought_together(query(*steps, scorer=scorer), 9) == []
 
 
 def test_sets_of_the_merchant_come_before_those_of_the_model() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -24,7 +25,7 @@ from django_ecomai.recommend.catalogue import Card, Page
 from django_ecomai.recommend.config import SlotConfig, kept
 from django_ecomai.recommend.drafts import Ask, Draft, Planned
 from django_ecomai.recommend.models import Bundle, BundleItem, Placement, ShopRule, SlotStat
-from django_ecomai.recommend.planning import by_value, plan
+from django_ecomai.recommend.planning import by_value, chances_shown, plan
 from django_ecomai.recommend.query import Behaviour, Candidate
 from django_ecomai.recommend.rules import Ranked
 from django_ecomai.recommend.serving import carousels, recommendations
@@ -110,6 +111,41 @@ def test_what_is_pinned_is_never_drawn_for() -> None:
 
     assert [one.candidate.product_id for one in made[:3]] == ["p0", "p1", "p2"]
     assert made[3].propensity < 1
+
+
+def test_under_a_cap_the_chance_is_the_one_with_which_visitors_are_shown_it() -> None:
+    shelf = {"p0": "a", "p1": "b", "p2": "a", "p3": "a", "p4": "b", "p5": "b", "p6": "c"}
+    known = Page({one: Card(one, categories=((name, ""),)) for one, name in shelf.items()})
+    visitors = 3000
+    first: Counter[str] = Counter()
+    weighed: dict[tuple[str, str], float] = {}
+    chances: dict[str, set[float]] = {}
+    for number in range(visitors):
+        one, other = planned(
+            draft(*shelf, limit=4, explore=2, category_cap=2), known, Ask(Viewer(visitor_id=f"v{number}"), now=NOW)
+        )[2:]
+        first[one.candidate.product_id] += 1
+        chances.setdefault(one.candidate.product_id, set()).add(one.propensity)
+        pair = (one.candidate.product_id, other.candidate.product_id)
+        weighed[pair] = weighed.get(pair, 0.0) + 1 / (one.propensity * other.propensity)
+
+    assert all(len(said) == 1 for said in chances.values())
+    assert sum(next(iter(said)) for said in chances.values()) == pytest.approx(1.0)
+    for product_id, said in chances.items():
+        assert first[product_id] / visitors == pytest.approx(next(iter(said)), abs=0.035)
+    # Every pair that the cap allows (p0 and p1 take one place of a and b each) is worth 1 however rare it is.
+    allowed = {(x, y) for x in P[2:7] for y in P[2:7] if shelf[x] != shelf[y]}
+    assert set(weighed) == allowed
+    assert all(total / visitors == pytest.approx(1.0, abs=0.4) for total in weighed.values())
+
+
+def test_behind_a_drawn_product_that_is_gone_no_chance_is_said() -> None:
+    plan_made = [Planned(Candidate("p0", 1.0)), Planned(Candidate("p1", 1.0)), Planned(Candidate("p2", 1.0), 0.5),
+                 Planned(Candidate("p3", 1.0), 0.25), Planned(Candidate("p4", 1.0))]  # fmt: skip
+
+    assert chances_shown(plan_made, ["p0", "p1", "p2", "p3"]) == {"p0": 1.0, "p1": 1.0, "p2": 0.5, "p3": 0.25}
+    assert chances_shown(plan_made, ["p1", "p2", "p3", "p4"]) == {"p1": 1.0, "p2": 0.5, "p3": 0.25, "p4": 1.0}
+    assert chances_shown(plan_made, ["p0", "p1", "p3", "p4"]) == {"p0": 1.0, "p1": 1.0, "p3": None, "p4": None}
 
 
 @given(

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from django_ecomai.mirror.models import Product
-from django_ecomai.recommend.catalogue import _newest
+from django_ecomai.recommend.catalogue.query import _newest
 from tests.recommend.factories import START
 
 pytestmark = pytest.mark.django_db

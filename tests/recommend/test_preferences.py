@@ -14,7 +14,7 @@ from django_ecomai.events.models import VisitorIdentity
 from django_ecomai.mirror.models import Customer, Order
 from django_ecomai.recommend import dataset
 from django_ecomai.recommend.models import CustomerPreference
-from django_ecomai.recommend.preferences import customers_preferring, preferences_of
+from django_ecomai.recommend.preferences import preferences_of
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_now
 from tests.recommend.factories import category, event, lantern_shop, order
@@ -77,16 +77,13 @@ def test_without_orders_or_categories_there_is_nothing_to_know() -> None:
     assert not CustomerPreference.objects.exists()
 
 
-def test_the_likeliest_come_first_and_a_segment_is_one_query(django_assert_num_queries: Any) -> None:
+def test_the_likeliest_come_first_in_one_query(django_assert_num_queries: Any) -> None:
     prefer("c1", "a", 0.3)
     prefer("c1", "b", 0.6)
     prefer("c2", "a", 0.5)
-    prefer("c3", "a", 0.1)
     prefer("c9", "a", 0.9, channel="other")
     with django_assert_num_queries(1):
         assert preferences_of(channel="", customer_ids=["c1", "cX"]) == {"c1": [("b", 0.6), ("a", 0.3)]}
-    with django_assert_num_queries(1):
-        assert customers_preferring(channel="", category_id="a") == ["c2", "c1"]
 
 
 def test_personal_data_is_exported_and_erased_per_customer_and_shop() -> None:

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from django_ecomai.dashboard.roles import MERCHANT_PERMISSIONS
-from django_ecomai.recommend.admin import PlacementAdmin
+from django_ecomai.recommend.admin import PlacementAdmin, SlotAdmin
 from django_ecomai.recommend.admin_shop import RevisionAdmin
 from django_ecomai.recommend.models import Bundle, BundleItem, Placement, Revision, ShopRule, Slot, SlotRule
 from django_ecomai.recommend.revisions import UndoConflict, revision_record, revision_undo, snapshot
@@ -326,7 +326,7 @@ KINDS = [("added", "delete_placement"), ("deleted", "add_placement"), ("changed"
 @pytest.mark.parametrize(("kind", "needed"), KINDS)
 def test_undoing_needs_the_permission_for_what_it_does(client: Any, kind: str, needed: str) -> None:
     kept = kept_change(kind)
-    others = {name for _kind, name in KINDS} - {needed}
+    others = {name for _kind, name in KINDS} - {needed} | set(OF_SLOTS)
     staff(client, "view_placement", "view_revision", "undo_revision", *others)
     state = snapshot(Placement(pk=kept.object_id))
     changes = reverse("admin:ecomai_recommend_revision_changelist")
@@ -350,7 +350,7 @@ def test_undoing_needs_the_permission_for_what_it_does(client: Any, kind: str, n
 @pytest.mark.parametrize("way", ["list", "action", "history"])
 def test_the_permission_for_what_it_does_is_enough(client: Any, kind: str, needed: str, way: str) -> None:
     kept = kept_change(kind)
-    staff(client, "view_placement", "view_revision", "undo_revision", needed)
+    staff(client, "view_placement", "view_revision", "undo_revision", needed, needed.replace("placement", "slot"))
     changes = reverse("admin:ecomai_recommend_revision_changelist")
     url = reverse("admin:ecomai_recommend_revision_undo", args=[kept.pk])
 
@@ -366,6 +366,58 @@ def test_the_permission_for_what_it_does_is_enough(client: Any, kind: str, neede
         undo(client, kept)
 
     assert snapshot(Placement(pk=kept.object_id)) == kept.before
+
+
+OF_SLOTS = ("add_slot", "change_slot", "delete_slot")
+
+
+@pytest.mark.parametrize(("kind", "needed"), [("added", "delete_slot"), ("deleted", "add_slot")])
+def test_what_belongs_to_it_needs_permissions_of_its_own(client: Any, kind: str, needed: str) -> None:
+    kept = kept_change(kind)
+    others = {*OF_SLOTS, "add_placement", "change_placement", "delete_placement"} - {needed}
+    staff(client, "view_placement", "view_revision", "undo_revision", *others)
+    state = snapshot(Placement(pk=kept.object_id))
+
+    assert client.post(reverse("admin:ecomai_recommend_revision_undo", args=[kept.pk])).status_code == 403
+    assert undo(client, kept).status_code == 403
+    assert snapshot(Placement(pk=kept.object_id)) == state
+
+
+@pytest.mark.parametrize("needed", ["delete_slotrule", "change_slot"])
+def test_an_added_rule_is_only_taken_away_by_who_may_delete_rules(client: Any, merchant: Any, needed: str) -> None:
+    made = products(3)
+    slot = placement("home", "new_arrivals").slots.get()
+    change(merchant, slot, rule_forms(slot, {"action": "pin", "product": made[0].pk}))
+    kept = Revision.objects.get()
+    own = {"view_slot", "change_slot", "delete_slotrule"} - {needed}
+    staff(client, "view_revision", "undo_revision", *own)
+
+    assert client.post(reverse("admin:ecomai_recommend_revision_undo", args=[kept.pk])).status_code == 403
+    assert SlotRule.objects.exists()
+
+
+def test_a_carousel_that_is_hidden_from_staff_does_not_come_back(
+    merchant: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = kept_change("deleted")
+    whole = SlotAdmin.get_queryset
+    monkeypatch.setattr(
+        SlotAdmin, "get_queryset", lambda self, request: whole(self, request).exclude(placement__key="attic")
+    )
+
+    assert undo(merchant, kept).status_code == 403
+    assert not Placement.objects.filter(key="attic").exists()
+    kept.refresh_from_db()
+    assert kept.undone_at is None
+
+
+def test_what_was_added_to_it_since_is_not_deleted_along_with_it(merchant: Any) -> None:
+    kept = kept_change("added")
+    attic = Placement.objects.get(key="attic")
+    Slot.objects.create(placement=attic, strategy="trending", title="Later")
+
+    assert messages_of(undo(merchant, kept))[-1] == "This was changed again since: undo the later change first."
+    assert attic.slots.count() == 2
 
 
 def test_the_shipped_group_of_merchants_cannot_delete_a_placement_by_undoing(client: Any) -> None:
@@ -510,7 +562,7 @@ def test_what_staff_does_not_see_is_not_undone(client: Any, monkeypatch: pytest.
 @pytest.mark.parametrize("kind", ["added", "changed", "deleted"])
 def test_what_staff_sees_is_undone(client: Any, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     kept = kept_change(kind)
-    staff(client, "view_placement", "view_revision", "undo_revision", *ALL_KINDS)
+    staff(client, "view_placement", "view_revision", "undo_revision", *ALL_KINDS, *OF_SLOTS)
     limit(monkeypatch, "attic")
 
     client.post(reverse("admin:ecomai_recommend_revision_undo", args=[kept.pk]))

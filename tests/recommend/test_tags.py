@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.template import Context, Template, engines
 from django.test import RequestFactory
@@ -13,6 +16,7 @@ from django.test.utils import override_settings
 from django.urls import include, path, reverse
 from django.views.decorators.cache import cache_page
 
+from django_ecomai.events import limits
 from django_ecomai.events.tokens import token_read
 from django_ecomai.recommend.models import Slot
 from tests.recommend.factories import category, event, page, placement, product, products
@@ -270,6 +274,36 @@ def test_shop_objects_of_any_kind_may_be_handed_over() -> None:
     assert draw('{% recommend "trending" products=one as i %}{{ i|length }}', one="p0") == "3"
     assert draw('{% recommend "trending" products=many exclude=made as i %}{{ i|length }}', many=None, made=made) == "0"
     assert draw('{% recommend "trending" product=nothing as i %}{{ i|length }}') == "4"
+
+
+@pytest.mark.parametrize("query", ["words=lantern", "brand=Acme", "boost_brand=Acme:2"])
+def test_fragments_that_anybody_can_make_up_are_limited_and_those_of_pages_are_not(
+    client: Any, ecomai: Any, query: str, monkeypatch: Any
+) -> None:
+    products(2)
+    cache.clear()
+    monkeypatch.setattr(limits, "time", SimpleNamespace(time=lambda: 1_800_000_000.0))
+    ecomai(API_THROTTLE="2/day")
+
+    answers = [client.get(f"/ecomai/fragment/trending/?{query}") for _ in range(3)]
+
+    assert [one.status_code for one in answers] == [200, 200, 429]
+    assert 1 <= int(answers[2]["Retry-After"]) <= 86_400
+    assert answers[2]["Cache-Control"] == "private, no-store"
+    assert client.get("/ecomai/fragment/trending/").status_code == 200
+    forged = client.get(f"/ecomai/fragment/trending/?{query}", headers={"X-Forwarded-For": "198.51.100.1"})
+    assert forged.status_code == 429
+    client.force_login(get_user_model().objects.create_user("ada"))
+    assert client.get(f"/ecomai/fragment/trending/?{query}").status_code == 200
+
+
+def test_without_a_cache_or_a_rate_no_fragment_is_limited(client: Any, ecomai: Any, settings: Any) -> None:
+    for rate in ("", "often"):
+        ecomai(API_THROTTLE=rate)
+        assert client.get("/ecomai/fragment/trending/?words=a").status_code == 200
+    ecomai(API_THROTTLE="1/min")
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+    assert [client.get("/ecomai/fragment/trending/?words=a").status_code for _ in range(2)] == [200, 200]
 
 
 def test_the_address_of_a_fragment() -> None:

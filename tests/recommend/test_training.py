@@ -13,11 +13,10 @@ import pytest
 
 from django_ecomai.mirror.models import Customer, OrderLine, Product, Review
 from django_ecomai.ml.recommend.auto import choose
-from django_ecomai.recommend import training
 from django_ecomai.recommend.dataset import dataset_read
 from django_ecomai.recommend.live import model_get
 from django_ecomai.recommend.serving import recommendations
-from django_ecomai.recommend.training import BadParameter, options_read
+from django_ecomai.recommend.training import BadParameter, deciding, flow, options_read
 from django_ecomai.runs.models import Artifact, LiveArtifact
 from django_ecomai.runs.services import GateVerdict
 from tests.recommend.factories import (
@@ -57,7 +56,7 @@ def test_it_learns_and_goes_live() -> None:
         "events": 0,
     }
     ours = [row for row in run.metrics["evaluation"] if row["ours"]]
-    assert sorted(row["split"] for row in ours) == ["all", "new_items", "repeat_items"]
+    assert sorted(row["split"] for row in ours) == ["all", "basket", "new_items", "product_page", "repeat_items"]
     assert any("popular" in row["model"] for row in run.metrics["evaluation"])
     assert {"read", "evaluate", "build", "save"} == set(run.metrics["seconds"])
 
@@ -177,9 +176,9 @@ def test_what_was_viewed_decides_for_you() -> None:
 @pytest.mark.parametrize("left_out", [False, True], ids=["repeats mixed in", "bought left out"])
 def test_a_regular_customer_is_shown_what_he_looks_at_now(left_out: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     def usual(context, data, *rest):
-        return GateVerdict(True, "given"), training._untested_recipe(data)
+        return GateVerdict(True, "given"), deciding._untested_recipe(data)
 
-    monkeypatch.setattr(training, "_decide", usual)
+    monkeypatch.setattr(flow, "decide", usual)
     lantern_shop(12, size=30)
     order("c0", [f"p{30 + i % 30}" for i in range(36)], at=START + timedelta(days=40))
     assert train().metrics["recipe"]["sources"]
@@ -359,14 +358,13 @@ def test_a_worse_model_does_not_replace_the_one_in_use() -> None:
     lantern_shop()
     train()
     first = LiveArtifact.objects.get().artifact
-    # Claims a recipe that nothing can beat after the cut.
-    from django_ecomai.recommend import training
 
+    # Claims a recipe that nothing can beat after the cut.
     def hopeless(**kwargs: object) -> object:
-        return training.GateVerdict(False, "worse")
+        return GateVerdict(False, "worse")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "gate_decide", hopeless)
+        patch.setattr(deciding, "gate_decide", hopeless)
         run = train()
 
     assert run.state == "done"
@@ -459,12 +457,8 @@ def test_progress_is_told_in_a_merchants_words(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_first_model_that_beats_nothing_gives_way_to_popularity() -> None:
     lantern_shop()
-    from django_ecomai.recommend import training
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            training, "gate_decide", lambda **kwargs: training.GateVerdict(False, "no better than popularity")
-        )
+        patch.setattr(deciding, "gate_decide", lambda **kwargs: GateVerdict(False, "no better than popularity"))
         run = train()
 
     assert run.metrics["recipe"]["sources"] == []

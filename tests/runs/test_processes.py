@@ -129,7 +129,9 @@ def test_beat_and_worker_start_what_is_due_and_beat_for_the_doctor(tmp_path: Pat
             else:
                 pytest.fail(f"not started within {PATIENCE:.0f} s: {names}, {rows}\n{project.output()}", pytrace=False)
             trained(project, rows[0])
-            titles = [item["title"] for item in json.loads(project.manage("ecomai_doctor", "--json").stdout)["findings"]]
+            titles = [
+                item["title"] for item in json.loads(project.manage("ecomai_doctor", "--json").stdout)["findings"]
+            ]
             assert "The scheduler works" in titles
             # due once, started once
             assert len(project.query(mine)) == 1

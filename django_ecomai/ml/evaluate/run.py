@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from ..columns import METRICS, MODEL, NEW_ITEMS, OURS, REPEAT_ITEMS, SPLIT, SPLITS
+from ..columns import BASKET_PAGE, METRICS, MODEL, NEW_ITEMS, OURS, PRODUCT_PAGE, REPEAT_ITEMS, SPLIT, SPLITS
 from ..frames import Catalogue, Interactions
 from ..recommend.auto import Choice, choose
 from ..recommend.content import Content
+from ..recommend.copurchase import CoPurchase
 from ..recommend.fold import Fitted, Progress, no_progress
 from ..recommend.ranking.choose import AUTO, ON, Order, SecondChoice, choose_second, refitted, split_candidates
 from ..recommend.ranking.features import FeatureMaker
@@ -22,15 +24,20 @@ from ..recommend.ranking.trees import Trees
 from ..recommend.recipe import Recipe, Source
 from ..recommend.scoring import RecipeScores
 from ..recommend.tune import has_text
+from .baskets import basket_split, beside_scores
 from .beyond import Shelf, beyond_accuracy
 from .calibration import probability_metrics
 from .metrics import all_metrics
 from .ranking import Scores, rank
 from .split import TimeSplit, time_split
+from .tradeoff import tradeoffs_of
+
+logger = logging.getLogger("django_ecomai.ml")
 
 POPULAR_30 = "popular (30 days)"
 POPULAR_ALL = "popular (all time)"
 PERSONAL = "personal frequency"
+TOGETHER = "bought together only"
 OURS_NAME = "EcomAI (automatic choice)"
 COLLABORATIVE = "collaborative only"
 CONTENT = "content only"
@@ -42,6 +49,7 @@ RANKED = "hybrid: blend and learned order"
 class Evaluation:
     """``rows``: ``{"model", "ours", "split", "users", "metrics"}``; ``choice`` is None when a recipe was given.
 
+    ``tradeoffs``: what the sliders cost (`tradeoff.tradeoffs_of`), where that was asked for.
     ``second`` tells about the learned order of ours. ``orders``: by model, what may serve after it has learned from the
     tested window as well; a model whose blend serves is not in it.
     """
@@ -52,6 +60,7 @@ class Evaluation:
     counts: dict[str, int]
     second: SecondChoice | None = None
     orders: dict[str, Order] = field(default_factory=dict)
+    tradeoffs: dict[str, Any] = field(default_factory=dict)
 
     def row(self, split: str, model: str | None = None) -> dict[str, Any]:
         """The row of ``model`` (default: ours) in ``split``. Raises KeyError when there is none."""
@@ -80,6 +89,7 @@ def evaluate_split(
     shown: Shown | None = None,
     whole: int = 0,
     max_users: int | None = None,
+    sliders: bool = False,
     random_state: int = 0,
     progress: Progress | None = None,
 ) -> Evaluation:
@@ -89,7 +99,9 @@ def evaluate_split(
     (``ranker``: `choose.AUTO`; `ON` whatever the amount of data, and for a given ``recipe`` too; or `OFF`).
     ``extra_recipes`` (the live one, for the quality gate, or single models) are fitted before the same cut and reported
     with ``ours`` False; those of ``ranked_recipes`` with an order learned for them. ``extra`` gives what else was known
-    of the items at a moment, ``shown`` the lists that visitors saw. ``budget`` and ``memory_mb`` are those of `choose`,
+    of the items at a moment, ``shown`` the lists that visitors saw. ``sliders``: measure what they cost too.
+    Discovery is judged as it is stored, with products nobody has met in their places (`discovery.Discovery`); its two
+    sides alone are not. ``budget`` and ``memory_mb`` are those of `choose`,
     ``whole`` that of `choose_second`.
     """
     tell = progress or no_progress
@@ -126,7 +138,9 @@ def evaluate_split(
         second = learn(recipe, progress=lambda fraction, message: tell(0.6 + 0.2 * fraction, message))
     tell(0.8, "testing the choice beside the baselines")
     fitted = Fitted(split.train, catalogue=catalogue, now=cut, neighbours=recipe.neighbours, language=recipe.language)
-    scorer = RecipeScores(split, fitted, target_weight=target_weight)
+    scorer = RecipeScores.as_served(split, fitted, target_weight=target_weight, random_state=random_state)
+    # Each side alone, without what the other knows of products that nobody has met.
+    alone = RecipeScores(split, fitted, target_weight=target_weight)
     table = _Table(split, scorer, Shelf.of(split.train, catalogue, recipe.language), sorted(set(ks)))
     ours = _Ranked.of(second, split, scorer, recipe, target_weight, extra)
     others = {COLLABORATIVE: _collaborative(recipe, choice), CONTENT: _content(recipe, has_text(catalogue))}
@@ -142,10 +156,15 @@ def evaluate_split(
         for name, scores in _baselines(scorer, view).items():
             table.add(name, view, scores)
         for name, one in recipes.items():
-            scores = scorer.scores(one, view)
+            scores = (alone if name in others else scorer).scores(one, view)
             order = again.get(name)
             table.add(name, view, order.scores(view, scores) if order is not None and order.passed else scores)
         _add_ours(table, view, blend, ours)
+    live = {name: one for name, one in recipes.items() if name not in others}
+    table.rows += _pages(
+        interactions, scorer, end, {OURS_NAME: recipe, **live}, table.shelf, table.ks, target_weight, random_state
+    )
+    costs = _tradeoffs(scorer, recipe, catalogue, random_state) if sliders and catalogue is not None else {}
     tell(1.0, "evaluated")
     counts = {
         "train_interactions": len(split.train),
@@ -155,7 +174,48 @@ def evaluate_split(
     }
     learned = {**again, OURS_NAME: ours}
     orders = {name: one.newest(random_state) for name, one in learned.items() if one is not None and one.passed}
-    return Evaluation(table.rows, recipe, choice, counts, second, orders)
+    return Evaluation(table.rows, recipe, choice, counts, second, orders, costs)
+
+
+def _tradeoffs(scorer: RecipeScores, recipe: Recipe, catalogue: Catalogue, random_state: int) -> dict[str, Any]:
+    """What the sliders of a carousel cost, to stand beside them; nothing rests on it, so it may fail."""
+    try:
+        return tradeoffs_of(scorer, recipe, catalogue=catalogue, random_state=random_state)
+    except (ArithmeticError, ValueError, MemoryError):
+        logger.exception("The cost of the sliders could not be measured; the evaluation goes on.")
+        return {}
+
+
+def _pages(
+    interactions: Interactions,
+    home: RecipeScores,
+    end: int | None,
+    recipes: Mapping[str, Recipe],
+    shelf: Shelf,
+    ks: list[int],
+    target_weight: float,
+    random_state: int,
+) -> list[dict[str, Any]]:
+    """Rows of the placements beside a product and beside a cart; none where no basket holds several products."""
+    fitted, cut = home.fitted, home.split.cut
+    together = CoPurchase().fit(fitted.interactions.at_least(target_weight), now=cut).neighbours_
+    rows: list[dict[str, Any]] = []
+    for page in (PRODUCT_PAGE, BASKET_PAGE):
+        place = basket_split(
+            interactions, cut, page=page, end=end, target_weight=target_weight, random_state=random_state
+        )
+        if not len(place.users):
+            continue
+        scorer = home.over(place)
+        table = _Table(place, scorer, shelf, ks)
+        for name, days in ((POPULAR_30, 30.0), (POPULAR_ALL, None)):
+            table.add(name, NEW_ITEMS, Scores(None, scorer.order(days)))
+        ours = recipes[OURS_NAME]
+        table.add(TOGETHER, NEW_ITEMS, beside_scores(scorer, ours, together, alone=True))
+        for name, recipe in recipes.items():
+            table.add(name, NEW_ITEMS, beside_scores(scorer, recipe, together))
+        rows += [{**row, SPLIT: page} for row in table.rows]
+    return rows
 
 
 def _add_ours(table: _Table, view: str, blend: Scores, ours: _Ranked | None) -> None:

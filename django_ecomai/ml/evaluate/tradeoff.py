@@ -7,6 +7,7 @@ items are counts by category and brand alone, not by content.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,15 +15,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..columns import ALL_ITEMS, NEW_ITEMS
-from ..frames import Catalogue, Interactions
-from ..recommend.fold import Fitted
+from ..frames import Catalogue
 from ..recommend.matrix import pair_matrix
 from ..recommend.recipe import Recipe
 from ..recommend.rerank import divergence, likeness, novel, rerank, shares
 from ..recommend.scoring import RecipeScores
 from .metrics import all_metrics
 from .ranking import rank
-from .split import time_split
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 #: Candidates that a list is reordered from (as when serving), and places that are judged.
@@ -83,28 +82,24 @@ def tradeoffs(
     return found
 
 
-def tradeoffs_measure(
-    interactions: Interactions,
-    cut: int,
-    recipe: Recipe,
-    *,
-    catalogue: Catalogue,
-    target_weight: float = 0.0,
-    max_users: int = MOST_USERS,
-    random_state: int = 0,
+def tradeoffs_of(
+    scorer: RecipeScores, recipe: Recipe, *, catalogue: Catalogue, max_users: int = MOST_USERS, random_state: int = 0
 ) -> dict[str, Any]:
-    """Fit ``recipe`` before ``cut``, rank for at most ``max_users`` test customers, and measure `tradeoffs`.
+    """Rank for at most ``max_users`` test customers of ``scorer``'s split, drawn, and measure `tradeoffs`.
 
     ``{"view", "users", "places", "sliders"}``; new items are judged where anybody bought one, else everything. Empty
     when there is no test customer.
     """
-    split = time_split(interactions, cut, target_weight=target_weight, max_users=max_users, random_state=random_state)
+    split = scorer.split
+    if len(split.users) > max_users:
+        some = np.sort(np.random.default_rng(random_state).choice(len(split.users), max_users, replace=False))
+        truth = {view: matrix[some] for view, matrix in split.truth.items()}
+        split = replace(split, users=split.users[some], bought=split.bought[some], truth=truth)
+        scorer = scorer.over(split)
     view = NEW_ITEMS if len(split.rows(NEW_ITEMS)) else ALL_ITEMS
     rows = split.rows(view)
     if not len(rows):
         return {}
-    fitted = Fitted(split.train, catalogue=catalogue, now=cut, neighbours=recipe.neighbours, language=recipe.language)
-    scorer = RecipeScores(split, fitted, target_weight=target_weight)
     ranked = rank(scorer.scores(recipe, view), split, view, DEPTH, scorer.popularity)
     did = pair_matrix(split.train, split.train.weights)[split.users[rows]]
     sliders = tradeoffs(ranked, split.truth[view][rows], did, catalogue=catalogue, popularity=scorer.popularity)

@@ -8,30 +8,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from ..contexts import Contexts
 from ..frames import Catalogue, IdMap, Interactions
 from .base import distinct_users
 from .bundles import bundles
-from .coldmap import with_cold
 from .complements import complements
-from .content import Content
 from .contextual import context_arrays
 from .copurchase import CoPurchase, basket_matrix
-from .cosine import Cosine
+from .discovery import Discovery
 from .fold import Fitted, Progress, no_progress, up_to
-from .matrix import row_blocks, table_from_blocks, table_to_csr
-from .neighbours import NeighbourTable
-from .popularity import popularity_score
+from .popularity import trending_score
 from .ranking.second_stage import KEY, SecondStage
-from .recipe import Recipe, Source
+from .recipe import Recipe
 from .repeat import Repeat, usual_intervals
 from .serving import FORMAT, KIND
 from .upgrades import upgrades
-
-#: Customers at which the company of a product is believed by half (a shrinkage prior).
-SUPPORT = 10.0
 
 
 @dataclass(frozen=True)
@@ -76,23 +68,12 @@ def build(
     bought = interactions.at_least(target_weight)
     popularity = distinct_users(interactions)
     fitted = Fitted(interactions, catalogue=catalogue, now=now, neighbours=recipe.neighbours, language=recipe.language)
+    served = Discovery(fitted, random_state=random_state)
     tell(0.0, "fitting neighbours")
-    discovery = fitted.table(recipe, popularity)
+    discovery = served.table(recipe, popularity)
     tell(0.5, "comparing product texts")
-    contents = Content(language=recipe.language).fit(interactions, catalogue=catalogue, now=now)
-    content = contents.neighbours_
-    similar = _similar(fitted, recipe, content, popularity)
-    if recipe.sources:
-        discovery = with_cold(
-            discovery,
-            content,
-            contents.features(catalogue),
-            interactions,
-            active=catalogue.active,
-            popularity=popularity,
-            random_state=random_state,
-        )
-        discovery = _filled(discovery, similar)
+    content = served.contents.neighbours_
+    similar = served.similar(recipe, popularity)
     tell(0.7, "counting what is bought together")
     together = CoPurchase().fit(bought, now=now)
     complement = complements(interactions, together.neighbours_, together.support_, content, popularity=popularity)
@@ -103,7 +84,7 @@ def build(
     arrays: dict[str, NDArray[Any]] = {
         "item_ids": item_ids.ids,
         "popularity": popularity,
-        "trending": popularity_score(interactions, now=now, window_days=recipe.trending_days, refused=refused),
+        "trending": trending_score(interactions, now=now, window_days=recipe.trending_days, refused=refused),
         "neighbours_indices": discovery.indices,
         "neighbours_scores": discovery.scores,
         "similar_indices": similar.indices,
@@ -149,44 +130,6 @@ def build(
         manifest[KEY] = stage.manifest()
     tell(1.0, "fitted")
     return Built(arrays, manifest)
-
-
-def _similar(
-    fitted: Fitted, recipe: Recipe, content: NeighbourTable, popularity: NDArray[np.floating]
-) -> NeighbourTable:
-    """Alike by content and by company (same customers), half each: what a product page shows. No trend in it.
-
-    Company counts for as much as is known of both products (``SUPPORT`` customers: half): of a product that three
-    people bought, what else those three bought says little, and its words say more.
-    """
-    cosine = next((s for s in recipe.sources if s.kind == Cosine.kind), Source("cosine", {"half_life_days": 180.0}))
-    alike = table_to_csr(content)
-    if alike.nnz:
-        alike.data /= alike.data.mean()
-    trust = sparse.diags(popularity / (popularity + SUPPORT))
-    company = sparse.csr_matrix(trust @ fitted.matrix(cosine) @ trust)
-    total = sparse.csr_matrix(alike + company)
-    active = fitted.catalogue.active if fitted.catalogue is not None else np.ones(total.shape[0], dtype=bool)
-    total.data *= active[total.indices]
-    return table_from_blocks(row_blocks(total), total.shape[0], min(recipe.neighbours, 100), popularity)
-
-
-def _filled(table: NeighbourTable, other: NeighbourTable) -> NeighbourTable:
-    """Rows without any neighbour (products nobody met yet) taken from ``other``, at the scale of ``table``."""
-    empty = ~(table.indices >= 0).any(axis=1) if table.indices.shape[1] else np.ones(table.n_items, dtype=bool)
-    if not empty.any():
-        return table
-    width = max(table.indices.shape[1], other.indices.shape[1])
-    indices = np.full((table.n_items, width), -1, dtype=np.int32)
-    scores = np.zeros((table.n_items, width), dtype=np.float32)
-    indices[:, : table.indices.shape[1]] = table.indices
-    scores[:, : table.scores.shape[1]] = table.scores
-    usual = table.scores[table.indices >= 0]
-    theirs = other.scores[other.indices >= 0]
-    scale = float(usual.mean() / theirs.mean()) if usual.size and theirs.size else 1.0
-    indices[empty, : other.indices.shape[1]] = other.indices[empty]
-    scores[empty, : other.scores.shape[1]] = other.scores[empty] * np.float32(scale)
-    return NeighbourTable(indices, scores)
 
 
 def _categories(catalogue: Catalogue) -> tuple[IdMap, NDArray[np.int32]]:

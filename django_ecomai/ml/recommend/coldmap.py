@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
@@ -12,6 +14,8 @@ from .features import latent
 from .fold import strongest_per_row
 from .matrix import blocks, decayed_matrix, one_blas_thread, table_from_blocks, table_to_csr
 from .neighbours import NeighbourTable, strongest
+
+Places = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 #: Customers at which half of a product's own factors is believed.
 TRUST = 10.0
@@ -29,16 +33,12 @@ BOLD = 3.0
 
 
 def collaborative_factors(
-    interactions: Interactions, rank: int, *, half_life_days: float | None = None, random_state: int = 0
+    interactions: Interactions, rank: int, *, half_life_days: float | None = None
 ) -> NDArray[np.float64]:
-    """Item factors [n, at most rank] of the damped matrix ``Du^-.5 X Di^-.5`` (truncated SVD, seeded): the dot product
+    """Item factors [n, at most rank] of the damped matrix ``Du^-.5 X Di^-.5`` (truncated SVD): the dot product
     of two rows approximates the items' damped cosine.
     """
-    return latent(
-        sparse.csr_matrix(damp(decayed_matrix(interactions, half_life_days), 0.5, 0.5).T),
-        rank,
-        random_state=random_state,
-    )
+    return latent(sparse.csr_matrix(damp(decayed_matrix(interactions, half_life_days), 0.5, 0.5).T), rank)
 
 
 class ColdMap:
@@ -100,6 +100,7 @@ def with_cold(
     active: NDArray[np.bool_],
     popularity: NDArray[np.floating],
     random_state: int = 0,
+    ridge: Callable[[], Places] | None = None,
 ) -> NeighbourTable:
     """``table`` with cold items (fewer than `COLD` customers) placed in it, as candidates and as history.
 
@@ -108,6 +109,7 @@ def with_cold(
     would (k-nearest-neighbour mapping), plus `RIDGE_SHARE` of what `ColdMap` says, up to `MOST_RIDGE_ITEMS` items.
     Predicted scores are shrunk by how well the same prediction fits items that are known (each known item is predicted
     as if it were cold), then raised by `BOLD`. At most `SLOTS` cold candidates join a row.
+    ``ridge`` gives what `places` makes, where several tables share it.
     Source: Gantner et al., ICDM 2010 (both mappings).
     """
     n = table.n_items
@@ -122,10 +124,10 @@ def with_cold(
     around = sparse.csr_matrix(known + strongest_score * sparse.identity(n))
     chosen = np.flatnonzero(warm)
     chosen = np.sort(np.random.default_rng(random_state).permutation(chosen)[:CALIBRATED])
-    ridge = None
+    found = None
     if n <= MOST_RIDGE_ITEMS:
-        ridge = _ridge(features, interactions, popularity, random_state)
-    columns, scale = _columns(around, like, ridge, cold, chosen, known)
+        found = places(features, interactions, popularity) if ridge is None else ridge()
+    columns, scale = _columns(around, like, found, cold, chosen, known)
     rows = sparse.csr_matrix(scale * (like[cold] @ around))
     columns = sparse.csr_matrix(columns @ sparse.diags(share[cold]))
     rows = sparse.csr_matrix(sparse.diags(share[cold]) @ rows)
@@ -152,13 +154,15 @@ def nearest_known(content: NeighbourTable, warm: NDArray[np.bool_]) -> sparse.cs
     return sparse.csr_matrix(sparse.diags(1 / np.where(total > 0, total, 1.0)) @ matrix)
 
 
-def _ridge(
-    features: sparse.csr_matrix, interactions: Interactions, popularity: NDArray[np.floating], random_state: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Collaborative factors of all items as people placed them, and as their content does."""
-    places = latent(features, CONTENT_RANK, random_state=random_state)
-    factors = collaborative_factors(interactions, RANK, random_state=random_state)
-    return factors, ColdMap().fit(places, factors, popularity).predict(places)
+def places(
+    features: sparse.csr_matrix,
+    interactions: Interactions,
+    popularity: NDArray[np.floating],
+) -> Places:
+    """Collaborative factors of all items as people placed them, and as their content does: float64 [n, k] each."""
+    content = latent(features, CONTENT_RANK)
+    factors = collaborative_factors(interactions, RANK)
+    return factors, ColdMap().fit(content, factors, popularity).predict(content)
 
 
 def _columns(

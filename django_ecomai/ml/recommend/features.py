@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..frames import Catalogue
+from .matrix import one_blas_thread
+from .spectrum import right_vectors
 from .text import tfidf, tokens, unit_rows
 
 #: An ancestor counts this part of the category below it.
@@ -23,6 +25,8 @@ _IDENTIFIER = re.compile(r"(?:^|[_\-. ])(?:ids?|sku|ean|gtin|upc|asin|isbn|uuid|
 MAX_LENGTH, MAX_VALUES = 80, 64
 #: Numbers of one attribute are told apart by so many bins of equal frequency.
 BINS = 6
+#: Rounds of the latent dimensions' decomposition: likeness of contents wants them exact.
+ROUNDS = 5
 
 
 def item_features(
@@ -164,20 +168,17 @@ def weighted_labels(documents: Sequence[Mapping[str, float]]) -> sparse.csr_matr
     return unit_rows(sparse.csr_matrix((values, (rows, columns)), shape=shape, dtype=np.float64))
 
 
-def latent(features: sparse.csr_matrix, rank: int, *, random_state: int = 0) -> NDArray[np.float64]:
+def latent(features: sparse.csr_matrix, rank: int) -> NDArray[np.float64]:
     """The features' first ``rank`` latent dimensions: float64 [n, at most rank], rows as long as what they explain.
 
-    Truncated SVD (latent semantic analysis) from a seeded start, signs fixed: the same input gives the same output.
+    Truncated SVD (latent semantic analysis) from a fixed start, signs fixed: the same input gives the same output.
     Source: Deerwester et al., "Indexing by latent semantic analysis", 1990.
     """
-    from scipy.sparse.linalg import svds
-
     rank = min(rank, min(features.shape) - 1)
     if rank < 1 or not features.nnz:
         return np.zeros((features.shape[0], 0))
-    start = np.random.default_rng(random_state).standard_normal(min(features.shape))
-    left, values, _ = svds(features.astype(np.float64), k=rank, v0=start)
-    order = np.argsort(-values, kind="stable")
-    left, values = left[:, order], values[order]
+    with one_blas_thread():
+        left = right_vectors(sparse.csr_matrix(features.T), rank, dtype=np.float64, rounds=ROUNDS)
+    values = np.linalg.norm(features.T @ left, axis=0)
     signs = np.sign(left[np.abs(left).argmax(axis=0), np.arange(left.shape[1])])
     return np.asarray(left * np.where(signs == 0, 1, signs) * values)

@@ -6,6 +6,8 @@ takes a positive meeting back removes it, and what stays refused is kept beside.
 
 from __future__ import annotations
 
+import sys
+from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +19,8 @@ from ..frames import Interactions
 LARGEST = 1e6
 #: Only so many of one person's latest meetings teach: a robot that nobody recognised has no taste.
 MOST_EVENTS = 10_000
+#: The golden ratio of 64 bits: multiplying by it spreads neighbouring numbers (Knuth, TAOCP 3, 6.4).
+_ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,14 +102,15 @@ def _last_word(pairs: NDArray[np.int64], weights: NDArray[np.float64]) -> tuple[
     ends = np.flatnonzero(np.r_[pairs[order][1:] != pairs[order][:-1], True]) + 1
     refused = []
     for start, end in zip(np.r_[0, ends[:-1]].tolist(), ends.tolist(), strict=True):
-        own: list[int] = []
+        own: list[tuple[float, int]] = []  # standing meetings, ascending: thousands of one pair cost little
         last = -1
         for row in order[start:end].tolist():
             if weights[row] > 0:
-                own.append(row)
+                insort(own, (float(weights[row]), row))
                 continue
-            own, last = _taken_back(own, weights, float(-weights[row])), row
-        kept = set(own)
+            _take_back(own, float(-weights[row]))
+            last = row
+        kept = {row for _weight, row in own}
         for row in order[start:end].tolist():
             standing[row] &= row in kept
         if not own and last >= 0:
@@ -113,22 +118,41 @@ def _last_word(pairs: NDArray[np.int64], weights: NDArray[np.float64]) -> tuple[
     return np.flatnonzero(standing), np.array(sorted(refused), dtype=np.int64)
 
 
-def _taken_back(own: list[int], weights: NDArray[np.float64], size: float) -> list[int]:
-    """What is left of a pair's earlier meetings after a refusal of ``size``."""
-    reached = [row for row in own if weights[row] <= size]
-    strongest = max((float(weights[row]) for row in reached), default=0.0)
-    gone = next((row for row in reversed(reached) if weights[row] == strongest), -1)
-    return [row for row in own if row != gone and (size < 1 or weights[row] >= size)]
+def _take_back(own: list[tuple[float, int]], size: float) -> None:
+    """Leave of a pair's earlier meetings, ``(weight, row)`` ascending, what stands after a refusal of ``size``."""
+    reached = bisect_right(own, (size, sys.maxsize))
+    if reached:
+        own.pop(reached - 1)  # the latest of the strongest
+    if size >= 1:
+        del own[: bisect_left(own, (size, -1))]
 
 
 def _once(*columns: NDArray[np.generic]) -> NDArray[np.int64]:
-    """Positions of the first of equal rows, ascending."""
+    """Positions of the first of equal rows, ascending.
+
+    Rows are told apart by a hash of 64 bits first, so that only those that share one are compared column by column.
+    """
+    key = np.zeros(len(columns[0]), dtype=np.uint64)
+    for column in columns:
+        key = (key ^ column.astype(np.int64).view(np.uint64)) * _ODD
+        key ^= key >> np.uint64(29)
+    order = np.argsort(key)
+    twin = np.zeros(len(key) + 1, dtype=bool)
+    twin[1:-1] = key[order[1:]] == key[order[:-1]]
+    shared = np.sort(order[twin[:-1] | twin[1:]])
+    first = np.ones(len(key), dtype=bool)
+    first[shared] = False
+    first[shared[_first_of_equal([column[shared] for column in columns])]] = True
+    return np.flatnonzero(first)
+
+
+def _first_of_equal(columns: list[NDArray[np.generic]]) -> NDArray[np.int64]:
     order = np.lexsort((np.arange(len(columns[0])), *columns))
     new = np.zeros(len(order), dtype=bool)
     new[:1] = True
     for column in columns:
         new[1:] |= column[order][1:] != column[order][:-1]
-    return np.sort(order[new])
+    return order[new]
 
 
 def _latest(users: NDArray[np.int64], limit: int) -> NDArray[np.int64]:

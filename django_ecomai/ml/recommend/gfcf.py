@@ -14,15 +14,10 @@ from .base import ItemModel
 from .cosine import damp
 from .matrix import blocks, decayed_matrix, one_blas_thread, table_from_blocks
 from .neighbours import FloatArray
+from .spectrum import right_vectors
 
-#: Fixed: the factors must not change from one training to the next.
-SEED = 20_210
-#: Rounds of the randomised decomposition; more do not change a ranking.
-POWER_ITERATIONS = 3
 #: Cells below this share of their row's largest are rounding noise of float32.
 NOISE = 1e-5
-#: Extra directions while iterating.
-OVERSAMPLING = 32
 
 
 class GFCF(ItemModel):
@@ -83,27 +78,6 @@ class GFCF(ItemModel):
         right = (self.low_pass * vectors * scale[:, None]).astype(np.float32)
         self.factors_ = (left, right)
         return matrix
-
-
-def right_vectors(matrix: sparse.csr_matrix, rank: int) -> NDArray[np.float64]:
-    """The first right singular vectors [n, at most rank], by subspace iteration from a fixed start."""
-    n_users, n = matrix.shape
-    rank = min(rank, n, n_users)
-    if not rank or not matrix.nnz:
-        return np.zeros((n, 0))
-    largest = abs(matrix.data).max()
-    scaled = sparse.csr_matrix(matrix / largest).astype(np.float32)
-    back = sparse.csr_matrix(scaled.T)
-    width = min(rank + OVERSAMPLING, n, n_users)
-    basis = np.random.default_rng(SEED).standard_normal((n, width)).astype(np.float32)
-    for _ in range(POWER_ITERATIONS):
-        basis = np.linalg.qr(back @ (scaled @ basis))[0]
-    image = scaled @ basis
-    values, rotation = np.linalg.eigh((image.T @ image).astype(np.float64))
-    order = np.argsort(-values)[:rank]
-    order = order[values[order] > 1e-6 * max(float(values.max()), 1e-30)]
-    vectors = basis @ rotation[:, order].astype(np.float32)
-    return np.asarray(vectors, dtype=np.float64)
 
 
 def dense_plus_low_rank(

@@ -12,9 +12,10 @@ from scipy import sparse
 
 from ..frames import Catalogue, Interactions
 from .base import ItemModel
-from .gfcf import SEED, dense_plus_low_rank, right_vectors
+from .gfcf import dense_plus_low_rank
 from .matrix import blocks, decayed_matrix, one_blas_thread, table_from_blocks
 from .neighbours import FloatArray
+from .spectrum import SEED, right_vectors
 
 #: Rows of equal length that are solved at once.
 BATCH = 1024
@@ -49,7 +50,7 @@ class TruncatedSVD(LowRank):
     """``V V'`` of the first ``rank`` right singular vectors of the decayed customers x items matrix.
 
     Source: Cremonesi, Koren and Turrin, "Performance of recommender algorithms on top-N recommendation tasks"
-    (PureSVD), RecSys 2010; the decomposition is that of `gfcf.right_vectors`.
+    (PureSVD), RecSys 2010; the decomposition is that of `spectrum.right_vectors`.
     """
 
     kind: ClassVar[str] = "svd"

@@ -14,6 +14,9 @@ from .base import Arrays, Recommender
 from .matrix import decay, pair_matrix
 from .neighbours import FloatArray, IntArray
 
+#: A window that holds less of a usual one's weight than this is made longer.
+USUAL_SHARE = 0.5
+
 
 def popularity_score(
     interactions: Interactions,
@@ -42,6 +45,37 @@ def popularity_score(
         )
         total = np.maximum(total - against, 0.0)
     return np.asarray(total.astype(np.float32))
+
+
+def trending_score(
+    interactions: Interactions, *, now: int, window_days: float | None, refused: Interactions | None = None
+) -> FloatArray:
+    """`popularity_score` of the window that ends with ``now``, which is longer where the shop is quieter than usual.
+
+    A handful of clicks after months of silence say nothing about what is popular: see `volume_window`.
+    """
+    days = None if window_days is None else volume_window(interactions, now=now, window_days=window_days)
+    return popularity_score(interactions, now=now, window_days=days, refused=refused)
+
+
+def volume_window(interactions: Interactions, *, now: int, window_days: float) -> float:
+    """Days back from ``now``: ``window_days``, or as many as it takes to hold `USUAL_SHARE` of a usual window's weight.
+
+    Usual is the median of all windows of that length in which anything happened.
+    """
+    recent = interactions.before(now + 1)
+    if not len(recent):
+        return window_days
+    length = window_days * SECONDS_PER_DAY
+    ages = (now - recent.times).astype(np.float64)
+    weights = recent.weights.astype(np.float64)
+    _windows, place = np.unique(np.floor(ages / length), return_inverse=True)
+    wanted = USUAL_SHARE * float(np.median(np.bincount(place, weights=weights)))
+    if float(weights[ages <= length].sum()) >= wanted:
+        return window_days
+    newest_first = np.cumsum(weights[::-1])  # rows are in the order of time
+    last = min(int(np.searchsorted(newest_first, wanted)), len(recent) - 1)
+    return float(ages[::-1][last]) / SECONDS_PER_DAY
 
 
 class Popularity(Recommender):

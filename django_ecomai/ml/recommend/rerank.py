@@ -113,26 +113,43 @@ def rerank(
     return np.array([*order, *(int(one) for one in given if free[one])], dtype=np.int64)
 
 
-def draw(weights: ArrayLike, m: int, *, seed: Sequence[int], uniform: float = UNIFORM) -> tuple[Ints, Floats]:
+def draw(
+    weights: ArrayLike,
+    m: int,
+    *,
+    seed: Sequence[int],
+    uniform: float = UNIFORM,
+    labels: ArrayLike | None = None,
+    room: ArrayLike = (),
+) -> tuple[Ints, Floats]:
     """Draw up to ``m`` candidates without replacement: positions int64 and the chance of each, float64.
 
-    A draw takes candidate i with ``(1 - uniform) w_i / sum(w) + uniform / n`` over those still free. The chance that is
-    returned is that of the draw, given the draws before it: what an inverse-propensity estimate of a place divides by.
+    A draw takes candidate i with ``(1 - uniform) w_i / sum(w) + uniform / n`` over those that may still be drawn. The
+    chance that is returned is exactly that of the draw, given the draws before it: what an inverse-propensity estimate
+    of a place divides by.
+    ``labels`` int [n] (-1: none) and ``room`` int [g] limit how many of one label are drawn: who has no room left is
+    not drawn and refused, which would make the chances of the others larger than what is said, but is no longer there.
     The same seed (whole numbers, not negative) draws the same.
     """
     free = np.maximum(np.nan_to_num(np.asarray(weights, dtype=np.float64).ravel(), posinf=0.0, neginf=0.0), 0.0)
     free = free / max(float(free.max(initial=0.0)), np.finfo(np.float64).tiny)  # sums of huge weights would overflow
     rng = np.random.default_rng(list(seed))
+    label = np.full(len(free), -1) if labels is None else np.asarray(labels, dtype=np.int64).ravel()
+    rooms = np.append(np.asarray(room, dtype=np.int64).ravel(), len(free) + 1)  # -1 is the last: room for all
     left = np.arange(len(free))
     chosen: list[int] = []
     chances: list[float] = []
-    while len(chosen) < m and len(left):
+    while len(chosen) < m:
+        left = left[rooms[label[left]] > 0]
+        if not len(left):
+            break
         total = float(free[left].sum())
         even = 1.0 / len(left)
         chance = (1 - uniform) * free[left] / total + uniform * even if total > 0 else np.full(len(left), even)
         at = min(int(np.searchsorted(np.cumsum(chance), rng.random(), side="right")), len(left) - 1)
         chosen.append(int(left[at]))
         chances.append(min(float(chance[at]), 1.0))
+        rooms[label[left[at]]] -= 1
         left = np.delete(left, at)
     return np.array(chosen, dtype=np.int64), np.array(chances)
 

@@ -1,6 +1,7 @@
 """Score the test customers of a split with a recipe, as the served artifact would. Needs scipy.
 
-One thing is left out: the places that `coldmap.with_cold` gives to products nobody has met when a model is built.
+While recipes are being tried, the places of products that nobody has met (`coldmap.with_cold`) are left out; a test of
+what is served gives `RecipeScores` the `Discovery` to judge.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from ..evaluate.ranking import Scores, order_by
 from ..evaluate.split import TimeSplit
 from ..frames import Interactions
 from .base import distinct_users
+from .discovery import Discovery, known_at
 from .fold import Fitted, unit_maximum
-from .matrix import decay, pair_matrix
-from .popularity import popularity_score
+from .matrix import decay, pair_matrix, table_to_csr
+from .popularity import trending_score
 from .prior import popular_head, unit_popularity
 from .recipe import Recipe, Source
 from .repeat import Repeat, due, usual_intervals
@@ -26,15 +28,27 @@ from .sessions import SessionKNN
 
 #: Score matrices that are kept at once while blends are tried; the oldest leaves first.
 KEPT_PARTS = 24
+#: Items up to which a test judges products that nobody has met as well.
+MOST_PLACED = 20_000
 
 
 class RecipeScores:
     """Scores of one split's customers for any recipe; tables and histories are shared between similar recipes."""
 
-    def __init__(self, split: TimeSplit, fitted: Fitted, *, target_weight: float = 0.0, folded: bool = True) -> None:
+    def __init__(
+        self,
+        split: TimeSplit,
+        fitted: Fitted,
+        *,
+        target_weight: float = 0.0,
+        folded: bool = True,
+        served: Discovery | None = None,
+    ) -> None:
         """``folded = False`` adds up the sources' scores without making their common table: blends are tried faster,
-        and what the table would prune away still counts."""
-        self.is_folded = folded
+        and what the table would prune away still counts. ``served`` (over ``fitted``): the table as it is stored, with
+        cold products in their places."""
+        self.is_folded = folded or served is not None
+        self.served = served
         self.split = split
         self.fitted = fitted
         self.target_weight = target_weight
@@ -47,6 +61,28 @@ class RecipeScores:
         self._histories: dict[tuple[object, ...], sparse.csr_matrix] = {}
         self._parts: dict[tuple[object, ...], sparse.csr_matrix] = {}
         self._orders: dict[float | None, NDArray[np.int64]] = {}
+
+    @classmethod
+    def as_served(
+        cls, split: TimeSplit, fitted: Fitted, *, target_weight: float = 0.0, random_state: int = 0
+    ) -> RecipeScores:
+        """Scores of the table that `build` would have stored at the cut: products nobody has met in their places.
+
+        Above `MOST_PLACED` items they are left out, as placing them costs as much as many trials.
+        """
+        if split.train.n_items > MOST_PLACED:
+            return cls(split, fitted, target_weight=target_weight)
+        active = known_at(fitted.catalogue, distinct_users(split.train), split.cut)
+        served = Discovery(fitted, active=active, random_state=random_state)
+        return cls(split, fitted, target_weight=target_weight, served=served)
+
+    def over(self, split: TimeSplit) -> RecipeScores:
+        """The same models over other customers; tables that are made already are shared."""
+        other = RecipeScores(
+            split, self.fitted, target_weight=self.target_weight, folded=self.is_folded, served=self.served
+        )
+        other._tables = self._tables
+        return other
 
     def scores(self, recipe: Recipe, view: str) -> Scores:
         """What the recipe recommends in this view, before masking."""
@@ -72,7 +108,7 @@ class RecipeScores:
 
     def trending(self, trending_days: float | None) -> NDArray[np.float32]:
         """Recent customers per item (those who only looked count by their weight), -1 for what is not for sale."""
-        trending = popularity_score(self.split.train, now=self.split.cut, window_days=trending_days)
+        trending = trending_score(self.split.train, now=self.split.cut, window_days=trending_days)
         if self.fitted.catalogue is not None:
             trending = np.where(self.fitted.catalogue.active, trending, np.float32(-1))
         return trending
@@ -109,7 +145,11 @@ class RecipeScores:
             recipe.neighbours,
         )
         if key not in self._tables:
-            self._tables[key] = self.fitted.served(recipe, self.popularity)
+            self._tables[key] = _ordered(
+                table_to_csr(self.served.table(recipe, self.popularity))
+                if self.served is not None
+                else self.fitted.served(recipe, self.popularity)
+            )
         history, table = self._history(recipe), self._tables[key]
         return lambda rows: sparse.csr_matrix(history[rows] @ table)
 
@@ -156,7 +196,7 @@ class RecipeScores:
     def _history(self, recipe: Recipe) -> sparse.csr_matrix:
         key = (recipe.history_half_life_days, recipe.history_step_decay)
         if key not in self._histories:
-            self._histories[key] = user_history(self.own, *key)[self.split.users]
+            self._histories[key] = _ordered(user_history(self.own, *key)[self.split.users])
         return self._histories[key]
 
     def _repeat(self, recipe: Recipe) -> sparse.csr_matrix:
@@ -168,6 +208,12 @@ class RecipeScores:
         if recipe.repeat_cycle:
             counts = sparse.csr_matrix(counts.multiply(due_matrix(own, train, self.split, recipe.repeat_cycle)))
         return sparse.csr_matrix(counts @ sparse.diags(boost.astype(np.float64)))
+
+
+def _ordered(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Sorted in place: SciPy sorts when an operation needs it, and sums in another order would round otherwise."""
+    matrix.sort_indices()
+    return matrix
 
 
 def user_history(

@@ -9,7 +9,7 @@ array                shape, dtype meaning
 ==================== ============ ==================================================================================
 item_ids             [n] S        external ids, UTF-8, sorted (`IdMap`)
 popularity           [n] float32  different customers ever
-trending             [n] float32  the same in the last ``trending_days``, each by their strongest weight
+trending             [n] float32  the same in the last ``trending_days`` (longer in a quiet shop), by strongest weight
 neighbours_indices   [n, K] int32 discovery: row = item in the history, values = candidates, strongest first, -1 padded
 neighbours_scores    [n, K] f32   their scores; the trend is folded in
 similar_indices      [n, K] int32 alike by content and by company, for product pages
@@ -230,6 +230,36 @@ class Scorer(Intents):
         basket = as_indices(items)
         found, scores, because = self._together.score_history(np.unique(basket))
         return self._best(found, scores, because, n, np.concatenate([basket, as_indices(exclude)]))
+
+    def beside(
+        self,
+        items: Items,
+        *,
+        history: Items = (),
+        weights: ArrayLike | None = None,
+        ages_days: ArrayLike | None = None,
+        n: int = 20,
+        exclude: Items = (),
+    ) -> tuple[Scored, NDArray[np.bool_]]:
+        """For a cart or a product page: `bought_together` and discovery, the best of each counting 1; never an item of
+        the page. The second array says of each whether baskets hold it beside the page's, which ``because`` then names.
+
+        Discovery looks at the visitor's ``history`` (one entry per event, as for `for_history`; default weight 1) and
+        at the page's ``items``, which count as purchases of this moment.
+        """
+        basket = np.unique(as_indices(items))
+        past = as_indices(history)
+        now = np.zeros(len(basket))
+        ages = None if ages_days is None else np.concatenate([np.asarray(ages_days, dtype=np.float64).ravel(), now])
+        weight = np.ones(len(past)) if weights is None else np.asarray(weights, dtype=np.float64).ravel()
+        found, scores, because = self._discovery(
+            np.concatenate([past, basket]), np.concatenate([weight, np.ones(len(basket))]), ages
+        )
+        together, together_scores, partner = self._together.score_history(basket)
+        mixed, total = blend([(together, together_scores, 1.0), (found, scores, 1.0)])
+        reasons = _reasons(mixed, (found, because), (together, partner))
+        best = self._best(mixed, total, reasons, n, np.concatenate([basket, as_indices(exclude)]))
+        return best, is_in(best.items, together)
 
     def trending(self, *, n: int = 20, category: str | None = None, country: str = "", exclude: Items = ()) -> Scored:
         """Most customers lately, in the shop or in one category (its name as in the catalogue).

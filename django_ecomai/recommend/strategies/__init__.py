@@ -25,7 +25,7 @@ BUILTIN: dict[str, Strategy] = {
     ),
     "bought_together": Strategy(
         label=_("Often bought together"),
-        help=_("What other orders hold beside this product or cart."),
+        help=_("What other orders hold beside this product or cart, as far as it fits the visitor."),
         candidates=builtin.bought_together,
         about_product=True,
     ),

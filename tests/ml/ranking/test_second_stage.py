@@ -43,7 +43,7 @@ def built() -> Built:
     stage = order().stage
     with pytest.MonkeyPatch.context() as patch:
         # Products nobody has met are placed when a model is built; the tested lists do not know them.
-        patch.setattr("django_ecomai.ml.recommend.build.with_cold", lambda table, *rest, **options: table)
+        patch.setattr("django_ecomai.ml.recommend.discovery.with_cold", lambda table, *rest, **options: table)
         return build(
             RECIPE, data, item_ids=id_map(ITEMS), catalogue=priced(), now=CUT,
             second=lambda recipe, fit: stage(recipe, fit),
