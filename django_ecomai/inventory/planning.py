@@ -12,6 +12,7 @@ import numpy as np
 from django_ecomai.forecast.selectors import demand_days, forecast_days
 from django_ecomai.ml.inventory.classes import abc_xyz
 from django_ecomai.ml.inventory.leadtime import LeadTimes
+from django_ecomai.ml.inventory.pooling import PooledSpread
 from django_ecomai.ml.inventory.protection import ProtectionDemand, protection_demand
 from django_ecomai.ml.inventory.suggest import StockPosition, Suggestions, suggest
 
@@ -87,7 +88,15 @@ def plans(
     policies = Policies(channel=channel)
     for start in range(0, len(facts), chunk):
         part = facts[start : start + chunk]
-        yield _plan(part, channel=channel, as_of=as_of, abc=abc, receipts=receipts, policies=policies)
+        yield _plan(
+            part,
+            channel=channel,
+            as_of=as_of,
+            abc=abc,
+            receipts=receipts,
+            policies=policies,
+            pooled=product_ids is None,
+        )
         if progress is not None:
             progress(min(1.0, (start + chunk) / len(facts)))
 
@@ -107,7 +116,14 @@ def _known_classes(channel: str, product_ids: list[int]) -> dict[int, str]:
 
 
 def _plan(
-    facts: list[Facts], *, channel: str, as_of: date, abc: dict[int, str], receipts: Receipts, policies: Policies
+    facts: list[Facts],
+    *,
+    channel: str,
+    as_of: date,
+    abc: dict[int, str],
+    receipts: Receipts,
+    policies: Policies,
+    pooled: bool,
 ) -> Plan:
     pks = [one.pk for one in facts]
     past = demand_days(channel=channel, product_ids=pks, since=as_of - timedelta(days=HISTORY_DAYS), until=as_of)
@@ -131,6 +147,8 @@ def _plan(
         on_hand=stock.on_hand - stock.reserved,
         seed=SEED,
     )
+    if pooled:  # what one bulk order in a product's past says about the next is asked of all products
+        demand = PooledSpread().fit_transform(demand)
     return Plan(
         facts=facts,
         as_of=as_of,
