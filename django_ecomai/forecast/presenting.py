@@ -8,7 +8,8 @@ from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
-from django.db.models import Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models.functions import Abs
 from django.utils import formats
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -29,6 +30,7 @@ SHOWN = {"D": 60, "W": 78, "M": 30}
 #: Periods that a list adds up.
 NEAR = {"D": 28, "W": 4, "M": 3}
 PAST_ROWS = 12
+_JUDGED = ("naive_value", "model_value", "final_value")
 
 
 def effects_of(row: Forecast) -> Effects | None:
@@ -174,27 +176,39 @@ def past_table(row: Forecast) -> dict[str, Any]:
 
 def value_added(judged: Sequence[PastForecast]) -> str:
     """Forecast value added (Gilliland, 2010): the error of the simple forecast against that of the model and of what
-    people made of it, in percentage points."""
+    people made of it, in percent of what was sold."""
     sold = sum(one.actual or 0.0 for one in judged)
-    if not judged or sold <= 0:
+    misses = [sum(abs((getattr(one, name) or 0.0) - (one.actual or 0.0)) for one in judged) for name in _JUDGED]
+    return _value_added(len(judged), sold, misses)
+
+
+def value_added_shop(*, channel: str) -> str:
+    """The same over all products and their last periods, in one query; empty while nothing can be judged."""
+    last = PastForecast.objects.filter(channel=channel).order_by("-period").values_list("period", "frequency").first()
+    if last is None:
         return ""
-    errors = {
-        name: sum(abs((getattr(one, name) or 0.0) - (one.actual or 0.0)) for one in judged) / sold
-        for name in ("naive_value", "model_value", "final_value")
-    }
-    words = {
-        "count": len(judged),
-        "naive": format_value(round(100 * errors["naive_value"])),
-        "model": format_value(round(100 * errors["model_value"])),
-        "final": format_value(round(100 * errors["final_value"])),
-    }
-    return (
-        _(
-            "Over %(count)s ended periods the simple forecast missed by %(naive)s %%, the model by %(model)s %%, "
-            "with overrides %(final)s %%."
-        )
-        % words
+    frequency = last[1]
+    since = period_start(period_of(last[0], frequency) - 3 * NEAR[frequency], frequency)
+    rows = PastForecast.objects.filter(
+        channel=channel, measure="pieces", level="product", frequency=frequency, lag=1, period__gte=since,
+        actual__isnull=False, naive_value__isnull=False,
+    )  # fmt: skip
+    found = rows.aggregate(
+        sold=Sum("actual"),
+        periods=Count("period", distinct=True),
+        **{name: Sum(Abs(F(name) - F("actual"))) for name in _JUDGED},
     )
+    return _value_added(found["periods"], found["sold"] or 0.0, [found[name] or 0.0 for name in _JUDGED])
+
+
+def _value_added(count: int, sold: float, misses: Sequence[float]) -> str:
+    if not count or sold <= 0:
+        return ""
+    naive, model, final = (format_value(round(100 * miss / sold)) for miss in misses)
+    return _(
+        "Over %(count)s ended periods the simple forecast missed by %(naive)s %%, the model by %(model)s %%, "
+        "with overrides %(final)s %%."
+    ) % {"count": count, "naive": naive, "model": model, "final": final}
 
 
 def overrides_of(row: Forecast) -> QuerySet[ForecastOverride]:

@@ -28,6 +28,7 @@ from .frames import (
 )
 from .ledger import Ledger, ledger_read, ledger_until
 from .models import Forecast
+from .money import ledger_of_one_currency
 from .storing import forecast_rows, forecasts_replace, forecasts_update, past_fill, past_record, series_fingerprints
 from .train_options import TrainOptions, options_read
 
@@ -55,8 +56,9 @@ def forecast_train(context: RunContext) -> None:
     context.progress(0.01, _("reading the orders"))
     until = ledger_until(channel=context.channel)
     ledger = ledger_read(channel=context.channel, since=_since(until, options), until=until, trim=True)
+    ledger, currency, foreign = ledger_of_one_currency(ledger, channel=context.channel)
     demand = demand_build(ledger, channel=context.channel, frequency=options.frequency, horizon=options.horizon)
-    context.metrics(counts=_counts(ledger, demand), missing=_missing(ledger, demand))
+    context.metrics(counts=_counts(ledger, demand), missing=_missing(ledger, demand, currency, foreign))
     context.metrics(data_until=until.isoformat(), seconds={"read": round(time.process_time() - clock, 2)})
     if demand.length < LEAST_PERIODS or not demand.facts:
         context.progress(1.0, _("Nothing to forecast yet: too few periods with orders."))
@@ -291,7 +293,7 @@ def _counts(ledger: Ledger, demand: Demand) -> dict[str, int]:
     }
 
 
-def _missing(ledger: Ledger, demand: Demand) -> list[str]:
+def _missing(ledger: Ledger, demand: Demand, currency: str, foreign: int) -> list[str]:
     """What would make the forecasts better, or was odd, in sentences for the merchant."""
     found = []
     if not len(ledger):
@@ -301,6 +303,9 @@ def _missing(ledger: Ledger, demand: Demand) -> list[str]:
     if ledger.void_lines:
         words = _("%(lines)s order lines (%(pieces)s pieces) were cancelled within two hours and are left out.")
         found.append(words % {"lines": ledger.void_lines, "pieces": format_value(ledger.void_pieces)})
+    if foreign:
+        words = _("%(lines)s order lines are not in %(currency)s: they count in pieces, not in money.")
+        found.append(words % {"lines": foreign, "currency": currency})
     if ledger.future_lines:
         words = _("%(number)s order lines are dated in the future and are left out.")
         found.append(words % {"number": ledger.future_lines})

@@ -159,6 +159,16 @@ def test_stock_outs_censor_days_over_all_locations() -> None:
     assert found.censored[0].tolist() == [False, False, False, True, False, False, False]
 
 
+def test_more_products_than_a_query_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    lamp, vase, other = product_make(), product_make(), product_make()
+    order_make(customer="1", lines=[(lamp, 2), (vase, 1), (other, 7)], placed_at=at("2026-03-01T10:00"))
+    asked = {"product_ids": [vase.pk, lamp.pk], "since": date(2026, 3, 1), "until": date(2026, 3, 2)}
+    few = demand_days(**asked)  # type: ignore[arg-type]
+    monkeypatch.setattr("django_ecomai.forecast.ledger.KEYS", 1)
+    many = demand_days(**asked)  # type: ignore[arg-type]
+    assert few.quantity.tolist() == many.quantity.tolist() == [[1], [2]]
+
+
 def test_bad_questions_are_told() -> None:
     with pytest.raises(ValueError, match="must be after"):
         demand_days(product_ids=[1], since=date(2026, 3, 1), until=date(2026, 3, 1))

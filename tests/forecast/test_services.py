@@ -29,7 +29,7 @@ from django_ecomai.forecast.exporting import FORECAST_HEADER, forecast_export
 from django_ecomai.forecast.holidays import BadCountry, holiday_countries, holiday_mask
 from django_ecomai.forecast.job import prune
 from django_ecomai.forecast.models import Forecast, ForecastOverride, PastForecast, SalesTarget, Signal
-from django_ecomai.forecast.presenting import value_added
+from django_ecomai.forecast.presenting import value_added, value_added_shop
 from django_ecomai.forecast.services import override_create, override_restore, override_withdraw, target_set
 from django_ecomai.forecast.targets import target_states
 from django_ecomai.testing import category_make, order_make, product_make
@@ -180,7 +180,12 @@ def test_forecast_value_added_in_one_sentence() -> None:
         PastForecast(actual=10, naive_value=16, model_value=10, final_value=10),
     ]
     assert "simple forecast missed by 50 %, the model by 10 %, with overrides 5 %" in value_added(rows)
-    assert value_added([]) == ""
+    assert value_added([]) == "" and value_added_shop(channel="") == ""
+    for number, row in enumerate(rows):
+        row.key, row.period, row.made_on = "p", week(number), week(0)
+        row.save()
+    PastForecast.objects.create(key="p", period=week(2), model_value=1, final_value=1, naive_value=1, made_on=week(2))
+    assert value_added_shop(channel="") == value_added(rows)
 
 
 def test_old_past_forecasts_are_pruned() -> None:

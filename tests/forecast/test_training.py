@@ -235,3 +235,17 @@ def test_countries_and_segments_have_sales_of_their_own(monkeypatch: pytest.Monk
     ]  # fmt: skip
     segment, whole = money.get(level="segment"), money.get(level="shop")
     assert segment.key == "regulars" and segment.history == whole.history
+
+
+def test_money_of_another_currency_is_not_added() -> None:
+    from django_ecomai.mirror.models import Order
+
+    shop_make(products=2, weeks=20)
+    Order.objects.update(currency="GBP")
+    last = Order.objects.order_by("-placed_at").values_list("pk", flat=True)[:10]
+    Order.objects.filter(pk__in=list(last)).update(currency="EUR")
+    run = train()
+    assert any("are not in GBP: they count in pieces" in text for text in run.metrics["missing"])
+    money = Forecast.objects.get(measure="money", level="shop").history
+    pieces = Forecast.objects.get(measure="pieces", level="shop").history
+    assert money[-1] == 0 and pieces[-1] > 0 and money[0] > 0

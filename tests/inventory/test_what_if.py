@@ -78,6 +78,18 @@ def test_the_page(client: Client, shop: list[int], django_assert_max_num_queries
     assert "give a number" in client.get(url, {"demand": "much"}).content.decode()
 
 
+def test_it_is_there_by_rest(client: Client, shop: list[int]) -> None:
+    client.force_login(User.objects.create_superuser("boss"))
+    url = "/ecomai/api/inventory/what-if/"
+    found = client.get(url, {"lead_days": "20", "product": ["low", "fine"]}).json()
+    assert (found["products"], found["days"], found["currency"]) == (2, 84, "EUR")
+    assert found["changed"]["fill_rate"] < found["today"]["fill_rate"]
+    assert client.get(url, {"demand": "much"}).status_code == 400
+    assert client.get(url, {"product": "nothing"}).status_code == 404
+    (card,) = client.get("/ecomai/api/inventory/suppliers/").json()
+    assert (card["supplier"], card["orders"], card["lead_mean"], card["products"]) == ("S1", 0, None, 6)
+
+
 def test_the_page_without_data_and_without_permission(client: Client) -> None:
     client.force_login(User.objects.create_superuser("boss"))
     assert "Nothing to play with yet" in client.get(reverse(URL)).content.decode()

@@ -81,7 +81,7 @@ class ClassFilter(admin.SimpleListFilter):
 class ForecastAdmin(PageMixin, FastModelAdmin):
     """What will be sold: a list with pictures, a page per forecast, and the shop's sales in money."""
 
-    list_display = ("name", "picture", "near", "kind", "error")
+    list_display = ("name", "near", "picture", "kind", "error")
     list_display_links = ("name",)
     list_filter = (ShownFilter, ClassFilter)
     search_fields = ("=key", "title")
@@ -171,6 +171,7 @@ class ForecastAdmin(PageMixin, FastModelAdmin):
             "anything": whole is not None,
             "made_on": presenting.day_words(whole.made_on) if whole else "",
             "season_note": presenting.season_note(whole) if whole else "",
+            "value_added": presenting.value_added_shop(channel=channel) if whole else "",
             "sales_url": self.url("forecast_sales"),
             "export_url": self.url("forecast_export"),
             **(extra_context or {}),
