@@ -19,6 +19,7 @@ class Replay:
     """[R, n] each, over the days that count: pieces and money; ``None`` where paths were not kept.
 
     ``stock`` [R, n, days] is at the end of each day, ``orders`` [R, n, days] what was ordered in its morning.
+    ``asked_by_day`` and ``sold_by_day`` [R, days] are pieces of all products, the warm-up included.
     """
 
     demand: NDArray[np.float64]
@@ -30,6 +31,8 @@ class Replay:
     bought: NDArray[np.float64]
     days_out: NDArray[np.float64]
     mean_stock: NDArray[np.float64]
+    asked_by_day: NDArray[np.float64]
+    sold_by_day: NDArray[np.float64]
     stock: NDArray[np.float32] | None
     orders: NDArray[np.float32] | None
 
@@ -161,6 +164,7 @@ def replay(
     np.add.at(coming, (rows, columns, due), pending)
     sums = {name: np.zeros((times, n)) for name in ("demand", "sold", "stock", "orders", "bought", "out")}
     stocks, orders = (np.zeros((times, n, days), dtype=np.float32) if keep else None for _ in range(2))
+    sold_by_day = np.zeros((times, days))
     for day in range(days):
         arrived = coming[:, :, day]
         have, pending = have + arrived, pending - arrived
@@ -174,6 +178,7 @@ def replay(
             np.add.at(coming, (rows, columns, day + took), wanted - now)
         sold = np.minimum(have, asked[:, :, day])
         have = have - sold
+        sold_by_day[:, day] = sold.sum(axis=1)
         if stocks is not None and orders is not None:
             stocks[:, :, day], orders[:, :, day] = have, wanted
         if day >= warm_up:
@@ -194,6 +199,8 @@ def replay(
         bought=sums["bought"],
         days_out=sums["out"],
         mean_stock=sums["stock"] / counted,
+        asked_by_day=asked.sum(axis=1),
+        sold_by_day=sold_by_day,
         stock=stocks,
         orders=orders,
     )
