@@ -16,7 +16,7 @@ from django_ecomai.mirror.models import Order, OrderLine, Product
 from django_ecomai.mirror.selectors import sale_lines
 
 from .models import PurchaseOrder, PurchaseOrderLine, Receipt, StockPolicy, SupplierProduct
-from .offers import lead_days, offers_preferred
+from .offers import cost_currency, lead_days, offers_preferred
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -101,9 +101,9 @@ def _cost(offer: SupplierProduct | None, cost: Decimal | None, currency: str) ->
     """Unit cost, its currency, and codes for what must be said about it."""
     if offer is None:
         return float(cost or 0), currency, ("no_supplier",)
-    money = offer.currency or offer.supplier.currency or currency
     if offer.cost is None:
         return float(cost or 0), currency, ()
+    money = cost_currency(offer, currency)
     return float(offer.cost), money, () if money == currency else ("mixed_currency",)
 
 

@@ -19,6 +19,7 @@ from django_ecomai.inventory.services import (
     suggestions_decide,
 )
 from django_ecomai.inventory.services.replenish import suggestions_make
+from django_ecomai.mirror.models import Product
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_now
 
@@ -199,3 +200,34 @@ def test_the_command_prints_and_writes_json(capsys: pytest.CaptureFixture[str]) 
     shown = capsys.readouterr().out
     assert "6 products" in shown and "more" in shown
     assert Suggestion.objects.count() == 6
+
+
+def test_what_is_under_way_may_be_ordered_on_top_of() -> None:
+    products = shop_make()
+    suggestions_make()
+    suggestions_decide(suggestions=[rows()["out"]], action="edit", quantity=Decimal(12))
+    (order,) = orders_draft(suggestions=[rows()["out"]])
+    suggestions_make()
+    assert (rows()["out"].state, rows()["out"].order_line) == ("edited", order.lines.get())
+    order_advance(order=order, to="approved")
+    suggestions_make()
+    row = rows()["out"]
+    # 12 are on order and too few: the rest is to be decided.
+    assert (row.state, row.order_line, row.on_order, row.decided_quantity) == ("open", None, 12.0, None)
+    assert row.quantity >= 72
+    assert row.product == products["out"]
+
+
+def test_a_copy_that_is_empty_for_a_moment_costs_no_decision() -> None:
+    products = shop_make()
+    suggestions_make()
+    suggestions_decide(suggestions=[rows()["out"]], action="reject", reason="end of the line")
+    Product.objects.update(is_active=False)
+    suggestions_make()
+    assert len(rows()) == 6
+    Product.objects.exclude(pk__in=[products["out"].pk, products["low"].pk]).update(is_active=True)
+    suggestions_make()
+    # Nothing was decided about "low"; what was decided about "out" is kept and asks for nothing.
+    assert set(rows()) == {"out", "fine", "surplus", "dead", "slow"}
+    row = rows()["out"]
+    assert (row.state, row.reason, row.quantity, row.alerts) == ("rejected", "end of the line", 0, [])
