@@ -8,12 +8,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from django.db.models import F, Min, Sum
+from django.db.models import F, Min, Q, Sum
 from django.utils import timezone
 
 from django_ecomai.conf import ecomai
 from django_ecomai.mirror.models import Order, OrderLine, Product
-from django_ecomai.mirror.selectors import sale_lines
+from django_ecomai.mirror.selectors import demand_lines, sale_lines
 
 from .models import PurchaseOrder, PurchaseOrderLine, Receipt, StockPolicy, SupplierProduct
 from .offers import cost_currency, lead_days, offers_preferred
@@ -61,14 +61,17 @@ class Receipts:
     suppliers: list[int] = field(default_factory=list)
 
 
-def stock_facts(*, channel: str = "", product_ids: list[int] | None = None) -> list[Facts]:
-    """Every product on sale whose stock the shop counts, in the order of the key; a fixed number of queries."""
+def stock_facts(*, channel: str = "", as_of: date, product_ids: list[int] | None = None) -> list[Facts]:
+    """Every product on sale whose stock the shop counts, in the order of the key; a fixed number of queries.
+
+    ``as_of``: from which day on an expected receipt is believed; an overdue one comes nobody knows when.
+    """
     rows = Product.objects.filter(
         channel=channel, is_active=True, is_service=False, removed_at=None, stock__isnull=False
     )
     if product_ids is not None:
         rows = rows.filter(pk__in=product_ids)
-    ordered, due = on_order(channel=channel)
+    ordered, due = on_order(channel=channel, as_of=as_of)
     held = reserved(channel=channel) if ecomai.STOCK_INCLUDES_RESERVED else {}
     offers = offers_preferred(channel=channel, product_ids=product_ids)
     columns = ("pk", "external_id", "title", "stock", "price", "cost", "currency")
@@ -107,12 +110,15 @@ def _cost(offer: SupplierProduct | None, cost: Decimal | None, currency: str) ->
     return float(offer.cost), money, () if money == currency else ("mixed_currency",)
 
 
-def on_order(*, channel: str = "") -> tuple[dict[int, float], dict[int, date]]:
-    """Pieces under way per product, and the day on which the next of them are expected."""
+def on_order(*, channel: str = "", as_of: date) -> tuple[dict[int, float], dict[int, date]]:
+    """Pieces under way per product, and the day, from ``as_of`` on, on which the next of them are expected."""
     lines = PurchaseOrderLine.objects.filter(
         order__channel=channel, order__status__in=OPEN_ORDERS, quantity__gt=F("received")
     )
-    rows = lines.values("product_id").annotate(pieces=Sum(F("quantity") - F("received")), due=Min("order__expected_on"))
+    rows = lines.values("product_id").annotate(
+        pieces=Sum(F("quantity") - F("received")),
+        due=Min("order__expected_on", filter=Q(order__expected_on__gte=as_of)),
+    )
     pieces, due = {}, {}
     for row in rows.order_by():
         pieces[row["product_id"]] = float(row["pieces"])
@@ -157,6 +163,14 @@ def turnover(*, channel: str = "", since: datetime) -> dict[int, float]:
     rows = sale_lines(channel=channel, since=since).values("product_id")
     sums = rows.annotate(money=Sum(F("quantity") * F("unit_price"))).order_by()
     return {row["product_id"]: float(row["money"] or 0) for row in sums}
+
+
+def first_sales(*, channel: str = "", product_ids: list[int] | None = None) -> dict[int, datetime]:
+    """When each product was sold for the first time: before it, nothing is known of its demand."""
+    rows = demand_lines(channel=channel)
+    if product_ids is not None:
+        rows = rows.filter(product__in=product_ids)
+    return dict(rows.order_by().values_list("product_id").annotate(first=Min("placed_at")))
 
 
 class Policies:
