@@ -49,7 +49,9 @@ class Cut:
         kept = self.train[self.train["unique_id"].isin(began)]
         late = late[kept.index]
         test = _filled(kept[late][["unique_id", "ds", "y"]], began, ends)
-        return replace(self, train=kept[~late], test=test, future=future)
+        told = {"static": self.static, "groups": self.groups}
+        told = {name: None if one is None else one[one["unique_id"].isin(began)] for name, one in told.items()}
+        return replace(self, train=kept[~late], test=test, future=future, **told)
 
     def sampled(self, count: int, seed: int = 0) -> Cut:
         """``count`` series, drawn with a fixed seed."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -99,7 +100,7 @@ class TargetForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not self.instance.pk:
-            first = date.today().replace(day=1)
+            first = timezone.localdate().replace(day=1)
             self.initial.setdefault("starts_on", first)
             self.initial.setdefault("ends_on", (first + timedelta(days=32)).replace(day=1) - timedelta(days=1))
         if "amount" in self.fields:

@@ -14,6 +14,7 @@ from django_ecomai.forecast.ledger import ledger_until
 from django_ecomai.forecast.selectors import demand_days, forecast_days
 from django_ecomai.ml.inventory.classes import abc_xyz
 from django_ecomai.ml.inventory.leadtime import LeadTimes
+from django_ecomai.ml.inventory.pooling import PooledSpread
 from django_ecomai.ml.inventory.protection import ProtectionDemand, protection_demand
 from django_ecomai.ml.inventory.suggest import StockPosition, Suggestions, suggest
 
@@ -80,8 +81,9 @@ def plans(
 ) -> Iterator[Plan]:
     """Plans of all products whose stock is counted (or of ``product_ids``), ``chunk`` products at a time.
 
-    Stands for the first day without data (``Plan.as_of``), however old the forecast is. A product gets the same plan
-    whichever others are asked for. Yields nothing when there is no product.
+    Stands for the first day without data (``Plan.as_of``), however old the forecast is. Lead times of a product
+    are the same whichever others are asked for; the spread of demand is pooled over all products only where all are
+    asked for. Yields nothing when there is no product.
     """
     as_of = ledger_until(channel=channel)
     facts = stock_facts(channel=channel, as_of=as_of, product_ids=product_ids)
@@ -94,7 +96,16 @@ def plans(
     policies = Policies(channel=channel)
     for start in range(0, len(facts), chunk):
         part = facts[start : start + chunk]
-        yield _plan(part, channel=channel, as_of=as_of, abc=abc, receipts=receipts, begun=begun, policies=policies)
+        yield _plan(
+            part,
+            channel=channel,
+            as_of=as_of,
+            abc=abc,
+            receipts=receipts,
+            begun=begun,
+            policies=policies,
+            pooled=product_ids is None,
+        )
         if progress is not None:
             progress(min(1.0, (start + chunk) / len(facts)))
 
@@ -122,6 +133,7 @@ def _plan(
     receipts: Receipts,
     begun: dict[int, datetime],
     policies: Policies,
+    pooled: bool,
 ) -> Plan:
     pks = [one.pk for one in facts]
     past = demand_days(channel=channel, product_ids=pks, since=as_of - timedelta(days=HISTORY_DAYS), until=as_of)
@@ -148,6 +160,8 @@ def _plan(
         on_hand=stock.on_hand - stock.reserved,
         seed=SEED,
     )
+    if pooled:  # what one bulk order in a product's past says about the next is asked of all products
+        demand = PooledSpread().fit_transform(demand)
     return Plan(
         facts=facts,
         as_of=as_of,

@@ -179,3 +179,15 @@ def test_the_card_and_the_role(shop: Any, admin_client: Client) -> None:
     assert "600 GBP expected" in page and "Glass vase" in page
     granted = set(Group.objects.get(name="Merchant").permissions.values_list("codename", flat=True))
     assert {"view_forecast", "add_forecastoverride", "change_signal"} <= granted
+
+
+def test_the_pages_in_german(shop: Any, admin_client: Client, settings: Any) -> None:
+    settings.LANGUAGE_CODE = "de"
+    page = admin_client.get(reverse(LIST)).content.decode()
+    assert "Was verkauft werden wird" in page and "nächste 4 Wochen" in page and "Korrektur" in page
+    page = admin_client.get(change(shop["rows"]["lamp"])).content.decode()
+    assert "lag sie 50 % weniger daneben" in page and "exponentielle Glättung 60 %" in page and "KW " in page
+    page = admin_client.get(reverse("admin:ecomai_forecast_forecast_sales")).content.decode()
+    assert "Umsatzprognose" in page and "Noch kein" not in page
+    start = admin_client.get(reverse("admin:ecomai_dashboard_start_changelist")).content.decode()
+    assert "600 GBP erwartet" in start

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django.contrib import admin, messages
@@ -10,7 +11,6 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.urls import path
 from django.urls.resolvers import URLPattern
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -231,12 +231,11 @@ class ForecastAdmin(PageMixin, FastModelAdmin):
         user: Any = request.user
         effects = presenting.effects_of(row)
         overridable = row.measure == "pieces" and row.level in ("product", "category", "shop")
-        now = timezone.now().date()
         overrides = [
             {
                 "override": one,
                 "what": presenting.override_words(one),
-                "state": _override_state(one, now),
+                "state": _override_state(one, row.starts_on),
                 "withdraw_url": self.url("forecast_toggle", row.pk, one.pk, "withdraw") if not one.withdrawn_at else "",
                 "restore_url": self.url("forecast_toggle", row.pk, one.pk, "restore") if one.withdrawn_at else "",
             }
@@ -382,10 +381,10 @@ def _chance_words(chance: float) -> str:
     return "< 1 %" if chance < 0.005 else f"{format_value(round(100 * chance))} %"
 
 
-def _override_state(override: ForecastOverride, today: Any) -> str:
+def _override_state(override: ForecastOverride, on: date) -> str:
     if override.withdrawn_at is not None:
         return _("withdrawn")
-    if override.expires_on is not None and override.expires_on <= today:
+    if override.expires_on is not None and override.expires_on <= on:
         return _("expired")
     return _("holds")
 

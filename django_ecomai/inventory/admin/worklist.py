@@ -142,7 +142,7 @@ class SuggestionAdmin(WorklistPages, ReadOnlyAdminMixin, InventoryAdmin):
 
     @admin.display(description=gettext_lazy("lasts until"))
     def lasts(self, row: Suggestion) -> SafeString:
-        day = date_format(row.stock_out_on, "SHORT_DATE_FORMAT") if row.stock_out_on else _("beyond 12 weeks")
+        day = date_format(row.stock_out_on, "SHORT_DATE_FORMAT") if row.stock_out_on else _("> 12 weeks")
         cover = "–" if row.cover_days is None else _("%(n)s days") % {"n": format_value(round(row.cover_days))}
         risk = _("%(n)s %% risk") % {"n": format_value(round(100 * row.stock_out_probability))}
         lines = [(cover,), (day,), (risk,)]
