@@ -57,7 +57,7 @@ LOT_FACTORS = (1.0, 1.3)
 #: Lowest and highest setting of each knob and how many are tried.
 KNOBS = {
     **dict.fromkeys(list(BASELINES)[:5], (0.02, 20.0, 24)),
-    STOCKPYL: (0.05, 100.0, 12),
+    STOCKPYL: (0.02, 5.0, 6),
     EACH: (0.5, 0.999, 10),
     TURNOVER: (0.02, 40.0, 14),
     OURS: (0.02, 40.0, 14),
