@@ -159,10 +159,19 @@ def receipts_read(*, channel: str = "", until: datetime) -> Receipts:
 
 
 def turnover(*, channel: str = "", since: datetime) -> dict[int, float]:
-    """Money per product from ``since`` on, for ABC classes."""
-    rows = sale_lines(channel=channel, since=since).values("product_id")
-    sums = rows.annotate(money=Sum(F("quantity") * F("unit_price"))).order_by()
-    return {row["product_id"]: float(row["money"] or 0) for row in sums}
+    """Money per product from ``since`` on, for ABC classes.
+
+    Sums of different currencies cannot be added: orders in another one than ``ECOMAI["CURRENCY"]`` are left out (where
+    none is in it, than the one that most products were sold in).
+    """
+    rows = sale_lines(channel=channel, since=since).values_list("product_id", "order__currency")
+    sums: dict[str, dict[int, float]] = {}
+    for product, currency, money in rows.annotate(money=Sum(F("quantity") * F("unit_price"))).order_by():
+        found = sums.setdefault(currency or ecomai.CURRENCY, {})
+        found[product] = found.get(product, 0.0) + float(money or 0)
+    if ecomai.CURRENCY in sums or not sums:
+        return sums.get(ecomai.CURRENCY, {})
+    return max(sums.values(), key=len)
 
 
 def first_sales(*, channel: str = "", product_ids: list[int] | None = None) -> dict[int, datetime]:

@@ -130,6 +130,8 @@ def rows_of(plan: Plan, *, channel: str, now: datetime, run_number: int | None) 
                 "codes": sorted(notes),
                 "pack": float(stock.pack_size[at]),
                 "moq": float(stock.moq[at]),
+                # Policy (R,Q) orders in multiples of it.
+                **({"lot": max(float(np.ceil(found.eoq[at])), 1.0)} if stock.policy[at] == "RQ" else {}),
             },
             history=[round(float(value), 2) for value in weeks[at]],
         )
