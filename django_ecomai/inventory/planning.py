@@ -91,7 +91,12 @@ def plans(
         return
     since = as_of - timedelta(days=HISTORY_DAYS)
     abc = _classes(channel, since) if product_ids is None else _known_classes(channel, product_ids)
-    receipts = receipts_read(channel=channel, until=local_midnight(as_of))
+    receipts = receipts_read(
+        channel=channel,
+        until=local_midnight(as_of),
+        products=product_ids,
+        suppliers={one.offer.supplier_id for one in facts if one.offer is not None},
+    )
     begun = first_sales(channel=channel, product_ids=product_ids)
     policies = Policies(channel=channel)
     for start in range(0, len(facts), chunk):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -71,8 +72,8 @@ def stock_facts(*, channel: str = "", as_of: date, product_ids: list[int] | None
     )
     if product_ids is not None:
         rows = rows.filter(pk__in=product_ids)
-    ordered, due = on_order(channel=channel, as_of=as_of)
-    held = reserved(channel=channel) if ecomai.STOCK_INCLUDES_RESERVED else {}
+    ordered, due = on_order(channel=channel, as_of=as_of, product_ids=product_ids)
+    held = reserved(channel=channel, product_ids=product_ids) if ecomai.STOCK_INCLUDES_RESERVED else {}
     offers = offers_preferred(channel=channel, product_ids=product_ids)
     columns = ("pk", "external_id", "title", "stock", "price", "cost", "currency")
     found = []
@@ -110,11 +111,15 @@ def _cost(offer: SupplierProduct | None, cost: Decimal | None, currency: str) ->
     return float(offer.cost), money, () if money == currency else ("mixed_currency",)
 
 
-def on_order(*, channel: str = "", as_of: date) -> tuple[dict[int, float], dict[int, date]]:
+def on_order(
+    *, channel: str = "", as_of: date, product_ids: list[int] | None = None
+) -> tuple[dict[int, float], dict[int, date]]:
     """Pieces under way per product, and the day, from ``as_of`` on, on which the next of them are expected."""
     lines = PurchaseOrderLine.objects.filter(
         order__channel=channel, order__status__in=OPEN_ORDERS, quantity__gt=F("received")
     )
+    if product_ids is not None:
+        lines = lines.filter(product__in=product_ids)
     rows = lines.values("product_id").annotate(
         pieces=Sum(F("quantity") - F("received")),
         due=Min("order__expected_on", filter=Q(order__expected_on__gte=as_of)),
@@ -127,7 +132,7 @@ def on_order(*, channel: str = "", as_of: date) -> tuple[dict[int, float], dict[
     return pieces, due
 
 
-def reserved(*, channel: str = "") -> dict[int, float]:
+def reserved(*, channel: str = "", product_ids: list[int] | None = None) -> dict[int, float]:
     """Pieces of orders that are neither shipped nor cancelled, per product."""
     lines = OrderLine.objects.filter(
         channel=channel,
@@ -138,15 +143,24 @@ def reserved(*, channel: str = "") -> dict[int, float]:
         order__shipped_at=None,
         quantity__gt=0,
     )
+    if product_ids is not None:
+        lines = lines.filter(product__in=product_ids)
     rows = lines.values("product_id").annotate(pieces=Sum("quantity")).order_by()
     return {row["product_id"]: float(row["pieces"]) for row in rows}
 
 
-def receipts_read(*, channel: str = "", until: datetime) -> Receipts:
-    """Lead times of the last two years; receipts without an order's day teach none, and negative ones are left out."""
+def receipts_read(
+    *, channel: str = "", until: datetime, products: list[int] | None = None, suppliers: Iterable[int] = ()
+) -> Receipts:
+    """Lead times of the last two years; receipts without an order's day teach none, and negative ones are left out.
+
+    With ``products`` only theirs and those of ``suppliers``, which is all that can teach them anything.
+    """
     rows = Receipt.objects.filter(
         channel=channel, ordered_at__isnull=False, received_at__gte=until - timedelta(days=RECEIPT_DAYS)
     )
+    if products is not None:
+        rows = rows.filter(Q(product__in=products) | Q(supplier__in=list(suppliers)))
     found = Receipts()
     columns = ("product_id", "supplier_id", "ordered_at", "received_at")
     for product, supplier, ordered, received in rows.order_by("received_at", "pk").values_list(*columns).iterator():

@@ -268,7 +268,7 @@ def _receipts(chunk: list[tuple[int, dict[str, str]]], channel: str, outcome: Ou
     )
     # Without a reference a receipt is known by all that is told of it.
     days = [moment for _number, row in chunk if not row.get("reference") and (moment := _moment_or_none(row))]
-    told = set(
+    told: set[tuple[Any, ...]] = set(
         Receipt.objects.filter(
             channel=channel, reference="", product__in=[one.pk for one in products.values()], received_at__in=days
         ).values_list("product_id", "received_at", "quantity", "line__order__number")

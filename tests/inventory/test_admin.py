@@ -13,7 +13,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from django_ecomai.forecast.models import Forecast, ForecastOverride
 from django_ecomai.inventory.models import Decision, PurchaseOrder, Receipt, Suggestion, Supplier
+from django_ecomai.inventory.product_page import product_page
+from django_ecomai.inventory.selectors import alert_counts, with_alert
 from django_ecomai.inventory.services import order_advance, orders_draft, suggestions_decide
 from django_ecomai.testing import product_make
 
@@ -285,6 +288,37 @@ def test_a_receipt_that_is_typed_fills_its_order_and_opens_it_again_when_deleted
     boss.post(reverse("admin:ecomai_inventory_receipt_delete", args=[receipt.pk]), {"post": "yes"})
     order.refresh_from_db()
     assert (order.status, order.lines.get().received, Receipt.objects.count()) == ("ordered", 0, 0)
+
+
+def test_alerts_are_counted_and_found_by_the_database(boss: Client, django_assert_num_queries: Any) -> None:
+    first = suggestion_make(product_make(title="Both"), alerts=["stock_out", "sudden_demand"])
+    second = suggestion_make(product_make(title="One"), alerts=["stock_out"])
+    suggestion_make()
+    with django_assert_num_queries(1):
+        assert alert_counts() == {"stock_out": 2, "surplus": 0, "sudden_demand": 1, "phantom": 0}
+    rows = Suggestion.objects.order_by("pk")
+    with django_assert_num_queries(2):
+        assert list(with_alert(rows, "sudden_demand")) == [first]
+        assert list(with_alert(rows, "stock_out")) == [first, second]
+    html = boss.get(reverse(LIST) + "?alert=sudden_demand").content.decode()
+    assert "Both" in html and "One" not in html.split("result_list")[-1]
+
+
+def test_the_page_of_a_product_knows_daily_forecasts_and_overrides(boss: Client) -> None:
+    row = suggestion_make(supplier=supplier_make(), on_hand=100)
+    Forecast.objects.create(
+        level="product", key=row.product.external_id, product=row.product, measure="pieces", frequency="D",
+        starts_on=DAY, made_on=DAY, mean=[2.0] * 84,
+    )  # fmt: skip
+    page = product_page(row=row)
+    assert page["has_forecast"] and page["sales_chart"].count("14") >= 12
+    # 100 less 14 a week; the order of 24 comes after its lead time.
+    assert "86" in page["stock_chart"] and "72" in page["stock_chart"]
+    ForecastOverride.objects.create(
+        product=row.product, level="product", kind="percent", value=100, starts_on=DAY,
+        ends_on=DAY + timedelta(days=6), expires_on=DAY + timedelta(days=60), reason="fair",
+    )  # fmt: skip
+    assert "28" in product_page(row=row)["sales_chart"]
 
 
 def test_a_button_writes_all_or_nothing(boss: Client) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from django_ecomai.inventory.models import PurchaseOrder, StockPolicy, Suggestion, SupplierProduct
 from django_ecomai.inventory.services import (
@@ -22,7 +24,9 @@ from django_ecomai.inventory.services.replenish import suggestions_make
 from django_ecomai.mirror.models import Product
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_now
+from django_ecomai.testing import product_make
 
+from .factories import offer_make
 from .shop import DAYS, FIRST, sales_make, shop_make
 
 pytestmark = pytest.mark.django_db
@@ -187,6 +191,22 @@ def test_products_that_are_gone_leave_the_list() -> None:
 def test_an_empty_shop_is_told_what_to_do() -> None:
     run = run_now(kind="inventory.replenish")
     assert run.state == Run.State.DONE and "stock" in run.message
+
+
+def test_the_command_asks_once_for_all_products(capsys: pytest.CaptureFixture[str]) -> None:
+    def asked() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            call_command("ecomai_replenish", dry_run=True, json=True)
+        return len(queries)
+
+    products = shop_make()
+    few = asked()
+    for number in range(5):
+        product = product_make(external_id=f"more{number}", stock=Decimal(0), price="5", cost=Decimal(2))
+        offer_make(product, SupplierProduct.objects.get(product=products["out"]).supplier)
+        sales_make(product, {DAYS - 1: 50})
+    assert asked() == few
+    capsys.readouterr()
 
 
 def test_the_command_prints_and_writes_json(capsys: pytest.CaptureFixture[str]) -> None:

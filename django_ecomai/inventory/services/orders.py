@@ -55,7 +55,7 @@ def orders_draft(*, suggestions: Iterable[Suggestion], user: Any = None) -> list
         before = [kept_values(row) for row in rows]
         for row in rows:
             _orderable(row)
-        suppliers = {row.supplier_id for row in rows}
+        suppliers = {row.supplier_id or 0 for row in rows}
         # One at a time per supplier, so that two buyers fill one draft.
         list(Supplier.objects.select_for_update().filter(pk__in=suppliers).order_by("pk").values_list("pk"))
         offers = {
