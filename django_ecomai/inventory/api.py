@@ -202,6 +202,7 @@ class ScorecardSerializer(serializers.Serializer[Any]):
     margin_single = serializers.FloatField()
     margin_at_risk = serializers.FloatField()
     currency = serializers.CharField()
+    products_without_margin = serializers.IntegerField(help_text="Left out of the money: another currency.")
 
 
 class SuggestionsView(InventoryView):

@@ -25,7 +25,7 @@ from .services import OrderError, receipt_add
 
 MOST_ROWS, MOST_BYTES, MOST_ERRORS = 100_000, 10 * 1024 * 1024, 500
 _CHUNK = 500
-_YES, _NO = {"1", "true", "yes", "y", "ja", "x"}, {"0", "false", "no", "n", "nein", ""}
+_YES, _NO = {"1", "true", "yes", "y", "ja", "x"}, {"0", "false", "no", "n", "nein"}
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "suppliers": ("code", "name", "email", "country", "currency", "lead_time_days"),
@@ -248,7 +248,7 @@ def _offer_fill(offer: SupplierProduct, row: dict[str, str]) -> None:
         offer.shelf_life_days = life
     if text := row.get("price_breaks", ""):
         offer.price_breaks = _breaks(text)
-    if "is_preferred" in row:
+    if row.get("is_preferred"):
         offer.is_preferred = _flag(row, "is_preferred")
 
 
@@ -265,6 +265,13 @@ def _receipts(chunk: list[tuple[int, dict[str, str]]], channel: str, outcome: Ou
     references = {row.get("reference", "") for _number, row in chunk} - {""}
     there = set(
         Receipt.objects.filter(channel=channel, reference__in=references).values_list("reference", "product_id")
+    )
+    # Without a reference a receipt is known by all that is told of it.
+    days = [moment for _number, row in chunk if not row.get("reference") and (moment := _moment_or_none(row))]
+    told: set[tuple[Any, ...]] = set(
+        Receipt.objects.filter(
+            channel=channel, reference="", product__in=[one.pk for one in products.values()], received_at__in=days
+        ).values_list("product_id", "received_at", "quantity", "line__order__number")
     )
     loose: list[Receipt] = []  # without an order that is known here
     for number, row in chunk:
@@ -291,6 +298,12 @@ def _receipts(chunk: list[tuple[int, dict[str, str]]], channel: str, outcome: Ou
                 if line is None:
                     raise RowError("order_number", _("The order does not hold this product."), order_number)
             ordered = _moment(row, "ordered_at")
+            whole = (product.pk, received, quantity, row.get("order_number") or None)
+            if not reference and whole in told:
+                raise RowError(
+                    "reference",
+                    _("The same receipt is known already: if it came twice, give both a reference."),
+                )
             if line is None:
                 if ordered is not None and received < ordered:
                     raise RowError("ordered_at", _("It cannot have arrived before it was ordered."), row["ordered_at"])
@@ -308,6 +321,7 @@ def _receipts(chunk: list[tuple[int, dict[str, str]]], channel: str, outcome: Ou
             else:
                 _receive(line, row, product=product, quantity=quantity, at=received, ordered_at=ordered, user=user)
             there.add((reference, product.pk))
+            told.add(whole)
             outcome.created += 1
         except RowError as error:
             outcome.complain(number, error)
@@ -415,6 +429,13 @@ def _breaks(text: str) -> list[list[float]]:
     if problem := breaks_problem(breaks):
         raise RowError("price_breaks", problem, text)
     return breaks
+
+
+def _moment_or_none(row: dict[str, str]) -> datetime | None:
+    try:
+        return _moment(row, "received_at")
+    except RowError:
+        return None  # said where the row is read
 
 
 def _moment(row: dict[str, str], column: str) -> datetime | None:

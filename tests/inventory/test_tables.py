@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -108,6 +109,47 @@ def test_receipts_fill_orders_once_and_need_no_order() -> None:
     receipt = Receipt.objects.get(product=other)
     assert receipt.ordered_at is not None and (receipt.received_at - receipt.ordered_at).days == 10
     assert table_import(table="receipts", content=text).created == 0
+
+
+def test_receipts_without_a_reference_do_not_double() -> None:
+    supplier = supplier_make(code="S")
+    row = suggestion_make(product_make(external_id="p1"), supplier)
+    (order,) = orders_draft(suggestions=[row])
+    for to in ("approved", "ordered"):
+        order_advance(order=order, to=to, at=datetime(2026, 1, 2, tzinfo=UTC))
+    text = lines(
+        "supplier_code,product_id,quantity,ordered_at,received_at,order_number",
+        "S,p1,5,2026-01-02,2026-01-12,",
+        f"S,p1,5,,2026-01-12,{order.number}",
+        f"S,p1,40,,2026-01-13,{order.number}",
+        "S,p1,5,2026-01-02,2026-01-12,",
+    )
+    first = table_import(table="receipts", content=text)
+    assert (first.created, [(p.line, p.column) for p in first.problems]) == (
+        2,
+        [(4, "order_number"), (5, "reference")],
+    )
+    assert table_import(table="receipts", content=text).created == 0
+    assert (Receipt.objects.count(), order.lines.get().received) == (2, 5)
+
+
+def test_an_empty_cell_keeps_the_preference_and_prices_keep_their_digits() -> None:
+    supplier = supplier_make(code="S")
+    offer = SupplierProduct.objects.create(
+        supplier=supplier,
+        product=product_make(external_id="p1"),
+        cost=Decimal("1234.5678"),
+        is_preferred=True,
+        price_breaks=[[1000000, 1234.5678], [2000000.5, 0.00001]],
+    )
+    table_import(table="supplier_products", content=lines("supplier_code,product_id,is_preferred", "S,p1,"))
+    offer.refresh_from_db()
+    assert offer.is_preferred
+    text = table_csv(table="supplier_products")
+    assert "1000000:1234.5678|2000000.5:0.00001" in text
+    table_import(table="supplier_products", content=text)
+    offer.refresh_from_db()
+    assert offer.price_breaks == [[1000000, 1234.5678], [2000000.5, 0.00001]]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from django.views.decorators.http import require_POST
 from django_ecomai.core.admin import ChannelFilter
 from django_ecomai.inventory.models import PurchaseOrder, PurchaseOrderLine
 from django_ecomai.inventory.services import OrderError, order_advance, order_cancel, order_line_change, order_receive
-from django_ecomai.inventory.services.orders import order_line_remove
+from django_ecomai.inventory.services.orders import NEXT, order_line_remove
 from django_ecomai.inventory.tables_out import order_csv
 from django_ecomai.mirror.admin.base import amount_format, day_format, quantity_format
 
@@ -32,16 +32,6 @@ from .base import InventoryAdmin, badge, simulated_badge
 
 S = PurchaseOrder.Status
 APPROVE = "ecomai_inventory.approve_purchaseorder"
-# What may come after each stage, the usual one first.
-NEXT: dict[str, tuple[str, ...]] = {
-    S.DRAFT: (S.APPROVED,),
-    S.APPROVED: (S.ORDERED,),
-    S.ORDERED: (S.CONFIRMED, S.SHIPPED, S.RECEIVED),
-    S.CONFIRMED: (S.SHIPPED, S.RECEIVED),
-    S.SHIPPED: (S.RECEIVED,),
-    S.RECEIVED: (),
-    S.CANCELLED: (),
-}
 BUTTONS = {
     S.APPROVED: gettext_lazy("Approve"),
     S.ORDERED: gettext_lazy("Mark as ordered"),

@@ -130,10 +130,10 @@ def replay(
     A morning brings receipts, then (every ``review_days`` [n], from day 0 on) an order, then the day's demand. An order
     of day t with the lead time L arrives on the morning of day t + L. ``lead_days`` is [n], [n, K] or [R, n, K]: the
     order of day t takes number ``t % K``, whatever was ordered before, so that policies that are compared meet the same
-    luck (common random numbers). Open orders (``on_order`` [n]) come after ``receipt_in_days`` [n] (NaN: after the
-    first lead time). ``holding_rate`` is per year; a period lasts ``days_per_period`` days, in which review and lead
-    times are then counted in periods. The first ``warm_up`` periods are played but do not count. Raises ``ValueError``
-    for shapes that do not fit, negative demand or stock.
+    luck (common random numbers). Open orders (``on_order`` [n]) come after ``receipt_in_days`` [n] (NaN, or below 0
+    when overdue: after the first lead time). ``holding_rate`` is per year; a period lasts ``days_per_period`` days, in
+    which review and lead times are then counted in periods. The first ``warm_up`` periods are played but do not count.
+    Raises ``ValueError`` for shapes that do not fit, negative demand or stock.
     """
     asked = np.asarray(demand, dtype=np.float64)
     asked = asked[None] if asked.ndim == 2 else asked
@@ -158,7 +158,7 @@ def replay(
     coming = np.zeros((times, n, days + int(lead.max(initial=0)) + 1), dtype=np.float32)
     pending = _start(on_order, "on_order", times, n)
     first = np.broadcast_to(np.asarray(receipt_in_days, dtype=np.float64), n)
-    due = np.where(np.isfinite(first), np.rint(first).clip(min=0), lead[:, :, 0]).astype(np.int64)
+    due = np.where(np.isfinite(first) & (first >= 0), np.rint(first), lead[:, :, 0]).astype(np.int64)
     due = np.broadcast_to(due, (times, n)).clip(max=coming.shape[2] - 1)
     rows, columns = np.arange(times)[:, None], np.arange(n)[None, :]
     np.add.at(coming, (rows, columns, due), pending)
