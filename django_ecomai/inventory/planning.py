@@ -129,6 +129,8 @@ def _plan(
     past = demand_days(channel=channel, product_ids=pks, since=as_of - timedelta(days=HISTORY_DAYS), until=as_of)
     ahead = forecast_days(channel=channel, product_ids=pks, days=FORECAST_DAYS, start=as_of)
     mean = np.where(ahead.has_forecast[:, None], ahead.mean, _average(past.quantity, past.censored)[:, None])
+    # Days before the first sale say nothing: drawn as zeros they would halve what a young product seems to sell.
+    silent = past.censored | (np.cumsum(past.quantity > 0, axis=1) == 0)
     weeks = past.quantity.reshape(len(facts), -1, 7).sum(axis=2)
     _abc, xyz = abc_xyz(np.zeros(len(facts)), weeks[:, -WEEKS:])
     classes = np.array([abc.get(pk, "C") for pk in pks], dtype="U1")
@@ -141,7 +143,7 @@ def _plan(
     demand = protection_demand(
         mean=mean,
         history=past.quantity,
-        censored=past.censored,
+        censored=silent,
         lead_time_samples=lead_times,
         review_days=stock.review_days,
         on_hand=stock.on_hand - stock.reserved,
@@ -161,7 +163,7 @@ def _plan(
         lead_times=lead_times,
         mean=mean.astype(np.float32),
         history=past.quantity,
-        censored=past.censored,
+        censored=silent,
         has_forecast=ahead.has_forecast,
         codes=codes,
     )
@@ -175,19 +177,29 @@ def _average(quantity: NDArray[np.float32], censored: NDArray[np.bool_]) -> NDAr
 
 
 def lead_time_samples(facts: list[Facts], receipts: Receipts, *, size: int = PATHS) -> NDArray[np.float32]:
-    """Lead times in days [n, size], drawn from receipts, else from what was agreed."""
-    suppliers = [-1 if one.offer is None else one.offer.supplier_id for one in facts]
-    numbers = {pk: number for number, pk in enumerate(sorted({*suppliers} - {-1}))}
+    """Lead times in days [n, size], drawn from receipts, else from what was agreed.
+
+    Behind the n products stands a row per supplier for receipts of what is not among them: they tell how it delivers.
+    """
+    suppliers = [0 if one.offer is None else one.offer.supplier_id for one in facts]
+    known = sorted({*suppliers} - {0})
+    numbers = {pk: number for number, pk in enumerate(known)}
     place = {one.pk: row for row, one in enumerate(facts)}
-    kept = [(days, place[product]) for days, product in zip(receipts.days, receipts.products, strict=True)
-            if product in place]  # fmt: skip
+    days, rows = [], []
+    for took, product, supplier in zip(receipts.days, receipts.products, receipts.suppliers, strict=True):
+        row = place.get(product)
+        if row is None and supplier in numbers:
+            row = len(facts) + numbers[supplier]
+        if row is not None:
+            days.append(took)
+            rows.append(row)
     model = LeadTimes().fit(
-        [days for days, _row in kept],
-        np.array([row for _days, row in kept], dtype=np.int64),
-        suppliers=[numbers.get(pk, -1) for pk in suppliers],
-        promised_days=promised_days(facts),
+        days,
+        np.array(rows, dtype=np.int64),
+        suppliers=[*(numbers.get(pk, -1) for pk in suppliers), *range(len(known))],
+        promised_days=np.concatenate([promised_days(facts), np.full(len(known), np.nan)]),
     )
-    return model.sample(size, seed=SEED)
+    return model.sample(size, seed=SEED, rows=np.arange(len(facts)))
 
 
 def _stock(
