@@ -29,7 +29,7 @@ CHUNK: Final = 20_000
 #: Series whose past forecasts are judged; more change no weight.
 JUDGED: Final = 20_000
 #: Shares of a series' own quantiles that are tried.
-SHARES: Final = (0.0, 0.25, 0.5, 0.75)
+SHARES: Final = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0)
 #: Series that the learned model needs.
 FEWEST: Final = 8
 
