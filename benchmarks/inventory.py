@@ -52,12 +52,12 @@ MODELS = {OURS: True, TURNOVER: False, EACH: False, **dict.fromkeys(BASELINES, F
 SHOWN = ("cost_at_equal_fill", "cost_at_90", "cost_at_98", "cost_at_equal_value", "fill_rate", "fill_error")
 #: What may be told, the best of which is chosen on the earlier part: half-lives in periods, or our forecast engine.
 HALF_LIVES: dict[str, tuple[float, ...]] = {"online_retail": (28.0, 60.0, 120.0), "carparts": (6.0, 12.0, 24.0)}
-FORECASTS: dict[str, tuple[float | str, ...]] = {"online_retail": (40.0, "engine"), "carparts": (12.0, "engine")}
+FORECASTS: dict[str, tuple[float | str, ...]] = {"online_retail": (40.0, "engine"), "carparts": (12.0,)}
 LOT_FACTORS = (1.0, 1.3)
 #: Lowest and highest setting of each knob and how many are tried.
 KNOBS = {
     **dict.fromkeys(list(BASELINES)[:5], (0.02, 20.0, 24)),
-    STOCKPYL: (0.05, 100.0, 12),
+    STOCKPYL: (0.02, 5.0, 6),
     EACH: (0.5, 0.999, 10),
     TURNOVER: (0.02, 40.0, 14),
     OURS: (0.02, 40.0, 14),

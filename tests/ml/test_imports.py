@@ -25,7 +25,17 @@ def modules_after(statement: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["recommend.serving", "frames", "persist", "columns", "recommend.repeat", "recommend.neighbours"]
+    "module",
+    [
+        "recommend.serving",
+        "frames",
+        "persist",
+        "columns",
+        "recommend.repeat",
+        "recommend.neighbours",
+        "forecast.options",
+        "forecast.engine",
+    ],
 )
 def test_what_the_web_process_imports_stays_light(module):
     assert not modules_after(f"import django_ecomai.ml.{module}") & HEAVY
