@@ -36,7 +36,7 @@ class ForecastOptions:
             raise ValueError(f"season_length is {self.season_length}: use 1 for no season, or None for the usual one")
         if self.windows < 0:
             raise ValueError(f"windows is {self.windows}: use 0 for no backtest, 3 is usual")
-        if not all(0 < level < 100 for level in self.levels):
+        if not self.levels or not all(0 < level < 100 for level in self.levels):
             raise ValueError(f"levels are {self.levels}: give percentages between 0 and 100, such as 80 and 95")
 
     @property
