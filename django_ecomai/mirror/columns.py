@@ -9,8 +9,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from django.db import connections
 from django.db.models import F, FloatField, Func, Model, QuerySet, Value
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Cast, Coalesce
 
 from django_ecomai.core.arrays import arrays_available, arrays_read
 
@@ -123,7 +124,13 @@ def _read(lines: QuerySet[OrderLine], *, tell: Callable[[int], None] | None, pri
     """Order, customer, product, moment, quantity and price (empty unless asked for), by time, then by line."""
     parts: list[list[NDArray[Any]]] = []
     read = 0
-    for part in _array_chunks(lines, price) if arrays_available(lines) else _row_chunks(lines, price):
+    if arrays_available(lines):
+        chunks = _array_chunks(lines, price)
+    elif price and connections[lines.db].vendor == "sqlite":
+        chunks = _number_chunks(lines)
+    else:
+        chunks = _row_chunks(lines, price)
+    for part in chunks:
         parts.append(part)
         read += len(part[0])
         if tell is not None:
@@ -172,6 +179,20 @@ def _row_chunks(lines: QuerySet[OrderLine], price: bool) -> Iterable[list[NDArra
             np.array(quantity, dtype=np.float64),
             *(np.array(one, dtype=np.float64) for one in prices),
         ]
+
+
+def _number_chunks(lines: QuerySet[OrderLine]) -> Iterable[list[NDArray[Any]]]:
+    """As ``_row_chunks`` with the price, numbers out of SQLite instead of decimals and dates: a third of the time.
+    Moments are exact to a millisecond."""
+    at = Func("placed_at", template="(julianday(%(expressions)s) - 2440587.5) * 86400.0", output_field=FloatField())
+    names = ("pk", "order_id", Coalesce(F("order__customer_id"), Value(NOBODY)), "product_id", at)
+    numbers = (Cast("quantity", FloatField()), Cast("unit_price", FloatField()))
+    stream = lines.order_by("pk").values_list(*names, *numbers).iterator(chunk_size=CHUNK)
+    kinds = (np.int64, np.int64, np.int64, np.int64, np.float64, np.float64, np.float64)
+    while chunk := list(islice(stream, CHUNK)):
+        columns = [np.array(one, dtype=kind) for one, kind in zip(zip(*chunk, strict=True), kinds, strict=True)]
+        columns[4] = np.round(columns[4], 3)
+        yield columns
 
 
 def customer_names(keys: NDArray[np.int64]) -> list[str]:

@@ -6,7 +6,6 @@ Everything that has a unit is divided by the series' own recent level, so that o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -267,13 +266,3 @@ def _rowmean(columns: list[Floats]) -> Floats:
     stacked = np.stack(columns)
     known = ~np.isnan(stacked)
     return np.where(known.any(axis=0), np.nan_to_num(stacked).sum(axis=0) / np.maximum(known.sum(axis=0), 1), np.nan)
-
-
-def targets(panel: Panel, series: Ints, origin: Ints, step: Ints) -> Floats:
-    """Demand ``step`` periods ahead; NaN where unknown."""
-    return np.asarray(panel.y[series, np.minimum(origin + step - 1, panel.length - 1)])
-
-
-def feature_kinds(names: list[str], static: Mapping[str, Floats]) -> list[int]:
-    """Places of the columns that are codes rather than numbers."""
-    return [place for place, name in enumerate(names) if name in ("category", "brand") and name in static]

@@ -77,6 +77,9 @@ class GlobalBoosting:
         weight = np.clip(weight / usual, 0.05, 20.0)
         self.names_ = names
         target = np.minimum(actual / level, 50.0)
+        # scikit-learn cannot bin a column without any value, such as last year's in a young shop
+        self.blank_ = np.isnan(features[known]).all(axis=0)
+        features[:, self.blank_] = 0.0
         self.model_ = self._fitted(features[known], target[known], weight[known])
         return self
 
@@ -90,6 +93,7 @@ class GlobalBoosting:
         origin = np.full(len(panel), panel.length)
         pair, step = np.repeat(series, horizon), np.tile(np.arange(1, horizon + 1), len(panel))
         _, features, level = maker.rows(series, origin, pair, step)
+        features[:, self.blank_] = 0.0
         found = np.maximum(self._predicted(features), 0) * level
         found = found.reshape(shape)
         found[panel.start >= panel.length] = np.nan

@@ -98,7 +98,8 @@ def _cdf(values: Floats, grid: Floats, levels: Floats, *, right: bool) -> Floats
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(high > low, np.clip((values - low) / (high - low), 0, 1), 0.0)
     whole = (grid == np.rint(grid)).all(axis=1) & (values == np.rint(values))
-    share = np.where(whole & right, np.where(high > low, 0.5, 1.0), np.where(whole, 0.5, share))
+    # between two whole quantiles nobody knows where the steps are: half way
+    share = np.where(whole, 0.5, share)
     outside = (place == 0) | (place == len(levels))
     share = np.where(outside, np.where(right, 1.0, 0.0), share)
     return np.asarray(padded_q[place] + share * (padded_q[place + 1] - padded_q[place]))

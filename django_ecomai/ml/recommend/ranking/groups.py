@@ -70,6 +70,12 @@ class Groups:
             sizes=np.minimum(self.sizes, most),
         )
 
+    def some(self, keep: NDArray[np.bool_]) -> Groups:
+        """The groups that ``keep`` [G] names."""
+        rows = np.repeat(keep, self.sizes)
+        parts = (self.sizes[keep], self.owners[keep], self.relevant[keep])
+        return Groups(self.features[rows], self.labels[rows], *parts)
+
     @classmethod
     def joined(cls, parts: list[Groups]) -> Groups:
         """Several sets as one; ``owners`` then mean positions in different splits."""
