@@ -132,14 +132,16 @@ def _receipt(arrival: Arrival, line: PurchaseOrderLine | None) -> Receipt:
     """A receipt, not saved; raises ``OrderError``."""
     if not arrival.quantity.is_finite() or arrival.quantity <= 0:
         raise OrderError(_("A receipt needs a quantity above 0."))
-    order = line.order if line is not None else None
-    ordered_at = arrival.ordered_at or (order and (order.ordered_at or order.approved_at))
+    ordered_at, supplier = arrival.ordered_at, arrival.supplier
+    if line is not None:
+        ordered_at = ordered_at or line.order.ordered_at or line.order.approved_at
+        supplier = supplier or line.order.supplier
     if ordered_at is not None and arrival.received_at < ordered_at:
         raise OrderError(_("It cannot have arrived before it was ordered."))
     return Receipt(
         channel=arrival.product.channel,
         reference=arrival.reference[:64],
-        supplier=arrival.supplier or (order and order.supplier),
+        supplier=supplier,
         product=arrival.product,
         line=line,
         quantity=arrival.quantity,
