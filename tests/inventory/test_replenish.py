@@ -13,6 +13,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from django_ecomai.inventory.models import PurchaseOrder, StockPolicy, Suggestion, SupplierProduct
+from django_ecomai.inventory.planning import plans
 from django_ecomai.inventory.services import (
     order_advance,
     order_receive,
@@ -142,6 +143,21 @@ def test_receipts_teach_the_lead_time() -> None:
     assert found["out"].lead_time_days > 35
     # The supplier's other products learn from it, too.
     assert found["low"].lead_time_days > 30
+
+
+def test_one_product_alone_knows_how_its_supplier_delivers() -> None:
+    products = shop_make()
+    for number in range(40):
+        at = FIRST + timedelta(days=60 + number)
+        receipt_add(
+            product=products["out"],
+            supplier=SupplierProduct.objects.get(product=products["out"]).supplier,
+            quantity=Decimal(12),
+            ordered_at=at - timedelta(days=40),
+            received_at=at,
+        )
+    (plan,) = plans(product_ids=[products["low"].pk])
+    assert plan.lead_times.shape == (1, 256) and plan.lead_times.mean() > 30
 
 
 def test_the_narrowest_policy_counts() -> None:
