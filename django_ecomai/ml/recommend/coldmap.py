@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from scipy import linalg, sparse
 
 from ..frames import Interactions
+from ..threads import one_blas_thread
 from .cosine import damp
 from .features import latent
 from .fold import strongest_per_row
-from .matrix import blocks, decayed_matrix, one_blas_thread, table_from_blocks, table_to_csr
+from .matrix import blocks, decayed_matrix, table_from_blocks, table_to_csr
 from .neighbours import NeighbourTable, strongest
 
 Places = tuple[NDArray[np.float64], NDArray[np.float64]]
