@@ -21,7 +21,8 @@ from django_ecomai.mirror.models import Product
 
 from .models import PurchaseOrder, PurchaseOrderLine, Receipt, Supplier, SupplierProduct
 from .models.suppliers import breaks_problem
-from .services import OrderError, receipt_add
+from .services import OrderError
+from .services.receipts import Arrival, receipts_fill
 
 MOST_ROWS, MOST_BYTES, MOST_ERRORS = 100_000, 10 * 1024 * 1024, 500
 _CHUNK = 500
@@ -273,6 +274,7 @@ def _receipts(chunk: list[tuple[int, dict[str, str]]], channel: str, outcome: Ou
             channel=channel, reference="", product__in=[one.pk for one in products.values()], received_at__in=days
         ).values_list("product_id", "received_at", "quantity", "line__order__number")
     )
+    filling: dict[int, list[tuple[int, dict[str, str], Arrival]]] = {}
     loose: list[Receipt] = []  # without an order that is known here
     for number, row in chunk:
         try:
@@ -319,38 +321,35 @@ def _receipts(chunk: list[tuple[int, dict[str, str]]], channel: str, outcome: Ou
                     )
                 )
             else:
-                _receive(line, row, product=product, quantity=quantity, at=received, ordered_at=ordered, user=user)
+                arrival = Arrival(
+                    product=product,
+                    quantity=quantity,
+                    received_at=received,
+                    supplier=supplier,
+                    line=line,
+                    ordered_at=ordered,
+                    reference=reference,
+                )
+                filling.setdefault(line.order_id, []).append((number, row, arrival))
             there.add((reference, product.pk))
             told.add(whole)
-            outcome.created += 1
+            outcome.created += line is None
         except RowError as error:
             outcome.complain(number, error)
     Receipt.objects.bulk_create(loose)
+    _receive(filling, outcome, user)
 
 
-def _receive(
-    line: PurchaseOrderLine,
-    row: dict[str, str],
-    *,
-    product: Product,
-    quantity: Decimal,
-    at: datetime,
-    ordered_at: datetime | None,
-    user: Any,
-) -> None:
-    try:
-        with transaction.atomic():
-            receipt_add(
-                product=product,
-                quantity=quantity,
-                received_at=at,
-                line=line,
-                ordered_at=ordered_at,
-                reference=row.get("reference", ""),
-                user=user,
-            )
-    except OrderError as error:
-        raise RowError("order_number", str(error), row["order_number"]) from error
+def _receive(filling: dict[int, list[tuple[int, dict[str, str], Arrival]]], outcome: Outcome, user: Any) -> None:
+    """Each order once, whatever the number of its deliveries in the file."""
+    for order, rows in filling.items():
+        found = receipts_fill(order=order, arrivals=[arrival for _number, _row, arrival in rows], user=user)
+        for (number, row, _arrival), one in zip(rows, found, strict=True):
+            if isinstance(one, OrderError):
+                outcome.complain(number, RowError("order_number", str(one), row["order_number"]))
+            else:
+                outcome.created += 1
+    outcome.problems.sort(key=lambda problem: problem.line)
 
 
 # -- single values ---------------------------------------------------------------------------------------------------

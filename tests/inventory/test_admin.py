@@ -284,6 +284,7 @@ def test_a_receipt_that_is_typed_fills_its_order_and_opens_it_again_when_deleted
     receipt = Receipt.objects.get()
     order.refresh_from_db()
     assert (order.status, receipt.line, receipt.supplier) == ("received", order.lines.get(), row.supplier)
+    assert "is known already" in boss.post(add, form).content.decode()
     assert boss.get(reverse("admin:ecomai_inventory_receipt_change", args=[receipt.pk])).status_code == 200
     boss.post(reverse("admin:ecomai_inventory_receipt_delete", args=[receipt.pk]), {"post": "yes"})
     order.refresh_from_db()

@@ -228,7 +228,7 @@ def test_currencies_are_not_mixed_in_an_order() -> None:
     ]
     offer.currency = "CHF"
     offer.save()
-    with pytest.raises(OrderError, match="costs CHF now, the order is in USD"):
+    with pytest.raises(OrderError, match="priced in CHF now, the order in USD"):
         order_line_change(line=orders[0].lines.get(), quantity=Decimal(5))
 
 

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from django_ecomai.inventory.models import Receipt, Supplier, SupplierProduct
 from django_ecomai.inventory.services import order_advance, orders_draft
@@ -133,6 +135,27 @@ def test_receipts_without_a_reference_do_not_double() -> None:
     assert (Receipt.objects.count(), order.lines.get().received) == (2, 5)
 
 
+def test_deliveries_of_an_order_are_written_together() -> None:
+    supplier = supplier_make(code="S")
+    rows = [suggestion_make(product_make(external_id=f"p{number}"), supplier) for number in range(12)]
+    (order,) = orders_draft(suggestions=rows)
+    for to in ("approved", "ordered"):
+        order_advance(order=order, to=to, at=datetime(2026, 1, 2, tzinfo=UTC))
+
+    def asked(numbers: range, day: int) -> int:
+        told = [f"p{number},12,2026-01-{day:02d},{order.number}" for number in numbers]
+        with CaptureQueriesContext(connection) as queries:
+            found = table_import(table="receipts", content=lines("product_id,quantity,received_at,order_number", *told))
+        assert (found.created, found.failed) == (len(numbers), 0)
+        return len(queries)
+
+    assert asked(range(2), 12) == asked(range(12), 13)
+    assert asked(range(2, 12), 14)
+    order.refresh_from_db()
+    assert (order.status, Receipt.objects.count()) == ("received", 24)
+    assert order.received_at is not None and order.received_at.day == 14
+
+
 def test_an_empty_cell_keeps_the_preference_and_prices_keep_their_digits() -> None:
     supplier = supplier_make(code="S")
     offer = SupplierProduct.objects.create(
@@ -171,7 +194,7 @@ def test_a_file_that_is_none_is_refused(content: bytes, complaint: str) -> None:
 def test_what_is_written_can_be_read_back() -> None:
     supplier = supplier_make(code="S", name="=cmd()", lead_time_days=8)
     SupplierProduct.objects.create(
-        supplier=supplier, product=product_make(external_id="p1"), cost=Decimal("1.5"), price_breaks=[[10, 1.25]]
+        supplier=supplier, product=product_make(external_id="offered"), cost=Decimal("1.5"), price_breaks=[[10, 1.25]]
     )
     suggestion_make(supplier=supplier)
     offers = table_csv(table="supplier_products")

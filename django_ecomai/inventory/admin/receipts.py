@@ -35,6 +35,11 @@ class ReceiptForm(forms.ModelForm):
         """The line of the order that holds the product."""
         found: dict[str, Any] = super().clean() or self.cleaned_data
         number, product = found.get("order_number", "").strip(), found.get("product")
+        reference = found.get("reference", "")
+        if product is not None and reference:
+            known = Receipt.objects.filter(channel=product.channel, reference=reference, product=product)
+            if known.exists():
+                raise forms.ValidationError({"reference": gettext("This delivery of this product is known already.")})
         if number and product is not None:
             order = PurchaseOrder.objects.filter(channel=product.channel, number=number).first()
             if order is None:

@@ -96,7 +96,8 @@ class WorklistPages(WhatIfMixin):
             raise PermissionDenied
         try:
             quantity = quantity_read(request.POST.get("quantity", ""), row)
-            until = forms.DateField(required=False).clean(request.POST.get("until", ""))
+            asked = request.POST.get("until", "") if action == "snooze" else ""
+            until = forms.DateField(required=False).clean(asked)
             said = ""
             with transaction.atomic():  # a quantity is not kept when the order is refused
                 if action in ("accept", "order") and quantity != row.to_order:

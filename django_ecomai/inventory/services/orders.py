@@ -182,7 +182,7 @@ def order_line_change(*, line: PurchaseOrderLine, quantity: Decimal, user: Any =
             currency = cost_currency(offer, order.currency)
             if currency != order.currency:
                 raise OrderError(
-                    _("“%(product)s” costs %(theirs)s now, the order is in %(ours)s: take the line out.")
+                    _("“%(product)s” is priced in %(theirs)s now, the order in %(ours)s: take the line out.")
                     % {"product": held, "theirs": currency, "ours": order.currency}
                 )
             held.unit_cost = unit_cost_at(offer, quantity)
