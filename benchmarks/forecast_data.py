@@ -98,7 +98,7 @@ def online_retail(folder: Path, frequency: str, horizon: int, origins: int) -> l
     )
     sums = sums.rename(columns={"StockCode": "unique_id"})
     sums["y"] = sums["y"].astype(float)
-    sums["price"] = sums["money"] / sums["y"]
+    sums["price_paid"] = sums["money"] / sums["y"]  # comes about with the sale: known only afterwards
     first = sums["ds"].min()
     step = pd.Timedelta(days=1 if frequency == "D" else 7)
     last = pd.Timestamp("2011-12-04" if frequency == "D" else "2011-11-28")
@@ -109,8 +109,8 @@ def online_retail(folder: Path, frequency: str, horizon: int, origins: int) -> l
         past = sums[sums["ds"] < dates[0]]
         ids = past["unique_id"].unique()
         test = _filled(sums[sums["ds"].isin(dates)][["unique_id", "ds", "y"]], ids, dates)
-        static = past.groupby("unique_id", as_index=False).agg(title=("title", "last"), price=("price", "median"))
-        train = _until(past[["unique_id", "ds", "y", "price", "orders"]], first, dates[0] - step, step)
+        static = past.groupby("unique_id", as_index=False).agg(title=("title", "last"), price=("price_paid", "median"))
+        train = _until(past[["unique_id", "ds", "y", "price_paid", "orders"]], first, dates[0] - step, step)
         train["orders"] = train["orders"].fillna(0.0)
         cuts.append(Cut(train, test, frequency, horizon, 7 if frequency == "D" else 52, static))
     return cuts

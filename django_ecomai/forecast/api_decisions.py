@@ -177,8 +177,9 @@ class TargetsView(ForecastView):
 
     @extend_schema(
         operation_id="ecomai_sales_target_set",
-        summary="Set a target (over one of the same span), or many from a CSV body",
-        description="CSV columns: level, key, from, to, amount, and if wanted note. All lines or none.",
+        summary="Set a target, or many from a CSV body",
+        description="Over one of the same span, which needs the permission to change targets too. CSV columns: level, "
+        "key, from, to, amount, and if wanted note. All lines or none.",
         parameters=[_CHANNEL],
         request={"application/json": TargetSerializer, "text/csv": OpenApiTypes.STR},
         responses={200: TargetSerializer, 201: TargetSerializer, 400: _WRONG},
@@ -186,14 +187,18 @@ class TargetsView(ForecastView):
     def post(self, request: Request) -> Response:
         """See the schema."""
         channel = self.channel(request)
+        may_change = request.user.has_perm("ecomai_forecast.change_salestarget")
         if isinstance(request.data, bytes):
             return _from_csv(
-                request.data, lambda lines: targets_import(channel=channel, lines=lines, author=request.user)
+                request.data,
+                lambda lines: targets_import(channel=channel, lines=lines, author=request.user, replace=may_change),
             )
         form = TargetSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         try:
-            target, created = target_set(channel=channel, author=request.user, **form.validated_data)
+            target, created = target_set(
+                channel=channel, author=request.user, replace=may_change, **form.validated_data
+            )
         except DjangoValidationError as error:
             raise checked(error) from error
         code = status.HTTP_201_CREATED if created else status.HTTP_200_OK

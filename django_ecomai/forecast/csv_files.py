@@ -134,13 +134,15 @@ def overrides_import(*, channel: str, lines: Iterable[str], author: Any = None) 
     return _all_or_none(rows, make)
 
 
-def targets_import(*, channel: str, lines: Iterable[str], author: Any = None) -> Imported:
-    """Set targets from the columns ``level, key, from, to, amount`` (and ``note``): all or none. Raises ``BadFile``."""
+def targets_import(*, channel: str, lines: Iterable[str], author: Any = None, replace: bool = True) -> Imported:
+    """Set targets from the columns ``level, key, from, to, amount`` (and ``note``): all or none; over those that are
+    there only where ``replace``. Raises ``BadFile``."""
 
     def make(row: dict[str, str]) -> None:
         target_set(
             channel=channel, level=row["level"], key=row["key"], starts_on=_given_day(row, "from"),
             ends_on=_given_day(row, "to"), amount=_amount(row["amount"]), note=row.get("note", ""), author=author,
+            replace=replace,
         )  # fmt: skip
 
     return _all_or_none(list(_rows(lines, ("level", "key", "from", "to", "amount"))), make)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from django_ecomai.conf import ecomai
 from django_ecomai.mirror.models import Category
 
-from .models import Forecast, ForecastOverride, SalesTarget
+from .models import Forecast, ForecastOverride, SalesTarget, Signal
 from .services import override_errors, target_errors
 
 MOST_BYTES = 5 * 1024 * 1024
@@ -26,6 +26,19 @@ class DayInput(forms.DateInput):
 
     def __init__(self, attrs: Any = None) -> None:
         super().__init__(attrs, format="%Y-%m-%d")
+
+
+def _of_this_shop(form: forms.ModelForm) -> None:
+    """What is new belongs to this shop where no other can be chosen."""
+    if not form.instance.pk and "channel" not in form.fields:
+        form.instance.channel = ecomai.CHANNEL
+
+
+def _taken(form: forms.ModelForm, *names: str) -> bool:
+    """Whether another row has these values. Django itself looks only where all of them are in the form."""
+    same = {name: getattr(form.instance, name) for name in names}
+    model: Any = form.instance.__class__
+    return bool(model.objects.filter(**same).exclude(pk=form.instance.pk).exists())
 
 
 def _checked(form: forms.ModelForm, errors: dict[str, str]) -> None:
@@ -52,6 +65,7 @@ class OverrideForm(forms.ModelForm):
             first = forecast.made_on
             kwargs.setdefault("initial", {"starts_on": first, "ends_on": first + timedelta(days=13)})
         super().__init__(*args, **kwargs)
+        _of_this_shop(self)
         if forecast is not None:
             self.instance.channel = forecast.channel
             self.instance.level = forecast.level
@@ -99,6 +113,7 @@ class TargetForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        _of_this_shop(self)
         if not self.instance.pk:
             first = timezone.localdate().replace(day=1)
             self.initial.setdefault("starts_on", first)
@@ -112,6 +127,29 @@ class TargetForm(forms.ModelForm):
         for name, value in data.items():
             setattr(self.instance, name, value)
         _checked(self, target_errors(self.instance))
+        if not self.errors and _taken(self, "channel", "level", "key", "starts_on", "ends_on"):
+            self.add_error(None, _("There is a target of this span already: change that one."))
+        return data
+
+
+class SignalForm(forms.ModelForm):
+    """A signal from outside."""
+
+    class Meta:
+        model = Signal
+        fields = ("name", "key", "description", "is_active", "channel")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _of_this_shop(self)
+
+    def clean(self) -> Any:
+        """One signal per key and shop."""
+        data = super().clean() or self.cleaned_data
+        for name, value in data.items():
+            setattr(self.instance, name, value)
+        if not self.errors and _taken(self, "channel", "key"):
+            self.add_error("key", _("There is a signal with this key already."))
         return data
 
 

@@ -20,7 +20,7 @@ from .censoring import stocked_out
 from .days import day_date, day_number, period_days, period_numbers
 from .holidays import holiday_countries, holiday_mask
 from .ledger import Ledger
-from .regressors import price_matrix, promotion_matrix, signal_rows
+from .regressors import price_listed, price_paid, promotion_matrix, signal_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,7 +55,8 @@ class ProductFacts:
 @dataclass(frozen=True, eq=False)
 class Demand:
     """Demand per product and period. ``periods`` int64 [T + H]: numbers of the history's and the coming periods;
-    ``quantity`` float64 [n, T], NaN where unknown; ``value`` money float64 [n, T]; regressors [n, T + H] or [T + H].
+    ``quantity`` float64 [n, T], NaN where unknown; ``value`` money float64 [n, T]; regressors [n, T + H] or [T + H],
+    those in ``held`` not known ahead.
     """
 
     facts: list[ProductFacts]
@@ -65,6 +66,7 @@ class Demand:
     value: NDArray[np.float64]
     regressors: dict[str, NDArray[np.float64]]
     weekdays: list[float]
+    held: tuple[str, ...] = ()
     censored: int = 0
     notes: list[str] = field(default_factory=list)
 
@@ -87,17 +89,21 @@ def demand_build(ledger: Ledger, *, channel: str, frequency: str, horizon: int) 
     small = _narrowed(ledger, np.array([one.pk for one in facts], dtype=np.int64))
     quantity, unknown = _quantities(small, channel, periods[:length], frequency)
     value = _sums(small, small.value, periods, length, frequency)
-    regressors: dict[str, NDArray[np.float64]] = {
-        "price": price_matrix(small, channel=channel, periods=periods, frequency=frequency)
-    }
+    regressors = {"price_paid": price_paid(small, periods=periods, frequency=frequency)}
+    regressors["price_paid"][:, length:] = np.nan  # of the period that has not ended
+    listed = price_listed(small.products, channel=channel, periods=periods, frequency=frequency)
+    if np.isfinite(listed).any():
+        regressors["price"] = listed
     promotion = promotion_matrix(small.products, channel=channel, periods=periods, frequency=frequency)
     if promotion.any():
         regressors["promotion"] = promotion
     countries = holiday_countries()
     if countries:
         regressors["holiday"] = _holidays(periods, frequency, countries)
-    regressors |= signal_rows(channel=channel, periods=periods, frequency=frequency)
-    return Demand(facts, periods, frequency, quantity, value, regressors, _weekdays(ledger), int(unknown))
+    signals, held = signal_rows(channel=channel, periods=periods, frequency=frequency)
+    regressors |= signals
+    held = ("price_paid", *held)
+    return Demand(facts, periods, frequency, quantity, value, regressors, _weekdays(ledger), held, int(unknown))
 
 
 def product_facts(ledger: Ledger, channel: str) -> list[ProductFacts]:
@@ -221,7 +227,10 @@ def product_frames(demand: Demand, rows: NDArray[np.int64] | None = None) -> dic
     frame.insert(2, "y", quantity[series, period])
     ahead = len(demand.periods) - demand.length
     alive = np.flatnonzero(begun.any(axis=1)) if demand.length else np.empty(0, dtype=np.int64)
-    coming = _long(demand, ids, chosen, np.repeat(alive, ahead), np.tile(np.arange(ahead), len(alive)) + demand.length)
+    coming = _long(
+        demand, ids, chosen, np.repeat(alive, ahead), np.tile(np.arange(ahead), len(alive)) + demand.length,
+        without=demand.held,
+    )  # fmt: skip
     static = pd.DataFrame(
         {
             "unique_id": ids,
@@ -236,13 +245,21 @@ def product_frames(demand: Demand, rows: NDArray[np.int64] | None = None) -> dic
 
 
 def _long(
-    demand: Demand, ids: NDArray[Any], chosen: NDArray[np.int64], series: NDArray[Any], period: NDArray[Any]
+    demand: Demand,
+    ids: NDArray[Any],
+    chosen: NDArray[np.int64],
+    series: NDArray[Any],
+    period: NDArray[Any],
+    *,
+    without: Sequence[str] = (),
 ) -> Any:
     import pandas as pd
 
     starts = period_days(demand.periods, demand.frequency).astype("datetime64[D]").astype("datetime64[ns]")
     columns: dict[str, Any] = {"unique_id": ids[series], "ds": starts[period]}
     for name, values in demand.regressors.items():
+        if name in without:
+            continue
         columns[name] = values[period] if values.ndim == 1 else values[chosen[series], period]
     return pd.DataFrame(columns)
 
@@ -316,14 +333,15 @@ def _totals(demand: Demand, keys: list[str], total: NDArray[np.float64]) -> dict
     length, ahead = demand.length, len(demand.periods) - demand.length
     ids = np.array(keys, dtype=object)
 
-    def long(first: int, count: int) -> Any:
+    def long(first: int, count: int, without: Sequence[str] = ()) -> Any:
         period = np.tile(np.arange(first, first + count), len(ids))
         columns: dict[str, Any] = {"unique_id": np.repeat(ids, count), "ds": starts[period]}
-        return pd.DataFrame(columns | {name: values[period] for name, values in shared.items()})
+        told = {name: values[period] for name, values in shared.items() if name not in without}
+        return pd.DataFrame(columns | told)
 
     frame = long(0, length)
     frame.insert(2, "y", total.reshape(-1))
-    return {"frame": frame, "future": long(length, ahead), "static": None, "groups": None}
+    return {"frame": frame, "future": long(length, ahead, demand.held), "static": None, "groups": None}
 
 
 def category_names(*, channel: str) -> dict[str, str]:

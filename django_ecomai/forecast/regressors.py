@@ -1,4 +1,4 @@
-"""What is known ahead and may explain demand: prices, promotions, and signals from outside, per period."""
+"""What may explain demand, per period: prices, promotions, and signals from outside; and what of it is known ahead."""
 
 from __future__ import annotations
 
@@ -19,25 +19,18 @@ if TYPE_CHECKING:
 CHUNK = 20_000
 
 
-def price_matrix(ledger: Ledger, *, channel: str, periods: NDArray[np.int64], frequency: str) -> NDArray[np.float64]:
-    """Price per product and period, float64 [n, periods], NaN where none is known.
+def price_paid(ledger: Ledger, *, periods: NDArray[np.int64], frequency: str) -> NDArray[np.float64]:
+    """Median of the prices paid per order line, per product and period, float64 [n, periods], NaN where nothing was
+    sold.
 
-    From the price history where it tells one; before its first entry the median of the prices paid per order line,
-    which a discount for large quantities moves less than the mean, scaled to meet that entry (a list price with tax
-    and a price paid without are no change of price). Prices that are already entered for a coming day count from then
-    on. A price of 0 is no price.
+    It comes about together with the sale (who orders much pays less), so it is known only afterwards: a forecast may
+    use the last one before it, never that of the period it is about. The median is moved less by a discount for large
+    quantities than the mean. A price of 0 is no price.
     """
-    shape = (len(ledger.products), len(periods))
-    found = np.full(shape, np.nan)
-    _paid(found, ledger, int(periods[0]), frequency)
-    _listed(found, ledger.products, channel, periods, frequency)
-    return found
-
-
-def _paid(found: NDArray[np.float64], ledger: Ledger, first: int, frequency: str) -> None:
-    """The median price paid, of lines in a period."""
+    found = np.full((len(ledger.products), len(periods)), np.nan)
     if not len(ledger):
-        return
+        return found
+    first = int(periods[0])
     period = period_numbers(ledger.day + day_number(ledger.since), frequency) - first
     price = np.where(ledger.quantity > 0, ledger.value / np.maximum(ledger.quantity, 1e-9), np.nan)
     inside = (period >= 0) & (period < found.shape[1]) & (price > 0)
@@ -46,12 +39,15 @@ def _paid(found: NDArray[np.float64], ledger: Ledger, first: int, frequency: str
     cell, price = cell[order], price[order]
     cells, start, count = np.unique(cell, return_index=True, return_counts=True)
     found.flat[cells] = price[start + (count - 1) // 2]
+    return found
 
 
-def _listed(
-    found: NDArray[np.float64], products: NDArray[np.int64], channel: str, periods: NDArray[np.int64], frequency: str
-) -> None:
-    """The price history over it: each entry holds until the next one."""
+def price_listed(
+    products: NDArray[np.int64], *, channel: str, periods: NDArray[np.int64], frequency: str
+) -> NDArray[np.float64]:
+    """Price of the price history per product and period, float64 [n, periods], NaN before its first entry: each holds
+    until the next one, and those for a coming day are known ahead."""
+    found = np.full((len(products), len(periods)), np.nan)
     rows = PricePoint.objects.filter(channel=channel, price__gt=0).order_by("product_id", "valid_from", "pk")
     columns = rows.values_list("product_id", "valid_from", "price")
     place = {pk: row for row, pk in enumerate(products.tolist())}
@@ -62,19 +58,12 @@ def _listed(
             moment.append(at.timestamp())
             price.append(float(amount or 0))
     if not product:
-        return
+        return found
     period = period_numbers(local_days(np.array(moment)), frequency) - int(periods[0])
-    begun: set[int] = set()
     for row, first, value in zip(product, period.tolist(), price, strict=True):
-        if first >= found.shape[1]:
-            continue
-        if row not in begun and first > 0:
-            paid = found[row, :first]
-            known = paid[paid > 0]
-            if len(known):
-                paid *= value / known[-1]
-        begun.add(row)
-        found[row, max(first, 0) :] = value
+        if first < found.shape[1]:
+            found[row, max(first, 0) :] = value
+    return found
 
 
 def promotion_matrix(
@@ -128,19 +117,25 @@ def _below(channel: str) -> dict[int, set[int]]:
     return found
 
 
-def signal_rows(*, channel: str, periods: NDArray[np.int64], frequency: str) -> dict[str, NDArray[np.float64]]:
-    """Mean per period of each signal in use, float64 [periods]; a value holds until the next, before the first the
-    first. Signals without a value are left out."""
+def signal_rows(
+    *, channel: str, periods: NDArray[np.int64], frequency: str
+) -> tuple[dict[str, NDArray[np.float64]], tuple[str, ...]]:
+    """Mean per period of each signal in use, float64 [periods], and the names of those that are not known ahead: their
+    values end before the last of ``periods`` begins. A value holds until the next, before the first the first. Signals
+    without a value are left out."""
     starts, ends = period_days(periods, frequency), period_days(periods + 1, frequency)
     values: dict[str, list[tuple[int, float]]] = {}
     rows = SignalValue.objects.filter(signal__channel=channel, signal__is_active=True).order_by("signal_id", "day")
     for key, day, value in rows.values_list("signal__key", "day", "value").iterator(chunk_size=CHUNK):
         values.setdefault(f"signal_{key}", []).append((day_number(day), value))
     days = np.arange(int(starts[0]), int(ends[-1]))
-    found = {}
+    found: dict[str, NDArray[np.float64]] = {}
+    held = []
     for name, points in values.items():
         known = np.array([point[0] for point in points])
+        if known[-1] < starts[-1]:
+            held.append(name)
         each = np.array([point[1] for point in points])[np.maximum(np.searchsorted(known, days, "right") - 1, 0)]
         total = np.add.reduceat(each, starts - starts[0])
         found[name] = total / (ends - starts)
-    return found
+    return found, tuple(held)

@@ -8,6 +8,8 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from django.db.models import Subquery
+from django.db.models.functions import Coalesce
 
 from .censoring import KEYS, stocked_out
 from .days import day_date, day_number, period_days, period_numbers, period_of
@@ -40,8 +42,8 @@ class DemandDays:
 @dataclass(frozen=True, eq=False)
 class ForecastDays:
     """Expected demand by day. ``product_ids`` int64 [n] as asked for; ``mean`` float32 [n, days] from ``start`` on,
-    zero where ``has_forecast`` (bool [n]) is false; ``made_on``: the first day without data when it was made, None
-    where nothing was made yet.
+    zero where ``has_forecast`` (bool [n]) is false; ``made_on``: the first day without data when the products'
+    forecasts were made or found to hold, None where nothing was made yet.
     """
 
     product_ids: NDArray[np.int64]
@@ -92,6 +94,11 @@ def forecast_days(
     return ForecastDays(asked, first, mean, has, made_on)
 
 
+def forecast_made_on(*, channel: str = "") -> date | None:
+    """The first day without data when the products' forecasts were made or found to hold; None without any."""
+    return _shop(channel)[1]
+
+
 @dataclass(frozen=True, eq=False)
 class AdjustedDays:
     """Forecasts of products per day, float32 [n, days]: ``base`` as the model made them, ``final`` with overrides."""
@@ -129,9 +136,12 @@ def _with_overrides(
 
 
 def _shop(channel: str) -> tuple[NDArray[np.float64], date | None]:
-    """Share of each weekday (Monday first) in what the shop sells, float64 [7], and when its forecast was made."""
-    rows = Forecast.objects.filter(channel=channel, measure="pieces", level="shop", key="")
-    found: Any = rows.values_list("weekdays", "made_on").first()
+    """Share of each weekday (Monday first) in what the shop sells, float64 [7], and the first day without data of the
+    products' forecasts: a run that makes only what has changed leaves that of the whole shop as it was."""
+    pieces = Forecast.objects.filter(channel=channel, measure="pieces")
+    products = pieces.filter(level="product").order_by("-pk").values("made_on")[:1]
+    rows = pieces.filter(level="shop", key="")
+    found: Any = rows.values_list("weekdays", Coalesce(Subquery(products), "made_on")).first()
     shares = np.array(found[0] if found else [], dtype=np.float64)
     if shares.shape != (7,) or not np.isfinite(shares).all() or shares.sum() <= 0:
         shares = np.full(7, 1 / 7)

@@ -110,10 +110,11 @@ def target_set(
     key: str = "",
     note: str = "",
     author: Any = None,
+    replace: bool = True,
 ) -> tuple[SalesTarget, bool]:
-    """Write the target of a span, over one that is there; returns it and whether it is new.
+    """Write the target of a span, over one that is there unless ``replace`` is false; returns it and whether it is new.
 
-    Raises ``ValidationError`` with a message per field.
+    Raises ``ValidationError`` with a message per field, or one where it may not be replaced.
     """
     target = SalesTarget(
         channel=channel, level=level, key=key, starts_on=starts_on, ends_on=ends_on, amount=amount, note=note
@@ -122,10 +123,12 @@ def target_set(
     if errors:
         raise ValidationError(errors)
     span: dict[str, Any] = {"channel": channel, "level": level, "key": key, "starts_on": starts_on, "ends_on": ends_on}
+    values = {"amount": amount, "note": note, "author": _user(author)}
     with transaction.atomic():
-        found, created = SalesTarget.objects.update_or_create(
-            **span, defaults={"amount": amount, "note": note, "author": _user(author)}
-        )
+        write = SalesTarget.objects.update_or_create if replace else SalesTarget.objects.get_or_create
+        found, created = write(**span, defaults=values)
+        if not created and not replace:
+            raise ValidationError(_("There is a target of this span already, and you may not change targets."))
         log_entry(author, found, added=created, message=_("Target set."))
     return found, created
 

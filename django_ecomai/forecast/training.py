@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -93,6 +94,8 @@ def _everything(
             beside += [one for one in found.series if one.level == level]
     context.metrics(evaluation=[*_evaluation(pieces, "pieces"), *_evaluation(money, "money")])
     context.gate(verdict)
+    tested = bool(_all(pieces, "product", "ours"))
+    context.metrics(models_serve=tested and (verdict.passed or bool(context.parameters.get("no_gate"))))
     seconds["money"] = round(time.process_time() - clock, 2)
     if options.dry_run:
         context.metrics(seconds={**context.run.metrics.get("seconds", {}), **seconds})
@@ -225,9 +228,12 @@ def _some(
     context: RunContext, demand: Demand, prints: Mapping[str, str], changed: list[int], options: TrainOptions
 ) -> None:
     """Forecast a few products beside others, so that the blend is chosen from enough; store the few."""
-    _delete_gone(Forecast.objects.filter(channel=context.channel, measure="pieces", level="product"), set(prints))
+    stored = Forecast.objects.filter(channel=context.channel, measure="pieces", level="product")
+    _delete_gone(stored, set(prints))
+    until = ledger_until(channel=context.channel)
     context.metrics(counts={**context.run.metrics.get("counts", {}), "changed": len(changed)}, full=False)
     if not changed:
+        stored.update(made_on=until)  # a fit to today's data would be the same
         context.progress(1.0, _("Nothing has changed: the forecasts stand."))
         return
     others = np.setdiff1d(np.arange(len(demand.facts)), changed)
@@ -245,10 +251,12 @@ def _some(
     starts_on = period_start(int(demand.periods[demand.length]), demand.frequency)
     rows_new = forecast_rows(
         series, channel=context.channel, measure="pieces", frequency=demand.frequency, starts_on=starts_on,
-        made_on=ledger_until(channel=context.channel), titles=_titles(context.channel, demand),
+        made_on=until, titles=_titles(context.channel, demand),
         products={one.key: one.pk for one in demand.facts}, fingerprints=prints, run_id=context.run.pk,
     )  # fmt: skip
-    forecasts_update(rows_new, channel=context.channel)
+    with transaction.atomic():
+        forecasts_update(rows_new, channel=context.channel)
+        stored.update(made_on=until)  # nothing that the others rest on has changed since they were made
     number = format_value(len(rows_new))
     context.progress(1.0, _("%(number)s changed products were forecast.") % {"number": number})
 
@@ -256,7 +264,10 @@ def _some(
 def _model_is_live(channel: str) -> bool:
     """Whether the last full run let the models serve: a sample decides nothing anew."""
     whole = Forecast.objects.filter(channel=channel, measure="pieces", level="shop").select_related("run").first()
-    gate = (whole.run.metrics or {}).get("gate") if whole is not None and whole.run is not None else None
+    metrics: Mapping[str, Any] = (whole.run.metrics or {}) if whole is not None and whole.run is not None else {}
+    if "models_serve" in metrics:
+        return bool(metrics["models_serve"])
+    gate = metrics.get("gate")
     return bool(gate.get("passed", True)) if isinstance(gate, dict) else True
 
 

@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from django_ecomai.forecast.models import Forecast, ForecastOverride, PastForecast, SalesTarget, Signal
+from django_ecomai.testing import product_make
 
 from .conftest import user_make
 from .factories import week
@@ -144,6 +145,33 @@ def test_targets_and_overrides_by_form(shop: Any, admin_client: Client) -> None:
         made.refresh_from_db()
         assert (made.withdrawn_at is None) == holds
     assert "fair" in admin_client.get(listed, {"state": "holds"}).content.decode()
+
+
+def test_what_is_made_in_the_only_shop_belongs_to_its_channel(admin_client: Client, settings: Any, db: Any) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "CHANNEL": "de"}
+    lamp = product_make(external_id="lamp", channel="de")
+    span = {"starts_on": week(60), "ends_on": week(62)}
+    target, signal = {"level": "shop", "amount": 5, **span}, {"name": "Trend", "key": "trend"}
+    for name, data in (
+        ("salestarget", target),
+        ("forecastoverride", {**RULES, "product": lamp.pk}),
+        ("signal", signal),
+    ):
+        assert admin_client.post(reverse(f"admin:ecomai_forecast_{name}_add"), data).status_code == 302
+    assert [model.objects.get().channel for model in (SalesTarget, ForecastOverride, Signal)] == ["de"] * 3
+    twice = admin_client.post(reverse("admin:ecomai_forecast_salestarget_add"), target).content.decode()
+    assert "a target of this span already" in twice
+    twice = admin_client.post(reverse("admin:ecomai_forecast_signal_add"), signal).content.decode()
+    assert "a signal with this key already" in twice
+
+
+def test_who_may_only_add_targets_replaces_none_by_file(shop: Any, client: Client) -> None:
+    client.force_login(user_make("add_salestarget", "view_salestarget", name="adder"))
+    SalesTarget.objects.create(starts_on="2026-12-01", ends_on="2026-12-31", amount=300)
+    file = SimpleUploadedFile("t.csv", b"level,key,from,to,amount\nshop,,2026-12-01,2026-12-31,7\n")
+    page = client.post(reverse("admin:ecomai_forecast_salestarget_upload"), {"file": file}, follow=True)
+    assert "may not change targets" in page.content.decode()
+    assert str(SalesTarget.objects.get().amount) == "300.00"
 
 
 def test_csv_out_and_in(shop: Any, admin_client: Client) -> None:

@@ -119,6 +119,19 @@ def test_targets(shop: Any, staff: Client) -> None:
     assert staff.delete(at("api-target", target.pk)).status_code == 404
 
 
+def test_who_may_only_add_targets_replaces_none(shop: Any) -> None:
+    adder = Client()
+    adder.force_login(user_make("add_salestarget", "view_salestarget", name="adder"))
+    data = {"level": "shop", "starts_on": "2026-12-01", "ends_on": "2026-12-31", "amount": 300}
+    assert post(adder, at("api-targets"), data).status_code == 201
+    again = post(adder, at("api-targets"), {**data, "amount": 5})
+    assert again.status_code == 400 and "may not change targets" in again.json()["detail"][0]
+    csv = "level,key,from,to,amount\nshop,,2026-12-01,2026-12-31,7\n"
+    found = post(adder, at("api-targets"), csv)
+    assert found.status_code == 400 and "may not change targets" in found.json()["errors"][0]
+    assert str(SalesTarget.objects.get().amount) == "300.00"
+
+
 def test_signals(staff: Client) -> None:
     assert post(staff, at("api-signals"), {"key": "trend", "name": "Trend"}).status_code == 201
     assert post(staff, at("api-signals"), {"key": "trend", "name": "Trend"}).status_code == 400

@@ -11,9 +11,9 @@ import pytest
 from django_ecomai.forecast import training
 from django_ecomai.forecast.days import midnight
 from django_ecomai.forecast.models import Forecast, ForecastOverride, PastForecast, Signal, SignalValue
-from django_ecomai.forecast.selectors import forecast_days
+from django_ecomai.forecast.selectors import forecast_days, forecast_made_on
 from django_ecomai.forecast.train_options import BadParameter, options_read
-from django_ecomai.mirror.models import Promotion, StockPoint
+from django_ecomai.mirror.models import PricePoint, Promotion, StockPoint
 from django_ecomai.runs.services import run_now
 from django_ecomai.testing import order_make, product_make
 
@@ -66,14 +66,40 @@ def test_only_what_has_changed_is_made_anew() -> None:
     products = shop_make(products=6)
     train()
     kept = Forecast.objects.get(measure="pieces", key="p0").pk
+    made_on = week(59) + timedelta(days=5)
     order_make(customer="1", lines=[(products[5], 40)], placed_at=noon(week(54)))
+    # A day later, in the week that has not ended: nothing that the forecast of this product rests on.
+    order_make(customer="1", lines=[(products[0], 1)], placed_at=noon(made_on))
     products[1].is_active = False
     products[1].save()
     run = train()
     assert run.metrics["counts"]["changed"] == 1 and run.metrics["full"] is False
     assert Forecast.objects.get(measure="pieces", key="p0").pk == kept
     assert Forecast.objects.get(measure="pieces", key="p5").run == run
+    # Products that have not changed are as good as made today; sums that were not made anew say when they were.
+    products_made = Forecast.objects.filter(measure="pieces", level="product")
+    assert set(products_made.values_list("made_on", flat=True)) == {made_on + timedelta(days=1)}
+    assert Forecast.objects.get(measure="pieces", level="shop").made_on == made_on
+    days = forecast_days(product_ids=[products[0].pk, products[5].pk], days=3)
+    assert days.made_on == days.start == forecast_made_on() == made_on + timedelta(days=1)
     assert not Forecast.objects.filter(measure="pieces", key="p1").exists()
+
+
+def test_a_shop_too_young_to_be_tested_gets_the_simple_forecast_also_from_the_next_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from django_ecomai.ml.forecast import recipe
+
+    monkeypatch.setattr(recipe, "SHORTEST", 99)
+    products = shop_make(products=6, weeks=12)
+    run = train()
+    assert run.metrics["models_serve"] is False and run.metrics["evaluation"] == []
+    assert "too short for a test" in run.metrics["gate"]["reason"]
+    order_make(customer="1", lines=[(products[5], 40)], placed_at=noon(week(8)))
+    run = train()
+    assert run.metrics["full"] is False
+    row = Forecast.objects.get(measure="pieces", key="p5")
+    assert row.run == run and set(row.model.replace(" 50 %", "").split(", ")) == {"moving_average", "seasonal_naive"}
 
 
 def test_a_dry_run_stores_nothing() -> None:
@@ -145,8 +171,18 @@ def test_stock_outs_promotions_prices_and_signals_reach_the_frames() -> None:
     assert not demand.regressors["promotion"][2].any()
     assert demand.regressors["signal_trend"][[0, 9, 10, 22]].tolist() == [1, 1, 3, 3]
     frames = product_frames(demand)
-    assert list(frames["frame"].columns) == ["unique_id", "ds", "y", "price", "promotion", "signal_trend"]
-    assert frames["frame"].query("unique_id == 'p1'")["price"].dropna().unique().tolist() == [6.0]
+    assert list(frames["frame"].columns) == ["unique_id", "ds", "y", "price_paid", "promotion", "signal_trend"]
+    assert frames["frame"].query("unique_id == 'p1'")["price_paid"].dropna().unique().tolist() == [6.0]
+    # Neither prices paid nor a signal whose values have ended are known ahead.
+    assert list(frames["future"].columns) == ["unique_id", "ds", "promotion"]
+    SignalValue.objects.create(signal=signal, day=week(23), value=5)
+    PricePoint.objects.create(product=products[1], valid_from=midnight(week(15)), price=9)
+    PricePoint.objects.create(product=products[1], valid_from=midnight(week(22)), price=7)
+    demand = demand_build(ledger_read(), channel="", frequency="W", horizon=4)
+    listed = demand.regressors["price"]
+    assert np.isnan(listed[1, :15]).all() and listed[1, 15:].tolist() == [9.0] * 7 + [7.0]
+    frames = product_frames(demand)
+    assert list(frames["future"].columns) == ["unique_id", "ds", "price", "promotion", "signal_trend"]
     assert len(frames["future"]) == 3 * 4
     assert frames["groups"]["category"].tolist() == ["c1", "c2", "c1"]
 

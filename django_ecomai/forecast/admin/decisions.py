@@ -232,4 +232,5 @@ class SalesTargetAdmin(UploadMixin, FastModelAdmin):
 
     def upload(self, request: HttpRequest, lines: Iterable[str]) -> Imported:
         """All lines or none."""
-        return targets_import(channel=ecomai.CHANNEL, lines=lines, author=request.user)
+        may = request.user.has_perm("ecomai_forecast.change_salestarget")
+        return targets_import(channel=ecomai.CHANNEL, lines=lines, author=request.user, replace=may)

@@ -28,6 +28,7 @@ from ..forms import OverrideForm
 from ..models import Forecast, ForecastOverride, SalesTarget
 from ..models.results import DemandClass
 from ..pictures import forecast_sparkline
+from ..selectors import forecast_made_on
 from ..services import override_create, override_restore, override_withdraw
 from ..targets import target_states
 from .pages import PageMixin
@@ -165,11 +166,12 @@ class ForecastAdmin(PageMixin, FastModelAdmin):
         """The list, with what to do while there is nothing."""
         channel = request.GET.get("channel", ecomai.CHANNEL)
         whole = Forecast.objects.filter(channel=channel, measure="pieces", level="shop").first()
+        made_on = forecast_made_on(channel=channel)
         context = {
             **self.train_context(request, channel),
             "title": _("What will be sold"),
             "anything": whole is not None,
-            "made_on": presenting.day_words(whole.made_on) if whole else "",
+            "made_on": presenting.day_words(made_on) if made_on else "",
             "season_note": presenting.season_note(whole) if whole else "",
             "value_added": presenting.value_added_shop(channel=channel) if whole else "",
             "sales_url": self.url("forecast_sales"),

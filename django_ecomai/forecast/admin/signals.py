@@ -22,7 +22,7 @@ from django_ecomai.core.paging import channels_of
 from django_ecomai.mirror.models import Product
 
 from ..csv_files import signal_import
-from ..forms import UploadForm
+from ..forms import SignalForm, UploadForm
 from ..models import Signal
 from .pages import PageMixin, upload_read
 
@@ -34,6 +34,7 @@ POINTS = 400
 class SignalAdmin(PageMixin, FastModelAdmin):
     """Numbers per day that may explain sales: searches, weather, media budgets, planned as well as known ones."""
 
+    form = SignalForm
     list_display = ("name", "key", "is_active", "number", "span")
     list_filter = ("is_active",)
     search_fields = ("name", "key")

@@ -33,8 +33,12 @@ def panel_with_cold(panel: Panel, static: Any) -> Panel:
         name: np.concatenate([values, np.zeros((len(fresh), values.shape[1]))])
         for name, values in panel.regressors.items()
     }
+    since = {
+        name: np.concatenate([values, np.full(len(fresh), panel.regressors[name].shape[1])])
+        for name, values in panel.since.items()
+    }
     ids = np.concatenate([panel.ids, np.array(fresh, dtype=object)])
-    return replace(panel, ids=ids, y=np.concatenate([panel.y, blank]), regressors=regressors)
+    return replace(panel, ids=ids, y=np.concatenate([panel.y, blank]), regressors=regressors, since=since)
 
 
 def likeness(cold: Any, known: Any) -> Floats:

@@ -20,14 +20,15 @@ def components_frames(panel: Panel, level: NDArray[Any], mean: Floats, season_le
     """``(components, coefficients)`` as long frames: parts of every period of the history and of the forecast ``mean``
     [A, H]; what no part explains, and regressors of other names, are "rest". Coefficients per series: ``trend`` (per
     period), ``price_elasticity`` (percent of demand per percent of price), ``promotion`` and ``holiday`` (pieces per
-    unit).
+    unit). Prices paid explain nothing here: who orders much pays less.
     """
     import pandas as pd
 
     horizon = mean.shape[1]
     periods = panel.length + horizon
-    model = LinearRegression().fit_with(panel.y, panel.regressors, season_length=season_length)
-    parts = model.parts(0, periods, panel.regressors)
+    regressors = {name: values for name, values in panel.regressors.items() if name != "price_paid"}
+    model = LinearRegression().fit_with(panel.y, regressors, season_length=season_length)
+    parts = model.parts(0, periods, regressors)
     known = np.concatenate([panel.y, mean], axis=1)
     columns: dict[str, Any] = {
         "level": np.repeat(level, periods),

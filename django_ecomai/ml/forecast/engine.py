@@ -101,10 +101,11 @@ def _result(
     metrics: list[dict[str, Any]] = []
     for part, names, shared, said in ((panel, products, recipe, bottom), (above, level, upper_recipe, upper)):
         ours = report.judged(shared)
-        metrics += report.metric_rows(shared, ours, names)
+        seen = slice(None) if shared.rows is None else shared.rows
+        metrics += report.metric_rows(shared, ours, names[seen])
         parts["forecasts"].append(report.forecast_frame(part, names, said, options.levels))
         parts["series"].append(report.series_frame(part, shared, names))
-        parts["backtest"].append(report.backtest_frame(part, names, part.ids, ours, options.levels))
+        parts["backtest"].append(report.backtest_frame(part, names[seen], part.ids[seen], ours, options.levels))
     whole = {
         name: pd.concat([f for f in frames if len(f)] or frames[:1], ignore_index=True)
         for name, frames in parts.items()

@@ -26,12 +26,15 @@ YEAR: Final = {"D": 365, "W": 52, "M": 12}
 #: Distinct texts of a static column that are told apart; the rest share a code.
 MOST_CODES: Final = 200
 WORD_AXES: Final = 6
+#: Regressors that are prices: told in the price history, or paid and so known only afterwards.
+PRICES: Final = ("price", "price_paid")
 
 
 def panel_enrich(panel: Panel, static: Any = None) -> Panel:
     """``panel`` with the static features and the totals of the shop, the category and the brand.
 
-    ``static`` (pandas): one row per unique_id; numbers stay, texts become codes, ``title`` becomes word axes.
+    ``static`` (pandas): one row per unique_id; numbers stay, texts become codes, ``title`` becomes word axes. A static
+    price is that of today, which no origin in the past knew: where there is a price per period, it is left out.
     """
     import pandas as pd
 
@@ -39,8 +42,11 @@ def panel_enrich(panel: Panel, static: Any = None) -> Panel:
     numbers: dict[str, Floats] = {}
     if static is not None and "unique_id" in static.columns:
         known = static.drop_duplicates("unique_id").set_index("unique_id").reindex(panel.ids)
+        priced = any(name in panel.regressors for name in PRICES)
         for name in known.columns:
             column = known[name]
+            if name in PRICES and priced:
+                continue
             if name == "title":
                 matrix = word_matrix(column.fillna("").tolist())
                 for place, values in enumerate((matrix @ word_axes(matrix, WORD_AXES)).T):
@@ -65,10 +71,10 @@ def panel_enrich(panel: Panel, static: Any = None) -> Panel:
 
 
 class FeatureMaker:
-    """Rows of features for any (series, origin, step) of a panel. ``origin`` counts the known periods, ``step`` from
-    1."""
+    """Rows of features for any (series, origin, step) of a panel. ``origin`` counts the known periods, ``step`` from 1.
+    ``yearly``: whether the place in the year is told (None: where some was seen twice)."""
 
-    def __init__(self, panel: Panel, season_length: int) -> None:
+    def __init__(self, panel: Panel, season_length: int, *, yearly: bool | None = None) -> None:
         self.panel = panel
         self.season = season_length
         self.y = without_spikes(panel.y)
@@ -84,7 +90,8 @@ class FeatureMaker:
         self._floor = 0.05 * float(np.nanmean(filled)) + 1e-9 if filled.size else 1e-9
         steps = np.arange(panel.length + 400) + panel.first
         self._calendar = calendar_features(steps, panel.frequency)
-        if panel.length < 1.25 * YEAR[panel.frequency]:  # no day of the year was ever seen twice
+        self.yearly = panel.length >= 1.25 * YEAR[panel.frequency] if yearly is None else yearly
+        if not self.yearly:  # no day of the year was ever seen twice
             for name in ("day_of_year", "month"):
                 self._calendar.pop(name)
 
@@ -133,14 +140,13 @@ class FeatureMaker:
                 self._group_mean(total, code, origin, short), self._group_mean(total, code, origin, long)
             )
         for name, values in self.panel.regressors.items():
-            now = values[series, np.maximum(origin - 1, 0)]
+            now = self._told(name, values, series, origin - 1)
             found[f"{name}_now"] = now
             if name not in self.panel.ahead:
                 for window in WINDOWS[frequency][1:5:3]:
-                    found[f"{name}_{window}"] = self._regressor_mean(values, series, origin, window)
-            if name == "price":
-                usual = self._regressor_mean(values, series, origin)
-                found["price_now_ratio"] = _ratio(now, usual)
+                    found[f"{name}_{window}"] = self._regressor_mean(name, values, series, origin, window)
+            if name in PRICES:
+                found[f"{name}_now_ratio"] = _ratio(now, self._regressor_mean(name, values, series, origin))
         for name, single in self.panel.static.items():
             found[name] = single[series]
         return found
@@ -176,17 +182,17 @@ class FeatureMaker:
         for name in self.panel.ahead:
             values = self.panel.regressors[name]
             last = values.shape[1] - 1
-            then = values[series, np.minimum(target, last)]
+            then = self._told(name, values, series, np.minimum(target, last))
+            usual = self._regressor_mean(name, values, series, origin)
             found[f"{name}_then"] = then
-            found[f"{name}_change"] = then - self._regressor_mean(values, series, origin)
-            if name == "price":
-                found["price_ratio"] = _ratio(then, self._regressor_mean(values, series, origin))
+            found[f"{name}_change"] = then - usual
+            if name in PRICES:
+                found[f"{name}_ratio"] = _ratio(then, usual)
             else:
-                found[f"{name}_next"] = values[series, np.minimum(target + 1, last)]
-                found[f"{name}_before"] = values[series, np.maximum(target - 1, 0)]
+                found[f"{name}_next"] = self._told(name, values, series, np.minimum(target + 1, last))
+                found[f"{name}_before"] = self._told(name, values, series, target - 1)
             if m > 1:
-                back = target - m * -(-step // m)
-                found[f"{name}_season"] = np.where(back >= 0, values[series, np.maximum(back, 0)], np.nan)
+                found[f"{name}_season"] = self._told(name, values, series, target - m * -(-step // m))
         return found
 
     def _at(self, series: Ints, column: Ints) -> Floats:
@@ -224,10 +230,20 @@ class FeatureMaker:
         mean = (running[code, end] - running[code, begin]) / np.maximum(end - begin, 1)
         return np.where((column >= 0) & (end > begin), mean, np.nan)
 
-    def _regressor_mean(self, values: Floats, series: Ints, origin: Ints, window: int | None = None) -> Floats:
-        """Mean of a regressor over the last periods before ``origin``."""
+    def _told(self, name: str, values: Floats, series: Ints, column: Ints) -> Floats:
+        """A regressor in ``column``; NaN before its first value was told."""
+        since = self.panel.since.get(name)
+        known = column >= (0 if since is None else since[series])
+        return np.where(known, values[series, np.maximum(column, 0)], np.nan)
+
+    def _regressor_mean(
+        self, name: str, values: Floats, series: Ints, origin: Ints, window: int | None = None
+    ) -> Floats:
+        """Mean of a regressor over the last periods before ``origin``, as far as it was told; NaN if it was not."""
         columns = origin[:, None] - 1 - np.arange(window or LAGS[self.panel.frequency])
-        return np.asarray(values[series[:, None], np.maximum(columns, 0)].mean(axis=1))
+        told = self._told(name, values, series[:, None], columns)
+        count = (~np.isnan(told)).sum(axis=1)
+        return np.where(count > 0, np.nan_to_num(told).sum(axis=1) / np.maximum(count, 1), np.nan)
 
 
 def _running(values: Floats) -> Floats:

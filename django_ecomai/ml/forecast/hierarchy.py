@@ -84,7 +84,7 @@ def aggregate(panel: Panel, hierarchy: Hierarchy) -> Panel:
         mass = hierarchy.sums(np.broadcast_to(weight, values.shape))
         regressors[name] = hierarchy.sums(values * weight) / np.where(mass > 0, mass, 1)
     total = hierarchy.sums(y)
-    return Panel(hierarchy.ids, total, panel.first, panel.frequency, regressors)
+    return Panel(hierarchy.ids, total, panel.first, panel.frequency, regressors, panel.ahead)
 
 
 def reconcile(bottom: Floats, variance: Floats, upper: Floats, upper_variance: Floats, hierarchy: Hierarchy) -> Floats:

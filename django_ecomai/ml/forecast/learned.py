@@ -63,6 +63,7 @@ class GlobalBoosting:
         self.season_ = season_length
         self.model_: Any = None
         maker = FeatureMaker(panel, season_length)
+        self.yearly_ = maker.yearly
         series, origin, pair, step = self._drawn(panel, horizon)
         if len(pair) < 100:
             return self
@@ -88,7 +89,8 @@ class GlobalBoosting:
         shape = (len(panel), horizon)
         if self.model_ is None or not len(panel):
             return np.full(shape, np.nan)
-        maker = FeatureMaker(panel, self.season_)
+        # it may know more of the year by now: the model has learned from what there was then
+        maker = FeatureMaker(panel, self.season_, yearly=self.yearly_)
         series = np.arange(len(panel))
         origin = np.full(len(panel), panel.length)
         pair, step = np.repeat(series, horizon), np.tile(np.arange(1, horizon + 1), len(panel))

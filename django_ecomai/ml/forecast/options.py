@@ -12,8 +12,9 @@ SEASONS: Final = {"D": 7, "W": 52, "M": 12}
 @dataclass(frozen=True)
 class ForecastOptions:
     """``frequency`` "D", "W" (weeks start on Monday) or "M"; ``horizon`` periods; ``levels`` of the intervals in
-    percent; ``season_length`` periods (None: 7 / 52 / 12); ``windows`` rolling origins of the backtest; ``models``
-    names of `registry.MODELS` (None: all that suit the data); ``learned`` adds the global gradient-boosted model.
+    percent; ``season_length`` periods (None: 7 / 52 / 12); ``windows`` rolling origins of the backtest (at least two
+    where there are any: the first only chooses); ``models`` names of `registry.MODELS` (None: all
+    that suit the data); ``learned`` adds the global gradient-boosted model.
 
     Raises ValueError when one of them cannot be.
     """
@@ -36,7 +37,7 @@ class ForecastOptions:
             raise ValueError(f"season_length is {self.season_length}: use 1 for no season, or None for the usual one")
         if self.windows < 0:
             raise ValueError(f"windows is {self.windows}: use 0 for no backtest, 3 is usual")
-        if not all(0 < level < 100 for level in self.levels):
+        if not self.levels or not all(0 < level < 100 for level in self.levels):
             raise ValueError(f"levels are {self.levels}: give percentages between 0 and 100, such as 80 and 95")
 
     @property

@@ -22,7 +22,8 @@ class Panel:
 
     ``ids`` [S]; ``y`` float64 [S, T], NaN before the first sale and where demand is unknown (stocked out);
     ``first`` number of the period in column 0; ``regressors`` name -> float64 [S, T + H], those in ``ahead`` known H
-    periods ahead, the others carried forward. ``static``: name -> float64 [S]. ``codes`` name -> [S] and ``totals``
+    periods ahead, the others carried forward; ``since`` name -> column [S] of the first value that was told: what
+    stands before it only fills the array. ``static``: name -> float64 [S]. ``codes`` name -> [S] and ``totals``
     name -> [G, T]: groups of series (shop, category, ...) and what they sold in all, known to every part of a panel.
     """
 
@@ -32,6 +33,7 @@ class Panel:
     frequency: str
     regressors: Mapping[str, Floats] = field(default_factory=dict)
     ahead: tuple[str, ...] = ()
+    since: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     static: Mapping[str, Floats] = field(default_factory=dict)
     codes: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     totals: Mapping[str, Floats] = field(default_factory=dict)
@@ -53,9 +55,13 @@ class Panel:
         )
 
     def until(self, end: int) -> Self:
-        """The panel as it was known after ``end`` periods; regressors stay known ahead."""
+        """The panel as it was known after ``end`` periods: regressors in ``ahead`` stay known, of the others the last
+        value goes on."""
         totals = {name: values[:, :end] for name, values in self.totals.items()}
-        return replace(self, y=self.y[:, :end], totals=totals)
+        regressors = {
+            name: values if name in self.ahead else _held(values, end) for name, values in self.regressors.items()
+        }
+        return replace(self, y=self.y[:, :end], totals=totals, regressors=regressors)
 
     def take(self, rows: Any) -> Self:
         """Some series."""
@@ -64,6 +70,7 @@ class Panel:
             ids=self.ids[rows],
             y=self.y[rows],
             regressors={name: values[rows] for name, values in self.regressors.items()},
+            since={name: values[rows] for name, values in self.since.items()},
             static={name: values[rows] for name, values in self.static.items()},
             codes={name: values[rows] for name, values in self.codes.items()},
         )
@@ -75,8 +82,9 @@ def panel_build(frame: Any, *, frequency: str, horizon: int, future: Any = None)
     ``y`` NaN stays unknown; a missing period inside a series is zero demand, so are the periods from a series' last row
     to the end of the frame; leading zeros are trimmed; negative ``y`` counts as zero. Several rows of a series in one
     period are added (regressors: their mean). Regressors are carried forward over missing periods and into the future
-    where ``future`` (``unique_id, ds``, the same columns) does not tell them. Raises ValueError for missing columns and
-    for values that are not numbers.
+    where ``future`` (``unique_id, ds``, the same columns) does not tell them. A column that ``future`` lacks is not
+    known ahead: at an origin of a backtest or of the training only its values before that are used. Raises ValueError
+    for missing columns and for values that are not numbers.
     """
     import pandas as pd
 
@@ -109,7 +117,8 @@ def panel_build(frame: Any, *, frequency: str, horizon: int, future: Any = None)
         _future(regressors, future, ids, first, shape[1], frequency)
     filled = {name: _carried(values) for name, values in regressors.items()}
     ahead = () if future is None else tuple(name for name in names if name in future.columns)
-    return Panel(np.asarray(ids, dtype=object), dense, first, frequency, filled, ahead)
+    since = {name: _since(values) for name, values in regressors.items()}
+    return Panel(np.asarray(ids, dtype=object), dense, first, frequency, filled, ahead, since)
 
 
 def _periods(dates: Any, frequency: str) -> NDArray[np.int64]:
@@ -158,6 +167,19 @@ def _future(regressors: dict[str, Floats], future: Any, ids: Any, first: int, le
             told = future[name].to_numpy(np.float64, na_value=np.nan)
             inside &= ~np.isnan(told)
             values[codes[inside], columns[inside]] = told[inside]
+
+
+def _since(values: Floats) -> NDArray[np.int64]:
+    """Column of the first known value [S], the width where there is none."""
+    known = ~np.isnan(values)
+    return np.where(known.any(axis=1), known.argmax(axis=1), values.shape[1]).astype(np.int64)
+
+
+def _held(values: Floats, end: int) -> Floats:
+    """``values`` with the last of the first ``end`` columns from there on."""
+    if not 0 < end < values.shape[1]:
+        return values
+    return np.concatenate([values[:, :end], np.repeat(values[:, end - 1 : end], values.shape[1] - end, axis=1)], axis=1)
 
 
 def _carried(values: Floats) -> Floats:

@@ -32,6 +32,9 @@ JUDGED: Final = 20_000
 SHARES: Final = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0)
 #: Series that the learned model needs.
 FEWEST: Final = 8
+#: Share of the history that the rolling origins' windows take at most, and periods without which there are none.
+TESTED: Final = 0.5
+SHORTEST: Final = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +64,8 @@ class Origin:
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
-    """Shared knowledge of a level: weights class -> model -> weight, bias factors, calibration, the learned model."""
+    """Shared knowledge of a level: weights class -> model -> weight, bias factors, calibration, the learned model, and
+    the origins it rests on. ``rows``: places in the panel of their series, None for all of them."""
 
     options: ForecastOptions
     weights: Mapping[int, Mapping[str, float]]
@@ -70,6 +74,7 @@ class Recipe:
     baseline: str
     learned: Any = None
     origins: Sequence[Origin] = field(default_factory=tuple)
+    rows: NDArray[np.int64] | None = None
 
 
 def candidate_names(code: int, options: ForecastOptions, learned: bool) -> tuple[str, ...]:
@@ -84,15 +89,18 @@ def candidate_names(code: int, options: ForecastOptions, learned: bool) -> tuple
     return (*usual, LEARNED) if learned else usual
 
 
-def cutoffs(length: int, options: ForecastOptions) -> list[int]:
-    """Ends of the rolling origins' histories, oldest first; together they take at most 3/10 of the history."""
-    horizon = min(options.horizon, max(length // 4, 1))
-    if length < 4 or not options.windows:
-        return []
-    room = max(int(0.3 * length) - horizon, 0)
-    step = min(horizon, max(room // max(options.windows - 1, 1), 1))
-    ends = [length - horizon - step * place for place in range(options.windows)]
-    return sorted(end for end in ends if end >= max(3, length // 3))
+def cutoffs(length: int, options: ForecastOptions) -> tuple[list[int], int]:
+    """Ends of the rolling origins' histories, oldest first, and how many periods after each are forecast.
+
+    The windows do not overlap, so that each but the first can be judged by what was chosen on earlier ones: at least
+    two, rather fewer than shorter ones, and shorter than the horizon where half of the history holds no two of them.
+    """
+    if length < SHORTEST or not options.windows:
+        return [], 0
+    room = int(TESTED * length)
+    count = max(2, min(options.windows, room // options.horizon))
+    width = min(options.horizon, room // count)
+    return [length - width * place for place in range(count, 0, -1)], width
 
 
 def statistical(y: Floats, names: Sequence[str], horizon: int, season_length: int) -> dict[str, Floats]:
@@ -125,12 +133,11 @@ def candidates_of(
 def origins_of(panel: Panel, options: ForecastOptions, learned: Any, tell: Tell) -> list[Origin]:
     """Candidates of every rolling origin, and what they are compared with."""
     always = ("zero", baseline_name(panel.y, options.season))
-    ends = cutoffs(panel.length, options)
+    ends, horizon = cutoffs(panel.length, options)
     found = []
     for number, end in enumerate(ends):
         tell(number / max(len(ends), 1), f"backtest {number + 1} of {len(ends)}")
         past = panel.until(end)
-        horizon = min(options.horizon, panel.length - end)
         demand = classify(past.y)
         candidates = candidates_of(past, demand.code, options, horizon, learned, always)
         relative, absolute = intervals.history_scale(past.y, 2 * options.season)
@@ -141,20 +148,22 @@ def origins_of(panel: Panel, options: ForecastOptions, learned: Any, tell: Tell)
 def recipe_fit(panel: Panel, options: ForecastOptions, *, tell: Tell | None = None) -> Recipe:
     """Learn weights, bias and intervals from rolling origins of (a sample of) ``panel``."""
     say = tell or (lambda fraction, message: None)
-    sample = panel
+    sample, rows = panel, None
     if len(panel) > JUDGED:
-        sample = panel.take(np.sort(np.random.default_rng(options.seed).permutation(len(panel))[:JUDGED]))
-    ends = cutoffs(panel.length, options)
+        rows = np.sort(np.random.default_rng(options.seed).permutation(len(panel))[:JUDGED])
+        sample = panel.take(rows)
+    ends, _width = cutoffs(panel.length, options)
     before = after = None
     if options.learned and ends and len(panel) >= FEWEST:
         # one model for all origins, from before the first: a model per origin would cost thrice and see little more
         say(0.05, "learning from all series, before the backtest")
         before = learned_fit(sample.until(ends[0]), options)
-        say(0.3, "learning from all series")
-        after = learned_fit(sample, options)
+        if before is not None:  # else nothing would tell what it is worth
+            say(0.3, "learning from all series")
+            after = learned_fit(sample, options)
     origins = origins_of(sample, options, before, _part(say, 0.6, 1.0))
     baseline = baseline_name(panel.y, options.season)
-    return from_origins(origins, options, baseline, learned=after)
+    return replace(from_origins(origins, options, baseline, learned=after), rows=rows)
 
 
 def learned_fit(panel: Panel, options: ForecastOptions) -> GlobalBoosting | None:
@@ -223,7 +232,7 @@ def blend(recipe: Recipe, candidates: Mapping[str, Floats], code: NDArray[np.int
 
 def bias_factors(origins: Sequence[Origin], blended: Sequence[Floats]) -> dict[int, float]:
     """Demand over forecast per class, drawn towards that of all classes and, as far as it differs between origins,
-    towards 1: what holds at every origin is the blend's, what comes and goes is the market's.
+    towards 1: what holds at every origin is the blend's, what comes and goes is the market's. One origin tells nothing.
     """
     sold, said = np.zeros((len(origins), len(CLASSES))), np.zeros((len(origins), len(CLASSES)))
     for number, (origin, mean) in enumerate(zip(origins, blended, strict=True)):
@@ -233,7 +242,7 @@ def bias_factors(origins: Sequence[Origin], blended: Sequence[Floats]) -> dict[i
             sold[number, code] = origin.actual[rows][known[rows]].sum()
             said[number, code] = mean[rows][known[rows]].sum()
     whole_sold, whole_said = sold.sum(axis=1, keepdims=True), said.sum(axis=1, keepdims=True)
-    if not (whole_said > 0).all() or not (whole_sold > 0).all():
+    if len(origins) < 2 or not (whole_said > 0).all() or not (whole_sold > 0).all():
         return dict.fromkeys(range(len(CLASSES)), 1.0)
     whole = whole_sold / whole_said
     pull = 0.1 * whole_said

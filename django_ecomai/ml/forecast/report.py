@@ -21,12 +21,14 @@ BLEND = "blend"
 
 
 def judged(recipe: Recipe) -> list[tuple[Origin, Floats, Floats]]:
-    """``(origin, mean, quantiles)`` of our forecast at every origin, with weights, bias and intervals of the other
-    ones."""
+    """``(origin, mean, quantiles)`` of our forecast at the origins, with weights, bias and intervals from the windows
+    that had ended by then. Origins without such a one are not judged; none may be."""
     found = []
-    for number, origin in enumerate(recipe.origins):
-        others = [other for place, other in enumerate(recipe.origins) if place != number] or list(recipe.origins)
-        honest = from_origins(others, recipe.options, recipe.baseline, recipe.learned)
+    for origin in recipe.origins:
+        earlier = [other for other in recipe.origins if other.cutoff + other.actual.shape[1] <= origin.cutoff]
+        if not earlier:
+            continue
+        honest = from_origins(earlier, recipe.options, recipe.baseline, recipe.learned)
         mean = blend(honest, origin.candidates, origin.code)
         scale = intervals.error_scale(mean, origin.relative, origin.absolute)
         spread = spread_of(honest.calibration, origin.history, mean, scale, origin.code, recipe.options)

@@ -205,6 +205,7 @@ def test_chosen_models_and_no_backtest():
         ({"season_length": 0}, "season_length is 0"),
         ({"windows": -1}, "windows is -1"),
         ({"levels": (100,)}, "percentages"),
+        ({"levels": ()}, "percentages"),
     ],
 )
 def test_options_that_cannot_be(change, message):

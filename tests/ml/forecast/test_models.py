@@ -9,7 +9,7 @@ from django_ecomai.ml.forecast.base import SeriesModel
 from django_ecomai.ml.forecast.models.intermittent import ADIDA, IMAPA, SBA, TSB, Croston
 from django_ecomai.ml.forecast.models.linear import LinearRegression
 from django_ecomai.ml.forecast.models.simple import MovingAverage, SeasonalNaive, Zero
-from django_ecomai.ml.forecast.models.smoothing import DampedTrend, HoltWinters, SimpleSmoothing
+from django_ecomai.ml.forecast.models.smoothing import DampedTrend, HoltWinters, SimpleSmoothing, initial
 from django_ecomai.ml.forecast.models.theta import DynamicTheta
 from django_ecomai.ml.forecast.registry import MODELS, model_build
 
@@ -174,3 +174,16 @@ def test_regression_reads_price_and_promotion():
     assert model.coefficients_["price"][0] == pytest.approx(-30, abs=0.5)
     assert model.coefficients_["promotion"][0] == pytest.approx(15, abs=0.5)
     np.testing.assert_allclose(model.predict(10), y[:, 100:], atol=1)
+
+
+@pytest.mark.parametrize("season_length", [1, 12])
+def test_holt_winters_without_a_season_is_the_damped_trend(season_length):
+    """Below two seasons: the states of the same recursion without a season."""
+    y = np.array([4.0, 9, 3, 8, 6, 12, 5, 11, 7, 14, 8, 13, 6, 15])
+    model = HoltWinters(alphas=(0.2,), betas=(0.1,), gammas=(0.4,)).fit(y[None, :], season_length=season_length)
+    before, slope = initial(y[None, :])
+    level, trend = float(before[0]), float(slope[0])
+    for value in y:
+        ahead = level + 0.97 * trend
+        level, trend = ahead + 0.2 * (value - ahead), 0.97 * trend + 0.2 * 0.1 * (value - ahead)
+    assert model.predict(2)[0] == pytest.approx([level + 0.97 * trend, level + (0.97 + 0.97**2) * trend])

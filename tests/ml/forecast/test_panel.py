@@ -53,6 +53,17 @@ def test_regressors_are_carried_forward_and_told_ahead():
     assert panel.regressors["price"].tolist() == [[10, 10, 12, 9, 9]]
     assert panel.ahead == ("price",)
     assert panel_build(frame, frequency="W", horizon=2).ahead == ()
+    assert panel.until(1).regressors["price"].tolist() == [[10, 10, 12, 9, 9]]
+
+
+def test_what_is_not_known_ahead_is_held_at_its_last_value_before_the_origin():
+    frame = long({"a": [1, 1, 1, 1]}).assign(price_paid=[np.nan, 10.0, 8.0, 12.0], promotion=[0.0, 1.0, 0.0, 1.0])
+    future = pd.DataFrame({"unique_id": "a", "ds": weeks(5)[4:], "promotion": [1.0]})
+    panel = panel_build(frame, frequency="W", horizon=1, future=future)
+    assert panel.since["price_paid"].tolist() == [1]
+    past = panel.until(2)
+    assert past.regressors["price_paid"].tolist() == [[10, 10, 10, 10, 10]]
+    assert past.regressors["promotion"].tolist() == [[0, 1, 0, 1, 1]]
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,8 @@ class HoltWinters(SeriesModel):
         season = np.repeat(index.T[:, None, :], len(grid), axis=1)  # [m, G, S]
         at_level, at_trend = np.broadcast_to(level, shape).copy(), np.broadcast_to(trend, shape).copy()
         errors = np.zeros(shape)
+        # where there is no season, none may take part of the errors either: the level would lack it
+        gamma = np.where(index.any(axis=1), gamma, 0.0)
         for t in range(y.shape[1]):
             phase = t % index.shape[1]
             alive = t >= start
