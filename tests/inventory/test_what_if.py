@@ -60,6 +60,13 @@ def test_what_cannot_be_is_said(values: dict[str, str], wrong: str) -> None:
         what_if.change_read(values)
 
 
+def test_products_of_other_currencies_are_not_added(shop: list[int]) -> None:
+    row = Suggestion.objects.get(product__external_id="low")
+    assert row.product_id in shop
+    Suggestion.objects.filter(pk=row.pk).update(currency="USD")
+    assert set(what_if.products_that_sell_most()) == set(shop) - {row.product_id}
+
+
 def test_a_query_is_read() -> None:
     assert what_if.change_read({"demand": "10,5", "service": "97", "price": ""}) == what_if.Change(
         demand=10.5, service=0.97
