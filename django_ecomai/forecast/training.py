@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from django_ecomai.conf import ecomai
 from django_ecomai.core.charts import format_value
 from django_ecomai.runs.services import GateVerdict, gate_decide
 
@@ -219,8 +220,6 @@ def _changed(context: RunContext, demand: Demand, prints: Mapping[str, str], opt
 
 
 def _full_days() -> float:
-    from django_ecomai.conf import ecomai
-
     return float(ecomai.FORECAST_FULL_DAYS)
 
 
@@ -317,6 +316,9 @@ def _missing(ledger: Ledger, demand: Demand, currency: str, foreign: int) -> lis
     if foreign:
         words = _("%(lines)s order lines are not in %(currency)s: they count in pieces, not in money.")
         found.append(words % {"lines": foreign, "currency": currency})
+    if currency and currency != ecomai.CURRENCY:
+        words = _('Most orders are in %(currency)s, but ECOMAI["CURRENCY"] is %(set)s: amounts carry the wrong name.')
+        found.append(words % {"currency": currency, "set": ecomai.CURRENCY})
     if ledger.future_lines:
         words = _("%(number)s order lines are dated in the future and are left out.")
         found.append(words % {"number": ledger.future_lines})

@@ -282,6 +282,18 @@ def test_money_of_another_currency_is_not_added() -> None:
     Order.objects.filter(pk__in=list(last)).update(currency="EUR")
     run = train()
     assert any("are not in GBP: they count in pieces" in text for text in run.metrics["missing"])
+    assert not any("wrong name" in text for text in run.metrics["missing"])
     money = Forecast.objects.get(measure="money", level="shop").history
     pieces = Forecast.objects.get(measure="pieces", level="shop").history
     assert money[-1] == 0 and pieces[-1] > 0 and money[0] > 0
+
+
+def test_amounts_in_a_currency_that_the_settings_do_not_name_are_told(settings: Any) -> None:
+    from django_ecomai.mirror.models import Order
+
+    settings.ECOMAI = {**settings.ECOMAI, "CURRENCY": "EUR"}
+    shop_make(products=1, weeks=2)
+    Order.objects.update(currency="GBP")
+    assert [text for text in train().metrics["missing"] if "wrong name" in text] == [
+        'Most orders are in GBP, but ECOMAI["CURRENCY"] is EUR: amounts carry the wrong name.'
+    ]
