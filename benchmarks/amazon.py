@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,13 @@ from django_ecomai.ml.evaluate.holdout import split_of
 from django_ecomai.ml.frames import Catalogue, Interactions
 from django_ecomai.ml.recommend.auto import choose
 from django_ecomai.ml.recommend.fold import Fitted
+from django_ecomai.ml.recommend.ranking.choose import SecondChoice, choose_second, split_candidates
+from django_ecomai.ml.recommend.ranking.groups import nothing_extra
+from django_ecomai.ml.recommend.ranking.scores import RankedScores
+from django_ecomai.ml.recommend.ranking.second_stage import SecondStage
 from django_ecomai.ml.recommend.recipe import Recipe, Source
 from django_ecomai.ml.recommend.scoring import RecipeScores
+from django_ecomai.ml.recommend.tune import PAIRS, SEQUENCE
 
 DATASETS = {"beauty": "amazon-beauty", "toys": "amazon-toys"}
 OURS = "EcomAI (automatic choice)"
@@ -78,7 +84,11 @@ def evaluate(dataset: str, model: str, folder: Path) -> Outcome:
         choice = choose(train, catalogue=catalogue, neighbours=300, budget=BUDGET, k=10)
         details = {"recipe": choice.recipe.to_dict(), "name": choice.recipe.name, "validation": choice.validation}
         details["tried"] = choice.tried
-        scores = recipe_scores(choice.recipe, train, history, catalogue)
+        shape = SEQUENCE if ordered else PAIRS
+        now = int(train.times[-1]) + 1
+        second = choose_second(train, choice.recipe, catalogue=catalogue, now=now, shape=shape, k=10)
+        details["second"] = second.facts
+        scores = recipe_scores(choice.recipe, train, history, catalogue, second)
     elif model in RECIPES:
         scores = recipe_scores(RECIPES[model], train, history, catalogue)
     else:
@@ -91,18 +101,28 @@ def evaluate(dataset: str, model: str, folder: Path) -> Outcome:
 BUDGET = 60
 
 
-def recipe_scores(recipe: Recipe, train: Interactions, history: Interactions, catalogue: Catalogue | None) -> ScoreRows:
-    """Scores of every user's ``history`` by the recipe fitted on ``train``, through the table that would be served."""
-    from dataclasses import replace
-
-    split = replace(split_of(train, history), users=np.arange(history.n_users, dtype=np.int32), history=history)
+def recipe_scores(
+    recipe: Recipe,
+    train: Interactions,
+    history: Interactions,
+    catalogue: Catalogue | None,
+    second: SecondChoice | None = None,
+) -> ScoreRows:
+    """Scores of every user's ``history`` by the recipe fitted on ``train``, through the table that would be served, in
+    the order that was learned for it if that passed."""
+    users = np.arange(history.n_users, dtype=np.int32)
+    split = replace(split_of(train, history), users=users, history=history, bought=history.csr())
     fitted = Fitted(train, catalogue=catalogue, now=split.cut, neighbours=recipe.neighbours)
     scorer = RecipeScores(split, fitted)
     found = scorer.scores(recipe, "new_items")
     if not recipe.sources:
         popular = scorer.popularity
         return lambda rows: np.tile(popular, (len(rows), 1))
-    return lambda rows: found.of(rows).toarray()
+    if second is None or not second.passed or second.trees is None:
+        return lambda rows: found.of(rows).toarray()
+    candidates, maker = split_candidates(split, recipe, catalogue, 0.0, nothing_extra, fitted, scorer)
+    ranked = RankedScores(candidates, SecondStage(maker, second.trees, blend_share=second.facts["blend_share"]))
+    return lambda rows: ranked.discovery(rows).toarray()
 
 
 def implicit_scores(model: str, train: sparse.csr_matrix, history: sparse.csr_matrix) -> ScoreRows:

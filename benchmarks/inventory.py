@@ -2,17 +2,21 @@
 
 Data and what is simulated: see `benchmarks.inventory_data`; the policies: `benchmarks.inventory_policies`. Every policy
 orders from what it saw up to the day, then the true demand arrives; what is not in stock is a lost sale. All meet the
-same lead times (five replications, common random numbers). ``cost`` is holding and ordering. A policy has a knob; turned
-over its range on the test part it gives the cost-fill frontier, read at equal fill rates (share of pieces served; between
-two knobs, costs are interpolated in logarithms). What else a policy can be told is chosen on the earlier part. There the
-knob is also set so that 95 % are served: ``fill_rate`` is what that setting serves on the test part, ``fill_error`` how far
-it is off. ``cost_at_equal_value`` is the cost at 95 % of the turnover. The clairvoyant has no knob: its cost is that of serving all.
+same lead times (three replications, common random numbers). ``cost`` is holding and ordering.
+
+A policy has a knob. Turned over its range on the test part it gives the cost-fill frontier, read at equal fill rates
+(share of pieces served; between two settings costs are interpolated in logarithms). What else a policy can be told is
+chosen on the earlier part. ``fill_rate`` is what a policy serves on the test part when it is asked for 95 % and knows
+only the past: at every review the knob stands where 95 % of what was asked for since the part began, and in the earlier
+part (which counts as eight weeks or months), would have been served; ``fill_error`` is how far that is off.
+``cost_at_equal_value`` is the cost at 95 % of the turnover. The
+clairvoyant has no knob: its cost is that of serving all.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +26,19 @@ from numpy.typing import NDArray
 from benchmarks import inventory_policies as policies
 from benchmarks.harness import Outcome, run
 from benchmarks.inventory_data import DATASETS, World, read
-from django_ecomai.ml.inventory.simulate import Decide, Replay, replay
+from django_ecomai.ml.inventory.simulate import Decide, LevelPolicy, Replay, replay
 
 OURS = "EcomAI (shared fill target)"
 TARGET = 0.95
 FILLS = (0.90, 0.95, 0.98)
+#: Products of each data set, drawn with a fixed seed.
+SAMPLE = 1000
+BY_DAY = ("sold_by_day", "asked_by_day")
 CLAIRVOYANT = "clairvoyant"
 STOCKPYL = "stockpyl (r, Q), true parameters"
-MODELS = {
-    OURS: True,
-    "EcomAI, counting turnover": False,
-    "EcomAI, one target for each": False,
-    "static min/max": False,
-    "days of cover": False,
-    "normal safety stock": False,
-    STOCKPYL: False,
-    CLAIRVOYANT: False,
-}
-SHOWN = ("cost_at_equal_fill", "cost_at_90", "cost_at_98", "cost_at_equal_value", "fill_rate", "fill_error")
 LOTS = "in lots that pay"
+TURNOVER = "EcomAI, counting turnover"
+EACH = "EcomAI, one target for each"
 BASELINES: dict[str, Callable[[World, float], policies.Policy]] = {
     "static min/max": policies.static_min_max,
     "days of cover": policies.days_of_cover,
@@ -50,15 +48,23 @@ BASELINES: dict[str, Callable[[World, float], policies.Policy]] = {
     STOCKPYL: policies.stockpyl_true,
     CLAIRVOYANT: policies.clairvoyant,
 }
+MODELS = {OURS: True, TURNOVER: False, EACH: False, **dict.fromkeys(BASELINES, False)}
+SHOWN = ("cost_at_equal_fill", "cost_at_90", "cost_at_98", "cost_at_equal_value", "fill_rate", "fill_error")
+#: What may be told, the best of which is chosen on the earlier part: half-lives in periods, or our forecast engine.
+HALF_LIVES: dict[str, tuple[float, ...]] = {"online_retail": (28.0, 60.0, 120.0), "carparts": (6.0, 12.0, 24.0)}
+FORECASTS: dict[str, tuple[float | str, ...]] = {"online_retail": (40.0, "engine"), "carparts": (12.0,)}
+LOT_FACTORS = (1.0, 1.3)
 #: Lowest and highest setting of each knob and how many are tried.
 KNOBS = {
     **dict.fromkeys(list(BASELINES)[:5], (0.02, 20.0, 24)),
-    STOCKPYL: (0.05, 100.0, 12),
-    "EcomAI, one target for each": (0.5, 0.999, 10),
-    "EcomAI, counting turnover": (0.05, 100.0, 12),
-    OURS: (0.05, 100.0, 12),
+    STOCKPYL: (0.02, 5.0, 6),
+    EACH: (0.5, 0.999, 10),
+    TURNOVER: (0.02, 40.0, 14),
+    OURS: (0.02, 40.0, 14),
 }
 PRICED = (OURS, STOCKPYL)
+
+
 def play(world: World, decide: Decide) -> Replay:
     """The part that counts, after the warm-up, from the same stock for every policy."""
     shape = world.shape
@@ -90,6 +96,32 @@ def point(world: World, decide: Decide) -> dict[str, float]:
     }
 
 
+def rolling(world: World, policy: policies.Policy, knobs: NDArray[np.float64], early: list[dict[str, float]]) -> float:
+    """Fill rate when the knob is set anew at every review: to where ``TARGET`` would have been served.
+
+    What each setting would have served since the warm-up counts by its demand, the earlier part as eight weeks or
+    months; between two settings levels are interpolated.
+    """
+    before = np.array([one["fill"] for one in early])
+    epochs, shape = len(world.epochs), world.shape
+    settings = [policy(float(knob)) for knob in knobs]
+    levels = np.array(
+        [[np.broadcast_to(one, (epochs, len(world.cost))) for one in (each.point, each.top)] for each in settings]
+    )
+    played = [play(world, each) for each in settings]
+    window = 8 * (7 if shape.days_per_period == 1 else 1)
+    chosen = np.empty(levels.shape[1:])
+    for epoch, period in enumerate(world.epochs):
+        past = slice(shape.warm, max(period - world.start, shape.warm))  # no policy made the first stock
+        served, asked = (np.array([getattr(one, name)[:, past].sum() for one in played]) for name in BY_DAY)
+        usual = played[0].asked_by_day.mean() * window * len(played[0].asked_by_day)
+        fills = (before * usual + served) / (usual + asked)
+        place = np.interp(TARGET, np.maximum.accumulate(fills), range(len(knobs)))
+        low = int(min(place, len(knobs) - 2))
+        chosen[:, epoch] = levels[low, :, epoch] + (place - low) * (levels[low + 1, :, epoch] - levels[low, :, epoch])
+    return play(world, LevelPolicy(chosen[0], chosen[1], epoch_days=shape.review)).fill_rate
+
+
 def frontier(world: World, policy: policies.Policy, knobs: NDArray[np.float64]) -> list[dict[str, float]]:
     """One point per knob."""
     return [{"knob": float(knob), **point(world, policy(float(knob)))} for knob in knobs]
@@ -108,46 +140,52 @@ def knobs_of(model: str, world: World) -> NDArray[np.float64]:
     if model == CLAIRVOYANT:
         return np.ones(1)
     low, high, count = KNOBS[model]
-    scale = float(world.cost.mean()) if model in PRICED else 1.0
-    return np.geomspace(low, high, count) * scale
+    return np.geomspace(low, high, count) * scale(model, world)
 
 
-def made(world: World, dataset: str, model: str, told: Any) -> policies.Policy:
-    """The policy with what it is told."""
-    if model in BASELINES:
-        return BASELINES[model](world, float(told))
-    engine = policies.OurForecasts(world, dataset)
-    ours = policies.Ours(world, engine, pooled=told)
-    if model == "EcomAI, one target for each":
-        return ours.each()
-    return ours.shared(world.price if model == "EcomAI, counting turnover" else 1.0)
+def scale(model: str, world: World) -> float:
+    """What one unit of the knob is: the mean cost of a piece where it is a price."""
+    return float(world.cost.mean()) if model in PRICED else 1.0
+
+
+def options(dataset: str, model: str, world: World) -> Iterator[tuple[str, policies.Policy]]:
+    """Everything the policy may be told, by name, and the policy told so."""
+    if model in (STOCKPYL, CLAIRVOYANT):
+        yield "the truth", BASELINES[model](world, 0.0)
+    elif model in BASELINES:
+        for life in HALF_LIVES[dataset]:
+            yield f"half-life {life:g}", BASELINES[model](world, life)
+    else:
+        # The variants show what the shared target and its weight do: one forecast is enough for them.
+        for told in FORECASTS[dataset] if model == OURS else FORECASTS[dataset][:1]:
+            ours = policies.Ours(world, told)
+            if model == EACH:
+                yield str(told), ours.each()
+                continue
+            for factor in LOT_FACTORS:
+                yield f"{told}, lots x {factor:g}", ours.shared(world.price if model == TURNOVER else 1.0, factor)
 
 
 def evaluate(dataset: str, model: str, folder: Path) -> Outcome:
     """Choose and set the knob on the earlier part, then the frontier of the test part."""
-    early = read(dataset, folder, part="validation")
-    tried: dict[str, float] = {}
-    best: tuple[float, Any, list[dict[str, float]]] = (np.inf, None, [])
-    for told in TOLD[dataset][model]:
-        points = frontier(early, made(early, dataset, model, told), knobs_of(model, early))
-        cost = at_fill(points, TARGET) if len(points) > 1 else points[0]["cost"]
-        tried[str(told)] = cost
-        if best[1] is None or cost < best[0]:
-            best = (cost, told, points)
-    test = read(dataset, folder)
-    policy = made(test, dataset, model, best[1])
+    early, test = (read(dataset, folder, part=part, sample=SAMPLE, replications=3) for part in ("validation", "test"))
+    by = "value_fill" if model == TURNOVER else "fill"
+    tried: dict[str, list[dict[str, float]]] = {}
+    for told, policy in options(dataset, model, early):
+        tried[told] = frontier(early, policy, knobs_of(model, early))
+    costs = {told: at_fill(points, TARGET, by=by) for told, points in tried.items()}
+    chosen = min(costs, key=lambda told: np.nan_to_num(costs[told], nan=np.inf))
+    policy = next(policy for told, policy in options(dataset, model, test) if told == chosen)
     points = frontier(test, policy, knobs_of(model, test))
     metrics = {f"cost_at_{round(100 * fill)}": at_fill(points, fill) for fill in FILLS}
     metrics["cost_at_equal_fill"] = at_fill(points, TARGET)
     metrics["cost_at_equal_value"] = at_fill(points, TARGET, by="value_fill")
     if model == CLAIRVOYANT:
-        metrics = dict.fromkeys(metrics, points[0]["cost"]) | {"fill_rate": points[0]["fill"], "fill_error": np.nan}
+        metrics = dict.fromkeys(metrics, points[0]["cost"]) | {"fill_rate": points[0]["fill"]}
     else:
-        knob = at_fill(best[2], TARGET, read_="knob") / float(early.cost.mean() if model in PRICED else 1.0)
-        knob *= float(test.cost.mean() if model in PRICED else 1.0)
-        metrics["fill_rate"] = point(test, policy(knob))["fill"]
-        metrics["fill_error"] = metrics["fill_rate"] - TARGET
-    details = {"told": best[1], "tried": tried, "frontier": points, "products": len(test.cost)}
+        metrics["fill_rate"] = rolling(test, policy, knobs_of(model, test), tried[chosen])
+    metrics["fill_error"] = metrics["fill_rate"] - TARGET
+    details = {"told": chosen, "tried": costs, "frontier": points, "products": len(test.cost)}
     return metrics, details
 
 

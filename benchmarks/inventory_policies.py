@@ -11,10 +11,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.inventory_data import World
-from django_ecomai.ml.forecast.demand import without_spikes
+from django_ecomai.ml.forecast.engine import forecast_fit
+from django_ecomai.ml.forecast.hierarchy import PRODUCT
+from django_ecomai.ml.forecast.options import ForecastOptions
 from django_ecomai.ml.inventory.assortment import SharedTarget
 from django_ecomai.ml.inventory.formulas import eoq
 from django_ecomai.ml.inventory.policy import levels
@@ -25,9 +28,9 @@ from django_ecomai.ml.inventory.simulate import Decide, LevelPolicy
 Floats = NDArray[np.float64]
 #: The orders of a policy whose knob stands at a number.
 Policy = Callable[[float], Decide]
-#: Mean demand per period [n, horizon] as forecast in a period.
-Forecast = Callable[[int], Floats]
 PATHS = 128
+#: Weeks or months after which our forecasts are fitted anew.
+REFIT = 4
 
 
 def smoothed(past: Floats, half_life: float) -> Floats:
@@ -166,25 +169,67 @@ def clairvoyant(world: World, _: float) -> Policy:
     return turn
 
 
+class Forecasts:
+    """Mean demand per period [n, horizon] as forecast in a period, each made once.
+
+    ``told`` is a half-life (exponentially weighted mean, a flat forecast) or "engine": `ml.forecast` on weeks or
+    months, fitted anew every `REFIT` periods of it and read from there in between.
+    """
+
+    def __init__(self, world: World, told: float | str) -> None:
+        self.world, self.told = world, told
+        self.fitted: dict[int, Floats] = {}
+
+    def __call__(self, period: int) -> Floats:
+        if self.told != "engine":
+            return smoothed(self.world.known(period), float(self.told))[:, None]
+        step = 7 if self.world.shape.days_per_period == 1 else 1
+        age = (period - self.world.start) // step % REFIT
+        begun = period - age * step
+        if begun not in self.fitted:
+            self.fitted[begun] = self._engine(begun, step)
+        return self.fitted[begun][:, age * step :]
+
+    def _engine(self, period: int, step: int) -> Floats:
+        """Per period [n, horizon] from all demand before ``period``."""
+        known = self.world.known(period)
+        n, buckets = len(known), known.shape[1] // step
+        parts = known[:, known.shape[1] - buckets * step :].reshape(n, buckets, step)
+        sums = np.where(np.isnan(parts).all(axis=2), np.nan, np.nansum(parts, axis=2))
+        series, at = np.nonzero(np.isfinite(sums))
+        # Dates are made up: weeks or months that end now.
+        dates = pd.date_range(end="2011-01-03", periods=buckets, freq="W-MON" if step == 7 else "MS")
+        ids = np.array([f"{one:06d}" for one in range(n)])
+        frame = pd.DataFrame({"unique_id": ids[series], "ds": dates[at], "y": sums[series, at]})
+        options = ForecastOptions(frequency="W" if step == 7 else "M", horizon=12)
+        result = forecast_fit(
+            frame, options=options, static=pd.DataFrame({"unique_id": ids, "price": self.world.price})
+        )
+        products = result.forecasts[result.forecasts["level"] == PRODUCT]
+        wide = products.pivot(index="unique_id", columns="ds", values="mean").reindex(ids).to_numpy(float)
+        return np.repeat(np.nan_to_num(wide).clip(min=0), step, axis=1) / step
+
+
 class Ours:
     """Bootstrapped demand over lead time + review at every epoch; computed once, asked at every target."""
 
-    def __init__(self, world: World, forecast: Forecast, *, pooled: float, level_spread: float, seed: int = 0) -> None:
+    def __init__(self, world: World, told: float | str) -> None:
         self.world = world
         self.known: list[ProtectionDemand] = []
+        forecast = Forecasts(world, told)
+        monthly = world.shape.days_per_period > 1
         for number, period in enumerate(world.epochs):
             demand = protection_demand(
                 mean=forecast(period),
-                history=without_spikes(world.known(period)),
+                history=world.known(period),
                 lead_time_samples=world.times.sample(PATHS),
                 review_days=world.shape.review,
-                seed=seed + number,
-                block_days=7 if world.shape.days_per_period == 1 else 1,
-                level_spread=level_spread,
+                seed=number,
+                block_days=2 if monthly else 28,
             )
-            self.known.append(PooledSpread(pooled).fit_transform(demand))
+            self.known.append(PooledSpread().fit_transform(demand))
 
-    def shared(self, weight: Any = 1.0) -> Policy:
+    def shared(self, weight: Any, lot_factor: float) -> Policy:
         """One fill rate over all products; the knob is what a lost piece (times ``weight``) costs."""
         shape = self.world.shape
         targets = [
@@ -195,6 +240,7 @@ class Ours:
                 order_cost=shape.order_cost,
                 weight=weight,
                 most_cover_days=365 / shape.days_per_period,
+                lot_factor=lot_factor,
             )
             for demand in self.known
         ]

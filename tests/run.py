@@ -36,7 +36,10 @@ def leg(backend: str, arguments: list[str], *, coverage: bool) -> int:
     if coverage:
         command += ["--cov", "--cov-append", "--cov-report=", "--cov-fail-under=0"]
     print(f"\n--- the suite on {backend} ---", flush=True)
-    return subprocess.run([*command, *arguments], env={**os.environ, "ECOMAI_TEST_BACKEND": backend}).returncode
+    # A worker per core: libraries that take a thread per core themselves would only wait for each other.
+    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    env = {**threads, **os.environ, "ECOMAI_TEST_BACKEND": backend}
+    return subprocess.run([*command, *arguments], env=env).returncode
 
 
 def main(arguments: list[str]) -> int:

@@ -176,7 +176,7 @@ personal_data: Registry[PersonalData] = Registry("personal data declaration")
 customer_features: Registry[CustomerFeature] = Registry("customer feature")
 customer_segments: Registry[CustomerSegments] = Registry("set of customer segments")
 strategies: Registry[Strategy] = Registry("strategy")
-# ``(channel) -> {product id: factor}``: above 1 a product stands earlier in recommendations, below 1 later. Asked within
-# a shop's request, at most once a minute: whoever queries does so ``core.db.shielded``.
+# ``(channel) -> {product id: factor}``: above 1 a product stands earlier in recommendations, below 1 later. Asked
+# within a shop's request, at most once a minute: whoever queries does so ``core.db.shielded``.
 product_weights: Registry[Callable[[str], Mapping[str, float]]] = Registry("product weight")
 prunes: Registry[Callable[[], int]] = Registry("prune")  # each deletes what is too old and returns how many rows

@@ -18,6 +18,7 @@ from django_ecomai.conf import ecomai
 from django_ecomai.events.throttling import ApiThrottle
 
 from .models import PurchaseOrder, Suggestion
+from .scorecards import scorecards
 from .selectors import suggestion_rows
 from .services import (
     DecisionError,
@@ -30,9 +31,18 @@ from .services import (
 )
 from .tables_in import COLUMNS, MOST_BYTES, FileError, table_import
 from .tables_out import table_csv
+from .what_if import BOUNDS, MOST_PRODUCTS, BadChange, change_read, play, products_that_sell_most
 
 MOST_ROWS = 500
 APP = "ecomai_inventory"
+_UNITS = {
+    "demand": "per cent more or less",
+    "promotion": "per cent more in the first four weeks",
+    "price": "per cent more or less",
+    "lead_days": "days more or less",
+    "service": "per cent instead of the policies' targets",
+    "budget": "money per order day",
+}
 _TABLE_PERMISSIONS = {
     "suppliers": ("supplier", ("add", "change")),
     "supplier_products": ("supplierproduct", ("add", "change")),
@@ -146,6 +156,53 @@ class OutcomeSerializer(serializers.Serializer[Any]):
     failed = serializers.IntegerField()
     check_only = serializers.BooleanField()
     problems = serializers.ListField(child=serializers.DictField())
+
+
+class FutureSerializer(serializers.Serializer[Any]):
+    """Twelve weeks under one plan: means over the futures that were played; money in the currency of the products."""
+
+    fill_rate = serializers.FloatField()
+    stockout_days = serializers.FloatField(help_text="Days × products.")
+    holding = serializers.FloatField()
+    ordering = serializers.FloatField()
+    lost_margin = serializers.FloatField()
+    bought = serializers.FloatField()
+    orders = serializers.FloatField()
+    cost = serializers.FloatField(help_text="Holding, ordering and lost margin.")
+
+
+class WhatIfSerializer(serializers.Serializer[Any]):
+    """Today's plan and the changed one under the same luck."""
+
+    products = serializers.IntegerField()
+    currency = serializers.CharField()
+    days = serializers.IntegerField()
+    today = FutureSerializer(source="futures.base")
+    changed = FutureSerializer(source="futures.changed")
+
+
+class ScorecardSerializer(serializers.Serializer[Any]):
+    """How a supplier delivered in the last year, and what hangs on it."""
+
+    supplier = serializers.CharField(source="supplier.code")
+    name = serializers.CharField(source="supplier.name")
+    is_simulated = serializers.BooleanField(source="supplier.is_simulated")
+    orders = serializers.IntegerField()
+    lines = serializers.IntegerField()
+    on_time_in_full = serializers.FloatField(allow_null=True)
+    lead_time_agreed = serializers.IntegerField(source="supplier.lead_time_days")
+    lead_mean = serializers.FloatField(allow_null=True)
+    lead_spread = serializers.FloatField(allow_null=True)
+    lead_p90 = serializers.FloatField(allow_null=True)
+    trend = serializers.FloatField(allow_null=True, help_text="Days longer per 90 days.")
+    late_orders = serializers.IntegerField()
+    products = serializers.IntegerField()
+    single_source = serializers.IntegerField()
+    margin_per_week = serializers.FloatField()
+    margin_single = serializers.FloatField()
+    margin_at_risk = serializers.FloatField()
+    currency = serializers.CharField()
+    products_without_margin = serializers.IntegerField(help_text="Left out of the money: another currency.")
 
 
 class SuggestionsView(InventoryView):
@@ -280,6 +337,57 @@ class StageView(InventoryView):
         except OrderError as error:
             raise ValidationError({"detail": str(error)}) from error
         return Response(OrderSerializer(_orders().get(pk=order.pk)).data)
+
+
+class WhatIfView(InventoryView):
+    """What if demand, lead time, service level, budget, a promotion or a price were others: ``GET``."""
+
+    needs = {"GET": ("view_suggestion",)}
+
+    @extend_schema(
+        operation_id="ecomai_inventory_what_if",
+        summary="Play twelve weeks as planned and changed",
+        parameters=[
+            OpenApiParameter(
+                "product", str, many=True, description="Shop's id; default: what is expected to sell most."
+            ),
+            *(
+                OpenApiParameter(name, float, description=f"{least:g} to {most:g}, {_UNITS[name]}.")
+                for name, (least, most) in BOUNDS.items()
+            ),
+        ],
+        responses={200: WhatIfSerializer, 400: OpenApiResponse(description="A value cannot be played.")},
+    )
+    def get(self, request: Request) -> Response:
+        """See the schema."""
+        try:
+            change = change_read({name: request.query_params.get(name) for name in BOUNDS})
+        except BadChange as error:
+            raise ValidationError({"detail": str(error)}) from error
+        asked = request.query_params.getlist("product")
+        if len(asked) > MOST_PRODUCTS:
+            raise ValidationError({"product": f"At most {MOST_PRODUCTS} products at once."})
+        rows = suggestion_rows(channel=ecomai.CHANNEL).filter(product__external_id__in=asked)
+        pks = [row.product_id for row in rows] if asked else products_that_sell_most(channel=ecomai.CHANNEL)
+        found = play(channel=ecomai.CHANNEL, product_ids=pks, change=change) if pks else None
+        if found is None:
+            raise NotFound("There is nothing to play with: no suggestion for these products.")
+        return Response(WhatIfSerializer(found).data)
+
+
+class SuppliersView(InventoryView):
+    """Scorecards of the suppliers, what hangs on most first: ``GET``."""
+
+    needs = {"GET": ("view_supplier",)}
+
+    @extend_schema(
+        operation_id="ecomai_inventory_suppliers",
+        summary="Supplier scorecards",
+        responses={200: ScorecardSerializer(many=True)},
+    )
+    def get(self, request: Request) -> Response:
+        """See the schema."""
+        return Response(ScorecardSerializer(scorecards(channel=ecomai.CHANNEL), many=True).data)
 
 
 class TableView(InventoryView):

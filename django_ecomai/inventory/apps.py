@@ -11,13 +11,15 @@ class InventoryConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from django_ecomai.core.registry import Card, dashboard_cards, product_weights
+        from django_ecomai.core.registry import Card, dashboard_cards, doctor_checks, product_weights
 
         from . import checks, jobs
         from .cards import stock_context
+        from .diagnosis import diagnose
         from .steering import stock_weights
 
         jobs.register()
+        doctor_checks.register("inventory", diagnose)
         product_weights.register("inventory", stock_weights)
         dashboard_cards.register(
             "inventory.stock",

@@ -10,7 +10,7 @@ from django.urls import NoReverseMatch, reverse
 
 from .alerts import ALERTS
 from .models import Suggestion
-from .selectors import worklist_summary
+from .selectors import alert_counts, worklist_summary
 
 MOST = 5
 
@@ -19,11 +19,6 @@ def stock_context(request: HttpRequest) -> dict[str, Any]:
     """What is to be decided, the alerts with how many products each, and the most urgent orders."""
     channel = request.ecomai_period.channel  # type: ignore[attr-defined]
     rows = Suggestion.objects.filter(channel=channel)
-    counts = dict.fromkeys(ALERTS, 0)
-    for codes in rows.exclude(alerts=[]).order_by().values_list("alerts", flat=True).iterator():
-        for code in codes:
-            if code in counts:
-                counts[code] += 1
     urgent = rows.filter(
         Q(status__in=["stocked_out", "will_stock_out"]), state="open", quantity__gt=0, order_line=None
     ).select_related("product")
@@ -33,7 +28,7 @@ def stock_context(request: HttpRequest) -> dict[str, Any]:
         url = ""
     return {
         "summary": worklist_summary(channel=channel),
-        "alerts": [(code, ALERTS[code], number) for code, number in counts.items() if number],
+        "alerts": [(code, ALERTS[code], number) for code, number in alert_counts(channel=channel).items() if number],
         "urgent": list(urgent.order_by("-lost_margin", "pk")[:MOST]),
         "url": url,
     }

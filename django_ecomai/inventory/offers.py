@@ -17,6 +17,14 @@ def unit_cost_at(offer: SupplierProduct, quantity: Decimal | float) -> Decimal |
     return cost
 
 
+def cost_currency(offer: SupplierProduct | None, currency: str) -> str:
+    """The currency of what a unit costs: that of the offer, else of its supplier; without a cost of its own the
+    product's ``currency``."""
+    if offer is None or offer.cost is None:
+        return currency
+    return offer.currency or offer.supplier.currency or currency
+
+
 def offers_preferred(*, channel: str, product_ids: Iterable[int] | None = None) -> dict[int, SupplierProduct]:
     """The offer to order by per product (its primary key): the preferred one, then the cheapest, then the fastest.
 

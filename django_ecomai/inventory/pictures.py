@@ -96,7 +96,7 @@ def score_lines(card: Scorecard) -> list[tuple[Any, Any]]:
         trend = _("%(n)s days in 90 days") % {"n": sign + number_format(card.trend, decimal_pos=1)}
     late = ", ".join(_("%(n)d: %(age)s days late") % {"n": number, "age": age} for age, number in card.late if number)
     constraint = card.constraint
-    return [
+    lines: list[tuple[Any, Any]] = [
         (_("On time in full"), _("%(share)s of %(n)s lines") % {"share": share, "n": format_value(card.lines)}),
         (_("Agreed lead time"), _days(float(card.supplier.lead_time_days))),
         (_("Real lead time, mean"), _days(card.lead_mean)),
@@ -112,3 +112,6 @@ def score_lines(card: Scorecard) -> list[tuple[Any, Any]]:
         (_("of it without another supplier"), amount_format(card.margin_single, card.currency)),
         (_("Margin at risk if it is as slow as its slowest tenth"), amount_format(card.margin_at_risk, card.currency)),
     ]  # fmt: skip
+    if card.products_without_margin:
+        lines.append((_("Left out of the money: another currency"), format_value(card.products_without_margin)))
+    return lines

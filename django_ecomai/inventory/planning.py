@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from django_ecomai.forecast.days import local_date
+from django_ecomai.forecast.ledger import ledger_until
 from django_ecomai.forecast.selectors import demand_days, forecast_days
 from django_ecomai.ml.inventory.classes import abc_xyz
 from django_ecomai.ml.inventory.leadtime import LeadTimes
+from django_ecomai.ml.inventory.pooling import PooledSpread
 from django_ecomai.ml.inventory.protection import ProtectionDemand, protection_demand
 from django_ecomai.ml.inventory.suggest import StockPosition, Suggestions, suggest
 
@@ -20,6 +23,7 @@ from .positions import (
     Facts,
     Policies,
     Receipts,
+    first_sales,
     local_midnight,
     offer_numbers,
     promised_days,
@@ -39,6 +43,8 @@ PATHS = 256
 SEED = 7
 CHUNK = 20_000
 WEEKS = 26
+#: Fewer weeks than this say nothing about how even demand is.
+FEWEST_WEEKS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,19 +81,36 @@ def plans(
 ) -> Iterator[Plan]:
     """Plans of all products whose stock is counted (or of ``product_ids``), ``chunk`` products at a time.
 
-    Stands for the first day without data (``Plan.as_of``), as forecasts do. Yields nothing when there is no product.
+    Stands for the first day without data (``Plan.as_of``), however old the forecast is. Lead times of a product
+    are the same whichever others are asked for; the spread of demand is pooled over all products only where all are
+    asked for. Yields nothing when there is no product.
     """
-    facts = stock_facts(channel=channel, product_ids=product_ids)
+    as_of = ledger_until(channel=channel)
+    facts = stock_facts(channel=channel, as_of=as_of, product_ids=product_ids)
     if not facts:
         return
-    as_of = forecast_days(channel=channel, product_ids=[facts[0].pk], days=1).start
     since = as_of - timedelta(days=HISTORY_DAYS)
     abc = _classes(channel, since) if product_ids is None else _known_classes(channel, product_ids)
-    receipts = receipts_read(channel=channel, until=local_midnight(as_of))
+    receipts = receipts_read(
+        channel=channel,
+        until=local_midnight(as_of),
+        products=product_ids,
+        suppliers={one.offer.supplier_id for one in facts if one.offer is not None},
+    )
+    begun = first_sales(channel=channel, product_ids=product_ids)
     policies = Policies(channel=channel)
     for start in range(0, len(facts), chunk):
         part = facts[start : start + chunk]
-        yield _plan(part, channel=channel, as_of=as_of, abc=abc, receipts=receipts, policies=policies)
+        yield _plan(
+            part,
+            channel=channel,
+            as_of=as_of,
+            abc=abc,
+            receipts=receipts,
+            begun=begun,
+            policies=policies,
+            pooled=product_ids is None,
+        )
         if progress is not None:
             progress(min(1.0, (start + chunk) / len(facts)))
 
@@ -107,14 +130,25 @@ def _known_classes(channel: str, product_ids: list[int]) -> dict[int, str]:
 
 
 def _plan(
-    facts: list[Facts], *, channel: str, as_of: date, abc: dict[int, str], receipts: Receipts, policies: Policies
+    facts: list[Facts],
+    *,
+    channel: str,
+    as_of: date,
+    abc: dict[int, str],
+    receipts: Receipts,
+    begun: dict[int, datetime],
+    policies: Policies,
+    pooled: bool,
 ) -> Plan:
     pks = [one.pk for one in facts]
     past = demand_days(channel=channel, product_ids=pks, since=as_of - timedelta(days=HISTORY_DAYS), until=as_of)
     ahead = forecast_days(channel=channel, product_ids=pks, days=FORECAST_DAYS, start=as_of)
-    mean = np.where(ahead.has_forecast[:, None], ahead.mean, _average(past.quantity, past.censored)[:, None])
-    weeks = past.quantity.reshape(len(facts), -1, 7).sum(axis=2)
-    _abc, xyz = abc_xyz(np.zeros(len(facts)), weeks[:, -WEEKS:])
+    # Before its first sale a product says as little as while it is sold out.
+    hidden = past.censored | _not_begun(pks, begun, past.since)
+    mean = np.where(ahead.has_forecast[:, None], ahead.mean, _average(past.quantity, hidden)[:, None])
+    weeks = _weeks_seen(past.quantity, hidden)[:, -WEEKS:]
+    _abc, xyz = abc_xyz(np.zeros(len(facts)), weeks)
+    xyz = np.where(np.isfinite(weeks).sum(axis=1) < FEWEST_WEEKS, "Z", xyz)
     classes = np.array([abc.get(pk, "C") for pk in pks], dtype="U1")
     chosen = [policies.of(pk, a, x) for pk, a, x in zip(pks, classes.tolist(), xyz.tolist(), strict=True)]
     lead_times = lead_time_samples(facts, receipts)
@@ -125,12 +159,14 @@ def _plan(
     demand = protection_demand(
         mean=mean,
         history=past.quantity,
-        censored=past.censored,
+        censored=hidden,
         lead_time_samples=lead_times,
         review_days=stock.review_days,
         on_hand=stock.on_hand - stock.reserved,
         seed=SEED,
     )
+    if pooled:  # what one bulk order in a product's past says about the next is asked of all products
+        demand = PooledSpread().fit_transform(demand)
     return Plan(
         facts=facts,
         as_of=as_of,
@@ -143,33 +179,51 @@ def _plan(
         lead_times=lead_times,
         mean=mean.astype(np.float32),
         history=past.quantity,
-        censored=past.censored,
+        censored=hidden,
         has_forecast=ahead.has_forecast,
         codes=codes,
     )
 
 
-def _average(quantity: NDArray[np.float32], censored: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _not_begun(pks: list[int], begun: dict[int, datetime], since: date) -> NDArray[np.bool_]:
+    """Days before the first sale, bool [n, days]; all of them for what was never sold."""
+    never = HISTORY_DAYS
+    first = [(local_date(begun[pk]) - since).days if pk in begun else never for pk in pks]
+    return np.asarray(np.arange(HISTORY_DAYS)[None, :] < np.array(first, dtype=np.int64)[:, None])
+
+
+def _average(quantity: NDArray[np.float32], hidden: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Mean per day [n] of the last weeks, days on which less than the demand was seen left out."""
-    seen = ~censored[:, -AVERAGE_DAYS:]
+    seen = ~hidden[:, -AVERAGE_DAYS:]
     sold = np.where(seen, quantity[:, -AVERAGE_DAYS:], 0.0).sum(axis=1)
     return np.asarray(sold / np.maximum(seen.sum(axis=1), 1), dtype=np.float32)
 
 
+def _weeks_seen(quantity: NDArray[np.float32], hidden: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Pieces per week [n, weeks], from the days that were seen; NaN where they are fewer than four."""
+    seen = (~hidden).reshape(len(hidden), -1, 7)
+    days = seen.sum(axis=2)
+    sold = np.where(seen, quantity.reshape(seen.shape), 0.0).sum(axis=2, dtype=np.float64)
+    return np.where(days >= 4, sold * 7 / np.maximum(days, 1), np.nan)
+
+
 def lead_time_samples(facts: list[Facts], receipts: Receipts, *, size: int = PATHS) -> NDArray[np.float32]:
-    """Lead times in days [n, size], drawn from receipts, else from what was agreed."""
+    """Lead times in days [n, size], drawn from what the offer's supplier delivered, else from what was agreed.
+
+    All receipts of a supplier count, also those of products that are not asked for, and the luck is the product's own:
+    so it makes no difference which others are asked for.
+    """
     suppliers = [-1 if one.offer is None else one.offer.supplier_id for one in facts]
-    numbers = {pk: number for number, pk in enumerate(sorted({*suppliers} - {-1}))}
+    numbers = {pk: number for number, pk in enumerate(sorted({*suppliers, *receipts.suppliers} - {-1, 0}))}
     place = {one.pk: row for row, one in enumerate(facts)}
-    kept = [(days, place[product]) for days, product in zip(receipts.days, receipts.products, strict=True)
-            if product in place]  # fmt: skip
     model = LeadTimes().fit(
-        [days for days, _row in kept],
-        np.array([row for _days, row in kept], dtype=np.int64),
+        receipts.days,
+        np.array([place.get(product, -1) for product in receipts.products], dtype=np.int64),
         suppliers=[numbers.get(pk, -1) for pk in suppliers],
         promised_days=promised_days(facts),
+        receipt_suppliers=[numbers.get(pk, -1) for pk in receipts.suppliers],
     )
-    return model.sample(size, seed=SEED)
+    return model.sample(size, seed=SEED, keys=[one.pk for one in facts])
 
 
 def _stock(
@@ -181,8 +235,10 @@ def _stock(
     as_of: date,
 ) -> StockPosition:
     sold = quantity > 0
-    last = np.where(sold.any(axis=1), np.argmax(sold[:, ::-1], axis=1), quantity.shape[1]).astype(np.float64)
-    # From the first sale on, and only days on which it could be bought.
+    # Only days on which it could be bought tell anything: what has just come back is not silent.
+    after = np.cumsum(sold[:, ::-1], axis=1)[:, ::-1] == 0
+    last = (after & ~censored).sum(axis=1).astype(np.float64)
+    # From the first sale on.
     begun = np.cumsum(sold, axis=1) > 0
     open_days = (begun & ~censored).sum(axis=1)
     rate = np.where(open_days > 0, sold.sum(axis=1) / np.maximum(open_days, 1), np.nan)

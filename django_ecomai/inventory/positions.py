@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from django.db.models import F, Min, Sum
+from django.db.models import F, Min, Q, Sum
 from django.utils import timezone
 
 from django_ecomai.conf import ecomai
 from django_ecomai.mirror.models import Order, OrderLine, Product
-from django_ecomai.mirror.selectors import sale_lines
+from django_ecomai.mirror.selectors import demand_lines, sale_lines
 
 from .models import PurchaseOrder, PurchaseOrderLine, Receipt, StockPolicy, SupplierProduct
-from .offers import lead_days, offers_preferred
+from .offers import cost_currency, lead_days, offers_preferred
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,15 +62,18 @@ class Receipts:
     suppliers: list[int] = field(default_factory=list)
 
 
-def stock_facts(*, channel: str = "", product_ids: list[int] | None = None) -> list[Facts]:
-    """Every product on sale whose stock the shop counts, in the order of the key; a fixed number of queries."""
+def stock_facts(*, channel: str = "", as_of: date, product_ids: list[int] | None = None) -> list[Facts]:
+    """Every product on sale whose stock the shop counts, in the order of the key; a fixed number of queries.
+
+    ``as_of``: from which day on an expected receipt is believed; an overdue one comes nobody knows when.
+    """
     rows = Product.objects.filter(
         channel=channel, is_active=True, is_service=False, removed_at=None, stock__isnull=False
     )
     if product_ids is not None:
         rows = rows.filter(pk__in=product_ids)
-    ordered, due = on_order(channel=channel)
-    held = reserved(channel=channel) if ecomai.STOCK_INCLUDES_RESERVED else {}
+    ordered, due = on_order(channel=channel, as_of=as_of, product_ids=product_ids)
+    held = reserved(channel=channel, product_ids=product_ids) if ecomai.STOCK_INCLUDES_RESERVED else {}
     offers = offers_preferred(channel=channel, product_ids=product_ids)
     columns = ("pk", "external_id", "title", "stock", "price", "cost", "currency")
     found = []
@@ -101,18 +105,25 @@ def _cost(offer: SupplierProduct | None, cost: Decimal | None, currency: str) ->
     """Unit cost, its currency, and codes for what must be said about it."""
     if offer is None:
         return float(cost or 0), currency, ("no_supplier",)
-    money = offer.currency or offer.supplier.currency or currency
     if offer.cost is None:
         return float(cost or 0), currency, ()
+    money = cost_currency(offer, currency)
     return float(offer.cost), money, () if money == currency else ("mixed_currency",)
 
 
-def on_order(*, channel: str = "") -> tuple[dict[int, float], dict[int, date]]:
-    """Pieces under way per product, and the day on which the next of them are expected."""
+def on_order(
+    *, channel: str = "", as_of: date, product_ids: list[int] | None = None
+) -> tuple[dict[int, float], dict[int, date]]:
+    """Pieces under way per product, and the day, from ``as_of`` on, on which the next of them are expected."""
     lines = PurchaseOrderLine.objects.filter(
         order__channel=channel, order__status__in=OPEN_ORDERS, quantity__gt=F("received")
     )
-    rows = lines.values("product_id").annotate(pieces=Sum(F("quantity") - F("received")), due=Min("order__expected_on"))
+    if product_ids is not None:
+        lines = lines.filter(product__in=product_ids)
+    rows = lines.values("product_id").annotate(
+        pieces=Sum(F("quantity") - F("received")),
+        due=Min("order__expected_on", filter=Q(order__expected_on__gte=as_of)),
+    )
     pieces, due = {}, {}
     for row in rows.order_by():
         pieces[row["product_id"]] = float(row["pieces"])
@@ -121,7 +132,7 @@ def on_order(*, channel: str = "") -> tuple[dict[int, float], dict[int, date]]:
     return pieces, due
 
 
-def reserved(*, channel: str = "") -> dict[int, float]:
+def reserved(*, channel: str = "", product_ids: list[int] | None = None) -> dict[int, float]:
     """Pieces of orders that are neither shipped nor cancelled, per product."""
     lines = OrderLine.objects.filter(
         channel=channel,
@@ -132,15 +143,24 @@ def reserved(*, channel: str = "") -> dict[int, float]:
         order__shipped_at=None,
         quantity__gt=0,
     )
+    if product_ids is not None:
+        lines = lines.filter(product__in=product_ids)
     rows = lines.values("product_id").annotate(pieces=Sum("quantity")).order_by()
     return {row["product_id"]: float(row["pieces"]) for row in rows}
 
 
-def receipts_read(*, channel: str = "", until: datetime) -> Receipts:
-    """Lead times of the last two years; receipts without an order's day teach none, and negative ones are left out."""
+def receipts_read(
+    *, channel: str = "", until: datetime, products: list[int] | None = None, suppliers: Iterable[int] = ()
+) -> Receipts:
+    """Lead times of the last two years; receipts without an order's day teach none, and negative ones are left out.
+
+    With ``products`` only theirs and those of ``suppliers``, which is all that can teach them anything.
+    """
     rows = Receipt.objects.filter(
         channel=channel, ordered_at__isnull=False, received_at__gte=until - timedelta(days=RECEIPT_DAYS)
     )
+    if products is not None:
+        rows = rows.filter(Q(product__in=products) | Q(supplier__in=list(suppliers)))
     found = Receipts()
     columns = ("product_id", "supplier_id", "ordered_at", "received_at")
     for product, supplier, ordered, received in rows.order_by("received_at", "pk").values_list(*columns).iterator():
@@ -153,10 +173,27 @@ def receipts_read(*, channel: str = "", until: datetime) -> Receipts:
 
 
 def turnover(*, channel: str = "", since: datetime) -> dict[int, float]:
-    """Money per product from ``since`` on, for ABC classes."""
-    rows = sale_lines(channel=channel, since=since).values("product_id")
-    sums = rows.annotate(money=Sum(F("quantity") * F("unit_price"))).order_by()
-    return {row["product_id"]: float(row["money"] or 0) for row in sums}
+    """Money per product from ``since`` on, for ABC classes.
+
+    Sums of different currencies cannot be added: orders in another one than ``ECOMAI["CURRENCY"]`` are left out (where
+    none is in it, than the one that most products were sold in).
+    """
+    rows = sale_lines(channel=channel, since=since).values_list("product_id", "order__currency")
+    sums: dict[str, dict[int, float]] = {}
+    for product, currency, money in rows.annotate(money=Sum(F("quantity") * F("unit_price"))).order_by():
+        found = sums.setdefault(currency or ecomai.CURRENCY, {})
+        found[product] = found.get(product, 0.0) + float(money or 0)
+    if ecomai.CURRENCY in sums or not sums:
+        return sums.get(ecomai.CURRENCY, {})
+    return max(sums.values(), key=len)
+
+
+def first_sales(*, channel: str = "", product_ids: list[int] | None = None) -> dict[int, datetime]:
+    """When each product was sold for the first time: before it, nothing is known of its demand."""
+    rows = demand_lines(channel=channel)
+    if product_ids is not None:
+        rows = rows.filter(product__in=product_ids)
+    return dict(rows.order_by().values_list("product_id").annotate(first=Min("placed_at")))
 
 
 class Policies:

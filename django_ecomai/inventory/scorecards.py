@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -12,6 +12,7 @@ import numpy as np
 from django.db.models import Count, Max
 from django.utils import timezone
 
+from django_ecomai.conf import ecomai
 from django_ecomai.mirror.models import Order
 from django_ecomai.ml.inventory.chain import AGES, Stages, scorecard, stages
 
@@ -57,6 +58,8 @@ class Scorecard:
     margin_single: float = 0.0
     margin_at_risk: float = 0.0
     currency: str = ""
+    # Cost and price, or other products, are in different currencies: their money cannot be added.
+    products_without_margin: int = 0
 
     @property
     def late_orders(self) -> int:
@@ -159,11 +162,19 @@ def _told(found: Stages, moments: tuple[str, ...]) -> list[Stage]:
 
 
 def _margins(products: list[int]) -> dict[int, float]:
-    """What a day's demand of a product earns, as of the last run of the job."""
+    """What a day's demand of a product earns, as of the last run of the job; none where currencies differ."""
     rows = Suggestion.objects.filter(product__in=set(products)).values_list(
-        "product_id", "demand_day", "unit_cost", "product__price"
+        "product_id", "demand_day", "unit_cost", "currency", "product__price", "product__currency"
     )
-    return {pk: max(float(price or 0) - float(cost or 0), 0.0) * daily for pk, daily, cost, price in rows}
+    return {
+        pk: _margin(cost, price) * daily
+        for pk, daily, cost, currency, price, sold_in in rows
+        if currency == (sold_in or ecomai.CURRENCY)
+    }
+
+
+def _margin(cost: Any, price: Any) -> float:
+    return max(float(price or 0) - float(cost or 0), 0.0)
 
 
 def _day(moment: datetime | None) -> float:
@@ -186,17 +197,28 @@ def _exposure(cards: dict[int, Scorecard], channel: str) -> None:
         .annotate(number=Count("supplier"))
         .order_by()
     )
-    rows = Suggestion.objects.filter(supplier__in=cards).values_list(
-        "supplier_id", "product_id", "demand_day", "on_hand", "on_order", "reserved", "unit_cost", "product__price"
-    )
-    for supplier, product, daily, hand, order, held, cost, price in rows.iterator():
+    columns = ("supplier_id", "product_id", "demand_day", "on_hand", "on_order", "reserved", "unit_cost", "currency")
+    mine = Suggestion.objects.filter(supplier__in=cards).order_by()
+    money: dict[int, Counter[str]] = defaultdict(Counter)
+    counted = mine.values_list("supplier_id", "currency", "product__currency").annotate(number=Count("pk"))
+    for supplier, currency, sold_in, number in counted:
+        if currency == (sold_in or ecomai.CURRENCY):
+            money[supplier][currency] += number
+    for supplier, found in money.items():
+        cards[supplier].currency = found.most_common(1)[0][0]
+    columns = ("supplier_id", "product_id", "demand_day", "on_hand", "on_order", "reserved", "unit_cost", "currency")
+    rows = mine.values_list(*columns, "product__price", "product__currency").iterator()
+    for supplier, product, daily, hand, order, held, cost, currency, price, sold_in in rows:
         card = cards[supplier]
         card.products += 1
-        margin = max(float(price or 0) - float(cost or 0), 0.0) * daily
+        single = offered.get(product, 1) <= 1
+        card.single_source += single
+        if not currency == (sold_in or ecomai.CURRENCY) == card.currency:
+            card.products_without_margin += 1
+            continue
+        margin = _margin(cost, price) * daily
         card.margin_per_week += 7 * margin
-        if offered.get(product, 1) <= 1:
-            card.single_source += 1
-            card.margin_single += 7 * margin
+        card.margin_single += 7 * margin if single else 0.0
         if daily > 0 and card.lead_mean is not None and card.lead_p90 is not None:
             lasts = max(hand + order - held, 0.0) / daily
             short = max(card.lead_p90 - lasts, 0.0) - max(card.lead_mean - lasts, 0.0)

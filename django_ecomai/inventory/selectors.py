@@ -8,8 +8,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Max, Q, Sum
+from django.db.models import Count, Max, Q, QuerySet, Sum, TextField
+from django.db.models.functions import Cast
 
+from .alerts import ALERTS
 from .models import Suggestion
 
 
@@ -52,6 +54,25 @@ def worklist_summary(*, channel: str = "") -> Summary:
         made_at=facts["made_at"],
         simulated=bool(facts["simulated"]),
     )
+
+
+def with_alert(rows: QuerySet[Suggestion], code: str) -> QuerySet[Suggestion]:
+    """Those that an alert holds for, found by the database."""
+    found: QuerySet[Suggestion] = _alerts_as_text(rows).filter(told__contains=f'"{code}"')
+    return found
+
+
+def alert_counts(*, channel: str = "") -> dict[str, int]:
+    """How many products each alert holds for; one query."""
+    counts = {code: Count("pk", filter=Q(told__contains=f'"{code}"')) for code in ALERTS}
+    rows = _alerts_as_text(Suggestion.objects.filter(channel=channel)).exclude(alerts=[])
+    found: dict[str, int] = rows.aggregate(**counts)
+    return found
+
+
+def _alerts_as_text(rows: QuerySet[Suggestion]) -> Any:
+    # Not every database looks into a JSON list.
+    return rows.annotate(told=Cast("alerts", TextField()))
 
 
 def suggestion_rows(*, channel: str = "", statuses: Sequence[str] = (), state: str = "") -> Any:

@@ -21,11 +21,12 @@ from django_ecomai.mirror.models import Product
 
 from .models import PurchaseOrder, PurchaseOrderLine, Receipt, Supplier, SupplierProduct
 from .models.suppliers import breaks_problem
-from .services import OrderError, receipt_add
+from .services import OrderError
+from .services.receipts import Arrival, receipts_fill
 
 MOST_ROWS, MOST_BYTES, MOST_ERRORS = 100_000, 10 * 1024 * 1024, 500
 _CHUNK = 500
-_YES, _NO = {"1", "true", "yes", "y", "ja", "x"}, {"0", "false", "no", "n", "nein", ""}
+_YES, _NO = {"1", "true", "yes", "y", "ja", "x"}, {"0", "false", "no", "n", "nein"}
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "suppliers": ("code", "name", "email", "country", "currency", "lead_time_days"),
@@ -248,7 +249,7 @@ def _offer_fill(offer: SupplierProduct, row: dict[str, str]) -> None:
         offer.shelf_life_days = life
     if text := row.get("price_breaks", ""):
         offer.price_breaks = _breaks(text)
-    if "is_preferred" in row:
+    if row.get("is_preferred"):
         offer.is_preferred = _flag(row, "is_preferred")
 
 
@@ -266,6 +267,14 @@ def _receipts(chunk: list[tuple[int, dict[str, str]]], channel: str, outcome: Ou
     there = set(
         Receipt.objects.filter(channel=channel, reference__in=references).values_list("reference", "product_id")
     )
+    # Without a reference a receipt is known by all that is told of it.
+    days = [moment for _number, row in chunk if not row.get("reference") and (moment := _moment_or_none(row))]
+    told: set[tuple[Any, ...]] = set(
+        Receipt.objects.filter(
+            channel=channel, reference="", product__in=[one.pk for one in products.values()], received_at__in=days
+        ).values_list("product_id", "received_at", "quantity", "line__order__number")
+    )
+    filling: dict[int, list[tuple[int, dict[str, str], Arrival]]] = {}
     loose: list[Receipt] = []  # without an order that is known here
     for number, row in chunk:
         try:
@@ -291,6 +300,12 @@ def _receipts(chunk: list[tuple[int, dict[str, str]]], channel: str, outcome: Ou
                 if line is None:
                     raise RowError("order_number", _("The order does not hold this product."), order_number)
             ordered = _moment(row, "ordered_at")
+            whole = (product.pk, received, quantity, row.get("order_number") or None)
+            if not reference and whole in told:
+                raise RowError(
+                    "reference",
+                    _("The same receipt is known already: if it came twice, give both a reference."),
+                )
             if line is None:
                 if ordered is not None and received < ordered:
                     raise RowError("ordered_at", _("It cannot have arrived before it was ordered."), row["ordered_at"])
@@ -306,37 +321,35 @@ def _receipts(chunk: list[tuple[int, dict[str, str]]], channel: str, outcome: Ou
                     )
                 )
             else:
-                _receive(line, row, product=product, quantity=quantity, at=received, ordered_at=ordered, user=user)
+                arrival = Arrival(
+                    product=product,
+                    quantity=quantity,
+                    received_at=received,
+                    supplier=supplier,
+                    line=line,
+                    ordered_at=ordered,
+                    reference=reference,
+                )
+                filling.setdefault(line.order_id, []).append((number, row, arrival))
             there.add((reference, product.pk))
-            outcome.created += 1
+            told.add(whole)
+            outcome.created += line is None
         except RowError as error:
             outcome.complain(number, error)
     Receipt.objects.bulk_create(loose)
+    _receive(filling, outcome, user)
 
 
-def _receive(
-    line: PurchaseOrderLine,
-    row: dict[str, str],
-    *,
-    product: Product,
-    quantity: Decimal,
-    at: datetime,
-    ordered_at: datetime | None,
-    user: Any,
-) -> None:
-    try:
-        with transaction.atomic():
-            receipt_add(
-                product=product,
-                quantity=quantity,
-                received_at=at,
-                line=line,
-                ordered_at=ordered_at,
-                reference=row.get("reference", ""),
-                user=user,
-            )
-    except OrderError as error:
-        raise RowError("order_number", str(error), row["order_number"]) from error
+def _receive(filling: dict[int, list[tuple[int, dict[str, str], Arrival]]], outcome: Outcome, user: Any) -> None:
+    """Each order once, whatever the number of its deliveries in the file."""
+    for order, rows in filling.items():
+        found = receipts_fill(order=order, arrivals=[arrival for _number, _row, arrival in rows], user=user)
+        for (number, row, _arrival), one in zip(rows, found, strict=True):
+            if isinstance(one, OrderError):
+                outcome.complain(number, RowError("order_number", str(one), row["order_number"]))
+            else:
+                outcome.created += 1
+    outcome.problems.sort(key=lambda problem: problem.line)
 
 
 # -- single values ---------------------------------------------------------------------------------------------------
@@ -415,6 +428,13 @@ def _breaks(text: str) -> list[list[float]]:
     if problem := breaks_problem(breaks):
         raise RowError("price_breaks", problem, text)
     return breaks
+
+
+def _moment_or_none(row: dict[str, str]) -> datetime | None:
+    try:
+        return _moment(row, "received_at")
+    except RowError:
+        return None  # said where the row is read
 
 
 def _moment(row: dict[str, str], column: str) -> datetime | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 from .models import PurchaseOrder, Receipt, Suggestion, Supplier, SupplierProduct
@@ -81,7 +82,7 @@ def _suppliers(channel: str) -> Iterator[Sequence[Any]]:
 def _supplier_products(channel: str) -> Iterator[Sequence[Any]]:
     rows = SupplierProduct.objects.filter(supplier__channel=channel).select_related("supplier", "product")
     for one in rows.order_by("supplier__code", "product__external_id").iterator():
-        breaks = "|".join(f"{least:g}:{cost:g}" for least, cost in one.price_breaks or [])
+        breaks = "|".join(f"{_digits(least)}:{_digits(cost)}" for least, cost in one.price_breaks or [])
         yield (
             one.supplier.code,
             one.product.external_id,
@@ -121,6 +122,11 @@ def _suggestions(channel: str) -> Iterator[Sequence[Any]]:
         ]
         supplier = one.supplier.code if one.supplier else ""
         yield (one.product.external_id, one.product.title, *map(_plain, values), supplier, one.why)
+
+
+def _digits(value: float) -> str:
+    """All digits of a number, never in powers of ten, without idle zeros."""
+    return f"{Decimal(str(value)).normalize():f}"
 
 
 def _plain(value: Any) -> Any:

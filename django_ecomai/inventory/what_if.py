@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from django.db.models import F
+from django.db.models import Count, F
 from django.utils.translation import gettext as _
 
 from django_ecomai.ml.inventory.whatif import Comparison, Scenario, compare
@@ -75,8 +75,10 @@ def change_read(values: Mapping[str, Any]) -> Change:
 
 
 def products_that_sell_most(*, channel: str = "", most: int = MOST_PRODUCTS) -> list[int]:
-    """Primary keys of the products with the greatest expected turnover."""
+    """Primary keys of the products with the greatest expected turnover, of the currency that most products have."""
     rows = Suggestion.objects.filter(channel=channel, demand_day__gt=0, product__price__gt=0)
+    counted = rows.order_by().values_list("currency").annotate(number=Count("pk")).order_by("-number", "currency")
+    rows = rows.filter(currency__in=[currency for currency, _number in counted[:1]])
     return list(
         rows.annotate(turnover=F("demand_day") * F("product__price"))
         .order_by("-turnover", "pk")

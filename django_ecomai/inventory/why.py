@@ -46,6 +46,13 @@ def _line(row: Suggestion) -> str:
         "p90": format_value(round(row.p90)),
         "daily": format_value(round(row.demand_day, 2)),
     }
+    lot = (row.notes or {}).get("lot")
+    if row.raw_quantity > 0 and lot:  # policy (R,Q)
+        named |= {"lot": format_value(lot), "times": format_value(round(row.raw_quantity / lot))}
+        text = _(
+            "%(position)s on hand and on order are not above the reorder point %(point)s: %(times)s × %(lot)s = %(raw)s"
+        )
+        return text % named + _rounding(row) + _bridged(named)
     if row.raw_quantity > 0:
         minus = [_("%(hand)s on hand") % named]
         if row.on_order:
@@ -54,14 +61,16 @@ def _line(row: Suggestion) -> str:
         if row.reserved:
             sum_text += _(" + %(reserved)s reserved") % named
         text = _("%(sum)s = %(raw)s") % {**named, "sum": sum_text}
-        text += _rounding(row)
-        text += _(" (%(days)s days to bridge, enough in %(service)s %% of cases)") % named
-        return text
+        return text + _rounding(row) + _bridged(named)
     if row.status in ("surplus", "obsolete"):
         return _("%(hand)s on hand last %(cover)s days at %(daily)s a day; the target level is %(target)s") % named
     if row.status == "phantom":
         return _("%(hand)s on hand, but no sale for longer than chance explains: count it") % named
     return _("%(position)s on hand and on order are above the reorder point %(point)s") % named
+
+
+def _bridged(named: dict[str, str]) -> str:
+    return _(" (%(days)s days to bridge, enough in %(service)s %% of cases)") % named
 
 
 def _rounding(row: Suggestion) -> str:

@@ -11,8 +11,12 @@ from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from django_ecomai.forecast.models import Forecast, ForecastOverride
 from django_ecomai.inventory.models import Decision, PurchaseOrder, Receipt, Suggestion, Supplier
+from django_ecomai.inventory.product_page import product_page
+from django_ecomai.inventory.selectors import alert_counts, with_alert
 from django_ecomai.inventory.services import order_advance, orders_draft, suggestions_decide
 from django_ecomai.testing import product_make
 
@@ -239,3 +243,102 @@ def test_the_start_page_names_the_most_urgent(boss: Client) -> None:
     suggestion_make(product_make(title="Gone lantern"), status="stocked_out", alerts=["stock_out"])
     html = boss.get(reverse("admin:ecomai_dashboard_start_changelist")).content.decode()
     assert "1 product should be ordered" in html and "Gone lantern" in html and "?alert=stock_out" in html
+
+
+def ordered(row: Suggestion) -> PurchaseOrder:
+    (order,) = orders_draft(suggestions=[row])
+    for to in ("approved", "ordered"):
+        order_advance(order=order, to=to)
+    return order
+
+
+def test_no_stage_is_reached_without_approval() -> None:
+    (order,) = orders_draft(suggestions=[suggestion_make(supplier=supplier_make())])
+    client = clerk("view_purchaseorder", "change_purchaseorder")
+    stage = reverse("admin:ecomai_inventory_purchaseorder_stage", args=[order.pk])
+    api = f"/ecomai/api/inventory/orders/{order.number}/stage/"
+    for to in ("confirmed", "shipped", "received"):
+        assert "must be approved first" in client.post(stage, {"to": to}, follow=True).content.decode()
+        assert client.post(api, {"to": to}).status_code == 400
+    order.refresh_from_db()
+    assert order.status == "draft"
+
+
+def test_a_receipt_that_is_typed_fills_its_order_and_opens_it_again_when_deleted(boss: Client) -> None:
+    row = suggestion_make(supplier=supplier_make())
+    order = ordered(row)
+    add = reverse("admin:ecomai_inventory_receipt_add")
+    now = timezone.localtime()
+    form = {
+        "product": row.product_id, "quantity": "24", "order_number": order.number, "supplier": "", "reference": "D1",
+        "ordered_at_0": "", "ordered_at_1": "",
+        "received_at_0": f"{now - timedelta(days=30):%Y-%m-%d}", "received_at_1": "12:00:00",
+    }  # fmt: skip
+    assert "arrived before it was ordered" in boss.post(add, form, follow=True).content.decode()
+    html = boss.post(add, form | {"order_number": "PO-0"}).content.decode()
+    assert "There is no such purchase order" in html
+    other = suggestion_make()
+    assert "does not hold this product" in boss.post(add, form | {"product": other.product_id}).content.decode()
+    form |= {"received_at_0": f"{now + timedelta(seconds=1):%Y-%m-%d}", "received_at_1": f"{now:%H:%M:%S.%f}"}
+    boss.post(add, form)
+    receipt = Receipt.objects.get()
+    order.refresh_from_db()
+    assert (order.status, receipt.line, receipt.supplier) == ("received", order.lines.get(), row.supplier)
+    assert "is known already" in boss.post(add, form).content.decode()
+    assert boss.get(reverse("admin:ecomai_inventory_receipt_change", args=[receipt.pk])).status_code == 200
+    boss.post(reverse("admin:ecomai_inventory_receipt_delete", args=[receipt.pk]), {"post": "yes"})
+    order.refresh_from_db()
+    assert (order.status, order.lines.get().received, Receipt.objects.count()) == ("ordered", 0, 0)
+
+
+def test_alerts_are_counted_and_found_by_the_database(boss: Client, django_assert_num_queries: Any) -> None:
+    first = suggestion_make(product_make(title="Both"), alerts=["stock_out", "sudden_demand"])
+    second = suggestion_make(product_make(title="One"), alerts=["stock_out"])
+    suggestion_make()
+    with django_assert_num_queries(1):
+        assert alert_counts() == {"stock_out": 2, "surplus": 0, "sudden_demand": 1, "phantom": 0}
+    rows = Suggestion.objects.order_by("pk")
+    with django_assert_num_queries(2):
+        assert list(with_alert(rows, "sudden_demand")) == [first]
+        assert list(with_alert(rows, "stock_out")) == [first, second]
+    html = boss.get(reverse(LIST) + "?alert=sudden_demand").content.decode()
+    assert "Both" in html and "One" not in html.split("result_list")[-1]
+
+
+def test_the_page_of_a_product_knows_daily_forecasts_and_overrides(boss: Client) -> None:
+    row = suggestion_make(supplier=supplier_make(), on_hand=100)
+    Forecast.objects.create(
+        level="product", key=row.product.external_id, product=row.product, measure="pieces", frequency="D",
+        starts_on=DAY, made_on=DAY, mean=[2.0] * 84,
+    )  # fmt: skip
+    page = product_page(row=row)
+    assert page["has_forecast"] and page["sales_chart"].count("14") >= 12
+    # 100 less 14 a week; the order of 24 comes after its lead time.
+    assert "86" in page["stock_chart"] and "72" in page["stock_chart"]
+    ForecastOverride.objects.create(
+        product=row.product, level="product", kind="percent", value=100, starts_on=DAY,
+        ends_on=DAY + timedelta(days=6), expires_on=DAY + timedelta(days=60), reason="fair",
+    )  # fmt: skip
+    assert "28" in product_page(row=row)["sales_chart"]
+
+
+def test_a_button_writes_all_or_nothing(boss: Client) -> None:
+    rows = [suggestion_make(), suggestion_make()]
+    typed = {f"quantity-{rows[0].pk}": "7", f"quantity-{rows[1].pk}": "many"}
+    assert "is no quantity" in decide(boss, "accept", *rows, **typed)
+    # The second has no supplier: the first keeps its quantity, too.
+    rows[0].supplier = supplier_make()
+    rows[0].save()
+    assert "no supplier" in decide(boss, "put_into_orders", *rows, **{f"quantity-{rows[0].pk}": "7"})
+    url = reverse("admin:ecomai_inventory_suggestion_decide", args=[rows[1].pk])
+    assert "no supplier" in boss.post(url, {"action": "order", "quantity": "9"}, follow=True).content.decode()
+    assert set(Suggestion.objects.values_list("state", "decided_quantity")) == {("open", None)}
+    assert not Decision.objects.exists()
+
+
+def test_a_large_file_is_refused_before_it_is_read(boss: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("django_ecomai.inventory.admin.files.MOST_BYTES", 5)
+    monkeypatch.setattr("django_ecomai.inventory.admin.files.table_import", None)
+    file = SimpleUploadedFile("s.csv", b"code,name\nS,x\n")
+    html = boss.post(reverse("admin:ecomai_inventory_supplier_files"), {"table": "suppliers", "file": file})
+    assert "larger than 10 MB" in html.content.decode()

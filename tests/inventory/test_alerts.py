@@ -6,17 +6,19 @@ from typing import Any
 
 import pytest
 from django.core import mail
+from django.utils import timezone
 from django.utils.translation import override
 
 from django_ecomai.inventory.alerts import is_sudden
 from django_ecomai.inventory.checks import check_inventory
+from django_ecomai.inventory.diagnosis import diagnose
 from django_ecomai.inventory.services import suggestions_decide
 from django_ecomai.recommend import steering
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_now
 from django_ecomai.testing import product_make
 
-from .factories import DAY, suggestion_make
+from .factories import DAY, suggestion_make, supplier_make
 
 pytestmark = pytest.mark.django_db
 
@@ -63,6 +65,21 @@ def test_nobody_is_told_when_nobody_is_named() -> None:
 def test_addresses_are_checked(settings: Any, value: Any, wrong: int) -> None:
     settings.ECOMAI = {**settings.ECOMAI, "INVENTORY_ALERTS": value}
     assert len(check_inventory(None)) == wrong
+
+
+def test_the_doctor_says_what_is_next() -> None:
+    assert [one.level for one in diagnose()] == ["info"]
+    product = product_make(stock=3)
+    assert [str(one.title) for one in diagnose()] == [
+        "What to order has not been worked out yet",
+        "There are no suppliers",
+    ]
+    row = suggestion_make(product, supplier_make())
+    (finding,) = diagnose()
+    assert finding.level == "warning" and "days old" in str(finding.title)
+    row.made_at = timezone.now()
+    row.save()
+    assert [one.level for one in diagnose()] == ["ok"]
 
 
 def test_stock_steers_recommendations_behind_its_switch(settings: Any, django_assert_num_queries: Any) -> None:

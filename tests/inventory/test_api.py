@@ -78,7 +78,9 @@ def test_decide_draft_and_approve(staff: Client) -> None:
     assert [one["number"] for one in staff.get(f"{BASE}orders/", {"status": "approved"}).json()] == [number]
     assert staff.get(f"{BASE}orders/", {"status": "lost"}).status_code == 400
     assert post(staff, "orders/PO-0/stage/", {"to": "approved"}).status_code == 404
-    assert post(staff, f"orders/{number}/stage/", {"to": "received"}).json()["status"] == "received"
+    assert post(staff, f"orders/{number}/stage/", {"to": "received"}).status_code == 400
+    for to in ("ordered", "received"):
+        assert post(staff, f"orders/{number}/stage/", {"to": to}).json()["status"] == to
 
 
 def test_approving_has_a_permission_of_its_own() -> None:

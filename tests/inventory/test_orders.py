@@ -22,6 +22,7 @@ from django_ecomai.inventory.services import (
     order_receive,
     orders_draft,
     receipt_add,
+    receipt_remove,
     suggestions_decide,
 )
 from django_ecomai.inventory.tables_out import order_csv
@@ -185,3 +186,114 @@ def test_a_draft_can_be_changed_and_takes_the_price_of_the_quantity() -> None:
     order_advance(order=order, to="approved")
     with pytest.raises(OrderError, match="Only a draft"):
         order_line_change(line=line, quantity=Decimal(5))
+
+
+@pytest.mark.parametrize("to", ["ordered", "confirmed", "shipped", "received"])
+def test_nothing_goes_further_that_was_not_approved(to: str) -> None:
+    (order,) = orders_draft(suggestions=[suggestion_make(supplier=supplier_make())])
+    with pytest.raises(OrderError, match="approved first"):
+        order_advance(order=order, to=to)
+    with pytest.raises(OrderError, match="approved first"):
+        order_receive(order=order)
+    order_advance(order=order, to="approved")
+    for late in ("confirmed", "shipped", "received"):
+        with pytest.raises(OrderError, match="does not come next"):
+            order_advance(order=order, to=late)
+    order_advance(order=order, to="ordered")
+    order.lines.all().delete()
+    with pytest.raises(OrderError, match="no lines"):
+        order_advance(order=order, to="shipped")
+
+
+def test_an_order_is_expected_with_its_slowest_product() -> None:
+    supplier, now = supplier_make(lead_time_days=10), timezone.now()
+    first, second = suggestion_make(supplier=supplier), suggestion_make(supplier=supplier)
+    offer_make(first.product, supplier, lead_time_days=45)
+    offer_make(second.product, supplier)
+    (order,) = orders_draft(suggestions=[first, second])
+    order_advance(order=order, to="approved", at=now)
+    order = order_advance(order=order, to="ordered", at=now)
+    assert order.expected_on == timezone.localtime(now + timedelta(days=45)).date()
+
+
+def test_currencies_are_not_mixed_in_an_order() -> None:
+    supplier = supplier_make(currency="EUR")
+    dollars, euros = suggestion_make(supplier=supplier), suggestion_make(supplier=supplier)
+    offer = offer_make(dollars.product, supplier, currency="USD")
+    offer_make(euros.product, supplier)
+    orders = orders_draft(suggestions=[dollars, euros])
+    assert [(order.currency, order.lines.get().product) for order in orders] == [
+        ("USD", dollars.product),
+        ("EUR", euros.product),
+    ]
+    offer.currency = "CHF"
+    offer.save()
+    with pytest.raises(OrderError, match="priced in CHF now, the order in USD"):
+        order_line_change(line=orders[0].lines.get(), quantity=Decimal(5))
+
+
+def test_later_suggestions_fill_the_open_draft() -> None:
+    supplier = supplier_make()
+    rows = [suggestion_make(supplier=supplier) for _number in range(3)]
+    (order,) = orders_draft(suggestions=rows[:1])
+    assert orders_draft(suggestions=rows[1:2]) == [order]
+    assert order.lines.count() == 2
+    # A row that was forgotten and made anew while its product stands in the draft.
+    Suggestion.objects.filter(pk=rows[0].pk).update(order_line=None)
+    with pytest.raises(OrderError, match="stands in the draft"):
+        orders_draft(suggestions=[rows[0], rows[2]])
+    assert order.lines.count() == 2
+    order_advance(order=order, to="approved")
+    (other,) = orders_draft(suggestions=rows[2:])
+    assert other != order
+
+
+def test_numbers_of_orders_go_on_after_any_number() -> None:
+    supplier, year = supplier_make(), f"{timezone.localtime():%Y}"
+    for tail in ("99999", "100000", "7-old", "zzz"):
+        PurchaseOrder.objects.create(
+            number=f"PO-{year}-{tail}", supplier=supplier, created_at=timezone.now(), status="received"
+        )
+    (order,) = orders_draft(suggestions=[suggestion_make(supplier=supplier)])
+    assert order.number == f"PO-{year}-100001"
+
+
+def test_a_number_that_another_took_a_moment_before_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    supplier = supplier_make()
+    PurchaseOrder.objects.create(number="PO-1", supplier=supplier, created_at=timezone.now(), status="received")
+    numbers = iter(["PO-1", "PO-2"])
+    monkeypatch.setattr("django_ecomai.inventory.services.orders._number", lambda *_args: next(numbers))
+    (order,) = orders_draft(suggestions=[suggestion_make(supplier=supplier)])
+    assert order.number == "PO-2"
+
+
+def test_the_log_of_a_changed_line_tells_both_quantities(user: User) -> None:
+    (order,) = orders_draft(suggestions=[suggestion_make(supplier=supplier_make())])
+    line = order.lines.get()
+    line.quantity = Decimal(100)  # as a form hands it over
+    order_line_change(line=line, quantity=Decimal(100), user=user)
+    assert LogEntry.objects.get(user=user).change_message == f"{line}: 24 → 100"
+
+
+def test_what_has_arrived_does_not_arrive_twice() -> None:
+    (order,) = orders_draft(suggestions=[suggestion_make(supplier=supplier_make())])
+    order_advance(order=order, to="approved")
+    order_advance(order=order, to="ordered")
+    line = order.lines.get()  # as another request read it before
+    with pytest.raises(OrderError, match="only 24 are missing"):
+        receipt_add(product=line.product, quantity=Decimal(25), line=line)
+    order_receive(order=order)
+    with pytest.raises(OrderError, match="do not go back"):
+        order_receive(order=order)
+    with pytest.raises(OrderError, match="only 0 are missing"):
+        receipt_add(product=line.product, quantity=Decimal(1), line=line)
+    received = receipt_add(product=line.product, quantity=Decimal(1), line=line, more=True)
+    line.refresh_from_db()
+    assert (line.received, Receipt.objects.count()) == (25, 2)
+    receipt_remove(receipt=received)
+    order.refresh_from_db()
+    assert order.status == "received"
+    receipt_remove(receipt=Receipt.objects.get())
+    order.refresh_from_db()
+    line.refresh_from_db()
+    assert (order.status, order.received_at, line.received) == ("ordered", None, 0)

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from django_ecomai.inventory.models import PurchaseOrder, StockPolicy, Suggestion, SupplierProduct
+from django_ecomai.inventory.planning import plans
 from django_ecomai.inventory.services import (
     order_advance,
     order_receive,
@@ -19,9 +22,12 @@ from django_ecomai.inventory.services import (
     suggestions_decide,
 )
 from django_ecomai.inventory.services.replenish import suggestions_make
+from django_ecomai.mirror.models import Product
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_now
+from django_ecomai.testing import product_make
 
+from .factories import offer_make
 from .shop import DAYS, FIRST, sales_make, shop_make
 
 pytestmark = pytest.mark.django_db
@@ -39,10 +45,10 @@ def test_every_situation_gets_its_status_and_its_reason(django_assert_max_num_qu
     assert {name: row.status for name, row in found.items()} == {
         "out": "stocked_out",
         "low": "will_stock_out",
-        "fine": "reorder" if found["fine"].quantity else "ok",
+        "fine": "reorder",
         "surplus": "surplus",
         "dead": "obsolete",
-        "slow": found["slow"].status,
+        "slow": "ok",
     }
     assert report.as_of == (FIRST + timedelta(days=DAYS)).date() == found["out"].as_of
     out = found["out"]
@@ -139,6 +145,21 @@ def test_receipts_teach_the_lead_time() -> None:
     assert found["low"].lead_time_days > 30
 
 
+def test_one_product_alone_knows_how_its_supplier_delivers() -> None:
+    products = shop_make()
+    for number in range(40):
+        at = FIRST + timedelta(days=60 + number)
+        receipt_add(
+            product=products["out"],
+            supplier=SupplierProduct.objects.get(product=products["out"]).supplier,
+            quantity=Decimal(12),
+            ordered_at=at - timedelta(days=40),
+            received_at=at,
+        )
+    (plan,) = plans(product_ids=[products["low"].pk])
+    assert plan.lead_times.shape == (1, 256) and plan.lead_times.mean() > 30
+
+
 def test_the_narrowest_policy_counts() -> None:
     products = shop_make()
     suggestions_make()
@@ -188,6 +209,22 @@ def test_an_empty_shop_is_told_what_to_do() -> None:
     assert run.state == Run.State.DONE and "stock" in run.message
 
 
+def test_the_command_asks_once_for_all_products(capsys: pytest.CaptureFixture[str]) -> None:
+    def asked() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            call_command("ecomai_replenish", dry_run=True, json=True)
+        return len(queries)
+
+    products = shop_make()
+    few = asked()
+    for number in range(5):
+        product = product_make(external_id=f"more{number}", stock=Decimal(0), price="5", cost=Decimal(2))
+        offer_make(product, SupplierProduct.objects.get(product=products["out"]).supplier)
+        sales_make(product, {DAYS - 1: 50})
+    assert asked() == few
+    capsys.readouterr()
+
+
 def test_the_command_prints_and_writes_json(capsys: pytest.CaptureFixture[str]) -> None:
     shop_make()
     call_command("ecomai_replenish", dry_run=True, json=True)
@@ -199,3 +236,47 @@ def test_the_command_prints_and_writes_json(capsys: pytest.CaptureFixture[str]) 
     shown = capsys.readouterr().out
     assert "6 products" in shown and "more" in shown
     assert Suggestion.objects.count() == 6
+
+
+def test_what_is_under_way_may_be_ordered_on_top_of() -> None:
+    products = shop_make()
+    suggestions_make()
+    suggestions_decide(suggestions=[rows()["out"]], action="edit", quantity=Decimal(12))
+    (order,) = orders_draft(suggestions=[rows()["out"]])
+    suggestions_make()
+    assert (rows()["out"].state, rows()["out"].order_line) == ("edited", order.lines.get())
+    order_advance(order=order, to="approved")
+    suggestions_make()
+    row = rows()["out"]
+    # 12 are on order and too few: the rest is to be decided.
+    assert (row.state, row.order_line, row.on_order, row.decided_quantity) == ("open", None, 12.0, None)
+    assert row.quantity >= 72
+    assert row.product == products["out"]
+
+
+def test_a_copy_that_is_empty_for_a_moment_costs_no_decision() -> None:
+    products = shop_make()
+    suggestions_make()
+    suggestions_decide(suggestions=[rows()["out"]], action="reject", reason="end of the line")
+    Product.objects.update(is_active=False)
+    suggestions_make()
+    assert len(rows()) == 6
+    Product.objects.exclude(pk__in=[products["out"].pk, products["low"].pk]).update(is_active=True)
+    suggestions_make()
+    # Nothing was decided about "low"; what was decided about "out" is kept and asks for nothing.
+    assert set(rows()) == {"out", "fine", "surplus", "dead", "slow"}
+    row = rows()["out"]
+    assert (row.state, row.reason, row.quantity, row.alerts) == ("rejected", "end of the line", 0, [])
+
+
+def test_lots_of_rq_are_told_as_they_are_worked_out() -> None:
+    products = shop_make()
+    StockPolicy.objects.create(product=products["low"], policy="RQ", order_cost=Decimal("0.5"))
+    SupplierProduct.objects.update(pack_size=1, moq=1)
+    suggestions_make()
+    row = rows()["low"]
+    lot = row.notes["lot"]
+    # sqrt(2 * 0.5 * 4 * 365 / (0.25 * 2)) = 54.04, in whole pieces.
+    assert (lot, row.quantity % 55, "lot" in rows()["out"].notes) == (55.0, 0, False)
+    times = round(row.quantity / 55)
+    assert f"20 on hand and on order are not above the reorder point {row.reorder_point:.0f}: {times} × 55" in row.why

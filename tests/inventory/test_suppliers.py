@@ -10,10 +10,14 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from django_ecomai.inventory.models import PurchaseOrder, Supplier
+from django_ecomai.inventory.pictures import score_lines
+from django_ecomai.inventory.positions import turnover
 from django_ecomai.inventory.scorecards import scorecards
 from django_ecomai.inventory.services import order_advance, order_receive, orders_draft
+from django_ecomai.mirror.models import Order
 from django_ecomai.testing import order_make, product_make
 
 from .factories import MOMENT, offer_make, suggestion_make, supplier_make
@@ -72,6 +76,30 @@ def test_what_hangs_on_a_supplier() -> None:
     # They last 15 days: nothing is lost in the usual 13, five days' margin in the slowest tenth of 20.
     assert card.lead_mean == pytest.approx(80 / 6) and card.lead_p90 == pytest.approx(20)
     assert card.margin_at_risk == pytest.approx(2 * 5 * 6)
+
+
+def test_money_of_other_currencies_is_not_added(settings: Any) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "CURRENCY": "EUR"}
+    supplier = supplier_make(currency="USD")
+    # Cost in euros as the price; cost in dollars, price in euros; all in pounds.
+    for cost_in, price_in in (("EUR", "EUR"), ("EUR", ""), ("USD", "EUR"), ("GBP", "GBP")):
+        product = product_make(price="5", currency=price_in)
+        suggestion_make(product, supplier, demand_day=2, unit_cost=Decimal(2), currency=cost_in)
+    (card,) = scorecards(suppliers=[supplier])
+    assert (card.currency, card.products, card.products_without_margin) == ("EUR", 4, 2)
+    assert card.margin_per_week == pytest.approx(2 * 7 * 2 * 3)
+    assert (_("Left out of the money: another currency"), "2") in score_lines(card)
+
+
+def test_turnover_of_other_currencies_makes_no_class(settings: Any) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "CURRENCY": "EUR"}
+    euros, pounds = product_make(price="5"), product_make(price="5")
+    order_make(lines=[euros], placed_at=MOMENT, currency="EUR")
+    for _time in range(3):
+        order_make(lines=[pounds], placed_at=MOMENT, currency="GBP")
+    assert turnover(since=MOMENT - timedelta(days=1)) == {euros.pk: 5.0}
+    Order.objects.filter(currency="EUR").delete()
+    assert turnover(since=MOMENT - timedelta(days=1)) == {pounds.pk: 15.0}
 
 
 def test_the_pages_show_it_as_a_picture_in_few_queries(client: Client, django_assert_max_num_queries: Any) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from django_ecomai.inventory.models import Receipt, Supplier, SupplierProduct
 from django_ecomai.inventory.services import order_advance, orders_draft
@@ -110,6 +113,68 @@ def test_receipts_fill_orders_once_and_need_no_order() -> None:
     assert table_import(table="receipts", content=text).created == 0
 
 
+def test_receipts_without_a_reference_do_not_double() -> None:
+    supplier = supplier_make(code="S")
+    row = suggestion_make(product_make(external_id="p1"), supplier)
+    (order,) = orders_draft(suggestions=[row])
+    for to in ("approved", "ordered"):
+        order_advance(order=order, to=to, at=datetime(2026, 1, 2, tzinfo=UTC))
+    text = lines(
+        "supplier_code,product_id,quantity,ordered_at,received_at,order_number",
+        "S,p1,5,2026-01-02,2026-01-12,",
+        f"S,p1,5,,2026-01-12,{order.number}",
+        f"S,p1,40,,2026-01-13,{order.number}",
+        "S,p1,5,2026-01-02,2026-01-12,",
+    )
+    first = table_import(table="receipts", content=text)
+    assert (first.created, [(p.line, p.column) for p in first.problems]) == (
+        2,
+        [(4, "order_number"), (5, "reference")],
+    )
+    assert table_import(table="receipts", content=text).created == 0
+    assert (Receipt.objects.count(), order.lines.get().received) == (2, 5)
+
+
+def test_deliveries_of_an_order_are_written_together() -> None:
+    supplier = supplier_make(code="S")
+    rows = [suggestion_make(product_make(external_id=f"p{number}"), supplier) for number in range(12)]
+    (order,) = orders_draft(suggestions=rows)
+    for to in ("approved", "ordered"):
+        order_advance(order=order, to=to, at=datetime(2026, 1, 2, tzinfo=UTC))
+
+    def asked(numbers: range, day: int) -> int:
+        told = [f"p{number},12,2026-01-{day:02d},{order.number}" for number in numbers]
+        with CaptureQueriesContext(connection) as queries:
+            found = table_import(table="receipts", content=lines("product_id,quantity,received_at,order_number", *told))
+        assert (found.created, found.failed) == (len(numbers), 0)
+        return len(queries)
+
+    assert asked(range(2), 12) == asked(range(12), 13)
+    assert asked(range(2, 12), 14)
+    order.refresh_from_db()
+    assert (order.status, Receipt.objects.count()) == ("received", 24)
+    assert order.received_at is not None and order.received_at.day == 14
+
+
+def test_an_empty_cell_keeps_the_preference_and_prices_keep_their_digits() -> None:
+    supplier = supplier_make(code="S")
+    offer = SupplierProduct.objects.create(
+        supplier=supplier,
+        product=product_make(external_id="p1"),
+        cost=Decimal("1234.5678"),
+        is_preferred=True,
+        price_breaks=[[1000000, 1234.5678], [2000000.5, 0.00001]],
+    )
+    table_import(table="supplier_products", content=lines("supplier_code,product_id,is_preferred", "S,p1,"))
+    offer.refresh_from_db()
+    assert offer.is_preferred
+    text = table_csv(table="supplier_products")
+    assert "1000000:1234.5678|2000000.5:0.00001" in text
+    table_import(table="supplier_products", content=text)
+    offer.refresh_from_db()
+    assert offer.price_breaks == [[1000000, 1234.5678], [2000000.5, 0.00001]]
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
@@ -129,7 +194,7 @@ def test_a_file_that_is_none_is_refused(content: bytes, complaint: str) -> None:
 def test_what_is_written_can_be_read_back() -> None:
     supplier = supplier_make(code="S", name="=cmd()", lead_time_days=8)
     SupplierProduct.objects.create(
-        supplier=supplier, product=product_make(external_id="p1"), cost=Decimal("1.5"), price_breaks=[[10, 1.25]]
+        supplier=supplier, product=product_make(external_id="offered"), cost=Decimal("1.5"), price_breaks=[[10, 1.25]]
     )
     suggestion_make(supplier=supplier)
     offers = table_csv(table="supplier_products")

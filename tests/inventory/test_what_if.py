@@ -60,6 +60,13 @@ def test_what_cannot_be_is_said(values: dict[str, str], wrong: str) -> None:
         what_if.change_read(values)
 
 
+def test_products_of_other_currencies_are_not_added(shop: list[int]) -> None:
+    row = Suggestion.objects.get(product__external_id="low")
+    assert row.product_id in shop
+    Suggestion.objects.filter(pk=row.pk).update(currency="USD")
+    assert set(what_if.products_that_sell_most()) == set(shop) - {row.product_id}
+
+
 def test_a_query_is_read() -> None:
     assert what_if.change_read({"demand": "10,5", "service": "97", "price": ""}) == what_if.Change(
         demand=10.5, service=0.97
@@ -76,6 +83,18 @@ def test_the_page(client: Client, shop: list[int], django_assert_max_num_queries
     row = Suggestion.objects.get(product__external_id="low")
     assert "Low" in client.get(url, {"product": row.pk}).content.decode()
     assert "give a number" in client.get(url, {"demand": "much"}).content.decode()
+
+
+def test_it_is_there_by_rest(client: Client, shop: list[int]) -> None:
+    client.force_login(User.objects.create_superuser("boss"))
+    url = "/ecomai/api/inventory/what-if/"
+    found = client.get(url, {"lead_days": "20", "product": ["low", "fine"]}).json()
+    assert (found["products"], found["days"], found["currency"]) == (2, 84, "EUR")
+    assert found["changed"]["fill_rate"] < found["today"]["fill_rate"]
+    assert client.get(url, {"demand": "much"}).status_code == 400
+    assert client.get(url, {"product": "nothing"}).status_code == 404
+    (card,) = client.get("/ecomai/api/inventory/suppliers/").json()
+    assert (card["supplier"], card["orders"], card["lead_mean"], card["products"]) == ("S1", 0, None, 6)
 
 
 def test_the_page_without_data_and_without_permission(client: Client) -> None:

@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from django_ecomai.ml.recommend.fold import Fitted
+from django_ecomai.ml.recommend.ranking.choose import SecondChoice
+from django_ecomai.ml.recommend.ranking.groups import feature_maker
 from tests.ml.factories import shop
+from tests.ml.ranking.test_trees import leaf, trees
 
 pytest.importorskip("pandas")
 
@@ -100,6 +104,38 @@ def test_every_model_beats_nothing_at_all(folder, module, dataset, models, monke
         assert bool(details) == model.startswith("EcomAI")
         if model not in ("popularity", "last item again"):
             assert metrics["ndcg@20"] > 0.1
+
+
+def test_an_order_that_passed_is_the_one_that_is_scored(folder):
+    """One tree puts the blend's first new item behind all others, which move up by one place."""
+    sequences, catalogue = amazon.read(folder / "amazon-toys")
+    recipe = amazon.RECIPES["item-item cosine"]
+    train, history = (amazon.interactions_of([row[:end] for row in sequences], len(catalogue)) for end in (-2, -1))
+    fitted = Fitted(train, catalogue=catalogue, now=int(train.times[-1]) + 1, neighbours=recipe.neighbours)
+    at = feature_maker(recipe, fitted).names.index("blend_rank")
+    demoted = trees((at, 1.5, 1, 2, 0.0, False), leaf(-1.0), leaf(0.0))
+    rows = np.arange(len(sequences))
+    plain, same, moved = (
+        amazon.recipe_scores(recipe, train, history, catalogue, second)(rows)
+        for second in (
+            None,
+            SecondChoice(demoted, False, {"blend_share": 0.0}),
+            SecondChoice(demoted, True, {"blend_share": 0.0}),
+        )
+    )
+    np.testing.assert_array_equal(plain, same)
+    own = history.csr().toarray() > 0
+    assert (own.sum(axis=1) == [len(row) - 1 for row in sequences]).all()
+    np.testing.assert_array_equal(plain[own], moved[own])
+    for row in rows:
+        before, after = plain[row][~own[row]], moved[row][~own[row]]
+        known = before > 0
+        assert sorted(before) == sorted(after)
+        assert after[before.argmax()] == before[known].min()
+        best, second = np.sort(before[known])[::-1][:2]
+        if second < best:
+            assert after.max() == best
+            assert before[after.argmax()] == second
 
 
 def test_the_command_runs_each_model_in_a_process_and_reports_failures(folder, capsys):

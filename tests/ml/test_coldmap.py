@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from django_ecomai.ml.frames import Catalogue, Interactions
 from django_ecomai.ml.recommend.build import build
-from django_ecomai.ml.recommend.coldmap import ColdMap, collaborative_factors, nearest_known
+from django_ecomai.ml.recommend.coldmap import (
+    BOLD,
+    FRESH_DAYS,
+    ColdMap,
+    collaborative_factors,
+    freshness,
+    nearest_known,
+)
 from django_ecomai.ml.recommend.content import Content
 from django_ecomai.ml.recommend.cosine import Cosine, damp
 from django_ecomai.ml.recommend.features import (
@@ -232,3 +239,25 @@ class TestNextCategory:
         found = model.predict(purchases, np.array([0, -1]), np.array([0]), now=now)
         assert found.tolist() == ([[1.0]] if rows else [[]])
         assert model.evaluate(purchases, np.array([0, -1]), cut=now) == {}
+
+
+def test_boldness_fades_with_age_down_to_the_expected_value():
+    ages = np.array([np.nan, -3.0, 0.0, FRESH_DAYS / 2, 1000.0])
+    assert freshness(ages) == pytest.approx([1, 1, 1, 0.5**0.5, 1 / BOLD])
+
+
+def test_what_nobody_wanted_for_long_stands_below_what_is_new():
+    """Items 0 and 1 are alike and were met by nobody: one came in today, the other long ago."""
+    data = shop(80)
+    data = data.rows(~np.isin(data.items, (0, 1)))
+    now = int(data.times[-1])
+    created = np.full(40, START)
+    created[0] = now
+    catalogue = Catalogue.build(
+        40, title=["lantern" if i < 20 else "mug" for i in range(40)], category=["a"] * 20 + ["b"] * 20, created=created
+    )
+    recipe = Recipe(sources=(Source("cosine"),), history_half_life_days=None, neighbours=50)
+    built = build(recipe, data, item_ids=id_map(40), catalogue=catalogue, now=now)
+    answer = Scorer(built.manifest, built.arrays).for_history([5, 6, 7], n=40)
+    scores = dict(zip(answer.items.tolist(), answer.scores.tolist(), strict=True))
+    assert scores[0] == pytest.approx(BOLD * scores[1], rel=1e-3)

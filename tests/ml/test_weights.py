@@ -13,6 +13,7 @@ from django_ecomai.ml.evaluate.ranking import rank
 from django_ecomai.ml.recommend.fold import no_progress
 from django_ecomai.ml.recommend.recipe import Recipe, Source
 from django_ecomai.ml.recommend.search import Search, every, objective
+from django_ecomai.ml.recommend.tune import PAIRS, SEQUENCE, _steps
 from django_ecomai.ml.recommend.weights import Pool, pool, search_weights
 from tests.ml.factories import shop
 from tests.ml.test_holdout import no_order, places
@@ -42,6 +43,22 @@ def test_the_value_is_that_of_the_metrics():
     ndcg = (1 + 1 / (1 + 1 / np.log2(3))) / 2
     assert built.value(np.array([1.0, 0.0])) == pytest.approx(np.sqrt(recall * ndcg))
     assert built.value(np.array([0.0, 1.0])) == pytest.approx(np.sqrt(0.5 * 0.5 / np.log2(3)))
+
+
+def test_customers_out_of_reach_count_without_a_row():
+    """A third customer wants what nobody proposes: no weights can help him, and he counts as nothing found."""
+    nobody = sparse.csr_matrix(np.array([[0, 1.0, 0, 0, 0]]))
+    built = pool(
+        [sparse.csr_matrix(sparse.vstack([part, nobody])) for part in (GOOD, BAD)],
+        sparse.csr_matrix(sparse.vstack([BOUGHT, nobody * 0])),
+        sparse.csr_matrix(sparse.vstack([TRUTH, sparse.csr_matrix(np.array([[0, 0, 0, 1.0, 0]]))])),
+        2,
+    )
+    both = table(GOOD, BAD)
+    assert (built.customers, both.customers) == (3, 2)
+    np.testing.assert_array_equal(built.scores, both.scores)
+    for weights in (np.array([1.0, 0.0]), np.array([0.2, 1.0])):
+        assert built.value(weights) == pytest.approx(both.value(weights) * 2 / 3)
 
 
 def test_weights_climb_to_the_source_that_knows():
@@ -75,6 +92,32 @@ def test_the_pool_ranks_as_the_evaluation_does():
     ranked = rank(search.scorer.scores(recipe, NEW_ITEMS), split, NEW_ITEMS, 5, search.scorer.popularity)
     metrics = all_metrics(ranked, split.truth[NEW_ITEMS][rows], ks=(5,))
     assert built.value(np.array([1.0, 0.4])) == pytest.approx(objective(metrics, 5), rel=1e-3)
+
+
+class Known:
+    """In place of a search: the value of every fading per step is known."""
+
+    def __init__(self, values: dict[float, float]) -> None:
+        self.values = values
+        self.asked: list[float] = []
+
+    def best(self, view: str, recipes: list[Recipe], incumbent: Recipe, *, margin: float) -> Recipe:
+        (recipe,) = recipes
+        self.asked.append(recipe.history_step_decay)
+        old, new = (self.values.get(one.history_step_decay, 0.0) for one in (incumbent, recipe))
+        return recipe if new > old * margin else incumbent
+
+
+def test_the_fading_per_step_is_followed_for_as_long_as_it_helps():
+    known = Known({0.65: 1.0, 0.5: 1.1, 0.35: 1.2, 0.2: 1.1, 0.8: 1.5})
+    start = Recipe(history_step_decay=0.65)
+    assert _steps(known, start, SEQUENCE, 0.15).history_step_decay == 0.35
+    assert known.asked == [0.5, 0.35, 0.2]
+    known = Known({0.65: 1.0, 0.8: 1.1, 0.95: 1.2})
+    assert _steps(known, start, SEQUENCE, 0.15).history_step_decay == 0.95
+    assert known.asked == [0.5, 0.8, 0.95], "1 would not fade at all"
+    for recipe, shape in ((start, PAIRS), (Recipe(), SEQUENCE)):
+        assert _steps(known, recipe, shape, 0.15) is recipe
 
 
 def test_halving_asks_a_sample_first_and_everybody_about_the_survivors():

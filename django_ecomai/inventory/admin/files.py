@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from django_ecomai.conf import ecomai
-from django_ecomai.inventory.tables_in import COLUMNS, NEEDED, FileError, table_import
+from django_ecomai.inventory.tables_in import COLUMNS, MOST_BYTES, NEEDED, FileError, table_import
 from django_ecomai.inventory.tables_out import table_csv
 
 TABLES = {
@@ -38,6 +38,13 @@ class FileForm(forms.Form):
     table = forms.ChoiceField(label=gettext_lazy("Table"), choices=list(TABLES.items()))
     file = forms.FileField(label=gettext_lazy("CSV file"))
     check_only = forms.BooleanField(label=gettext_lazy("Only check, write nothing"), required=False, initial=True)
+
+    def clean_file(self) -> Any:
+        """Refused by its size before it is read."""
+        file = self.cleaned_data["file"]
+        if file.size > MOST_BYTES:
+            raise forms.ValidationError(_("The file is larger than 10 MB: split it."))
+        return file
 
 
 class FilesMixin:

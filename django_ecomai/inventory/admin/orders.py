@@ -24,24 +24,14 @@ from django.views.decorators.http import require_POST
 from django_ecomai.core.admin import ChannelFilter
 from django_ecomai.inventory.models import PurchaseOrder, PurchaseOrderLine
 from django_ecomai.inventory.services import OrderError, order_advance, order_cancel, order_line_change, order_receive
-from django_ecomai.inventory.services.orders import order_line_remove
+from django_ecomai.inventory.services.orders import NEXT, order_line_remove
 from django_ecomai.inventory.tables_out import order_csv
-from django_ecomai.mirror.admin.base import amount_format, quantity_format
+from django_ecomai.mirror.admin.base import amount_format, day_format, quantity_format
 
 from .base import InventoryAdmin, badge, simulated_badge
 
 S = PurchaseOrder.Status
 APPROVE = "ecomai_inventory.approve_purchaseorder"
-# What may come after each stage, the usual one first.
-NEXT: dict[str, tuple[str, ...]] = {
-    S.DRAFT: (S.APPROVED,),
-    S.APPROVED: (S.ORDERED,),
-    S.ORDERED: (S.CONFIRMED, S.SHIPPED, S.RECEIVED),
-    S.CONFIRMED: (S.SHIPPED, S.RECEIVED),
-    S.SHIPPED: (S.RECEIVED,),
-    S.RECEIVED: (),
-    S.CANCELLED: (),
-}
 BUTTONS = {
     S.APPROVED: gettext_lazy("Approve"),
     S.ORDERED: gettext_lazy("Mark as ordered"),
@@ -68,8 +58,14 @@ class LineInline(admin.TabularInline):
 
     model = PurchaseOrderLine
     extra = 0
-    fields = ("sku", "supplier_sku", "quantity", "unit_cost", "arrived")
-    readonly_fields = ("sku", "supplier_sku", "unit_cost", "arrived")
+    fields = ("sku", "supplier_sku", "quantity", "cost", "arrived")
+    readonly_fields = ("sku", "supplier_sku", "pieces", "cost", "arrived")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Quantities without idle zeros where they cannot be changed."""
+        if self.has_change_permission(request, obj):
+            return self.fields
+        return ("sku", "supplier_sku", "pieces", "cost", "arrived")
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "quantity":
@@ -86,6 +82,14 @@ class LineInline(admin.TabularInline):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_change_permission(request, obj)
 
+    @admin.display(description=gettext_lazy("quantity"))
+    def pieces(self, line: PurchaseOrderLine) -> str:
+        return quantity_format(line.quantity)
+
+    @admin.display(description=gettext_lazy("unit cost"))
+    def cost(self, line: PurchaseOrderLine) -> str:
+        return amount_format(line.unit_cost, line.order.currency)
+
     @admin.display(description=gettext_lazy("arrived"))
     def arrived(self, line: PurchaseOrderLine) -> str:
         return quantity_format(line.received)
@@ -99,7 +103,7 @@ def _is_draft(order: Any) -> bool:
 class PurchaseOrderAdmin(InventoryAdmin):
     """Orders to suppliers."""
 
-    list_display = ("number", "supplier", "stage", "line_count", "amount", "created_at", "expected_on", "simulated")
+    list_display = ("number", "supplier", "stage", "line_count", "amount", "created", "expected_on", "simulated")
     list_filter = ("status", ("supplier", admin.RelatedOnlyFieldListFilter), ChannelFilter)
     list_select_related = ("supplier", "created_by", "approved_by")
     search_fields = ("=number",)
@@ -161,6 +165,10 @@ class PurchaseOrderAdmin(InventoryAdmin):
             '<a href="{}">{}</a> · {} · {}<br><span class="ecomai-quiet">{}</span>',
             url, order.supplier.name, self.stage(order), self.amount(order), " → ".join(told),
         )  # fmt: skip
+
+    @admin.display(description=gettext_lazy("created"))
+    def created(self, order: PurchaseOrder) -> str:
+        return day_format(order.created_at)
 
     @admin.display(description="")
     def simulated(self, order: PurchaseOrder) -> str:

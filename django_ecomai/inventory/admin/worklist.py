@@ -9,6 +9,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls.resolvers import URLPattern
@@ -18,6 +19,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from django_ecomai.conf import ecomai
 from django_ecomai.core.admin import ReadOnlyAdminMixin
 from django_ecomai.core.charts import format_value, sparkline
 from django_ecomai.inventory.alerts import ALERTS
@@ -87,7 +89,7 @@ class SuggestionAdmin(WorklistPages, ReadOnlyAdminMixin, InventoryAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """With the numbers above the list and the buttons that this user may press."""
-        summary = worklist_summary(channel=request.GET.get("channel", ""))
+        summary = worklist_summary(channel=request.GET.get("channel", ecomai.CHANNEL))
         context = {
             "title": _("What to order"),
             "summary": summary,
@@ -140,7 +142,7 @@ class SuggestionAdmin(WorklistPages, ReadOnlyAdminMixin, InventoryAdmin):
 
     @admin.display(description=gettext_lazy("lasts until"))
     def lasts(self, row: Suggestion) -> SafeString:
-        day = date_format(row.stock_out_on, "SHORT_DATE_FORMAT") if row.stock_out_on else _("beyond 12 weeks")
+        day = date_format(row.stock_out_on, "SHORT_DATE_FORMAT") if row.stock_out_on else _("> 12 weeks")
         cover = "–" if row.cover_days is None else _("%(n)s days") % {"n": format_value(round(row.cover_days))}
         risk = _("%(n)s %% risk") % {"n": format_value(round(100 * row.stock_out_probability))}
         lines = [(cover,), (day,), (risk,)]
@@ -181,8 +183,9 @@ class SuggestionAdmin(WorklistPages, ReadOnlyAdminMixin, InventoryAdmin):
         """A draft per supplier; quantities as typed."""
         rows = list(queryset.select_related("product", "supplier"))
         try:
-            self._typed(request, rows, accept=False)
-            orders = orders_draft(suggestions=rows, user=request.user)
+            with transaction.atomic():  # all or nothing, quantities included
+                self._typed(request, rows, accept=False)
+                orders = orders_draft(suggestions=rows, user=request.user)
         except (DecisionError, OrderError) as error:
             messages.error(request, str(error))
             return None
@@ -231,15 +234,14 @@ class SuggestionAdmin(WorklistPages, ReadOnlyAdminMixin, InventoryAdmin):
 
     def _typed(self, request: HttpRequest, rows: list[Suggestion], *, accept: bool) -> None:
         """Take over the quantities that were typed; the others are accepted as they stand when ``accept``."""
-        same = []
-        for row in rows:
-            typed = quantity_read(request.POST.get(f"quantity-{row.pk}", ""), row)
-            if typed == row.to_order:
-                same.append(row)
-            else:
-                suggestions_decide(suggestions=[row], action="edit", quantity=typed, user=request.user)
-        if accept and same:
-            suggestions_decide(suggestions=same, action="accept", user=request.user)
+        typed = [(row, quantity_read(request.POST.get(f"quantity-{row.pk}", ""), row)) for row in rows]
+        same = [row for row, quantity in typed if quantity == row.to_order]
+        with transaction.atomic():
+            for row, quantity in typed:
+                if quantity != row.to_order:
+                    suggestions_decide(suggestions=[row], action="edit", quantity=quantity, user=request.user)
+            if accept and same:
+                suggestions_decide(suggestions=same, action="accept", user=request.user)
 
     def _say(self, request: HttpRequest, work: Any, rows: list[Suggestion]) -> None:
         try:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django_ecomai.core.admin import ChannelFilter
 from django_ecomai.inventory.budgets import budget_choose
 from django_ecomai.inventory.models import Suggestion
+from django_ecomai.inventory.selectors import with_alert
 
 STATE = Suggestion.State
 TODO = Q(state=STATE.OPEN, quantity__gt=0, order_line=None)
@@ -73,8 +74,7 @@ class AlertFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() is None:
             return queryset
-        pks = [pk for pk, codes in queryset.exclude(alerts=[]).values_list("pk", "alerts") if self.value() in codes]
-        return queryset.filter(pk__in=pks)
+        return with_alert(queryset, str(self.value()))
 
 
 class BudgetFilter(admin.SimpleListFilter):
@@ -98,7 +98,8 @@ class BudgetFilter(admin.SimpleListFilter):
             return queryset
         if not 0 < budget < 1e12:
             return queryset
-        rows = list(queryset.filter(quantity__gt=0, order_line=None).order_by("pk"))
+        columns = ("product_id", "quantity", "decided_quantity", "unit_cost", "currency", "lost_margin")
+        rows = queryset.filter(quantity__gt=0, order_line=None).order_by("pk").select_related(None).only(*columns)
         return queryset.filter(product__in=budget_choose(rows=rows, budget=budget))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path
@@ -95,23 +96,25 @@ class WorklistPages(WhatIfMixin):
             raise PermissionDenied
         try:
             quantity = quantity_read(request.POST.get("quantity", ""), row)
-            if action in ("accept", "order") and quantity != row.to_order:
-                suggestions_decide(suggestions=[row], action="edit", quantity=quantity, user=request.user)
-            elif action != "order":
-                until = forms.DateField(required=False).clean(request.POST.get("until", ""))
-                suggestions_decide(
-                    suggestions=[row],
-                    action=action,
-                    quantity=quantity,
-                    until=until,
-                    reason=request.POST.get("reason", "") if action == "reject" else "",
-                    user=request.user,
-                )
-            if action == "order":
-                (order,) = orders_draft(suggestions=[row], user=request.user)
-                messages.success(request, _("It stands in the draft %(order)s.") % {"order": order.number})
-            else:
-                messages.success(request, _("Decided."))
+            asked = request.POST.get("until", "") if action == "snooze" else ""
+            until = forms.DateField(required=False).clean(asked)
+            said = ""
+            with transaction.atomic():  # a quantity is not kept when the order is refused
+                if action in ("accept", "order") and quantity != row.to_order:
+                    suggestions_decide(suggestions=[row], action="edit", quantity=quantity, user=request.user)
+                elif action != "order":
+                    suggestions_decide(
+                        suggestions=[row],
+                        action=action,
+                        quantity=quantity,
+                        until=until,
+                        reason=request.POST.get("reason", "") if action == "reject" else "",
+                        user=request.user,
+                    )
+                if action == "order":
+                    (order,) = orders_draft(suggestions=[row], user=request.user)
+                    said = _("It stands in the draft %(order)s.") % {"order": order.number}
+            messages.success(request, said or _("Decided."))
         except (DecisionError, OrderError) as error:
             messages.error(request, str(error))
         except forms.ValidationError as error:

@@ -2,7 +2,7 @@
 
 from .decisions import DecisionError, decision_undo, suggestions_decide
 from .orders import OrderError, order_advance, order_cancel, order_line_change, orders_draft
-from .receipts import order_receive, receipt_add
+from .receipts import order_receive, receipt_add, receipt_remove
 
 __all__ = [
     "DecisionError",
@@ -14,5 +14,6 @@ __all__ = [
     "order_receive",
     "orders_draft",
     "receipt_add",
+    "receipt_remove",
     "suggestions_decide",
 ]

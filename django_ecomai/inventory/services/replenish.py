@@ -25,7 +25,6 @@ URGENCY = {
 }
 _DECIDED = ("state", "decided_quantity", "decided_at", "decided_by", "reason", "snoozed_until", "order_line")
 _KEYS = ("id", "channel", "product")
-_ENDED = (PurchaseOrder.Status.RECEIVED, PurchaseOrder.Status.CANCELLED)
 _MOST = Decimal(10) ** 9
 _WRITE = 500
 
@@ -67,8 +66,8 @@ def suggestions_make(
     """Work out and store a suggestion per product; with ``dry_run`` nothing is stored.
 
     ``keep_rows`` hands the rows over in the report. Decisions stay, except that what was snoozed until today, rejected
-    while it was less urgent, or ordered and received or cancelled, is open again. Rows of products that are not on sale
-    any more are deleted.
+    while it was less urgent, or ordered (its order is no draft any more), is open again. Rows of products that are not
+    on sale any more are deleted, unless something was decided about them.
     """
     report = Report()
     now = timezone.now()
@@ -131,6 +130,8 @@ def rows_of(plan: Plan, *, channel: str, now: datetime, run_number: int | None) 
                 "codes": sorted(notes),
                 "pack": float(stock.pack_size[at]),
                 "moq": float(stock.moq[at]),
+                # Policy (R,Q) orders in multiples of it.
+                **({"lot": max(float(np.ceil(found.eoq[at])), 1.0)} if stock.policy[at] == "RQ" else {}),
             },
             history=[round(float(value), 2) for value in weeks[at]],
         )
@@ -180,7 +181,8 @@ def _store(rows: list[Suggestion], *, channel: str) -> None:
 def _is_over(before: Suggestion, now: Suggestion) -> bool:
     """Whether a decision holds no longer."""
     if before.order_line is not None:
-        return before.order_line.order.status in _ENDED
+        # What is under way is netted out of the suggestion; only a draft may still become another.
+        return before.order_line.order.status != PurchaseOrder.Status.DRAFT
     if before.state == Suggestion.State.SNOOZED:
         return before.snoozed_until is not None and before.snoozed_until <= now.as_of
     if before.state == Suggestion.State.REJECTED:
@@ -190,6 +192,9 @@ def _is_over(before: Suggestion, now: Suggestion) -> bool:
 
 
 def _forget(channel: str, seen: list[int]) -> None:
+    """Delete rows of products that are not on sale; those that were decided keep their history and ask for nothing."""
+    if not seen:
+        return  # A copy of the shop that is empty for a moment must not cost what buyers decided.
     kept = set(seen)
     gone = [
         pk
@@ -197,4 +202,8 @@ def _forget(channel: str, seen: list[int]) -> None:
         if product not in kept
     ]
     for start in range(0, len(gone), _WRITE):
-        Suggestion.objects.filter(pk__in=gone[start : start + _WRITE]).delete()
+        part = Suggestion.objects.filter(pk__in=gone[start : start + _WRITE])
+        part.filter(decisions=None).delete()
+        part.update(
+            status=Suggestion.Status.OK, quantity=0, raw_quantity=0, value=0, lost_margin=0, holding_cost=0, alerts=[]
+        )

@@ -11,8 +11,9 @@ from scipy import sparse
 from ..columns import ALL_ITEMS, NEW_ITEMS, REPEAT_ITEMS
 from ..frames import Interactions
 from ..recommend.cosine import damp
-from ..recommend.matrix import blocks, one_blas_thread, pair_matrix
+from ..recommend.matrix import blocks, pair_matrix
 from ..recommend.spectrum import right_vectors
+from ..threads import one_blas_thread
 from .split import TimeSplit
 
 #: Dimensions in which two items of a customer are alike or not.

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..threads import one_blas_thread
 from . import report
 from .cold import cold_forecast, panel_with_cold
 from .components import components_frames
@@ -23,6 +24,7 @@ from .result import BACKTEST_COLUMNS, COMPONENT_COLUMNS, KEY_COLUMNS, SERIES_COL
 Tell = Callable[[float, str], None]
 
 
+@one_blas_thread()
 def forecast_fit(
     frame: Any,
     *,

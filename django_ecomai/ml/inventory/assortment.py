@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .formulas import eoq
 from .policy import DAYS_PER_YEAR, expected_short
-from .protection import ProtectionDemand, row_quantile
+from .protection import ProtectionDemand, risk_level
 
 _STEPS = 36
 
@@ -41,7 +41,10 @@ class SharedTarget:
     Every product takes the risk at which one more piece costs as much to hold as it saves: ``penalty`` per lost piece
     times ``weight`` (Hadley and Whitin, 1963, lost sales). The penalty is found by bisection, so that no other split
     of the same expected fill holds less (a Lagrange multiplier over the assortment; Sherbrooke, 2004, for spare parts).
-    Lots are the economic ones. ``weight`` 1 counts pieces, the price counts turnover, the margin counts margin.
+    In theory the risk that pays grows with the length of an order cycle; when levels are forecast, not known, the root
+    of it (``cycle_power``) served more at the same cost in replays of two shops. Lots are the economic ones times
+    ``lot_factor``. What costs more to keep than a lost piece is worth is not kept in stock, unless ``keep_all``.
+    ``weight`` 1 counts pieces, the price counts turnover, the margin counts margin.
     """
 
     def __init__(
@@ -54,6 +57,9 @@ class SharedTarget:
         weight: ArrayLike = 1.0,
         least_lot: ArrayLike = 1.0,
         most_cover_days: ArrayLike = 365.0,
+        cycle_power: float = 0.5,
+        lot_factor: float = 1.0,
+        keep_all: bool = False,
     ) -> None:
         n = len(demand)
         cost, rate, self.order_cost, self.weight, least, longest = (
@@ -65,7 +71,8 @@ class SharedTarget:
         self.demand = demand
         self.daily = demand.daily
         self.holding = cost * rate / DAYS_PER_YEAR
-        best = eoq(self.order_cost, np.maximum(self.holding, 1e-12), self.daily)
+        self.cycle_power, self.keep_all = cycle_power, keep_all
+        best = np.rint(lot_factor * eoq(self.order_cost, np.maximum(self.holding, 1e-12), self.daily))
         self.lot = best.clip(least, np.maximum(self.daily * longest, least))
         self.ordered = np.sort(demand.total, axis=1)
         self.mean_total = demand.total.mean(axis=1, dtype=np.float64)
@@ -75,17 +82,21 @@ class SharedTarget:
         """Levels for a given price of a lost piece."""
         lost, lot = penalty * self.weight, self.lot
         cycle = np.maximum(lot, self.review)
-        held = self.holding * np.divide(cycle, self.daily, out=np.zeros(len(lot)), where=self.daily > 0)
+        length = np.divide(cycle, self.daily, out=np.zeros(len(lot)), where=self.daily > 0)
+        held = self.holding * length**self.cycle_power
         risk = np.divide(held, lost + held, out=np.ones(len(lot)), where=lost + held > 0)
-        level = row_quantile(self.ordered, 1 - risk)
+        level = risk_level(self.ordered, risk)
         share = np.divide(self.review, cycle, out=np.ones(len(lot)), where=cycle > 0)
-        short = expected_short(self.demand.total, level) - share * expected_short(self.demand.lead, level)
+        # At the last review without an order the position lay half a review's demand above the point, on average.
+        point = (level - np.minimum(lot, self.review)).clip(min=0.0)
+        middle = point + np.minimum(lot, self.review) / 2
+        short = expected_short(self.demand.total, middle) - share * expected_short(self.demand.lead, middle)
         short = short.clip(min=0.0)
         fill = np.divide(cycle, cycle + short, out=np.zeros(len(lot)), where=cycle > 0)
         stock = (level - self.mean_total + short).clip(min=0.0) + cycle / 2
         per_day = self.holding * stock + self.order_cost * self.daily * fill / np.maximum(cycle, 1e-9)
-        kept = (self.daily > 0) & (per_day < lost * self.daily * fill)
-        point = (level - np.minimum(lot, self.review) / 2).clip(min=0.0)
+        kept = (self.daily > 0) & (self.keep_all | (per_day < lost * self.daily * fill))
+        point = np.rint(point)  # whole pieces, as stock is
         return Plan(
             reorder_point=np.where(kept, point, 0.0),
             order_up_to=np.where(kept, np.maximum(point + lot, level), 0.0),

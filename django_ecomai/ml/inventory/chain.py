@@ -168,15 +168,18 @@ class Flow:
     """What gets lost and what waits between the stages [s] of a flow, over n products.
 
     ``lost`` [s, n] pieces that entered a stage and did not leave it in the time seen, ``cost`` [s] their value,
-    ``waiting_days`` [s] how long a piece waits in the stage on average, ``passed`` [s] the share that left.
-    ``constraining`` is the stage that loses most value, -1 when none does.
+    ``inside`` [s, n] the pieces that wait in it on a mean day, ``waiting_days`` [s] how long a piece waits on
+    average, ``passed`` [s] the share that left. ``constraining`` is the stage that loses most value, ``slowest``
+    the one in which most value waits; -1 when none does.
     """
 
     lost: NDArray[np.float64]
     cost: NDArray[np.float64]
+    inside: NDArray[np.float64]
     waiting_days: NDArray[np.float64]
     passed: NDArray[np.float64]
     constraining: int
+    slowest: int
 
 
 def flow(quantities: ArrayLike, *, value: ArrayLike = 1.0) -> Flow:
@@ -192,13 +195,18 @@ def flow(quantities: ArrayLike, *, value: ArrayLike = 1.0) -> Flow:
     sums = np.cumsum(pieces, axis=2)
     lost = (sums[:-1, :, -1] - sums[1:, :, -1]).clip(min=0.0)
     inside = sums[:-1] - sums[1:]
-    inside = inside - np.minimum(inside.min(axis=2, keepdims=True), 0.0)
+    inside = (inside - np.minimum(inside.min(axis=2, keepdims=True), 0.0)).mean(axis=2)
     out = pieces[1:].mean(axis=2).sum(axis=1)
-    waiting = np.divide(inside.mean(axis=2).sum(axis=1), out, out=np.full(len(out), np.nan), where=out > 0)
+    waiting = np.divide(inside.sum(axis=1), out, out=np.full(len(out), np.nan), where=out > 0)
     entered = sums[:-1, :, -1].sum(axis=1)
     passed = np.divide(entered - lost.sum(axis=1), entered, out=np.full(len(out), np.nan), where=entered > 0)
-    cost = (lost * np.broadcast_to(np.asarray(value, dtype=np.float64), lost.shape[1])).sum(axis=1)
-    return Flow(lost, cost, waiting, passed, int(cost.argmax()) if cost.max() > 0 else -1)
+    worth = np.broadcast_to(np.asarray(value, dtype=np.float64), lost.shape[1])
+    cost, held = (lost * worth).sum(axis=1), (inside * worth).sum(axis=1)
+    return Flow(lost, cost, inside, waiting, passed, _largest(cost), _largest(held))
+
+
+def _largest(values: NDArray[np.float64]) -> int:
+    return int(values.argmax()) if values.max() > 0 else -1
 
 
 def margin_at_risk(

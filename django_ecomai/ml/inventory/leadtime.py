@@ -38,9 +38,13 @@ class LeadTimes:
         promised_days: ArrayLike,
         supplier_days: ArrayLike | None = None,
         supplier_spread: ArrayLike | None = None,
+        receipt_suppliers: ArrayLike | None = None,
     ) -> LeadTimes:
         """Learn from receipts ``days`` [m] of ``products`` [m] (numbers below n), from old to new.
 
+        ``receipt_suppliers`` [m] says who delivered each (-1: nobody knows; default: the product's supplier). What
+        another than the product's supplier delivered teaches that other one only, what an unknown one did teaches the
+        product only; a receipt of a product that is not among the n has the number -1 and teaches its supplier.
         ``suppliers`` [n] is each product's supplier as a number (-1: none), ``promised_days`` [n] may be NaN,
         ``supplier_days`` and ``supplier_spread`` [k] are stated beliefs about each supplier (NaN: none), the spread as
         a coefficient of variation. Only the last ``recent`` receipts of a product and ten times as many of a supplier
@@ -51,18 +55,23 @@ class LeadTimes:
         n, k = len(of), int(of.max(initial=-1)) + 1
         if len(promised) != n or len(took) != len(item):
             raise ValueError("suppliers and promised_days must be [n], days and products [m]")
-        if len(item) and (item.min() < 0 or item.max() >= n):
+        least = 0 if receipt_suppliers is None else -1
+        if len(item) and (item.min() < least or item.max() >= n):
             raise ValueError("products must be numbers from 0 to n - 1")
+        by = np.r_[of, -1][item] if receipt_suppliers is None else np.asarray(receipt_suppliers, dtype=np.int64)
+        if len(by) != len(item):
+            raise ValueError("receipt_suppliers must be [m]")
+        k = max(k, int(by.max(initial=-1)) + 1)
         if self.concentration <= 0 or self.prior_spread < 0 or self.default_days <= 0:
             raise ValueError("concentration and default_days must be positive, prior_spread not negative")
         beliefs = _belief(supplier_days, k), _belief(supplier_spread, k, zero=True)
         good = np.isfinite(took) & (took >= 0)
         self.dropped_ = int((~good).sum())
-        took, item = took[good], item[good]
+        took, item, by = took[good], item[good], by[good]
         self.n_ = n
         self.supplier_ = of
-        self._own = _Grouped(item, took, n, self.recent)
-        by = of[item]
+        own = (item >= 0) & ((by == np.r_[of, -1][item]) | (by < 0))
+        self._own = _Grouped(item[own], took[own], n, self.recent)
         self._supplier = _Grouped(by[by >= 0], took[by >= 0], k, 10 * self.recent)
         usual = np.r_[beliefs[0], np.nan][of]
         spread = np.r_[beliefs[1], np.nan][of]
@@ -73,15 +82,25 @@ class LeadTimes:
         self.receipts_ = self._own.count
         return self
 
-    def sample(self, size: int, *, seed: int = 0, rows: ArrayLike | None = None) -> NDArray[np.float32]:
+    def sample(
+        self, size: int, *, seed: int = 0, rows: ArrayLike | None = None, keys: ArrayLike | None = None
+    ) -> NDArray[np.float32]:
         """Draws [n, size] in days (of ``rows`` only when given); the same seed gives a product the same luck.
 
+        With ``keys`` [n] (whole numbers from 0 on) the luck belongs to the key and not to the place among the n.
         Two fits with the same receipts and another promise differ only where the prior speaks.
         """
         at = np.arange(self.n_) if rows is None else np.asarray(rows, dtype=np.int64)
-        random = np.random.default_rng(seed)
-        # Luck is drawn for every product, so that a part of them sees what it sees in the whole.
-        which, where, normal = (random.random((self.n_, size), dtype=np.float32)[at] for _ in range(3))
+        if keys is None:
+            random = np.random.default_rng(seed)
+            # Luck is drawn for every product, so that a part of them sees what it sees in the whole.
+            which, where, normal = (random.random((self.n_, size), dtype=np.float32)[at] for _ in range(3))
+        else:
+            named = np.asarray(keys, dtype=np.int64)[at]
+            luck = np.empty((3, len(named), size), dtype=np.float32)
+            for row, key in enumerate(named.tolist()):
+                luck[:, row] = np.random.default_rng([seed, key]).random((3, size), dtype=np.float32)
+            which, where, normal = luck
         own, of = self._own.count[at], self.supplier_[at]
         theirs = np.r_[self._supplier.count, 0][of]
         own_weight = (own / (own + self.concentration))[:, None]

@@ -87,13 +87,16 @@ def least_order(stock: StockPosition) -> NDArray[np.float64]:
 
 
 def order_quantity(
-    wanted: NDArray[np.float64], position: NDArray[np.float64], stock: StockPosition, limits: Limits
+    wanted: NDArray[np.float64], left: NDArray[np.float64], stock: StockPosition, limits: Limits
 ) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
-    """``(quantity, notes)`` [n]: 0, or at least the MOQ and whole packs, and sold within the shelf life."""
+    """``(quantity, notes)`` [n]: 0, or at least the MOQ and whole packs, and sold within the shelf life.
+
+    ``left`` [n] is what is expected to be left of the position when the order arrives: it is sold first.
+    """
     pack = stock.pack_size
     least = np.maximum(wanted, stock.moq)
     whole = np.ceil(least / pack - 1e-9) * pack
-    room = (stock.shelf_life_days * stock.demand_daily - position).clip(min=0.0)
+    room = (stock.shelf_life_days * stock.demand_daily - left).clip(min=0.0)
     room = np.where(np.isfinite(room), room, np.inf)
     packs = np.floor(np.where(np.isfinite(room), room, 0.0) / pack + 1e-9) * pack
     fits = np.where(np.isfinite(room), np.minimum(whole, packs), whole)

@@ -75,7 +75,7 @@ class PooledSpread:
         made *= (mean / np.maximum(made.mean(axis=1), 1e-12))[:, None]
         made = np.where(known[:, None], made, total)
         factor = np.divide(made, total, out=np.ones_like(made), where=total > 0)
-        return made, lead * factor
+        return np.asarray(made, dtype=np.float64), np.asarray(lead * factor, dtype=np.float64)
 
 
 def _moments(paths: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -55,6 +55,20 @@ def row_quantile(ordered: NDArray[np.floating], q: ArrayLike) -> NDArray[np.floa
     return ordered[np.arange(len(ordered)), at].astype(np.float64)
 
 
+def risk_level(ordered: NDArray[np.floating], risk: ArrayLike) -> NDArray[np.float64]:
+    """Level [n] that is exceeded with probability ``risk``, beyond the largest path too.
+
+    Below one path in S the tail goes on exponentially with the mean excess of the largest tenth of the paths (the
+    exponential case of peaks over threshold; Pickands, 1975): no finite number of paths says that nothing larger comes.
+    """
+    size = ordered.shape[1]
+    chance = np.broadcast_to(np.asarray(risk, dtype=np.float64), len(ordered)).clip(1e-12, 1.0)
+    level = row_quantile(ordered, 1 - np.maximum(chance, 1 / size))
+    top = max(size // 10, 1)
+    excess = (ordered[:, -top:].mean(axis=1, dtype=np.float64) - ordered[:, -top]).clip(min=0.0)
+    return np.asarray(level + excess * np.log(np.maximum(1 / (size * chance), 1.0)))
+
+
 def protection_demand(
     *,
     mean: ArrayLike,

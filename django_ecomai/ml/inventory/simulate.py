@@ -19,6 +19,7 @@ class Replay:
     """[R, n] each, over the days that count: pieces and money; ``None`` where paths were not kept.
 
     ``stock`` [R, n, days] is at the end of each day, ``orders`` [R, n, days] what was ordered in its morning.
+    ``asked_by_day`` and ``sold_by_day`` [R, days] are pieces of all products, the warm-up included.
     """
 
     demand: NDArray[np.float64]
@@ -30,6 +31,8 @@ class Replay:
     bought: NDArray[np.float64]
     days_out: NDArray[np.float64]
     mean_stock: NDArray[np.float64]
+    asked_by_day: NDArray[np.float64]
+    sold_by_day: NDArray[np.float64]
     stock: NDArray[np.float32] | None
     orders: NDArray[np.float32] | None
 
@@ -127,10 +130,10 @@ def replay(
     A morning brings receipts, then (every ``review_days`` [n], from day 0 on) an order, then the day's demand. An order
     of day t with the lead time L arrives on the morning of day t + L. ``lead_days`` is [n], [n, K] or [R, n, K]: the
     order of day t takes number ``t % K``, whatever was ordered before, so that policies that are compared meet the same
-    luck (common random numbers). Open orders (``on_order`` [n]) come after ``receipt_in_days`` [n] (NaN: after the
-    first lead time). ``holding_rate`` is per year; a period lasts ``days_per_period`` days, in which review and lead
-    times are then counted in periods. The first ``warm_up`` periods are played but do not count. Raises ``ValueError``
-    for shapes that do not fit, negative demand or stock.
+    luck (common random numbers). Open orders (``on_order`` [n]) come after ``receipt_in_days`` [n] (NaN, or below 0
+    when overdue: after the first lead time). ``holding_rate`` is per year; a period lasts ``days_per_period`` days, in
+    which review and lead times are then counted in periods. The first ``warm_up`` periods are played but do not count.
+    Raises ``ValueError`` for shapes that do not fit, negative demand or stock.
     """
     asked = np.asarray(demand, dtype=np.float64)
     asked = asked[None] if asked.ndim == 2 else asked
@@ -155,12 +158,13 @@ def replay(
     coming = np.zeros((times, n, days + int(lead.max(initial=0)) + 1), dtype=np.float32)
     pending = _start(on_order, "on_order", times, n)
     first = np.broadcast_to(np.asarray(receipt_in_days, dtype=np.float64), n)
-    due = np.where(np.isfinite(first), np.rint(first).clip(min=0), lead[:, :, 0]).astype(np.int64)
+    due = np.where(np.isfinite(first) & (first >= 0), np.rint(first), lead[:, :, 0]).astype(np.int64)
     due = np.broadcast_to(due, (times, n)).clip(max=coming.shape[2] - 1)
     rows, columns = np.arange(times)[:, None], np.arange(n)[None, :]
     np.add.at(coming, (rows, columns, due), pending)
     sums = {name: np.zeros((times, n)) for name in ("demand", "sold", "stock", "orders", "bought", "out")}
     stocks, orders = (np.zeros((times, n, days), dtype=np.float32) if keep else None for _ in range(2))
+    sold_by_day = np.zeros((times, days))
     for day in range(days):
         arrived = coming[:, :, day]
         have, pending = have + arrived, pending - arrived
@@ -174,6 +178,7 @@ def replay(
             np.add.at(coming, (rows, columns, day + took), wanted - now)
         sold = np.minimum(have, asked[:, :, day])
         have = have - sold
+        sold_by_day[:, day] = sold.sum(axis=1)
         if stocks is not None and orders is not None:
             stocks[:, :, day], orders[:, :, day] = have, wanted
         if day >= warm_up:
@@ -194,6 +199,8 @@ def replay(
         bought=sums["bought"],
         days_out=sums["out"],
         mean_stock=sums["stock"] / counted,
+        asked_by_day=asked.sum(axis=1),
+        sold_by_day=sold_by_day,
         stock=stocks,
         orders=orders,
     )

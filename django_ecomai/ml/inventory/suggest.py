@@ -41,7 +41,8 @@ class StockPosition:
 
     ``on_order`` is under way from suppliers, ``reserved`` promised to customers; ``holding_rate`` is per year and unit
     of cost; ``service_target`` (probability of no shortage per cycle) and ``fill_target`` (share of demand served at
-    once) may be NaN; ``receipt_in_days`` is when the next open order comes (NaN: none or unknown);
+    once) may be NaN; ``receipt_in_days`` is when the next open order comes (NaN, or overdue: unknown);
+    ``days_since_sale`` counts days on which it could be bought;
     ``demand_daily`` is the mean forecast; ``sale_rate`` the usual share of days with a sale (NaN: from the forecast);
     ``policy`` [n] is one of ``policy.POLICIES``; ``price_breaks`` has one list or None per product, or is None.
     ``build`` fills in what is not said.
@@ -112,6 +113,8 @@ class StockPosition:
         for name in ("service_target", "fill_target"):
             fine = np.isfinite(new[name]) & (new[name] > 0) & (new[name] <= 1)
             new[name] = np.where(fine, new[name], np.nan)
+        with np.errstate(invalid="ignore"):  # overdue: nobody knows when it comes
+            new["receipt_in_days"] = np.where(self.receipt_in_days >= 0, self.receipt_in_days, np.nan)
         life = self.shelf_life_days
         new["shelf_life_days"] = np.where(np.isfinite(life) & (life > 0), life, np.nan)
         return StockPosition(**new)
@@ -176,7 +179,8 @@ def suggest(stock: StockPosition, demand: ProtectionDemand, *, limits: Limits | 
     raw = np.where(due & (clean.policy == "RQ"), multiple, raw)
     raw = np.where(raw > 0, np.ceil(raw - 1e-9), 0.0)
     wanted = worth_rounding_up(raw, clean, limits)
-    quantity, notes = order_quantity(wanted, position, clean, limits)
+    left = (position - demand.lead.mean(axis=1, dtype=np.float64)).clip(min=0.0)
+    quantity, notes = order_quantity(wanted, left, clean, limits)
     bulky = least_order(clean) > clean.demand_daily * limits.most_cover_days
     loses = bulky & ~_least_order_pays(clean, demand, position)
     quantity = np.where(loses, 0.0, quantity)
@@ -282,7 +286,7 @@ def _stockout_probability(
 ) -> NDArray[np.float64]:
     """Share of paths on which free stock runs out before the next receipt (an open order, else one placed today)."""
     known = np.isfinite(stock.receipt_in_days) & (stock.on_order > 0)
-    comes = np.where(known[:, None], stock.receipt_in_days.clip(min=0.0)[:, None], demand.lead_days)
+    comes = np.where(known[:, None], stock.receipt_in_days[:, None], demand.lead_days)
     gone = (demand.stockout_day < comes) | (free <= 0)[:, None]
     # An open order without a date comes within the lead time; what is beyond the horizon is asked of the paths.
     beyond = ~known[:, None] & (demand.lead_days > demand.horizon) & (demand.lead > free[:, None])

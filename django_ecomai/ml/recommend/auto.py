@@ -28,8 +28,8 @@ __all__ = ["Choice", "build", "choose", "choose_and_build"]
 LEAST_USERS = 20
 #: Most validation customers; more cost time and change no decision.
 MOST_USERS = 3000
-#: Most of them where each is asked for one item only.
-MOST_LAST_ITEMS = 6000
+#: Most of them where each is asked for one item only: as customers of a shop, and as visits.
+MOST_LAST_ITEMS, MOST_VISITS = 8000, 6000
 #: Evaluations that are kept for repeat purchases and their mix with discovery.
 KEPT_FOR_REPEATS = 12
 
@@ -141,7 +141,7 @@ def _validation(
     if shape == SEQUENCE:
         return last_item_split(interactions, max_users=MOST_LAST_ITEMS, **options), ""
     if shape == SESSIONS:
-        return session_split(interactions, max_users=MOST_LAST_ITEMS, random_state=random_state), ""
+        return session_split(interactions, max_users=MOST_VISITS, random_state=random_state), ""
     if shape == PAIRS:
         return block_split(interactions, max_users=MOST_USERS, **options), ""
     cut, reason = _inner_cut(interactions, target_weight)

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from scipy import linalg, sparse
 
 from ..frames import Interactions
+from ..threads import one_blas_thread
 from .cosine import damp
 from .features import latent
 from .fold import strongest_per_row
-from .matrix import blocks, decayed_matrix, one_blas_thread, table_from_blocks, table_to_csr
+from .matrix import blocks, decayed_matrix, table_from_blocks, table_to_csr
 from .neighbours import NeighbourTable, strongest
 
 Places = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -28,8 +29,10 @@ RIDGE_SHARE, RANK, CONTENT_RANK, MOST_RIDGE_ITEMS, RIDGE_KEPT = 0.3, 128, 256, 1
 #: Known items on which the prediction is calibrated.
 CALIBRATED = 1000
 #: Predicted scores are averages, smoother than those they compete with: at their expected value none is ever shown. On
-#: two real shops three times that value raised the recall of all products together, and with it that of cold ones.
+#: two real shops with products hidden at random three times that value raised the recall of all products together.
 BOLD = 3.0
+#: Days after which half of that boldness is gone: what nobody has wanted for long is cold because nobody wants it.
+FRESH_DAYS = 15.0
 
 
 def collaborative_factors(
@@ -99,6 +102,7 @@ def with_cold(
     *,
     active: NDArray[np.bool_],
     popularity: NDArray[np.floating],
+    ages: NDArray[np.floating] | None = None,
     random_state: int = 0,
     ridge: Callable[[], Places] | None = None,
 ) -> NeighbourTable:
@@ -108,7 +112,8 @@ def with_cold(
     mean of their rows and columns, weighted by likeness, those products themselves counting as the strongest neighbour
     would (k-nearest-neighbour mapping), plus `RIDGE_SHARE` of what `ColdMap` says, up to `MOST_RIDGE_ITEMS` items.
     Predicted scores are shrunk by how well the same prediction fits items that are known (each known item is predicted
-    as if it were cold), then raised by `BOLD`. At most `SLOTS` cold candidates join a row.
+    as if it were cold), then raised by `BOLD`, which fades with the ``ages`` of the items (days, NaN: unknown, and then
+    new; see `freshness`). At most `SLOTS` cold candidates join a row.
     ``ridge`` gives what `places` makes, where several tables share it.
     Source: Gantner et al., ICDM 2010 (both mappings).
     """
@@ -129,6 +134,7 @@ def with_cold(
         found = places(features, interactions, popularity) if ridge is None else ridge()
     columns, scale = _columns(around, like, found, cold, chosen, known)
     rows = sparse.csr_matrix(scale * (like[cold] @ around))
+    share = share * freshness(np.full(n, np.nan) if ages is None else ages)
     columns = sparse.csr_matrix(columns @ sparse.diags(share[cold]))
     rows = sparse.csr_matrix(sparse.diags(share[cold]) @ rows)
     placed = sparse.csr_matrix((np.ones(len(cold)), (np.arange(len(cold)), cold)), shape=(len(cold), n))
@@ -137,6 +143,12 @@ def with_cold(
     total.data *= active[total.indices]
     parts = ((part.start, total[part]) for part in blocks(n, n))
     return table_from_blocks(parts, n, table.indices.shape[1] + SLOTS, popularity)
+
+
+def freshness(ages: NDArray[np.floating]) -> NDArray[np.float64]:
+    """What is left of `BOLD` at each age in days [n]: all when new or of unknown age, in the end its expected value."""
+    days = np.nan_to_num(np.asarray(ages, dtype=np.float64), nan=0.0)
+    return np.maximum(0.5 ** np.minimum(np.maximum(days, 0.0) / FRESH_DAYS, 500.0), 1 / BOLD)
 
 
 def nearest_known(content: NeighbourTable, warm: NDArray[np.bool_]) -> sparse.csr_matrix:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..frames import Catalogue, Interactions
+from ..threads import one_blas_thread
 from .base import ItemModel
 from .features import item_features, latent
-from .matrix import blocks, one_blas_thread, row_blocks, strongest_cells_of_rows, table_from_blocks
+from .matrix import blocks, row_blocks, strongest_cells_of_rows, table_from_blocks
 from .text import unit_rows
 
 #: Neighbours that are kept for later fits on the same catalogue: a training makes half a dozen of them.

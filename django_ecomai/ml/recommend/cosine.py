@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..frames import Catalogue, Interactions
+from ..threads import one_blas_thread
 from .base import ItemModel
-from .matrix import decayed_matrix, one_blas_thread, product_blocks, table_from_blocks
+from .matrix import decayed_matrix, product_blocks, table_from_blocks
 
 
 class Cosine(ItemModel):

@@ -16,6 +16,7 @@ from .cosine import Cosine
 from .fold import Fitted
 from .matrix import row_blocks, table_from_blocks, table_to_csr
 from .neighbours import NeighbourTable
+from .ranking.facts import item_ages
 from .recipe import Recipe, Source
 
 #: Customers at which the company of a product is believed by half (a shrinkage prior).
@@ -43,6 +44,15 @@ class Discovery:
         return Content(language=fitted.language).fit(fitted.interactions, catalogue=self.catalogue, now=fitted.now)
 
     @cached_property
+    def ages(self) -> NDArray[np.float32]:
+        """Days that each product has been there, as far as is known [n]."""
+        interactions = self.fitted.interactions
+        met, rows = np.unique(interactions.items, return_index=True)  # rows are in the order of time
+        first = np.full(interactions.n_items, -1, dtype=np.int64)
+        first[met] = interactions.times[rows]
+        return item_ages(self.catalogue.created, first, self.fitted.now)
+
+    @cached_property
     def places(self) -> Places:
         """Where people and where contents put the products, whatever the recipe."""
         interactions = self.fitted.interactions
@@ -61,6 +71,7 @@ class Discovery:
             self.fitted.interactions,
             active=self.active,
             popularity=popularity,
+            ages=self.ages,
             random_state=self.random_state,
             ridge=lambda: self.places,
         )

@@ -11,8 +11,9 @@ from scipy import sparse
 from scipy.linalg import lapack
 
 from ..frames import Catalogue, Interactions
+from ..threads import one_blas_thread
 from .base import ItemModel
-from .matrix import blocks, decayed_matrix, one_blas_thread, table_from_blocks
+from .matrix import blocks, decayed_matrix, table_from_blocks
 
 
 class Ease(ItemModel):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..frames import Catalogue
-from .matrix import one_blas_thread
+from ..threads import one_blas_thread
 from .spectrum import right_vectors
 from .text import tfidf, tokens, unit_rows
 

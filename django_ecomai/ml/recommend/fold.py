@@ -11,10 +11,11 @@ from scipy import sparse
 
 from ..columns import SECONDS_PER_DAY
 from ..frames import Catalogue, Interactions
+from ..threads import one_blas_thread
 from .base import ItemModel, distinct_users
 from .gfcf import GFCF, dense_plus_low_rank, strongest_cells
 from .lowrank import LowRank, TruncatedSVD
-from .matrix import blocks, even_parts, one_blas_thread, table_from_blocks, table_to_csr
+from .matrix import blocks, even_parts, table_from_blocks, table_to_csr
 from .neighbours import FloatArray, NeighbourTable
 from .popularity import popularity_score, trend_boost
 from .recipe import SOURCES, Recipe, Source

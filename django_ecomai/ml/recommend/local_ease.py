@@ -11,9 +11,10 @@ from scipy import sparse
 from scipy.linalg import lapack
 
 from ..frames import Catalogue, Interactions
+from ..threads import one_blas_thread
 from .base import ItemModel
 from .cosine import damp, gram_blocks
-from .matrix import decayed_matrix, one_blas_thread, row_blocks, table_from_blocks
+from .matrix import decayed_matrix, row_blocks, table_from_blocks
 from .neighbours import NeighbourTable
 
 #: Items of one batch, whose common Gram matrix is dense.

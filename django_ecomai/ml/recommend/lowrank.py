@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..frames import Catalogue, Interactions
+from ..threads import one_blas_thread
 from .base import ItemModel
 from .gfcf import dense_plus_low_rank
-from .matrix import blocks, decayed_matrix, one_blas_thread, table_from_blocks
+from .matrix import blocks, decayed_matrix, table_from_blocks
 from .neighbours import FloatArray
 from .spectrum import SEED, right_vectors
 

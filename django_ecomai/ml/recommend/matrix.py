@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -30,15 +29,6 @@ MOST_EQUAL = 4
 MOST_HALF_LIVES = 8.0
 #: Weights above this are clipped, so that squares and sums stay finite whatever the caller sends.
 MAX_WEIGHT = 1e6
-
-
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """More BLAS threads than cores make linear algebra several times slower; one is predictable everywhere."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, "blas"):
-        yield
 
 
 def decay(times: NDArray[np.int64], now: int, half_life_days: float | None) -> NDArray[np.float64]:

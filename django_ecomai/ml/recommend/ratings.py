@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..columns import METRICS, MODEL, OURS, SPLIT
-from .matrix import one_blas_thread
+from ..threads import one_blas_thread
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

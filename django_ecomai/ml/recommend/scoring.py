@@ -27,7 +27,7 @@ from .repeat import Repeat, due, usual_intervals
 from .sessions import SessionKNN
 
 #: Score matrices that are kept at once while blends are tried; the oldest leaves first.
-KEPT_PARTS = 24
+KEPT_PARTS = 16
 #: Items up to which a test judges products that nobody has met as well.
 MOST_PLACED = 20_000
 

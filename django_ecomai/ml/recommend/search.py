@@ -158,7 +158,7 @@ class Search:
     def _weights(self, sources: list[Source], parts: list[sparse.csr_matrix]) -> list[Source]:
         rows = self.split.rows(NEW_ITEMS)
         bytes_per_row = 4 * len(parts) * KEPT * len(parts)
-        most = max(LEAST_SAMPLED, self.memory_mb * 250_000 // bytes_per_row)
+        most = max(LEAST_SAMPLED, self.memory_mb * 500_000 // bytes_per_row)
         rows = rows[:: -(-len(rows) // most)]
         cells = [part[rows] for part in parts]
         table = pool(cells, self.split.bought[rows], self.split.truth[NEW_ITEMS][rows], self.k)

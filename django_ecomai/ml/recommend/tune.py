@@ -32,6 +32,11 @@ OF_A_KIND = 2
 
 TIME, SEQUENCE, PAIRS, SESSIONS = "time", "sequence", "pairs", "sessions"
 
+#: Fading of the history per step that is tried first.
+STEPS = {TIME: (0.8, 0.65), SEQUENCE: (0.8, 0.65, 0.5), SESSIONS: (0.65, 0.4)}
+#: By how much the fading per step is changed first, and what a change must gain.
+STEP_CHANGE, STEP_MARGIN = 0.15, 1.0005
+
 
 def choose_discovery(search: Search, default: Recipe, memory_mb: int, shape: str) -> Recipe:
     """The best discovery for data of this ``shape``: `TIME`, `SEQUENCE` (order only), `PAIRS` or `SESSIONS`."""
@@ -43,6 +48,8 @@ def choose_discovery(search: Search, default: Recipe, memory_mb: int, shape: str
         windows, bare = (None,), replace(bare, history_half_life_days=None)
     popular = search.best(view, variants(bare, trending_days=windows))
     bare = replace(bare, trending_days=popular.trending_days)
+    if shape in (SEQUENCE, SESSIONS):
+        bare = _first_steps(search, bare, shape)
     singles = _singles(search, bare, memory_mb, shape)
     ordered = sorted(singles, key=lambda one: -search.known(view, one))
     if not ordered or not search.known(view, ordered[0]):
@@ -57,6 +64,7 @@ def choose_discovery(search: Search, default: Recipe, memory_mb: int, shape: str
         for source in search.tried_sources(kind)[: len(SESSION_KNN) if kind == "session_knn" else OF_A_KIND]
     ]
     best = search.weighed(best, sources)
+    best = _steps(search, best, shape, STEP_CHANGE)
     best = _shape(search, best, shape)
     best = search.weighed(best, sources)
     best = search.best(view, variants(best, prior=(0.1, 0.3, 1.0, 3.0) if shape == TIME else (0.1, 0.3)), best)
@@ -118,10 +126,16 @@ def _history(search: Search, best: Recipe, shape: str) -> Recipe:
     """How fast the past fades, by days and by steps."""
     if shape == TIME:
         best = search.best(NEW_ITEMS, variants(best, history_half_life_days=(None, 60.0, 30.0)), best)
-    if shape != PAIRS:
-        steps = (0.8, 0.65) if shape != SESSIONS else (0.65, 0.4)
-        best = search.best(NEW_ITEMS, variants(best, history_step_decay=steps), best)
+        best = search.best(NEW_ITEMS, variants(best, history_step_decay=STEPS[shape]), best)
     return best
+
+
+def _first_steps(search: Search, bare: Recipe, shape: str) -> Recipe:
+    """``bare`` with the fading per step that suits sequential rules: which rules are best depends on it, and so does
+    what stands beside them."""
+    rules = replace(bare, sources=(Source("sequential", rule(None, *RULES[0])),))
+    best = search.best(NEW_ITEMS, [rules, *variants(rules, history_step_decay=STEPS[shape])])
+    return replace(bare, history_step_decay=best.history_step_decay)
 
 
 def _shape(search: Search, best: Recipe, shape: str) -> Recipe:
@@ -132,9 +146,23 @@ def _shape(search: Search, best: Recipe, shape: str) -> Recipe:
     if shape != PAIRS:
         best = search.best(view, variants(best, source_power=(0.1, 0.2, -0.1)), best)
     best = search.best(view, variants(best, target_power=(0.1, -0.1)), best)
-    if shape != PAIRS and best.history_step_decay is not None:
-        steps = tuple(round(best.history_step_decay + change, 2) for change in (-0.08, 0.08))
-        best = search.best(view, variants(best, history_step_decay=steps), best, margin=1.0005)
+    return _steps(search, best, shape, STEP_CHANGE / 2)
+
+
+def _steps(search: Search, best: Recipe, shape: str, change: float) -> Recipe:
+    """How fast the past fades by steps, in company: less or more by ``change`` for as long as that helps."""
+    for direction in (-change, change):
+        found = best
+        while shape != PAIRS and found.history_step_decay is not None:
+            step = round(found.history_step_decay + direction, 3)
+            if not 0 < step < 1:
+                break
+            moved = search.best(NEW_ITEMS, variants(found, history_step_decay=(step,)), found, margin=STEP_MARGIN)
+            if moved is found:
+                break
+            found = moved
+        if found is not best:
+            return found
     return best
 
 

@@ -37,18 +37,24 @@ CHUNK = 400_000
 @dataclass(frozen=True, eq=False)
 class Pool:
     """Candidates of m customers, at most c each: ``scores`` float32 [sources, m, c], ``hit`` bool [m, c], ``present``
-    bool [m, c] (False = padding), ``relevant`` int64 [m] true items of each customer."""
+    bool [m, c] (False = padding), ``relevant`` int64 [m] true items of each customer.
+
+    Customers none of whose candidates is true are left out, since no weights can change what they count: nothing.
+    ``customers`` says how many there are with them.
+    """
 
     scores: FloatArray
     hit: NDArray[np.bool_]
     present: NDArray[np.bool_]
     relevant: NDArray[np.int64]
     k: int
+    customers: int
 
     def sample(self, every: int) -> Pool:
         """Every so-manieth customer."""
         some = slice(None, None, every)
-        return Pool(self.scores[:, some], self.hit[some], self.present[some], self.relevant[some], self.k)
+        parts = (self.scores[:, some], self.hit[some], self.present[some], self.relevant[some])
+        return Pool(*parts, self.k, max(self.customers // every, 1))
 
     def value(self, weights: NDArray[np.floating]) -> float:
         """Geometric mean of recall@k and NDCG@k of the blend."""
@@ -71,7 +77,7 @@ class Pool:
             hit = np.take_along_axis(self.hit[rows], np.take_along_axis(top, best, axis=1), axis=1)
             recall[rows] = hit.sum(axis=1) / self.relevant[rows]
             gain[rows] = (hit * discount[:k]).sum(axis=1) / ideal[rows]
-        return float(np.sqrt(recall.mean() * gain.mean()))
+        return float(np.sqrt(recall.sum() * gain.sum()) / self.customers)
 
 
 def pool(parts: Sequence[sparse.csr_matrix], bought: sparse.csr_matrix, truth: sparse.csr_matrix, k: int) -> Pool:
@@ -83,17 +89,21 @@ def pool(parts: Sequence[sparse.csr_matrix], bought: sparse.csr_matrix, truth: s
     own = _keys(bought)
     wanted = [_keys(strongest_per_row(_without(part, own), KEPT)) for part in parts]
     keys = np.unique(np.concatenate(wanted))
-    row, _ = np.divmod(keys, max(n, 1))
-    width = np.bincount(row, minlength=truth.shape[0])
+    owner = keys // max(n, 1)
+    is_hit = np.isin(keys, _keys(truth), assume_unique=True)
+    known = np.unique(owner[is_hit])  # the others are out of reach
+    keep = np.isin(owner, known)
+    keys, is_hit, row = keys[keep], is_hit[keep], np.searchsorted(known, owner[keep])
+    width = np.bincount(row, minlength=len(known))
     place = np.arange(len(keys)) - np.searchsorted(row, row)
-    shape = (truth.shape[0], int(width.max(initial=0)))
+    shape = (len(known), int(width.max(initial=0)))
     scores = np.zeros((len(parts), *shape), dtype=np.float32)
     for at, part in enumerate(parts):
         scores[at, row, place] = _looked_up(part, keys)
     hit, present = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
     present[row, place] = True
-    hit[row, place] = np.isin(keys, _keys(truth), assume_unique=True)
-    return Pool(scores, hit, present, np.diff(truth.indptr).astype(np.int64), k)
+    hit[row, place] = is_hit
+    return Pool(scores, hit, present, np.diff(truth.indptr).astype(np.int64)[known], k, truth.shape[0])
 
 
 def search_weights(table: Pool, start: NDArray[np.floating]) -> tuple[NDArray[np.float64], int]:

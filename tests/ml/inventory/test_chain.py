@@ -83,6 +83,7 @@ def test_a_flow_loses_and_waits_between_its_gates():
     # Two days' production lies between production and issue once it flows.
     assert found.waiting_days[1] == pytest.approx((8 + 16 * 5) / 6 / (32 / 6 + 4))
     assert found.waiting_days[2] == 0
+    assert found.inside[1].tolist() == [pytest.approx((8 + 16 * 5) / 6), 0] and found.slowest == 1
     assert flow(np.ones((2, 1, 3))).constraining == -1
     assert np.isfinite(flow([[[NAN, -4.0]], [[1.0, 1.0]]]).lost).all()
     with pytest.raises(ValueError, match="two gates"):

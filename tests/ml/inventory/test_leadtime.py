@@ -78,3 +78,21 @@ def test_parameters_are_checked():
         LeadTimes(concentration=0).fit([], [], suppliers=[0], promised_days=[1])
     with pytest.raises(ValueError, match="q must be"):
         fitted().quantile(1.2)
+
+
+def test_who_delivered_counts_and_not_who_else_is_asked_for():
+    # Receipts of products 0 (by suppliers 0 and 1) and 1 (by supplier 0); the offers are of supplier 0.
+    days, items, by = [10.0, 40.0, 20.0], [0, 0, 1], [0, 1, 0]
+    values = {"promised_days": [np.nan, np.nan], "receipt_suppliers": by, "supplier_days": [14.0, 14.0]}
+    both = LeadTimes().fit(days, items, suppliers=[0, 0], **values)
+    assert both.receipts_.tolist() == [1, 1]
+    # Own 10 with weight 1/6, the supplier's mean 15 with 2/7 of the rest, else the prior.
+    base = 2 / 7 * 15 + 5 / 7 * 14
+    assert both.mean() == pytest.approx([10 / 6 + 5 / 6 * base, 20 / 6 + 5 / 6 * base])
+    values["promised_days"] = [np.nan]
+    alone = LeadTimes().fit(days, [-1, -1, 0], suppliers=[0], **values)
+    assert alone.mean()[0] == both.mean()[1]
+    assert np.array_equal(alone.sample(50, keys=[77])[0], both.sample(50, keys=[5, 77])[1])
+    unknown = LeadTimes().fit(days, items, suppliers=[0, 0], **{**values, "promised_days": [np.nan] * 2,
+                                                               "receipt_suppliers": [-1, 1, -1]})  # fmt: skip
+    assert unknown.receipts_.tolist() == [1, 1] and unknown.mean()[0] == pytest.approx(10 / 6 + 5 / 6 * 14)

@@ -105,3 +105,9 @@ def test_what_cannot_be_played_is_said(change):
     values = {"demand": [[1.0]], "decide": LevelPolicy(ONE, ONE), "lead_days": [1], "on_hand": [1], "review_days": 1}
     with pytest.raises(ValueError, match="must"):
         replay(**{**values, "unit_cost": 1, **change})
+
+
+def test_an_overdue_order_comes_after_the_lead_time():
+    values = {"demand": np.zeros((1, 6)), "decide": LevelPolicy(ONE * 4, ONE * 6), "on_hand": 0, "review_days": 1}
+    found = replay(**values, lead_days=[3], unit_cost=1, on_order=5, receipt_in_days=-2, keep=True)
+    assert found.stock[0, 0].tolist() == [0, 0, 0, 5, 5, 5]

@@ -200,3 +200,27 @@ def test_orders_are_whole_and_more_stock_never_orders_more(
     assert np.all(ordered(hand + more)[0].quantity <= found.quantity + 1e-6)
     for name in ("lost_margin", "holding_cost", "value", "stockout_probability", "safety_stock"):
         assert np.all(np.isfinite(getattr(found, name))) and np.all(getattr(found, name) >= 0)
+
+
+def test_an_overdue_order_comes_nobody_knows_when():
+    late, undated = (
+        suggest(stock([2.0], [16], on_order=40, receipt_in_days=days), paths([2.0], on_hand=[16]))
+        for days in (-5.0, np.nan)
+    )
+    assert late.stockout_probability[0] == undated.stockout_probability[0] > 0.5
+
+
+def test_what_sells_while_the_order_is_under_way_makes_room_on_the_shelf():
+    # 24 are there, 20 of them are sold in the ten days until the order comes; 30 days sell 60.
+    demand = paths([2.0], on_hand=[24], size=2000)
+    found = suggest(
+        stock([2.0], [24], shelf_life_days=30.0, policy="RS", fill_target=np.nan, service_target=0.999), demand
+    )
+    assert found.quantity[0] == found.raw_quantity[0] and not found.notes[0]
+    # Six days sell 12, and about 4 are left of the stock: 8 and not the 0 that 12 - 24 would say.
+    short = suggest(
+        stock([2.0], [24], shelf_life_days=6.0, policy="RS", fill_target=np.nan, service_target=0.95), demand
+    )
+    left = np.maximum(24 - demand.lead.mean(), 0)
+    assert short.quantity[0] == np.floor(12 - left) == 7
+    assert short.notes[0] == "shelf_life"

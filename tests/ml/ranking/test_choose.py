@@ -9,8 +9,9 @@ import pytest
 
 from django_ecomai.ml.evaluate.split import time_split
 from django_ecomai.ml.frames import Interactions
-from django_ecomai.ml.recommend.ranking import learn
+from django_ecomai.ml.recommend.ranking import choose, learn
 from django_ecomai.ml.recommend.ranking.choose import (
+    FOLDS,
     LEAST_CUSTOMERS,
     OFF,
     ON,
@@ -22,8 +23,10 @@ from django_ecomai.ml.recommend.ranking.choose import (
 from django_ecomai.ml.recommend.ranking.groups import Extra, Groups, candidate_groups, nothing_extra
 from django_ecomai.ml.recommend.ranking.learn import BoostMissing, fit_trees, lightgbm_module, list_values, monotone
 from django_ecomai.ml.recommend.recipe import Recipe
+from django_ecomai.ml.recommend.tune import PAIRS, SEQUENCE, SESSIONS
 from tests.ml.factories import DAY, START
 from tests.ml.ranking.factories import ITEMS, RECIPE, fashion_shop, priced
+from tests.ml.test_holdout import no_order, places
 
 NOW = START + 300 * DAY
 
@@ -97,6 +100,50 @@ def test_too_few_customers_are_counted():
 def test_nothing_at_all():
     choice = choose_second(Interactions.empty(n_items=ITEMS), RECIPE, catalogue=priced(), now=NOW, ranker=ON)
     assert (choice.trees, choice.facts["code"]) == (None, "few")
+
+
+@pytest.mark.parametrize(("shape", "data", "customers"), [(SEQUENCE, places, 564), (PAIRS, no_order, 600)])
+def test_without_a_clock_customers_judge_each_other(shape, data, customers, monkeypatch):
+    fitted: list[tuple[int, int]] = []
+    original = choose.fit_trees
+
+    def counted(groups: Groups, names, **keywords):
+        fitted.append((len(groups.sizes), int(groups.labels.sum())))
+        return original(groups, names, **keywords)
+
+    monkeypatch.setattr(choose, "fit_trees", counted)
+    shop = data(fashion_shop(600))
+    choice = choose_second(shop, RECIPE, catalogue=priced(), now=NOW, shape=shape, k=10)
+    assert choice.trees is not None
+    assert choice.facts["customers"] == customers  # 36 histories end with an item they had before
+    assert {"recall@10", "ndcg@10"} == set(choice.facts["blend"]) == set(choice.facts["ranked"])
+    *folds, everybody = fitted
+    assert len(folds) == FOLDS
+    assert everybody[0] == choice.facts["judged_customers"] == sum(len(part.sizes) for part in choice.groups)
+    assert [everybody[0] - taught for taught, _ in folds] == [len(part.sizes) for part in choice.groups]
+    owners = np.concatenate([part.owners for part in choice.groups])
+    assert len(np.unique(owners)) == len(owners), "nobody judges what he taught"
+
+
+def test_visits_and_few_customers_without_a_clock_are_not_learned_from():
+    few = choose_second(places(fashion_shop(60)), RECIPE, catalogue=priced(), now=NOW, shape=SEQUENCE)
+    assert (few.trees, few.facts["code"], few.facts["customers"]) == (None, "few", 56)
+    visits = choose_second(places(fashion_shop(60)), RECIPE, catalogue=priced(), now=NOW, shape=SESSIONS)
+    assert (visits.trees, visits.facts["code"]) == (None, "no_sources")
+
+
+def test_some_groups_keep_their_rows():
+    groups = Groups(
+        features=np.arange(12.0).reshape(6, 2),
+        labels=np.array([0, 1, 0, 1, 1, 0], dtype=np.int8),
+        sizes=np.array([2, 1, 3]),
+        owners=np.array([7, 8, 9]),
+        relevant=np.array([1, 4, 2]),
+    )
+    kept = groups.some(np.array([True, False, True]))
+    assert kept.features[:, 0].tolist() == [0, 2, 6, 8, 10]
+    assert kept.labels.tolist() == [0, 1, 1, 1, 0]
+    assert (kept.sizes.tolist(), kept.owners.tolist(), kept.relevant.tolist()) == ([2, 3], [7, 9], [1, 2])
 
 
 def test_a_taste_that_nobody_has_is_not_put_in_use():

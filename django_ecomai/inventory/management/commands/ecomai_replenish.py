@@ -14,6 +14,7 @@ from django_ecomai.core.charts import format_value
 from django_ecomai.inventory.budgets import budget_choose
 from django_ecomai.inventory.models import Suggestion
 from django_ecomai.inventory.services.replenish import suggestions_make
+from django_ecomai.mirror.models import Product
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_now
 
@@ -35,6 +36,12 @@ class Command(BaseCommand):
         if options["dry_run"]:
             report = suggestions_make(channel=channel, dry_run=True)
             summary, rows = report.as_dict(), report.rows
+            products = Product.objects.filter(channel=channel).in_bulk(
+                [row.product_id for row in rows if row.quantity > 0]
+            )
+            for row in rows:
+                if row.quantity > 0:
+                    row.product = products[row.product_id]
         else:
             run = run_now(kind="inventory.replenish", channel=channel)
             if run.state != Run.State.DONE:

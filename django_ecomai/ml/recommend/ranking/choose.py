@@ -1,4 +1,8 @@
-"""Whether a learned order helps this shop: trained on the past, judged on newer months, never on the test part."""
+"""Whether a learned order helps this shop: trained on the past, judged on newer months, never on the test part.
+
+Data without a clock has no months: one item (or block of items) of each customer is the label there, and trees of the
+other customers judge.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,14 @@ from numpy.typing import NDArray
 
 from ...columns import NEW_ITEMS, SECONDS_PER_DAY
 from ...evaluate.calibration import Isotonic
+from ...evaluate.holdout import block_split, last_item_split
 from ...evaluate.split import TimeSplit, time_split
 from ...frames import Catalogue, Interactions
 from ..fold import Fitted, Progress, no_progress
 from ..recipe import Recipe
 from ..scoring import RecipeScores
 from ..sessions import SessionKNN
+from ..tune import PAIRS, SEQUENCE, SESSIONS, TIME
 from .features import FeatureMaker
 from .groups import Candidates, Extra, ExtraAt, Groups, candidate_groups, feature_maker, no_groups, nothing_extra
 from .learn import fit_trees, learner_available, list_values
@@ -32,6 +38,8 @@ LONGEST_DAYS, SHORTEST_DAYS = 30.0, 7.0
 LEAST_CUSTOMERS = 500
 #: Customers of one window; more cost time and teach little.
 MOST_CUSTOMERS = 1500
+#: Without a clock: customers who lose an item, and parts of them that take turns as judges.
+MOST_HELD_OUT, FOLDS = 8000, 3
 #: Shares of the blend in the joined order that are tried on the newest window; the surest gain is taken.
 BLEND_SHARES = (0.5, 0.7, 0.3, 0.0)
 #: The learned order must beat the blend by this factor, and by this many standard errors of the difference.
@@ -68,15 +76,18 @@ def choose_second(
     shown: Shown | None = None,
     ranker: str = AUTO,
     whole: int = 0,
+    shape: str = TIME,
+    k: int = K,
     random_state: int = 0,
     progress: Progress | None = None,
 ) -> SecondChoice:
     """Learn an order of ``recipe``'s candidates from ``interactions`` before ``now``.
 
-    The sources are fitted anew before each window; what was bought in the window is the label, so that no feature can
-    know it. ``shown``: lists that visitors saw, of which those of each window teach as well. Trees of the windows
-    before it are judged on each of the newest by what was bought, by the geometric mean of recall and NDCG at 20; then
-    all windows teach. ``whole``: how many interactions there are, when these are a sample of them.
+    ``shape`` and ``k`` as in `auto.choose`. The sources are fitted anew before each window; what was bought in the
+    window is the label, so that no feature can know it. ``shown``: lists that visitors saw, of which those of each
+    window teach as well. Trees of the windows before it are judged on each of the newest by what was bought, by the
+    geometric mean of recall and NDCG at ``k``; then all windows teach. ``whole``: how many interactions there are, when
+    these are a sample of them.
     """
     tell = progress or no_progress
     interactions = interactions.before(now)
@@ -88,8 +99,10 @@ def choose_second(
         )
     if not recipe.sources:
         return _not_learned("no_sources", "popularity was chosen: there are no sources to weigh")
-    if any(source.kind == SessionKNN.kind for source in recipe.sources):
+    if shape == SESSIONS or any(source.kind == SessionKNN.kind for source in recipe.sources):
         return _not_learned("no_sources", "session neighbours are not ranked again")
+    if shape in (SEQUENCE, PAIRS):
+        return _without_clock(interactions, recipe, catalogue, target_weight, extra, shape, k, random_state, tell)
     splits = _splits(interactions, now, target_weight, random_state)
     customers = sum(len(window.split.rows(NEW_ITEMS)) for window in splits)
     if len(splits) < 2 or customers < LEAST_CUSTOMERS:
@@ -111,10 +124,57 @@ def choose_second(
     judged, learned = _forward(groups, clicks, names, learner, random_state)
     facts = {"learner": learner, "advice": advice, "customers": customers, "windows": len(splits)}
     facts["lists_seen"] = sum(len(part.sizes) for part in clicks)
-    facts |= _judge(judged, learned)
     tell((len(splits) + 1) / (len(splits) + 2), "second stage: learning from all periods")
     groups = [Groups.joined([bought, clicked]) for bought, clicked in zip(groups, clicks, strict=True)]
-    final = fit_trees(Groups.joined(groups), names, learner=learner, random_state=random_state)
+    return _choice(facts, groups, names, judged, learned, k, random_state)
+
+
+def _without_clock(
+    interactions: Interactions,
+    recipe: Recipe,
+    catalogue: Catalogue | None,
+    target_weight: float,
+    extra: ExtraAt,
+    shape: str,
+    k: int,
+    random_state: int,
+    tell: Progress,
+) -> SecondChoice:
+    """`choose_second` for `SEQUENCE` and `PAIRS`: the customers are divided, trees of the others judge each part."""
+    hold_out = last_item_split if shape == SEQUENCE else block_split
+    split = hold_out(interactions, max_users=MOST_HELD_OUT, target_weight=target_weight, random_state=random_state)
+    customers = len(split.rows(NEW_ITEMS))
+    if customers < LEAST_CUSTOMERS:
+        return _not_learned("few", f"only {customers} customers; {LEAST_CUSTOMERS} are needed", customers=customers)
+    tell(0.0, "second stage: candidates")
+    candidates, maker = split_candidates(split, recipe, catalogue, target_weight, extra)
+    everybody = candidate_groups(candidates, maker)
+    parts = [everybody.some(np.arange(len(everybody.sizes)) % FOLDS == fold) for fold in range(FOLDS)]
+    if not all(len(part.sizes) and not part.labels.all() for part in parts):
+        return _not_learned("few", "in a part of the customers none of the candidates was wanted, or all were")
+    learner, advice = learner_available()
+    scores = []
+    for fold, part in enumerate(parts):
+        tell((1 + fold) / (FOLDS + 2), f"second stage: {learner}")
+        others = Groups.joined([one for place, one in enumerate(parts) if place != fold])
+        trees = fit_trees(others, maker.names, learner=learner, random_state=random_state)
+        scores.append(trees.predict(part.features))
+    facts = {"learner": learner, "advice": advice, "customers": customers, "windows": 1, "lists_seen": 0}
+    return _choice(facts, parts, maker.names, Groups.joined(parts), np.concatenate(scores), k, random_state)
+
+
+def _choice(
+    facts: dict[str, Any],
+    groups: list[Groups],
+    names: tuple[str, ...],
+    judged: Groups,
+    learned: NDArray[np.float64],
+    k: int,
+    random_state: int,
+) -> SecondChoice:
+    """Whether the ``learned`` scores of the ``judged`` groups pass, and the trees of all ``groups``."""
+    facts = facts | _judge(judged, learned, k)
+    final = fit_trees(Groups.joined(groups), names, learner=facts["learner"], random_state=random_state)
     unit = judged.features[:, names.index("blend_score")]
     calibration = {"blend": Isotonic.fit(unit, judged.labels), "ranked": Isotonic.fit(learned, judged.labels)}
     return SecondChoice(final, bool(facts["passed"]), facts, groups, calibration)
@@ -226,12 +286,12 @@ def _splits(interactions: Interactions, now: int, target_weight: float, random_s
     return [window for window in windows if len(window.split.rows(NEW_ITEMS))]
 
 
-def _judge(judged: Groups, learned: NDArray[np.float64]) -> dict[str, Any]:
+def _judge(judged: Groups, learned: NDArray[np.float64], k: int = K) -> dict[str, Any]:
     """The surest of `BLEND_SHARES` against the blend alone."""
-    old = list_values(judged, joined_scores(judged, learned, 1.0), K)
+    old = list_values(judged, joined_scores(judged, learned, 1.0), k)
     found = []
     for share in BLEND_SHARES:
-        new = list_values(judged, joined_scores(judged, learned, share), K)
+        new = list_values(judged, joined_scores(judged, learned, share), k)
         gain = new[1] - old[1]
         error = float(gain.std()) / max(len(gain), 1) ** 0.5
         found.append((float(gain.mean()) / error if error else 0.0, share, new))
@@ -250,8 +310,8 @@ def _judge(judged: Groups, learned: NDArray[np.float64]) -> dict[str, Any]:
         "blend_share": share,
         "standard_errors": round(sureness, 2),
         "judged_customers": len(judged.sizes),
-        "blend": {f"recall@{K}": float(old[0].mean()), f"ndcg@{K}": float(old[1].mean())},
-        "ranked": {f"recall@{K}": float(new[0].mean()), f"ndcg@{K}": float(new[1].mean())},
+        "blend": {f"recall@{k}": float(old[0].mean()), f"ndcg@{k}": float(old[1].mean())},
+        "ranked": {f"recall@{k}": float(new[0].mean()), f"ndcg@{k}": float(new[1].mean())},
     }
 
 

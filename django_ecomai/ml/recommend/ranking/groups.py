@@ -13,11 +13,12 @@ from scipy import sparse
 from ...columns import NEW_ITEMS, SECONDS_PER_DAY
 from ...evaluate.split import TimeSplit
 from ...frames import Catalogue, Interactions
+from ...threads import one_blas_thread
 from ..base import distinct_users
 from ..content import Content
 from ..fold import Fitted, low_rank
 from ..gfcf import strongest_cells
-from ..matrix import blocks, one_blas_thread, pair_matrix, row_blocks, table_from_blocks
+from ..matrix import blocks, pair_matrix, row_blocks, table_from_blocks
 from ..neighbours import NeighbourTable, strongest
 from ..popularity import popularity_score, trend_boost
 from ..recipe import Recipe, Source
@@ -69,6 +70,12 @@ class Groups:
             labels=self.labels[keep],
             sizes=np.minimum(self.sizes, most),
         )
+
+    def some(self, keep: NDArray[np.bool_]) -> Groups:
+        """The groups that ``keep`` [G] names."""
+        rows = np.repeat(keep, self.sizes)
+        parts = (self.sizes[keep], self.owners[keep], self.relevant[keep])
+        return Groups(self.features[rows], self.labels[rows], *parts)
 
     @classmethod
     def joined(cls, parts: list[Groups]) -> Groups:
