@@ -14,6 +14,8 @@ from .orders import Limits, least_order, order_quantity, price_at, worth_roundin
 from .policy import DAYS_PER_YEAR, Levels, economic_service, expected_short, levels
 from .protection import ProtectionDemand
 
+#: Smaller packs are no packs: shops keep three decimals.
+LEAST_PACK = 0.001
 STATUSES = ("stocked_out", "will_stock_out", "reorder", "ok", "surplus", "obsolete", "phantom")
 #: ``[(from quantity, unit price), ...]`` of one product, or None.
 Breaks = Sequence[tuple[float, float]] | None
@@ -105,7 +107,7 @@ class StockPosition:
         new = {one.name: getattr(self, one.name) for one in fields(self)}
         for name in ("on_hand", "on_order", "reserved", "unit_cost", "moq", "order_cost", "demand_daily"):
             new[name] = np.nan_to_num(new[name], nan=0.0, posinf=0.0, neginf=0.0).clip(min=0.0)
-        new["pack_size"] = np.where(np.isfinite(self.pack_size) & (self.pack_size > 0), self.pack_size, 1.0)
+        new["pack_size"] = np.where(np.isfinite(self.pack_size) & (self.pack_size >= LEAST_PACK), self.pack_size, 1.0)
         for name, default in (("holding_rate", 0.25), ("review_days", 7.0)):
             fine = np.isfinite(new[name]) & (new[name] >= 0)
             new[name] = np.where(fine, new[name], default)
@@ -195,7 +197,7 @@ def suggest(stock: StockPosition, demand: ProtectionDemand, *, limits: Limits | 
         ((raw > 0) & loses, " moq_over_cover"),
         ((quantity > 0) & bulky, " long_cover"),
         (stock.on_hand < 0, " negative_stock"),
-        (~(stock.pack_size > 0), " no_pack_size"),
+        (~(stock.pack_size >= LEAST_PACK), " no_pack_size"),
     ):
         notes = np.where(bad, np.char.add(notes, code), notes)
     return Suggestions(
