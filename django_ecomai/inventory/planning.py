@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from django_ecomai.forecast.days import local_date
+from django_ecomai.forecast.days import local_date, midnight
 from django_ecomai.forecast.ledger import ledger_until
 from django_ecomai.forecast.selectors import demand_days, forecast_days
 from django_ecomai.ml.inventory.classes import abc_xyz
@@ -24,7 +24,6 @@ from .positions import (
     Policies,
     Receipts,
     first_sales,
-    local_midnight,
     offer_numbers,
     promised_days,
     receipts_read,
@@ -93,7 +92,7 @@ def plans(
     abc = _classes(channel, since) if product_ids is None else _known_classes(channel, product_ids)
     receipts = receipts_read(
         channel=channel,
-        until=local_midnight(as_of),
+        until=midnight(as_of),
         products=product_ids,
         suppliers={one.offer.supplier_id for one in facts if one.offer is not None},
     )
@@ -117,7 +116,7 @@ def plans(
 
 def _classes(channel: str, since: date) -> dict[int, str]:
     """ABC by turnover: compares all products of the shop."""
-    money = turnover(channel=channel, since=local_midnight(since))
+    money = turnover(channel=channel, since=midnight(since))
     ranked = sorted(money)
     letters, _xyz = abc_xyz([money[pk] for pk in ranked], np.zeros((len(ranked), 1)))
     return dict(zip(ranked, letters.tolist(), strict=True))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.db.models import F, Min, Q, Sum
-from django.utils import timezone
 
 from django_ecomai.conf import ecomai
 from django_ecomai.mirror.models import Order, OrderLine, Product
@@ -221,11 +220,6 @@ class Policies:
 def promised_days(facts: list[Facts]) -> NDArray[np.float64]:
     """Agreed lead time per product [n]; NaN without a supplier."""
     return np.array([float("nan") if one.offer is None else float(lead_days(one.offer)) for one in facts])
-
-
-def local_midnight(day: date) -> datetime:
-    """The moment at which a day of the shop begins."""
-    return datetime(day.year, day.month, day.day, tzinfo=timezone.get_default_timezone())
 
 
 def offer_numbers(facts: list[Facts], name: str, default: float) -> NDArray[np.float64]:
