@@ -22,6 +22,7 @@ from django_ecomai.mirror.models import Category
 from django_ecomai.mirror.selectors import catalogue_rows, return_exists, return_rows
 
 from .contexts import ContextColumns, read_countries, read_views
+from .ratings import stars_read
 from .weights import DWELL_FULL_SECONDS, PURCHASE, feedback_weight
 
 if TYPE_CHECKING:
@@ -187,6 +188,7 @@ def _read(
     shelves = Category.objects.filter(channel=channel, parent__isnull=False).order_by("external_id")
     parents = dict(shelves.values_list("external_id", "parent__external_id"))
     facts_of = [products.get(name, gone) for name in names]
+    stars = stars_read(channel=channel, variants=variants, until=until)
     catalogue = Catalogue.build(
         len(item_ids),
         title=[facts.title for facts in facts_of],
@@ -200,6 +202,7 @@ def _read(
         attributes=[facts.attributes for facts in facts_of],
         cost=[facts.cost for facts in facts_of],
         stock=[facts.stock for facts in facts_of],
+        stars=[stars.get(name, np.nan) for name in names],
     )
     return Dataset(
         interactions=interactions,
