@@ -32,8 +32,9 @@ def upgrades(
     nor reviews of both are known: with a higher price.
 
     They are ordered by likeness x gain x trust: gain is the larger one of the relative rise of margin (or price) and
-    the rise of ``stars`` as a share of the scale that the shop's products span, at most 1; trust is the share of its customers that a beta prior of ``support`` leaves, so that what nobody bought is no upgrade before
-    what many did. The stored scores are ``1 / rank``: margins cannot be read off them. Without a price: no upgrade.
+    the rise of ``stars`` as a share of the scale that the shop's products span, at most 1; trust is the share of its
+    customers that a beta prior of ``support`` leaves, so that what nobody bought is no upgrade before what many did.
+    The stored scores are ``1 / rank``: margins cannot be read off them. Without a price: no upgrade.
     Source: the expected-revenue ranking of Das, Mathieu and Ricketts, "Maximizing profit using recommender systems",
     2010, with likeness in the place of the predicted rating.
     """
