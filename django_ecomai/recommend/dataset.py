@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from django_ecomai.core.beside import beside
 from django_ecomai.core.charts import format_value
-from django_ecomai.events.behaviour import behaviour_of
+from django_ecomai.events.behaviour import behaviour_of, dismissals_standing
 from django_ecomai.events.log_store import Reading, log_read
 from django_ecomai.events.models import Event, EventName, VisitorIdentity
 from django_ecomai.mirror.columns import customer_names, order_names, product_names, sale_columns
@@ -330,7 +330,7 @@ def _read_behaviour(
     # mirrored, its refund events tell the same again.
     silent = {"purchase", "refund"} if return_exists(channel=channel) else {"purchase"}
     base = np.array([0.0 if name in silent else feedback_weight(name) for name in log.names] or [0.0])
-    weights = base[log.name]
+    weights = base[log.name] * dismissals_standing(log)
     timed = (weights > 0) & ~np.isnan(log.dwell)
     for code in np.unique(log.name[timed]).tolist():  # each length of stay once, longer ones count alike
         here = np.flatnonzero(timed & (log.name == code))

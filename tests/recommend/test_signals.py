@@ -95,6 +95,23 @@ def test_behaviour_that_speaks_against() -> None:
     assert refused(data) == ["p1", "p2"]
 
 
+def test_a_dismissal_that_was_taken_back_speaks_against_nothing() -> None:
+    products(4)
+    at = START
+    for who, name, item in (
+        ("v1", "view_item", "p0"), ("v1", "dismiss", "p0"), ("v1", "undismiss", "p0"),
+        ("v1", "dismiss", "p1"), ("v1", "undismiss", "p1"), ("v1", "dismiss", "p1"),
+        ("v1", "dismiss", "p2"), ("v2", "undismiss", "p2"),
+    ):  # fmt: skip
+        at += timedelta(minutes=1)
+        event(name, item, at=at, visitor_id=who)
+
+    data = dataset_read("")
+
+    assert rows(data) == [("p0", 0.1)]
+    assert refused(data) == ["p1", "p2"]
+
+
 @pytest.mark.parametrize("mirrored", [True, False])
 def test_refund_events_count_where_the_mirror_has_no_returns(mirrored: bool) -> None:
     products(2)
