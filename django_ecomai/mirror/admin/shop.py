@@ -23,12 +23,13 @@ class ShopFieldMixin:
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """As in Django, except for the shop."""
         field = super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
-        return field if field is None or db_field.name != "channel" else _shop_field(db_field.model)
+        return field if field is None or db_field.name != "channel" else shop_field(db_field.model)
 
 
-def _shop_field(model: Any) -> forms.Field:
+def shop_field(*models: Any) -> forms.Field:
+    """The field by itself; a shop counts when it has products or rows of ``models``."""
     here = ecomai.CHANNEL
-    shops = sorted({here, *channels_of(Product), *channels_of(model)})
+    shops = sorted({here, *(shop for model in (Product, *models) for shop in channels_of(model))})
     if len(shops) == 1:
         return forms.CharField(
             label=_("Shop"), initial=here, required=False, empty_value=here, widget=forms.HiddenInput
