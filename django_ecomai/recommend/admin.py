@@ -27,7 +27,7 @@ from .auditing import AuditedAdmin
 from .defaults import default_keys, default_placement
 from .forms import PreviewForm, RuleFormSet, SlotForm
 from .models import Placement, Slot, SlotRule
-from .preview import preview_carousels
+from .preview import preview_carousels, preview_example
 from .selectors import default_placements_missing, slider_costs
 from .services import placements_add
 
@@ -109,7 +109,7 @@ class RuleInline(admin.StackedInline):
 class PlacementAdmin(TrainPageMixin, AuditedAdmin, FastModelAdmin):
     """Where recommendations appear."""
 
-    list_display = ("label", "tag", "is_active", "carousels", "preview")
+    list_display = ("label", "preview", "is_active", "carousels", "tag")
     list_filter = ("is_active",)
     search_fields = ("^key", "label")
     sortable_by = ()
@@ -208,9 +208,12 @@ class PlacementAdmin(TrainPageMixin, AuditedAdmin, FastModelAdmin):
             raise Http404(_("There is no such placement."))
         if not request.user.has_perm(PREVIEW) or not self.has_view_permission(request, placement):
             raise PermissionDenied
-        form = PreviewForm(request.GET, placement=placement, admin_site=self.admin_site)
+        example = {} if request.GET else preview_example(placement=placement)
+        data = {name: self._picked(obj) for name, obj in example.items()} if example else request.GET
+        form = PreviewForm(data, placement=placement, admin_site=self.admin_site)
         valid = form.is_valid()
-        chosen = {name: form.cleaned_data[name] for name in ("customer", "product", "category")} if valid else {}
+        chosen = {name: form.cleaned_data.get(name) for name in ("customer", "product", "category")} if valid else {}
+        words = form.cleaned_data.get("words", "") if valid else ""
         tune = form.tune if valid else {}
         request.current_app = self.admin_site.name
         context = {
@@ -223,10 +226,15 @@ class PlacementAdmin(TrainPageMixin, AuditedAdmin, FastModelAdmin):
             "form": form,
             "media": self.media + form.media,
             "tuned": bool(tune),
-            "carousels": preview_carousels(placement=placement, tune=tune, **chosen) if valid else [],
+            "carousels": preview_carousels(placement=placement, tune=tune, words=words, **chosen) if valid else [],
+            "example": bool(example),
             "change_url": self._url("placement_change", placement.pk),
         }
         return TemplateResponse(request, "ecomai/recommend/admin/preview.html", context)
+
+    def _picked(self, obj: Any) -> Any:
+        """How the preview's form names a product or category: by key, or by the shop's id where that is typed."""
+        return obj.pk if self.admin_site.is_registered(type(obj)) else obj.external_id
 
     def _url(self, name: str, *args: Any) -> str:
         return reverse(f"admin:ecomai_recommend_{name}", args=args, current_app=self.admin_site.name)
