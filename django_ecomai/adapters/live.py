@@ -64,8 +64,9 @@ class Note:
             if isinstance(row, BadRow):
                 logger.warning("EcomAI: %s %s: %s %s", row.table, row.id, row.column, row.value)
                 continue
-            found = True
             ident = str(getattr(row, "id", None) or getattr(row, "product_id", ""))
+            # An adapter may give what belongs to the row as well, a product's parent for instance.
+            found = found or not self.ident or ident == self.ident
             self.emit(Change(table=self.table, id=ident, row=row))
         if not found and self.ident:
             # Gone from the shop, or left out by the adapter's queryset: either way it is not on offer any more.
@@ -78,7 +79,7 @@ class Note:
 
 def connect(adapter: ModelAdapter, emit: Emit) -> None:
     """Connect the adapter's models; connecting twice changes nothing."""
-    for table in adapter.model_tables():
+    for table in adapter.live_tables():
         model = adapter.model(table)
         if model is None:
             continue
@@ -87,14 +88,14 @@ def connect(adapter: ModelAdapter, emit: Emit) -> None:
         else:
             root, path = table, "pk"
         ident = adapter.plan(table).id_path if root == table and table not in ("price", "stock") else ""
-        note = partial(_note, adapter=adapter, emit=emit, table=root, path=path, ident=ident)
+        told = partial(note, adapter=adapter, emit=emit, table=root, path=path, ident=ident)
         for signal in (post_save, post_delete):
-            signal.connect(note, sender=model, weak=False, dispatch_uid=_uid(adapter, table))
+            signal.connect(told, sender=model, weak=False, dispatch_uid=_uid(adapter, table))
         for relation in adapter.plan(table).many.values():
             through = getattr(model._meta.get_field(relation[0].split("__")[0]), "remote_field", None)
             if through is not None and getattr(through, "through", None) is not None:
                 m2m_changed.connect(
-                    partial(_note_many, note=note, model=model),
+                    partial(_note_many, told=told, model=model),
                     sender=through.through,
                     weak=False,
                     dispatch_uid=_uid(adapter, table),
@@ -103,7 +104,7 @@ def connect(adapter: ModelAdapter, emit: Emit) -> None:
 
 def disconnect(adapter: ModelAdapter) -> None:
     """Undo ``connect``."""
-    for table in adapter.model_tables():
+    for table in adapter.live_tables():
         model = adapter.model(table)
         for signal in (post_save, post_delete):
             signal.disconnect(sender=model, dispatch_uid=_uid(adapter, table))
@@ -118,7 +119,7 @@ def _uid(adapter: ModelAdapter, table: str) -> tuple[str, int, str]:
     return ("ecomai.adapter", id(adapter), table)
 
 
-def _note(
+def note(
     *,
     instance: Any,
     adapter: ModelAdapter,
@@ -145,7 +146,7 @@ def _note_many(
     *,
     instance: Any,
     action: str,
-    note: Callable[..., None],
+    told: Callable[..., None],
     model: type[models.Model],
     reverse: bool,
     pk_set: Any = None,
@@ -154,8 +155,8 @@ def _note_many(
     if not action.startswith("post_"):
         return
     if not reverse:
-        note(instance=instance, using=kwargs.get("using"))
+        told(instance=instance, using=kwargs.get("using"))
     else:
         # category.products.add(...): the changed side is the other one.
         for one in model._default_manager.filter(pk__in=pk_set or ()):
-            note(instance=one, using=kwargs.get("using"))
+            told(instance=one, using=kwargs.get("using"))
