@@ -13,6 +13,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.models import Q
 from django.test import Client
+from oscar.core.loading import get_class
 
 from django_ecomai.adapters.oscar import listening
 from django_ecomai.events.models import Event
@@ -131,7 +132,15 @@ def test_an_order_that_the_shop_takes_back_is_no_order(
     agreed: None, shopper: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
-    monkeypatch.setattr("oscar.apps.checkout.mixins.OrderPlacementMixin.send_signal", fail)
+    view = get_class("checkout.views", "PaymentDetailsView")
+    post = view.post
+
+    def post_and_fail(self: Any, *args: Any, **kwargs: Any) -> Any:
+        post(self, *args, **kwargs)
+        assert shop.Order.objects.filter(lines__product=lantern).exists()
+        raise Broken
+
+    monkeypatch.setattr(view, "post", post_and_fail)
     shopper.raise_request_exception = False
     lantern, purchases = shop.product(), Event.objects.filter(name="purchase").count()
 
@@ -140,3 +149,15 @@ def test_an_order_that_the_shop_takes_back_is_no_order(
     assert not shop.Order.objects.filter(lines__product=lantern).exists()
     assert not Order.objects.filter(lines__product_external_id=str(lantern.pk)).exists()
     assert Event.objects.filter(name="purchase").count() == purchases
+
+
+def test_without_consent_an_order_is_an_order_and_nothing_else(shopper: Client) -> None:
+    lantern, before = shop.product(), Event.objects.count()
+
+    shopper.get(lantern.get_absolute_url())
+    shopper.get("/search/", {"q": "lantern"})
+    shop.buy(shopper, lantern)
+
+    assert Event.objects.count() == before
+    assert Order.objects.filter(lines__product_external_id=str(lantern.pk)).count() == 1
+    assert "ecomai_visitor" not in shopper.cookies

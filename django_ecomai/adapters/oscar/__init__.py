@@ -50,9 +50,9 @@ class OscarAdapter(ModelAdapter):
 
     #: Names of Oscar's signals that are heard. A shop whose product pages carry ``data-ecomai-view-item`` leaves out
     #: ``product_viewed``: every view would count twice.
-    listens: tuple[str, ...] = listening.SIGNALS
+    listens: Sequence[str] = listening.SIGNALS
     #: Codes of product attributes that hold the brand, in order of preference.
-    brand_attributes: tuple[str, ...] = ("brand", "manufacturer", "publisher")
+    brand_attributes: Sequence[str] = ("brand", "manufacturer", "publisher")
 
     @property
     def currency(self) -> str:
