@@ -21,8 +21,14 @@ get_model("address", "Country").objects.create(
 )
 
 
+prices = {}
+
+
 def stocked(product, price):
-    product.stockrecords.create(partner=warehouse, partner_sku=f"W{product.pk}", price=Decimal(price), num_in_stock=50)
+    record = product.stockrecords.create(
+        partner=warehouse, partner_sku=f"W{product.pk}", price=Decimal(price), num_in_stock=50
+    )
+    prices[product] = record
     return product
 
 
@@ -43,24 +49,29 @@ sizes = [
     for size in ("Small", "Large")
 ]
 pairs[1].append([sizes[1], pairs[1][0][0]])
-now, number = timezone.now(), 0
+now, sold = timezone.now(), []
 User = get_user_model()
-for buyer in range(40):
-    user = User.objects.create(username=f"buyer{buyer}", email=f"buyer{buyer}@example.com")
-    for _ in range(6):
-        number += 1
-        sold = chance.choice(pairs[buyer % 2])
-        total = sum(product.stockrecords.get().price for product in sold)
-        order = Order.objects.create(
-            number=f"H{number}", user=user, total_incl_tax=total, total_excl_tax=total, currency="GBP",
-            status="Processed", date_placed=now - timedelta(days=chance.randint(1, 60), minutes=number),
-        )  # fmt: skip
-        for product in sold:
-            price = product.stockrecords.get().price
-            order.lines.create(
-                product=product, stockrecord=product.stockrecords.get(), partner=warehouse, partner_name="Warehouse",
-                partner_sku=f"W{product.pk}", title=product.get_title(), quantity=1, num_allocated=0,
-                unit_price_incl_tax=price, unit_price_excl_tax=price, line_price_incl_tax=price,
-                line_price_excl_tax=price, line_price_before_discounts_incl_tax=price,
-                line_price_before_discounts_excl_tax=price,
-            )  # fmt: skip
+for number in range(40):
+    user = User.objects.create(username=f"buyer{number}", email=f"buyer{number}@example.com")
+    sold += [(user, chance.choice(pairs[number % 2]), chance.randint(1, 60)) for _ in range(6)]
+totals = [sum(prices[product].price for product in products) for _user, products, _days in sold]
+orders = Order.objects.bulk_create(
+    Order(
+        number=f"H{number}", user=user, total_incl_tax=total, total_excl_tax=total, currency="GBP", status="Processed",
+        date_placed=now - timedelta(days=days, minutes=number),
+    )
+    for number, ((user, _products, days), total) in enumerate(zip(sold, totals, strict=True))
+)  # fmt: skip
+get_model("order", "Line").objects.bulk_create(
+    order.lines.model(
+        order=order, product=product, stockrecord=prices[product], partner=warehouse, partner_name="Warehouse",
+        partner_sku=f"W{product.pk}", title=product.get_title(), quantity=1, num_allocated=0,
+        **dict.fromkeys(
+            ("unit_price_incl_tax", "unit_price_excl_tax", "line_price_incl_tax", "line_price_excl_tax",
+             "line_price_before_discounts_incl_tax", "line_price_before_discounts_excl_tax"),
+            prices[product].price,
+        ),
+    )
+    for order, (_user, products, _days) in zip(orders, sold, strict=True)
+    for product in products
+)  # fmt: skip
