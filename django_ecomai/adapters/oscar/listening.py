@@ -77,7 +77,9 @@ def _parts() -> Iterator[tuple[Any, str, str]]:
 def connect(adapter: OscarAdapter, emit: live.Emit) -> None:
     """Note the product or the order whenever one of its parts changes."""
     for model, table, path in _parts():
-        note = partial(live.note, adapter=adapter, emit=emit, table=table, path=path, ident="")
+        # Where the key is the id, the row that is gone is known by it.
+        ident = path if adapter.plan(table).id_path == "pk" else ""
+        note = partial(live.note, adapter=adapter, emit=emit, table=table, path=path, ident=ident)
         for signal in (post_save, post_delete):
             signal.connect(note, sender=model, weak=False, dispatch_uid=_uid(adapter, path))
     for name, (argument, path) in ORDERS.items():
