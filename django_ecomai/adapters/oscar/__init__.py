@@ -58,6 +58,14 @@ class OscarAdapter(ModelAdapter):
     def currency(self) -> str:
         return self.option("currency") or getattr(settings, "OSCAR_DEFAULT_CURRENCY", "") or super().currency
 
+    def model(self, table: str) -> type[models.Model] | None:
+        try:
+            return super().model(table)
+        except LookupError as error:
+            raise LookupError(
+                f"{error} Is Oscar in INSTALLED_APPS? Without it: pip install 'django-ecomai[oscar]'."
+            ) from error
+
     def mapping(self, table: str) -> dict[str, Any]:
         return {**self._defaults(table), **super().mapping(table)}
 
