@@ -1,6 +1,7 @@
 """``make test``: the whole suite on SQLite, then once more on PostgreSQL when one answers; coverage of both together.
 
-Arguments go to pytest (``python -m tests.run tests/mirror -x``); coverage is judged only when there are none.
+The tests inside an Oscar shop are a project of their own, so they run by themselves on each database. Arguments go to
+pytest (``python -m tests.run tests/mirror -x``); coverage is judged only when there are none.
 """
 
 from __future__ import annotations
@@ -17,13 +18,16 @@ DATABASE_FREE = (
     "tests/package",
     "tests/docs",
     "tests/browser/test_admin.py",
+    "tests/browser/test_oscar.py",
     "tests/browser/test_storefront.py",
     "tests/example/test_demo.py",
 )
 
+OSCAR = "tests/oscar"
 
-def leg(backend: str, arguments: list[str], *, coverage: bool) -> int:
-    """Run pytest on one database backend and return its exit status."""
+
+def leg(backend: str, arguments: list[str], *, coverage: bool, project: str = "everything") -> int:
+    """Run pytest in one test project on one database backend and return its exit status."""
     command = [
         sys.executable,
         "-m",
@@ -35,28 +39,44 @@ def leg(backend: str, arguments: list[str], *, coverage: bool) -> int:
     ]
     if coverage:
         command += ["--cov", "--cov-append", "--cov-report=", "--cov-fail-under=0"]
-    print(f"\n--- the suite on {backend} ---", flush=True)
+    print(f"\n--- the suite on {backend}, project {project} ---", flush=True)
     # A worker per core: libraries that take a thread per core themselves would only wait for each other.
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     env = {**threads, **os.environ, "ECOMAI_TEST_BACKEND": backend}
+    env["DJANGO_SETTINGS_MODULE"] = f"tests.projects.{project}.settings"
     return subprocess.run([*command, *arguments], env=env).returncode
 
 
+def _left_out(service: str, why: str) -> int:
+    """Say in one line what is not run; a failure when it is required."""
+    required = service_is_required(service)
+    print(f"{'Required (ECOMAI_TEST_REQUIRE)' if required else 'Not run'}: {why}", file=sys.stderr, flush=True)
+    return int(required)
+
+
 def main(arguments: list[str]) -> int:
-    """Run both legs, however the first one ends, and return the first status that is not 0."""
+    """Run every leg, however the others end, and return the first status that is not 0."""
     whole = not arguments
     if whole:
         subprocess.run([sys.executable, "-m", "coverage", "erase"], check=True)
-    statuses = [leg("sqlite", arguments, coverage=whole)]
-    missing = service_missing("postgres")
-    if not missing:
-        skipped = [f"--ignore={folder}" for folder in DATABASE_FREE] if whole else []
-        statuses.append(leg("postgres", [*arguments, *skipped], coverage=whole))
-    elif service_is_required("postgres"):
-        print(f"PostgreSQL is required (ECOMAI_TEST_REQUIRE) but {missing}", file=sys.stderr)
-        statuses.append(1)
-    else:
-        print(f"Not run on PostgreSQL: {missing}.", flush=True)
+    inside = [argument for argument in arguments if argument.startswith(OSCAR)]
+    statuses = []
+    for backend in ("sqlite", "postgres"):
+        missing = service_missing("postgres") if backend == "postgres" else ""
+        if missing:
+            statuses.append(_left_out("postgres", f"PostgreSQL: {missing}"))
+            continue
+        skipped = [f"--ignore={folder}" for folder in DATABASE_FREE] if whole and backend == "postgres" else []
+        if whole or not inside:
+            statuses.append(leg(backend, [*arguments, *skipped], coverage=whole))
+        if whole or inside:
+            missing = service_missing("oscar")
+            tests = arguments or [OSCAR]
+            statuses.append(
+                _left_out("oscar", f"Oscar: {missing}")
+                if missing
+                else leg(backend, tests, coverage=whole, project="oscar")
+            )
     if whole:
         statuses.append(subprocess.run([sys.executable, "-m", "coverage", "report"]).returncode)
     return next((status for status in statuses if status), 0)

@@ -7,6 +7,7 @@ must prove something never passes by skipping it.
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 import shutil
 import socket
@@ -26,7 +27,7 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrom
 def require_service(name: str) -> None:
     """Skip the running test when the service ``name`` is absent, or fail it when ``ECOMAI_TEST_REQUIRE`` names it.
 
-    Known names: redis, postgres, rabbitmq, chromium, java. Raises ``LookupError`` for another one.
+    Known names: redis, postgres, rabbitmq, chromium, java, oscar. Raises ``LookupError`` for another one.
     """
     missing = service_missing(name)
     if not missing:
@@ -104,6 +105,11 @@ def _chromium() -> str:
     return "" if chromium_path() else "no Chromium is installed (or name one by ECOMAI_TEST_CHROMIUM)"
 
 
+def _oscar() -> str:
+    missing = [name for name in ("oscar", "sorl") if importlib.util.find_spec(name) is None]
+    return "django-oscar is not installed (pip install 'django-ecomai[oscar]')" if missing else ""
+
+
 def _java() -> str:
     if shutil.which("java"):
         return ""
@@ -126,4 +132,5 @@ _PROBES: dict[str, Callable[[], str]] = {
     "rabbitmq": lambda: _listens(RABBITMQ_URL, 5672),
     "chromium": _chromium,
     "java": _java,
+    "oscar": _oscar,
 }

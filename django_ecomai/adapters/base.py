@@ -19,6 +19,7 @@ from .rows import (
     ROW_TYPES,
     TABLES,
     BadRow,
+    Behaviour,
     CategoryRow,
     Change,
     CustomerRow,
@@ -37,6 +38,7 @@ __all__ = [
     "TABLES",
     "AdapterError",
     "BadRow",
+    "Behaviour",
     "CategoryRow",
     "Change",
     "CustomerRow",
@@ -215,6 +217,12 @@ class ShopAdapter:
 
     def disconnect(self) -> None:
         """Undo ``connect``."""
+
+    def listen(self, tell: Callable[[Behaviour], None]) -> None:
+        """Begin to call ``tell`` when a signal of the shop says what a shopper has done. The base hears nothing."""
+
+    def unlisten(self) -> None:
+        """Undo ``listen``."""
 
     # -- writing back -----------------------------------------------------------------------------------------------
     def apply_price(self, product_id: str, price: Any) -> None:

@@ -269,6 +269,10 @@ class ModelAdapter(ShopAdapter):
         return field if field is not None and issubclass(get_user_model(), field.model) else None
 
     # -- live changes -----------------------------------------------------------------------------------------------
+    def live_tables(self) -> list[str]:
+        """Tables whose saves and deletes are reported at once; the others wait for the next sync."""
+        return self.model_tables()
+
     def connect(self, emit: Callable[[Change], None]) -> None:
         live.connect(self, emit)
 

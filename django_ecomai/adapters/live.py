@@ -30,6 +30,8 @@ Emit = Callable[[Change], None]
 
 _sequence = itertools.count(1)
 _REMEMBERED = 10_000
+_TOGETHER = 500
+_LOOK_BACK = 100
 
 
 class _Done(threading.local):
@@ -42,43 +44,78 @@ class _Done(threading.local):
 _done = _Done()
 
 
-class Note:
-    """One change, run after commit: reads the row and emits it.
+class _Group:
+    """Rows of one table that stand and fall together: read in as many queries as a single row takes."""
 
-    Twelve lines and their order leave thirteen notes of the same row. The first one that runs reads what all of them
-    wrote, so the others, being older than that reading, do nothing.
-    """
+    def __init__(self, adapter: ModelAdapter, emit: Emit, table: str) -> None:
+        self.adapter, self.emit, self.table = adapter, emit, table
+        # key -> (external id, where it is known, and number of its last note)
+        self.rows: dict[Any, tuple[str, int]] = {}
 
-    def __init__(self, adapter: ModelAdapter, emit: Emit, table: str, pk: Any, ident: str) -> None:
-        self.adapter, self.emit, self.table, self.pk, self.ident = adapter, emit, table, pk, ident
-        self.number = next(_sequence)
-        self.__qualname__ = type(self).__qualname__  # Django names a failing hook by it
-
-    def __call__(self) -> None:
-        key = (id(self.adapter), self.table, self.pk)
-        if _done.at.get(key, 0) > self.number:
-            return
+    def add(self, pk: Any, ident: str) -> Note:
+        """Note one more row."""
         number = next(_sequence)
-        found = False
-        for row in self.adapter.rows_of(self.table, pks=[self.pk]):
+        self.rows[pk] = (ident or self.rows.get(pk, ("", 0))[0], number)
+        return Note(self, pk, number)
+
+    def done(self, pk: Any, number: int) -> bool:
+        """Whether the row has been read since that note."""
+        return _done.at.get((id(self.adapter), self.table, pk), 0) > number
+
+    def read(self) -> None:
+        """Emit every row that has not been read since it was noted."""
+        wanted = {pk: ident for pk, (ident, number) in self.rows.items() if not self.done(pk, number)}
+        number = next(_sequence)
+        found = set()
+        for row in self.adapter.rows_of(self.table, pks=list(wanted)):
             if isinstance(row, BadRow):
                 logger.warning("EcomAI: %s %s: %s %s", row.table, row.id, row.column, row.value)
                 continue
-            found = True
             ident = str(getattr(row, "id", None) or getattr(row, "product_id", ""))
+            found.add(ident)
             self.emit(Change(table=self.table, id=ident, row=row))
-        if not found and self.ident:
-            # Gone from the shop, or left out by the adapter's queryset: either way it is not on offer any more.
-            self.emit(Change(table=self.table, id=self.ident))
-        if found or self.ident:
-            if len(_done.at) > _REMEMBERED:
-                _done.at.clear()
-            _done.at[key] = number
+        if len(_done.at) > _REMEMBERED:
+            _done.at.clear()
+        for pk, ident in wanted.items():
+            if ident and ident not in found:
+                # Gone from the shop, or left out by the adapter's queryset: either way it is not on offer any more.
+                self.emit(Change(table=self.table, id=ident))
+            # Without its id nobody can tell whether a row that is missing is this one: then its other notes see to it.
+            if ident or len(found) >= len(wanted):
+                _done.at[(id(self.adapter), self.table, pk)] = number
+
+
+class Note:
+    """One change, run after commit: reads the row, and with it the others of its group, and emits them.
+
+    Twelve lines and their order leave thirteen notes of one row, and the stock of twelve products twelve of others. The
+    first that runs of each table reads what all of them wrote, so the rest, being older than that reading, do nothing.
+    """
+
+    def __init__(self, group: _Group, pk: Any, number: int) -> None:
+        self.group, self.pk, self.number = group, pk, number
+        self.__qualname__ = type(self).__qualname__  # Django names a failing hook by it
+
+    def __call__(self) -> None:
+        if not self.group.done(self.pk, self.number):
+            self.group.read()
+
+
+def _group(adapter: ModelAdapter, emit: Emit, table: str, using: str | None) -> _Group:
+    """The group of the last note of this table that waits for the same commit and the same savepoints, or a new one."""
+    connection = transaction.get_connection(using)
+    here = set(connection.savepoint_ids)
+    for savepoints, waiting, *_rest in itertools.islice(reversed(connection.run_on_commit), _LOOK_BACK):
+        if isinstance(waiting, Note) and savepoints == here and len(waiting.group.rows) < _TOGETHER:
+            group = waiting.group
+            if (group.adapter, group.emit, group.table) == (adapter, emit, table):
+                return group
+    return _Group(adapter, emit, table)
 
 
 def connect(adapter: ModelAdapter, emit: Emit) -> None:
     """Connect the adapter's models; connecting twice changes nothing."""
-    for table in adapter.model_tables():
+    for table in adapter.live_tables():
         model = adapter.model(table)
         if model is None:
             continue
@@ -87,14 +124,14 @@ def connect(adapter: ModelAdapter, emit: Emit) -> None:
         else:
             root, path = table, "pk"
         ident = adapter.plan(table).id_path if root == table and table not in ("price", "stock") else ""
-        note = partial(_note, adapter=adapter, emit=emit, table=root, path=path, ident=ident)
+        told = partial(note, adapter=adapter, emit=emit, table=root, path=path, ident=ident)
         for signal in (post_save, post_delete):
-            signal.connect(note, sender=model, weak=False, dispatch_uid=_uid(adapter, table))
+            signal.connect(told, sender=model, weak=False, dispatch_uid=_uid(adapter, table))
         for relation in adapter.plan(table).many.values():
             through = getattr(model._meta.get_field(relation[0].split("__")[0]), "remote_field", None)
             if through is not None and getattr(through, "through", None) is not None:
                 m2m_changed.connect(
-                    partial(_note_many, note=note, model=model),
+                    partial(_note_many, told=told, model=model),
                     sender=through.through,
                     weak=False,
                     dispatch_uid=_uid(adapter, table),
@@ -103,7 +140,7 @@ def connect(adapter: ModelAdapter, emit: Emit) -> None:
 
 def disconnect(adapter: ModelAdapter) -> None:
     """Undo ``connect``."""
-    for table in adapter.model_tables():
+    for table in adapter.live_tables():
         model = adapter.model(table)
         for signal in (post_save, post_delete):
             signal.disconnect(sender=model, dispatch_uid=_uid(adapter, table))
@@ -118,7 +155,7 @@ def _uid(adapter: ModelAdapter, table: str) -> tuple[str, int, str]:
     return ("ecomai.adapter", id(adapter), table)
 
 
-def _note(
+def note(
     *,
     instance: Any,
     adapter: ModelAdapter,
@@ -136,7 +173,8 @@ def _note(
         key = getter(path)(instance)
         name = str(getter(ident)(instance)) if ident else ""
         if key is not None:
-            transaction.on_commit(Note(adapter, emit, table, key, name), using=kwargs.get("using"), robust=True)
+            using = kwargs.get("using")
+            transaction.on_commit(_group(adapter, emit, table, using).add(key, name), using=using, robust=True)
     except Exception:  # the shop's save must succeed whatever its own properties do here
         logger.exception("EcomAI could not note a change of %s; `ecomai_sync --reconcile` will find it.", table)
 
@@ -145,7 +183,7 @@ def _note_many(
     *,
     instance: Any,
     action: str,
-    note: Callable[..., None],
+    told: Callable[..., None],
     model: type[models.Model],
     reverse: bool,
     pk_set: Any = None,
@@ -154,8 +192,8 @@ def _note_many(
     if not action.startswith("post_"):
         return
     if not reverse:
-        note(instance=instance, using=kwargs.get("using"))
+        told(instance=instance, using=kwargs.get("using"))
     else:
         # category.products.add(...): the changed side is the other one.
         for one in model._default_manager.filter(pk__in=pk_set or ()):
-            note(instance=one, using=kwargs.get("using"))
+            told(instance=one, using=kwargs.get("using"))

@@ -206,6 +206,24 @@ class Change:
     row: Any = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """What a shopper has just done, as a signal of the shop tells it; ``name`` is an event's in any known vocabulary.
+
+    ``request=None``: in the request that is being answered. ``product`` is the shop's object or its id.
+    """
+
+    name: str
+    request: Any = None
+    product: Any = None
+    quantity: Number = None
+    query: str = ""
+    order_id: str = ""
+    value: Number = None
+    currency: str = ""
+    at: datetime | None = None
+
+
 ROW_TYPES: dict[str, type] = {
     "category": CategoryRow,
     "product": ProductRow,

@@ -6,8 +6,11 @@ import logging
 from typing import Any
 
 from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.core.signals import setting_changed
 from django.db.models.signals import post_migrate
 
+from django_ecomai.adapters.base import Behaviour, ShopAdapter, get_adapter
+from django_ecomai.conf import ecomai
 from django_ecomai.core.db import shielded
 from django_ecomai.mirror.signals import order_mirrored
 
@@ -31,11 +34,14 @@ _EVENTS = {
     "order_refunded": EventName.REFUND,
     "product_reviewed": EventName.REVIEW,
     "product_dismissed": EventName.DISMISS,
+    "product_undismissed": EventName.UNDISMISS,
 }
 _ARGUMENTS = (
     "request", "visitor_id", "customer_id", "product", "quantity", "value", "currency", "order_id", "query", "token",
     "dwell_seconds", "properties", "at", "channel",
 )  # fmt: skip
+
+_heard: list[ShopAdapter] = []
 
 
 def connect() -> None:
@@ -45,6 +51,40 @@ def connect() -> None:
     order_mirrored.connect(purchase_of_mirrored, dispatch_uid="ecomai_events.purchase")
     user_logged_in.connect(link_on_login, dispatch_uid="ecomai_events.login")
     user_logged_out.connect(renew_on_logout, dispatch_uid="ecomai_events.logout")
+    setting_changed.connect(_setting_changed, dispatch_uid="ecomai_events.setting_changed")
+    behaviour_connect()
+
+
+def behaviour_connect() -> None:
+    """Let the adapter of this process's shop tell what its shoppers do. Never raises: the system checks say why not."""
+    while _heard:
+        _heard.pop().unlisten()
+    try:
+        adapter = get_adapter(ecomai.CHANNEL)
+        adapter.listen(behaviour_tell)
+        _heard.append(adapter)
+    except Exception:  # an adapter that cannot be imported must not keep the shop from starting
+        logger.exception("EcomAI: the shop's own signals could not be connected; see `manage.py check`.")
+
+
+def behaviour_tell(told: Behaviour) -> None:
+    """Record what a signal of the shop says. Without a request nobody could be asked for consent: then nothing is."""
+    try:
+        request = told.request
+        if request is None and (context := current.get()) is not None:
+            request = context.request
+        if request is not None:
+            event_track(
+                name=told.name, request=request, product=told.product, quantity=told.quantity, query=told.query,
+                order_id=told.order_id, value=told.value, currency=told.currency, at=told.at,
+            )  # fmt: skip
+    except Exception:  # the shop's own page is being served: nothing of ours may stop it
+        logger.exception("The event %s was not recorded.", told.name)
+
+
+def _setting_changed(*, setting: str, **kwargs: Any) -> None:
+    if setting == "ECOMAI":
+        behaviour_connect()
 
 
 def connect_migrate(sender: Any) -> None:

@@ -75,6 +75,11 @@ class VisitorContext:
         self._request._cache_update_cache = False  # type: ignore[attr-defined]
 
     @property
+    def request(self) -> HttpRequest:
+        """The request that it belongs to."""
+        return self._request
+
+    @property
     def channel(self) -> str:
         """Which shop this process serves."""
         return ecomai.CHANNEL

@@ -28,12 +28,6 @@ class DayInput(forms.DateInput):
         super().__init__(attrs, format="%Y-%m-%d")
 
 
-def _of_this_shop(form: forms.ModelForm) -> None:
-    """What is new belongs to this shop where no other can be chosen."""
-    if not form.instance.pk and "channel" not in form.fields:
-        form.instance.channel = ecomai.CHANNEL
-
-
 def _taken(form: forms.ModelForm, *names: str) -> bool:
     """Whether another row has these values. Django itself looks only where all of them are in the form."""
     same = {name: getattr(form.instance, name) for name in names}
@@ -65,7 +59,6 @@ class OverrideForm(forms.ModelForm):
             first = forecast.made_on
             kwargs.setdefault("initial", {"starts_on": first, "ends_on": first + timedelta(days=13)})
         super().__init__(*args, **kwargs)
-        _of_this_shop(self)
         if forecast is not None:
             self.instance.channel = forecast.channel
             self.instance.level = forecast.level
@@ -113,7 +106,6 @@ class TargetForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _of_this_shop(self)
         if not self.instance.pk:
             first = timezone.localdate().replace(day=1)
             self.initial.setdefault("starts_on", first)
@@ -138,10 +130,6 @@ class SignalForm(forms.ModelForm):
     class Meta:
         model = Signal
         fields = ("name", "key", "description", "is_active", "channel")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _of_this_shop(self)
 
     def clean(self) -> Any:
         """One signal per key and shop."""

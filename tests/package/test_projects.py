@@ -11,7 +11,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 # ``worker`` is no shop: it takes its database and broker from the tests that start its processes.
-PROJECTS = sorted({path.parent.name for path in (ROOT / "tests" / "projects").glob("*/settings.py")} - {"worker"})
+NAMES = sorted({path.parent.name for path in (ROOT / "tests" / "projects").glob("*/settings.py")} - {"worker"})
+PROJECTS = [pytest.param(name, marks=pytest.mark.service("oscar")) if name == "oscar" else name for name in NAMES]
 
 # Megabytes and seconds that no web process should pay for.
 HEAVY = ("pandas", "scipy", "sklearn", "implicit", "lightgbm", "pyarrow")
@@ -37,7 +38,7 @@ def python(project: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_there_are_projects_to_test() -> None:
-    assert {"everything", "recommend_only", "forecast_only", "no_drf"} <= set(PROJECTS)
+    assert {"everything", "recommend_only", "forecast_only", "no_drf"} <= set(NAMES)
 
 
 @pytest.mark.slow
