@@ -11,6 +11,7 @@ import pytest
 from django.test import Client, RequestFactory
 from django.urls import reverse
 from oscar.apps.basket.signals import basket_addition
+from oscar.apps.checkout.signals import post_checkout
 
 from django_ecomai.adapters.oscar import OscarAdapter
 from django_ecomai.adapters.rows import Behaviour
@@ -186,3 +187,23 @@ def test_oscars_pages_show_the_carousels(agreed: None, shopper: Client, committi
         assert f'data-ecomai-product="{sold_out.pk}"' not in shown
         assert 'class="product_pod"' in shown, "drawn by Oscar's own template"
         assert f'action="/basket/add/{candle.pk}/"' in shown
+
+
+class Numbered(OscarAdapter):
+    """A shop that copies its orders under their numbers."""
+
+    order_fields = {"id": "number"}
+
+
+def test_a_purchase_names_the_order_as_the_copy_does() -> None:
+    placed, told = shop.order(shop.product()), []
+    adapter = Numbered()
+    adapter.listen(told.append)
+
+    try:
+        post_checkout.send(None, order=placed, user=None, request=None, response=None)
+    finally:
+        adapter.unlisten()
+
+    assert [one.order_id for one in told] == [str(placed.number)]
+    assert [row.id for row in adapter.rows("order")] == [str(placed.number)]

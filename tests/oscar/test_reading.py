@@ -190,6 +190,25 @@ def test_a_confirmed_price_is_written_without_the_tax() -> None:
     assert of(lantern, adapter=TaxedShop()).price == Decimal("18.00")
 
 
+def test_a_confirmed_price_leaves_the_stock_alone_that_a_checkout_allocates_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lantern = shop.product(price="10.00", stock=10)
+    record = type(lantern.stockrecords.get())
+    save = record.save
+
+    def after_a_checkout(self: Any, *args: Any, **kwargs: Any) -> None:
+        monkeypatch.setattr(record, "save", save)
+        record.objects.get(pk=self.pk).allocate(3)
+        save(self, *args, **kwargs)
+
+    monkeypatch.setattr(record, "save", after_a_checkout)
+    OscarAdapter().apply_price(str(lantern.pk), "18.00")
+
+    found = lantern.stockrecords.get()
+    assert (found.price, found.num_in_stock, found.num_allocated) == (Decimal("18.00"), 10, 3)
+
+
 def test_a_price_of_a_parent_is_no_price() -> None:
     with pytest.raises(NotSupported, match="children"):
         OscarAdapter().apply_price(str(shop.parent().pk), "18.00")

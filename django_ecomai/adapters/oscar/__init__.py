@@ -278,7 +278,8 @@ class OscarAdapter(ModelAdapter):
         if info.price.exists and info.price.is_tax_known and info.price.excl_tax:
             amount = amount * info.price.excl_tax / info.price.incl_tax
         record.price = amount.quantize(Decimal("0.01"))
-        record.save()
+        # The price alone: a checkout may be allocating stock of the same record at this moment.
+        record.save(update_fields=["price", "date_updated"])
 
 
 def _related(model: type[models.Model], name: str) -> models.QuerySet[Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from django.dispatch import Signal
 from django.utils.module_loading import import_string
 
 from django_ecomai.adapters import live
+from django_ecomai.adapters.paths import getter
 from django_ecomai.adapters.rows import Behaviour
 
 if TYPE_CHECKING:
@@ -141,7 +143,6 @@ def _bought(sender: Any, order: Any, request: Any, **kwargs: Any) -> Behaviour:
     return Behaviour(
         name="purchase",
         request=request,
-        order_id=str(order.pk),
         value=order.total_incl_tax,
         currency=order.currency,
         at=order.date_placed,
@@ -167,7 +168,7 @@ def listen(adapter: OscarAdapter, tell: Callable[[Behaviour], None]) -> None:
     """Tell of everything that one of the signals in ``adapter.listens`` reports."""
     for name in adapter.listens:
         if oscar := _signal(name):
-            oscar.connect(partial(_hear, name, tell), weak=False, dispatch_uid=_uid(adapter, f"heard.{name}"))
+            oscar.connect(partial(_hear, adapter, name, tell), weak=False, dispatch_uid=_uid(adapter, f"heard.{name}"))
 
 
 def unlisten(adapter: OscarAdapter) -> None:
@@ -177,11 +178,14 @@ def unlisten(adapter: OscarAdapter) -> None:
             oscar.disconnect(dispatch_uid=_uid(adapter, f"heard.{name}"))
 
 
-def _hear(name: str, tell: Callable[[Behaviour], None], /, **kwargs: Any) -> None:
+def _hear(adapter: OscarAdapter, name: str, tell: Callable[[Behaviour], None], /, **kwargs: Any) -> None:
     if kwargs.get("raw"):
         return
     try:
         if told := _HEARD[name](**kwargs):
+            if name == "post_checkout":
+                # The id under which the order is copied, which a shop may have mapped to its number.
+                told = replace(told, order_id=str(getter(adapter.plan("order").id_path)(kwargs["order"])))
             tell(told)
     except Exception:  # the shop's own page is being served: nothing of ours may stop it
         logger.exception("EcomAI could not record what Oscar's signal %s tells.", name)
