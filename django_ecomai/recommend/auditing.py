@@ -21,10 +21,11 @@ from django.views.decorators.http import require_POST
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.paging import channels_of
+from django_ecomai.core.undo import Row, UndoConflict, difference
 from django_ecomai.mirror.models import Product
 
 from .models import Revision
-from .revisions import Row, UndoConflict, difference, revision_record, revision_undo, snapshot, undo_steps
+from .revisions import revision_record, revision_undo, snapshot, undo_steps
 
 UNDO = "ecomai_recommend.undo_revision"
 _SHOWN = 50
