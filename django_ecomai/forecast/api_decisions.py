@@ -22,11 +22,19 @@ from .csv_files import (
     file_lines,
     overrides_import,
     signal_import,
-    signal_values_set,
     targets_import,
 )
 from .models import ForecastOverride, SalesTarget, Signal
-from .services import log_entry, override_create, override_restore, override_withdraw, target_set
+from .services import (
+    log_entry,
+    override_create,
+    override_restore,
+    override_withdraw,
+    signal_changed,
+    signal_values_set,
+    target_delete,
+    target_set,
+)
 from .targets import target_states
 
 MOST_ROWS = 500
@@ -210,12 +218,14 @@ class TargetView(ForecastView):
 
     permissions_of = {"DELETE": "ecomai_forecast.delete_salestarget"}
 
-    @extend_schema(operation_id="ecomai_sales_target_delete", summary="Delete a target", responses={204: None})
+    @extend_schema(
+        operation_id="ecomai_sales_target_delete", summary="Delete a target",
+        description="It comes back when the change is undone: see the list of changes.", responses={204: None},
+    )  # fmt: skip
     def delete(self, request: Request, pk: int) -> Response:
         """See the schema."""
         target = get_object_or_404(SalesTarget, pk=pk, channel=self.channel(request))
-        log_entry(request.user, target, message="Deleted through the API.")
-        target.delete()
+        target_delete(target=target, user=request.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -274,6 +284,7 @@ class SignalsView(ForecastView):
             raise ValidationError({"key": ["There is a signal with this key: send its values to it."]})
         signal = Signal.objects.create(channel=channel, **form.validated_data)
         log_entry(request.user, signal, added=True, message="Made through the API.")
+        signal_changed(signal=signal, before=[], user=request.user)
         return Response(SignalSerializer(signal).data, status=status.HTTP_201_CREATED)
 
 
@@ -303,13 +314,13 @@ class SignalValuesView(ForecastView):
         """See the schema."""
         signal = get_object_or_404(Signal, channel=self.channel(request), key=key)
         if isinstance(request.data, bytes):
-            return _from_csv(request.data, lambda lines: signal_import(signal=signal, lines=lines))
+            return _from_csv(request.data, lambda lines: signal_import(signal=signal, lines=lines, user=request.user))
         form = SignalValueSerializer(data=request.data, many=True)
         form.is_valid(raise_exception=True)
         if len(form.validated_data) > MOST_VALUES:
             raise ValidationError({"detail": [f"Send at most {MOST_VALUES} values at once."]})
         values = {row["day"]: row["value"] for row in form.validated_data}
-        signal_values_set(signal=signal, values=values)
+        signal_values_set(signal=signal, values=values, user=request.user)
         return Response({"written": len(values), "duplicates": len(form.validated_data) - len(values), "errors": []})
 
 

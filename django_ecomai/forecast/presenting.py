@@ -52,6 +52,16 @@ def final_mean(row: Forecast, effects: Effects | None) -> list[float]:
     return [round(float(one), 2) for one in final]
 
 
+def final_ends(row: Forecast, final: Sequence[float]) -> tuple[list[float], list[float]]:
+    """The 80 % interval moved as overrides move the forecast."""
+    lows, highs = [], []
+    for now, mean, low, high in zip(final, row.mean, row.lo_80, row.hi_80, strict=True):
+        factor = now / mean if mean else 1.0
+        lows.append(round(min((low or 0.0) * factor, now), 2))
+        highs.append(round(max((high or 0.0) * factor, now), 2))
+    return lows, highs
+
+
 def forecast_chart(row: Forecast, effects: Effects | None) -> SafeString:
     """Past, forecast and its interval; the model's own line where overrides change it."""
     past = row.history[-SHOWN[row.frequency] :]
@@ -64,6 +74,7 @@ def forecast_chart(row: Forecast, effects: Effects | None) -> SafeString:
         (_("sold"), [*past, *[None] * ahead]),
         (_("forecast"), [*gap, *final]),
     ]
+    low, high = final_ends(row, final)
     changed = any(abs(a - (b or 0)) > 0.005 for a, b in zip(final, row.mean, strict=True))
     if changed:
         series.append((_("forecast without overrides"), [*gap, *row.mean]))
@@ -71,7 +82,7 @@ def forecast_chart(row: Forecast, effects: Effects | None) -> SafeString:
         kind="line",
         labels=labels,
         series=series,
-        band=(_("80 %: at least"), [*gap, *row.lo_80], _("80 % interval"), [*gap, *row.hi_80]),
+        band=(_("80 %: at least"), [*gap, *low], _("80 % interval"), [*gap, *high]),
         title=_("Sales in %(currency)s") % {"currency": ecomai.CURRENCY} if row.measure == "money" else _("Pieces"),
         label_heading=str(row.get_frequency_display()),
     )
@@ -244,7 +255,7 @@ def near_total(row: Forecast, mean: Sequence[float] | None = None) -> tuple[floa
 
 
 def near_finals(rows: Sequence[Forecast]) -> None:
-    """Put ``near_final``, the sum of the next few periods with overrides, on products of one shop; few queries."""
+    """Put ``near_final``, the sum of the next few periods with overrides, on rows of one shop; few queries."""
     if not rows:
         return
     first = rows[0]
@@ -252,12 +263,25 @@ def near_finals(rows: Sequence[Forecast]) -> None:
     if not overrides_current(channel=first.channel, on=first.starts_on, until=end):
         return
     here = [row for row in rows if (row.channel, row.starts_on) == (first.channel, first.starts_on)]
-    found = forecast_days(
-        channel=first.channel, product_ids=[row.product_id or 0 for row in here], days=(end - first.starts_on).days,
-        start=first.starts_on,
-    )  # fmt: skip
-    for row, total in zip(here, found.mean.sum(axis=1).tolist(), strict=True):
-        row.near_final = total  # type: ignore[attr-defined]
+    products = [row for row in here if row.level == "product" and row.product_id is not None]
+    if products:
+        found = forecast_days(
+            channel=first.channel, product_ids=[row.product_id or 0 for row in products],
+            days=(end - first.starts_on).days, start=first.starts_on,
+        )  # fmt: skip
+        for row, total in zip(products, found.mean.sum(axis=1).tolist(), strict=True):
+            row.near_final = total  # type: ignore[attr-defined]
+    others = [row for row in here if row.level != "product"]
+    effects = effects_of(first) if others else None
+    for row in others:
+        row.near_final = near_total(row, final_mean(row, effects))[0]  # type: ignore[attr-defined]
+
+
+def near_change(row: Forecast) -> tuple[float, str]:
+    """Sum of the next few periods (with overrides, where ``near_finals`` found them) and the change against before."""
+    model, before = near_total(row)
+    now = float(getattr(row, "near_final", model))
+    return now, change_words(now, before)
 
 
 def near_words(frequency: str) -> str:

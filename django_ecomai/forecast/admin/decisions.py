@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path
@@ -18,15 +19,16 @@ from django_ecomai.conf import ecomai
 from django_ecomai.core.admin import ChannelFilter, FastModelAdmin
 from django_ecomai.core.charts import format_value
 from django_ecomai.core.paging import channels_of
+from django_ecomai.core.undo import rows_of
 from django_ecomai.mirror.models import Category, Product
 
 from ..csv_files import Imported, overrides_import, targets_import
 from ..forms import OverrideAdminForm, TargetForm, UploadForm
 from ..models import ForecastOverride, SalesTarget
 from ..presenting import override_words
-from ..services import override_restore, override_withdraw
+from ..services import override_restore, override_withdraw, target_changed, target_delete
 from ..targets import target_states
-from .pages import PageMixin, upload_read
+from .pages import PageMixin, undo_message, upload_read
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -68,7 +70,9 @@ class UploadMixin(PageMixin):
         form = UploadForm(request.POST or None, request.FILES or None)
         back = self.url(f"{self.opts.model_name}_changelist")
         if request.method == "POST" and form.is_valid():
-            if upload_read(request, form.cleaned_data["file"], lambda lines: self.upload(request, lines)):
+            if upload_read(
+                request, self.admin_site, form.cleaned_data["file"], lambda lines: self.upload(request, lines)
+            ):
                 return HttpResponseRedirect(back)
             return HttpResponseRedirect(self.url(f"{self.opts.model_name}_upload"))
         return self.page(
@@ -177,7 +181,7 @@ class ForecastOverrideAdmin(UploadMixin, FastModelAdmin):
 
 @admin.register(SalesTarget)
 class SalesTargetAdmin(UploadMixin, FastModelAdmin):
-    """What is to be sold, beside what will be."""
+    """What is to be sold, beside what will be. Each change is kept and can be undone."""
 
     form = TargetForm
     list_display = ("about", "starts_on", "ends_on", "wanted", "expected", "note")
@@ -210,9 +214,23 @@ class SalesTargetAdmin(UploadMixin, FastModelAdmin):
         return changes
 
     def save_model(self, request: HttpRequest, obj: SalesTarget, form: Any, change: bool) -> None:
-        """With its author."""
+        """With its author, and with how it stood before."""
         obj.author = request.user  # type: ignore[assignment]
+        before = rows_of(SalesTarget.objects.filter(pk=obj.pk)) if change else []
         super().save_model(request, obj, form, change)
+        made = target_changed(target=obj, before=before, user=request.user)
+        if change:
+            undo_message(request, self.admin_site, made)
+
+    def delete_model(self, request: HttpRequest, obj: SalesTarget) -> None:
+        """Can be undone."""
+        undo_message(request, self.admin_site, target_delete(target=obj, user=request.user))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[SalesTarget]) -> None:
+        """One by one, so that each can be undone by itself; all or none."""
+        with transaction.atomic():
+            for target in queryset:
+                target_delete(target=target, user=request.user)
 
     @admin.display(description=gettext_lazy("of"))
     def about(self, obj: SalesTarget) -> str:

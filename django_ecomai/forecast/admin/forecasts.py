@@ -139,10 +139,9 @@ class ForecastAdmin(PageMixin, FastModelAdmin):
         )
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Products of the page know what overrides make of them."""
+        """The rows of the page know what overrides make of them."""
         changes: Any = super().get_changelist_instance(request)
-        rows = [row for row in changes.result_list if row.level == "product" and row.product_id is not None]
-        presenting.near_finals(rows)
+        presenting.near_finals(list(changes.result_list))
         return changes
 
     @admin.display(description=gettext_lazy("kind of demand"))
@@ -318,6 +317,7 @@ class ForecastAdmin(PageMixin, FastModelAdmin):
             self.get_queryset(request).filter(channel=channel, measure="money").defer("components").order_by("-total")
         )
         whole = next((row for row in rows if row.level == "shop"), None)
+        presenting.near_finals(rows)
         effects = presenting.effects_of(whole) if whole else None
         user: Any = request.user
         may_see = user.has_perm("ecomai_forecast.view_salestarget")
@@ -352,13 +352,13 @@ class ForecastAdmin(PageMixin, FastModelAdmin):
         return self.page(request, "ecomai/forecast/admin/sales.html", **context)
 
     def _sales_row(self, row: Forecast) -> dict[str, Any]:
-        now, before = presenting.near_total(row)
+        now, change = presenting.near_change(row)
         return {
             "title": row.title,
             "url": self.url("forecast_change", row.pk),
             "picture": self.picture(row),
             "near": format_value(now),
-            "change": presenting.change_words(now, before),
+            "change": change,
         }
 
 
