@@ -14,7 +14,7 @@ def forecast_context(request: HttpRequest) -> dict[str, Any]:
     """The shop's expected sales and the products that will sell most, with overrides; few queries."""
     from .models import Forecast
     from .pictures import forecast_sparkline
-    from .presenting import day_words, near_change, near_finals, near_words
+    from .presenting import before_words, day_words, last_day, near_change, near_finals, near_words
 
     channel = request.ecomai_period.channel  # type: ignore[attr-defined]
     whole = Forecast.objects.filter(channel=channel, measure="money", level="shop").first()
@@ -27,7 +27,8 @@ def forecast_context(request: HttpRequest) -> dict[str, Any]:
     return {
         "whole": whole,
         "when": near_words(whole.frequency),
-        "made_on": day_words(whole.made_on),
+        "before": before_words(whole.frequency),
+        "made_on": day_words(last_day(whole)),
         "amount": format_value(now),
         "currency": ecomai.CURRENCY,
         "change": change,

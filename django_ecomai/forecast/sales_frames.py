@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from django.db.models import Value
+from django.db.models.functions import Coalesce, NullIf
 
 from django_ecomai.core.registry import CustomerSegments, customer_segments
 from django_ecomai.mirror.models import Customer, Order, Product
@@ -51,7 +53,7 @@ def money_frames(demand: Demand, ledger: Ledger, *, channel: str) -> dict[str, A
 
 
 def country_frames(demand: Demand, ledger: Ledger, *, channel: str) -> SalesFrames | None:
-    """Sales in money per country of the order; None when fewer than two are known."""
+    """Sales in money per country of the order, else of its customer; None when fewer than two are known."""
     known = np.unique(ledger.order)
     names = _countries(known, channel)
     if len(set(names)) < 2:
@@ -152,8 +154,9 @@ def _money(demand: Demand, ledger: Ledger, series: NDArray[np.int64], count: int
 
 
 def _countries(orders: NDArray[np.int64], channel: str) -> list[str]:
-    rows = Order.objects.filter(channel=channel).exclude(country="").order_by("pk")
-    known = dict(rows.values_list("pk", "country").iterator(chunk_size=10_000))
+    country = Coalesce(NullIf("country", Value("")), NullIf("customer__country", Value("")))
+    rows = Order.objects.filter(channel=channel).annotate(known=country).exclude(known=None).order_by("pk")
+    known = dict(rows.values_list("pk", "known").iterator(chunk_size=10_000))
     return [known.get(pk, "") for pk in orders.tolist()]
 
 

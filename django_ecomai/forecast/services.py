@@ -17,7 +17,8 @@ from django_ecomai.core.undo import Row, rows_of
 from django_ecomai.mirror.models import Category, Product
 
 from .changes import change_record
-from .models import ForecastChange, ForecastOverride, SalesTarget, Signal, SignalValue
+from .models import Forecast, ForecastChange, ForecastOverride, SalesTarget, Signal, SignalValue
+from .models.results import Level
 
 #: An override for longer is a plan, not a correction.
 MOST_DAYS = 400
@@ -213,6 +214,12 @@ def target_errors(target: SalesTarget) -> dict[str, str]:
         and not Category.objects.filter(channel=target.channel, external_id=target.key).exists()
     ):
         found["key"] = _("There is no category with the id %(key)s.") % {"key": target.key}
+    elif target.level in (Level.COUNTRY, Level.SEGMENT):
+        rows = Forecast.objects.filter(channel=target.channel, measure="money", level=target.level)
+        known = sorted(rows.values_list("key", flat=True))
+        if known and target.key not in known:
+            words = _("Nothing is forecast for %(key)s. Choose one of: %(known)s.")
+            found["key"] = words % {"key": target.key, "known": ", ".join(known[:30])}
     return found
 
 

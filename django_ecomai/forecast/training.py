@@ -256,7 +256,7 @@ def _some(
         products={one.key: one.pk for one in demand.facts}, fingerprints=prints, run_id=context.run.pk,
     )  # fmt: skip
     with transaction.atomic():
-        forecasts_update(rows_new, channel=context.channel)
+        forecasts_update(rows_new)
         stored.update(made_on=until)  # nothing that the others rest on has changed since they were made
     number = format_value(len(rows_new))
     context.progress(1.0, _("%(number)s changed products were forecast.") % {"number": number})

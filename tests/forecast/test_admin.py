@@ -129,9 +129,9 @@ def test_targets_and_overrides_by_form(shop: Any, admin_client: Client) -> None:
     add = reverse("admin:ecomai_forecast_salestarget_add")
     assert admin_client.get(add).status_code == 200
     span = {"starts_on": week(60), "ends_on": week(62)}
-    bad = admin_client.post(add, {"level": "category", "key": "nope", "amount": 5, **span})
-    assert "no category with the id nope" in bad.content.decode()
-    admin_client.post(add, {"level": "category", "key": "c1", "amount": 5, **span})
+    bad = admin_client.post(add, {"about": "category:nope", "amount": 5, **span})
+    assert "not one of the available choices" in bad.content.decode() and not SalesTarget.objects.exists()
+    admin_client.post(add, {"about": "category:c1", "amount": 5, **span})
     assert SalesTarget.objects.get().author.username == "admin"
     add = reverse("admin:ecomai_forecast_forecastoverride_add")
     both = admin_client.post(add, {**RULES, "product": shop["lamp"].pk, "category": shop["shelf"].pk})
@@ -151,7 +151,7 @@ def test_what_is_made_in_the_only_shop_belongs_to_its_channel(admin_client: Clie
     settings.ECOMAI = {**settings.ECOMAI, "CHANNEL": "de"}
     lamp = product_make(external_id="lamp", channel="de")
     span = {"starts_on": week(60), "ends_on": week(62)}
-    target, signal = {"level": "shop", "amount": 5, **span}, {"name": "Trend", "key": "trend"}
+    target, signal = {"about": "shop:", "amount": 5, **span}, {"name": "Trend", "key": "trend"}
     for name, data in (
         ("salestarget", target),
         ("forecastoverride", {**RULES, "product": lamp.pk}),

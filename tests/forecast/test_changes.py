@@ -108,7 +108,7 @@ def test_undo_in_the_admin(shop: Any, admin_client: Client) -> None:
     page = admin_client.post(undo, follow=True).content.decode()
     assert amounts() == [300] and "The change was undone" in page and "undone: Sales target deleted" in page
     edit = reverse("admin:ecomai_forecast_salestarget_change", args=[target.pk])
-    admin_client.post(edit, {"level": "shop", "key": "", "amount": 10, **SPAN})
+    admin_client.post(edit, {"about": "shop:", "amount": 10, **SPAN})
     assert amounts() == [10]
     admin_client.post(reverse("admin:ecomai_forecast_forecastchange_undo", args=[latest().pk]))
     assert amounts() == [300]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path
 from django.urls.resolvers import URLPattern
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -25,10 +27,16 @@ from django_ecomai.mirror.models import Category, Product
 from ..csv_files import Imported, overrides_import, targets_import
 from ..forms import OverrideAdminForm, TargetForm, UploadForm
 from ..models import ForecastOverride, SalesTarget
-from ..presenting import override_words
+from ..presenting import override_state, override_words
+from ..selectors import forecast_made_on
 from ..services import override_restore, override_withdraw, target_changed, target_delete
 from ..targets import target_states
 from .pages import PageMixin, undo_message, upload_read
+
+
+def _today() -> date:
+    """The day from which forecasts begin."""
+    return forecast_made_on(channel=ecomai.CHANNEL) or timezone.localdate()
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -38,12 +46,17 @@ class StateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("holds", _("holds")), ("withdrawn", _("withdrawn"))]
+        return [("holds", _("holds")), ("over", _("over or expired")), ("withdrawn", _("withdrawn"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() == "holds":
-            return queryset.filter(withdrawn_at=None)
-        return queryset.filter(withdrawn_at__isnull=False) if self.value() == "withdrawn" else queryset
+        if self.value() == "withdrawn":
+            return queryset.filter(withdrawn_at__isnull=False)
+        if self.value() in ("holds", "over"):
+            today = _today()
+            past = Q(ends_on__lt=today) | Q(expires_on__lte=today)
+            here = queryset.filter(withdrawn_at=None)
+            return here.filter(past) if self.value() == "over" else here.exclude(past)
+        return queryset
 
 
 class UploadMixin(PageMixin):
@@ -148,6 +161,14 @@ class ForecastOverrideAdmin(UploadMixin, FastModelAdmin):
         obj.author = request.user  # type: ignore[assignment]
         super().save_model(request, obj, form, change)
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Each row knows the day that its state is of."""
+        changes: Any = super().get_changelist_instance(request)
+        today = _today()
+        for override in changes.result_list:
+            override.today = today
+        return changes
+
     @admin.display(description=gettext_lazy("override"))
     def what(self, obj: ForecastOverride) -> str:
         return override_words(obj)
@@ -158,7 +179,7 @@ class ForecastOverrideAdmin(UploadMixin, FastModelAdmin):
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, obj: ForecastOverride) -> str:
-        return _("withdrawn") if obj.withdrawn_at else _("holds")
+        return override_state(obj, getattr(obj, "today", None) or _today())
 
     @admin.action(description=gettext_lazy("Withdraw the selected overrides"), permissions=["withdraw"])
     def withdraw(self, request: HttpRequest, queryset: QuerySet[ForecastOverride]) -> None:
@@ -202,7 +223,7 @@ class SalesTargetAdmin(UploadMixin, FastModelAdmin):
     )
 
     def get_fields(self, request: HttpRequest, obj: SalesTarget | None = None) -> list[Any]:
-        fields: list[Any] = ["level", "key", ("starts_on", "ends_on"), "amount", "note"]
+        fields: list[Any] = ["about", ("starts_on", "ends_on"), "amount", "note"]
         return [*fields, "channel"] if len(channels_of(Product, limit=2)) > 1 else fields
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
