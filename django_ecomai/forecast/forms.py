@@ -96,6 +96,17 @@ class OverrideAdminForm(OverrideForm):
 
     class Meta(OverrideForm.Meta):
         fields = ("product", "category", *OverrideForm.Meta.fields, "channel")  # type: ignore[assignment]
+        help_texts = {
+            **OverrideForm.Meta.help_texts,
+            "category": gettext_lazy("Choose a product or a category; leave both empty for the whole shop."),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.instance.pk:
+            first = forecast_made_on(channel=self.instance.channel) or timezone.localdate()
+            self.initial.setdefault("starts_on", first)
+            self.initial.setdefault("ends_on", first + timedelta(days=13))
 
     def clean(self) -> Any:
         """Product or category, or neither for the whole shop."""

@@ -177,7 +177,7 @@ def past_table(row: Forecast) -> dict[str, Any]:
         "rows": [
             {
                 "label": period_labels(one.period, 1, row.frequency)[0],
-                "actual": format_value(one.actual),
+                "actual": _("not yet") if one.actual is None else format_value(one.actual),
                 "final": format_value(one.final_value),
                 "model": format_value(one.model_value),
                 "naive": format_value(one.naive_value),

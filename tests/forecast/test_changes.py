@@ -153,6 +153,20 @@ def test_undo_through_the_api_and_who_may(client: Client) -> None:
     assert client.get(reverse("ecomai_forecast:api-changes")).status_code == 403
 
 
+def test_signals_through_the_api_are_undone(admin_client: Client) -> None:
+    Signal.objects.create(key="trend", name="Trend")
+    address = reverse("ecomai_forecast:api-signal", args=["trend"])
+    send = {"content_type": "application/json"}
+    assert admin_client.patch(address, {"key": "other"}, **send).status_code == 400
+    assert admin_client.patch(address, {"is_active": False}, **send).json()["is_active"] is False
+    admin_client.post(reverse("ecomai_forecast:api-change-undo", args=[latest().pk]))
+    assert Signal.objects.get().is_active
+    assert admin_client.delete(address).status_code == 204 and not Signal.objects.exists()
+    admin_client.post(reverse("ecomai_forecast:api-change-undo", args=[latest().pk]))
+    assert Signal.objects.get().name == "Trend"
+    assert admin_client.delete(reverse("ecomai_forecast:api-signal", args=["none"])).status_code == 404
+
+
 def test_changes_are_kept_for_a_year_and_a_bit() -> None:
     target_set(**SPAN, amount=Decimal(300))
     assert prune() == 0

@@ -65,6 +65,8 @@ class UploadMixin(PageMixin):
     upload_note: Any = ""
     upload_example = ""
     upload_permission = ""
+    heading: Any = ""
+    intro: Any = ""
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.upload_view)
@@ -103,8 +105,9 @@ class UploadMixin(PageMixin):
         raise NotImplementedError
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """With the way to the upload."""
-        context = {"upload_url": self.upload_url(request), **(extra_context or {})}
+        """With what it is for and the way to the upload."""
+        about = {"title": self.heading, "intro": self.intro}
+        context = {"upload_url": self.upload_url(request), **about, **(extra_context or {})}
         return super().changelist_view(request, context)  # type: ignore[misc]
 
 
@@ -124,6 +127,13 @@ class ForecastOverrideAdmin(UploadMixin, FastModelAdmin):
     raw_id_fields = ("product", "category")
     change_list_template = "ecomai/forecast/admin/decisions.html"
     change_form_template = "ecomai/admin/change_form.html"
+    heading = gettext_lazy("Overrides")
+    intro = gettext_lazy(
+        "Where you know better than the forecast: a fair, a large customer, a season that it cannot know yet. It is "
+        "best made on the page of a forecast, where you see at once what it does; add one here for a category or the "
+        "whole shop. It holds at once, also in what is suggested to be ordered. Withdraw it at any time, put it back "
+        "as well."
+    )
     upload_permission = "ecomai_forecast.add_forecastoverride"
     upload_note = gettext_lazy(
         "One override per line. The level is product, category or shop; the key is the shop's id of the product or "
@@ -212,6 +222,11 @@ class SalesTargetAdmin(UploadMixin, FastModelAdmin):
     ordering = ("-ends_on", "pk")
     change_list_template = "ecomai/forecast/admin/decisions.html"
     change_form_template = "ecomai/admin/change_form.html"
+    heading = gettext_lazy("Sales targets")
+    intro = gettext_lazy(
+        "What the shop, a category, a country or a customer segment is to sell in a span of days. The list shows how "
+        "much of it is sold and expected; the page of the sales forecast also how likely it is to be reached."
+    )
     upload_permission = "ecomai_forecast.add_salestarget"
     upload_note = gettext_lazy(
         "One target per line. The level is shop, category, country or segment; the key is the shop's id of it, empty "
