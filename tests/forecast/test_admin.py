@@ -8,11 +8,12 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from django_ecomai.forecast.models import Forecast, ForecastOverride, PastForecast, SalesTarget, Signal
 from django_ecomai.testing import product_make
 
-from .conftest import user_make
+from .conftest import forecast_make, user_make
 from .factories import week
 
 pytestmark = pytest.mark.django_db
@@ -146,6 +147,47 @@ def test_targets_and_overrides_by_form(shop: Any, admin_client: Client) -> None:
         made.refresh_from_db()
         assert (made.withdrawn_at is None) == holds
     assert "fair" in admin_client.get(listed, {"state": "holds"}).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("fields", "state", "listed"),
+    [
+        ({}, "holds", "holds"),
+        ({"starts_on": week(61)}, "begins later", "holds"),
+        ({"starts_on": week(50), "ends_on": week(59)}, "over", "over"),
+        ({"starts_on": week(50), "expires_on": week(60)}, "expired", "over"),
+        ({"withdrawn_at": timezone.now()}, "withdrawn", "withdrawn"),
+    ],
+)
+def test_the_list_of_overrides_says_what_holds(
+    shop: Any, admin_client: Client, fields: Any, state: str, listed: str
+) -> None:
+    ForecastOverride.objects.create(product=shop["lamp"], **{**RULES, **fields})
+    address = reverse("admin:ecomai_forecast_forecastoverride_changelist")
+    assert f'field-state">{state}<' in admin_client.get(address).content.decode()
+    for name in ("holds", "over", "withdrawn"):
+        assert ("fair</td>" in admin_client.get(address, {"state": name}).content.decode()) == (name == listed)
+
+
+def test_what_is_new_begins_where_the_forecast_does(shop: Any, admin_client: Client) -> None:
+    for name in ("salestarget", "forecastoverride"):
+        page = admin_client.get(reverse(f"admin:ecomai_forecast_{name}_add")).content.decode()
+        first = week(60).replace(day=1) if name == "salestarget" else week(60)
+        assert f'value="{first.isoformat()}"' in page
+    page = admin_client.get(reverse("admin:ecomai_forecast_salestarget_add")).content.decode()
+    assert '<optgroup label="category">' in page and 'value="category:c1">Lanterns' in page
+
+
+def test_several_shops_stand_beside_each_other(shop: Any, admin_client: Client) -> None:
+    product_make(external_id="x", channel="de")
+    for measure in ("money", "pieces"):
+        forecast_make(channel="de", level="shop", measure=measure, title="Whole shop", total=1)
+    address = reverse("admin:ecomai_forecast_forecast_sales")
+    page = admin_client.get(address).content.decode()
+    assert '<a href="?channel=de">de</a>' in page and '<a href="?channel=">main shop</a>' in page
+    assert "Lanterns" not in admin_client.get(address, {"channel": "de"}).content.decode()
+    listed = admin_client.get(reverse(LIST), {"channel": "de"}).content.decode()
+    assert f'href="{address}?channel=de"' in listed
 
 
 def test_what_is_made_in_the_only_shop_belongs_to_its_channel(admin_client: Client, settings: Any, db: Any) -> None:
