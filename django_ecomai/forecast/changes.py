@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django_ecomai.conf import ecomai
 from django_ecomai.core.charts import format_value
 from django_ecomai.core.undo import Key, Row, UndoConflict, row_steps, rows_by_key, rows_put_back, rows_unchanged
+from django_ecomai.mirror.models import Category, Product
 
 from .models import ForecastChange, ForecastOverride
 from .models.results import Level
@@ -111,9 +112,22 @@ def _name(model: str, fields: Mapping[str, Any]) -> str:
     if model == VALUE:
         return str(fields["day"])
     if "level" in fields:
-        about = " ".join(part for part in (str(Level(fields["level"]).label), fields.get("key", "")) if part)
+        about = _about(model, fields) or str(Level(fields["level"]).label)
         return f"{about}, {fields['starts_on']} – {fields['ends_on']}"
     return str(fields["name"])
+
+
+def _about(model: str, fields: Mapping[str, Any]) -> str:
+    """The name of what a target or an override is of; empty for the whole shop."""
+    found: Any = None
+    if model == OVERRIDE and fields["product"]:
+        found = Product.objects.filter(pk=fields["product"])
+    elif model == OVERRIDE and fields["category"]:
+        found = Category.objects.filter(pk=fields["category"])
+    elif fields.get("level") == Level.CATEGORY:
+        found = Category.objects.filter(channel=fields["channel"], external_id=fields["key"])
+    name = found.first() if found is not None else None
+    return str(name) if name is not None else str(fields.get("key", ""))
 
 
 def _value(model: str, fields: Mapping[str, Any] | None) -> str:

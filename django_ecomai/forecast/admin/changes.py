@@ -51,6 +51,10 @@ class ForecastChangeAdmin(PageMixin, ReadOnlyAdminMixin, FastModelAdmin):
             change.may_undo = _may(request, change)
         return changes
 
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Under its own name: there is nothing to select and view."""
+        return super().changelist_view(request, {"title": _("Changes"), **(extra_context or {})})
+
     @admin.display(description=gettext_lazy("old → new"))
     def values(self, change: ForecastChange) -> SafeString:
         """One line per value."""

@@ -282,7 +282,7 @@ class SalesTargetAdmin(UploadMixin, FastModelAdmin):
         state = getattr(obj, "state", None)
         if state is None or state.chance is None:
             return _("no forecast")
-        return f"{format_value(state.expected)} ({format_value(round(100 * state.share))} %)"
+        return f"{format_value(state.expected)} {ecomai.CURRENCY} ({format_value(round(100 * state.share))} %)"
 
     def upload(self, request: HttpRequest, lines: Iterable[str]) -> Imported:
         """All lines or none."""

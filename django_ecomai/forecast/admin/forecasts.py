@@ -240,7 +240,7 @@ class ForecastAdmin(SalesPage, PageMixin, FastModelAdmin):
             {
                 "override": one,
                 "what": presenting.override_words(one),
-                "state": presenting.override_state(one, row.starts_on),
+                "state": presenting.override_state(one, row.made_on),
                 "withdraw_url": self.url("forecast_toggle", row.pk, one.pk, "withdraw") if not one.withdrawn_at else "",
                 "restore_url": self.url("forecast_toggle", row.pk, one.pk, "restore") if one.withdrawn_at else "",
             }
