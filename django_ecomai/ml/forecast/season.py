@@ -66,7 +66,7 @@ def seasonal_indices(y: Floats, season_length: int, *, multiplicative: bool = Tr
     # Between two and three seasons the average ends half a season before the history does, so that most phases are seen
     # once: nothing would tell their noise, and one odd period would pass for a season. There it goes on to the ends.
     twice = (~np.isnan(average)).sum(axis=1) - m
-    short = twice < m / 2
+    short = twice < 0.75 * m
     average[short] = _to_the_ends(average[short])
     with np.errstate(invalid="ignore", divide="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)

@@ -8,6 +8,8 @@ import pytest
 
 from django_ecomai.ml.forecast.engine import forecast_fit
 from django_ecomai.ml.forecast.options import ForecastOptions
+from django_ecomai.ml.forecast.registry import model_build
+from django_ecomai.ml.forecast.season import seasonal_indices
 
 
 @pytest.mark.parametrize("series", [range(16), range(3)], ids=["all", "a few sold out"])
@@ -27,7 +29,19 @@ def test_where_nothing_is_known_for_a_season_the_forecast_is_what_was_sold_aroun
     assert np.isfinite(products[["mean", "lo-80", "hi-80"]].to_numpy()).all()
     mean = products.groupby("unique_id")["mean"].mean()
     wanted = {f"s{one}": rates[one % 4] for one in range(16)}
-    print(mean.to_dict(), found.series[["unique_id","model","demand_class"]])
     assert {name: bool(0.5 * rate < mean[name] < 1.6 * rate) for name, rate in wanted.items()} == dict.fromkeys(
         wanted, True
     )
+
+
+@pytest.mark.parametrize("weeks", [104, 117, 130])
+def test_just_above_two_years_one_odd_week_is_no_season_and_a_season_is_one(weeks: int) -> None:
+    random = np.random.default_rng(1)
+    steady = random.poisson(2.0, (40, weeks)).astype(float)
+    for name in ("ses", "theta", "damped_trend"):
+        found = model_build(name).fit(steady, season_length=52).predict(13).mean(axis=1)
+        assert found.max() < 4, name
+    assert np.abs(seasonal_indices(steady, 52) - 1).mean() < 0.2
+    shape = 1 + 0.8 * np.sin(2 * np.pi * np.arange(weeks) / 52)
+    index = seasonal_indices(random.poisson(200 * shape, (5, weeks)).astype(float), 52)
+    assert index[:, 13] == pytest.approx(1.8, abs=0.15) and index[:, 39] == pytest.approx(0.2, abs=0.15)
