@@ -53,6 +53,8 @@ class Fit:
     series: list[SeriesForecast]
     metrics: list[dict[str, Any]]
     beats_baseline: bool
+    #: Set where another recipe than the one asked for is used.
+    options: TrainOptions | None = None
 
 
 def fit_frames(
@@ -73,6 +75,7 @@ def fit_frames(
         levels=LEVELS,
         windows=options.windows,
         models=BASELINES if baseline_only else None,
+        extra=() if baseline_only else options.extra,
         learned=options.learned and not baseline_only,
         seed=options.seed,
     )
@@ -116,6 +119,7 @@ def add_up_to(series: Sequence[SeriesForecast], whole: SeriesForecast) -> list[S
 def _histories(frames: Mapping[str, Any], names: Mapping[str, str]) -> dict[tuple[str, str], NDArray[np.float64]]:
     """History [T] of every series and of the groups above, NaN before the first sale and where unknown."""
     frame = frames["frame"]
+    frame = frame[~frame["unique_id"].isin(frames.get("gone") or ())]
     if not len(frame):
         return {}
     dates, period = np.unique(frame["ds"].to_numpy(), return_inverse=True)

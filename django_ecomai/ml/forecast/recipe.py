@@ -20,7 +20,7 @@ from .learned import GlobalBoosting
 from .metrics import interval_quantiles, naive_scales, pinball
 from .options import ForecastOptions
 from .panel import Panel
-from .registry import CONTINUOUS, LEARNED, SPARSE, baseline_name, model_build
+from .registry import BELOW, CONTINUOUS, LEARNED, SPARSE, baseline_name, model_build
 
 Floats = NDArray[np.float64]
 Tell = Callable[[float, str], None]
@@ -58,8 +58,7 @@ class Origin:
     history: Floats
     code: NDArray[np.int8]
     candidates: Mapping[str, Floats]
-    relative: Floats
-    absolute: Floats
+    spread: intervals.Spread
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +85,8 @@ def candidate_names(code: int, options: ForecastOptions, learned: bool) -> tuple
         usual = CONTINUOUS
     if options.models is not None:
         usual = tuple(options.models)
+    if code in (SMOOTH, ERRATIC):
+        usual += tuple(name for name in options.extra if name not in usual)
     return (*usual, LEARNED) if learned else usual
 
 
@@ -140,13 +141,16 @@ def origins_of(panel: Panel, options: ForecastOptions, learned: Any, tell: Tell)
         past = panel.until(end)
         demand = classify(past.y)
         candidates = candidates_of(past, demand.code, options, horizon, learned, always)
-        relative, absolute = intervals.history_scale(past.y, 2 * options.season)
-        found.append(Origin(end, panel.y[:, end : end + horizon], past.y, demand.code, candidates, relative, absolute))
+        spread = intervals.history_spread(past.y, 2 * options.season, options.season)
+        found.append(Origin(end, panel.y[:, end : end + horizon], past.y, demand.code, candidates, spread))
     return found
 
 
-def recipe_fit(panel: Panel, options: ForecastOptions, *, tell: Tell | None = None) -> Recipe:
-    """Learn weights, bias and intervals from rolling origins of (a sample of) ``panel``."""
+def recipe_fit(
+    panel: Panel, options: ForecastOptions, *, tell: Tell | None = None, below: Sequence[Floats] | None = None
+) -> Recipe:
+    """Learn weights, bias and intervals from rolling origins of (a sample of) ``panel``. ``below``: per origin the sums
+    [S, H] of what was forecast for the parts of its series, one more candidate."""
     say = tell or (lambda fraction, message: None)
     sample, rows = panel, None
     if len(panel) > JUDGED:
@@ -162,6 +166,11 @@ def recipe_fit(panel: Panel, options: ForecastOptions, *, tell: Tell | None = No
             say(0.3, "learning from all series")
             after = learned_fit(sample, options)
     origins = origins_of(sample, options, before, _part(say, 0.6, 1.0))
+    if below is not None and rows is None:
+        origins = [
+            replace(origin, candidates={**origin.candidates, BELOW: sums})
+            for origin, sums in zip(origins, below, strict=True)
+        ]
     baseline = baseline_name(panel.y, options.season)
     return replace(from_origins(origins, options, baseline, learned=after), rows=rows)
 
@@ -191,10 +200,28 @@ def from_origins(origins: Sequence[Origin], options: ForecastOptions, baseline: 
     return Recipe(options, weights, bias, calibration, baseline, learned, tuple(origins))
 
 
+def ended(recipe: Recipe, origin: Origin) -> list[Origin]:
+    """The origins whose windows had ended at this one."""
+    return [other for other in recipe.origins if other.cutoff + other.actual.shape[1] <= origin.cutoff]
+
+
+def honest_means(recipe: Recipe) -> list[Floats]:
+    """Blend [S, H] at every origin with the weights of the windows that had ended by then: equal ones at the first."""
+    found = []
+    for origin in recipe.origins:
+        earlier, learned = ended(recipe, origin), recipe.learned is not None
+        weights = {code: class_weights(earlier, code, recipe.options, learned) for code in range(len(CLASSES))}
+        bias = dict.fromkeys(range(len(CLASSES)), 1.0)
+        found.append(blend(replace(recipe, weights=weights, bias=bias), origin.candidates, origin.code))
+    return found
+
+
 def class_weights(origins: Sequence[Origin], code: int, options: ForecastOptions, learned: bool) -> dict[str, float]:
     names = list(candidate_names(code, options, learned))
     if not names:
         return {}
+    if origins and BELOW in origins[0].candidates:
+        names.append(BELOW)
     columns, importance = [], []
     for origin in origins:
         rows = origin.code == code
@@ -232,7 +259,9 @@ def blend(recipe: Recipe, candidates: Mapping[str, Floats], code: NDArray[np.int
 
 def bias_factors(origins: Sequence[Origin], blended: Sequence[Floats]) -> dict[int, float]:
     """Demand over forecast per class, drawn towards that of all classes and, as far as it differs between origins,
-    towards 1: what holds at every origin is the blend's, what comes and goes is the market's. One origin tells nothing.
+    towards 1: what holds at every origin is the blend's, what comes and goes is the market's. One origin tells nothing,
+    nor does a factor no larger than it differs (positive-part shrinkage: James & Stein, Fourth Berkeley Symposium,
+    1961).
     """
     sold, said = np.zeros((len(origins), len(CLASSES))), np.zeros((len(origins), len(CLASSES)))
     for number, (origin, mean) in enumerate(zip(origins, blended, strict=True)):
@@ -248,8 +277,8 @@ def bias_factors(origins: Sequence[Origin], blended: Sequence[Floats]) -> dict[i
     pull = 0.1 * whole_said
     logs = np.log(np.maximum((sold + pull * whole) / (said + pull), 1e-3))
     mean_log = logs.mean(axis=0)
-    doubt = logs.var(axis=0) + 0.03**2
-    kept = mean_log**2 / (mean_log**2 + doubt)
+    doubt = logs.var(axis=0, ddof=1) + 0.03**2
+    kept = np.maximum(1 - doubt / np.maximum(mean_log**2, 1e-12), 0.0)
     factors = np.exp(np.clip(kept * mean_log, -0.35, 0.35))
     return {code: float(factors[code]) for code in range(len(CLASSES))}
 
@@ -260,8 +289,10 @@ def calibrated(
     horizon = max(origin.actual.shape[1] for origin in origins)
     parts: list[list[Floats]] = [[], [], []]
     for origin, mean in zip(origins, blended, strict=True):
-        scale = intervals.error_scale(mean, origin.relative, origin.absolute)
-        for part, values in zip(parts, (origin.actual, mean, scale), strict=True):
+        scale = intervals.error_scale(mean, origin.spread)
+        # what was not yet sold says nothing of the errors of what was
+        actual = np.where((origin.code != COLD)[:, None], origin.actual, np.nan)
+        for part, values in zip(parts, (actual, mean, scale), strict=True):
             part.append(np.pad(values, ((0, 0), (0, horizon - values.shape[1])), constant_values=np.nan))
     actual, mean, scale = (np.concatenate(part) for part in parts)
     calibration = intervals.calibrate(actual, mean, scale, interval_quantiles(options.levels))
@@ -286,7 +317,7 @@ def own_share(
         if not len(rows) or code == COLD:
             continue
         history, said = origin.history[rows], mean[rows]
-        scale = intervals.error_scale(said, origin.relative[rows], origin.absolute[rows])
+        scale = intervals.error_scale(said, origin.spread.take(rows))
         whole = counts(history)
         pooled = intervals.quantiles(calibration, said, scale, whole, probabilities)
         own = intervals.own_quantiles(history, said, 2 * options.season, probabilities)
@@ -315,8 +346,8 @@ def spread_of(
     return intervals.mixed(pooled, own, np.array(recipe_calibration.own)[code], whole)
 
 
-def recipe_apply(recipe: Recipe, panel: Panel, *, tell: Tell | None = None) -> Forecasts:
-    """Forecasts of every series of ``panel``."""
+def recipe_apply(recipe: Recipe, panel: Panel, *, tell: Tell | None = None, below: Floats | None = None) -> Forecasts:
+    """Forecasts of every series of ``panel``; ``below`` [S, H]: what is forecast for the parts of its series."""
     options = recipe.options
     probabilities = interval_quantiles(options.levels)
     shape = (len(panel), options.horizon)
@@ -329,8 +360,10 @@ def recipe_apply(recipe: Recipe, panel: Panel, *, tell: Tell | None = None) -> F
         part = panel.take(rows)
         code[rows] = classify(part.y).code
         candidates = candidates_of(part, code[rows], options, options.horizon, recipe.learned)
+        if below is not None:
+            candidates[BELOW] = below[rows]
         mean[rows] = blend(recipe, candidates, code[rows])
-        relative, absolute = intervals.history_scale(part.y, 2 * options.season)
-        scale[rows] = intervals.error_scale(mean[rows], relative, absolute)
+        known = intervals.history_spread(part.y, 2 * options.season, options.season)
+        scale[rows] = intervals.error_scale(mean[rows], known)
         spread[rows] = spread_of(recipe.calibration, part.y, mean[rows], scale[rows], code[rows], options)
     return Forecasts(mean, spread, code, scale)
