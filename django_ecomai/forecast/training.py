@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -141,12 +142,20 @@ def _gated(
         reason = _("The history is too short for a test. The simple forecast is used until there is more.")
         return fit, GateVerdict(True, reason, metric=METRIC)
     verdict = gate_decide(challenger=ours, live=None, baseline=naive, metric=METRIC, higher_is_better=False)
+    if bottom != "product" and _loses(fit, "shop"):  # sales are read as a sum first
+        verdict = replace(verdict, passed=False)
     if verdict.passed or context.parameters.get("no_gate"):
         return fit, verdict
     simple = fit_frames(frames, options=options, bottom=bottom, tell=heard, baseline_only=True)
     if not quiet:
         context.log(_("No model beats the simple forecast in this shop: that is what is used."))
     return Fit(simple.series, fit.metrics, False), verdict
+
+
+def _loses(fit: Fit, level: str) -> bool:
+    """Whether a fit misses by more than the simple forecast on a level."""
+    ours, naive = _all(fit, level, "ours"), _all(fit, level, "baseline")
+    return METRIC in ours and METRIC in naive and ours[METRIC] > naive[METRIC]
 
 
 def _all(fit: Fit, level: str, which: str) -> dict[str, Any]:

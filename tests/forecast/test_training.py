@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from django_ecomai.forecast import training
 from django_ecomai.forecast.days import midnight
+from django_ecomai.forecast.fitting import Fit
 from django_ecomai.forecast.models import Forecast, ForecastOverride, PastForecast, Signal, SignalValue
 from django_ecomai.forecast.selectors import forecast_days, forecast_made_on
 from django_ecomai.forecast.train_options import BadParameter, options_read
@@ -122,6 +124,22 @@ def test_what_does_not_beat_the_simple_forecast_is_not_stored(monkeypatch: pytes
     row = Forecast.objects.get(measure="pieces", level="product", key="p2")
     assert "moving_average" in row.model or "seasonal_naive" in row.model
     assert "No model beats" in run.log
+
+
+def test_sales_that_lose_as_a_sum_get_the_simple_forecast(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fit(ours: float, naive: float) -> Fit:
+        row = {"level": "shop", "demand_class": "all"}
+        rows = [{**row, "ours": True, "baseline": False, "metrics": {"rmsse": ours}},
+                {**row, "ours": False, "baseline": True, "metrics": {"rmsse": naive}}]  # fmt: skip
+        return Fit([], rows, True)
+
+    assert training._loses(fit(1.1, 1.0), "shop")
+    assert not training._loses(fit(0.9, 1.0), "shop") and not training._loses(fit(9.0, 1.0), "category")
+    shop_make(products=3)
+    monkeypatch.setattr(training, "_loses", lambda found, level: level == "shop")
+    train()
+    money = Forecast.objects.filter(measure="money").values_list("model", flat=True)
+    assert {name for model in money for name in re.findall("[a-z_]+", model)} <= {"moving_average", "seasonal_naive"}
 
 
 def test_past_forecasts_are_kept_and_judged_when_their_week_has_ended() -> None:
