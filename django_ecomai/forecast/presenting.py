@@ -159,7 +159,7 @@ def accuracy_verdict(row: Forecast) -> str:
     if gain < -0.005:
         text = _("In the test it missed %(gain)s %% more than the simple forecast.") % words
         gate = (row.run.metrics or {}).get("gate") if row.run is not None else None
-        if isinstance(gate, dict) and gate.get("passed"):
+        if row.measure == "pieces" and isinstance(gate, dict) and gate.get("passed"):
             text += " " + _("Over all products it missed less, which is why it is used here as well.")
         return text
     return _("In the test it was as good as the simple forecast.")

@@ -153,6 +153,8 @@ def _gated(
     rival = None if in_use is None else fit_frames(frames, options=in_use, bottom=bottom, tell=heard)
     live = None if rival is None else _all(rival, bottom, "ours")
     verdict = gate_decide(challenger=ours, live=live, baseline=naive, metric=METRIC, higher_is_better=False)
+    if bottom != "product" and _loses(fit, "shop"):  # sales are read as a sum first
+        verdict = replace(verdict, passed=False)
     if verdict.passed or context.parameters.get("no_gate"):
         return fit, verdict
     if rival is not None and _beats(rival):
@@ -167,6 +169,12 @@ def _gated(
 def _beats(fit: Fit) -> bool:
     """Whether a fit beats the simple forecast."""
     return fit.beats_baseline
+
+
+def _loses(fit: Fit, level: str) -> bool:
+    """Whether a fit misses by more than the simple forecast on a level."""
+    ours, naive = _all(fit, level, "ours"), _all(fit, level, "baseline")
+    return METRIC in ours and METRIC in naive and ours[METRIC] > naive[METRIC]
 
 
 def _all(fit: Fit, level: str, which: str) -> dict[str, Any]:
