@@ -103,6 +103,7 @@ REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
 ECOMAI = {
     "ADAPTER": "example_project.shop.ecomai.ShopAdapter",
     "CURRENCY": "GBP",
+    "CUSTOMER_PREFERENCES": True,
     "ARTIFACT_DIR": str(VAR_DIR / "artifacts"),
 }
 

@@ -96,8 +96,11 @@ class Plan:
         """
         if self.reads_values:
             columns = ["pk", *([self.parent] if self.parent else []), *(s.text for s in self.sources)]  # type: ignore[union-attr]
-            rows = queryset.values_list(*columns)
-            return [(row[0], row[1:], []) for row in (rows if size is None else rows[:size])]
+            # Each column once: Django 5.2.0 answers a column that is named twice only the first time.
+            once = list(dict.fromkeys(columns))
+            places = [once.index(column) for column in columns[1:]]
+            rows = queryset.values_list(*once)
+            return [(row[0], tuple(row[i] for i in places), []) for row in (rows if size is None else rows[:size])]
         select = sorted({s.select for s in self.sources if isinstance(s, Path) and s.select})
         if select:
             queryset = queryset.select_related(*select)

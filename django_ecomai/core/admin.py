@@ -1,7 +1,8 @@
 """Base classes of every EcomAI admin: changelists that stay fast with a million rows.
 
 ``FastModelAdmin`` never counts and never scans: it reads one row more than a page, drills down into days through an
-index, searches ids by equality or prefix, and sorts only indexed columns. ``ReadOnlyAdminMixin`` is for copies.
+index, searches ids by equality or prefix, and sorts only indexed columns. ``ViewOnlyMixin`` is for what
+jobs write, ``ReadOnlyAdminMixin`` for copies.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ __all__ = [
     "FastModelAdmin",
     "HasNextPaginator",
     "ReadOnlyAdminMixin",
+    "ViewOnlyMixin",
     "bar_chart",
     "line_chart",
     "sparkline",
@@ -284,24 +286,28 @@ class FastModelAdmin(admin.ModelAdmin):
         return queryset.filter(pk__in=pks), False
 
 
-class ReadOnlyAdminMixin:
-    """View only, with a line that says why: put it before ``FastModelAdmin``."""
+class ViewOnlyMixin:
+    """Nobody adds, changes or deletes rows by a form, whatever his rights: put it before the admin's base class."""
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        """Never."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+
+class ReadOnlyAdminMixin(ViewOnlyMixin):
+    """A copy of the shop's rows, with a line that says why: put it before ``FastModelAdmin``."""
 
     readonly_note: Any = _("This is a copy of your shop's data, for reading. Change it in your shop; the copy follows.")
     change_form_template: Any = "ecomai/admin/change_form.html"
     actions: Any = None
-
-    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
-        """Never: rows come from the shop."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never: rows change in the shop."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never: rows leave when they leave the shop."""
-        return False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Adds the note."""

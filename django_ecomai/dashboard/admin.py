@@ -15,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from django_ecomai.conf import ecomai
+from django_ecomai.core.admin import ViewOnlyMixin
 from django_ecomai.core.paging import channels_of
 from django_ecomai.core.registry import job_kinds
 from django_ecomai.mirror.models import Product
@@ -32,20 +33,8 @@ INDEX = "admin:ecomai_dashboard_start_changelist"
 
 
 @admin.register(Start)
-class StartAdmin(admin.ModelAdmin):
+class StartAdmin(ViewOnlyMixin, admin.ModelAdmin):
     """One page instead of a list; nothing to add, change or delete."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Never."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
 
     def get_urls(self) -> list[URLPattern]:
         """The page, its two buttons and the progress that it polls. No page per object: there are none."""

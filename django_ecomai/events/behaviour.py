@@ -87,5 +87,20 @@ def _with_dwell(log: Behaviour) -> Behaviour:
     )  # fmt: skip
 
 
+def dismissals_standing(log: Behaviour) -> NDArray[np.bool_]:
+    """False for every dismissal that the same person took back later, bool [n]; True for all other rows."""
+    keep = np.ones(len(log), dtype=bool)
+    no, yes = (_code(log.names, name) for name in (EventName.DISMISS, EventName.UNDISMISS))
+    back = np.flatnonzero(log.name == yes)
+    if not len(back):
+        return keep
+    pair = log.who.astype(np.int64) * max(len(log.products), 1) + log.product
+    pairs, last = np.unique(pair[back][::-1], return_index=True)
+    last_row = back[::-1][last]
+    said = np.flatnonzero((log.name == no) & np.isin(pair, pairs))
+    keep[said] = said > last_row[np.searchsorted(pairs, pair[said])]
+    return keep
+
+
 def _code(texts: list[str], text: str) -> int:
     return texts.index(text) if text in texts else -1

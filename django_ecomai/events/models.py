@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class EventName(models.TextChoices):
-    """GA4 names, and two of our own (``review``, ``dismiss``)."""
+    """GA4 names, and three of our own (``review``, ``dismiss``, ``undismiss``)."""
 
     VIEW_ITEM_LIST = "view_item_list", _("saw a list")
     SELECT_ITEM = "select_item", _("clicked in a list")
@@ -22,6 +22,7 @@ class EventName(models.TextChoices):
     REFUND = "refund", _("refunded")
     REVIEW = "review", _("reviewed")
     DISMISS = "dismiss", _("not interested")
+    UNDISMISS = "undismiss", _("interested after all")
     # GA4's name for time on a page: the view itself is sent at once, its length only when the page is left.
     USER_ENGAGEMENT = "user_engagement", _("stayed on a product")
 

@@ -16,6 +16,8 @@ RECENT_NAMES = (
     EventName.REMOVE_FROM_CART,
     EventName.REVIEW,
 )
+# A product is waved away while the last of these is a dismissal.
+DISMISS_NAMES = (EventName.DISMISS, EventName.UNDISMISS)
 # What a visitor was shown and what he took of it: lets a product that he passes over rest.
 IMPRESSION_NAMES = (EventName.VIEW_ITEM_LIST, EventName.SELECT_ITEM)
 # These say nothing without a product.
@@ -28,6 +30,7 @@ NEEDS_PRODUCT = frozenset(
         EventName.REMOVE_FROM_CART,
         EventName.REVIEW,
         EventName.DISMISS,
+        EventName.UNDISMISS,
         EventName.USER_ENGAGEMENT,
     }
 )

@@ -31,6 +31,7 @@ _EVENTS = {
     "order_refunded": EventName.REFUND,
     "product_reviewed": EventName.REVIEW,
     "product_dismissed": EventName.DISMISS,
+    "product_undismissed": EventName.UNDISMISS,
 }
 _ARGUMENTS = (
     "request", "visitor_id", "customer_id", "product", "quantity", "value", "currency", "order_id", "query", "token",

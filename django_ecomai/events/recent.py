@@ -15,7 +15,7 @@ from django.core.cache.backends.locmem import LocMemCache
 from django_ecomai.conf import ecomai
 
 from .models import EventName
-from .names import IMPRESSION_NAMES, RECENT_NAMES
+from .names import DISMISS_NAMES, IMPRESSION_NAMES, RECENT_NAMES
 
 logger = logging.getLogger("django_ecomai.events")
 
@@ -105,7 +105,7 @@ def recent_push(
     *, channel: str, visitor_id: str = "", customer_id: str = "", user_id: object = None, items: Sequence[Item]
 ) -> None:
     """Add what was just stored (oldest first) to the histories in the cache. Never raises."""
-    relevant = [item for item in items if item[0] and (item[1] in RECENT_NAMES or item[1] == EventName.DISMISS)]
+    relevant = [item for item in items if item[0] and item[1] in (*RECENT_NAMES, *DISMISS_NAMES)]
     seen = [item for item in items if item[0] and item[1] in IMPRESSION_NAMES]
     key = subject_key(channel=channel, visitor_id=visitor_id, customer_id=customer_id, user_id=user_id)
     cache = shared_cache()
@@ -122,8 +122,9 @@ def recent_push(
         elif not relevant:
             return  # nobody counts impressions
         for item in relevant:
-            if item[1] == EventName.DISMISS:
-                value["dismissed"].append(item[0])
+            if item[1] in DISMISS_NAMES:
+                value["dismissed"] = [one for one in value["dismissed"] if one != item[0]]
+                value["dismissed"] += [item[0]] if item[1] == EventName.DISMISS else []
             else:
                 value["items"].insert(0, item)
         value["items"] = value["items"][:MOST_ITEMS]

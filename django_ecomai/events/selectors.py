@@ -21,7 +21,7 @@ from django_ecomai.mirror.models import Customer, OrderLine
 from .circumstances import KEY, stored
 from .cleaning import DWELL_MAX
 from .models import Event, EventName, VisitorIdentity
-from .names import IMPRESSION_NAMES, RECENT_NAMES
+from .names import DISMISS_NAMES, IMPRESSION_NAMES, RECENT_NAMES
 from .partitions import events_connection
 from .recent import MOST_SHOWN, Item, history_depth, recent_get, recent_set, subject_key
 
@@ -223,9 +223,9 @@ def visitor_history_parts(
         mine = log.filter(who)
         if bounded:
             parts.append(_newest(mine.filter(name__in=RECENT_NAMES), "-id", depth))
-            parts.append(_newest(mine.filter(name=EventName.DISMISS), "-id", depth))
+            parts.append(_newest(mine.filter(name__in=DISMISS_NAMES), "-id", depth))
         else:
-            parts.append(mine.filter(name__in=[*RECENT_NAMES, EventName.DISMISS]))
+            parts.append(mine.filter(name__in=[*RECENT_NAMES, *DISMISS_NAMES]))
         if impressions:
             parts.append(_newest(mine.filter(name__in=IMPRESSION_NAMES), "-id", MOST_SHOWN))
     parts = [part if part.query.is_sliced else part.order_by() for part in parts]
@@ -271,16 +271,17 @@ def _sorted_out(rows: Iterable[tuple[Any, str, str, Any]], depth: int) -> _Found
     items: dict[object, Item] = {}
     shown: dict[object, Item] = {}
     bought: set[str] = set()
-    dismissed: set[str] = set()
+    waved: dict[str, tuple[Any, str]] = {}
     for event_id, name, product_id, placed_at in rows:
-        if name == EventName.DISMISS:
-            dismissed.add(product_id)
+        if name in DISMISS_NAMES:  # the last word counts
+            waved[product_id] = max(waved.get(product_id, (event_id, name)), (event_id, name))
             continue
         if name == EventName.PURCHASE:
             bought.add(product_id)
         at = uuid7_time(event_id).timestamp() if event_id is not None else placed_at.timestamp()
         # An event may be found by its visitor and by its customer.
         (shown if name in IMPRESSION_NAMES else items)[event_id or (product_id, at)] = (product_id, str(name), at)
+    dismissed = {product_id for product_id, (_id, name) in waved.items() if name == EventName.DISMISS}
     return _Found(_latest(items.values())[:depth], bought, dismissed, _latest(shown.values())[:MOST_SHOWN])
 
 

@@ -43,3 +43,6 @@ product_reviewed = Signal()
 
 product_dismissed = Signal()
 """``product``: the shopper does not want to see it again."""
+
+product_undismissed = Signal()
+"""``product``: takes ``product_dismissed`` back."""

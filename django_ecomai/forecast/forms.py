@@ -32,12 +32,6 @@ class DayInput(forms.DateInput):
         super().__init__(attrs, format="%Y-%m-%d")
 
 
-def _of_this_shop(form: forms.ModelForm) -> None:
-    """What is new belongs to this shop where no other can be chosen."""
-    if not form.instance.pk and "channel" not in form.fields:
-        form.instance.channel = ecomai.CHANNEL
-
-
 def _taken(form: forms.ModelForm, *names: str) -> bool:
     """Whether another row has these values. Django itself looks only where all of them are in the form."""
     same = {name: getattr(form.instance, name) for name in names}
@@ -69,7 +63,6 @@ class OverrideForm(forms.ModelForm):
             first = forecast.made_on
             kwargs.setdefault("initial", {"starts_on": first, "ends_on": first + timedelta(days=13)})
         super().__init__(*args, **kwargs)
-        _of_this_shop(self)
         if forecast is not None:
             self.instance.channel = forecast.channel
             self.instance.level = forecast.level
@@ -104,7 +97,7 @@ class OverrideAdminForm(OverrideForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not self.instance.pk:
-            first = forecast_made_on(channel=self.instance.channel) or timezone.localdate()
+            first = forecast_made_on(channel=self.instance.channel or ecomai.CHANNEL) or timezone.localdate()
             self.initial.setdefault("starts_on", first)
             self.initial.setdefault("ends_on", first + timedelta(days=13))
 
@@ -131,13 +124,12 @@ class TargetForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _of_this_shop(self)
         own = (self.instance.level, self.instance.key) if self.instance.pk else None
         if "about" in self.fields:
             self.fields["about"].choices = _target_choices(own)  # type: ignore[attr-defined]
             self.fields["about"].initial = ":".join(own) if own else "shop:"
         if own is None:
-            made_on = forecast_made_on(channel=self.instance.channel) or timezone.localdate()
+            made_on = forecast_made_on(channel=self.instance.channel or ecomai.CHANNEL) or timezone.localdate()
             first = made_on.replace(day=1)
             self.initial.setdefault("starts_on", first)
             self.initial.setdefault("ends_on", (first + timedelta(days=32)).replace(day=1) - timedelta(days=1))
@@ -182,10 +174,6 @@ class SignalForm(forms.ModelForm):
     class Meta:
         model = Signal
         fields = ("name", "key", "description", "is_active", "channel")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _of_this_shop(self)
 
     def clean(self) -> Any:
         """One signal per key and shop."""

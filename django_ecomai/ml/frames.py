@@ -197,7 +197,8 @@ class Catalogue:
     """What is known about the items, aligned with the item index. Unknown: "" , NaN number, created -1.
 
     ``category`` is the leaf, ``category_path`` its ancestors from the leaf's parent up to the root; ``attributes`` are
-    the shop's own fields as JSON values; ``cost`` is in the currency of ``price``; ``stock`` NaN = not counted.
+    the shop's own fields as JSON values; ``cost`` is in the currency of ``price``; ``stock`` NaN = not counted;
+    ``stars`` is what reviews say of an item, on the shop's own scale.
     """
 
     title: tuple[str, ...]
@@ -211,6 +212,7 @@ class Catalogue:
     attributes: tuple[Mapping[str, Any], ...] = ()
     cost: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     stock: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    stars: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
         """Columns that came later may be left out by whoever makes one directly."""
@@ -219,6 +221,7 @@ class Catalogue:
             "attributes": ({},) * len(self.title),
             "cost": np.full(len(self.title), np.nan),
             "stock": np.full(len(self.title), np.nan),
+            "stars": np.full(len(self.title), np.nan),
         }
         for name, value in empty.items():
             if not len(getattr(self, name)):
@@ -240,6 +243,7 @@ class Catalogue:
         attributes: Sequence[Mapping[str, Any] | None] | None = None,
         cost: ArrayLike | None = None,
         stock: ArrayLike | None = None,
+        stars: ArrayLike | None = None,
     ) -> Catalogue:
         """Fill in what is missing. Raises ValueError when a column's length is not ``n_items``."""
         result = cls(
@@ -254,6 +258,7 @@ class Catalogue:
             attributes=({},) * n_items if attributes is None else tuple(dict(one or {}) for one in attributes),
             cost=_numbers(cost, n_items, positive=True),
             stock=_numbers(stock, n_items),
+            stars=_numbers(stars, n_items),
         )
         for column in fields(cls):
             length = len(getattr(result, column.name))

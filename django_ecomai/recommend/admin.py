@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch, path, reverse
+from django.urls import path, reverse
 from django.urls.resolvers import URLPattern
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -22,18 +22,18 @@ from django_ecomai.core.registry import strategies
 from django_ecomai.mirror.models import Category, Product
 
 from .admin_shop import BundleAdmin, RevisionAdmin, ShopRuleAdmin
+from .admin_train import TrainPageMixin
 from .auditing import AuditedAdmin
 from .defaults import default_keys, default_placement
 from .forms import PreviewForm, RuleFormSet, SlotForm
 from .models import Placement, Slot, SlotRule
-from .preview import preview_carousels
+from .preview import preview_carousels, preview_example
 from .selectors import default_placements_missing, slider_costs
 from .services import placements_add
 
 __all__ = ["BundleAdmin", "PlacementAdmin", "RevisionAdmin", "ShopRuleAdmin", "SlotAdmin"]
 
 PREVIEW = "ecomai_recommend.preview_placement"
-START = "ecomai_runs.start_run"
 BASIC_FIELDS: Any = (
     ("title", "strategy", "size"),
     ("order", "is_active", "only_in_stock", "exclude_bought"),
@@ -106,10 +106,10 @@ class RuleInline(admin.StackedInline):
 
 
 @admin.register(Placement)
-class PlacementAdmin(AuditedAdmin, FastModelAdmin):
+class PlacementAdmin(TrainPageMixin, AuditedAdmin, FastModelAdmin):
     """Where recommendations appear."""
 
-    list_display = ("label", "tag", "is_active", "carousels", "preview")
+    list_display = ("label", "preview", "is_active", "carousels", "tag")
     list_filter = ("is_active",)
     search_fields = ("^key", "label")
     sortable_by = ()
@@ -155,7 +155,7 @@ class PlacementAdmin(AuditedAdmin, FastModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The list, with "Train now" and the defaults that a newer version brought, for those who may."""
-        context = {**self._train(request), **self._missing(request), **(extra_context or {})}
+        context = {**self.train_context(request), **self._missing(request), **(extra_context or {})}
         return super().changelist_view(request, context)
 
     def add_missing_view(self, request: HttpRequest) -> HttpResponse:
@@ -195,7 +195,7 @@ class PlacementAdmin(AuditedAdmin, FastModelAdmin):
         """The form, with what each strategy does and the way to the preview."""
         context: dict[str, Any] = {
             "strategies": [(strategy.label, strategy.help) for _name, strategy in strategies.items()],
-            **self._train(request),
+            **self.train_context(request),
         }
         if object_id and request.user.has_perm(PREVIEW):
             context["preview_url"] = self._url("placement_preview", object_id)
@@ -208,14 +208,17 @@ class PlacementAdmin(AuditedAdmin, FastModelAdmin):
             raise Http404(_("There is no such placement."))
         if not request.user.has_perm(PREVIEW) or not self.has_view_permission(request, placement):
             raise PermissionDenied
-        form = PreviewForm(request.GET, placement=placement, admin_site=self.admin_site)
+        example = {} if request.GET else preview_example(placement=placement)
+        data = {name: self._picked(obj) for name, obj in example.items()} if example else request.GET
+        form = PreviewForm(data, placement=placement, admin_site=self.admin_site)
         valid = form.is_valid()
-        chosen = {name: form.cleaned_data[name] for name in ("customer", "product", "category")} if valid else {}
+        chosen = {name: form.cleaned_data.get(name) for name in ("customer", "product", "category")} if valid else {}
+        words = form.cleaned_data.get("words", "") if valid else ""
         tune = form.tune if valid else {}
         request.current_app = self.admin_site.name
         context = {
             **self.admin_site.each_context(request),
-            **self._train(request),
+            **self.train_context(request),
             "title": _("Preview: %(placement)s") % {"placement": placement.label},
             "opts": self.opts,
             "original": placement,
@@ -223,18 +226,15 @@ class PlacementAdmin(AuditedAdmin, FastModelAdmin):
             "form": form,
             "media": self.media + form.media,
             "tuned": bool(tune),
-            "carousels": preview_carousels(placement=placement, tune=tune, **chosen) if valid else [],
+            "carousels": preview_carousels(placement=placement, tune=tune, words=words, **chosen) if valid else [],
+            "example": bool(example),
             "change_url": self._url("placement_change", placement.pk),
         }
         return TemplateResponse(request, "ecomai/recommend/admin/preview.html", context)
 
-    def _train(self, request: HttpRequest) -> dict[str, Any]:
-        if not request.user.has_perm(START):
-            return {}
-        try:
-            return {"train_url": reverse("admin:ecomai_runs_run_start", current_app=self.admin_site.name)}
-        except NoReverseMatch:  # an admin site of the shop's own that leaves runs out
-            return {}
+    def _picked(self, obj: Any) -> Any:
+        """How the preview's form names a product or category: by key, or by the shop's id where that is typed."""
+        return obj.pk if self.admin_site.is_registered(type(obj)) else obj.external_id
 
     def _url(self, name: str, *args: Any) -> str:
         return reverse(f"admin:ecomai_recommend_{name}", args=args, current_app=self.admin_site.name)

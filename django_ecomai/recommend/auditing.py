@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from django import forms
 from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.admin.exceptions import NotRegistered
@@ -19,10 +18,8 @@ from django.urls.resolvers import URLPattern
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from django_ecomai.conf import ecomai
-from django_ecomai.core.paging import channels_of
 from django_ecomai.core.undo import Row, UndoConflict, difference
-from django_ecomai.mirror.models import Product
+from django_ecomai.mirror.admin.shop import ShopFieldMixin
 
 from .models import Revision
 from .revisions import revision_record, revision_undo, snapshot, undo_steps
@@ -102,19 +99,10 @@ def undo_as(request: HttpRequest, site: admin.AdminSite, revision: Revision) -> 
             raise PermissionDenied
 
 
-class AuditedAdmin(admin.ModelAdmin):
+class AuditedAdmin(ShopFieldMixin, admin.ModelAdmin):
     """Mix in before the admin's base class."""
 
     object_history_template = "ecomai/recommend/admin/history.html"
-
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """The shop is asked for only where there are several."""
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if field is not None and db_field.name == "channel":
-            field.label, field.initial = _("Shop"), ecomai.CHANNEL
-            if set(channels_of(Product)) <= {ecomai.CHANNEL}:
-                field.widget = forms.HiddenInput()
-        return field
 
     def changeform_view(
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None

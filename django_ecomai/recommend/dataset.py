@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from django_ecomai.core.beside import beside
 from django_ecomai.core.charts import format_value
-from django_ecomai.events.behaviour import behaviour_of
+from django_ecomai.events.behaviour import behaviour_of, dismissals_standing
 from django_ecomai.events.log_store import Reading, log_read
 from django_ecomai.events.models import Event, EventName, VisitorIdentity
 from django_ecomai.mirror.columns import customer_names, order_names, product_names, sale_columns
@@ -22,6 +22,7 @@ from django_ecomai.mirror.models import Category
 from django_ecomai.mirror.selectors import catalogue_rows, return_exists, return_rows
 
 from .contexts import ContextColumns, read_countries, read_views
+from .ratings import stars_read
 from .weights import DWELL_FULL_SECONDS, PURCHASE, feedback_weight
 
 if TYPE_CHECKING:
@@ -187,6 +188,7 @@ def _read(
     shelves = Category.objects.filter(channel=channel, parent__isnull=False).order_by("external_id")
     parents = dict(shelves.values_list("external_id", "parent__external_id"))
     facts_of = [products.get(name, gone) for name in names]
+    stars = stars_read(channel=channel, variants=variants, until=until)
     catalogue = Catalogue.build(
         len(item_ids),
         title=[facts.title for facts in facts_of],
@@ -200,6 +202,7 @@ def _read(
         attributes=[facts.attributes for facts in facts_of],
         cost=[facts.cost for facts in facts_of],
         stock=[facts.stock for facts in facts_of],
+        stars=[stars.get(name, np.nan) for name in names],
     )
     return Dataset(
         interactions=interactions,
@@ -327,7 +330,7 @@ def _read_behaviour(
     # mirrored, its refund events tell the same again.
     silent = {"purchase", "refund"} if return_exists(channel=channel) else {"purchase"}
     base = np.array([0.0 if name in silent else feedback_weight(name) for name in log.names] or [0.0])
-    weights = base[log.name]
+    weights = base[log.name] * dismissals_standing(log)
     timed = (weights > 0) & ~np.isnan(log.dwell)
     for code in np.unique(log.name[timed]).tolist():  # each length of stay once, longer ones count alike
         here = np.flatnonzero(timed & (log.name == code))

@@ -160,6 +160,10 @@ class PreviewForm(forms.Form):
     category = forms.ModelChoiceField(
         Category.objects.none(), required=False, label=gettext_lazy("Category on the page")
     )
+    words = forms.CharField(
+        required=False, max_length=255, label=gettext_lazy("Words of the search"),
+        help_text=gettext_lazy("What somebody searched for, without a result."),
+    )  # fmt: skip
     diversity = _strength("diversity")
     novelty = _strength("novelty")
     taste = _strength("taste")
@@ -181,6 +185,8 @@ class PreviewForm(forms.Form):
 
     def __init__(self, data: Any, *, placement: Placement, admin_site: Any) -> None:
         super().__init__(data)
+        if not placement.slots.filter(strategy="empty_search").exists():
+            del self.fields["words"]
         # Only people and products of the placement's own shop.
         sources = {
             "customer": (Customer, Order._meta.get_field("customer")),

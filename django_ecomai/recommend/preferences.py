@@ -63,10 +63,12 @@ def preferences_compute(context: RunContext) -> int:
         return 0
     context.progress(0.3, _("testing on the last orders"))
     model = NextCategory()
-    tested = model.evaluate(bought, codes, cut=data.until - _TEST_DAYS * SECONDS_PER_DAY)
+    # Of orders, not of visits: these may have begun long after the imported orders ended.
+    last = int(bought.times[-1])
+    tested = model.evaluate(bought, codes, cut=last - _TEST_DAYS * SECONDS_PER_DAY)
     context.metrics(next_category={name: asdict(metrics) for name, metrics in tested.items()})
     context.progress(0.6, _("learning from everything that is known"))
-    now = data.until + 1
+    now = last + 1
     model.fit(bought, codes, now=now)
     customers = _customers(bought, data.user_names)
     rows = list(_rows(context, model, bought, codes, names, customers, now))

@@ -1,14 +1,39 @@
-"""Star ratings of the mirror as arrays, and how well they can be forecast."""
+"""Star ratings of the mirror: what they say of each product, and how well they can be forecast."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import numpy as np
+from django.db.models import Count, Sum
 
 from django_ecomai.mirror.models import Review
 
 _CHUNK = 10_000
+# As many ratings of the shop's mean are added to each product's own: one enthusiast makes no better product.
+_PRIOR = 5.0
+
+
+def stars_read(*, channel: str, variants: Mapping[str, str], until: datetime | None = None) -> dict[str, float]:
+    """External id -> mean rating, drawn to the shop's mean (Bayesian average); ratings of a variant are its parent's.
+
+    Products without a rating are absent.
+    """
+    rows = Review.objects.filter(channel=channel, rating__isnull=False, removed_at=None)
+    if until is not None:
+        rows = rows.filter(created_at__lt=until)
+    totals: dict[str, tuple[float, int]] = {}
+    grouped = rows.order_by().values_list("product__external_id").annotate(total=Sum("rating"), number=Count("pk"))
+    for name, total, number in grouped.iterator(chunk_size=_CHUNK):
+        owner = variants.get(name, name)
+        before = totals.get(owner, (0.0, 0))
+        totals[owner] = (before[0] + float(total), before[1] + number)
+    if not totals:
+        return {}
+    mean = sum(total for total, _number in totals.values()) / sum(number for _total, number in totals.values())
+    return {one: (total + _PRIOR * mean) / (number + _PRIOR) for one, (total, number) in sorted(totals.items())}
 
 
 def ratings_evaluate(*, channel: str, cut: int, seed: int = 0) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ from example_project.shop.supply import supply_simulate, supply_simulated
 ADMIN_NAME, ADMIN_PASSWORD = "admin", "demo"
 # Trained on everything before, tested on everything from this day on: October to December 2011.
 EVALUATE_FROM = "2011-10-01"
-SYNC, TRAIN = "mirror.sync", "recommend.train"
+SYNC, TRAIN, PREFER = "mirror.sync", "recommend.train", "recommend.preferences"
 
 
 class Worker(Protocol):
@@ -103,7 +103,7 @@ def supply(report: Report, progress: Progress) -> None:
 
 
 def train(report: Report, progress: Progress, *, worker: Worker | None = None) -> None:
-    """Train, test on the last ten weeks, go live; forecast and suggestions are made beside it."""
+    """Work out preferences, train, test on the last ten weeks, go live; forecast and suggestions are made beside it."""
     with report.timed("train"):
         if worker is None:
             report.beside = demo_planning.begin()
@@ -113,6 +113,7 @@ def train(report: Report, progress: Progress, *, worker: Worker | None = None) -
         if live and run is not None:
             report.skipped.append("train")
         else:
+            run_wait(PREFER, {}, lambda _fraction, message: progress(0.0, message), worker=worker)
             run = run_wait(TRAIN, {"evaluate_from": EVALUATE_FROM}, progress, worker=worker)
     report.evaluation = run.metrics.get("evaluation", [])
 

@@ -122,7 +122,25 @@ def test_the_focus_stays_where_a_product_was_waved_away(page: Page) -> None:
     assert page.evaluate("document.activeElement.closest('[data-ecomai-product]').dataset.ecomaiProduct") == before[4]
     for _ in range(len(before) - 1):
         items.first.locator("[data-ecomai-dismiss]").click()
-    page.locator(CAROUSEL).first.wait_for(state="hidden")
+    page.locator(CAROUSEL).first.locator("ul").wait_for(state="hidden")
+
+
+def test_not_interested_is_taken_back_by_one_click(page: Page) -> None:
+    consent(page)
+    before = products(page)
+    carousel = page.locator(CAROUSEL).first
+    with page.expect_response(lambda answer: "/capture/" in answer.url):
+        carousel.locator("[data-ecomai-dismiss]").nth(1).click()
+    status = carousel.get_by_role("status")
+    assert "not suggested to you again" in status.inner_text()
+    with page.expect_response(lambda answer: "/capture/" in answer.url):
+        status.get_by_role("button", name="Undo").click()
+    assert products(page) == before
+    focused = "document.activeElement.closest('[data-ecomai-product]').dataset.ecomaiProduct"
+    assert page.evaluate(focused) == before[1]
+    status.locator("p").wait_for(state="hidden")
+    page.goto("/")
+    assert before[1] in products(page)
 
 
 def test_carousel_is_walked_by_keyboard(page: Page) -> None:

@@ -63,6 +63,19 @@ def test_what_was_waved_away_is_known() -> None:
     assert (history.dismissed, products(history)) == ({"D"}, ["A"])
 
 
+def test_a_dismissal_that_was_taken_back_is_none_until_the_next() -> None:
+    for minutes, name, item in (
+        (9, "dismiss", "D"),
+        (8, "undismiss", "D"),
+        (7, "dismiss", "E"),
+        (6, "undismiss", "E"),
+        (5, "dismiss", "E"),
+        (4, "undismiss", "never waved away"),
+    ):
+        make_event(name, item, at=ago(minutes=minutes), visitor_id="v")
+    assert (of("v").dismissed, products(of("v"))) == ({"E"}, [])
+
+
 def test_a_dismissal_is_not_pushed_out_by_later_views() -> None:
     make_event("dismiss", "D", at=ago(hours=1), visitor_id="v")
     for number in range(80):
@@ -148,6 +161,15 @@ def test_what_is_pushed_is_there_on_the_next_page(shared_cache: Any, django_asse
     assert products(history) == ["C", "B", "A"]
     assert history.dismissed == {"D"}
     assert history.items[0] == HistoryItem("C", "add_to_cart", 2.1e9)
+
+
+def test_a_dismissal_and_its_end_are_there_on_the_next_page(shared_cache: Any, django_assert_num_queries: Any) -> None:
+    make_event("dismiss", "D", visitor_id="v")
+    of("v")
+    for name, item, left in (("undismiss", "D", set()), ("dismiss", "E", {"E"}), ("dismiss", "D", {"D", "E"})):
+        recent_push(channel="", visitor_id="v", items=[(item, name, 3e9)])
+        with django_assert_num_queries(0):
+            assert of("v").dismissed == left
 
 
 def test_a_history_read_while_an_event_is_written_is_not_kept(shared_cache: Any) -> None:

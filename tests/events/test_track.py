@@ -141,6 +141,7 @@ def test_a_failing_adapter_is_logged_and_never_raised(agreed: None, ecomai_setti
         ("order_refunded", {"order_id": "o1", "value": "-20.00"}, "refund"),
         ("product_reviewed", {"product": "A"}, "review"),
         ("product_dismissed", {"product": "A"}, "dismiss"),
+        ("product_undismissed", {"product": "A"}, "undismiss"),
     ],
 )
 def test_every_signal_becomes_an_event(

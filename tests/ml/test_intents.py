@@ -110,6 +110,20 @@ class TestUpgrades:
         assert found.row(0)[0].tolist() == [2, 1]
         assert found.row(0)[1].tolist() == [1.0, 0.5]
 
+    def test_better_reviews_are_a_reason_too(self):
+        # stars span 2: +1 of them is half of the scale, which beats half of that margin; fewer stars are none
+        given = {"price": [10, 11, 11, 11], "cost": [6, 6, 7, 7]}
+        liked = Catalogue.build(4, stars=[3, np.nan, 4, 2], **given)
+        alike = table({0: {1: 1.0, 2: 1.0, 3: 1.0}}, 4)
+        found = upgrades(liked, alike, popularity=np.ones(4, np.float32))
+        assert found.row(0)[0].tolist() == [2, 1]
+        assert upgrades(Catalogue.build(4, **given), alike, popularity=np.ones(4, np.float32)).row(0)[0].tolist() == [1]
+
+    def test_what_is_dearer_and_worse_reviewed_is_no_upgrade(self):
+        plain = Catalogue.build(3, price=[10, 15, 15], stars=[4, 3.5, np.nan])
+        found = upgrades(plain, table({0: {1: 1.0, 2: 1.0}}, 3), popularity=np.ones(3, np.float32))
+        assert found.row(0)[0].tolist() == [2]
+
     def test_what_is_not_for_sale_and_what_is_hardly_alike_is_no_upgrade(self):
         plain = Catalogue.build(3, price=[10, 12, 12], active=[True, False, True])
         found = upgrades(plain, table({0: {1: 1.0, 2: 0.2}}, 3), popularity=np.ones(3, np.float32))
@@ -212,6 +226,16 @@ class TestContexts:
         assert model.trending(country="FR", category="b").items.tolist() == [1, 3]
         assert model.trending(country="XX").items.tolist() == model.trending().items.tolist()
         assert len(model.trending(country="FR", category="unknown")) == 0
+
+    def test_several_categories_are_one_shelf(self):
+        n = 5
+        interactions = Interactions.build([0, 1, 2, 0, 1, 0], [3, 3, 3, 2, 2, 4], [START] * 6, n_items=n)
+        catalogue = Catalogue.build(n, category=["a", "b", "a", "b", "c"])
+        model = scorer(interactions=interactions, catalogue=catalogue, contexts=self.contexts(), now=START)
+        assert model.popular(category=["a", "b"]).items.tolist() == [3, 2, 0, 1]
+        assert model.popular(category=["a", "b", "unknown", "a"], n=2, exclude=[3]).items.tolist() == [2, 0]
+        assert model.trending(category=["b", "c"], country="FR").items.tolist() == [1, 3, 4]
+        assert len(model.trending(category=[])) == len(model.popular(category=["unknown"])) == 0
 
     @pytest.mark.parametrize("rows", [0, 5])
     def test_nothing_known(self, rows):

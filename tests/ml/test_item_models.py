@@ -9,7 +9,7 @@ from django_ecomai.ml.frames import Interactions
 from django_ecomai.ml.recommend.copurchase import CoPurchase
 from django_ecomai.ml.recommend.cosine import Cosine
 from django_ecomai.ml.recommend.ease import Ease, ease_weights, memory_needed
-from django_ecomai.ml.recommend.matrix import decay, decayed_matrix
+from django_ecomai.ml.recommend.matrix import decay, decayed_matrix, shop_decay
 from django_ecomai.ml.recommend.popularity import Popularity, popularity_score, trend_boost
 from django_ecomai.ml.recommend.repeat import LEAST_DUE, Repeat, due, repeat_scores, usual_intervals
 from tests.ml.factories import DAY, START, checkerboard, shop
@@ -196,6 +196,31 @@ def test_decay_halves_and_never_grows():
     assert decay(times, START + 5000 * DAY, 1.0).tolist() == [2**-8] * 3, "the past is never forgotten altogether"
     with pytest.raises(ValueError, match="None for no decay"):
         decay(times, START, 0)
+
+
+def test_silence_of_the_whole_shop_ages_at_most_by_one_half_life():
+    imported = START + DAY * np.array([0, 1, 2])  # nothing for years, then a click
+    clicked = START + 5000 * DAY
+    assert shop_decay(np.r_[imported, clicked], 1.0).tolist() == [2**-3, 2**-2, 2**-1, 1.0]
+    assert shop_decay(np.r_[imported, clicked], 10.0).tolist() == pytest.approx([2**-1.2, 2**-1.1, 2**-1, 1.0])
+    busy = START + DAY * np.arange(5)
+    assert shop_decay(busy, 2.0).tolist() == decay(busy, int(busy[-1]), 2.0).tolist()
+    assert shop_decay(busy, None).tolist() == [1.0] * 5
+    assert len(shop_decay(busy[:0], 3.0)) == 0
+
+
+def test_a_few_clicks_after_years_do_not_outweigh_what_the_orders_said():
+    """Fifteen customers bought 0 with 1, years ago; one visitor has just looked at 0 and 2."""
+    buyers = np.repeat(np.arange(15), 2)
+    built = Interactions.build(
+        np.r_[buyers, 15, 15],
+        np.r_[np.tile([0, 1], 15), 0, 2],
+        np.r_[np.full(30, START), START + 5000 * DAY, START + 5000 * DAY],
+        weights=np.r_[np.ones(30), 0.1, 0.1],
+        n_items=4,
+    )
+    found = Cosine(half_life_days=60.0).fit(built).neighbours_
+    assert found.indices[0, 0] == 1
 
 
 def test_a_user_with_too_many_items_keeps_the_strongest():

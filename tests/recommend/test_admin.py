@@ -11,6 +11,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
 from django.urls import reverse
+from django.utils import timezone
 
 from django_ecomai.events.models import Event
 from django_ecomai.mirror.models import Customer
@@ -279,6 +280,57 @@ def test_the_preview_of_a_product_page(merchant: Any, pick: Any) -> None:
 
     assert "<strong>Product p1</strong>" in page
     assert "<strong>Product p0</strong>" not in page
+
+
+def test_the_preview_of_pages_about_a_product_begins_with_one_that_sells(merchant: Any) -> None:
+    lamps = category("lamps")
+    products(3, categories=[lamps])
+    for number in range(2):
+        order(f"c{number}", ["p1"], at=timezone.now())
+
+    def opened(key: str, strategy: str) -> Any:
+        page_of = placement(key, strategy)
+        return merchant.get(reverse("admin:ecomai_recommend_placement_preview", args=[page_of.pk]))
+
+    answer = opened("product", "similar")
+    assert answer.context["form"].cleaned_data["product"].external_id == "p1"
+    assert "Shown for an example that sells well" in answer.content.decode()
+    shown = [item.product_id for item in answer.context["carousels"][0].carousel.items]
+    assert sorted(shown) == ["p0", "p2"]
+    assert opened("category", "trending_in_category").context["form"].cleaned_data["category"] == lamps
+    assert opened("home", "trending").context["form"].cleaned_data["product"] is None
+
+
+def test_the_preview_says_what_an_empty_carousel_waits_for(merchant: Any) -> None:
+    products(1)
+    page_of = placement("account", "buy_again", "cross_sell", "on_sale")
+
+    url = reverse("admin:ecomai_recommend_placement_preview", args=[page_of.pk])
+    answer = merchant.get(url, {"customer": ""})
+
+    assert [one.empty for one in answer.context["carousels"]] == [
+        "Empty for somebody unknown. Choose a customer to see what his past brings.",
+        "Choose the product on the page: this carousel is about it.",
+        "Empty: shoppers do not see this carousel.",
+    ]
+
+
+def test_the_preview_of_an_empty_search_takes_its_words(merchant: Any) -> None:
+    product("p0", title="White lantern")
+    product("p1", title="Red mug")
+    page_of = placement("empty_search", "empty_search")
+
+    url = reverse("admin:ecomai_recommend_placement_preview", args=[page_of.pk])
+    answer = merchant.get(url, {"words": "lanterns"})
+
+    first = answer.context["carousels"][0].carousel.items[0]
+    assert (first.product_id, first.reason_code) == ("p0", "words")
+    assert (
+        'name="words"'
+        not in merchant.get(
+            reverse("admin:ecomai_recommend_placement_preview", args=[placement("home", "trending").pk])
+        ).content.decode()
+    )
 
 
 def test_the_preview_knows_only_the_placements_shop(merchant: Any, pick: Any) -> None:

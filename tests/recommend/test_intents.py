@@ -69,8 +69,8 @@ class WrittenScorer:
         )
         return scored, np.arange(len(scored)) < len(together)
 
-    def trending(self, *, n: int = 20, category: str | None = None, country: str = "", exclude: Any = ()) -> Scored:
-        self.asked_category = category
+    def trending(self, *, n: int = 20, category: Any = None, country: str = "", exclude: Any = ()) -> Scored:
+        self.asked_category, self.asked_country = category, country
         return Scored()
 
     def cross_sell(self, items: Any, *, n: int = 20, exclude: Any = ()) -> Scored:
@@ -195,8 +195,8 @@ def test_continue_shopping_starts_with_the_cart_and_ends_with_a_purchase() -> No
 def test_trending_in_category_takes_the_category_of_the_product_or_of_the_last_view() -> None:
     scorer = WrittenScorer()
 
-    intents.trending_in_category(query(scorer=scorer, product_ids=("p1",)), 5)
-    assert scorer.asked_category == "lamps"
+    intents.trending_in_category(query(scorer=scorer, product_ids=("p1",), country="DE"), 5)
+    assert (scorer.asked_category, scorer.asked_country) == (["lamps"], "DE")
     scorer.asked_category = None
     assert intents.trending_in_category(query(scorer=scorer, product_ids=("p8",)), 5) == []
     assert scorer.asked_category is None

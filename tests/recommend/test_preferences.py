@@ -71,6 +71,17 @@ def test_every_customer_gets_his_likeliest_categories() -> None:
 
 
 @pytest.mark.usefixtures("switched_on")
+def test_visits_that_began_long_after_the_orders_ended_change_nothing() -> None:
+    lantern_shop()
+    before = compute().metrics["next_category"]
+    known = preferences_of(channel="", customer_ids=[f"c{i}" for i in range(30)])
+    event("view_item", "p0", at=timezone.now(), visitor_id="v1")
+
+    assert compute().metrics["next_category"] == before
+    assert preferences_of(channel="", customer_ids=[f"c{i}" for i in range(30)]) == known
+
+
+@pytest.mark.usefixtures("switched_on")
 def test_without_orders_or_categories_there_is_nothing_to_know() -> None:
     category("lanterns")
     assert compute().progress == 1.0

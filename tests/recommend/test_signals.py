@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
 from django_ecomai.events.partitions import partitions_ensure
-from django_ecomai.mirror.models import Customer, Order, OrderLine, ReturnLine
+from django_ecomai.mirror.models import Customer, Order, OrderLine, Product, ReturnLine, Review
 from django_ecomai.recommend import contexts
 from django_ecomai.recommend.dataset import Dataset, dataset_read
 from django_ecomai.recommend.weights import AGAINST, WEIGHTS, feedback_weight
@@ -94,6 +95,23 @@ def test_behaviour_that_speaks_against() -> None:
     assert refused(data) == ["p1", "p2"]
 
 
+def test_a_dismissal_that_was_taken_back_speaks_against_nothing() -> None:
+    products(4)
+    at = START
+    for who, name, item in (
+        ("v1", "view_item", "p0"), ("v1", "dismiss", "p0"), ("v1", "undismiss", "p0"),
+        ("v1", "dismiss", "p1"), ("v1", "undismiss", "p1"), ("v1", "dismiss", "p1"),
+        ("v1", "dismiss", "p2"), ("v2", "undismiss", "p2"),
+    ):  # fmt: skip
+        at += timedelta(minutes=1)
+        event(name, item, at=at, visitor_id=who)
+
+    data = dataset_read("")
+
+    assert rows(data) == [("p0", 0.1)]
+    assert refused(data) == ["p1", "p2"]
+
+
 @pytest.mark.parametrize("mirrored", [True, False])
 def test_refund_events_count_where_the_mirror_has_no_returns(mirrored: bool) -> None:
     products(2)
@@ -132,6 +150,29 @@ def test_what_products_are() -> None:
     assert catalogue.attributes == ({"colour": "red"}, {})
     assert catalogue.margin.tolist()[0] == 6
     assert catalogue.stock.tolist()[0] == 7
+
+
+def rate(product: Product, *stars: float, **more: Any) -> None:
+    for number, one in enumerate(stars):
+        name = f"{product.pk}-{number}-{more.get('removed_at')}"
+        Review.objects.create(product=product, external_id=name, rating=one, created_at=START, **more)
+
+
+def test_what_reviews_say_of_products() -> None:
+    mug, lamp = product("p0"), product("p1")
+    product("p2")
+    small = product("p0-s", parent=mug)
+    rate(mug, 5, 4)
+    rate(small, 5)
+    rate(lamp, 1, 2)
+    rate(lamp, 5, removed_at=START)
+    Review.objects.create(product=lamp, external_id="words", text="no stars", created_at=START)
+
+    catalogue = dataset_read("").catalogue
+
+    # the shop's mean is 17 / 5 = 3.4 and counts as five ratings
+    assert catalogue.stars[:2].tolist() == pytest.approx([(14 + 17) / 8, (3 + 17) / 7])
+    assert np.isnan(catalogue.stars[2])
 
 
 def seen(data: Dataset) -> list[tuple[Any, ...]]:

@@ -20,8 +20,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_ecomai.conf import ecomai
 from django_ecomai.core.admin import ChannelFilter, FastModelAdmin
 from django_ecomai.core.charts import format_value
-from django_ecomai.core.paging import channels_of
 from django_ecomai.core.undo import rows_of
+from django_ecomai.mirror.admin.shop import ShopFieldMixin
 from django_ecomai.mirror.models import Category, Product
 
 from ..csv_files import Imported, overrides_import, targets_import
@@ -112,7 +112,7 @@ class UploadMixin(PageMixin):
 
 
 @admin.register(ForecastOverride)
-class ForecastOverrideAdmin(UploadMixin, FastModelAdmin):
+class ForecastOverrideAdmin(ShopFieldMixin, UploadMixin, FastModelAdmin):
     """What people know better. Overrides are withdrawn, never deleted: who judges them later needs them all."""
 
     form = OverrideAdminForm
@@ -152,7 +152,7 @@ class ForecastOverrideAdmin(UploadMixin, FastModelAdmin):
         fields: list[Any] = ["product", "category", "kind", "value", ("starts_on", "ends_on"), "reason", "expires_on"]
         if obj is not None:
             return [*fields, "author", "created_at", "withdrawn_at", "withdrawn_by"]
-        return [*fields, "channel"] if len(channels_of(Product, limit=2)) > 1 else fields
+        return [*fields, "channel"]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Never by a form: what was decided stays readable. Withdrawing asks for the permission itself."""
@@ -211,7 +211,7 @@ class ForecastOverrideAdmin(UploadMixin, FastModelAdmin):
 
 
 @admin.register(SalesTarget)
-class SalesTargetAdmin(UploadMixin, FastModelAdmin):
+class SalesTargetAdmin(ShopFieldMixin, UploadMixin, FastModelAdmin):
     """What is to be sold, beside what will be. Each change is kept and can be undone."""
 
     form = TargetForm
@@ -239,7 +239,7 @@ class SalesTargetAdmin(UploadMixin, FastModelAdmin):
 
     def get_fields(self, request: HttpRequest, obj: SalesTarget | None = None) -> list[Any]:
         fields: list[Any] = ["about", ("starts_on", "ends_on"), "amount", "note"]
-        return [*fields, "channel"] if len(channels_of(Product, limit=2)) > 1 else fields
+        return fields if obj else [*fields, "channel"]
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Each row knows how it stands, in one query."""

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from django_ecomai.conf import ecomai
-from django_ecomai.core.admin import FastModelAdmin
+from django_ecomai.core.admin import FastModelAdmin, ViewOnlyMixin
 from django_ecomai.core.charts import format_value
 
 from .. import presenting
@@ -79,8 +79,11 @@ class ClassFilter(admin.SimpleListFilter):
 
 
 @admin.register(Forecast)
-class ForecastAdmin(SalesPage, PageMixin, FastModelAdmin):
-    """What will be sold: a list with pictures, a page per forecast, and the shop's sales in money."""
+class ForecastAdmin(ViewOnlyMixin, SalesPage, PageMixin, FastModelAdmin):
+    """What will be sold: a list with pictures, a page per forecast, and the shop's sales in money.
+
+    The job makes forecasts; people change them by overrides.
+    """
 
     list_display = ("name", "near", "picture", "kind", "error")
     list_display_links = ("name",)
@@ -91,18 +94,6 @@ class ForecastAdmin(SalesPage, PageMixin, FastModelAdmin):
     ordering = ("-total", "pk")
     actions = ("export",)
     change_list_template = "ecomai/forecast/admin/list.html"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Never: forecasts are made by the job."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never: people change forecasts by overrides."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Forecast]:
         """Without the long columns in the list."""

@@ -19,9 +19,8 @@ from django.utils.translation import gettext_lazy
 
 from django_ecomai.core.admin import FastModelAdmin
 from django_ecomai.core.charts import line_chart
-from django_ecomai.core.paging import channels_of
 from django_ecomai.core.undo import rows_of
-from django_ecomai.mirror.models import Product
+from django_ecomai.mirror.admin.shop import ShopFieldMixin
 
 from ..csv_files import signal_import
 from ..forms import SignalForm, UploadForm
@@ -34,7 +33,7 @@ POINTS = 400
 
 
 @admin.register(Signal)
-class SignalAdmin(PageMixin, FastModelAdmin):
+class SignalAdmin(ShopFieldMixin, PageMixin, FastModelAdmin):
     """Numbers per day that may explain sales: searches, weather, media budgets, planned as well as known ones."""
 
     form = SignalForm
@@ -56,7 +55,7 @@ class SignalAdmin(PageMixin, FastModelAdmin):
         fields: list[Any] = ["name", "key", "description", "is_active"]
         if obj is not None:
             return [*fields, "chart"]
-        return [*fields, "channel"] if len(channels_of(Product, limit=2)) > 1 else fields
+        return [*fields, "channel"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Signal | None = None) -> list[str]:
         return ["chart"] if obj else []

@@ -4,35 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from django_ecomai.conf import ecomai
 from django_ecomai.core.admin import FastModelAdmin
 from django_ecomai.core.charts import CHART_SCRIPTS
-from django_ecomai.core.paging import channels_of
-from django_ecomai.mirror.models import Product
+from django_ecomai.mirror.admin.shop import ShopFieldMixin
 
 
-class InventoryAdmin(FastModelAdmin):
+class InventoryAdmin(ShopFieldMixin, FastModelAdmin):
     """Lists that stay fast; the shop is asked for only where there are several."""
 
     class Media:
         css = {"all": ("ecomai/admin.css", "ecomai/inventory/inventory.css")}
-
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """The shop as a choice only where there are several."""
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if field is not None and db_field.name == "channel":
-            field.label, field.initial = _("Shop"), ecomai.CHANNEL
-            if set(channels_of(Product)) <= {ecomai.CHANNEL}:
-                field.widget = forms.HiddenInput()
-        return field
 
     def link(self, name: str, *args: Any) -> str:
         """An address in this admin site; empty where the site has no such page."""

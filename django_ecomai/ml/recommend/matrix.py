@@ -41,6 +41,21 @@ def decay(times: NDArray[np.int64], now: int, half_life_days: float | None) -> N
     return np.asarray(0.5 ** np.minimum(ages / half_life_days, MOST_HALF_LIVES))
 
 
+def shop_decay(times: NDArray[np.int64], half_life_days: float | None) -> NDArray[np.float64]:
+    """`decay` of ascending ``times`` up to the last of them, on a clock that silence hardly moves.
+
+    While nothing happens in the whole shop, at most one half-life passes. Orders that were imported years after they
+    ended so fade among themselves as ever, and count a half (not `MOST_HALF_LIVES`) beside the first new clicks.
+    """
+    last = int(times[-1]) if len(times) else 0
+    if half_life_days is not None and half_life_days > 0 and len(times) > 1:
+        most = max(round(half_life_days * SECONDS_PER_DAY), 1)
+        gaps = np.diff(times)
+        if gaps.max() > most:
+            times = last - np.r_[0, np.cumsum(np.minimum(gaps, most)[::-1])][::-1]
+    return decay(times, last, half_life_days)
+
+
 def pair_matrix(interactions: Interactions, values: ArrayLike, *, aggregate: str = "max") -> sparse.csr_matrix:
     """Users x items (float64): ``max`` or ``sum`` of the values of each pair; pairs with 0 are left out."""
     value = np.minimum(np.asarray(values, dtype=np.float64), MAX_WEIGHT)
@@ -63,14 +78,13 @@ def pair_matrix(interactions: Interactions, values: ArrayLike, *, aggregate: str
 def decayed_matrix(
     interactions: Interactions, half_life_days: float | None, *, max_items_per_user: int = 3000
 ) -> sparse.csr_matrix:
-    """Users x items with the strongest decayed weight of each pair; the last interaction has age zero.
+    """Users x items with the strongest decayed weight of each pair; the last interaction has age zero (`shop_decay`).
 
     A user's weakest items beyond ``max_items_per_user`` are dropped: a crawler that viewed the whole catalogue would
     otherwise make every item a neighbour of every other one, at a quadratic price. Where such customers are many, the
     limit falls (see `items_per_user`). An item that everybody bought is one long row, no quadratic price.
     """
-    last = int(interactions.times[-1]) if len(interactions) else 0
-    weights = interactions.weights * decay(interactions.times, last, half_life_days)
+    weights = interactions.weights * shop_decay(interactions.times, half_life_days)
     matrix = pair_matrix(interactions, weights)
     max_items_per_user = items_per_user(np.diff(matrix.indptr), max_items_per_user)
     crowded = np.flatnonzero(np.diff(matrix.indptr) > max_items_per_user)

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from ..frames import Catalogue, Interactions
 from .base import ItemModel
-from .matrix import MAX_WEIGHT, decay, even_parts, table_from_blocks
+from .matrix import MAX_WEIGHT, even_parts, shop_decay, table_from_blocks
 
 #: Only so many of a user's last events speak: a crawler has no taste.
 MAX_EVENTS_PER_USER = 3000
@@ -45,8 +45,7 @@ class Sequential(ItemModel):
 
     def _fit(self, interactions: Interactions, catalogue: Catalogue | None, now: int) -> None:
         n = interactions.n_items
-        last = int(interactions.times[-1]) if len(interactions) else 0
-        weights = np.minimum(interactions.weights * decay(interactions.times, last, self.half_life_days), MAX_WEIGHT)
+        weights = np.minimum(interactions.weights * shop_decay(interactions.times, self.half_life_days), MAX_WEIGHT)
         rows = last_events(interactions, MAX_EVENTS_PER_USER)
         users, items, weights = interactions.users[rows], interactions.items[rows], weights[rows]
         popularity = np.bincount(items, weights=weights, minlength=n)

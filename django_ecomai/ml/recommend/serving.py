@@ -27,7 +27,7 @@ active               [n] bool     for sale when trained; others are never return
 repeat_interval      [n] f32      usual days between two purchases; may be absent, as all that follow
 complement_indices   [n, K] int32 bought with, rarely instead of
 complement_scores    [n, K] f32   root of the log-likelihood ratio times one minus the substitute share
-better_indices       [n, K] int32 the same need with more margin or a higher price within a band, best first
+better_indices       [n, K] int32 the same need, better (margin, reviews, price) within a band, best first
 better_scores        [n, K] f32   1 / rank: no margin can be read off it
 bundle_items         [n,3,2] i32  the others of sets of two or three that share baskets, -1 padded
 bundle_support       [n, 3] int32 baskets that hold the whole set
@@ -74,6 +74,7 @@ FORMAT = 1
 __all__ = ["Bundle", "Scored", "Scorer"]
 
 Items = int | Iterable[int] | NDArray[np.integer]
+Categories = str | Sequence[str] | None
 
 
 def _no_items() -> IntArray:
@@ -261,27 +262,26 @@ class Scorer(Intents):
         best = self._best(mixed, total, reasons, n, np.concatenate([basket, as_indices(exclude)]))
         return best, is_in(best.items, together)
 
-    def trending(self, *, n: int = 20, category: str | None = None, country: str = "", exclude: Items = ()) -> Scored:
-        """Most customers lately, in the shop or in one category (its name as in the catalogue).
+    def trending(self, *, n: int = 20, category: Categories = None, country: str = "", exclude: Items = ()) -> Scored:
+        """Most customers lately, in the shop, in one category (its name as in the catalogue) or in several together.
 
         With ``country`` what is wanted there comes first, as far as enough people came from it.
         """
         shop = self._shelf("trending", n, category, exclude)
         items, scores = self._in_country(country)
         if category is not None and len(items):
-            inside = self._vectors["category"][items] == int(self.categories.encode([category])[0])
-            inside &= self._vectors["category"][items] >= 0
+            inside = is_in(self._vectors["category"][items], np.array(self._codes(category), dtype=np.int32))
             items, scores = items[inside], scores[inside]
         if not len(items):
             return shop
         there = self._picked(items, scores, np.full(len(items), -1, dtype=np.int32), n, exclude)
         return self.fill(there, n, shop, exclude=exclude)
 
-    def popular(self, *, n: int = 20, category: str | None = None, exclude: Items = ()) -> Scored:
+    def popular(self, *, n: int = 20, category: Categories = None, exclude: Items = ()) -> Scored:
         """Most customers ever."""
         return self._shelf("popularity", n, category, exclude)
 
-    def newest(self, *, n: int = 20, category: str | None = None, exclude: Items = ()) -> Scored:
+    def newest(self, *, n: int = 20, category: Categories = None, exclude: Items = ()) -> Scored:
         """Latest additions; products of unknown age are left out."""
         return self._shelf("created", n, category, exclude)
 
@@ -365,16 +365,24 @@ class Scorer(Intents):
         best = strongest(scores, n, self.popularity[found], -found.astype(np.int64))
         return Scored(found[best], scores[best], because[best])
 
-    def _shelf(self, name: str, n: int, category: str | None, exclude: Items) -> Scored:
-        code: int | None = None
-        if category is not None:
-            code = int(self.categories.encode([category])[0])
-            if code < 0:
-                return Scored()
+    def _codes(self, category: str | Sequence[str]) -> list[int]:
+        """The numbers of the categories that the model knows."""
+        wanted = [category] if isinstance(category, str) else list(dict.fromkeys(category))
+        return [int(code) for code in self.categories.encode(wanted) if code >= 0] if wanted else []
+
+    def _shelf(self, name: str, n: int, category: Categories, exclude: Items) -> Scored:
         blocked = as_indices(exclude)
         # only the head of the order is looked at: n plus what may be excluded
         n = max(n, 0)
-        items, scores = self._order(name, code, n + len(blocked))
+        codes = [None] if category is None else self._codes(category)
+        heads = [self._order(name, code, n + len(blocked)) for code in codes]
+        if not heads:
+            return Scored()
+        items, scores = heads[0]
+        if len(heads) > 1:
+            items, scores = (np.concatenate(parts) for parts in zip(*heads, strict=True))
+            best = strongest(scores, n + len(blocked), self.popularity[items], -items.astype(np.int64))
+            items, scores = items[best], scores[best]
         if len(blocked) and len(items):
             keep = ~is_in(items, blocked)
             items, scores = items[keep], scores[keep]

@@ -28,11 +28,13 @@ def upgrades(
     kept: int = KEPT,
 ) -> NeighbourTable:
     """For each item those that serve the same need (alike by ``content`` and of the same category, where both name
-    one), with a price within ``price_band`` times its own and a better margin; without costs: with a higher price.
+    one), with a price within ``price_band`` times its own and a better margin or better reviews; where neither costs
+    nor reviews of both are known: with a higher price.
 
-    They are ordered by likeness x gain x trust: gain is the relative rise of margin (or price), at most 1, and trust
-    the share of its customers that a beta prior of ``support`` leaves, so that what nobody bought is no upgrade before
-    what many did. The stored scores are ``1 / rank``: margins cannot be read off them. Without a price: no upgrade.
+    They are ordered by likeness x gain x trust: gain is the larger one of the relative rise of margin (or price) and
+    the rise of ``stars`` as a share of the scale that the shop's products span, at most 1; trust is the share of its
+    customers that a beta prior of ``support`` leaves, so that what nobody bought is no upgrade before what many did.
+    The stored scores are ``1 / rank``: margins cannot be read off them. Without a price: no upgrade.
     Source: the expected-revenue ranking of Das, Mathieu and Ricketts, "Maximizing profit using recommender systems",
     2010, with likeness in the place of the predicted rating.
     """
@@ -57,13 +59,19 @@ def upgrades(
 def _gain(
     catalogue: Catalogue, rows: NDArray[np.integer], columns: NDArray[np.integer], band: tuple[float, float]
 ) -> NDArray[np.float64]:
-    """Relative rise of the margin (of the price, where one of the margins is unknown), 0..1; 0 outside the band."""
-    price, margin = catalogue.price, catalogue.margin
+    """Relative rise of the margin (of the price, where one of the margins is unknown) or rise of the stars as a share
+    of their range, whichever is larger, 0..1; 0 outside the band.
+    """
+    price, margin, stars = catalogue.price, catalogue.margin, catalogue.stars
+    known = stars[~np.isnan(stars)]
+    scale = max(float(np.ptp(known)), 1.0) if len(known) else 1.0
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = price[columns] / price[rows]
         by_price = ratio - 1
         usual = np.maximum(np.abs(margin[rows]), 0.01 * price[rows])
         by_margin = (margin[columns] - margin[rows]) / usual
-        gain = np.where(np.isnan(by_margin), by_price, by_margin)
+        by_stars = (stars[columns] - stars[rows]) / scale
+        by_value = np.where(np.isnan(by_margin), np.where(np.isnan(by_stars), by_price, np.nan), by_margin)
+        gain = np.nan_to_num(np.fmax(by_value, by_stars), nan=0.0)
         inside = (ratio >= band[0]) & (ratio <= band[1])
     return np.asarray(np.where(inside & (gain > 0), np.minimum(gain, 1.0), 0.0))

@@ -26,10 +26,6 @@ class CustomerPreference(models.Model):
                 fields=["channel", "customer_id", "category_id"], name="ecomai_customerpreference_uniq"
             ),
         ]
-        indexes = [
-            # Segments ask for everybody who likes a category.
-            models.Index(fields=["channel", "category_id", "-probability"], name="ecomai_preference_category"),
-        ]
 
     def __str__(self) -> str:
         return f"{self.customer_id}: {self.category_id} {self.probability:.0%}"

@@ -182,27 +182,23 @@ def buy_again(query: Query, n: int) -> list[Candidate]:
 
 
 def trending(query: Query, n: int) -> list[Candidate]:
-    """Popular now, everywhere or within the category asked for and those below it."""
+    """Popular now, everywhere or within the category asked for and those below it; first what the visitor's country
+    wants.
+    """
     scorer = query.scorer
     if scorer is None:
         return []
     exclude = _exclude(scorer, query)
-    if not query.category:
-        scored = scorer.fill(
-            scorer.trending(n=n, country=query.country, exclude=exclude),
-            n,
-            scorer.popular(n=n, exclude=exclude),
-            exclude=exclude,
-        )
-        return list(named(scorer, scored, reasons.POPULAR, ""))
-    found: dict[str, Candidate] = {}
-    for category in query.categories_below():
-        for candidate in named(
-            scorer, scorer.trending(n=n, category=category, exclude=exclude), reasons.POPULAR_IN, query.category
-        ):
-            found.setdefault(candidate.product_id, candidate)
-    # Sorting is stable: equal scores stay in the order of the model, which is the same on every worker.
-    return sorted(found.values(), key=lambda candidate: -candidate.score)[:n]
+    if query.category:
+        scored = scorer.trending(n=n, category=query.categories_below(), country=query.country, exclude=exclude)
+        return list(named(scorer, scored, reasons.POPULAR_IN, query.category))
+    scored = scorer.fill(
+        scorer.trending(n=n, country=query.country, exclude=exclude),
+        n,
+        scorer.popular(n=n, exclude=exclude),
+        exclude=exclude,
+    )
+    return list(named(scorer, scored, reasons.POPULAR, ""))
 
 
 def popular_fill(query: Query, n: int) -> list[Candidate]:

@@ -167,12 +167,8 @@ def bestsellers(query: Query, n: int) -> list[Candidate]:
     exclude = encode_all(scorer, query.not_wanted())
     if not query.category:
         return list(named(scorer, scorer.popular(n=n, exclude=exclude), reasons.BESTSELLER, ""))
-    lists = (
-        named(scorer, scorer.popular(n=n, category=one, exclude=exclude), reasons.BESTSELLER_IN, query.category)
-        for one in query.categories_below()
-    )
-    found = without((candidate for one in lists for candidate in one), ())
-    return sorted(found, key=lambda candidate: -candidate.score)[:n]
+    scored = scorer.popular(n=n, category=query.categories_below(), exclude=exclude)
+    return list(named(scorer, scored, reasons.BESTSELLER_IN, query.category))
 
 
 def trending_in_category(query: Query, n: int) -> list[Candidate]:

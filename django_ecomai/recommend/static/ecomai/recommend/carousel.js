@@ -58,21 +58,47 @@
   // The beacon hears the click first: it sends the event, takes the item away and moves the focus to its neighbour.
   function dismissed(root, list, button) {
     var item = button.closest("[data-ecomai-token]");
-    if (item && item.isConnected) item.remove(); // a page without the beacon
-    if (focusables(list).length) refresh(root, list);
-    else root.hidden = true;
+    if (!item) return;
+    item.remove(); // a page without the beacon
+    root.ecomaiGone = item;
+    offer(root, list, true);
+    if (!focusables(list).length) list.hidden = true;
+    refresh(root, list);
+  }
+
+  // A slip of the finger is taken back as easily as it was made.
+  function offer(root, list, on) {
+    var line = root.querySelector("[data-ecomai-undo]");
+    if (line) line.hidden = !on;
+    else if (!focusables(list).length) root.hidden = true; // a template of the shop without the line
+  }
+
+  function undo(root, list) {
+    var item = root.ecomaiGone;
+    if (!item) return;
+    var after = Array.prototype.find.call(list.children, function (one) { return one.ecomaiAt > item.ecomaiAt; });
+    list.hidden = false;
+    list.insertBefore(item, after || null);
+    root.ecomaiGone = null;
+    offer(root, list, false);
+    if (window.ecomai) window.ecomai.track("undismiss", { token: item.dataset.ecomaiToken }, true);
+    refresh(root, list);
+    var link = item.querySelector("a[href], button:not([data-ecomai-dismiss])");
+    if (link) link.focus();
   }
 
   function start(root) {
     var list = root.querySelector(".ecomai-carousel__list");
     if (!list || root.ecomaiStarted) return;
     root.ecomaiStarted = true;
+    Array.prototype.forEach.call(list.children, function (item, at) { item.ecomaiAt = at; });
     root.addEventListener("click", function (event) {
       var button = event.target.closest("button");
       if (!button) return;
       if (button.hasAttribute("data-ecomai-previous")) scroll(list, -1);
       else if (button.hasAttribute("data-ecomai-next")) scroll(list, 1);
       else if (button.hasAttribute("data-ecomai-dismiss")) dismissed(root, list, button);
+      else if (button.closest("[data-ecomai-undo]")) undo(root, list);
     });
     list.addEventListener("keydown", function (event) { onKey(list, event); });
     list.addEventListener("scroll", function () { refresh(root, list); }, { passive: true });
