@@ -1,6 +1,8 @@
 """Exponential smoothing in error-correction form (Hyndman, Koehler, Ord & Snyder, "Forecasting with Exponential
-Smoothing", 2008), parameters per series from a grid by one-step squared error. Series with two seasons are first
-divided by their seasonal indices; Holt-Winters keeps the season as a state instead.
+Smoothing", 2008). Parameters come from a grid: every member is run over the series, and their forecasts are averaged
+with the likelihood of their one-step errors (Bayesian model averaging: Hoeting, Madigan, Raftery & Volinsky,
+Statistical Science 14, 1999), since a short history tells several of them about equally well. Series with two seasons
+are first divided by their seasonal indices; Holt-Winters keeps the season as a state instead.
 """
 
 from __future__ import annotations
@@ -8,7 +10,6 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,23 +30,25 @@ class SimpleSmoothing(SeriesModel):
     def _fit(self, y: Floats, season_length: int) -> None:
         self.index_ = seasonal_indices(y, season_length)
         flat = y / phases(self.index_, 0, y.shape[1])
-        self.level_, _, self.best_, self.mse_ = smooth(flat, [(alpha, 0.0, 1.0) for alpha in self.alphas], trend=False)
+        level, _, weight = smooth(flat, [(alpha, 0.0, 1.0) for alpha in self.alphas], trend=False)
+        self.level_ = (weight * level).sum(axis=0)
 
     def _predict(self, horizon: int) -> Floats:
         return np.asarray(self.level_[:, None] * phases(self.index_, self.length_, horizon))
 
 
 class DampedTrend(SeriesModel):
-    """Exponential smoothing with a damped trend (Gardner & McKenzie, Management Science 31, 1985)."""
+    """Exponential smoothing with a damped trend (Gardner & McKenzie, Management Science 31, 1985); a ``beta`` of 0 is
+    no trend."""
 
     kind = "damped_trend"
     seasonal = True
 
     def __init__(
         self,
-        alphas: Sequence[float] = (0.05, 0.15, 0.3, 0.5, 0.8),
-        betas: Sequence[float] = (0.02, 0.1, 0.3),
-        phis: Sequence[float] = (0.8, 0.9, 0.98),
+        alphas: Sequence[float] = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9),
+        betas: Sequence[float] = (0.0, 0.03, 0.1, 0.3),
+        phis: Sequence[float] = (0.8, 0.92, 0.98),
     ) -> None:
         self.alphas = alphas
         self.betas = betas
@@ -54,13 +57,16 @@ class DampedTrend(SeriesModel):
     def _fit(self, y: Floats, season_length: int) -> None:
         self.index_ = seasonal_indices(y, season_length)
         flat = y / phases(self.index_, 0, y.shape[1])
-        grid = list(itertools.product(self.alphas, self.betas, self.phis))
-        self.level_, self.trend_, best, self.mse_ = smooth(flat, grid, trend=True)
-        self.phi_ = np.array([phi for _, _, phi in grid])[best]
+        # without a trend all phis are the same
+        grid = [one for one in itertools.product(self.alphas, self.betas, self.phis) if one[1] or one[2] == self.phis[0]]
+        level, trend, weight = smooth(flat, grid, trend=True)
+        self.level_ = (weight * level).sum(axis=0)
+        phi = np.array([one[2] for one in grid])
+        self.trend_ = np.stack([(weight * trend)[phi == one].sum(axis=0) for one in self.phis])  # [phis, S]
 
     def _predict(self, horizon: int) -> Floats:
-        reach = np.cumsum(self.phi_[:, None] ** np.arange(1, horizon + 1), axis=1)
-        flat = self.level_[:, None] + reach * self.trend_[:, None]
+        reach = np.cumsum(np.asarray(self.phis)[:, None] ** np.arange(1, horizon + 1), axis=1)
+        flat = self.level_[:, None] + self.trend_.T @ reach
         return np.asarray(np.maximum(flat, 0) * phases(self.index_, self.length_, horizon))
 
 
@@ -103,11 +109,10 @@ class HoltWinters(SeriesModel):
             at_level = np.where(alive, ahead + alpha * error, at_level)
             at_trend = np.where(alive, self.phi * at_trend + alpha * beta * error, at_trend)
             season[phase] += gamma * (1 - alpha) * error
-        best = np.argmin(errors, axis=0)
-        rows = np.arange(len(y))
-        self.level_, self.trend_, self.season_ = at_level[best, rows], at_trend[best, rows], season[:, best, rows].T
-        neutral = ~index.any(axis=1)
-        self.season_[neutral] = 0.0 if season_length < 2 else self.season_[neutral] * 0.0
+        weight = likelihoods(errors, y)
+        self.level_, self.trend_ = (weight * at_level).sum(axis=0), (weight * at_trend).sum(axis=0)
+        self.season_ = np.einsum("mgs,gs->sm", season, weight)
+        self.season_[~index.any(axis=1)] = 0.0
 
     def _predict(self, horizon: int) -> Floats:
         reach = np.cumsum(self.phi ** np.arange(1, horizon + 1))
@@ -115,18 +120,18 @@ class HoltWinters(SeriesModel):
         return np.asarray(flat + phases(self.season_, self.length_, horizon))
 
 
-def smooth(y: Floats, grid: Sequence[tuple[float, float, float]], *, trend: bool) -> tuple[Any, Any, Any, Any]:
-    """Run every ``(alpha, beta, phi)`` over ``y`` [S, T] and keep each series' best: ``(level, trend, place in the
-    grid, mean squared error)``, each [S].
+def smooth(y: Floats, grid: Sequence[tuple[float, float, float]], *, trend: bool) -> tuple[Floats, Floats, Floats]:
+    """Run every ``(alpha, beta, phi)`` over ``y`` [S, T]: ``(level, trend, weight)`` at its end, each [G, S]; the
+    weights of a series sum to one.
     """
     alpha, beta, phi = (np.array(column)[:, None] for column in zip(*grid, strict=True))
-    level, slope = initial(y)
-    if not trend:  # `initial` lies one period before the first, four periods' mean where they are
-        level = level + 2.5 * slope
+    start_level, slope = initial(y)
     start = first_known(y)
-    shape = (len(grid), len(y))
-    at, errors = np.broadcast_to(level, shape).copy(), np.zeros(shape)
-    move = np.broadcast_to(slope if trend else 0.0, shape).copy()
+    # `initial` lies one period before the first; without a trend it is four periods' mean, where they are
+    moves = (beta > 0) & trend
+    at = np.where(moves, start_level, start_level + 2.5 * slope)
+    move = np.where(moves, slope, 0.0)
+    errors = np.zeros((len(grid), len(y)))
     for t in range(y.shape[1]):
         unknown = np.isnan(y[:, t])
         if unknown.all() and not trend:
@@ -140,10 +145,19 @@ def smooth(y: Floats, grid: Sequence[tuple[float, float, float]], *, trend: bool
             move = np.where(alive, phi * move + alpha * beta * error, move)
         else:
             at = ahead + alpha * error
-    best = np.argmin(errors, axis=0)
-    rows = np.arange(len(y))
-    count = np.maximum((~np.isnan(y)).sum(axis=1), 1)
-    return at[best, rows], move[best, rows], best, errors[best, rows] / count
+    return at, move, likelihoods(errors, y)
+
+
+def likelihoods(errors: Floats, y: Floats) -> Floats:
+    """Weights [G, S] of the members of a grid with these sums of squared one-step errors [G, S]: their normal
+    likelihoods, summing to one."""
+    known = (~np.isnan(y)).sum(axis=1)
+    least = errors.min(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(least > 0, errors / least, np.where(errors > 0, np.inf, 1.0))
+        weight = np.exp(-0.5 * known * np.log(ratio))
+    weight = np.where(known > 0, weight, 1.0)
+    return np.asarray(weight / weight.sum(axis=0))
 
 
 def initial(y: Floats, periods: int = 4) -> tuple[Floats, Floats]:
