@@ -15,7 +15,7 @@ from benchmarks.forecast_data import LEVELS
 from benchmarks.forecast_peers import peak_mb
 from django_ecomai.ml.forecast.engine import forecast_fit
 from django_ecomai.ml.forecast.hierarchy import PRODUCT
-from django_ecomai.ml.forecast.intervals import calibrate, error_scale, history_scale, quantiles
+from django_ecomai.ml.forecast.intervals import calibrate, error_scale, history_spread, quantiles
 from django_ecomai.ml.forecast.metrics import interval_quantiles
 from django_ecomai.ml.forecast.options import ForecastOptions
 from django_ecomai.ml.forecast.panel import panel_build
@@ -59,9 +59,9 @@ def trivial(name: str, meta: dict[str, Any], data: dict[str, Any]) -> tuple[np.n
     past = panel.until(panel.length - horizon)
     before = model_build(name).fit(past.y, season_length=season).predict(horizon)
     mean = model_build(name).fit(panel.y, season_length=season).predict(horizon)
-    scale = error_scale(before, *history_scale(past.y, 2 * season))
+    scale = error_scale(before, history_spread(past.y, 2 * season, season))
     known = calibrate(panel.y[:, -horizon:], before, scale, PROBABILITIES)
-    now = error_scale(mean, *history_scale(panel.y, 2 * season))
+    now = error_scale(mean, history_spread(panel.y, 2 * season, season))
     return mean, quantiles(known, mean, now, np.zeros(len(panel), dtype=bool), PROBABILITIES)
 
 

@@ -15,11 +15,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .models.smoothing import likelihoods
+from .season import phases, seasonal_indices
+
 Floats = NDArray[np.float64]
 #: Scaled errors that a bin needs.
 ENOUGH = 150
 #: Scaled errors beyond this are cut: one of them says nothing about other series.
 LARGEST = 30.0
+#: Reactions of simple smoothing that are tried to tell how fast a level moves.
+REACTIONS = (0.02, 0.1, 0.25, 0.5, 0.85)
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,32 +41,56 @@ class Calibration:
     own: tuple[float, ...] = ()
 
 
-def history_scale(y: Floats, window: int) -> tuple[Floats, Floats]:
-    """Relative and absolute spread [S] of each series around its own moving level over the last ``window`` periods,
-    the relative one drawn towards that of all series.
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """What the history of each series [S] says of its errors: ``relative`` and ``absolute`` size of those one period
+    ahead, and ``reaction``, the squared share of one that stays in the level (simple smoothing: the variance of an
+    error h periods ahead is 1 + (h - 1) reaction times that of one)."""
+
+    relative: Floats
+    absolute: Floats
+    reaction: Floats
+
+    def take(self, rows: NDArray[np.int64]) -> Spread:
+        """Some series."""
+        return Spread(self.relative[rows], self.absolute[rows], self.reaction[rows])
+
+
+def history_spread(y: Floats, window: int, season_length: int = 1) -> Spread:
+    """Spread of each series of ``y`` [S, T] around its own seasonally adjusted level, errors of ``window`` periods ago
+    counting half; the relative one is drawn towards that of all series.
     """
-    recent = y[:, max(y.shape[1] - window, 0) :]
-    known = ~np.isnan(recent)
-    n = known.sum(axis=1)
-    level = _ewma(recent)
-    error = np.where(known, recent - level, 0.0)
-    squares, mass = (error**2).sum(axis=1), (np.where(known, np.maximum(level, 0), 0.0) ** 2).sum(axis=1)
+    index = seasonal_indices(y, season_length)
+    flat = y / phases(index, 0, y.shape[1])
+    alpha = np.array(REACTIONS)[:, None]
+    known = ~np.isnan(flat)
+    start = np.where(known & (np.cumsum(known, axis=1) <= 4), flat, 0.0).sum(axis=1)
+    level = np.broadcast_to(start / np.clip(known.sum(axis=1), 1, 4), (len(alpha), len(y)))
+    errors = np.zeros(level.shape)
+    squares, mass, n = np.zeros(level.shape), np.zeros(level.shape), np.zeros(len(y))
+    kept = 0.5 ** (1 / max(window, 1))
+    for t in range(y.shape[1]):
+        error = np.where(known[:, t], flat[:, t] - level, 0.0)
+        errors += error**2
+        squares, n = kept * squares + error**2, kept * n + known[:, t]
+        mass = kept * mass + np.where(known[:, t], np.maximum(level, 0.0) ** 2, 0.0)
+        level = level + alpha * error
+    weight = likelihoods(errors, y)
+    squares, mass = (weight * squares).sum(axis=0), (weight * mass).sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = np.where(mass > 0, squares / mass, np.nan)
     pooled = float(np.nanmedian(relative)) if np.isfinite(relative).any() else 1.0
     drawn = (n * np.nan_to_num(relative, nan=pooled) + 4 * pooled) / (n + 4)
-    # of the whole history, so that it is above 0 for everything that was ever sold
-    known = ~np.isnan(y)
-    count = np.maximum(known.sum(axis=1), 1)
-    mean = np.where(known, y, 0.0).sum(axis=1) / count
-    absolute = np.sqrt((np.where(known, y - mean[:, None], 0.0) ** 2).sum(axis=1) / count)
-    return np.sqrt(drawn), absolute
+    # of the whole history, so that it is above 0 for everything that ever sold differently
+    absolute = np.sqrt((weight * errors).sum(axis=0) / np.maximum(known.sum(axis=1), 1))
+    return Spread(np.sqrt(drawn), absolute, (weight * alpha**2).sum(axis=0))
 
 
-def error_scale(mean: Floats, relative: Floats, absolute: Floats) -> Floats:
+def error_scale(mean: Floats, spread: Spread) -> Floats:
     """Expected size [S, H] of the error of ``mean`` [S, H]."""
-    own = 0.7 * (relative[:, None] * mean) ** 2 + 0.3 * absolute[:, None] ** 2
-    return np.sqrt(own + 0.25 * np.minimum(mean, 1) + 1e-4)
+    own = 0.7 * (spread.relative[:, None] * mean) ** 2 + 0.3 * spread.absolute[:, None] ** 2
+    longer = 1 + spread.reaction[:, None] * np.arange(mean.shape[1])
+    return np.asarray(np.sqrt(own * longer + 0.25 * np.minimum(mean, 1) + 1e-4))
 
 
 def calibrate(actual: Floats, mean: Floats, scale: Floats, probabilities: tuple[float, ...]) -> Calibration | None:
@@ -153,15 +182,3 @@ def _growth(scaled: Floats) -> Floats:
 def _place(size: Floats, ratio: Floats, edges_size: Floats, edges_ratio: Floats) -> NDArray[np.int64]:
     bins = len(edges_size) + 1
     return np.asarray(np.searchsorted(edges_size, size) * bins + np.searchsorted(edges_ratio, ratio))
-
-
-def _ewma(y: Floats, alpha: float = 0.15) -> Floats:
-    """Level before each period [S, T]."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        level = np.nan_to_num(np.nanmean(y, axis=1)) if y.shape[1] else np.zeros(len(y))
-    out = np.empty_like(y)
-    for t in range(y.shape[1]):
-        out[:, t] = level
-        level = np.where(np.isnan(y[:, t]), level, level + alpha * (y[:, t] - level))
-    return out

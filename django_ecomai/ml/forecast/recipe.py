@@ -58,8 +58,7 @@ class Origin:
     history: Floats
     code: NDArray[np.int8]
     candidates: Mapping[str, Floats]
-    relative: Floats
-    absolute: Floats
+    spread: intervals.Spread
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,8 +139,8 @@ def origins_of(panel: Panel, options: ForecastOptions, learned: Any, tell: Tell)
         past = panel.until(end)
         demand = classify(past.y)
         candidates = candidates_of(past, demand.code, options, horizon, learned, always)
-        relative, absolute = intervals.history_scale(past.y, 2 * options.season)
-        found.append(Origin(end, panel.y[:, end : end + horizon], past.y, demand.code, candidates, relative, absolute))
+        spread = intervals.history_spread(past.y, 2 * options.season, options.season)
+        found.append(Origin(end, panel.y[:, end : end + horizon], past.y, demand.code, candidates, spread))
     return found
 
 
@@ -260,8 +259,10 @@ def calibrated(
     horizon = max(origin.actual.shape[1] for origin in origins)
     parts: list[list[Floats]] = [[], [], []]
     for origin, mean in zip(origins, blended, strict=True):
-        scale = intervals.error_scale(mean, origin.relative, origin.absolute)
-        for part, values in zip(parts, (origin.actual, mean, scale), strict=True):
+        scale = intervals.error_scale(mean, origin.spread)
+        # what was not yet sold says nothing of the errors of what was
+        actual = np.where((origin.code != COLD)[:, None], origin.actual, np.nan)
+        for part, values in zip(parts, (actual, mean, scale), strict=True):
             part.append(np.pad(values, ((0, 0), (0, horizon - values.shape[1])), constant_values=np.nan))
     actual, mean, scale = (np.concatenate(part) for part in parts)
     calibration = intervals.calibrate(actual, mean, scale, interval_quantiles(options.levels))
@@ -286,7 +287,7 @@ def own_share(
         if not len(rows) or code == COLD:
             continue
         history, said = origin.history[rows], mean[rows]
-        scale = intervals.error_scale(said, origin.relative[rows], origin.absolute[rows])
+        scale = intervals.error_scale(said, origin.spread.take(rows))
         whole = counts(history)
         pooled = intervals.quantiles(calibration, said, scale, whole, probabilities)
         own = intervals.own_quantiles(history, said, 2 * options.season, probabilities)
@@ -330,7 +331,7 @@ def recipe_apply(recipe: Recipe, panel: Panel, *, tell: Tell | None = None) -> F
         code[rows] = classify(part.y).code
         candidates = candidates_of(part, code[rows], options, options.horizon, recipe.learned)
         mean[rows] = blend(recipe, candidates, code[rows])
-        relative, absolute = intervals.history_scale(part.y, 2 * options.season)
-        scale[rows] = intervals.error_scale(mean[rows], relative, absolute)
+        known = intervals.history_spread(part.y, 2 * options.season, options.season)
+        scale[rows] = intervals.error_scale(mean[rows], known)
         spread[rows] = spread_of(recipe.calibration, part.y, mean[rows], scale[rows], code[rows], options)
     return Forecasts(mean, spread, code, scale)

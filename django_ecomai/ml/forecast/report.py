@@ -31,7 +31,7 @@ def judged(recipe: Recipe) -> list[tuple[Origin, Floats, Floats]]:
             continue
         honest = from_origins(earlier, recipe.options, recipe.baseline, recipe.learned)
         mean = blend(honest, origin.candidates, origin.code)
-        scale = intervals.error_scale(mean, origin.relative, origin.absolute)
+        scale = intervals.error_scale(mean, origin.spread)
         spread = spread_of(honest.calibration, origin.history, mean, scale, origin.code, recipe.options)
         found.append((origin, mean, spread))
     return found

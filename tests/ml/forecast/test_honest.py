@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from django_ecomai.ml.forecast import recipe as recipes
+from django_ecomai.ml.forecast.demand import COLD
 from django_ecomai.ml.forecast.engine import forecast_fit
 from django_ecomai.ml.forecast.features import FeatureMaker, panel_enrich
 from django_ecomai.ml.forecast.options import ForecastOptions
@@ -133,3 +134,19 @@ def test_sums_are_judged_by_what_was_sold_spikes_included():
     found = forecast_fit(long(series), options=ForecastOptions(horizon=4, windows=2, learned=False))
     rows = found.backtest[found.backtest["level"] == "shop"]
     assert rows["y"].tolist() == sum(series.values())[36:].tolist()
+
+
+def test_what_was_not_yet_sold_at_an_origin_says_nothing_of_the_intervals():
+    """Products that came in during the test would be errors of the size of their whole demand."""
+    options = ForecastOptions(horizon=4, windows=2, learned=False)
+    frame = shop(12, 60)
+    late = long({f"new{number}": np.full(6, 500.0) for number in range(12)}, start=str(weeks(60)[54].date()))
+    alone, beside = (
+        recipe_fit(panel_build(one, frequency="W", horizon=4), options)
+        for one in (frame, pd.concat([frame, late[["unique_id", "ds", "y"]]]))
+    )
+    fresh = np.char.startswith(np.array(sorted({*frame["unique_id"], *late["unique_id"]})), "new")
+    assert (beside.origins[0].code[fresh] == COLD).all()
+    first = [recipes.calibrated(one.origins[:1], [recipes.blend(one, one.origins[0].candidates, one.origins[0].code)],
+                                options) for one in (alone, beside)]  # fmt: skip
+    assert np.abs(first[1].table).max() < 2 * np.abs(first[0].table).max()

@@ -59,12 +59,23 @@ def test_quantiles_cover_what_they_promise():
     mean = RANDOM.uniform(5, 50, (3000, 4))
     actual = RANDOM.normal(mean, 0.2 * mean)
     probabilities = (0.025, 0.1, 0.5, 0.9, 0.975)
-    scale = intervals.error_scale(mean, np.full(3000, 0.3), np.zeros(3000))
+    scale = intervals.error_scale(mean, intervals.Spread(np.full(3000, 0.3), np.zeros(3000), np.zeros(3000)))
     known = intervals.calibrate(actual[:1500], mean[:1500], scale[:1500], probabilities)
     found = intervals.quantiles(known, mean[1500:], scale[1500:], np.zeros(1500, dtype=bool), probabilities)
     truth = actual[1500:]
     assert ((truth >= found[:, :, 1]) & (truth <= found[:, :, 3])).mean() == pytest.approx(0.8, abs=0.02)
     assert ((truth >= found[:, :, 0]) & (truth <= found[:, :, 4])).mean() == pytest.approx(0.95, abs=0.015)
+
+
+def test_errors_of_a_level_that_moves_grow_with_the_horizon_and_a_season_is_no_error():
+    random = np.random.default_rng(3)
+    walk, noise = 500 + np.cumsum(random.normal(0, 5, 120)), 500 + random.normal(0, 5, 120)
+    season = 500 + 200 * np.sin(2 * np.pi * np.arange(120) / 12)
+    spread = intervals.history_spread(np.stack([walk, noise, season]), 24, 12)
+    scale = intervals.error_scale(np.full((3, 9), 500.0), spread)
+    assert scale[0, 8] > 2 * scale[0, 0]
+    assert scale[1, 8] < 1.1 * scale[1, 0]
+    assert scale[2, 0] < 20
 
 
 def test_quantiles_without_a_backtest_are_normal_and_of_counts_are_whole():
