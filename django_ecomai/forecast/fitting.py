@@ -48,11 +48,13 @@ class SeriesForecast:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """Series of a run of the engine, its metrics, and whether the baseline was beaten."""
+    """Series of a run of the engine, its metrics, and whether the baseline was beaten; ``options``: see below."""
 
     series: list[SeriesForecast]
     metrics: list[dict[str, Any]]
     beats_baseline: bool
+    #: Set where another recipe than the one asked for is used.
+    options: TrainOptions | None = None
 
 
 def fit_frames(
@@ -73,6 +75,7 @@ def fit_frames(
         levels=LEVELS,
         windows=options.windows,
         models=BASELINES if baseline_only else None,
+        extra=() if baseline_only else options.extra,
         learned=options.learned and not baseline_only,
         seed=options.seed,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ from .ledger import Ledger, ledger_read, ledger_until
 from .models import Forecast
 from .money import ledger_of_one_currency
 from .storing import forecast_rows, forecasts_replace, forecasts_update, past_fill, past_record, series_fingerprints
-from .train_options import TrainOptions, options_read
+from .train_options import TrainOptions, options_read, recipe_of, with_recipe
 
 if TYPE_CHECKING:
     from django_ecomai.runs.services import RunContext
@@ -83,7 +84,12 @@ def _everything(
     context: RunContext, ledger: Ledger, demand: Demand, prints: Mapping[str, str], options: TrainOptions
 ) -> None:
     clock = time.process_time()
-    pieces, verdict = _gated(context, product_frames(demand), options, bottom="product", part=(0.1, 0.7))
+    in_use = with_recipe(options, _live_recipe(context.channel))
+    pieces, verdict = _gated(
+        context, product_frames(demand), options, bottom="product", part=(0.1, 0.7),
+        in_use=None if in_use == options else in_use,
+    )  # fmt: skip
+    options = pieces.options or options
     seconds = {"pieces": round(time.process_time() - clock, 2)}
     clock = time.process_time()
     money, _verdict = _gated(context, money_frames(demand), options, bottom="category", part=(0.7, 0.8), quiet=True)
@@ -96,7 +102,8 @@ def _everything(
     context.metrics(evaluation=[*_evaluation(pieces, "pieces"), *_evaluation(money, "money")])
     context.gate(verdict)
     tested = bool(_all(pieces, "product", "ours"))
-    context.metrics(models_serve=tested and (verdict.passed or bool(context.parameters.get("no_gate"))))
+    serve = tested and (verdict.passed or bool(context.parameters.get("no_gate")) or options is in_use)
+    context.metrics(models_serve=serve, recipe=recipe_of(options))
     seconds["money"] = round(time.process_time() - clock, 2)
     if options.dry_run:
         context.metrics(seconds={**context.run.metrics.get("seconds", {}), **seconds})
@@ -119,8 +126,11 @@ def _gated(
     bottom: str,
     part: tuple[float, float],
     quiet: bool = False,
+    in_use: TrainOptions | None = None,
 ) -> tuple[Fit, GateVerdict]:
-    """The fit that may be stored: ours where it beats the simple forecast, else the simple forecast itself."""
+    """The fit that may be stored: ours where it beats the simple forecast and the recipe that is ``in_use``, fitted
+    before the same cuts (None: it is the same one), else the better of those two.
+    """
     tell = context.part(*part)
     words = {
         "product": _("forecasting the products"),
@@ -139,9 +149,14 @@ def _gated(
         fit = fit_frames(frames, options=options, bottom=bottom, tell=heard, baseline_only=True)
         reason = _("The history is too short for a test. The simple forecast is used until there is more.")
         return fit, GateVerdict(True, reason, metric=METRIC)
-    verdict = gate_decide(challenger=ours, live=None, baseline=naive, metric=METRIC, higher_is_better=False)
+    rival = None if in_use is None else fit_frames(frames, options=in_use, bottom=bottom, tell=heard)
+    live = None if rival is None else _all(rival, bottom, "ours")
+    verdict = gate_decide(challenger=ours, live=live, baseline=naive, metric=METRIC, higher_is_better=False)
     if verdict.passed or context.parameters.get("no_gate"):
         return fit, verdict
+    if rival is not None and rival.beats_baseline:
+        context.log(_("The recipe in use is better in this shop than the new one: it stays, with today's data."))
+        return replace(rival, options=in_use), verdict
     simple = fit_frames(frames, options=options, bottom=bottom, tell=heard, baseline_only=True)
     if not quiet:
         context.log(_("No model beats the simple forecast in this shop: that is what is used."))
@@ -230,6 +245,7 @@ def _some(
     stored = Forecast.objects.filter(channel=context.channel, measure="pieces", level="product")
     _delete_gone(stored, set(prints))
     until = ledger_until(channel=context.channel)
+    options = with_recipe(options, _live_recipe(context.channel))
     context.metrics(counts={**context.run.metrics.get("counts", {}), "changed": len(changed)}, full=False)
     if not changed:
         stored.update(made_on=until)  # a fit to today's data would be the same
@@ -258,6 +274,14 @@ def _some(
         stored.update(made_on=until)  # nothing that the others rest on has changed since they were made
     number = format_value(len(rows_new))
     context.progress(1.0, _("%(number)s changed products were forecast.") % {"number": number})
+
+
+def _live_recipe(channel: str) -> Mapping[str, Any] | None:
+    """The recipe of the forecasts that are shown; None where no model of ours serves."""
+    whole = Forecast.objects.filter(channel=channel, measure="pieces", level="shop").select_related("run").first()
+    metrics: Mapping[str, Any] = (whole.run.metrics or {}) if whole is not None and whole.run is not None else {}
+    recipe = metrics.get("recipe")
+    return recipe if metrics.get("models_serve") and isinstance(recipe, dict) else None
 
 
 def _model_is_live(channel: str) -> bool:

@@ -18,7 +18,7 @@ from .hierarchy import PRODUCT, aggregate, hierarchy_build, reconcile
 from .metrics import interval_quantiles
 from .options import ForecastOptions
 from .panel import Panel, panel_build
-from .recipe import Forecasts, Recipe, recipe_apply, recipe_fit
+from .recipe import Forecasts, Recipe, honest_means, recipe_apply, recipe_fit
 from .result import BACKTEST_COLUMNS, COMPONENT_COLUMNS, KEY_COLUMNS, SERIES_COLUMNS, ForecastResult, interval_columns
 
 Tell = Callable[[float, str], None]
@@ -51,11 +51,14 @@ def forecast_fit(
     panel = panel_enrich(panel_with_cold(panel, static), static)
     recipe = recipe_fit(panel, options, tell=_part(say, 0.02, 0.6))
     bottom = recipe_apply(recipe, panel, tell=_part(say, 0.6, 0.8))
-    bottom = _with_cold(bottom, panel, static, options)
     hierarchy = hierarchy_build(panel.ids, groups)
     above = aggregate(panel, hierarchy)
-    upper_recipe = recipe_fit(above, replace(options, learned=False), tell=_part(say, 0.8, 0.9))
-    upper = recipe_apply(upper_recipe, above)
+    # what the products' models know may tell more than the history of the sum; a sample of them has no sum
+    below = recipe.rows is None and options.models is None
+    sums = [hierarchy.sums(mean) for mean in honest_means(recipe)] if below else None
+    upper_recipe = recipe_fit(above, replace(options, learned=False), tell=_part(say, 0.8, 0.9), below=sums)
+    upper = recipe_apply(upper_recipe, above, below=hierarchy.sums(bottom.mean) if below else None)
+    bottom = _with_cold(bottom, panel, static, options)
     bottom, upper = _coherent(bottom, upper, hierarchy)
     say(0.95, "writing the tables")
     sold = aggregate(panel, hierarchy, spikes=True).y

@@ -20,7 +20,7 @@ from .learned import GlobalBoosting
 from .metrics import interval_quantiles, naive_scales, pinball
 from .options import ForecastOptions
 from .panel import Panel
-from .registry import CONTINUOUS, LEARNED, SPARSE, baseline_name, model_build
+from .registry import BELOW, CONTINUOUS, LEARNED, SPARSE, baseline_name, model_build
 
 Floats = NDArray[np.float64]
 Tell = Callable[[float, str], None]
@@ -85,6 +85,8 @@ def candidate_names(code: int, options: ForecastOptions, learned: bool) -> tuple
         usual = CONTINUOUS
     if options.models is not None:
         usual = tuple(options.models)
+    if code in (SMOOTH, ERRATIC):
+        usual += tuple(name for name in options.extra if name not in usual)
     return (*usual, LEARNED) if learned else usual
 
 
@@ -144,8 +146,11 @@ def origins_of(panel: Panel, options: ForecastOptions, learned: Any, tell: Tell)
     return found
 
 
-def recipe_fit(panel: Panel, options: ForecastOptions, *, tell: Tell | None = None) -> Recipe:
-    """Learn weights, bias and intervals from rolling origins of (a sample of) ``panel``."""
+def recipe_fit(
+    panel: Panel, options: ForecastOptions, *, tell: Tell | None = None, below: Sequence[Floats] | None = None
+) -> Recipe:
+    """Learn weights, bias and intervals from rolling origins of (a sample of) ``panel``. ``below``: per origin the sums
+    [S, H] of what was forecast for the parts of its series, one more candidate."""
     say = tell or (lambda fraction, message: None)
     sample, rows = panel, None
     if len(panel) > JUDGED:
@@ -161,6 +166,11 @@ def recipe_fit(panel: Panel, options: ForecastOptions, *, tell: Tell | None = No
             say(0.3, "learning from all series")
             after = learned_fit(sample, options)
     origins = origins_of(sample, options, before, _part(say, 0.6, 1.0))
+    if below is not None and rows is None:
+        origins = [
+            replace(origin, candidates={**origin.candidates, BELOW: sums})
+            for origin, sums in zip(origins, below, strict=True)
+        ]
     baseline = baseline_name(panel.y, options.season)
     return replace(from_origins(origins, options, baseline, learned=after), rows=rows)
 
@@ -190,10 +200,28 @@ def from_origins(origins: Sequence[Origin], options: ForecastOptions, baseline: 
     return Recipe(options, weights, bias, calibration, baseline, learned, tuple(origins))
 
 
+def ended(recipe: Recipe, origin: Origin) -> list[Origin]:
+    """The origins whose windows had ended at this one."""
+    return [other for other in recipe.origins if other.cutoff + other.actual.shape[1] <= origin.cutoff]
+
+
+def honest_means(recipe: Recipe) -> list[Floats]:
+    """Blend [S, H] at every origin with the weights of the windows that had ended by then: equal ones at the first."""
+    found = []
+    for origin in recipe.origins:
+        earlier, learned = ended(recipe, origin), recipe.learned is not None
+        weights = {code: class_weights(earlier, code, recipe.options, learned) for code in range(len(CLASSES))}
+        bias = dict.fromkeys(range(len(CLASSES)), 1.0)
+        found.append(blend(replace(recipe, weights=weights, bias=bias), origin.candidates, origin.code))
+    return found
+
+
 def class_weights(origins: Sequence[Origin], code: int, options: ForecastOptions, learned: bool) -> dict[str, float]:
     names = list(candidate_names(code, options, learned))
     if not names:
         return {}
+    if origins and BELOW in origins[0].candidates:
+        names.append(BELOW)
     columns, importance = [], []
     for origin in origins:
         rows = origin.code == code
@@ -231,7 +259,9 @@ def blend(recipe: Recipe, candidates: Mapping[str, Floats], code: NDArray[np.int
 
 def bias_factors(origins: Sequence[Origin], blended: Sequence[Floats]) -> dict[int, float]:
     """Demand over forecast per class, drawn towards that of all classes and, as far as it differs between origins,
-    towards 1: what holds at every origin is the blend's, what comes and goes is the market's. One origin tells nothing.
+    towards 1: what holds at every origin is the blend's, what comes and goes is the market's. One origin tells nothing,
+    nor does a factor no larger than it differs (positive-part shrinkage: James & Stein, Fourth Berkeley Symposium,
+    1961).
     """
     sold, said = np.zeros((len(origins), len(CLASSES))), np.zeros((len(origins), len(CLASSES)))
     for number, (origin, mean) in enumerate(zip(origins, blended, strict=True)):
@@ -247,8 +277,8 @@ def bias_factors(origins: Sequence[Origin], blended: Sequence[Floats]) -> dict[i
     pull = 0.1 * whole_said
     logs = np.log(np.maximum((sold + pull * whole) / (said + pull), 1e-3))
     mean_log = logs.mean(axis=0)
-    doubt = logs.var(axis=0) + 0.03**2
-    kept = mean_log**2 / (mean_log**2 + doubt)
+    doubt = logs.var(axis=0, ddof=1) + 0.03**2
+    kept = np.maximum(1 - doubt / np.maximum(mean_log**2, 1e-12), 0.0)
     factors = np.exp(np.clip(kept * mean_log, -0.35, 0.35))
     return {code: float(factors[code]) for code in range(len(CLASSES))}
 
@@ -316,8 +346,10 @@ def spread_of(
     return intervals.mixed(pooled, own, np.array(recipe_calibration.own)[code], whole)
 
 
-def recipe_apply(recipe: Recipe, panel: Panel, *, tell: Tell | None = None) -> Forecasts:
-    """Forecasts of every series of ``panel``."""
+def recipe_apply(
+    recipe: Recipe, panel: Panel, *, tell: Tell | None = None, below: Floats | None = None
+) -> Forecasts:
+    """Forecasts of every series of ``panel``; ``below`` [S, H]: what is forecast for the parts of its series."""
     options = recipe.options
     probabilities = interval_quantiles(options.levels)
     shape = (len(panel), options.horizon)
@@ -330,6 +362,8 @@ def recipe_apply(recipe: Recipe, panel: Panel, *, tell: Tell | None = None) -> F
         part = panel.take(rows)
         code[rows] = classify(part.y).code
         candidates = candidates_of(part, code[rows], options, options.horizon, recipe.learned)
+        if below is not None:
+            candidates[BELOW] = below[rows]
         mean[rows] = blend(recipe, candidates, code[rows])
         known = intervals.history_spread(part.y, 2 * options.season, options.season)
         scale[rows] = intervals.error_scale(mean[rows], known)

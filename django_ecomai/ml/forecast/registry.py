@@ -10,12 +10,15 @@ import numpy as np
 from .base import Floats, SeriesModel
 from .models.intermittent import ADIDA, IMAPA, SBA, TSB, Croston
 from .models.linear import LinearRegression
+from .models.nixtla import EXTRA_MODELS
 from .models.simple import MovingAverage, SeasonalNaive, Zero
 from .models.smoothing import DampedTrend, HoltWinters, SimpleSmoothing
 from .models.theta import DynamicTheta
 from .season import enough
 
 LEARNED: Final = "learned"
+#: The sum of the products' forecasts, a candidate of the levels above them.
+BELOW: Final = "products"
 MODELS: Final[dict[str, Callable[[], SeriesModel]]] = {
     model.kind: model
     for model in (
@@ -24,14 +27,16 @@ MODELS: Final[dict[str, Callable[[], SeriesModel]]] = {
     )
 }  # fmt: skip
 #: What is blended for series whose periods mostly have demand, and for the others.
-CONTINUOUS: Final = ("moving_average", "seasonal_naive", "ses", "damped_trend", "holt_winters", "theta")
-SPARSE: Final = ("moving_average", "ses", "sba", "tsb", "imapa")
+CONTINUOUS: Final = ("damped_trend", "holt_winters", "theta")
+SPARSE: Final = ("sba", "tsb", "imapa")
 
 
 def model_build(name: str) -> SeriesModel:
-    """A fresh model. Raises ValueError for an unknown name."""
+    """A fresh model, of ours or of statsforecast. Raises ValueError for an unknown name."""
+    if name in EXTRA_MODELS:
+        return EXTRA_MODELS[name]()
     if name not in MODELS:
-        raise ValueError(f"unknown model {name!r}: use some of {', '.join(MODELS)}")
+        raise ValueError(f"unknown model {name!r}: use some of {', '.join((*MODELS, *EXTRA_MODELS))}")
     return MODELS[name]()
 
 

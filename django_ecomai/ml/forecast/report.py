@@ -14,7 +14,7 @@ from .calendar import dates_of
 from .demand import CLASSES, COLD, classify
 from .metrics import coverage, interval_quantiles, pinball, point_metrics
 from .panel import Panel
-from .recipe import Forecasts, Origin, Recipe, blend, from_origins, spread_of
+from .recipe import Forecasts, Origin, Recipe, blend, ended, from_origins, spread_of
 from .result import interval_columns
 
 Floats = NDArray[np.float64]
@@ -26,7 +26,7 @@ def judged(recipe: Recipe) -> list[tuple[Origin, Floats, Floats]]:
     that had ended by then. Origins without such a one are not judged; none may be."""
     found = []
     for origin in recipe.origins:
-        earlier = [other for other in recipe.origins if other.cutoff + other.actual.shape[1] <= origin.cutoff]
+        earlier = ended(recipe, origin)
         if not earlier:
             continue
         honest = from_origins(earlier, recipe.options, recipe.baseline, recipe.learned)

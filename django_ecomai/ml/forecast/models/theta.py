@@ -16,6 +16,9 @@ from ..base import Floats, SeriesModel
 from ..season import phases, seasonal_indices
 from .smoothing import initial, likelihoods
 
+#: Periods below which there is no line to follow.
+YOUNG = 5
+
 
 class DynamicTheta(SeriesModel):
     """Dynamic optimised theta, on seasonally adjusted series."""
@@ -44,6 +47,8 @@ class DynamicTheta(SeriesModel):
             error = np.where(known, flat[:, t] - state.ahead(alpha, theta), 0.0)
             errors += np.where(state.n > 2, error**2, 0.0)
             state.update(np.where(known, flat[:, t], 0.0), known, alpha)
+        # errors count from the third period on: before that nothing tells a line from the start of one
+        errors[(theta > 1) & (state.n < YOUNG)] = np.inf
         self.weight_ = likelihoods(errors, y)
         self.level_ = state.level
         self.mean_, self.line_, self.slope_, self.n_ = state.mean, state.line, state.slope, state.n
