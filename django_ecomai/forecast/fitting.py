@@ -48,7 +48,7 @@ class SeriesForecast:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """Series of a run of the engine, its metrics, and whether the baseline was beaten; ``options``: see below."""
+    """Series of a run of the engine, its metrics, and whether the baseline was beaten."""
 
     series: list[SeriesForecast]
     metrics: list[dict[str, Any]]
@@ -94,6 +94,7 @@ def fit_frames(
 def _histories(frames: Mapping[str, Any], names: Mapping[str, str]) -> dict[tuple[str, str], NDArray[np.float64]]:
     """History [T] of every series and of the groups above, NaN before the first sale and where unknown."""
     frame = frames["frame"]
+    frame = frame[~frame["unique_id"].isin(frames.get("gone") or ())]
     if not len(frame):
         return {}
     dates, period = np.unique(frame["ds"].to_numpy(), return_inverse=True)

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from django.db.models import Q
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.registry import customer_segments
 from django_ecomai.mirror.models import Category, Customer, Order, Product
 
 from .censoring import stocked_out
-from .days import day_date, day_number, period_days, period_numbers
+from .days import day_date, day_number, local_date, period_days, period_numbers
 from .holidays import holiday_countries, holiday_mask
 from .ledger import Ledger
 from .regressors import price_listed, price_paid, promotion_matrix, signal_rows
@@ -42,7 +43,8 @@ _COLUMNS = ("product", "day", "quantity", "value", "order", "customer", *_PER_PR
 
 @dataclass(frozen=True)
 class ProductFacts:
-    """What is known of a product: ``key`` the shop's id, ``category`` that of its first category, "" without."""
+    """What is known of a product: ``key`` the shop's id, ``category`` that of its first category, "" without;
+    ``removed`` the day on which it was taken out of the shop, where that is known."""
 
     pk: int
     key: str
@@ -50,13 +52,14 @@ class ProductFacts:
     brand: str
     category: str
     price: float | None
+    removed: date | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Demand:
     """Demand per product and period. ``periods`` int64 [T + H]: numbers of the history's and the coming periods;
     ``quantity`` float64 [n, T], NaN where unknown; ``value`` money float64 [n, T]; regressors [n, T + H] or [T + H],
-    those in ``held`` not known ahead.
+    those in ``held`` not known ahead. ``gone``: the same of products that are on sale no more.
     """
 
     facts: list[ProductFacts]
@@ -69,6 +72,7 @@ class Demand:
     held: tuple[str, ...] = ()
     censored: int = 0
     notes: list[str] = field(default_factory=list)
+    gone: Demand | None = None
 
     @property
     def length(self) -> int:
@@ -79,15 +83,25 @@ class Demand:
 def demand_build(ledger: Ledger, *, channel: str, frequency: str, horizon: int) -> Demand:
     """Add the ledger up by period. The period that has not ended yet is left out of the history.
 
-    Raises ``MissingExtra`` and ``BadCountry`` (holidays).
+    Products that are gone from the shop are not forecast, but the tests of past forecasts hold them: whoever is judged
+    by what was kept on sale is judged too well. Raises ``MissingExtra`` and ``BadCountry`` (holidays).
     """
+    found = _demand(ledger, product_facts(ledger, channel), channel, frequency, horizon)
+    gone = gone_facts(ledger, channel)
+    return replace(found, gone=_demand(ledger, gone, channel, frequency, horizon)) if gone else found
+
+
+def _demand(ledger: Ledger, facts: list[ProductFacts], channel: str, frequency: str, horizon: int) -> Demand:
     first = int(period_numbers(np.array([day_number(ledger.since)]), frequency)[0])
     end = int(period_numbers(np.array([day_number(ledger.until)]), frequency)[0])
     periods = np.arange(first, max(end, first) + horizon)
     length = max(end - first, 0)
-    facts = product_facts(ledger, channel)
     small = _narrowed(ledger, np.array([one.pk for one in facts], dtype=np.int64))
     quantity, unknown = _quantities(small, channel, periods[:length], frequency)
+    for row, one in enumerate(facts):
+        if one.removed is not None:  # what nobody could order any more is not known
+            ended = int(period_numbers(np.array([day_number(one.removed)]), frequency)[0]) - first
+            quantity[row, max(ended, 0) :] = np.nan
     value = _sums(small, small.value, periods, length, frequency)
     regressors = {"price_paid": price_paid(small, periods=periods, frequency=frequency)}
     regressors["price_paid"][:, length:] = np.nan  # of the period that has not ended
@@ -122,6 +136,23 @@ def product_facts(ledger: Ledger, channel: str) -> list[ProductFacts]:
             category = str(categories[0]) if categories else ""
             found.append(ProductFacts(pk, key, title, brand, category, paid))
     return found
+
+
+def gone_facts(ledger: Ledger, channel: str) -> list[ProductFacts]:
+    """Facts of the products that have sold and are on sale no more, by primary key."""
+    sold = set(ledger.products.tolist())
+    rows = Product.objects.filter(Q(is_active=False) | Q(removed_at__isnull=False), channel=channel, is_service=False)
+    columns = ("pk", "external_id", "title", "brand", "category_external_ids", "removed_at")
+    return [
+        ProductFacts(
+            pk, key, title, brand, str(categories[0]) if categories else "", None,
+            None if removed is None else local_date(removed),
+        )
+        for pk, key, title, brand, categories, removed in (
+            rows.order_by("pk").values_list(*columns).iterator(chunk_size=5000)
+        )
+        if pk in sold
+    ]  # fmt: skip
 
 
 def _narrowed(ledger: Ledger, products: NDArray[np.int64]) -> Ledger:
@@ -211,7 +242,8 @@ def _weekdays(ledger: Ledger) -> list[float]:
 
 
 def product_frames(demand: Demand, rows: NDArray[np.int64] | None = None) -> dict[str, Any]:
-    """``frame``, ``future``, ``static`` and ``groups`` of the products (of ``rows`` only) as pandas frames.
+    """``frame``, ``future``, ``static`` and ``groups`` of the products (of ``rows`` only) as pandas frames, and the ids
+    of those in the frame that are ``gone`` (with ``rows`` none are in it).
 
     ``unique_id`` is the shop's id. The frame begins at a product's first sale.
     """
@@ -220,11 +252,12 @@ def product_frames(demand: Demand, rows: NDArray[np.int64] | None = None) -> dic
     chosen = np.arange(len(demand.facts)) if rows is None else rows
     facts = [demand.facts[row] for row in chosen]
     ids = np.array([one.key for one in facts], dtype=object)
-    quantity = demand.quantity[chosen]
-    begun = np.maximum.accumulate(np.nan_to_num(quantity) > 0, axis=1)
-    series, period = np.nonzero(begun)
-    frame = _long(demand, ids, chosen, series, period)
-    frame.insert(2, "y", quantity[series, period])
+    frame, begun = _history(demand, ids, chosen)
+    gone: list[str] = []
+    if rows is None and demand.gone is not None:
+        gone = [one.key for one in demand.gone.facts]
+        past, _begun = _history(demand.gone, np.array(gone, dtype=object), np.arange(len(gone)))
+        frame = pd.concat([frame, past], ignore_index=True)
     ahead = len(demand.periods) - demand.length
     alive = np.flatnonzero(begun.any(axis=1)) if demand.length else np.empty(0, dtype=np.int64)
     coming = _long(
@@ -241,7 +274,17 @@ def product_frames(demand: Demand, rows: NDArray[np.int64] | None = None) -> dic
         }
     )
     groups = pd.DataFrame({"unique_id": ids, "category": [one.category or NO_CATEGORY for one in facts]})
-    return {"frame": frame, "future": coming, "static": static, "groups": groups}
+    return {"frame": frame, "future": coming, "static": static, "groups": groups, "gone": gone}
+
+
+def _history(demand: Demand, ids: NDArray[Any], chosen: NDArray[np.int64]) -> tuple[Any, NDArray[np.bool_]]:
+    """Long frame of these rows from their first sales on, and where those were [n, T]."""
+    quantity = demand.quantity[chosen]
+    begun = np.maximum.accumulate(np.nan_to_num(quantity) > 0, axis=1)
+    series, period = np.nonzero(begun)
+    frame = _long(demand, ids, chosen, series, period)
+    frame.insert(2, "y", quantity[series, period])
+    return frame, begun
 
 
 def _long(

@@ -289,6 +289,9 @@ def model_words(row: Forecast) -> str:
         "damped_trend": _("damped trend"), "holt_winters": _("Holt-Winters"), "theta": _("theta"), "zero": _("none"),
         "croston": _("Croston"), "sba": _("Croston (SBA)"), "tsb": _("Croston (TSB)"), "adida": _("ADIDA"),
         "imapa": _("IMAPA"), "regression": _("regression"), "analogues": _("similar products"),
+        "products": _("sum of the products"), "statsforecast_ets": "AutoETS",
+        "statsforecast_theta": "AutoTheta", "statsforecast_ces": "AutoCES",
+        "statsforecast_arima": "AutoARIMA",
     }  # fmt: skip
     return re.sub(r"[a-z][a-z_]+", lambda found: str(names.get(found[0], found[0])), row.model)
 

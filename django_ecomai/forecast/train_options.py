@@ -27,9 +27,9 @@ class BadParameter(ValueError):
 @dataclass(frozen=True)
 class TrainOptions:
     """Parameters of the job: ``frequency`` ("D", "W", "M"), ``horizon`` periods ahead, ``history_days`` to learn from,
-    ``windows`` rolling origins of the test, ``learned`` (whether the gradient-boosted model is tried), ``extra`` (models
-    of statsforecast to try, see ``EXTRA``), ``full`` (anew, whatever has changed), ``dry_run`` (nothing is stored),
-    ``seed``.
+    ``windows`` rolling origins of the test, ``learned`` (whether the gradient-boosted model is tried), ``extra``
+    (models of statsforecast to try, see ``EXTRA``), ``full`` (anew, whatever has changed), ``dry_run`` (nothing is
+    stored), ``seed``.
     """
 
     frequency: str = "W"

@@ -154,13 +154,18 @@ def _gated(
     verdict = gate_decide(challenger=ours, live=live, baseline=naive, metric=METRIC, higher_is_better=False)
     if verdict.passed or context.parameters.get("no_gate"):
         return fit, verdict
-    if rival is not None and rival.beats_baseline:
+    if rival is not None and _beats(rival):
         context.log(_("The recipe in use is better in this shop than the new one: it stays, with today's data."))
         return replace(rival, options=in_use), verdict
     simple = fit_frames(frames, options=options, bottom=bottom, tell=heard, baseline_only=True)
     if not quiet:
         context.log(_("No model beats the simple forecast in this shop: that is what is used."))
     return Fit(simple.series, fit.metrics, False), verdict
+
+
+def _beats(fit: Fit) -> bool:
+    """Whether a fit beats the simple forecast."""
+    return fit.beats_baseline
 
 
 def _all(fit: Fit, level: str, which: str) -> dict[str, Any]:

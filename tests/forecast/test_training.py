@@ -10,9 +10,11 @@ import pytest
 
 from django_ecomai.forecast import training
 from django_ecomai.forecast.days import midnight
+from django_ecomai.forecast.frames import demand_build, product_frames
+from django_ecomai.forecast.ledger import ledger_read
 from django_ecomai.forecast.models import Forecast, ForecastOverride, PastForecast, Signal, SignalValue
 from django_ecomai.forecast.selectors import forecast_days, forecast_made_on
-from django_ecomai.forecast.train_options import BadParameter, options_read
+from django_ecomai.forecast.train_options import BadParameter, options_read, with_recipe
 from django_ecomai.mirror.models import PricePoint, Promotion, StockPoint
 from django_ecomai.runs.services import run_now
 from django_ecomai.testing import order_make, product_make
@@ -124,6 +126,55 @@ def test_what_does_not_beat_the_simple_forecast_is_not_stored(monkeypatch: pytes
     assert "No model beats" in run.log
 
 
+def test_a_new_recipe_is_tested_beside_the_one_in_use_before_the_same_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop_make(products=4)
+    first = train(no_gate=True)
+    assert first.metrics["recipe"] == {"windows": 2, "learned": False, "extra": [], "seed": 0}
+    asked: list[dict[str, Any]] = []
+    real = training.gate_decide
+
+    def decided(**given: Any) -> Any:
+        asked.append(given)
+        if given["live"] is None:
+            return real(**given)
+        return real(**{**given, "challenger": {"rmsse": 2.0}, "live": {"rmsse": 1.0}, "baseline": {"rmsse": 3.0}})
+
+    monkeypatch.setattr(training, "gate_decide", decided)
+    monkeypatch.setattr(training, "_beats", lambda fit: True)
+    run = train(full=True, windows=3)
+    # the shop's products met the recipe in use, fitted to today's data; it was better and stays
+    assert asked[0]["live"]["rmsse"] > 0 and run.metrics["gate"]["passed"] is False
+    assert "it stays" in run.log
+    assert run.metrics["recipe"]["windows"] == 2 and run.metrics["models_serve"] is True
+    again = train(full=True)
+    assert asked[-1]["live"] is None and again.metrics["models_serve"] is True, "the same recipe meets nobody"
+
+
+def test_a_kept_recipe_that_cannot_be_read_any_more_is_forgotten() -> None:
+    ours = options_read({})
+    assert with_recipe(ours, {"learned": "maybe"}) == with_recipe(ours, None) == ours
+    assert with_recipe(ours, {"windows": 5, "strange": 1}).windows == 5
+
+
+def test_products_that_are_gone_are_judged_but_not_forecast() -> None:
+    products = shop_make(products=4)
+    products[1].is_active = False
+    products[1].save()
+    products[2].removed_at = noon(week(50))
+    products[2].save()
+    demand = demand_build(ledger_read(), channel="", frequency="W", horizon=4)
+    frames = product_frames(demand)
+    assert frames["gone"] == ["p1", "p2"] and set(frames["frame"]["unique_id"]) == {"p0", "p1", "p2", "p3"}
+    removed = frames["frame"][frames["frame"]["unique_id"] == "p2"].set_index("ds")["y"]
+    assert removed.notna().sum() and removed[removed.index >= str(week(50))].isna().all()
+    run = train()
+    assert run.metrics["counts"]["products"] == 2
+    kept = Forecast.objects.filter(measure="pieces", level="product").order_by("key")
+    assert [row.key for row in kept] == ["p0", "p3"]
+    whole = Forecast.objects.get(measure="pieces", level="shop")
+    assert np.allclose(np.sum([row.history for row in kept], axis=0), whole.history)
+
+
 def test_past_forecasts_are_kept_and_judged_when_their_week_has_ended() -> None:
     products = shop_make(products=3)
     ForecastOverride.objects.create(
@@ -146,8 +197,6 @@ def test_past_forecasts_are_kept_and_judged_when_their_week_has_ended() -> None:
 
 
 def test_stock_outs_promotions_prices_and_signals_reach_the_frames() -> None:
-    from django_ecomai.forecast.frames import demand_build, product_frames
-    from django_ecomai.forecast.ledger import ledger_read
 
     products = shop_make(products=3, weeks=20)
     StockPoint.objects.create(product=products[0], valid_from=midnight(week(5) - timedelta(days=1)), quantity=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -32,6 +32,7 @@ def forecast_fit(
     static: Any = None,
     future: Any = None,
     groups: Any = None,
+    gone: Sequence[str] = (),
     tell: Tell | None = None,
 ) -> ForecastResult:
     """Forecast every series of ``frame`` and of the levels above them.
@@ -39,7 +40,9 @@ def forecast_fit(
     ``frame`` (pandas): ``unique_id, ds, y`` and numeric regressors (price, promotion, holiday, ...); see `panel_build`
     for missing values. ``static``: one row per ``unique_id`` (category, brand, price, title); ids without rows in
     ``frame`` are forecast from analogues. ``future``: ``unique_id, ds`` and the regressors known ahead. ``groups``:
-    ``unique_id`` and a column per level. ``tell(fraction, message)`` hears the progress.
+    ``unique_id`` and a column per level. ``gone``: ids in ``frame`` that are on sale no more; they are not forecast and
+    in no sum, but every model learns from them and is judged by them, as at the time nobody knew. ``tell(fraction,
+    message)`` hears the progress.
 
     Raises ValueError for frames that lack a column, hold text where numbers belong, or options that cannot be.
     """
@@ -48,21 +51,25 @@ def forecast_fit(
     if not len(panel):
         return _empty(options)
     say(0.02, f"{len(panel):,} series of {panel.length:,} periods")
-    panel = panel_enrich(panel_with_cold(panel, static), static)
-    recipe = recipe_fit(panel, options, tell=_part(say, 0.02, 0.6))
+    tested = panel_enrich(panel_with_cold(panel, static), static)
+    kept = np.flatnonzero(~np.isin(tested.ids.astype(str), np.array([*map(str, gone)], dtype=str)))
+    if not len(kept):
+        return _empty(options)
+    panel = tested if len(kept) == len(tested) else tested.take(kept)
+    recipe = recipe_fit(tested, options, tell=_part(say, 0.02, 0.6))
     bottom = recipe_apply(recipe, panel, tell=_part(say, 0.6, 0.8))
     hierarchy = hierarchy_build(panel.ids, groups)
     above = aggregate(panel, hierarchy)
     # what the products' models know may tell more than the history of the sum; a sample of them has no sum
     below = recipe.rows is None and options.models is None
-    sums = [hierarchy.sums(mean) for mean in honest_means(recipe)] if below else None
+    sums = [hierarchy.sums(mean[kept]) for mean in honest_means(recipe)] if below else None
     upper_recipe = recipe_fit(above, replace(options, learned=False), tell=_part(say, 0.8, 0.9), below=sums)
     upper = recipe_apply(upper_recipe, above, below=hierarchy.sums(bottom.mean) if below else None)
     bottom = _with_cold(bottom, panel, static, options)
     bottom, upper = _coherent(bottom, upper, hierarchy)
     say(0.95, "writing the tables")
     sold = aggregate(panel, hierarchy, spikes=True).y
-    return _result(panel, above, hierarchy.level, sold, recipe, upper_recipe, bottom, upper, options)
+    return _result(panel, tested, above, hierarchy.level, sold, recipe, upper_recipe, bottom, upper, options)
 
 
 def _with_cold(bottom: Forecasts, panel: Panel, static: Any, options: ForecastOptions) -> Forecasts:
@@ -95,8 +102,8 @@ def _moved(forecasts: Forecasts, mean: Any) -> Forecasts:
 
 
 def _result(
-    panel: Panel, above: Panel, level: Any, sold: Any, recipe: Recipe, upper_recipe: Recipe, bottom: Forecasts,
-    upper: Forecasts, options: ForecastOptions,
+    panel: Panel, tested: Panel, above: Panel, level: Any, sold: Any, recipe: Recipe, upper_recipe: Recipe,
+    bottom: Forecasts, upper: Forecasts, options: ForecastOptions,
 ) -> ForecastResult:  # fmt: skip
     import pandas as pd
 
@@ -107,11 +114,13 @@ def _result(
         ours = report.judged(shared)
         if part is above:  # learned without the spikes of single products, judged by what was sold
             ours = report.seen(ours, sold)
-        seen = slice(None) if shared.rows is None else shared.rows
-        metrics += report.metric_rows(shared, ours, names[seen])
+        judged = part if part is above else tested
+        seen = np.arange(len(judged)) if shared.rows is None else shared.rows
+        beside = names[seen] if part is above else np.full(len(seen), PRODUCT, dtype=object)
+        metrics += report.metric_rows(shared, ours, beside)
         parts["forecasts"].append(report.forecast_frame(part, names, said, options.levels))
         parts["series"].append(report.series_frame(part, shared, names))
-        parts["backtest"].append(report.backtest_frame(part, names[seen], part.ids[seen], ours, options.levels))
+        parts["backtest"].append(report.backtest_frame(judged, beside, judged.ids[seen], ours, options.levels))
     whole = {
         name: pd.concat([f for f in frames if len(f)] or frames[:1], ignore_index=True)
         for name, frames in parts.items()

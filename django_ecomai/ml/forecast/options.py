@@ -13,9 +13,9 @@ SEASONS: Final = {"D": 7, "W": 52, "M": 12}
 class ForecastOptions:
     """``frequency`` "D", "W" (weeks start on Monday) or "M"; ``horizon`` periods; ``levels`` of the intervals in
     percent; ``season_length`` periods (None: 7 / 52 / 12); ``windows`` rolling origins of the backtest (at least two
-    where there are any: the first only chooses); ``models`` names of `registry.MODELS` (None: all
-    that suit the data); ``extra`` names of `registry.EXTRA_MODELS` (statsforecast) that stand beside them for smooth and
-    erratic series; ``learned`` adds the global gradient-boosted model.
+    where there are any: the first only chooses); ``models`` names of `registry.MODELS` (None: those that suit the
+    data); ``extra`` names of `registry.EXTRA_MODELS` (statsforecast) that stand beside them for smooth and erratic
+    series; ``learned`` adds the global gradient-boosted model.
 
     Raises ValueError when one of them cannot be.
     """

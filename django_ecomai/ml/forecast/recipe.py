@@ -346,9 +346,7 @@ def spread_of(
     return intervals.mixed(pooled, own, np.array(recipe_calibration.own)[code], whole)
 
 
-def recipe_apply(
-    recipe: Recipe, panel: Panel, *, tell: Tell | None = None, below: Floats | None = None
-) -> Forecasts:
+def recipe_apply(recipe: Recipe, panel: Panel, *, tell: Tell | None = None, below: Floats | None = None) -> Forecasts:
     """Forecasts of every series of ``panel``; ``below`` [S, H]: what is forecast for the parts of its series."""
     options = recipe.options
     probabilities = interval_quantiles(options.levels)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from django_ecomai.ml.forecast.engine import beats_baseline, forecast_fit
+from django_ecomai.ml.forecast.hierarchy import PRODUCT
 from django_ecomai.ml.forecast.options import ForecastOptions
 from django_ecomai.ml.forecast.result import COMPONENT_COLUMNS, SERIES_COLUMNS
 from tests.ml.forecast.factories import catalogue, long, shop, weeks
@@ -227,3 +228,21 @@ def test_the_gate_needs_a_lower_error_than_the_baseline():
     for ours, passed in ((0.9, True), (1.0, False), (float("nan"), False)):
         assert beats_baseline([base, {**row, "ours": True, "baseline": False, "metrics": {"rmsse": ours}}]) is passed
     assert not beats_baseline([])
+
+
+def test_what_is_gone_is_judged_but_not_forecast():
+    frame = shop(10, 60)
+    gone = ["p01", "p04"]
+    options = ForecastOptions(horizon=4, windows=2, learned=False)
+    found, all_there = forecast_fit(frame, options=options, gone=gone), forecast_fit(frame, options=options)
+    products = found.forecasts[found.forecasts["level"] == PRODUCT]
+    assert set(products["unique_id"]) == {f"p{number:02d}" for number in range(10)} - set(gone)
+    assert set(found.series["unique_id"]) & set(gone) == set()
+    judged = found.backtest[found.backtest["level"] == PRODUCT]
+    assert set(gone) < set(judged["unique_id"])
+    of_products = [[row for row in one.metrics if row["level"] == PRODUCT] for one in (found, all_there)]
+    assert of_products[0] == of_products[1]
+    whole = found.backtest[found.backtest["level"] == "shop"].set_index("ds")["y"]
+    kept = frame[~frame["unique_id"].isin(gone)].groupby("ds")["y"].sum()
+    assert whole.tolist() == kept.loc[whole.index].tolist()
+    assert len(forecast_fit(frame, options=options, gone=[f"p{number:02d}" for number in range(10)]).forecasts) == 0

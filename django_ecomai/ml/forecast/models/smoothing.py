@@ -58,7 +58,8 @@ class DampedTrend(SeriesModel):
         self.index_ = seasonal_indices(y, season_length)
         flat = y / phases(self.index_, 0, y.shape[1])
         # without a trend all phis are the same
-        grid = [one for one in itertools.product(self.alphas, self.betas, self.phis) if one[1] or one[2] == self.phis[0]]
+        every = itertools.product(self.alphas, self.betas, self.phis)
+        grid = [(alpha, beta, phi) for alpha, beta, phi in every if beta or phi == self.phis[0]]
         level, trend, weight = smooth(flat, grid, trend=True)
         self.level_ = (weight * level).sum(axis=0)
         phi = np.array([one[2] for one in grid])

@@ -72,8 +72,8 @@ class DynamicTheta(SeriesModel):
 
 
 class _State:
-    """Level [G, S] and mean, intercept and slope of the line through what was seen, and its length, each [S] or (ahead of
-    the history, where every member sees its own forecasts) [G, S]."""
+    """Level [G, S] and mean, intercept and slope of the line through what was seen, and its length, each [S] or, ahead
+    of the history, where every member sees its own forecasts, [G, S]."""
 
     def __init__(self, level: Any, series: int) -> None:
         self.level = level
