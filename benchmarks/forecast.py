@@ -5,7 +5,8 @@ Data sets: see `benchmarks.forecast_data`. Peers (statsforecast, mlforecast + Li
 (statsforecast needs pandas < 3); without it, or with ``--no-peers``, ours stands beside the trivial forecasts only.
 One process per model and origin; it gets files that hold nothing of the test part. ``--validate`` asks one horizon
 earlier: everything that was chosen, was chosen there. ``--sample N`` takes N series; Prophet never gets more than
-`PROPHET` of them.
+`PROPHET` of them. ``--rows FILE ...`` takes the rows of models that ran before from there instead of running them
+again: slow peers do not change with our engine.
 
 RMSSE, WRMSSE (mean over the levels, weighted by volume), WAPE, bias, MASE, scaled pinball loss over 20 probabilities,
 coverage of the 80 and 95 % intervals, ``pit_80`` (share of the randomised PIT between .1 and .9: what coverage means
@@ -57,25 +58,33 @@ def main(arguments: list[str] | None = None) -> list[dict[str, Any]]:
     parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--peer-python", default=sys.executable, help="interpreter that has the peers")
     parser.add_argument("--sample", type=int, help="series per data set")
+    parser.add_argument("--rows", type=Path, nargs="*", default=[], help="JSON files of earlier runs on the same data")
     parser.add_argument("--validate", action="store_true", help="ask one horizon earlier, where looking is free")
     options = parser.parse_args(arguments)
     rows: list[dict[str, Any]] = []
+    earlier = [row for file in options.rows for row in json.loads(file.read_text(encoding="utf-8"))]
+    known = {(row["dataset"], row["model"]): row for row in earlier if "error" not in row}
     for dataset in options.sets:
-        cuts = READERS[dataset](options.data)
-        if options.validate:
-            cuts = [cut.validation(BEFORE.get(dataset, 1)) for cut in cuts]
-        if options.sample:
-            cuts = [cut.sampled(options.sample) for cut in cuts]
+        cuts: list[Cut] = []
         for model in options.models:
             if model in PEERS and not options.peers:
                 continue
             python = options.peer_python if model in PEERS else sys.executable
-            rows.append(_row(dataset, model, cuts, python))
+            if (dataset, model) not in known:
+                cuts = cuts or _cuts(dataset, options)
+            rows.append(known.get((dataset, model)) or _row(dataset, model, cuts, python))
             print(line(rows[-1]), flush=True)
             if options.json:
                 options.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
         print(ratio(rows, dataset), flush=True)
     return rows
+
+
+def _cuts(dataset: str, options: argparse.Namespace) -> list[Cut]:
+    cuts = READERS[dataset](options.data)
+    if options.validate:
+        cuts = [cut.validation(BEFORE.get(dataset, 1)) for cut in cuts]
+    return [cut.sampled(options.sample) for cut in cuts] if options.sample else cuts
 
 
 def _row(dataset: str, model: str, cuts: list[Cut], python: str) -> dict[str, Any]:
