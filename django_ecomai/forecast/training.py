@@ -102,7 +102,7 @@ def _everything(
     context.metrics(evaluation=[*_evaluation(pieces, "pieces"), *_evaluation(money, "money")])
     context.gate(verdict)
     tested = bool(_all(pieces, "product", "ours"))
-    serve = tested and (verdict.passed or bool(context.parameters.get("no_gate")) or options is in_use)
+    serve = tested and (verdict.passed or bool(context.parameters.get("no_gate")) or pieces.options is not None)
     context.metrics(models_serve=serve, recipe=recipe_of(options))
     seconds["money"] = round(time.process_time() - clock, 2)
     if options.dry_run:
