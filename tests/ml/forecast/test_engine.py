@@ -9,6 +9,9 @@ import pytest
 from django_ecomai.ml.forecast.engine import beats_baseline, forecast_fit
 from django_ecomai.ml.forecast.hierarchy import PRODUCT
 from django_ecomai.ml.forecast.options import ForecastOptions
+from django_ecomai.ml.forecast.panel import panel_build
+from django_ecomai.ml.forecast.recipe import cutoffs, recipe_apply, recipe_fit
+from django_ecomai.ml.forecast.registry import BELOW
 from django_ecomai.ml.forecast.result import COMPONENT_COLUMNS, SERIES_COLUMNS
 from tests.ml.forecast.factories import catalogue, long, shop, weeks
 
@@ -246,3 +249,18 @@ def test_what_is_gone_is_judged_but_not_forecast():
     kept = frame[~frame["unique_id"].isin(gone)].groupby("ds")["y"].sum()
     assert whole.tolist() == kept.loc[whole.index].tolist()
     assert len(forecast_fit(frame, options=options, gone=[f"p{number:02d}" for number in range(10)]).forecasts) == 0
+
+
+def test_sums_follow_the_products_where_those_know_more():
+    """Forecasts of the products that were right before: the level above them takes their sum."""
+    random = np.random.default_rng(2)
+    panel = panel_build(long({"whole": random.normal(500, 80, 60)}), frequency="W", horizon=4)
+    options = ForecastOptions(horizon=4, windows=3, learned=False)
+    ends, width = cutoffs(60, options)
+    right = [panel.y[:, end : end + width] + random.normal(0, 2, (1, width)) for end in ends]
+    recipe = recipe_fit(panel, options, below=right)
+    assert recipe.weights[0][BELOW] > 0.9
+    ahead = np.array([[300.0, 700, 400, 600]])
+    found = recipe_apply(recipe, panel, below=ahead)
+    np.testing.assert_allclose(found.mean, ahead, rtol=0.1)
+    assert BELOW not in recipe_fit(panel, options).weights[0]
