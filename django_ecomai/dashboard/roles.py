@@ -78,6 +78,7 @@ MERCHANT_PERMISSIONS: dict[str, tuple[str, ...]] = {
         "add_salestarget",
         "change_salestarget",
         "delete_salestarget",
+        "view_forecastchange",
         "view_signal",
         "add_signal",
         "change_signal",

@@ -117,9 +117,9 @@ class PastForecastsView(ForecastView):
     def get(self, request: Request) -> Any:
         """See the schema."""
         rows = PastForecast.objects.filter(channel=self.channel(request), **_where(request))
-        keys = request.query_params.getlist("unique_id")
+        keys = _keys(request)
         if keys:
-            rows = rows.filter(key__in=keys[:MOST_SERIES])
+            rows = rows.filter(key__in=keys)
         rows = rows.filter(lag=whole_number(request, "lag", 1, least=1, most=100))
         limit = whole_number(request, "limit", 1000, least=1, most=MOST_PAST)
         columns = (
@@ -134,10 +134,15 @@ class PastForecastsView(ForecastView):
 
 def _series_rows(channel: str, request: Request) -> QuerySet[Forecast]:
     rows = Forecast.objects.filter(channel=channel, **_where(request)).order_by("pk")
+    keys = _keys(request)
+    return rows.filter(key__in=keys) if keys else rows
+
+
+def _keys(request: Request) -> list[str]:
     keys = request.query_params.getlist("unique_id")
     if len(keys) > MOST_SERIES:
         raise ValidationError({"unique_id": [f"Ask for at most {MOST_SERIES} series at once."]})
-    return rows.filter(key__in=keys) if keys else rows
+    return keys
 
 
 def _where(request: Request) -> dict[str, str]:

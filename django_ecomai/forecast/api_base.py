@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -20,7 +20,7 @@ from django_ecomai.core.paging import channels_of
 from django_ecomai.events.throttling import ApiThrottle
 from django_ecomai.mirror.models import Product
 
-from .csv_files import Imported, csv_stream
+from .csv_files import BadFile, Imported, csv_stream, file_lines
 
 MOST_BYTES = 5 * 1024 * 1024
 
@@ -92,6 +92,14 @@ def imported(result: Imported) -> Response:
     if result.more_errors:
         body["more_errors"] = result.more_errors
     return Response(body, status=status.HTTP_400_BAD_REQUEST if result.errors else status.HTTP_200_OK)
+
+
+def from_csv(content: bytes, read: Callable[[Iterable[str]], Imported]) -> Response:
+    """Import a CSV body. Raises ``ValidationError`` for one that is no such file at all."""
+    try:
+        return imported(read(file_lines(content)))
+    except BadFile as error:
+        raise ValidationError({"detail": [str(error)]}) from error
 
 
 def csv_response(header: Any, rows: Iterable[Any], name: str) -> StreamingHttpResponse:

@@ -1,8 +1,7 @@
-"""Overrides, targets and signals through REST: read, write, and CSV in."""
+"""Overrides and targets through REST: read, write, and CSV in."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -16,21 +15,13 @@ from rest_framework.response import Response
 
 from django_ecomai.mirror.models import Category, Product
 
-from .api_base import ForecastView, checked, imported, whole_number
-from .csv_files import (
-    BadFile,
-    file_lines,
-    overrides_import,
-    signal_import,
-    signal_values_set,
-    targets_import,
-)
-from .models import ForecastOverride, SalesTarget, Signal
-from .services import log_entry, override_create, override_restore, override_withdraw, target_set
+from .api_base import ForecastView, checked, from_csv, whole_number
+from .csv_files import overrides_import, targets_import
+from .models import ForecastOverride, SalesTarget
+from .services import override_create, override_restore, override_withdraw, target_delete, target_set
 from .targets import target_states
 
 MOST_ROWS = 500
-MOST_VALUES = 10_000
 _CHANNEL = OpenApiParameter("channel", str, description="The shop, where one installation serves several.")
 _LIMIT = OpenApiParameter("limit", int, description=f"Rows, newest first, at most {MOST_ROWS}; default 100.")
 _WRONG = OpenApiResponse(description="Something cannot be used; the answer names it and says what to send.")
@@ -89,7 +80,7 @@ class OverridesView(ForecastView):
         """See the schema."""
         channel = self.channel(request)
         if isinstance(request.data, bytes):
-            return _from_csv(
+            return from_csv(
                 request.data, lambda lines: overrides_import(channel=channel, lines=lines, author=request.user)
             )
         form = OverrideSerializer(data=request.data)
@@ -189,7 +180,7 @@ class TargetsView(ForecastView):
         channel = self.channel(request)
         may_change = request.user.has_perm("ecomai_forecast.change_salestarget")
         if isinstance(request.data, bytes):
-            return _from_csv(
+            return from_csv(
                 request.data,
                 lambda lines: targets_import(channel=channel, lines=lines, author=request.user, replace=may_change),
             )
@@ -210,12 +201,14 @@ class TargetView(ForecastView):
 
     permissions_of = {"DELETE": "ecomai_forecast.delete_salestarget"}
 
-    @extend_schema(operation_id="ecomai_sales_target_delete", summary="Delete a target", responses={204: None})
+    @extend_schema(
+        operation_id="ecomai_sales_target_delete", summary="Delete a target",
+        description="It comes back when the change is undone: see the list of changes.", responses={204: None},
+    )  # fmt: skip
     def delete(self, request: Request, pk: int) -> Response:
         """See the schema."""
         target = get_object_or_404(SalesTarget, pk=pk, channel=self.channel(request))
-        log_entry(request.user, target, message="Deleted through the API.")
-        target.delete()
+        target_delete(target=target, user=request.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -223,98 +216,3 @@ def _with_states(targets: list[SalesTarget]) -> Any:
     for target, state in zip(targets, target_states(targets=targets), strict=True):
         target.state = state  # type: ignore[attr-defined]
     return TargetSerializer(targets, many=True).data
-
-
-class SignalSerializer(serializers.ModelSerializer[Signal]):
-    """A signal from outside."""
-
-    class Meta:
-        model = Signal
-        fields = ("key", "name", "description", "is_active")
-        extra_kwargs: dict[str, Any] = {"key": {"validators": []}}
-
-
-class SignalValueSerializer(serializers.Serializer[Any]):
-    """The value from a day on."""
-
-    day = serializers.DateField()
-    value = serializers.FloatField()
-
-    def validate_value(self, value: float) -> float:
-        """A number that a database can keep."""
-        if not math.isfinite(value):
-            raise ValidationError("Give a finite number.")
-        return value
-
-
-class SignalsView(ForecastView):
-    """Signals from outside: market trends, weather, budgets."""
-
-    permissions_of = {"GET": "ecomai_forecast.view_signal", "POST": "ecomai_forecast.add_signal"}
-
-    @extend_schema(
-        operation_id="ecomai_signals", summary="Signals", parameters=[_CHANNEL],
-        responses={200: SignalSerializer(many=True)},
-    )  # fmt: skip
-    def get(self, request: Request) -> Response:
-        """See the schema."""
-        rows = Signal.objects.filter(channel=self.channel(request)).order_by("key")[:MOST_ROWS]
-        return Response(SignalSerializer(rows, many=True).data)
-
-    @extend_schema(
-        operation_id="ecomai_signal_create", summary="Make a signal", parameters=[_CHANNEL], request=SignalSerializer,
-        responses={201: SignalSerializer, 400: _WRONG},
-    )  # fmt: skip
-    def post(self, request: Request) -> Response:
-        """See the schema."""
-        form = SignalSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        channel = self.channel(request)
-        if Signal.objects.filter(channel=channel, key=form.validated_data["key"]).exists():
-            raise ValidationError({"key": ["There is a signal with this key: send its values to it."]})
-        signal = Signal.objects.create(channel=channel, **form.validated_data)
-        log_entry(request.user, signal, added=True, message="Made through the API.")
-        return Response(SignalSerializer(signal).data, status=status.HTTP_201_CREATED)
-
-
-class SignalValuesView(ForecastView):
-    """Values of a signal, over those that are there."""
-
-    permissions_of = {"POST": "ecomai_forecast.change_signal", "GET": "ecomai_forecast.view_signal"}
-
-    @extend_schema(
-        operation_id="ecomai_signal_values", summary="Values of a signal, newest first", parameters=[_CHANNEL],
-        responses={200: SignalValueSerializer(many=True)},
-    )  # fmt: skip
-    def get(self, request: Request, key: str) -> Response:
-        """See the schema."""
-        signal = get_object_or_404(Signal, channel=self.channel(request), key=key)
-        return Response(list(signal.values.order_by("-day").values("day", "value")[:MOST_VALUES]))
-
-    @extend_schema(
-        operation_id="ecomai_signal_values_set",
-        summary="Write values of a signal, as a JSON list or a CSV body",
-        description=f"A list of at most {MOST_VALUES} objects with day and value, or CSV with these columns.",
-        parameters=[_CHANNEL],
-        request={"application/json": SignalValueSerializer(many=True), "text/csv": OpenApiTypes.STR},
-        responses={200: OpenApiTypes.OBJECT, 400: _WRONG},
-    )
-    def post(self, request: Request, key: str) -> Response:
-        """See the schema."""
-        signal = get_object_or_404(Signal, channel=self.channel(request), key=key)
-        if isinstance(request.data, bytes):
-            return _from_csv(request.data, lambda lines: signal_import(signal=signal, lines=lines))
-        form = SignalValueSerializer(data=request.data, many=True)
-        form.is_valid(raise_exception=True)
-        if len(form.validated_data) > MOST_VALUES:
-            raise ValidationError({"detail": [f"Send at most {MOST_VALUES} values at once."]})
-        values = {row["day"]: row["value"] for row in form.validated_data}
-        signal_values_set(signal=signal, values=values)
-        return Response({"written": len(values), "duplicates": len(form.validated_data) - len(values), "errors": []})
-
-
-def _from_csv(content: bytes, read: Any) -> Response:
-    try:
-        return imported(read(file_lines(content)))
-    except BadFile as error:
-        raise ValidationError({"detail": [str(error)]}) from error

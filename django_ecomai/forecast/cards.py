@@ -11,24 +11,27 @@ from django_ecomai.core.charts import format_value
 
 
 def forecast_context(request: HttpRequest) -> dict[str, Any]:
-    """The shop's expected sales and the products whose sales will change most; two queries."""
+    """The shop's expected sales and the products that will sell most, with overrides; few queries."""
     from .models import Forecast
     from .pictures import forecast_sparkline
-    from .presenting import change_words, day_words, near_total, near_words
+    from .presenting import before_words, day_words, last_day, near_change, near_finals, near_words
 
     channel = request.ecomai_period.channel  # type: ignore[attr-defined]
     whole = Forecast.objects.filter(channel=channel, measure="money", level="shop").first()
     if whole is None:
         return {"whole": None}
-    now, before = near_total(whole)
-    top = Forecast.objects.filter(channel=channel, measure="pieces", level="product").order_by("-total")[:5]
+    top = list(Forecast.objects.filter(channel=channel, measure="pieces", level="product").order_by("-total")[:5])
+    near_finals([whole])
+    near_finals(top)
+    now, change = near_change(whole)
     return {
         "whole": whole,
         "when": near_words(whole.frequency),
-        "made_on": day_words(whole.made_on),
+        "before": before_words(whole.frequency),
+        "made_on": day_words(last_day(whole)),
         "amount": format_value(now),
         "currency": ecomai.CURRENCY,
-        "change": change_words(now, before),
+        "change": change,
         "picture": forecast_sparkline(
             whole.history[-26:],
             whole.mean[:13],
@@ -41,8 +44,8 @@ def forecast_context(request: HttpRequest) -> dict[str, Any]:
         "rows": [
             {
                 "row": row,
-                "pieces": format_value(near_total(row)[0]),
-                "change": change_words(*near_total(row)),
+                "pieces": format_value(round(near_change(row)[0], 1)),
+                "change": near_change(row)[1],
                 "picture": forecast_sparkline(
                     row.history[-26:], row.mean[:13], row.lo_80[:13], row.hi_80[:13], title=row.title
                 ),

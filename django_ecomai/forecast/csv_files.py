@@ -7,32 +7,37 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from django_ecomai.core.undo import Key, Row, rows_of
 from django_ecomai.mirror.models import Category, Product
 
-from .models import Signal, SignalValue
-from .services import override_create, target_set
+from .changes import change_record
+from .models import ForecastChange, ForecastOverride, SalesTarget, Signal
+from .services import override_create, signal_values_set, target_set
 
 #: Errors that are told one by one; a wrong file has thousands.
 MOST_TOLD = 20
 MOST_LINES = 200_000
+Made = TypeVar("Made")
 
 
 @dataclass
 class Imported:
     """What became of a file: how many lines were written, how many stood twice (the last one holds), and what is wrong,
-    a sentence per line. With an error nothing is written."""
+    a sentence per line. With an error nothing is written. ``change`` undoes it."""
 
     written: int = 0
     duplicates: int = 0
     errors: list[str] = field(default_factory=list)
     more_errors: int = 0
+    change: ForecastChange | None = None
 
     def wrong(self, number: int, text: str) -> None:
         """Keep an error of a line."""
@@ -81,7 +86,7 @@ def _names(names: Sequence[str]) -> str:
     return ", ".join(names)
 
 
-def signal_import(*, signal: Signal, lines: Iterable[str]) -> Imported:
+def signal_import(*, signal: Signal, lines: Iterable[str], user: Any = None) -> Imported:
     """Write values of a signal from the columns ``day, value``, over those that are there. Raises ``BadFile``."""
     result, values = Imported(), {}
     for number, row in _rows(lines, ("day", "value")):
@@ -95,17 +100,9 @@ def signal_import(*, signal: Signal, lines: Iterable[str]) -> Imported:
             result.duplicates += day in values
             values[day] = float(value)
     if not result.errors:
-        signal_values_set(signal=signal, values=values)
+        result.change = signal_values_set(signal=signal, values=values, user=user)
         result.written = len(values)
     return result
-
-
-def signal_values_set(*, signal: Signal, values: Mapping[date, float]) -> None:
-    """Write values of a signal, over those that are there."""
-    rows = [SignalValue(signal=signal, day=day, value=value) for day, value in values.items()]
-    SignalValue.objects.bulk_create(
-        rows, batch_size=500, update_conflicts=True, unique_fields=["signal", "day"], update_fields=["value"]
-    )
 
 
 def overrides_import(*, channel: str, lines: Iterable[str], author: Any = None) -> Imported:
@@ -116,7 +113,7 @@ def overrides_import(*, channel: str, lines: Iterable[str], author: Any = None) 
     products = _known(Product, channel, [row["key"] for _n, row in rows if row["level"] == "product"])
     categories = _known(Category, channel, [row["key"] for _n, row in rows if row["level"] == "category"])
 
-    def make(row: dict[str, str]) -> None:
+    def make(row: dict[str, str]) -> ForecastOverride:
         target: dict[str, Any] = {}
         if row["level"] in ("product", "category"):
             found = (products if row["level"] == "product" else categories).get(row["key"])
@@ -125,32 +122,60 @@ def overrides_import(*, channel: str, lines: Iterable[str], author: Any = None) 
             target[row["level"]] = found
         elif row["level"] != "shop":
             raise ValidationError(_("level must be product, category or shop."))
-        override_create(
+        return override_create(
             channel=channel, kind=row["kind"], value=_amount(row["value"]), starts_on=_given_day(row, "from"),
             ends_on=_given_day(row, "to"), reason=row["reason"], author=author,
             expires_on=_given_day(row, "expires") if row.get("expires") else None, **target,
         )  # fmt: skip
 
-    return _all_or_none(rows, make)
+    result, made = _all_or_none(rows, make)
+    if made:
+        label = ngettext("%(number)d override from a file", "%(number)d overrides from a file", len(made))
+        result.change = change_record(
+            channel=channel, label=label % {"number": len(made)}, before=[], after=rows_of(made), user=author
+        )
+    return result
 
 
 def targets_import(*, channel: str, lines: Iterable[str], author: Any = None, replace: bool = True) -> Imported:
     """Set targets from the columns ``level, key, from, to, amount`` (and ``note``): all or none; over those that are
     there only where ``replace``. Raises ``BadFile``."""
 
-    def make(row: dict[str, str]) -> None:
-        target_set(
-            channel=channel, level=row["level"], key=row["key"], starts_on=_given_day(row, "from"),
-            ends_on=_given_day(row, "to"), amount=_amount(row["amount"]), note=row.get("note", ""), author=author,
-            replace=replace,
+    stood: dict[Key, Row] = {}
+    fresh: set[Any] = set()
+
+    def make(row: dict[str, str]) -> SalesTarget:
+        first, last = _given_day(row, "from"), _given_day(row, "to")
+        span = {"level": row["level"], "key": row["key"], "starts_on": first, "ends_on": last}
+        for old in rows_of(SalesTarget.objects.filter(channel=channel, **span)):
+            stood.setdefault((old["model"], old["pk"]), old)
+        target, created = target_set(
+            channel=channel, level=row["level"], key=row["key"], starts_on=first, ends_on=last,
+            amount=_amount(row["amount"]), note=row.get("note", ""), author=author, replace=replace, record=False,
         )  # fmt: skip
+        if created:  # what an earlier line of the file made did not stand before it
+            fresh.add(target.pk)
+        return target
 
-    return _all_or_none(list(_rows(lines, ("level", "key", "from", "to", "amount"))), make)
+    result, made = _all_or_none(list(_rows(lines, ("level", "key", "from", "to", "amount"))), make)
+    if made:
+        label = ngettext("%(number)d sales target from a file", "%(number)d sales targets from a file", result.written)
+        keys = {one.pk for one in made}
+        here = SalesTarget.objects.filter(channel=channel).order_by("pk").iterator(chunk_size=2000)
+        after = rows_of(one for one in here if one.pk in keys)
+        before = [old for old in stood.values() if old["pk"] not in fresh]
+        result.change = change_record(
+            channel=channel, label=label % {"number": result.written}, before=before, after=after, user=author
+        )
+    return result
 
 
-def _all_or_none(rows: list[tuple[int, dict[str, str]]], make: Callable[[dict[str, str]], None]) -> Imported:
-    """Later lines that are the same as an earlier one are left out."""
+def _all_or_none(
+    rows: list[tuple[int, dict[str, str]]], make: Callable[[dict[str, str]], Made]
+) -> tuple[Imported, list[Made]]:
+    """What became of the lines, and what they made. Later lines that are the same as an earlier one are left out."""
     result = Imported()
+    made: list[Made] = []
     seen: set[tuple[tuple[str, str], ...]] = set()
     with transaction.atomic():
         for number, row in rows:
@@ -161,14 +186,15 @@ def _all_or_none(rows: list[tuple[int, dict[str, str]]], make: Callable[[dict[st
             seen.add(mark)
             try:
                 with transaction.atomic():
-                    make(row)
+                    made.append(make(row))
                 result.written += 1
             except ValidationError as error:
                 result.wrong(number, " ".join(error.messages))
         if result.errors:
             result.written = 0
+            made.clear()
             transaction.set_rollback(True)
-    return result
+    return result, made
 
 
 def _known(model: Any, channel: str, keys: Sequence[str]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +91,31 @@ def fit_frames(
     return Fit(_with_backtest(series, result, names, baseline, options), metrics, bool(result.beats_baseline))
 
 
+def add_up_to(series: Sequence[SeriesForecast], whole: SeriesForecast) -> list[SeriesForecast]:
+    """``series`` scaled per period so that they add up to ``whole``: top-down by the shares that their own forecasts
+    have (Gross and Sohl, 1990; Athanasopoulos, Ahmed and Hyndman, 2009). Where all of them are zero, by the shares of
+    what each has sold."""
+    if not series:
+        return []
+    means = np.stack([np.nan_to_num(one.mean) for one in series])
+    sold = np.array([float(np.nansum(one.history)) for one in series])
+    share = sold / sold.sum() if sold.sum() > 0 else np.full(len(series), 1 / len(series))
+    total = means.sum(axis=0)
+    factor = np.where(total > 0, whole.mean / np.where(total > 0, total, 1.0), 0.0)
+    empty = np.where(total > 0, 0.0, whole.mean)
+    return [
+        replace(
+            one,
+            mean=means[row] * factor + share[row] * empty,
+            ends={name: ends * factor + share[row] * np.where(total > 0, 0.0, whole.ends[name])
+                  for name, ends in one.ends.items()},
+            components={},
+            components_start=None,
+        )
+        for row, one in enumerate(series)
+    ]  # fmt: skip
+
+
 def _histories(frames: Mapping[str, Any], names: Mapping[str, str]) -> dict[tuple[str, str], NDArray[np.float64]]:
     """History [T] of every series and of the groups above, NaN before the first sale and where unknown."""
     frame = frames["frame"]
@@ -105,6 +130,7 @@ def _histories(frames: Mapping[str, Any], names: Mapping[str, str]) -> dict[tupl
     y[code, period] = frame["y"].to_numpy(dtype=np.float64)
     found = {(names["product"], str(key)): y[row] for row, key in enumerate(ids)}
     known = np.nan_to_num(y)
+    hole = np.isnan(y).all(axis=0)  # of these periods nothing is known at all
     groups = frames.get("groups")
     if groups is not None:
         place = pd.Index(ids).get_indexer(groups["unique_id"])
@@ -112,8 +138,9 @@ def _histories(frames: Mapping[str, Any], names: Mapping[str, str]) -> dict[tupl
             number, keys = pd.factorize(groups[level])
             total = np.zeros((len(keys), len(dates)))
             np.add.at(total, number[place >= 0], known[place[place >= 0]])
+            total[:, hole] = np.nan
             found |= {(str(level), str(key)): total[row] for row, key in enumerate(keys)}
-    found[("shop", "shop")] = known.sum(axis=0)
+    found[("shop", "shop")] = np.where(hole, np.nan, known.sum(axis=0))
     return found
 
 

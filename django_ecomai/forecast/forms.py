@@ -13,10 +13,14 @@ from django.utils.translation import gettext_lazy
 from django_ecomai.conf import ecomai
 from django_ecomai.mirror.models import Category
 
+from .frames import NO_CATEGORY
 from .models import Forecast, ForecastOverride, SalesTarget, Signal
+from .models.results import Level
+from .selectors import forecast_made_on
 from .services import override_errors, target_errors
 
 MOST_BYTES = 5 * 1024 * 1024
+MOST_CHOICES = 2_000
 
 
 class DayInput(forms.DateInput):
@@ -85,6 +89,17 @@ class OverrideAdminForm(OverrideForm):
 
     class Meta(OverrideForm.Meta):
         fields = ("product", "category", *OverrideForm.Meta.fields, "channel")  # type: ignore[assignment]
+        help_texts = {
+            **OverrideForm.Meta.help_texts,
+            "category": gettext_lazy("Choose a product or a category; leave both empty for the whole shop."),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.instance.pk:
+            first = forecast_made_on(channel=self.instance.channel or ecomai.CHANNEL) or timezone.localdate()
+            self.initial.setdefault("starts_on", first)
+            self.initial.setdefault("ends_on", first + timedelta(days=13))
 
     def clean(self) -> Any:
         """Product or category, or neither for the whole shop."""
@@ -97,17 +112,25 @@ class OverrideAdminForm(OverrideForm):
 
 
 class TargetForm(forms.ModelForm):
-    """A sales target."""
+    """A sales target. What it is of is chosen by name: the whole shop, or what has a sales forecast."""
+
+    about = forms.ChoiceField(label=gettext_lazy("Of"))
 
     class Meta:
         model = SalesTarget
-        fields = ("level", "key", "starts_on", "ends_on", "amount", "note", "channel")
+        fields = ("starts_on", "ends_on", "amount", "note", "channel")
         widgets = {"starts_on": DayInput, "ends_on": DayInput}
+        help_texts = {"note": gettext_lazy("Such as “Christmas”: it stands beside the target.")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if not self.instance.pk:
-            first = timezone.localdate().replace(day=1)
+        own = (self.instance.level, self.instance.key) if self.instance.pk else None
+        if "about" in self.fields:
+            self.fields["about"].choices = _target_choices(own)  # type: ignore[attr-defined]
+            self.fields["about"].initial = ":".join(own) if own else "shop:"
+        if own is None:
+            made_on = forecast_made_on(channel=self.instance.channel or ecomai.CHANNEL) or timezone.localdate()
+            first = made_on.replace(day=1)
             self.initial.setdefault("starts_on", first)
             self.initial.setdefault("ends_on", (first + timedelta(days=32)).replace(day=1) - timedelta(days=1))
         if "amount" in self.fields:
@@ -117,11 +140,32 @@ class TargetForm(forms.ModelForm):
         """The rules of the service, by field."""
         data = super().clean() or self.cleaned_data
         for name, value in data.items():
-            setattr(self.instance, name, value)
-        _checked(self, target_errors(self.instance))
+            if name != "about":
+                setattr(self.instance, name, value)
+        if "about" in data:
+            self.instance.level, _colon, self.instance.key = data["about"].partition(":")
+        errors = target_errors(self.instance)
+        _checked(self, {("about" if name in ("level", "key") else name): text for name, text in errors.items()})
         if not self.errors and _taken(self, "channel", "level", "key", "starts_on", "ends_on"):
             self.add_error(None, _("There is a target of this span already: change that one."))
         return data
+
+
+def _target_choices(own: tuple[str, str] | None) -> list[Any]:
+    """Grouped by level, largest sales first; the names are those of the sales forecast."""
+    groups: dict[str, dict[str, str]] = {"category": {}, "country": {}, "segment": {}}
+    rows = Forecast.objects.filter(measure="money", level__in=groups).order_by("-total", "pk")
+    for level, key, title in rows.values_list("level", "key", "title")[:MOST_CHOICES]:
+        if key != NO_CATEGORY:
+            groups[level].setdefault(f"{level}:{key}", title or key)
+    if not groups["category"]:  # no forecast yet
+        names = Category.objects.order_by("name").values_list("external_id", "name")[:MOST_CHOICES]
+        groups["category"] = {f"category:{key}": name for key, name in names}
+    if own is not None and own[0] in groups:
+        groups[own[0]].setdefault(":".join(own), own[1])
+    labels = dict(Level.choices)
+    found: list[Any] = [("shop:", labels["shop"])]
+    return found + [(labels[level], list(names.items())) for level, names in groups.items() if names]
 
 
 class SignalForm(forms.ModelForm):

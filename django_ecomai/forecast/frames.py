@@ -14,8 +14,7 @@ import numpy as np
 from django.db.models import Q
 
 from django_ecomai.conf import ecomai
-from django_ecomai.core.registry import customer_segments
-from django_ecomai.mirror.models import Category, Customer, Order, Product
+from django_ecomai.mirror.models import Category, Product
 
 from .censoring import stocked_out
 from .days import day_date, day_number, local_date, period_days, period_numbers
@@ -30,9 +29,11 @@ if TYPE_CHECKING:
 UNKNOWN = 0.5
 #: Products per block of days: bounds what the daily matrices take.
 BLOCK = 2_000
-#: Countries with a forecast of their own; the others are added up.
-COUNTRIES = 12
-OTHER = "other"
+#: So many periods in a row without any order, in which so many were to be expected, are a hole in the data.
+HOLE = {"D": 28, "W": 4, "M": 2}
+HOLE_ORDERS = 20
+#: Periods after which the same time of the year comes back.
+YEAR = {"D": 364, "W": 52, "M": 12}
 #: Stands for the category of products that have none.
 NO_CATEGORY = "–"
 #: A product without a sale is forecast from its likes for so many days after it was made.
@@ -58,17 +59,18 @@ class ProductFacts:
 @dataclass(frozen=True, eq=False)
 class Demand:
     """Demand per product and period. ``periods`` int64 [T + H]: numbers of the history's and the coming periods;
-    ``quantity`` float64 [n, T], NaN where unknown; ``value`` money float64 [n, T]; regressors [n, T + H] or [T + H],
-    those in ``held`` not known ahead. ``gone``: the same of products that are on sale no more.
+    ``quantity`` float64 [n, T], NaN where unknown; regressors [n, T + H] or [T + H], those in ``held`` not known ahead;
+    ``hole`` bool [T]: periods of which no orders are known at all. ``gone``: the same of products that are on sale no
+    more.
     """
 
     facts: list[ProductFacts]
     periods: NDArray[np.int64]
     frequency: str
     quantity: NDArray[np.float64]
-    value: NDArray[np.float64]
     regressors: dict[str, NDArray[np.float64]]
     weekdays: list[float]
+    hole: NDArray[np.bool_]
     held: tuple[str, ...] = ()
     censored: int = 0
     notes: list[str] = field(default_factory=list)
@@ -102,7 +104,8 @@ def _demand(ledger: Ledger, facts: list[ProductFacts], channel: str, frequency: 
         if one.removed is not None:  # what nobody could order any more is not known
             ended = int(period_numbers(np.array([day_number(one.removed)]), frequency)[0]) - first
             quantity[row, max(ended, 0) :] = np.nan
-    value = _sums(small, small.value, periods, length, frequency)
+    hole = order_holes(ledger, periods[:length], frequency)
+    quantity[:, hole] = np.nan
     regressors = {"price_paid": price_paid(small, periods=periods, frequency=frequency)}
     regressors["price_paid"][:, length:] = np.nan  # of the period that has not ended
     listed = price_listed(small.products, channel=channel, periods=periods, frequency=frequency)
@@ -117,7 +120,34 @@ def _demand(ledger: Ledger, facts: list[ProductFacts], channel: str, frequency: 
     signals, held = signal_rows(channel=channel, periods=periods, frequency=frequency)
     regressors |= signals
     held = ("price_paid", *held)
-    return Demand(facts, periods, frequency, quantity, value, regressors, _weekdays(ledger), held, int(unknown))
+    return Demand(facts, periods, frequency, quantity, regressors, _weekdays(ledger), hole, held, int(unknown))
+
+
+def order_holes(ledger: Ledger, periods: NDArray[np.int64], frequency: str) -> NDArray[np.bool_]:
+    """Periods in a hole of the data, bool [T]: nobody ordered anything for long, though many orders would be usual.
+
+    A shop that closes at the same time every year sold nothing then: that is no hole.
+    """
+    found = np.zeros(len(periods), dtype=bool)
+    if not len(periods) or not len(ledger):
+        return found
+    orders, first = np.unique(ledger.order, return_index=True)
+    place = period_numbers(ledger.day[first] + day_number(ledger.since), frequency) - int(periods[0])
+    count = np.bincount(place[place < len(periods)], minlength=len(periods))
+    empty = count == 0
+    usual = len(orders) / max(int((~empty).sum()), 1)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], empty.astype(np.int8), [0]])))
+    for begin, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        if end - begin < HOLE[frequency] or (end - begin) * usual < HOLE_ORDERS:
+            continue
+        others = empty.copy()
+        others[begin:end] = False
+        year = YEAR[frequency]
+        every_year = any(
+            others[max(begin + shift, 0) : max(end + shift, 0)].sum() * 2 >= end - begin for shift in (-year, year)
+        )
+        found[begin:end] = not every_year
+    return found
 
 
 def product_facts(ledger: Ledger, channel: str) -> list[ProductFacts]:
@@ -305,86 +335,6 @@ def _long(
             continue
         columns[name] = values[period] if values.ndim == 1 else values[chosen[series], period]
     return pd.DataFrame(columns)
-
-
-def money_frames(demand: Demand) -> dict[str, Any]:
-    """Sales in money per category; the engine puts the whole shop above them."""
-    keys, place = np.unique([one.category or NO_CATEGORY for one in demand.facts], return_inverse=True)
-    total = np.zeros((len(keys), demand.length))
-    np.add.at(total, place, demand.value)
-    return _totals(demand, [str(key) for key in keys], total)
-
-
-def country_frames(demand: Demand, ledger: Ledger, *, channel: str) -> dict[str, Any] | None:
-    """Sales in money per country of the order; None when fewer than two are known."""
-    known = np.unique(ledger.order)
-    names = _countries(known, channel)
-    if len(set(names)) < 2:
-        return None
-    country = np.array(names, dtype=object)[np.searchsorted(known, ledger.order)]
-    worth = {name: float(ledger.value[country == name].sum()) for name in set(names)}
-    largest = sorted((name for name in worth if name), key=lambda name: -worth[name])[:COUNTRIES]
-    place = {name: row for row, name in enumerate(largest)}
-    series = np.array([place.get(name, len(largest)) for name in country.tolist()])
-    period = period_numbers(ledger.day + day_number(ledger.since), demand.frequency) - int(demand.periods[0])
-    inside = period < demand.length
-    total = np.zeros((len(largest) + 1, demand.length))
-    np.add.at(total, (series[inside], period[inside]), ledger.value[inside])
-    keep = total.sum(axis=1) > 0
-    keys = [key for key, kept in zip([*largest, OTHER], keep.tolist(), strict=True) if kept]
-    return _totals(demand, keys, total[keep])
-
-
-def segment_frames(demand: Demand, ledger: Ledger, *, channel: str) -> dict[str, Any] | None:
-    """Sales in money per customer segment, as far as an installed capability tells segments; None without any."""
-    segments = {
-        name[:64]: members
-        for _key, offered in customer_segments.items()
-        for name, members in offered.members(channel).items()
-    }
-    if not segments:
-        return None
-    keys = dict(Customer.objects.filter(channel=channel).values_list("external_id", "pk").iterator(chunk_size=10_000))
-    period = period_numbers(ledger.day + day_number(ledger.since), demand.frequency) - int(demand.periods[0])
-    inside = period < demand.length
-    totals = []
-    for members in segments.values():
-        known = np.array([keys[one] for one in members if one in keys], dtype=np.int64)
-        chosen = inside & np.isin(ledger.customer, known)
-        total = np.zeros(demand.length)
-        np.add.at(total, period[chosen], ledger.value[chosen])
-        totals.append(total)
-    sold = [row for row, total in enumerate(totals) if total.any()]
-    if not sold:
-        return None
-    names = list(segments)
-    return _totals(demand, [names[row] for row in sold], np.stack([totals[row] for row in sold]))
-
-
-def _countries(orders: NDArray[np.int64], channel: str) -> list[str]:
-    rows = Order.objects.filter(channel=channel).exclude(country="").order_by("pk")
-    known = dict(rows.values_list("pk", "country").iterator(chunk_size=10_000))
-    return [known.get(pk, "") for pk in orders.tolist()]
-
-
-def _totals(demand: Demand, keys: list[str], total: NDArray[np.float64]) -> dict[str, Any]:
-    """Frames of series of the whole shop: only regressors that are the same for all products."""
-    import pandas as pd
-
-    shared = {name: values for name, values in demand.regressors.items() if values.ndim == 1}
-    starts = period_days(demand.periods, demand.frequency).astype("datetime64[D]").astype("datetime64[ns]")
-    length, ahead = demand.length, len(demand.periods) - demand.length
-    ids = np.array(keys, dtype=object)
-
-    def long(first: int, count: int, without: Sequence[str] = ()) -> Any:
-        period = np.tile(np.arange(first, first + count), len(ids))
-        columns: dict[str, Any] = {"unique_id": np.repeat(ids, count), "ds": starts[period]}
-        told = {name: values[period] for name, values in shared.items() if name not in without}
-        return pd.DataFrame(columns | told)
-
-    frame = long(0, length)
-    frame.insert(2, "y", total.reshape(-1))
-    return {"frame": frame, "future": long(length, ahead, demand.held), "static": None, "groups": None}
 
 
 def category_names(*, channel: str) -> dict[str, str]:

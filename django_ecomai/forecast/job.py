@@ -19,8 +19,11 @@ def train(context: Any) -> None:
 
 
 def prune() -> int:
-    """Delete past forecasts that are too old."""
+    """Delete past forecasts and changes that are too old."""
+    from .changes import change_prune
     from .storing import past_prune
 
     today = timezone.localdate()
-    return sum(past_prune(frequency=name, before=today - timedelta(days=days)) for name, days in PAST_DAYS.items())
+    return change_prune() + sum(
+        past_prune(frequency=name, before=today - timedelta(days=days)) for name, days in PAST_DAYS.items()
+    )

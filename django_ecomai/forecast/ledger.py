@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from django_ecomai.mirror.columns import (
     demand_columns,
     return_columns,
 )
-from django_ecomai.mirror.models import OrderLine
+from django_ecomai.mirror.models import Order, OrderLine
 
 from .censoring import KEYS
 from .days import day_date, day_number, local_date, local_days, midnight
@@ -43,8 +43,8 @@ class Ledger:
 
     Lines [m]: ``product`` place in ``products``, ``day`` days after ``since``, ``quantity`` pieces, ``value`` money,
     ``order`` and ``customer`` primary keys (`NOBODY`: a guest). ``until`` is the first day that is not in it.
-    ``void_lines`` and ``void_pieces``: what was cancelled within minutes; ``future_lines``: lines dated after
-    ``until``, left out.
+    ``void_lines`` and ``void_pieces``: what was cancelled within minutes; ``future_lines``: lines dated after this
+    moment, ``free_lines`` those with price 0, both left out.
     """
 
     since: date
@@ -61,6 +61,7 @@ class Ledger:
     void_lines: int = 0
     void_pieces: float = 0.0
     future_lines: int = 0
+    free_lines: int = 0
 
     def __len__(self) -> int:
         return len(self.day)
@@ -122,8 +123,7 @@ def ledger_read(
     void = void_mask(sales, returns)
     days = local_days(sales.at)
     end = day_number(until)
-    future = days >= end
-    keep = ~void & ~future
+    keep = ~void & (days < end)  # today has not ended: what was ordered today is not yet part of the past
     if products is not None and few is None:
         keep &= np.isin(sales.product, np.asarray(products, dtype=np.int64))
     first = end if since is None else day_number(since)
@@ -147,8 +147,18 @@ def ledger_read(
         returned=_returned(known, sales, returns, void, since=None if begin is None else begin.timestamp()),
         void_lines=int(void.sum()),
         void_pieces=float(sales.quantity[void].sum()),
-        future_lines=int(future.sum()),
+        future_lines=int((sales.at > timezone.now().timestamp()).sum()),
+        free_lines=_free_lines(channel, begin, midnight(until)) if products is None else 0,
     )
+
+
+def _free_lines(channel: str, since: datetime | None, until: datetime) -> int:
+    """How many lines of that time were sold for nothing."""
+    rows = OrderLine.objects.filter(
+        channel=channel, removed_at=None, order__removed_at=None, product__is_service=False, quantity__gt=0,
+        unit_price__lte=0, placed_at__lt=until,
+    ).exclude(order__status=Order.Status.CANCELLED)  # fmt: skip
+    return (rows if since is None else rows.filter(placed_at__gte=since)).count()
 
 
 def void_mask(sales: DemandColumns, returns: ReturnColumns) -> NDArray[np.bool_]:

@@ -11,13 +11,16 @@ from .days import period_dates, period_of, period_start
 
 
 def period_label(day: date, frequency: str) -> str:
-    """``2 March 2026``, ``week 10/2026`` or ``March 2026``, short enough for an axis."""
-    if frequency == "W":
-        year, week, _day = day.isocalendar()
-        return _("week %(week)s/%(year)s") % {"week": week, "year": year}
+    """``02/03/2026`` or ``March 2026``, short enough for an axis. A week is named by its Monday: few people know the
+    numbers of weeks (see ``period_heading``)."""
     if frequency == "M":
         return str(formats.date_format(day, "YEAR_MONTH_FORMAT"))
     return str(formats.date_format(day, "SHORT_DATE_FORMAT"))
+
+
+def period_heading(frequency: str) -> str:
+    """What stands above a column of ``period_label``."""
+    return {"D": _("day"), "W": _("week from"), "M": _("month")}[frequency]
 
 
 def period_labels(start: date, count: int, frequency: str) -> list[str]:

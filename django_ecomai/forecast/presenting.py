@@ -22,7 +22,7 @@ from .days import SEASON, period_of, period_start
 from .final import Effects, override_effects
 from .models import Forecast, ForecastOverride, PastForecast
 from .overriding import overrides_current
-from .periods import period_labels, span_words
+from .periods import period_heading, period_labels, span_words
 from .selectors import forecast_days
 
 #: History before the forecast that a chart shows.
@@ -52,6 +52,16 @@ def final_mean(row: Forecast, effects: Effects | None) -> list[float]:
     return [round(float(one), 2) for one in final]
 
 
+def final_ends(row: Forecast, final: Sequence[float]) -> tuple[list[float], list[float]]:
+    """The 80 % interval moved as overrides move the forecast."""
+    lows, highs = [], []
+    for now, mean, low, high in zip(final, row.mean, row.lo_80, row.hi_80, strict=True):
+        factor = now / mean if mean else 1.0
+        lows.append(round(min((low or 0.0) * factor, now), 2))
+        highs.append(round(max((high or 0.0) * factor, now), 2))
+    return lows, highs
+
+
 def forecast_chart(row: Forecast, effects: Effects | None) -> SafeString:
     """Past, forecast and its interval; the model's own line where overrides change it."""
     past = row.history[-SHOWN[row.frequency] :]
@@ -64,6 +74,7 @@ def forecast_chart(row: Forecast, effects: Effects | None) -> SafeString:
         (_("sold"), [*past, *[None] * ahead]),
         (_("forecast"), [*gap, *final]),
     ]
+    low, high = final_ends(row, final)
     changed = any(abs(a - (b or 0)) > 0.005 for a, b in zip(final, row.mean, strict=True))
     if changed:
         series.append((_("forecast without overrides"), [*gap, *row.mean]))
@@ -71,14 +82,14 @@ def forecast_chart(row: Forecast, effects: Effects | None) -> SafeString:
         kind="line",
         labels=labels,
         series=series,
-        band=(_("80 %: at least"), [*gap, *row.lo_80], _("80 % interval"), [*gap, *row.hi_80]),
+        band=(_("likely at least"), [*gap, *low], _("likely range"), [*gap, *high]),
         title=_("Sales in %(currency)s") % {"currency": ecomai.CURRENCY} if row.measure == "money" else _("Pieces"),
-        label_heading=str(row.get_frequency_display()),
+        label_heading=period_heading(row.frequency),
     )
 
 
 def drivers_chart(row: Forecast) -> SafeString | str:
-    """The parts that the regression sees in the past and ahead; empty without a decomposition."""
+    """The parts that the regression sees in the past and ahead; empty where it sees none beside the trend."""
     if not row.components or row.components_start is None:
         return ""
     length = max(len(values) for values in row.components.values())
@@ -89,11 +100,11 @@ def drivers_chart(row: Forecast) -> SafeString | str:
         "promotion": _("promotions"),
     }  # fmt: skip
     series = [(name, row.components[part][keep]) for part, name in names.items() if part in row.components]
-    if not series:
-        return ""
+    if not any(part in row.components for part in names if part != "trend"):
+        return ""  # a trend alone says no more than the chart above
     return canvas_chart(
         kind="line", labels=labels[keep], series=series, title=_("What moves it"),
-        label_heading=str(row.get_frequency_display()),
+        label_heading=period_heading(row.frequency),
     )  # fmt: skip
 
 
@@ -121,14 +132,16 @@ def accuracy_facts(row: Forecast) -> list[tuple[str, str, str]]:
     def add(name: str, label: str, help_text: str, *, percent: bool = True) -> None:
         value = facts.get(name)
         if isinstance(value, int | float):
-            text = f"{format_value(round(100 * value))} %" if percent else format_value(value)
+            text = f"{format_value(round(100 * value))} %".replace("-", "−") if percent else format_value(value)
             found.append((label, text, help_text))
 
-    add("wape", _("Error"), _("sum of all misses as a share of what was sold, in the test"))
-    add("naive_wape", _("Error of the simple forecast"), _("the same for “as in the last season” or a moving average"))
-    add("bias", _("Bias"), _("above 0: forecasts too much on the whole; below 0: too little"))
-    add("coverage_80", _("Inside the 80 % interval"), _("80 % would be right"))
-    add("adi", _("Periods per sale"), _("how many periods lie between two with sales, on average"), percent=False)
+    add("wape", _("Missed by"), _("all misses together, as a share of what was sold"))
+    add("naive_wape", _("The simple forecast missed by"), _("“as in the last season”, or the mean of the last periods"))
+    add("bias", _("Too much or too little"), _("above 0: on the whole it forecast too much; below 0: too little"))
+    add("coverage_80", _("Inside the likely range"), _("four times out of five (80 %) would be right"))
+    if row.demand_class in ("intermittent", "lumpy"):
+        label = {"D": _("Days per sale"), "W": _("Weeks per sale"), "M": _("Months per sale")}[row.frequency]
+        add("adi", label, _("how many pass from one sale to the next, on average"), percent=False)
     return found
 
 
@@ -144,7 +157,11 @@ def accuracy_verdict(row: Forecast) -> str:
     if gain > 0.005:
         return _("In the test it missed %(gain)s %% less than the simple forecast.") % words
     if gain < -0.005:
-        return _("In the test it missed %(gain)s %% more than the simple forecast.") % words
+        text = _("In the test it missed %(gain)s %% more than the simple forecast.") % words
+        gate = (row.run.metrics or {}).get("gate") if row.run is not None else None
+        if row.measure == "pieces" and isinstance(gate, dict) and gate.get("passed"):
+            text += " " + _("Over all products it missed less, which is why it is used here as well.")
+        return text
     return _("In the test it was as good as the simple forecast.")
 
 
@@ -160,7 +177,7 @@ def past_table(row: Forecast) -> dict[str, Any]:
         "rows": [
             {
                 "label": period_labels(one.period, 1, row.frequency)[0],
-                "actual": format_value(one.actual),
+                "actual": _("not yet") if one.actual is None else format_value(one.actual),
                 "final": format_value(one.final_value),
                 "model": format_value(one.model_value),
                 "naive": format_value(one.naive_value),
@@ -244,7 +261,7 @@ def near_total(row: Forecast, mean: Sequence[float] | None = None) -> tuple[floa
 
 
 def near_finals(rows: Sequence[Forecast]) -> None:
-    """Put ``near_final``, the sum of the next few periods with overrides, on products of one shop; few queries."""
+    """Put ``near_final``, the sum of the next few periods with overrides, on rows of one shop; few queries."""
     if not rows:
         return
     first = rows[0]
@@ -252,12 +269,42 @@ def near_finals(rows: Sequence[Forecast]) -> None:
     if not overrides_current(channel=first.channel, on=first.starts_on, until=end):
         return
     here = [row for row in rows if (row.channel, row.starts_on) == (first.channel, first.starts_on)]
-    found = forecast_days(
-        channel=first.channel, product_ids=[row.product_id or 0 for row in here], days=(end - first.starts_on).days,
-        start=first.starts_on,
-    )  # fmt: skip
-    for row, total in zip(here, found.mean.sum(axis=1).tolist(), strict=True):
-        row.near_final = total  # type: ignore[attr-defined]
+    products = [row for row in here if row.level == "product" and row.product_id is not None]
+    if products:
+        found = forecast_days(
+            channel=first.channel, product_ids=[row.product_id or 0 for row in products],
+            days=(end - first.starts_on).days, start=first.starts_on,
+        )  # fmt: skip
+        for row, total in zip(products, found.mean.sum(axis=1).tolist(), strict=True):
+            row.near_final = total  # type: ignore[attr-defined]
+    others = [row for row in here if row.level != "product"]
+    effects = effects_of(first) if others else None
+    for row in others:
+        row.near_final = near_total(row, final_mean(row, effects))[0]  # type: ignore[attr-defined]
+
+
+def near_change(row: Forecast) -> tuple[float, str]:
+    """Sum of the next few periods (with overrides, where ``near_finals`` found them) and the change against before."""
+    model, before = near_total(row)
+    now = float(getattr(row, "near_final", model))
+    return now, change_words(now, before)
+
+
+def class_words(demand_class: str) -> str:
+    """What a kind of demand means, in a few words."""
+    return {
+        "smooth": _("often, steady amounts"),
+        "erratic": _("often, amounts vary"),
+        "intermittent": _("now and then, steady amounts"),
+        "lumpy": _("now and then, amounts vary"),
+        "cold": _("as similar products sell"),
+        "obsolete": _("not for a long time"),
+    }.get(demand_class, "")
+
+
+def before_words(frequency: str) -> str:
+    """``against the 4 weeks before``."""
+    return _("against the %(span)s before") % {"span": span_words(NEAR[frequency], frequency)}
 
 
 def near_words(frequency: str) -> str:
@@ -281,12 +328,24 @@ def override_words(override: ForecastOverride) -> str:
     return _("%(number)s pieces") % {"number": number}
 
 
+def override_state(override: ForecastOverride, on: date) -> str:
+    """Whether it holds on a day."""
+    if override.withdrawn_at is not None:
+        return _("withdrawn")
+    if override.expires_on is not None and override.expires_on <= on:
+        return _("expired")
+    if override.ends_on < on:
+        return _("over")
+    return _("begins later") if override.starts_on > on else _("holds")
+
+
 def model_words(row: Forecast) -> str:
     """The blend in words: ``exponential smoothing 60 %, theta 40 %``."""
     names = {
         "learned": _("learned from all products"), "moving_average": _("moving average"),
         "seasonal_naive": _("as in the last season"), "ses": _("exponential smoothing"),
-        "damped_trend": _("damped trend"), "holt_winters": _("Holt-Winters"), "theta": _("theta"), "zero": _("none"),
+        "damped_trend": _("damped trend"), "holt_winters": _("season and trend (Holt-Winters)"),
+        "theta": _("theta method"), "zero": _("none"),
         "croston": _("Croston"), "sba": _("Croston (SBA)"), "tsb": _("Croston (TSB)"), "adida": _("ADIDA"),
         "imapa": _("IMAPA"), "regression": _("regression"), "analogues": _("similar products"),
         "products": _("sum of the products"), "statsforecast_ets": "AutoETS",
@@ -300,7 +359,12 @@ def season_note(row: Forecast) -> str:
     """A warning where the history is shorter than two seasons."""
     if len(row.history) >= 2 * SEASON[row.frequency]:
         return ""
-    return _("There are fewer than two seasons of history, so the forecast cannot know the season of the year yet.")
+    if row.frequency == "D":
+        return _("There are fewer than two weeks of orders, so the forecast cannot know the days of the week yet.")
+    return _(
+        "There are fewer than two years of orders, so the forecast cannot know the seasons yet: it goes on as of late, "
+        "also over Christmas or the summer. Where you know better, change it."
+    )
 
 
 def day_words(day: date) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -12,9 +13,12 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from django_ecomai.core.undo import Row, rows_of
 from django_ecomai.mirror.models import Category, Product
 
-from .models import ForecastOverride, SalesTarget
+from .changes import change_record
+from .models import Forecast, ForecastChange, ForecastOverride, SalesTarget, Signal, SignalValue
+from .models.results import Level
 
 #: An override for longer is a plan, not a correction.
 MOST_DAYS = 400
@@ -111,26 +115,83 @@ def target_set(
     note: str = "",
     author: Any = None,
     replace: bool = True,
+    record: bool = True,
 ) -> tuple[SalesTarget, bool]:
     """Write the target of a span, over one that is there unless ``replace`` is false; returns it and whether it is new.
 
-    Raises ``ValidationError`` with a message per field, or one where it may not be replaced.
+    ``record`` keeps it as a change that can be undone. Raises ``ValidationError`` with a message per field, or one
+    where it may not be replaced.
     """
-    target = SalesTarget(
-        channel=channel, level=level, key=key, starts_on=starts_on, ends_on=ends_on, amount=amount, note=note
-    )
-    errors = target_errors(target)
-    if errors:
-        raise ValidationError(errors)
     span: dict[str, Any] = {"channel": channel, "level": level, "key": key, "starts_on": starts_on, "ends_on": ends_on}
     values = {"amount": amount, "note": note, "author": _user(author)}
+    errors = target_errors(SalesTarget(**span, amount=amount, note=note))
+    if errors:
+        raise ValidationError(errors)
     with transaction.atomic():
+        before = rows_of(SalesTarget.objects.filter(**span))
         write = SalesTarget.objects.update_or_create if replace else SalesTarget.objects.get_or_create
         found, created = write(**span, defaults=values)
         if not created and not replace:
             raise ValidationError(_("There is a target of this span already, and you may not change targets."))
         log_entry(author, found, added=created, message=_("Target set."))
+        if record:
+            target_changed(target=found, before=before, user=author)
     return found, created
+
+
+def target_changed(*, target: SalesTarget, before: list[Row], user: Any = None) -> ForecastChange | None:
+    """Keep that a target was set, with how it stood ``before``."""
+    after = rows_of(SalesTarget.objects.filter(pk=target.pk))
+    return change_record(channel=target.channel, label=_("Sales target"), before=before, after=after, user=user)
+
+
+def target_delete(*, target: SalesTarget, user: Any = None) -> ForecastChange | None:
+    """Delete a target; the change that is returned brings it back."""
+    with transaction.atomic():
+        before = rows_of(SalesTarget.objects.filter(pk=target.pk))
+        log_entry(user, target, message=_("Target deleted."))
+        target.delete()
+        label = _("Sales target deleted")
+        return change_record(channel=target.channel, label=label, before=before, after=[], user=user)
+
+
+def signal_delete(*, signal: Signal, user: Any = None) -> ForecastChange | None:
+    """Delete a signal with its values; the change that is returned brings both back."""
+    with transaction.atomic():
+        before = [*rows_of([signal]), *rows_of(signal.values.order_by("day"))]
+        log_entry(user, signal, message=_("Signal deleted."))
+        signal.delete()
+        label = _("Signal “%(signal)s” deleted") % {"signal": signal}
+        return change_record(channel=signal.channel, label=label, before=before, after=[], user=user)
+
+
+def signal_changed(*, signal: Signal, before: list[Row], user: Any = None) -> ForecastChange | None:
+    """Keep that a signal was made or changed, with how it stood ``before``."""
+    after = rows_of(Signal.objects.filter(pk=signal.pk))
+    label = _("Signal “%(signal)s”") % {"signal": signal}
+    return change_record(channel=signal.channel, label=label, before=before, after=after, user=user)
+
+
+def signal_values_set(*, signal: Signal, values: Mapping[date, float], user: Any = None) -> ForecastChange | None:
+    """Write values of a signal, over those that are there; the change that is returned takes them back."""
+    with transaction.atomic():
+        before = _values_of(signal, values)
+        rows = [SignalValue(signal=signal, day=day, value=value) for day, value in values.items()]
+        SignalValue.objects.bulk_create(
+            rows, batch_size=500, update_conflicts=True, unique_fields=["signal", "day"], update_fields=["value"]
+        )
+        label = _("Values of “%(signal)s”") % {"signal": signal}
+        return change_record(
+            channel=signal.channel, label=label, before=before, after=_values_of(signal, values), user=user
+        )
+
+
+def _values_of(signal: Signal, days: Iterable[date]) -> list[Row]:
+    wanted = set(days)
+    if not wanted:
+        return []
+    rows = signal.values.filter(day__range=(min(wanted), max(wanted))).order_by("day")
+    return rows_of(row for row in rows.iterator(chunk_size=2000) if row.day in wanted)
 
 
 def target_errors(target: SalesTarget) -> dict[str, str]:
@@ -153,6 +214,12 @@ def target_errors(target: SalesTarget) -> dict[str, str]:
         and not Category.objects.filter(channel=target.channel, external_id=target.key).exists()
     ):
         found["key"] = _("There is no category with the id %(key)s.") % {"key": target.key}
+    elif target.level in (Level.COUNTRY, Level.SEGMENT):
+        rows = Forecast.objects.filter(channel=target.channel, measure="money", level=target.level)
+        known = sorted(rows.values_list("key", flat=True))
+        if known and target.key not in known:
+            words = _("Nothing is forecast for %(key)s. Choose one of: %(known)s.")
+            found["key"] = words % {"key": target.key, "known": ", ".join(known[:30])}
     return found
 
 

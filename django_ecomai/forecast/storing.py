@@ -86,20 +86,25 @@ def numbers(values: NDArray[np.float64]) -> list[float | None]:
 
 
 def forecasts_replace(rows: Sequence[Forecast], *, channel: str, measure: str, levels: Sequence[str]) -> None:
-    """Put ``rows`` in the place of all forecasts of these levels, in one transaction."""
+    """Put ``rows`` in the place of all forecasts of these levels, in one transaction. A series keeps its primary key,
+    so that the address of its page stays."""
+    kept = {(row.level, row.key) for row in rows}
     with transaction.atomic():
-        Forecast.objects.filter(channel=channel, measure=measure, level__in=levels).delete()
-        Forecast.objects.bulk_create(rows, batch_size=BATCH)
+        here = Forecast.objects.filter(channel=channel, measure=measure, level__in=levels)
+        stored = here.order_by("pk").values_list("pk", "level", "key").iterator(chunk_size=5000)
+        gone = [pk for pk, level, key in stored if (level, key) not in kept]
+        for begin in range(0, len(gone), BATCH):
+            Forecast.objects.filter(pk__in=gone[begin : begin + BATCH]).delete()
+        forecasts_update(rows)
 
 
-def forecasts_update(rows: Sequence[Forecast], *, channel: str) -> None:
-    """Put ``rows`` of products in the place of their forecasts, the others stay."""
-    keys = [row.key for row in rows]
-    with transaction.atomic():
-        for begin in range(0, len(keys), BATCH):
-            part = keys[begin : begin + BATCH]
-            Forecast.objects.filter(channel=channel, measure="pieces", level="product", key__in=part).delete()
-        Forecast.objects.bulk_create(rows, batch_size=BATCH)
+def forecasts_update(rows: Sequence[Forecast]) -> None:
+    """Put ``rows`` in the place of their forecasts, the others stay."""
+    unique = ["channel", "measure", "level", "key"]
+    others = [field.name for field in Forecast._meta.concrete_fields if field.name not in ("id", *unique)]
+    Forecast.objects.bulk_create(
+        rows, batch_size=BATCH, update_conflicts=True, unique_fields=unique, update_fields=others
+    )
 
 
 # -- what was forecast before -----------------------------------------------------------------------------------------

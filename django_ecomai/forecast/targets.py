@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .days import day_number, period_days, period_of
+from .final import Effects, override_effects
 from .models import Forecast, SalesTarget
 
 #: Standard deviations from the middle to the ends of an 80 % interval.
@@ -41,7 +42,7 @@ class TargetState:
 
 
 def target_states(*, targets: Sequence[SalesTarget]) -> list[TargetState]:
-    """How targets stand, from the stored forecasts in money; one query."""
+    """How targets stand, from the stored forecasts in money, overrides applied; two queries while none holds."""
     keys = {(one.channel, one.level, one.key) for one in targets}
     rows = {
         (row.channel, row.level, row.key): row
@@ -52,17 +53,30 @@ def target_states(*, targets: Sequence[SalesTarget]) -> list[TargetState]:
             key__in={one[2] for one in keys},
         )
     } if keys else {}  # fmt: skip
-    return [_state(one, rows.get((one.channel, one.level, one.key))) for one in targets]
+    known: dict[Any, Effects | None] = {}
+    return [_state(one, rows.get((one.channel, one.level, one.key)), known) for one in targets]
 
 
-def _state(target: SalesTarget, row: Forecast | None) -> TargetState:
+def _factors(row: Forecast, known: dict[Any, Effects | None]) -> Any:
+    """What overrides make of a forecast, float64 [periods]; ``known`` keeps the effects of a shop."""
+    span = (row.channel, row.starts_on, row.frequency, len(row.mean))
+    if span not in known:
+        known[span] = override_effects(channel=span[0], starts_on=span[1], frequency=span[2], periods=span[3])
+    effects = known[span]
+    if effects is None:
+        return np.ones(len(row.mean))
+    return effects.factors(level=row.level, key=row.key, measure=row.measure)
+
+
+def _state(target: SalesTarget, row: Forecast | None, known: dict[Any, Effects | None]) -> TargetState:
     if row is None or row.history_starts_on is None:
         return TargetState(target, target.key, 0.0, 0.0, None, False)
     past = _shares(row.history_starts_on, len(row.history), row.frequency, target.starts_on, target.ends_on)
     ahead = _shares(row.starts_on, len(row.mean), row.frequency, target.starts_on, target.ends_on)
     sold = float(past @ _plain(row.history))
-    coming = float(ahead @ _plain(row.mean))
-    width = (_plain(row.hi_80) - _plain(row.lo_80)) / (2 * _Z80)
+    factors = _factors(row, known)
+    coming = float(ahead @ (_plain(row.mean) * factors))
+    width = (_plain(row.hi_80) - _plain(row.lo_80)) * factors / (2 * _Z80)
     # Errors of neighbouring periods go the same way: their deviations are added, not their squares, which is the safe
     # side for a chance below one half and the cautious one above it.
     spread = float(ahead @ width)

@@ -18,20 +18,19 @@ from django_ecomai.core.charts import format_value
 from django_ecomai.runs.services import GateVerdict, gate_decide
 
 from .days import period_of, period_start
-from .fitting import Fit, SeriesForecast, fit_frames
+from .fitting import Fit, SeriesForecast, add_up_to, fit_frames
 from .frames import (
     NO_CATEGORY,
     Demand,
     category_names,
-    country_frames,
     demand_build,
-    money_frames,
     product_frames,
-    segment_frames,
 )
 from .ledger import Ledger, ledger_read, ledger_until
 from .models import Forecast
 from .money import ledger_of_one_currency
+from .periods import period_label
+from .sales_frames import NO_SEGMENT, OTHER, country_frames, money_frames, segment_frames
 from .storing import forecast_rows, forecasts_replace, forecasts_update, past_fill, past_record, series_fingerprints
 from .train_options import TrainOptions, options_read, recipe_of, with_recipe
 
@@ -92,13 +91,15 @@ def _everything(
     options = pieces.options or options
     seconds = {"pieces": round(time.process_time() - clock, 2)}
     clock = time.process_time()
-    money, _verdict = _gated(context, money_frames(demand), options, bottom="category", part=(0.7, 0.8), quiet=True)
+    sales = money_frames(demand, ledger, channel=context.channel)
+    money, _verdict = _gated(context, sales, options, bottom="category", part=(0.7, 0.8), quiet=True)
+    whole = next((one for one in money.series if one.level == "shop"), None)
     beside: list[SeriesForecast] = []
-    for level, build in (("country", country_frames), ("segment", segment_frames)):
-        frames = build(demand, ledger, channel=context.channel)
-        if frames is not None:
-            found, _verdict = _gated(context, frames, options, bottom=level, part=(0.8, 0.85), quiet=True)
-            beside += [one for one in found.series if one.level == level]
+    countries = country_frames(demand, ledger, channel=context.channel)
+    for part in (*([countries] if countries else []), *segment_frames(demand, ledger, channel=context.channel)):
+        fit, _verdict = _gated(context, part.frames, options, bottom=part.level, part=(0.8, 0.85), quiet=True)
+        found = [one for one in fit.series if one.level == part.level]
+        beside += add_up_to(found, whole) if part.whole and whole is not None else found
     context.metrics(evaluation=[*_evaluation(pieces, "pieces"), *_evaluation(money, "money")])
     context.gate(verdict)
     tested = bool(_all(pieces, "product", "ours"))
@@ -152,6 +153,8 @@ def _gated(
     rival = None if in_use is None else fit_frames(frames, options=in_use, bottom=bottom, tell=heard)
     live = None if rival is None else _all(rival, bottom, "ours")
     verdict = gate_decide(challenger=ours, live=live, baseline=naive, metric=METRIC, higher_is_better=False)
+    if bottom != "product" and _loses(fit, "shop"):  # sales are read as a sum first
+        verdict = replace(verdict, passed=False)
     if verdict.passed or context.parameters.get("no_gate"):
         return fit, verdict
     if rival is not None and _beats(rival):
@@ -166,6 +169,12 @@ def _gated(
 def _beats(fit: Fit) -> bool:
     """Whether a fit beats the simple forecast."""
     return fit.beats_baseline
+
+
+def _loses(fit: Fit, level: str) -> bool:
+    """Whether a fit misses by more than the simple forecast on a level."""
+    ours, naive = _all(fit, level, "ours"), _all(fit, level, "baseline")
+    return METRIC in ours and METRIC in naive and ours[METRIC] > naive[METRIC]
 
 
 def _all(fit: Fit, level: str, which: str) -> dict[str, Any]:
@@ -216,7 +225,8 @@ def _titles(channel: str, demand: Demand) -> dict[tuple[str, str], str]:
     titles = {("product", one.key): one.title for one in demand.facts}
     titles |= {("category", key): name for key, name in category_names(channel=channel).items()}
     titles[("category", NO_CATEGORY)] = _("without a category")
-    titles[("country", "other")] = _("other countries")
+    titles[("country", OTHER)] = _("other countries")
+    titles[("segment", NO_SEGMENT)] = _("in no segment")
     titles[("shop", "")] = _("Whole shop")
     return titles
 
@@ -275,7 +285,7 @@ def _some(
         products={one.key: one.pk for one in demand.facts}, fingerprints=prints, run_id=context.run.pk,
     )  # fmt: skip
     with transaction.atomic():
-        forecasts_update(rows_new, channel=context.channel)
+        forecasts_update(rows_new)
         stored.update(made_on=until)  # nothing that the others rest on has changed since they were made
     number = format_value(len(rows_new))
     context.progress(1.0, _("%(number)s changed products were forecast.") % {"number": number})
@@ -329,6 +339,8 @@ def _counts(ledger: Ledger, demand: Demand) -> dict[str, int]:
         "cancelled within minutes": ledger.void_lines,
         "orders in the future": ledger.future_lines,
         "periods sold out": demand.censored,
+        "periods without any order, unknown": int(demand.hole.sum()),
+        "order lines with price 0": ledger.free_lines,
     }
 
 
@@ -348,6 +360,14 @@ def _missing(ledger: Ledger, demand: Demand, currency: str, foreign: int) -> lis
     if currency and currency != ecomai.CURRENCY:
         words = _('Most orders are in %(currency)s, but ECOMAI["CURRENCY"] is %(set)s: amounts carry the wrong name.')
         found.append(words % {"currency": currency, "set": ecomai.CURRENCY})
+    if demand.hole.any():
+        words = _(
+            "Nobody ordered anything in %(span)s: that is taken for a hole in the data, not for days without demand."
+        )
+        found.append(words % {"span": _spans(demand)})
+    if ledger.free_lines:
+        words = _("%(number)s order lines have a price of 0 (gifts, samples) and are left out.")
+        found.append(words % {"number": ledger.free_lines})
     if ledger.future_lines:
         words = _("%(number)s order lines are dated in the future and are left out.")
         found.append(words % {"number": ledger.future_lines})
@@ -355,6 +375,19 @@ def _missing(ledger: Ledger, demand: Demand, currency: str, foreign: int) -> lis
         words = _("The last order is of %(day)s: forecasts begin where the data ends.")
         found.append(words % {"day": (ledger.until - timedelta(days=1)).isoformat()})
     return found
+
+
+def _spans(demand: Demand) -> str:
+    """The holes in words: ``week 2/2024 – week 52/2024``."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], demand.hole.astype(np.int8), [0]])))
+    spans = []
+    for begin, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        first, last = (
+            period_label(period_start(int(demand.periods[place]), demand.frequency), demand.frequency)
+            for place in (begin, end - 1)
+        )
+        spans.append(f"{first} – {last}")
+    return ", ".join(spans)
 
 
 def _preview(pieces: Fit, money: Fit) -> dict[str, Any]:

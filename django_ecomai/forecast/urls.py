@@ -11,7 +11,7 @@ app_name = "ecomai_forecast"
 urlpatterns: list[URLPattern] = []
 
 if apps.is_installed("rest_framework"):
-    from . import api, api_decisions
+    from . import api, api_changes, api_decisions, api_signals
 
     urlpatterns += [
         path("api/forecasts/", api.ForecastsView.as_view(), name="api-forecasts"),
@@ -24,10 +24,13 @@ if apps.is_installed("rest_framework"):
         ),
         path("api/forecasts/targets/", api_decisions.TargetsView.as_view(), name="api-targets"),
         path("api/forecasts/targets/<int:pk>/", api_decisions.TargetView.as_view(), name="api-target"),
-        path("api/forecasts/signals/", api_decisions.SignalsView.as_view(), name="api-signals"),
+        path("api/forecasts/changes/", api_changes.ChangesView.as_view(), name="api-changes"),
+        path("api/forecasts/changes/<int:pk>/undo/", api_changes.ChangeUndoView.as_view(), name="api-change-undo"),
+        path("api/forecasts/signals/", api_signals.SignalsView.as_view(), name="api-signals"),
+        path("api/forecasts/signals/<slug:key>/", api_signals.SignalView.as_view(), name="api-signal"),
         path(
             "api/forecasts/signals/<slug:key>/values/",
-            api_decisions.SignalValuesView.as_view(),
+            api_signals.SignalValuesView.as_view(),
             name="api-signal-values",
         ),
     ]

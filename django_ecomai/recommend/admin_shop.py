@@ -20,12 +20,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from django_ecomai.core.admin import ChannelFilter, FastModelAdmin, ReadOnlyAdminMixin
+from django_ecomai.core.undo import UndoConflict
 from django_ecomai.mirror.models import Category, Product
 
 from .auditing import UNDO, AuditedAdmin, undo_as, undoable
 from .forms import ShopRuleForm
 from .models import Bundle, BundleItem, Revision, ShopRule
-from .revisions import UndoConflict
 
 
 def _searchable(model_admin: Any, **models: Any) -> tuple[str, ...]:

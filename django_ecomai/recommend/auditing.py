@@ -18,10 +18,11 @@ from django.urls.resolvers import URLPattern
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from django_ecomai.core.undo import Row, UndoConflict, difference
 from django_ecomai.mirror.admin.shop import ShopFieldMixin
 
 from .models import Revision
-from .revisions import Row, UndoConflict, difference, revision_record, revision_undo, snapshot, undo_steps
+from .revisions import revision_record, revision_undo, snapshot, undo_steps
 
 UNDO = "ecomai_recommend.undo_revision"
 _SHOWN = 50

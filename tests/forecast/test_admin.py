@@ -8,11 +8,12 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from django_ecomai.forecast.models import Forecast, ForecastOverride, PastForecast, SalesTarget, Signal
 from django_ecomai.testing import product_make
 
-from .conftest import user_make
+from .conftest import forecast_make, user_make
 from .factories import week
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +40,7 @@ def test_the_list_shows_products_with_pictures_in_few_queries(
         page = admin_client.get(reverse(LIST)).content.decode()
     assert "Glass vase" in page and "Paper &lt;b&gt;lantern&lt;/b&gt;" in page and "<b>lantern" not in page
     assert page.count("<svg") >= 2 and "Whole shop" not in page
-    assert "next 4 weeks, with an override" in page and "fewer than two seasons" in page
+    assert "next 4 weeks, with an override" in page and "fewer than two years" in page
     money = admin_client.get(reverse(LIST), {"show": "money"}).content.decode()
     assert "Whole shop" in money and "Glass vase" not in money
     assert "Glass vase" in admin_client.get(reverse(LIST), {"q": "vase"}).content.decode()
@@ -68,7 +69,8 @@ def test_the_page_of_a_product(shop: Any, admin_client: Client, django_assert_ma
         page = admin_client.get(change(row)).content.decode()
     for words in (
         "exponential smoothing 60 %", "missed 50 % less than the simple forecast", "What moves it", "season: +2",
-        "simple forecast missed by 40 %", "Change the forecast for a span of days", "80 % interval",
+        "simple forecast missed by 40 %", "Change the forecast for a span of days", "likely range",
+        "often, steady amounts", "Week from",
     ):  # fmt: skip
         assert words in page, words
     assert admin_client.get(reverse("admin:ecomai_forecast_forecast_change", args=[999999])).status_code == 404
@@ -129,9 +131,9 @@ def test_targets_and_overrides_by_form(shop: Any, admin_client: Client) -> None:
     add = reverse("admin:ecomai_forecast_salestarget_add")
     assert admin_client.get(add).status_code == 200
     span = {"starts_on": week(60), "ends_on": week(62)}
-    bad = admin_client.post(add, {"level": "category", "key": "nope", "amount": 5, **span})
-    assert "no category with the id nope" in bad.content.decode()
-    admin_client.post(add, {"level": "category", "key": "c1", "amount": 5, **span})
+    bad = admin_client.post(add, {"about": "category:nope", "amount": 5, **span})
+    assert "not one of the available choices" in bad.content.decode() and not SalesTarget.objects.exists()
+    admin_client.post(add, {"about": "category:c1", "amount": 5, **span})
     assert SalesTarget.objects.get().author.username == "admin"
     add = reverse("admin:ecomai_forecast_forecastoverride_add")
     both = admin_client.post(add, {**RULES, "product": shop["lamp"].pk, "category": shop["shelf"].pk})
@@ -147,11 +149,52 @@ def test_targets_and_overrides_by_form(shop: Any, admin_client: Client) -> None:
     assert "fair" in admin_client.get(listed, {"state": "holds"}).content.decode()
 
 
+@pytest.mark.parametrize(
+    ("fields", "state", "listed"),
+    [
+        ({}, "holds", "holds"),
+        ({"starts_on": week(61)}, "begins later", "holds"),
+        ({"starts_on": week(50), "ends_on": week(59)}, "over", "over"),
+        ({"starts_on": week(50), "expires_on": week(60)}, "expired", "over"),
+        ({"withdrawn_at": timezone.now()}, "withdrawn", "withdrawn"),
+    ],
+)
+def test_the_list_of_overrides_says_what_holds(
+    shop: Any, admin_client: Client, fields: Any, state: str, listed: str
+) -> None:
+    ForecastOverride.objects.create(product=shop["lamp"], **{**RULES, **fields})
+    address = reverse("admin:ecomai_forecast_forecastoverride_changelist")
+    assert f'field-state">{state}<' in admin_client.get(address).content.decode()
+    for name in ("holds", "over", "withdrawn"):
+        assert ("fair</td>" in admin_client.get(address, {"state": name}).content.decode()) == (name == listed)
+
+
+def test_what_is_new_begins_where_the_forecast_does(shop: Any, admin_client: Client) -> None:
+    for name in ("salestarget", "forecastoverride"):
+        page = admin_client.get(reverse(f"admin:ecomai_forecast_{name}_add")).content.decode()
+        first = week(60).replace(day=1) if name == "salestarget" else week(60)
+        assert f'value="{first.isoformat()}"' in page
+    page = admin_client.get(reverse("admin:ecomai_forecast_salestarget_add")).content.decode()
+    assert '<optgroup label="category">' in page and 'value="category:c1">Lanterns' in page
+
+
+def test_several_shops_stand_beside_each_other(shop: Any, admin_client: Client) -> None:
+    product_make(external_id="x", channel="de")
+    for measure in ("money", "pieces"):
+        forecast_make(channel="de", level="shop", measure=measure, title="Whole shop", total=1)
+    address = reverse("admin:ecomai_forecast_forecast_sales")
+    page = admin_client.get(address).content.decode()
+    assert '<a href="?channel=de">de</a>' in page and '<a href="?channel=">main shop</a>' in page
+    assert "Lanterns" not in admin_client.get(address, {"channel": "de"}).content.decode()
+    listed = admin_client.get(reverse(LIST), {"channel": "de"}).content.decode()
+    assert f'href="{address}?channel=de"' in listed
+
+
 def test_what_is_made_in_the_only_shop_belongs_to_its_channel(admin_client: Client, settings: Any, db: Any) -> None:
     settings.ECOMAI = {**settings.ECOMAI, "CHANNEL": "de"}
     lamp = product_make(external_id="lamp", channel="de")
     span = {"starts_on": week(60), "ends_on": week(62)}
-    target, signal = {"level": "shop", "amount": 5, **span}, {"name": "Trend", "key": "trend"}
+    target, signal = {"about": "shop:", "amount": 5, **span}, {"name": "Trend", "key": "trend"}
     for name, data in (
         ("salestarget", target),
         ("forecastoverride", {**RULES, "product": lamp.pk}),
@@ -214,7 +257,7 @@ def test_the_pages_in_german(shop: Any, admin_client: Client, settings: Any) -> 
     page = admin_client.get(reverse(LIST)).content.decode()
     assert "Was verkauft werden wird" in page and "nächste 4 Wochen" in page and "Korrektur" in page
     page = admin_client.get(change(shop["rows"]["lamp"])).content.decode()
-    assert "lag sie 50 % weniger daneben" in page and "exponentielle Glättung 60 %" in page and "KW " in page
+    assert "lag sie 50 % weniger daneben" in page and "exponentielle Glättung 60 %" in page and "Woche ab" in page
     page = admin_client.get(reverse("admin:ecomai_forecast_forecast_sales")).content.decode()
     assert "Umsatzprognose" in page and "Noch kein" not in page
     start = admin_client.get(reverse("admin:ecomai_dashboard_start_changelist")).content.decode()

@@ -34,7 +34,7 @@ from django_ecomai.forecast.services import override_create, override_restore, o
 from django_ecomai.forecast.targets import target_states
 from django_ecomai.testing import category_make, order_make, product_make
 
-from .conftest import user_make
+from .conftest import forecast_make, user_make
 from .factories import shop_make, week
 
 pytestmark = pytest.mark.django_db
@@ -104,6 +104,15 @@ def test_a_target_that_makes_no_sense_is_refused_by_field(fields: Any, name: str
     with pytest.raises(ValidationError) as error:
         target_set(**{"amount": Decimal(5), "starts_on": week(60), "ends_on": week(61), **fields})
     assert name in error.value.message_dict
+
+
+def test_a_target_of_a_country_that_is_not_there_is_refused_with_those_that_are(shop: Any) -> None:
+    forecast_make(level="country", measure="money", key="DE")
+    values = {"amount": Decimal(5), "starts_on": week(60), "ends_on": week(61), "level": "country"}
+    with pytest.raises(ValidationError) as error:
+        target_set(**values, key="Germany")
+    assert error.value.message_dict["key"] == ["Nothing is forecast for Germany. Choose one of: DE."]
+    target_set(**values, key="DE")
 
 
 # -- CSV --------------------------------------------------------------------------------------------------------------

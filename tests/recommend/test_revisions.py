@@ -12,11 +12,12 @@ from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 
+from django_ecomai.core.undo import UndoConflict
 from django_ecomai.dashboard.roles import MERCHANT_PERMISSIONS
 from django_ecomai.recommend.admin import PlacementAdmin, SlotAdmin
 from django_ecomai.recommend.admin_shop import RevisionAdmin
 from django_ecomai.recommend.models import Bundle, BundleItem, Placement, Revision, ShopRule, Slot, SlotRule
-from django_ecomai.recommend.revisions import UndoConflict, revision_record, revision_undo, snapshot
+from django_ecomai.recommend.revisions import revision_record, revision_undo, snapshot
 from django_ecomai.recommend.serving import recommendations
 from tests.recommend.factories import category, placement, products, rule
 from tests.recommend.helpers import ids, queries

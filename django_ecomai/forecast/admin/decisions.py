@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path
 from django.urls.resolvers import URLPattern
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.admin import ChannelFilter, FastModelAdmin
 from django_ecomai.core.charts import format_value
+from django_ecomai.core.undo import rows_of
 from django_ecomai.mirror.admin.shop import ShopFieldMixin
 from django_ecomai.mirror.models import Category, Product
 
 from ..csv_files import Imported, overrides_import, targets_import
 from ..forms import OverrideAdminForm, TargetForm, UploadForm
 from ..models import ForecastOverride, SalesTarget
-from ..presenting import override_words
-from ..services import override_restore, override_withdraw
+from ..presenting import override_state, override_words
+from ..selectors import forecast_made_on
+from ..services import override_restore, override_withdraw, target_changed, target_delete
 from ..targets import target_states
-from .pages import PageMixin, upload_read
+from .pages import PageMixin, undo_message, upload_read
+
+
+def _today() -> date:
+    """The day from which forecasts begin."""
+    return forecast_made_on(channel=ecomai.CHANNEL) or timezone.localdate()
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -36,12 +46,17 @@ class StateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("holds", _("holds")), ("withdrawn", _("withdrawn"))]
+        return [("holds", _("holds")), ("over", _("over or expired")), ("withdrawn", _("withdrawn"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() == "holds":
-            return queryset.filter(withdrawn_at=None)
-        return queryset.filter(withdrawn_at__isnull=False) if self.value() == "withdrawn" else queryset
+        if self.value() == "withdrawn":
+            return queryset.filter(withdrawn_at__isnull=False)
+        if self.value() in ("holds", "over"):
+            today = _today()
+            past = Q(ends_on__lt=today) | Q(expires_on__lte=today)
+            here = queryset.filter(withdrawn_at=None)
+            return here.filter(past) if self.value() == "over" else here.exclude(past)
+        return queryset
 
 
 class UploadMixin(PageMixin):
@@ -50,6 +65,8 @@ class UploadMixin(PageMixin):
     upload_note: Any = ""
     upload_example = ""
     upload_permission = ""
+    heading: Any = ""
+    intro: Any = ""
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.upload_view)
@@ -68,7 +85,9 @@ class UploadMixin(PageMixin):
         form = UploadForm(request.POST or None, request.FILES or None)
         back = self.url(f"{self.opts.model_name}_changelist")
         if request.method == "POST" and form.is_valid():
-            if upload_read(request, form.cleaned_data["file"], lambda lines: self.upload(request, lines)):
+            if upload_read(
+                request, self.admin_site, form.cleaned_data["file"], lambda lines: self.upload(request, lines)
+            ):
                 return HttpResponseRedirect(back)
             return HttpResponseRedirect(self.url(f"{self.opts.model_name}_upload"))
         return self.page(
@@ -86,8 +105,9 @@ class UploadMixin(PageMixin):
         raise NotImplementedError
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """With the way to the upload."""
-        context = {"upload_url": self.upload_url(request), **(extra_context or {})}
+        """With what it is for and the way to the upload."""
+        about = {"title": self.heading, "intro": self.intro}
+        context = {"upload_url": self.upload_url(request), **about, **(extra_context or {})}
         return super().changelist_view(request, context)  # type: ignore[misc]
 
 
@@ -107,6 +127,13 @@ class ForecastOverrideAdmin(ShopFieldMixin, UploadMixin, FastModelAdmin):
     raw_id_fields = ("product", "category")
     change_list_template = "ecomai/forecast/admin/decisions.html"
     change_form_template = "ecomai/admin/change_form.html"
+    heading = gettext_lazy("Overrides")
+    intro = gettext_lazy(
+        "Where you know better than the forecast: a fair, a large customer, a season that it cannot know yet. It is "
+        "best made on the page of a forecast, where you see at once what it does; add one here for a category or the "
+        "whole shop. It holds at once, also in what is suggested to be ordered. Withdraw it at any time, put it back "
+        "as well."
+    )
     upload_permission = "ecomai_forecast.add_forecastoverride"
     upload_note = gettext_lazy(
         "One override per line. The level is product, category or shop; the key is the shop's id of the product or "
@@ -144,6 +171,14 @@ class ForecastOverrideAdmin(ShopFieldMixin, UploadMixin, FastModelAdmin):
         obj.author = request.user  # type: ignore[assignment]
         super().save_model(request, obj, form, change)
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Each row knows the day that its state is of."""
+        changes: Any = super().get_changelist_instance(request)
+        today = _today()
+        for override in changes.result_list:
+            override.today = today
+        return changes
+
     @admin.display(description=gettext_lazy("override"))
     def what(self, obj: ForecastOverride) -> str:
         return override_words(obj)
@@ -154,7 +189,7 @@ class ForecastOverrideAdmin(ShopFieldMixin, UploadMixin, FastModelAdmin):
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, obj: ForecastOverride) -> str:
-        return _("withdrawn") if obj.withdrawn_at else _("holds")
+        return override_state(obj, getattr(obj, "today", None) or _today())
 
     @admin.action(description=gettext_lazy("Withdraw the selected overrides"), permissions=["withdraw"])
     def withdraw(self, request: HttpRequest, queryset: QuerySet[ForecastOverride]) -> None:
@@ -177,7 +212,7 @@ class ForecastOverrideAdmin(ShopFieldMixin, UploadMixin, FastModelAdmin):
 
 @admin.register(SalesTarget)
 class SalesTargetAdmin(ShopFieldMixin, UploadMixin, FastModelAdmin):
-    """What is to be sold, beside what will be."""
+    """What is to be sold, beside what will be. Each change is kept and can be undone."""
 
     form = TargetForm
     list_display = ("about", "starts_on", "ends_on", "wanted", "expected", "note")
@@ -187,6 +222,11 @@ class SalesTargetAdmin(ShopFieldMixin, UploadMixin, FastModelAdmin):
     ordering = ("-ends_on", "pk")
     change_list_template = "ecomai/forecast/admin/decisions.html"
     change_form_template = "ecomai/admin/change_form.html"
+    heading = gettext_lazy("Sales targets")
+    intro = gettext_lazy(
+        "What the shop, a category, a country or a customer segment is to sell in a span of days. The list shows how "
+        "much of it is sold and expected; the page of the sales forecast also how likely it is to be reached."
+    )
     upload_permission = "ecomai_forecast.add_salestarget"
     upload_note = gettext_lazy(
         "One target per line. The level is shop, category, country or segment; the key is the shop's id of it, empty "
@@ -198,7 +238,7 @@ class SalesTargetAdmin(ShopFieldMixin, UploadMixin, FastModelAdmin):
     )
 
     def get_fields(self, request: HttpRequest, obj: SalesTarget | None = None) -> list[Any]:
-        fields: list[Any] = ["level", "key", ("starts_on", "ends_on"), "amount", "note"]
+        fields: list[Any] = ["about", ("starts_on", "ends_on"), "amount", "note"]
         return fields if obj else [*fields, "channel"]
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
@@ -210,9 +250,23 @@ class SalesTargetAdmin(ShopFieldMixin, UploadMixin, FastModelAdmin):
         return changes
 
     def save_model(self, request: HttpRequest, obj: SalesTarget, form: Any, change: bool) -> None:
-        """With its author."""
+        """With its author, and with how it stood before."""
         obj.author = request.user  # type: ignore[assignment]
+        before = rows_of(SalesTarget.objects.filter(pk=obj.pk)) if change else []
         super().save_model(request, obj, form, change)
+        made = target_changed(target=obj, before=before, user=request.user)
+        if change:
+            undo_message(request, self.admin_site, made)
+
+    def delete_model(self, request: HttpRequest, obj: SalesTarget) -> None:
+        """Can be undone."""
+        undo_message(request, self.admin_site, target_delete(target=obj, user=request.user))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[SalesTarget]) -> None:
+        """One by one, so that each can be undone by itself; all or none."""
+        with transaction.atomic():
+            for target in queryset:
+                target_delete(target=target, user=request.user)
 
     @admin.display(description=gettext_lazy("of"))
     def about(self, obj: SalesTarget) -> str:
@@ -228,7 +282,7 @@ class SalesTargetAdmin(ShopFieldMixin, UploadMixin, FastModelAdmin):
         state = getattr(obj, "state", None)
         if state is None or state.chance is None:
             return _("no forecast")
-        return f"{format_value(state.expected)} ({format_value(round(100 * state.share))} %)"
+        return f"{format_value(state.expected)} {ecomai.CURRENCY} ({format_value(round(100 * state.share))} %)"
 
     def upload(self, request: HttpRequest, lines: Iterable[str]) -> Imported:
         """All lines or none."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -25,18 +26,17 @@ from .. import presenting
 from ..csv_files import csv_stream
 from ..exporting import FORECAST_HEADER, forecast_export
 from ..forms import OverrideForm
-from ..models import Forecast, ForecastOverride, SalesTarget
+from ..models import Forecast, ForecastOverride
 from ..models.results import DemandClass
 from ..pictures import forecast_sparkline
 from ..selectors import forecast_made_on
 from ..services import override_create, override_restore, override_withdraw
-from ..targets import target_states
 from .pages import PageMixin
+from .sales import SalesPage
 
 ADD_OVERRIDE = "ecomai_forecast.add_forecastoverride"
 CHANGE_OVERRIDE = "ecomai_forecast.change_forecastoverride"
 PAST, AHEAD = 26, 13
-MOST_TARGETS = 20
 
 
 class ShownFilter(admin.SimpleListFilter):
@@ -68,7 +68,7 @@ class ShownFilter(admin.SimpleListFilter):
 class ClassFilter(admin.SimpleListFilter):
     """Kind of demand."""
 
-    title = gettext_lazy("kind of demand")
+    title = gettext_lazy("how it sells")
     parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
@@ -79,7 +79,7 @@ class ClassFilter(admin.SimpleListFilter):
 
 
 @admin.register(Forecast)
-class ForecastAdmin(ViewOnlyMixin, PageMixin, FastModelAdmin):
+class ForecastAdmin(ViewOnlyMixin, SalesPage, PageMixin, FastModelAdmin):
     """What will be sold: a list with pictures, a page per forecast, and the shop's sales in money.
 
     The job makes forecasts; people change them by overrides.
@@ -105,7 +105,7 @@ class ForecastAdmin(ViewOnlyMixin, PageMixin, FastModelAdmin):
 
     # -- the list
 
-    @admin.display(description=gettext_lazy("of"))
+    @admin.display(description=gettext_lazy("what"))
     def name(self, row: Forecast) -> str:
         return row.title or str(row.get_level_display())
 
@@ -130,17 +130,19 @@ class ForecastAdmin(ViewOnlyMixin, PageMixin, FastModelAdmin):
         )
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Products of the page know what overrides make of them."""
+        """The rows of the page know what overrides make of them."""
         changes: Any = super().get_changelist_instance(request)
-        rows = [row for row in changes.result_list if row.level == "product" and row.product_id is not None]
-        presenting.near_finals(rows)
+        presenting.near_finals(list(changes.result_list))
         return changes
 
-    @admin.display(description=gettext_lazy("kind of demand"))
-    def kind(self, row: Forecast) -> str:
-        return str(row.get_demand_class_display()) if row.demand_class else "–"
+    @admin.display(description=gettext_lazy("how it sells"))
+    def kind(self, row: Forecast) -> str | SafeString:
+        if not row.demand_class:
+            return "–"
+        words = presenting.class_words(row.demand_class)
+        return format_html('{}<span class="ecomai-under">{}</span>', row.get_demand_class_display(), words)
 
-    @admin.display(description=gettext_lazy("error"))
+    @admin.display(description=gettext_lazy("missed by"))
     def error(self, row: Forecast) -> str | SafeString:
         ours, naive = row.accuracy.get("wape"), row.accuracy.get("naive_wape")
         if ours is None:
@@ -158,15 +160,16 @@ class ForecastAdmin(ViewOnlyMixin, PageMixin, FastModelAdmin):
         channel = request.GET.get("channel", ecomai.CHANNEL)
         whole = Forecast.objects.filter(channel=channel, measure="pieces", level="shop").first()
         made_on = forecast_made_on(channel=channel)
+        query = f"?{urlencode({'channel': channel})}" if channel != ecomai.CHANNEL else ""
         context = {
             **self.train_context(request, channel),
             "title": _("What will be sold"),
             "anything": whole is not None,
-            "made_on": presenting.day_words(made_on) if made_on else "",
+            "made_on": presenting.day_words(made_on - timedelta(days=1)) if made_on else "",
             "season_note": presenting.season_note(whole) if whole else "",
             "value_added": presenting.value_added_shop(channel=channel) if whole else "",
-            "sales_url": self.url("forecast_sales"),
-            "export_url": self.url("forecast_export"),
+            "sales_url": self.url("forecast_sales") + query,
+            "export_url": self.url("forecast_export") + query,
             **(extra_context or {}),
         }
         return super().changelist_view(request, context)
@@ -212,7 +215,7 @@ class ForecastAdmin(ViewOnlyMixin, PageMixin, FastModelAdmin):
 
     def _get(self, request: HttpRequest, object_id: Any) -> Forecast:
         known = str(object_id).isascii() and str(object_id).isdigit() and len(str(object_id)) < 19
-        rows = self.get_queryset(request).select_related("product")
+        rows = self.get_queryset(request).select_related("product", "run")
         found = rows.filter(pk=object_id).first() if known else None
         if found is None:
             raise Http404(_("There is no such forecast. A newer one may have taken its place: look in the list."))
@@ -228,7 +231,7 @@ class ForecastAdmin(ViewOnlyMixin, PageMixin, FastModelAdmin):
             {
                 "override": one,
                 "what": presenting.override_words(one),
-                "state": _override_state(one, row.starts_on),
+                "state": presenting.override_state(one, row.made_on),
                 "withdraw_url": self.url("forecast_toggle", row.pk, one.pk, "withdraw") if not one.withdrawn_at else "",
                 "restore_url": self.url("forecast_toggle", row.pk, one.pk, "restore") if one.withdrawn_at else "",
             }
@@ -246,7 +249,10 @@ class ForecastAdmin(ViewOnlyMixin, PageMixin, FastModelAdmin):
             "near_words": presenting.near_words(row.frequency),
             "change": presenting.change_words(*total),
             "unit": ecomai.CURRENCY if row.measure == "money" else _("pieces"),
-            "made_on": presenting.day_words(row.made_on),
+            "made_on": presenting.day_words(presenting.last_day(row)),
+            "class_words": presenting.class_words(row.demand_class),
+            "before_words": presenting.before_words(row.frequency),
+            "period_heading": presenting.period_heading(row.frequency),
             "accuracy": presenting.accuracy_facts(row),
             "model": presenting.model_words(row),
             "verdict": presenting.accuracy_verdict(row),
@@ -297,89 +303,6 @@ class ForecastAdmin(ViewOnlyMixin, PageMixin, FastModelAdmin):
         elif what == "restore" and override_restore(override=found, user=request.user):
             messages.success(request, _("The override holds again."))
         return HttpResponseRedirect(self.url("forecast_change", row.pk))
-
-    # -- sales in money
-
-    def sales_view(self, request: HttpRequest) -> HttpResponse:
-        """What the shop, its categories and countries will sell, beside the targets."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        channel = request.GET.get("channel", ecomai.CHANNEL)
-        rows = list(
-            self.get_queryset(request).filter(channel=channel, measure="money").defer("components").order_by("-total")
-        )
-        whole = next((row for row in rows if row.level == "shop"), None)
-        effects = presenting.effects_of(whole) if whole else None
-        user: Any = request.user
-        may_see = user.has_perm("ecomai_forecast.view_salestarget")
-        targets = SalesTarget.objects.filter(channel=channel).order_by("-ends_on", "level", "key")[:MOST_TARGETS]
-        groups = [
-            {"title": title, "rows": [self._sales_row(row) for row in rows if row.level == level]}
-            for level, title in (
-                ("category", _("Categories")),
-                ("country", _("Countries")),
-                ("segment", _("Customer segments")),
-            )
-        ]
-        total = presenting.near_total(whole, presenting.final_mean(whole, effects)) if whole else (0.0, None)
-        context = {
-            "title": _("Sales forecast"),
-            "whole": whole,
-            "chart": presenting.forecast_chart(whole, effects) if whole else "",
-            "near": format_value(round(total[0])),
-            "near_words": presenting.near_words(whole.frequency) if whole else "",
-            "change": presenting.change_words(*total),
-            "made_on": presenting.day_words(whole.made_on) if whole else "",
-            "season_note": presenting.season_note(whole) if whole else "",
-            "currency": ecomai.CURRENCY,
-            "groups": [group for group in groups if group["rows"]],
-            "targets": [_target_row(state) for state in target_states(targets=list(targets))] if may_see else [],
-            "may_see_targets": may_see,
-            "add_url": self.url("salestarget_add") if user.has_perm("ecomai_forecast.add_salestarget") else "",
-            "targets_url": self.url("salestarget_changelist"),
-            "list_url": self.url("forecast_changelist"),
-            **self.train_context(request, channel),
-        }
-        return self.page(request, "ecomai/forecast/admin/sales.html", **context)
-
-    def _sales_row(self, row: Forecast) -> dict[str, Any]:
-        now, before = presenting.near_total(row)
-        return {
-            "title": row.title,
-            "url": self.url("forecast_change", row.pk),
-            "picture": self.picture(row),
-            "near": format_value(now),
-            "change": presenting.change_words(now, before),
-        }
-
-
-def _target_row(state: Any) -> dict[str, Any]:
-    chance = state.chance
-    return {
-        "target": state.target,
-        "title": state.title or state.target.get_level_display(),
-        "amount": format_value(float(state.target.amount)),
-        "sold": format_value(state.sold),
-        "expected": format_value(state.expected),
-        "share": format_value(round(100 * state.share)),
-        "chance": "–" if chance is None else _chance_words(chance),
-        "covered": state.covered,
-        "filled": min(max(round(100 * state.share), 0), 100),
-    }
-
-
-def _chance_words(chance: float) -> str:
-    if chance >= 0.995:
-        return "> 99 %"
-    return "< 1 %" if chance < 0.005 else f"{format_value(round(100 * chance))} %"
-
-
-def _override_state(override: ForecastOverride, on: date) -> str:
-    if override.withdrawn_at is not None:
-        return _("withdrawn")
-    if override.expires_on is not None and override.expires_on <= on:
-        return _("expired")
-    return _("holds")
 
 
 def _download(rows: Any, name: str) -> StreamingHttpResponse:

@@ -9,12 +9,14 @@ from django.contrib import messages
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_ecomai.core.charts import CHART_SCRIPTS
 
 from ..csv_files import BadFile, Imported, file_lines
+from ..models import ForecastChange
 
 START = "ecomai_runs.start_run"
 
@@ -51,7 +53,21 @@ class PageMixin:
             return {}
 
 
-def upload_read(request: HttpRequest, file: Any, read: Callable[[Iterable[str]], Imported]) -> bool:
+def undo_message(request: HttpRequest, site: Any, change: ForecastChange | None, text: str = "") -> None:
+    """Say what was done (``text``), with the way back."""
+    if change is None:
+        if text:
+            messages.success(request, text)
+        return
+    try:
+        url = reverse("admin:ecomai_forecast_forecastchange_undo", args=[change.pk], current_app=site.name)
+    except NoReverseMatch:
+        return
+    link = format_html('<a href="{}">{}</a>', url, _("Undo…"))
+    messages.success(request, format_html("{} {}", text or change.label, link))
+
+
+def upload_read(request: HttpRequest, site: Any, file: Any, read: Callable[[Iterable[str]], Imported]) -> bool:
     """Import an uploaded file and say what became of it; whether it was written."""
     try:
         result = read(file_lines(file.read()))
@@ -70,7 +86,7 @@ def upload_read(request: HttpRequest, file: Any, read: Callable[[Iterable[str]],
         messages.error(request, text)
         return False
     text = ngettext("%(number)d line was read.", "%(number)d lines were read.", result.written)
-    messages.success(request, text % {"number": result.written})
+    undo_message(request, site, result.change, text % {"number": result.written})
     if result.duplicates:
         text = ngettext(
             "%(number)d line stood twice; it was taken once.", "%(number)d lines stood twice; they were taken once.",

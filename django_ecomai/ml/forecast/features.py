@@ -99,6 +99,8 @@ class FeatureMaker:
         """Recent mean of each series: the unit of its features and of the target."""
         window = LEVEL_WINDOW[self.panel.frequency]
         mean = self._mean(series, origin, window)
+        # of nothing for so long (sold out, a hole in the data) all that came before it tells
+        mean = np.where(np.isnan(mean), np.nan_to_num(self._mean(series, origin, self.panel.length)), mean)
         n = np.minimum(self._window(self._count, series, origin, window), window)
         # few periods know little: half a period's worth of the long mean
         return np.maximum(mean, 0) + np.minimum(self._floor, 1.0 / np.maximum(n, 1))

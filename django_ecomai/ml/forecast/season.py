@@ -40,6 +40,16 @@ def centred_average(y: Floats, season_length: int) -> Floats:
     return average
 
 
+def _to_the_ends(average: Floats) -> Floats:
+    """``average`` [S, T] with its first and last known value held to the ends."""
+    known = ~np.isnan(average)
+    place = np.arange(average.shape[1])
+    last = np.maximum.accumulate(np.where(known, place, -1), axis=1)
+    first = np.minimum.accumulate(np.where(known, place, len(place))[:, ::-1], axis=1)[:, ::-1]
+    at = np.where(last >= 0, last, np.minimum(first, len(place) - 1))
+    return np.take_along_axis(average, at, axis=1)
+
+
 def seasonal_indices(y: Floats, season_length: int, *, multiplicative: bool = True) -> Floats:
     """Index of each phase [S, m], phase of column t being ``t mod m``; neutral (1 or 0) below two seasons.
 
@@ -53,6 +63,11 @@ def seasonal_indices(y: Floats, season_length: int, *, multiplicative: bool = Tr
         return index
     values = y[rows]
     average = centred_average(values, m)
+    # Between two and three seasons the average ends half a season before the history does, so that most phases are seen
+    # once: nothing would tell their noise, and one odd period would pass for a season. There it goes on to the ends.
+    twice = (~np.isnan(average)).sum(axis=1) - m
+    short = twice < 0.75 * m
+    average[short] = _to_the_ends(average[short])
     with np.errstate(invalid="ignore", divide="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         parts = values / np.where(average > 0, average, np.nan) if multiplicative else values - average

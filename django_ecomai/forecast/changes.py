@@ -1,0 +1,145 @@
+"""What was changed of targets, signals and by files: kept with the values before and after it, and undone on request.
+
+A single override needs none of this: it is withdrawn and put back. A file of overrides is one change, and undoing it
+withdraws them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from django_ecomai.conf import ecomai
+from django_ecomai.core.charts import format_value
+from django_ecomai.core.undo import Key, Row, UndoConflict, row_steps, rows_by_key, rows_put_back, rows_unchanged
+from django_ecomai.mirror.models import Category, Product
+
+from .models import ForecastChange, ForecastOverride
+from .models.results import Level
+
+#: Changes are kept for so many days.
+KEPT_DAYS = 400
+#: Values that are told one by one.
+MOST_TOLD = 20
+OVERRIDE = "ecomai_forecast.forecastoverride"
+VALUE = "ecomai_forecast.signalvalue"
+
+
+def change_record(
+    *, channel: str, label: str, before: Sequence[Row], after: Sequence[Row], user: Any = None
+) -> ForecastChange | None:
+    """Keep a change; None when nothing changed."""
+    steps = row_steps(before, after)
+    if not steps:
+        return None
+    return ForecastChange.objects.create(
+        channel=channel,
+        user=user if getattr(user, "pk", None) else None,
+        label=label[:200],
+        summary="\n".join(_lines(before, after, list(steps))),
+        before=[row for row in before if (row["model"], row["pk"]) in steps],
+        after=[row for row in after if (row["model"], row["pk"]) in steps],
+    )
+
+
+def change_permissions(change: ForecastChange) -> set[str]:
+    """Permissions that undoing it needs: those of doing the contrary by hand."""
+    found = set()
+    for (label, _pk), action in row_steps(change.before, change.after).items():
+        app, model = label.split(".")
+        if label == OVERRIDE:
+            found.add(f"{app}.change_{model}")
+        elif label == VALUE:
+            found.add(f"{app}.change_signal")
+        else:
+            found.add(f"{app}.{action}_{model}")
+    return found
+
+
+def change_undo(*, change: ForecastChange, user: Any = None) -> ForecastChange | None:
+    """Put back what stood before; the undoing is a change of its own, which is returned (None for overrides, which are
+    withdrawn and can be put back one by one).
+
+    Raises ``UndoConflict`` when it was undone already, or what it changed was changed again since.
+    """
+    from .services import override_withdraw
+
+    with transaction.atomic():
+        # Locked, so that two clicks do not undo it twice.
+        held = ForecastChange.objects.select_for_update().get(pk=change.pk)
+        if held.undone_at is not None:
+            raise UndoConflict(_("This change was undone before."))
+        made = [row["pk"] for row in held.after if row["model"] == OVERRIDE]
+        for override in ForecastOverride.objects.filter(pk__in=made, withdrawn_at=None):
+            override_withdraw(override=override, user=user)
+        before = [row for row in held.before if row["model"] != OVERRIDE]
+        after = [row for row in held.after if row["model"] != OVERRIDE]
+        rows_put_back(before, rows_unchanged(before, after))
+        held.undone_at, held.undone_by = timezone.now(), user if getattr(user, "pk", None) else None
+        held.save(update_fields=["undone_at", "undone_by"])
+        undoing = change_record(
+            channel=held.channel, label=_("undone: %s") % held.label, before=after, after=before, user=user
+        )
+    change.refresh_from_db()
+    return undoing
+
+
+def change_prune(*, before: datetime | None = None) -> int:
+    """Delete changes from before a moment (default: `KEPT_DAYS` ago); returns how many."""
+    limit = before or timezone.now() - timedelta(days=KEPT_DAYS)
+    return ForecastChange.objects.filter(at__lt=limit).delete()[0]
+
+
+def _lines(before: Sequence[Row], after: Sequence[Row], keys: Sequence[Key]) -> list[str]:
+    old, new = rows_by_key(before), rows_by_key(after)
+    lines = []
+    for key in keys[:MOST_TOLD]:
+        fields = new.get(key) or old[key]
+        values = {"old": _value(key[0], old.get(key)), "new": _value(key[0], new.get(key))}
+        lines.append(_("%(what)s: %(old)s → %(new)s") % {"what": _name(key[0], fields), **values})
+    if len(keys) > MOST_TOLD:
+        lines.append(_("and %(number)s more") % {"number": format_value(len(keys) - MOST_TOLD)})
+    return lines
+
+
+def _name(model: str, fields: Mapping[str, Any]) -> str:
+    if model == VALUE:
+        return str(fields["day"])
+    if "level" in fields:
+        about = _about(model, fields) or str(Level(fields["level"]).label)
+        return f"{about}, {fields['starts_on']} – {fields['ends_on']}"
+    return str(fields["name"])
+
+
+def _about(model: str, fields: Mapping[str, Any]) -> str:
+    """The name of what a target or an override is of; empty for the whole shop."""
+    found: Any = None
+    if model == OVERRIDE and fields["product"]:
+        found = Product.objects.filter(pk=fields["product"])
+    elif model == OVERRIDE and fields["category"]:
+        found = Category.objects.filter(pk=fields["category"])
+    elif fields.get("level") == Level.CATEGORY:
+        found = Category.objects.filter(channel=fields["channel"], external_id=fields["key"])
+    name = found.first() if found is not None else None
+    return str(name) if name is not None else str(fields.get("key", ""))
+
+
+def _value(model: str, fields: Mapping[str, Any] | None) -> str:
+    if fields is None:
+        return "–"
+    if model == VALUE:
+        return format_value(fields["value"])
+    if model == OVERRIDE:
+        unit = " %" if fields["kind"] == ForecastOverride.Kind.PERCENT else ""
+        return f"{format_value(float(fields['value']))}{unit}"
+    if "amount" in fields:
+        note = f" ({fields['note']})" if fields["note"] else ""
+        return f"{format_value(float(Decimal(fields['amount'])))} {ecomai.CURRENCY}{note}"
+    used = _("used for forecasts") if fields["is_active"] else _("not used")
+    return ", ".join(part for part in (fields["description"], used) if part)
