@@ -120,13 +120,14 @@ class Content(ItemModel):
     ) -> Iterator[tuple[int, sparse.csr_matrix]]:
         columns = sparse.csr_matrix(features.T)
         for rows in blocks(features.shape[0], features.shape[0]):
-            pairs = sparse.csr_matrix(features[rows] @ columns).tocoo()
-            distance = np.minimum(np.abs(logs[rows][pairs.row] - logs[pairs.col]), 3.0)
+            pairs = sparse.csr_matrix(features[rows] @ columns)
+            row = np.repeat(np.arange(pairs.shape[0]), np.diff(pairs.indptr))
+            distance = np.minimum(np.abs(logs[rows][row] - logs[pairs.indices]), 3.0)
             near = np.exp(-self.price_weight * np.where(np.isnan(distance), 0.0, distance))
-            alike = pairs.data
             if places.shape[1]:
-                alike = alike + np.einsum("ij,ij->i", places[rows][pairs.row], places[pairs.col])
-            yield rows.start, sparse.csr_matrix((alike * near, (pairs.row, pairs.col)), shape=pairs.shape)
+                pairs.data += np.einsum("ij,ij->i", places[rows][row], places[pairs.indices])
+            pairs.data *= near
+            yield rows.start, pairs
 
 
 def robust_log_price(prices: NDArray[np.float64]) -> NDArray[np.float64]:

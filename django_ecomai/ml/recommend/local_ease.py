@@ -113,12 +113,12 @@ def affordable(counts: NDArray[np.integer], met: NDArray[np.integer]) -> NDArray
     many for each user who met the item (``met`` [n]): of an item that three people met, a hundred weights are mostly
     noise.
     """
-    counts = counts.astype(np.int64)
+    taken = counts.astype(np.int64)
     for per_user in PER_USER:
-        if (counts.astype(np.float64) ** 2).sum() <= MOST_CELLS:
+        if (taken.astype(np.float64) ** 2).sum() <= MOST_CELLS:
             break
-        counts = np.minimum(counts, np.maximum(per_user * met, LEAST_COMPANIONS))
-    return counts
+        taken = np.minimum(taken, np.maximum(per_user * met.astype(np.int64), LEAST_COMPANIONS))
+    return taken
 
 
 def _ridges(

@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-#: The most popular items, which stand in nearly every set: their common Gram matrix is made once (float32: 16 MB).
-HEAD = 2000
+from .matrix import product_blocks
+
+#: The most popular items, which stand in nearly every set: their common Gram matrix is made once (float32: 64 MB).
+HEAD = 4000
 
 
 class LocalGrams:
@@ -24,8 +26,10 @@ class LocalGrams:
         #: users per item
         self.met = np.diff(self.by_item.indptr)
         head = np.sort(np.argsort(-self.met, kind="stable")[:HEAD])
-        columns = self.by_item[:, head]
-        self._head = (sparse.csr_matrix(columns.T) @ sparse.csr_matrix(columns)).toarray()
+        columns = sparse.csr_matrix(self.by_item[:, head])
+        self._head = np.zeros((len(head), len(head)), dtype=np.float32)
+        for first, rows in product_blocks(sparse.csr_matrix(columns.T), columns):
+            self._head[first : first + rows.shape[0]] = rows.toarray()
         self._in_head = np.full(n, -1, dtype=np.int32)
         self._in_head[head] = np.arange(len(head))
         #: where each item stands in the last Gram matrix; an entry more, so that item -1 (none) has a place as well
@@ -33,7 +37,7 @@ class LocalGrams:
         self._placed = np.empty(0, dtype=np.int64)
 
     def of(self, items: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The Gram matrix [m + 1, m + 1] of distinct ``items`` [m] in the order of ``place``; row and column m are 0."""
+        """The Gram matrix [m + 1, m + 1] of distinct ``items`` [m], ordered by ``place``; row and column m are 0."""
         self.place[self._placed] = -1
         self._placed = items
         m = len(items)
