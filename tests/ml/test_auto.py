@@ -52,6 +52,19 @@ def test_the_budget_counts_evaluations(budget):
     assert built.manifest["n_items"] == 40
 
 
+def test_a_small_budget_tries_less_of_each_kind_and_still_comes_to_blends():
+    tried = {budget: choose(shop(), catalogue=words(40), budget=budget).tried for budget in (60, 24)}
+    sources = {budget: [row["recipe"]["sources"] for row in rows] for budget, rows in tried.items()}
+    of_one = {
+        budget: [one[0]["kind"] for one in found if len(one) == 1].count("cosine") for budget, found in sources.items()
+    }
+    assert of_one[24] < of_one[60]
+    assert {one[0]["kind"] for one in sources[60] if len(one) == 1} == {
+        one[0]["kind"] for one in sources[24] if len(one) == 1
+    }
+    assert max(map(len, sources[24])) > 1
+
+
 def test_what_does_not_fit_into_the_memory_is_not_tried():
     def kinds(memory_mb: int) -> set[str]:
         tried = choose(shop(n_items=400), budget=30, memory_mb=memory_mb).tried
@@ -209,7 +222,7 @@ def test_clocks_that_ran_ahead_or_fell_back_to_1970_change_nothing():
         np.r_[data.times, now + 10_000 * DAY, 0],
         baskets=np.r_[data.baskets, 10_000, 10_001],
     )
-    usual, other = (choose(one, catalogue=words(40), now=now, budget=40) for one in (data, odd))
+    usual, other = (choose(one, catalogue=words(40), now=now, budget=60) for one in (data, odd))
     assert other.recipe == usual.recipe
     assert abs(other.validation["cut"] - usual.validation["cut"]) < DAY
     built = [choose_and_build(one, item_ids=id_map(40), now=now, budget=1)[1] for one in (data, odd)]

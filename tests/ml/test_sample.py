@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from django_ecomai.ml.evaluate.sample import compared_rows, customers_sample, evaluations_for
+from django_ecomai.ml.evaluate.sample import compared_rows, customers_sample, evaluations_for, ordered_rows
 from django_ecomai.ml.frames import Interactions
 
 
@@ -13,12 +13,12 @@ def shop() -> Interactions:
 
 
 def test_small_shops_are_compared_whole_and_large_ones_on_less_and_less():
-    sizes = [compared_rows(rows) for rows in (10, 1_000_000, 4_000_000, 1_000_000_000)]
+    sizes = [compared_rows(rows) for rows in (10, 1_000_000, 2_000_000, 1_000_000_000)]
     assert sizes == [10, 1_000_000, 353_553, 250_000]
 
 
 def test_of_large_shops_fewer_recipes_are_tried():
-    assert [evaluations_for(rows) for rows in (10, 1_000_000, 4_000_000, 1_000_000_000)] == [60, 60, 30, 24]
+    assert [evaluations_for(rows) for rows in (10, 1_000_000, 4_000_000, 1_000_000_000)] == [60, 60, 24, 24]
 
 
 def test_whole_customers_are_drawn():
@@ -36,3 +36,7 @@ def test_the_seed_decides_who():
 
 def test_what_is_small_enough_stays():
     assert customers_sample(shop(), 800).users.tolist() == shop().users.tolist()
+
+
+def test_an_order_is_learned_from_fewer_where_the_sources_are_fitted_again_and_again():
+    assert [ordered_rows(rows) for rows in (10, 1_000_000, 1_250_000, 2_000_000)] == [10, 1_000_000, 409_600, 400_000]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from django_ecomai.mirror.models import Customer, OrderLine, Product, Review
 from django_ecomai.ml.recommend.auto import choose
+from django_ecomai.ml.recommend.bundles import bundles
 from django_ecomai.recommend.dataset import dataset_read
 from django_ecomai.recommend.live import model_get
 from django_ecomai.recommend.serving import recommendations
@@ -565,3 +567,30 @@ def test_budget_and_memory_reach_the_choice(ecomai: Any) -> None:
 
     assert [(call.kwargs["budget"], call.kwargs["memory_mb"]) for call in asked.call_args_list] == [(3, 512)]
     assert len(run.metrics["tried"]) == 3
+
+
+def test_what_fails_beside_the_comparison_fails_the_run_and_the_live_model_stays() -> None:
+    lantern_shop()
+    serves = train().artifacts.get()
+
+    with patch("django_ecomai.ml.recommend.beside.bundles", side_effect=ValueError("no sets today")):
+        run = train()
+
+    assert run.state == "failed"
+    assert "no sets today" in run.error
+    assert LiveArtifact.objects.get(kind="recommend", channel="").artifact == serves
+
+
+def test_what_asks_for_no_recipe_is_made_by_a_second_thread_once() -> None:
+    lantern_shop()
+    threads: list[str] = []
+
+    def sets(*arguments: Any, **options: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        return bundles(*arguments, **options)
+
+    with patch("django_ecomai.ml.recommend.beside.bundles", sets):
+        run = train()
+
+    assert run.state == "done"
+    assert threads == ["ecomai-beside_0"]

@@ -29,6 +29,7 @@ from .beyond import Shelf, beyond_accuracy
 from .calibration import probability_metrics
 from .metrics import all_metrics
 from .ranking import Scores, rank
+from .sample import customers_sample, ordered_rows
 from .split import TimeSplit, time_split
 from .tradeoff import tradeoffs_of
 
@@ -110,7 +111,7 @@ def evaluate_split(
     )
     learn = partial(
         choose_second,
-        split.train,
+        customers_sample(split.train, ordered_rows(max(len(interactions), whole)), random_state=random_state),
         catalogue=catalogue,
         now=cut,
         target_weight=target_weight,
@@ -140,7 +141,7 @@ def evaluate_split(
     fitted = Fitted(split.train, catalogue=catalogue, now=cut, neighbours=recipe.neighbours, language=recipe.language)
     scorer = RecipeScores.as_served(split, fitted, target_weight=target_weight, random_state=random_state)
     # Each side alone, without what the other knows of products that nobody has met.
-    alone = RecipeScores(split, fitted, target_weight=target_weight)
+    alone = scorer if scorer.served is None else RecipeScores(split, fitted, target_weight=target_weight)
     table = _Table(split, scorer, Shelf.of(split.train, catalogue, recipe.language), sorted(set(ks)))
     ours = _Ranked.of(second, split, scorer, recipe, target_weight, extra)
     others = {COLLABORATIVE: _collaborative(recipe, choice), CONTENT: _content(recipe, has_text(catalogue))}

@@ -13,24 +13,34 @@ COMPARED_WHOLE = 1_000_000
 LEAST_COMPARED = 250_000
 #: Recipes that are tried in a small shop, and at least in a large one.
 MOST_EVALUATIONS, LEAST_EVALUATIONS = 60, 24
+#: Of shops above `COMPARED_WHOLE` the order of candidates is learned from about so many: its sources are fitted anew
+#: for every period, and a few hundred thousand interactions fill the trees.
+LEAST_ORDERED = 400_000
 
 
 def compared_rows(rows: int) -> int:
     """How many of ``rows`` interactions are enough to compare models on."""
     if rows <= COMPARED_WHOLE:
         return rows
-    return max(LEAST_COMPARED, int(COMPARED_WHOLE * (COMPARED_WHOLE / rows) ** 0.75))
+    return max(LEAST_COMPARED, int(COMPARED_WHOLE * (COMPARED_WHOLE / rows) ** 1.5))
 
 
 def evaluations_for(rows: int) -> int:
     """How many recipes are worth trying on a shop of ``rows`` interactions, unless somebody says.
 
-    The search tries the promising ones first. What one of them costs grows with the products, so of a larger shop
-    fewer are tried: from `COMPARED_WHOLE` on with the root of its size.
+    The search tries the promising ones of each kind first. What one of them costs grows with the products, so of a
+    larger shop fewer are tried: from `COMPARED_WHOLE` on so many that evaluations x interactions stay the same.
     """
     if rows <= COMPARED_WHOLE:
         return MOST_EVALUATIONS
-    return max(LEAST_EVALUATIONS, int(MOST_EVALUATIONS * (COMPARED_WHOLE / rows) ** 0.5))
+    return max(LEAST_EVALUATIONS, MOST_EVALUATIONS * COMPARED_WHOLE // rows)
+
+
+def ordered_rows(rows: int) -> int:
+    """How many of ``rows`` interactions are enough to learn an order of candidates from."""
+    if rows <= COMPARED_WHOLE:
+        return rows
+    return max(LEAST_ORDERED, int(COMPARED_WHOLE * (COMPARED_WHOLE / rows) ** 4))
 
 
 def customers_sample(interactions: Interactions, most: int, *, random_state: int = 0) -> Interactions:

@@ -12,10 +12,7 @@ from numpy.typing import NDArray
 from ..contexts import Contexts
 from ..frames import Catalogue, IdMap, Interactions
 from .base import distinct_users
-from .bundles import bundles
-from .complements import complements
-from .contextual import context_arrays
-from .copurchase import CoPurchase, basket_matrix
+from .beside import Beside, beside
 from .discovery import Discovery
 from .fold import Fitted, Progress, no_progress, up_to
 from .popularity import trending_score
@@ -23,7 +20,6 @@ from .ranking.second_stage import KEY, SecondStage
 from .recipe import Recipe
 from .repeat import Repeat, usual_intervals
 from .serving import FORMAT, KIND
-from .upgrades import upgrades
 
 
 @dataclass(frozen=True)
@@ -46,6 +42,7 @@ def build(
     target_weight: float = 0.0,
     random_state: int = 0,
     second: Callable[[Recipe, Fitted], SecondStage] | None = None,
+    made: Callable[[], Beside] | None = None,
     progress: Progress | None = None,
 ) -> Built:
     """Fit ``recipe`` on all ``interactions``. Nothing of the result is about a person.
@@ -53,9 +50,9 @@ def build(
     ``now`` (epoch seconds) is the moment that "the last 30 days" end, rows later than it are ignored; default: the last
     interaction. ``contexts``: under which circumstances products were met, for visitors without a history;
     ``refused``: what people waved away or sent back (`feedback.settle`), which counts against what is trending.
-    ``random_state`` seeds the map of cold items. ``second`` makes the ranker, which is stored along.
-    Raises ValueError when ``item_ids``, ``catalogue`` and
-    ``interactions`` disagree about the number of items.
+    ``random_state`` seeds the map of cold items. ``second`` makes the ranker, which is stored along. ``made`` returns
+    what `beside` made of the same data, where it was made before.
+    Raises ValueError when ``item_ids``, ``catalogue`` and ``interactions`` disagree about the number of items.
     """
     n_items = interactions.n_items
     if len(item_ids) != n_items or (catalogue is not None and len(catalogue) != n_items):
@@ -68,17 +65,14 @@ def build(
     bought = interactions.at_least(target_weight)
     popularity = distinct_users(interactions)
     fitted = Fitted(interactions, catalogue=catalogue, now=now, neighbours=recipe.neighbours, language=recipe.language)
-    served = Discovery(fitted, random_state=random_state)
-    tell(0.0, "fitting neighbours")
+    tell(0.0, "comparing product texts and baskets")
+    options: dict[str, Any] = {"now": now, "target_weight": target_weight, "language": recipe.language}
+    other = beside(interactions, catalogue=catalogue, contexts=contexts, **options) if made is None else made()
+    together, sets = other.together, other.sets
+    tell(0.3, "fitting neighbours")
+    served = Discovery(fitted, random_state=random_state, contents=other.contents)
     discovery = served.table(recipe, popularity)
-    tell(0.5, "comparing product texts")
-    content = served.contents.neighbours_
     similar = served.similar(recipe, popularity)
-    tell(0.7, "counting what is bought together")
-    together = CoPurchase().fit(bought, now=now)
-    complement = complements(interactions, together.neighbours_, together.support_, content, popularity=popularity)
-    sets = bundles(basket_matrix(bought, together.max_basket), together.neighbours_, active=catalogue.active)
-    better = upgrades(catalogue, content, popularity=popularity)
     tell(0.9, "counting what is popular")
     names, category = _categories(catalogue)
     arrays: dict[str, NDArray[Any]] = {
@@ -102,16 +96,16 @@ def build(
         "price": catalogue.price.astype(np.float32),
         "created": catalogue.created,
         "active": catalogue.active,
-        "complement_indices": complement.indices,
-        "complement_scores": complement.scores,
-        "better_indices": better.indices,
-        "better_scores": better.scores,
+        "complement_indices": other.complement.indices,
+        "complement_scores": other.complement.scores,
+        "better_indices": other.better.indices,
+        "better_scores": other.better.scores,
         "bundle_items": sets.items,
         "bundle_support": sets.support,
         "bundle_lift": sets.lift,
         "bundle_scores": sets.scores,
         "margin": catalogue.margin.astype(np.float32),
-        **context_arrays(contexts or Contexts.empty(), n_items=n_items, now=now, active=catalogue.active),
+        **other.contexts,
     }
     manifest: dict[str, Any] = {
         "kind": KIND,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from threading import RLock
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
@@ -22,6 +23,8 @@ MOST_KEPT = 200
 FEATURES, PAIRS = "features", "pairs"
 #: What was worked out for a catalogue, for as long as it lives.
 _KNOWN: WeakKeyDictionary[Catalogue, dict[tuple[Any, ...], Any]] = WeakKeyDictionary()
+#: Whoever comes second waits for what the first works out.
+_WORKING = RLock()
 
 
 class Content(ItemModel):
@@ -66,16 +69,17 @@ class Content(ItemModel):
 
     def _pairs(self, catalogue: Catalogue) -> sparse.csr_matrix:
         """The strongest likenesses of each item, which are the same whatever people did: kept with the catalogue."""
-        known = _KNOWN.setdefault(catalogue, {})
-        key = (PAIRS, *self._options())
-        most, pairs = known.get(key, (-1, None))
-        if pairs is None or most < self.neighbours:
-            most = max(self.neighbours, MOST_KEPT)
-            features = self.features(catalogue)
-            scored = self._scored(features, robust_log_price(catalogue.price), self._latent(features))
-            pairs = strongest_cells_of_rows(scored, len(catalogue), most)
-            known[key] = (most, pairs)
-        return pairs
+        with _WORKING:
+            known = _KNOWN.setdefault(catalogue, {})
+            key = (PAIRS, *self._options())
+            most, pairs = known.get(key, (-1, None))
+            if pairs is None or most < self.neighbours:
+                most = max(self.neighbours, MOST_KEPT)
+                features = self.features(catalogue)
+                scored = self._scored(features, robust_log_price(catalogue.price), self._latent(features))
+                pairs = strongest_cells_of_rows(scored, len(catalogue), most)
+                known[key] = (most, pairs)
+            return pairs
 
     def _options(self) -> tuple[Any, ...]:
         return (
@@ -89,18 +93,19 @@ class Content(ItemModel):
 
     def features(self, catalogue: Catalogue) -> sparse.csr_matrix:
         """Items x features; the dot product of two rows is their similarity before the price."""
-        known = _KNOWN.setdefault(catalogue, {})
-        key = (FEATURES, *self._options())
-        if key not in known:
-            known[key] = item_features(
-                catalogue,
-                title_weight=self.title_weight,
-                category_weight=self.category_weight,
-                brand_weight=self.brand_weight,
-                attribute_weight=self.attribute_weight,
-                language=self.language,
-            )
-        return known[key]
+        with _WORKING:
+            known = _KNOWN.setdefault(catalogue, {})
+            key = (FEATURES, *self._options())
+            if key not in known:
+                known[key] = item_features(
+                    catalogue,
+                    title_weight=self.title_weight,
+                    category_weight=self.category_weight,
+                    brand_weight=self.brand_weight,
+                    attribute_weight=self.attribute_weight,
+                    language=self.language,
+                )
+            return known[key]
 
     def _latent(self, features: sparse.csr_matrix) -> NDArray[np.float64]:
         """Unit rows in the latent space times the root of their weight; no columns when they do not count."""
@@ -115,13 +120,14 @@ class Content(ItemModel):
     ) -> Iterator[tuple[int, sparse.csr_matrix]]:
         columns = sparse.csr_matrix(features.T)
         for rows in blocks(features.shape[0], features.shape[0]):
-            pairs = sparse.csr_matrix(features[rows] @ columns).tocoo()
-            distance = np.minimum(np.abs(logs[rows][pairs.row] - logs[pairs.col]), 3.0)
+            pairs = sparse.csr_matrix(features[rows] @ columns)
+            row = np.repeat(np.arange(pairs.shape[0]), np.diff(pairs.indptr))
+            distance = np.minimum(np.abs(logs[rows][row] - logs[pairs.indices]), 3.0)
             near = np.exp(-self.price_weight * np.where(np.isnan(distance), 0.0, distance))
-            alike = pairs.data
             if places.shape[1]:
-                alike = alike + np.einsum("ij,ij->i", places[rows][pairs.row], places[pairs.col])
-            yield rows.start, sparse.csr_matrix((alike * near, (pairs.row, pairs.col)), shape=pairs.shape)
+                pairs.data += np.einsum("ij,ij->i", places[rows][row], places[pairs.indices])
+            pairs.data *= near
+            yield rows.start, pairs
 
 
 def robust_log_price(prices: NDArray[np.float64]) -> NDArray[np.float64]:

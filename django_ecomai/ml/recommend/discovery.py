@@ -27,21 +27,32 @@ class Discovery:
     """What `build` stores and what an evaluation judges, over one `Fitted`; likeness of contents is worked out once.
 
     ``active`` [n] (default: the catalogue's): who may be placed. ``random_state`` seeds the map of cold items.
+    ``contents``: the fitted model of the products' texts, prices and attributes, where there is one already.
     """
 
-    def __init__(self, fitted: Fitted, *, active: NDArray[np.bool_] | None = None, random_state: int = 0) -> None:
+    def __init__(
+        self,
+        fitted: Fitted,
+        *,
+        active: NDArray[np.bool_] | None = None,
+        random_state: int = 0,
+        contents: Content | None = None,
+    ) -> None:
         n_items = fitted.interactions.n_items
         self.fitted = fitted
         self.catalogue = Catalogue.build(n_items) if fitted.catalogue is None else fitted.catalogue
         self.active = self.catalogue.active if active is None else active
         self.random_state = random_state
+        self._contents = contents
         self._similar: dict[tuple[object, ...], NeighbourTable] = {}
 
-    @cached_property
+    @property
     def contents(self) -> Content:
         """The fitted model of the products' texts, prices and attributes."""
-        fitted = self.fitted
-        return Content(language=fitted.language).fit(fitted.interactions, catalogue=self.catalogue, now=fitted.now)
+        if self._contents is None:
+            model, fitted = Content(language=self.fitted.language), self.fitted
+            self._contents = model.fit(fitted.interactions, catalogue=self.catalogue, now=fitted.now)
+        return self._contents
 
     @cached_property
     def ages(self) -> NDArray[np.float32]:

@@ -14,6 +14,7 @@ from ..frames import Catalogue, Interactions
 from ..threads import one_blas_thread
 from .base import ItemModel
 from .cosine import damp, gram_blocks
+from .local_grams import LocalGrams
 from .matrix import decayed_matrix, row_blocks, table_from_blocks
 from .neighbours import NeighbourTable
 
@@ -23,6 +24,12 @@ MOST_TOGETHER = 1000
 FOLLOWED = 5
 #: Cells of the dense Gram matrices that are in memory at once (float32).
 BATCH_CELLS = 4_000_000
+#: Cells of all these matrices together; above it rarely met items take fewer companions.
+MOST_CELLS = 2e9
+#: So many for each user who met the item, at least `LEAST_COMPANIONS`: the first that keeps `MOST_CELLS`, or the last.
+PER_USER, LEAST_COMPANIONS = (16, 8, 4, 2), 8
+#: Sizes of ridges are rounded up to a multiple of this, so that many are equal.
+ROUNDED = 8
 
 
 class LocalEase(ItemModel):
@@ -30,8 +37,9 @@ class LocalEase(ItemModel):
 
     Solves ``(G_SS + l I) b = G_Sj`` for every item j, S its strongest companions by the Gram matrix G; the penalty l is
     ``regularisation`` times the mean diagonal of G. Both sides may be damped first (``user_power``, ``item_power``, as
-    in `Cosine`; weights are scaled back to predict undamped items). The small Gram matrices are made in batches by one
-    sparse product and solved by Cholesky (BLAS); nothing is quadratic in the number of items.
+    in `Cosine`; weights are scaled back to predict undamped items). The small Gram matrices are made in batches of
+    items that share companions and solved by Cholesky (BLAS); nothing is quadratic in the number of items, and in very
+    large shops rarely met items take fewer companions (`affordable`).
     Source: the local variant of Steck, "Embarrassingly shallow autoencoders for sparse data", 2019; restricting the
     regression to neighbours is fsSLIM of Ning and Karypis, "SLIM: Sparse linear methods for top-N recommender
     systems", 2011.
@@ -61,49 +69,77 @@ class LocalEase(ItemModel):
             raise ValueError("regularisation must be positive")
         matrix = damp(decayed_matrix(interactions, self.half_life_days), self.user_power, self.item_power)
         matrix = unit_scale(matrix)
+        n = interactions.n_items
         with one_blas_thread():
-            strongest = table_from_blocks(gram_blocks(matrix), interactions.n_items, self.companions, self.popularity_)
-            weights = local_weights(matrix, strongest, self.regularisation)
-        self.neighbours_ = table_from_blocks(
-            row_blocks(weights), interactions.n_items, self.neighbours, self.popularity_
-        )
+            # no name for the companions: their table is free again before the next one is made
+            weights = local_weights(
+                matrix,
+                table_from_blocks(gram_blocks(matrix), n, self.companions, self.popularity_),
+                self.regularisation,
+            )
+        self.neighbours_ = table_from_blocks(row_blocks(weights), n, self.neighbours, self.popularity_)
 
 
 def local_weights(matrix: sparse.csr_matrix, companions: NeighbourTable, regularisation: float) -> sparse.csr_matrix:
     """Positive weights (row = history item, column = candidate) of the ridges over each column's ``companions``."""
     n = matrix.shape[1]
-    by_item = sparse.csc_matrix(unit_scale(matrix)).astype(np.float32)
-    width = companions.indices.shape[1]
-    targets = np.flatnonzero((companions.indices >= 0).any(axis=1)) if width else np.empty(0, dtype=np.int64)
-    if width:
-        targets = targets[_neighbourly(companions, targets)]
-    all_sets = np.column_stack([companions.indices[targets], targets]).astype(np.int64)
-    members_of: list[NDArray[np.int32]] = []
-    values_of: list[NDArray[np.float32]] = []
-    solved = np.zeros(len(targets), dtype=np.int64)
-    for part, union in _batches(all_sets):
-        sets = all_sets[part]
-        grams = _batch_grams(by_item, sets, union)
-        for place, (members, gram) in enumerate(zip(sets, grams, strict=True), start=part.start):
-            used = int((members[:-1] >= 0).sum())
-            ridge = np.asfortranarray(gram[:used, :used])
-            ridge[np.diag_indices(used)] += regularisation
-            _, solution, info = lapack.sposv(ridge, gram[:used, width], lower=1, overwrite_a=1)
-            if info:  # rounding: too singular for float32
-                continue
-            positive = np.flatnonzero(solution > 0)
-            members_of.append(members[positive].astype(np.int32))
-            values_of.append(solution[positive])
-            solved[place] = len(positive)
-    if not members_of:
+    grams = LocalGrams(unit_scale(matrix))
+    counts = affordable((companions.indices >= 0).sum(axis=1), grams.met)
+    targets = np.flatnonzero(counts)
+    targets = targets[_neighbourly(companions, targets)] if len(targets) else targets
+    found: list[tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]] = []
+    for part, union in _batches(companions.indices, counts, targets):
+        gram = grams.of(union)
+        sizes = np.minimum(-(-counts[part] // ROUNDED) * ROUNDED, companions.indices.shape[1])
+        for size in np.unique(sizes).tolist():
+            of_size = part[sizes == size]
+            members = np.where(np.arange(size) < counts[of_size, None], companions.indices[of_size, :size], -1)
+            # what is missing (-1) is a column of zeros, whose weight is 0
+            at = grams.place[members].astype(np.int64)
+            weights = _ridges(gram, at, grams.place[of_size], regularisation)
+            target, place = np.nonzero(weights > 0)
+            found.append((members[target, place], of_size[target].astype(np.int32), weights[target, place]))
+    if not found:
         return sparse.csr_matrix((n, n), dtype=np.float32)
-    cells = (np.concatenate(values_of), np.concatenate(members_of), np.r_[0, np.cumsum(solved)])
-    by_target = sparse.csr_matrix(cells, shape=(len(targets), n))
-    by_target.sort_indices()
-    place_of = sparse.csr_matrix(
-        (np.ones(len(targets), np.float32), (targets, np.arange(len(targets)))), (n, len(targets))
-    )
-    return sparse.csr_matrix((place_of @ by_target).T)
+    rows, columns, values = (np.concatenate(part) for part in zip(*found, strict=True))
+    found.clear()
+    return sparse.csr_matrix((values, (rows, columns)), shape=(n, n))
+
+
+def affordable(counts: NDArray[np.integer], met: NDArray[np.integer]) -> NDArray[np.int64]:
+    """How many of the strongest companions each item's ridge takes, of the ``counts`` [n] that it has.
+
+    All of them while the Gram matrices have no more than `MOST_CELLS` cells together. In larger shops no more than so
+    many for each user who met the item (``met`` [n]): of an item that three people met, a hundred weights are mostly
+    noise.
+    """
+    taken = counts.astype(np.int64)
+    for per_user in PER_USER:
+        if (taken.astype(np.float64) ** 2).sum() <= MOST_CELLS:
+            break
+        taken = np.minimum(taken, np.maximum(per_user * met.astype(np.int64), LEAST_COMPANIONS))
+    return taken
+
+
+def _ridges(
+    gram: NDArray[np.float32], at: NDArray[np.int64], targets: NDArray[np.int32], regularisation: float
+) -> NDArray[np.float32]:
+    """Weights [b, k] of the ridges on the columns ``at`` [b, k] of ``gram`` for its columns ``targets`` [b]."""
+    size = at.shape[1]
+    right = gram[at, targets[:, None]]
+    solved = np.zeros(at.shape, dtype=np.float32)
+    diagonal = np.arange(size)
+    together = max(1, BATCH_CELLS // size**2)
+    for start in range(0, len(at), together):
+        some = at[start : start + together]
+        ridges = gram.ravel().take(some[:, :, None] * gram.shape[1] + some[:, None, :])
+        ridges[:, diagonal, diagonal] += np.float32(regularisation)
+        for place, ridge in enumerate(ridges, start=start):
+            # symmetric, so its transposed view may stand for it: LAPACK overwrites that without a copy
+            _, solution, info = lapack.sposv(ridge.T, right[place], lower=1, overwrite_a=1)
+            if not info:  # else rounding: too singular for float32
+                solved[place] = solution
+    return solved
 
 
 def _neighbourly(companions: NeighbourTable, targets: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -128,28 +164,24 @@ def unit_scale(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
     return sparse.csr_matrix(matrix / np.sqrt(squares[seen].mean() if seen.any() else 1.0))
 
 
-def _batches(sets: NDArray[np.int64]) -> Iterator[tuple[slice, NDArray[np.int64]]]:
-    """Ranges of rows of ``sets``, each with the union of its items: at most `MOST_TOGETHER` unless it is one row."""
-    most = max(1, BATCH_CELLS // max(sets.shape[1] ** 2, 1))
-    waiting = [slice(start, min(start + most, len(sets))) for start in range(0, len(sets), most)][::-1]
-    while waiting:
-        rows = waiting.pop()
-        union = np.unique(sets[rows])
-        if len(union) > MOST_TOGETHER and rows.stop - rows.start > 1:
-            middle = (rows.start + rows.stop) // 2
-            waiting += [slice(middle, rows.stop), slice(rows.start, middle)]
-        else:
-            yield rows, union[union >= 0]
-
-
-def _batch_grams(by_item: sparse.csc_matrix, sets: NDArray[np.int64], union: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Dense Gram matrices [b, m, m] of the columns in each row of ``sets`` [b, m] (-1 = none: zeros).
-
-    The Gram matrix of all items of the batch is made once, by one sparse product; each set picks its cells.
-    """
-    part = by_item[:, union]
-    together = np.zeros((len(union) + 1, len(union) + 1), dtype=np.float32)
-    together[:-1, :-1] = (sparse.csr_matrix(part.T) @ sparse.csr_matrix(part)).toarray()
-    at = np.where(sets >= 0, np.searchsorted(union, sets), len(union))
-    cells = at[:, :, None] * together.shape[1] + at[:, None, :]
-    return together.ravel().take(cells)
+def _batches(
+    companions: NDArray[np.int32], counts: NDArray[np.int64], targets: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """As many of ``targets`` in a row as have together at most `MOST_TOGETHER` items and companions (or one target),
+    and the union of these."""
+    first_row = np.empty(len(companions), dtype=np.int64)
+    width = np.arange(companions.shape[1])
+    start, ahead = 0, 64
+    while start < len(targets):
+        some = targets[start : start + ahead]
+        # an item and its companions in each row; where it has fewer it stands once more
+        sets = np.column_stack([some, np.where(width < counts[some, None], companions[some], some[:, None])])
+        row = np.arange(len(some))
+        # of several values for one place the last stays: the first row
+        first_row[sets[::-1].ravel()] = np.repeat(row[::-1], sets.shape[1])
+        new = first_row[sets] == row[:, None]
+        new[:, 1:] &= sets[:, 1:] != some[:, None]
+        fit = max(1, int(np.searchsorted(np.cumsum(new.sum(axis=1)), MOST_TOGETHER, side="right")))
+        yield some[:fit], sets[:fit][new[:fit]]
+        start += fit
+        ahead = min(2 * fit + 8, MOST_TOGETHER)

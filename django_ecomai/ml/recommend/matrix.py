@@ -156,16 +156,22 @@ def strongest_cells_of_rows(
     All that equal the last of a row's ``k`` strongest stay, but of a row at most `MOST_EQUAL` times ``k`` cells.
     """
     counts = np.zeros(n_items, dtype=np.int64)
+    column_bits = max(n_items - 1, 1).bit_length()
     columns, values = [np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.float32)]
     for first, block in row_blocks:
         rows, column, bits = _candidates(block, first, k, crowd=1)
-        order = np.lexsort((column, ~bits, rows))
-        rows = rows[order]
-        start = np.searchsorted(rows, rows)
-        keep = np.arange(len(rows)) - start < MOST_EQUAL * k
-        columns.append(column[order][keep].astype(np.int32))
-        values.append(bits[order][keep].astype(np.uint32).view(np.float32))
-        counts[first : first + block.shape[0]] = np.bincount(rows[keep], minlength=block.shape[0])
+        # row, score and column in one integer: a block of `BLOCK_CELLS` leaves room for all three
+        key = rows.astype(np.uint64) << np.uint64(32 + column_bits)
+        key |= (np.uint64(0xFFFFFFFF) - bits) << np.uint64(column_bits)
+        key |= column.astype(np.uint64)
+        key.sort()  # row, then score from strong to weak, then column
+        found = np.bincount(rows, minlength=block.shape[0])
+        keep = np.arange(len(key)) - np.repeat(np.cumsum(found) - found, found) < MOST_EQUAL * k
+        key = key[keep]
+        columns.append((key & np.uint64((1 << column_bits) - 1)).astype(np.int32))
+        bits = np.uint64(0xFFFFFFFF) - ((key >> np.uint64(column_bits)) & np.uint64(0xFFFFFFFF))
+        values.append(bits.astype(np.uint32).view(np.float32))
+        counts[first : first + block.shape[0]] = np.minimum(found, MOST_EQUAL * k)
     cells = (np.concatenate(values), np.concatenate(columns), np.r_[0, np.cumsum(counts)])
     return sparse.csr_matrix(cells, shape=(n_items, n_items))
 

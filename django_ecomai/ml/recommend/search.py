@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy import sparse
@@ -12,6 +12,7 @@ from scipy import sparse
 from ..columns import METRICS, NEW_ITEMS, REPEAT_ITEMS
 from ..evaluate.metrics import all_metrics
 from ..evaluate.ranking import rank
+from ..evaluate.sample import MOST_EVALUATIONS
 from ..evaluate.split import TimeSplit
 from ..frames import Catalogue
 from .fold import Fitted, Progress, unit_maximum
@@ -19,6 +20,8 @@ from .recipe import Recipe, Source
 from .scoring import RecipeScores
 from .sessions import SessionKNN
 from .weights import KEPT, pool, search_weights
+
+T = TypeVar("T")
 
 #: A later recipe must be this much better than the best one so far: the tried order goes from simple to complex.
 MARGIN = 1.003
@@ -59,6 +62,11 @@ class Search:
         self.tried: list[dict[str, Any]] = []
         #: moves of the searches for weights, which are much cheaper than evaluations
         self.moves = 0
+
+    def some(self, values: Sequence[T]) -> Sequence[T]:
+        """The first of ``values``, as many as the budget's share of a full one: a small budget tries less of each kind
+        and still comes to their blend."""
+        return values[: max(1, len(values) * min(self.budget, MOST_EVALUATIONS) // MOST_EVALUATIONS)]
 
     def best(
         self, view: str, recipes: Iterable[Recipe], incumbent: Recipe | None = None, *, margin: float = MARGIN
@@ -158,7 +166,8 @@ class Search:
     def _weights(self, sources: list[Source], parts: list[sparse.csr_matrix]) -> list[Source]:
         rows = self.split.rows(NEW_ITEMS)
         bytes_per_row = 4 * len(parts) * KEPT * len(parts)
-        most = max(LEAST_SAMPLED, self.memory_mb * 500_000 // bytes_per_row)
+        most = self.memory_mb * 500_000 // bytes_per_row
+        most = max(LEAST_SAMPLED, min(most, len(rows) * min(self.budget, MOST_EVALUATIONS) // MOST_EVALUATIONS))
         rows = rows[:: -(-len(rows) // most)]
         cells = [part[rows] for part in parts]
         table = pool(cells, self.split.bought[rows], self.split.truth[NEW_ITEMS][rows], self.k)

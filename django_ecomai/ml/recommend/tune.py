@@ -83,33 +83,37 @@ def _singles(search: Search, bare: Recipe, memory_mb: int, shape: str) -> list[R
         grid = [single("cosine", half_life_days=h, item_power=b) for h in half_lives for b in (0.5, 0.3)]
     else:
         grid = [single("cosine", half_life_days=None, item_power=b) for b in DAMPING]
-    cosine = search.halved(view, grid)
+    cosine = search.halved(view, search.some(grid))
     half_life = cosine.sources[0].params["half_life_days"]
     singles = [cosine]
     items = int((search.scorer.popularity > 0).sum())
     tuned = items <= EASE_TUNED_ITEMS
     if memory_needed(items) <= memory_mb * 1_000_000 and tuned:
         strengths = (3.0, 10.0, 1.0)
-        ease = search.best(view, [single("ease", half_life_days=half_life, regularisation=r) for r in strengths])
-        rest = [h for h in half_lives if h != half_life]
+        ease = search.best(
+            view, [single("ease", half_life_days=half_life, regularisation=r) for r in search.some(strengths)]
+        )
+        rest = [h for h in search.some(half_lives) if h != half_life]
         r = ease.sources[0].params["regularisation"]
         ease = search.best(view, [single("ease", half_life_days=h, regularisation=r) for h in rest] or [ease], ease)
         singles.append(ease)
     if has_text(search.catalogue):
         singles.append(search.best(view, [single("content")]))
     if shape != PAIRS:
-        singles.append(search.halved(view, [single("sequential", **rule(half_life, *values)) for values in RULES]))
+        singles.append(
+            search.halved(view, [single("sequential", **rule(half_life, *values)) for values in search.some(RULES)])
+        )
     if shape == SESSIONS:
-        visits = [single("session_knn", neighbours=n, sample=m, idf=w) for n, m, w in SESSION_KNN]
+        visits = [single("session_knn", neighbours=n, sample=m, idf=w) for n, m, w in search.some(SESSION_KNN)]
         singles.append(search.halved(view, visits))
     if not tuned and shape != SESSIONS and items <= LOCAL_ITEMS:
-        local = [single("local_ease", half_life_days=half_life, regularisation=r) for r in (3.0, 10.0)]
+        local = [single("local_ease", half_life_days=half_life, regularisation=r) for r in search.some((3.0, 10.0))]
         singles.append(search.best(view, local))
     if LEAST_RANKED <= items <= LOW_RANK_ITEMS and shape != SESSIONS:
         rank = min(512, max(64, items // 64))
-        low_pass = [
-            single("gfcf", half_life_days=half_life, gram=0.0, rank=r) for r in dict.fromkeys((rank, rank // 2))
-        ]
+        # the wider one first: the other is its beginning; alone, the other costs half and is seldom worse
+        ranks = sorted(search.some(list(dict.fromkeys((rank // 2, rank)))), reverse=True)
+        low_pass = [single("gfcf", half_life_days=half_life, gram=0.0, rank=r) for r in ranks]
         singles.append(search.best(view, low_pass))
         if search.split.train.n_users + items <= ALS_ROWS:
             singles.append(search.best(view, [single("ials", half_life_days=half_life, rank=min(64, items // 4))]))
@@ -125,8 +129,8 @@ def rule(half_life: float | None, window: int, damping: float, backward: float) 
 def _history(search: Search, best: Recipe, shape: str) -> Recipe:
     """How fast the past fades, by days and by steps."""
     if shape == TIME:
-        best = search.best(NEW_ITEMS, variants(best, history_half_life_days=(None, 60.0, 30.0)), best)
-        best = search.best(NEW_ITEMS, variants(best, history_step_decay=STEPS[shape]), best)
+        best = search.best(NEW_ITEMS, search.some(variants(best, history_half_life_days=(None, 60.0, 30.0))), best)
+        best = search.best(NEW_ITEMS, search.some(variants(best, history_step_decay=STEPS[shape])), best)
     return best
 
 
@@ -142,10 +146,10 @@ def _shape(search: Search, best: Recipe, shape: str) -> Recipe:
     """Popularity on both sides, the trend, and the history once more."""
     view = NEW_ITEMS
     if shape == TIME:
-        best = search.best(view, variants(best, trend_power=(0.25, 0.5, 1.0)), best)
+        best = search.best(view, search.some(variants(best, trend_power=(0.25, 0.5, 1.0))), best)
     if shape != PAIRS:
-        best = search.best(view, variants(best, source_power=(0.1, 0.2, -0.1)), best)
-    best = search.best(view, variants(best, target_power=(0.1, -0.1)), best)
+        best = search.best(view, search.some(variants(best, source_power=(0.1, 0.2, -0.1))), best)
+    best = search.best(view, search.some(variants(best, target_power=(0.1, -0.1))), best)
     return _steps(search, best, shape, STEP_CHANGE / 2)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
@@ -16,6 +17,7 @@ from django_ecomai.recommend.train_options import options_read
 from django_ecomai.recommend.weights import PURCHASE
 
 from .deciding import decide, kept_recipe
+from .language import text_language
 from .missing import missing_data
 from .testing import evaluate
 
@@ -50,31 +52,41 @@ def model_train(context: RunContext) -> Artifact | None:
         context.progress(1.0, _("Nothing to train on yet: the catalogue is empty."))
         return None
     known = PastFacts(context.channel, data)
-    evaluation, why_not = evaluate(context, data, options, known)
-    clock.lap("evaluate")
-    verdict, recipe = decide(context, data, evaluation, why_not, options)
-    kept = None if verdict.passed or context.parameters.get("no_gate") else kept_recipe(context, evaluation, verdict)
-    if kept is not None:
-        context.log(verdict.reason)
-        verdict, recipe = kept
     from django_ecomai.ml.evaluate.run import OURS_NAME
-    from django_ecomai.ml.recommend.auto import build
+    from django_ecomai.ml.recommend.beside import beside
+    from django_ecomai.ml.recommend.build import build
+    from django_ecomai.ml.threads import one_blas_thread
 
-    name = "live" if kept else OURS_NAME
-    order = _order(evaluation, recipe, name)
-    built = build(
-        recipe,
-        data.interactions,
-        item_ids=data.item_ids,
-        catalogue=data.catalogue,
-        contexts=data.contexts,
-        refused=data.refused,
-        now=data.until if data.until >= 0 else None,
-        random_state=options.seed,
-        target_weight=PURCHASE,
-        second=_stage(order, known),
-        progress=_plain(context.part(0.75, 0.95), _("learning from everything that is known")),
-    )
+    about: dict[str, Any] = {
+        "catalogue": data.catalogue,
+        "contexts": data.contexts,
+        "now": data.until if data.until >= 0 else None,
+        "target_weight": PURCHASE,
+    }
+    # What asks for no recipe is made by a second thread while recipes are compared. It reads arrays only: the database
+    # stays with this thread. One BLAS thread for both, as the numbers would depend on how many there are.
+    with one_blas_thread(), ThreadPoolExecutor(1, thread_name_prefix="ecomai-beside") as second_core:
+        made = second_core.submit(beside, data.interactions, **about, language=text_language())
+        evaluation, why_not = evaluate(context, data, options, known)
+        clock.lap("evaluate")
+        verdict, recipe = decide(context, data, evaluation, why_not, options)
+        no_gate = bool(context.parameters.get("no_gate"))
+        kept = None if verdict.passed or no_gate else kept_recipe(context, evaluation, verdict)
+        if kept is not None:
+            context.log(verdict.reason)
+            verdict, recipe = kept
+        order = _order(evaluation, recipe, "live" if kept else OURS_NAME)
+        built = build(
+            recipe,
+            data.interactions,
+            item_ids=data.item_ids,
+            refused=data.refused,
+            random_state=options.seed,
+            second=_stage(order, known),
+            made=made.result,
+            progress=_plain(context.part(0.75, 0.95), _("learning from everything that is known")),
+            **about,
+        )
     clock.lap("build")
     context.progress(0.95, _("saving the model"))
     artifact = context.artifact_save(
@@ -87,7 +99,7 @@ def model_train(context: RunContext) -> Artifact | None:
     )
     clock.lap("save")
     context.metrics(recipe=recipe.to_dict(), recipe_name=recipe.name, seconds=clock.seconds)
-    if context.gate(verdict) or context.parameters.get("no_gate"):
+    if context.gate(verdict) or no_gate:
         context.go_live(artifact)
         said = _("The recipe in use was kept and has learned the new data. It is live.")
         context.progress(1.0, said if kept else _("The new model is live."))

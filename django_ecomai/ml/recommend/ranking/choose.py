@@ -103,7 +103,7 @@ def choose_second(
         return _not_learned("no_sources", "session neighbours are not ranked again")
     if shape in (SEQUENCE, PAIRS):
         return _without_clock(interactions, recipe, catalogue, target_weight, extra, shape, k, random_state, tell)
-    splits = _splits(interactions, now, target_weight, random_state)
+    splits = _splits(interactions, now, target_weight, random_state, whole)
     customers = sum(len(window.split.rows(NEW_ITEMS)) for window in splits)
     if len(splits) < 2 or customers < LEAST_CUSTOMERS:
         reason = f"only {customers} customers came back for something new in {len(splits)} periods; "
@@ -246,17 +246,18 @@ def split_candidates(
     return Candidates(split, scorer, recipe), feature_maker(recipe, fitted, extra=extra(split.cut))
 
 
-def window_cuts(interactions: Interactions, now: int) -> tuple[list[int], int]:
+def window_cuts(interactions: Interactions, now: int, whole: int = 0) -> tuple[list[int], int]:
     """Moments at which windows begin, oldest first, and their length in seconds.
 
     A window is a tenth of the data's span, a week to a month; the first third of the span only teaches the sources.
+    ``whole``: how many interactions there are, when these are a sample of them.
     """
     if not len(interactions):
         return [], 0
     first = int(interactions.times[len(interactions) // 100])
     span = now - first
     length = int(np.clip(span / 10, SHORTEST_DAYS * SECONDS_PER_DAY, LONGEST_DAYS * SECONDS_PER_DAY))
-    most = WINDOWS if len(interactions) <= SMALL else FEW_WINDOWS
+    most = WINDOWS if max(len(interactions), whole) <= SMALL else FEW_WINDOWS
     cuts = [now - number * length for number in range(most, 0, -1)]
     return [cut for cut in cuts if cut >= first + span / 3], length
 
@@ -270,8 +271,8 @@ class Window:
     known: Interactions
 
 
-def _splits(interactions: Interactions, now: int, target_weight: float, random_state: int) -> list[Window]:
-    cuts, length = window_cuts(interactions, now)
+def _splits(interactions: Interactions, now: int, target_weight: float, random_state: int, whole: int) -> list[Window]:
+    cuts, length = window_cuts(interactions, now, whole)
     windows = []
     for cut in cuts:
         split = time_split(
