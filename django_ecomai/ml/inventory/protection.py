@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +23,7 @@ class ProtectionDemand:
     ``total`` [n, S] pieces over lead time + review, ``lead`` [n, S] over the lead time alone, ``lead_days`` [n, S] the
     lead time of the path, ``stockout_day`` [n, S] the day (1 = today) in which the stock on hand runs out, infinite
     when it lasts the whole horizon. ``daily`` [n] is the mean forecast per day, ``horizon`` its number of days.
+    ``slipped`` [n, S] is what is asked for until the day to which a receipt slips (None: not asked).
     """
 
     total: NDArray[np.float32]
@@ -32,9 +33,16 @@ class ProtectionDemand:
     review_days: NDArray[np.float64]
     daily: NDArray[np.float64]
     horizon: int
+    slipped: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.total)
+
+    def only(self, rows: NDArray[np.int64]) -> ProtectionDemand:
+        """That of some products."""
+        names = ("total", "lead", "lead_days", "stockout_day", "review_days", "daily")
+        slipped = None if self.slipped is None else self.slipped[rows]
+        return replace(self, slipped=slipped, **{name: getattr(self, name)[rows] for name in names})
 
     def quantile(self, q: ArrayLike) -> NDArray[np.float64]:
         """Quantile of ``total``, one probability for all or one per product [n]; the smallest path at or above it."""
@@ -78,6 +86,7 @@ def protection_demand(
     review_days: ArrayLike,
     seed: int = 0,
     on_hand: ArrayLike | None = None,
+    slip_days: ArrayLike | None = None,
     block_days: int = 28,
     level_spread: ArrayLike = 0.0,
 ) -> ProtectionDemand:
@@ -86,7 +95,7 @@ def protection_demand(
     ``mean`` [n, days] is the daily forecast (its last 28 days repeat beyond its horizon), ``history`` [n, d] past daily
     demand, ``censored`` [n, d] marks days that say nothing (out of stock, before launch), ``lead_time_samples`` [n, S]
     and ``review_days`` [n] are days, ``on_hand`` [n] is the stock free to sell (default: none, every path is out
-    of stock today).
+    of stock today). With ``slip_days`` [n] demand until that day is told along the same paths (``slipped``).
 
     A path strings blocks of ``block_days`` past days together and reads them at the speed of the forecast: a day whose
     forecast is twice the past mean uses up two past days. So sizes of sales stay those that happened, whole pieces stay
@@ -111,15 +120,18 @@ def protection_demand(
     stock = _row(0.0 if on_hand is None else on_hand, n)
     spread = _row(level_spread, n).clip(min=0.0)
     size = lead_days.shape[1]
-    made = [np.zeros((n, size), dtype=np.float32) for _ in range(4)]
+    made = [np.zeros((n, size), dtype=np.float32) for _ in range(4 if slip_days is None else 5)]
+    slip = _row(0.0 if slip_days is None else slip_days, n).clip(min=0.0)
     finite = lead_days[np.isfinite(lead_days)]
-    ahead = int(finite.max(initial=0) + review.max(initial=0)) + 1
+    ahead = int(max(finite.max(initial=0) + review.max(initial=0), slip.max(initial=0))) + 1
     for rows, paths in _path_chunks(forecast, past, hidden, spread, size, block_days, seed, ahead):
         took = np.nan_to_num(np.asarray(lead_days[rows], dtype=np.float64), nan=0.0, posinf=0.0).clip(min=0.0)
         took = np.rint(took)
         made[0][rows] = paths.until(took + review[rows, None])
         made[1][rows] = paths.until(took)
         made[2][rows] = took
+        if slip_days is not None:
+            made[4][rows] = paths.until(np.broadcast_to(np.rint(slip[rows, None]), took.shape))
         if on_hand is not None:
             made[3][rows] = paths.runs_out(stock[rows])
     return ProtectionDemand(
@@ -130,6 +142,7 @@ def protection_demand(
         review_days=review,
         daily=forecast.mean(axis=1),
         horizon=forecast.shape[1],
+        slipped=None if slip_days is None else made[4],
     )
 
 

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .orders import Limits
+from .pooling import PooledSpread
 from .protection import demand_paths, protection_demand
 from .simulate import Decide, LevelPolicy, Replay, replay, within_budget
+from .substitution import Substitutes
 from .suggest import StockPosition, paying_lot, stock_levels
 
 QUANTILES = (0.05, 0.5, 0.95)
@@ -23,7 +25,9 @@ class Scenario:
     """n products and the world they are ordered in.
 
     ``mean`` [n, days] is the forecast per day, ``history`` and ``censored`` as in ``protection_demand``,
-    ``lead_time_samples`` [n, S] in days. ``budget`` is money per review day (infinite: no limit).
+    ``lead_time_samples`` [n, S] in days. ``budget`` is money per review day (infinite: no limit). ``spread`` is what
+    was learned of the spread of demand from all products, so that a few get the levels that they have among all;
+    ``substitutes`` take over a share of what a product misses.
     """
 
     stock: StockPosition
@@ -33,6 +37,8 @@ class Scenario:
     censored: NDArray[np.bool_] | None = None
     budget: float = np.inf
     limits: Limits = field(default_factory=Limits)
+    spread: PooledSpread | None = None
+    substitutes: Substitutes | None = None
 
     def changed(
         self,
@@ -86,6 +92,7 @@ class Outcome:
     holding: float
     ordering: float
     lost_margin: float
+    moved: float
     bought: float
     orders: float
     stock_value: NDArray[np.float64]
@@ -109,7 +116,17 @@ class Comparison:
 
     def difference(self) -> dict[str, float]:
         """Changed minus base, per number of ``Outcome`` that is one number."""
-        names = ("fill_rate", "stockout_days", "holding", "ordering", "lost_margin", "bought", "orders", "cost")
+        names = (
+            "fill_rate",
+            "stockout_days",
+            "holding",
+            "ordering",
+            "lost_margin",
+            "moved",
+            "bought",
+            "orders",
+            "cost",
+        )
         return {name: float(getattr(self.changed, name) - getattr(self.base, name)) for name in names}
 
 
@@ -154,6 +171,7 @@ def play(scenario: Scenario, *, days: int = 90, paths: int = 100, seed: int = 0)
         on_order=stock.on_order,
         receipt_in_days=stock.receipt_in_days,
         keep=True,
+        substitutes=scenario.substitutes,
     )
     assert played.stock is not None  # noqa: S101  (kept above)
     value = np.einsum("rnd,n->rd", played.stock, stock.unit_cost)
@@ -164,6 +182,7 @@ def play(scenario: Scenario, *, days: int = 90, paths: int = 100, seed: int = 0)
         holding=_mean(played.holding),
         ordering=_mean(played.ordering),
         lost_margin=_mean(played.lost_margin),
+        moved=_mean(played.moved),
         bought=_mean(played.bought * stock.unit_cost),
         orders=_mean(played.orders_placed),
         stock_value=np.quantile(value, QUANTILES, axis=0),
@@ -189,6 +208,8 @@ def _policy(scenario: Scenario, stock: StockPosition, days: int, seed: int) -> L
             review_days=stock.review_days,
             seed=seed,
         )
+        if scenario.spread is not None:
+            demand = scenario.spread.transform(demand)
         then = replace(stock, demand_daily=demand.daily)
         lot = paying_lot(then, scenario.limits)
         found = stock_levels(then, demand, lot, scenario.limits)
