@@ -203,7 +203,8 @@ def _shared_fills(
             least_lot=np.maximum(clean.moq, clean.pack_size)[rows],
             keep_all=True,
         )
-        plan = shared.reach(steered_fill(target, asked=asked, served=served, usual=asked / 2))
+        # Upwards alone: what was served beyond the target is no reason to let customers down now.
+        plan = shared.reach(max(target, steered_fill(target, asked=asked, served=served, usual=asked / 2)))
         fills[rows] = np.where(demand.daily[rows] > 0, plan.fill.clip(0.01, 0.9999), target)
     return fills
 
