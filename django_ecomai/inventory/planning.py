@@ -17,7 +17,7 @@ from django_ecomai.ml.inventory.chain import Slip, margin_at_risk
 from django_ecomai.ml.inventory.classes import abc_xyz
 from django_ecomai.ml.inventory.leadtime import LeadTimes
 from django_ecomai.ml.inventory.pooling import PooledSpread
-from django_ecomai.ml.inventory.protection import ProtectionDemand, protection_demand
+from django_ecomai.ml.inventory.protection import ProtectionDemand, Sales, protection_demand
 from django_ecomai.ml.inventory.substitution import Substitutes
 from django_ecomai.ml.inventory.suggest import StockPosition, Suggestions, suggest
 
@@ -238,14 +238,11 @@ def _plan(
     for row in np.flatnonzero(~ahead.has_forecast):
         codes[row].add("no_forecast")
     demand = protection_demand(
-        mean=mean,
-        history=past.quantity,
-        censored=hidden,
+        Sales(mean, past.quantity, hidden, seed=SEED),
         lead_time_samples=lead_times,
         review_days=stock.review_days,
         on_hand=stock.on_hand - stock.reserved,
         slip_days=np.quantile(lead_times, SLIP_QUANTILE, axis=1),
-        seed=SEED,
     )
     # What one bulk order in a product's past says about the next is asked of all products.
     spread = PooledSpread().fit(demand) if learned is None else learned.spread

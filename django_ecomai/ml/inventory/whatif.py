@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .orders import Limits
 from .pooling import PooledSpread
-from .protection import demand_paths, protection_demand
+from .protection import Sales, demand_paths, protection_demand
 from .simulate import Decide, LevelPolicy, Replay, replay, within_budget
 from .substitution import Substitutes
 from .suggest import StockPosition, paying_lot, stock_levels
@@ -24,7 +24,7 @@ EPOCH_DAYS = 14
 class Scenario:
     """n products and the world they are ordered in.
 
-    ``mean`` [n, days] is the forecast per day, ``history`` and ``censored`` as in ``protection_demand``,
+    ``mean`` [n, days] is the forecast per day, ``history`` and ``censored`` as in ``Sales``,
     ``lead_time_samples`` [n, S] in days. ``budget`` is money per review day (infinite: no limit). ``spread`` is what
     was learned of the spread of demand from all products, so that a few get the levels that they have among all;
     ``substitutes`` take over a share of what a product misses.
@@ -148,14 +148,8 @@ def play(scenario: Scenario, *, days: int = 90, paths: int = 100, seed: int = 0)
     """Set the levels as ``suggest`` would, every two weeks anew, and play ``days`` from today's stock and orders."""
     stock = scenario.stock.cleaned()
     free = (stock.on_hand - stock.reserved).clip(min=0.0)
-    asked = demand_paths(
-        mean=scenario.mean,
-        history=scenario.history,
-        censored=scenario.censored,
-        size=paths,
-        days=days,
-        seed=seed,
-    )
+    sales = Sales(scenario.mean, scenario.history, scenario.censored, seed=seed)
+    asked = demand_paths(sales, size=paths, days=days)
     policy = _policy(scenario, stock, days, seed)
     margin = (stock.unit_price - stock.unit_cost).clip(min=0.0)
     played = replay(
@@ -201,12 +195,9 @@ def _policy(scenario: Scenario, stock: StockPosition, days: int, seed: int) -> L
     for start in [0] if flat else range(0, days, EPOCH_DAYS):
         ahead = mean[:, start:] if mean.shape[1] - start >= EPOCH_DAYS else mean[:, -EPOCH_DAYS:]
         demand = protection_demand(
-            mean=ahead,
-            history=scenario.history,
-            censored=scenario.censored,
+            Sales(ahead, scenario.history, scenario.censored, seed=seed),
             lead_time_samples=scenario.lead_time_samples,
             review_days=stock.review_days,
-            seed=seed,
         )
         if scenario.spread is not None:
             demand = scenario.spread.transform(demand)

@@ -9,7 +9,7 @@ import pytest
 
 from django_ecomai.ml.inventory.assortment import SharedTarget, steered_fill
 from django_ecomai.ml.inventory.policy import levels
-from django_ecomai.ml.inventory.protection import demand_paths, risk_level
+from django_ecomai.ml.inventory.protection import Sales, demand_paths, risk_level
 from django_ecomai.ml.inventory.simulate import LevelPolicy, replay
 
 from .factories import history, paths
@@ -24,9 +24,7 @@ def target(**more):
 
 def played(policy):
     return replay(
-        demand=demand_paths(
-            mean=np.array(RATES)[:, None] * np.ones(60), history=history(RATES), size=12, days=500, seed=7
-        ),
+        demand=demand_paths(Sales(np.array(RATES)[:, None] * np.ones(60), history(RATES), seed=7), size=12, days=500),
         decide=policy,
         lead_days=np.full(6, 10.0),
         on_hand=np.array(RATES) * 17,
