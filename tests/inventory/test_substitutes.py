@@ -64,6 +64,7 @@ def test_a_substitute_takes_demand_and_saves_margin() -> None:
     assert saved >= 0.5 * float(before["out"].lost_margin) - 0.01
     surplus = out.notes["substitutes"][0]
     assert (surplus["product"], surplus["share"], surplus["hand"]) == ("surplus", 0.5, 4000)
+    assert out.substitutes[1]["product"] == "fine" and fine.substitutes == []
     # Spare at 2 of the first's 4 a day.
     assert surplus["days"] == pytest.approx(surplus["spare"] / 2, rel=0.05)
     # Sold out for some 14 days: a quarter of 4 a day comes to the other, which is stocked for it.

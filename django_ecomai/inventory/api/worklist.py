@@ -26,6 +26,7 @@ class SuggestionSerializer(serializers.ModelSerializer[Suggestion]):
     supplier = serializers.CharField(source="supplier.code", default=None, allow_null=True)
     purchase_order = serializers.CharField(source="order_line.order.number", default=None, allow_null=True)
     why = serializers.CharField(help_text="The arithmetic behind it, in one line.")
+    substitutes = serializers.JSONField(help_text="What stands in for it: share of its demand, pieces to spare, days.")
 
     class Meta:
         model = Suggestion
@@ -33,8 +34,8 @@ class SuggestionSerializer(serializers.ModelSerializer[Suggestion]):
             "product_id", "title", "supplier", "status", "state", "as_of", "abc", "xyz", "on_hand", "on_order",
             "reserved", "demand_day", "p50", "p90", "lead_time_days", "protection_days", "cover_days", "stock_out_on",
             "stock_out_probability", "reorder_point", "order_up_to", "quantity", "unit_cost", "currency", "value",
-            "lost_margin", "holding_cost", "decided_quantity", "reason", "snoozed_until", "purchase_order", "alerts",
-            "why",
+            "lost_margin", "planned_loss", "slipped_loss", "holding_cost", "substitutes", "decided_quantity", "reason",
+            "snoozed_until", "purchase_order", "alerts", "why",
         )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -110,6 +111,11 @@ class Suggestion(models.Model):
         from django_ecomai.inventory.why import why_line
 
         return why_line(self)
+
+    @property
+    def substitutes(self) -> list[dict[str, Any]]:
+        """The strongest products that stand in for it, as of the last run: share, pieces to spare, days they last."""
+        return list((self.notes or {}).get("substitutes", ()))
 
     @property
     def to_order(self) -> Decimal:
