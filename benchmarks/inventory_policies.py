@@ -22,7 +22,7 @@ from django_ecomai.ml.inventory.assortment import SharedTarget
 from django_ecomai.ml.inventory.formulas import eoq
 from django_ecomai.ml.inventory.policy import levels
 from django_ecomai.ml.inventory.pooling import PooledSpread
-from django_ecomai.ml.inventory.protection import ProtectionDemand, protection_demand
+from django_ecomai.ml.inventory.protection import ProtectionDemand, Sales, protection_demand
 from django_ecomai.ml.inventory.simulate import Decide, LevelPolicy
 
 Floats = NDArray[np.float64]
@@ -220,12 +220,9 @@ class Ours:
         monthly = world.shape.days_per_period > 1
         for number, period in enumerate(world.epochs):
             demand = protection_demand(
-                mean=forecast(period),
-                history=world.known(period),
+                Sales(forecast(period), world.known(period), seed=number, block_days=2 if monthly else 28),
                 lead_time_samples=world.times.sample(PATHS),
                 review_days=world.shape.review,
-                seed=number,
-                block_days=2 if monthly else 28,
             )
             self.known.append(PooledSpread().fit_transform(demand))
 

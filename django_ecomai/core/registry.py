@@ -5,7 +5,7 @@ An app fills them in ``ready()``; an app that is not installed is simply absent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -179,4 +179,7 @@ strategies: Registry[Strategy] = Registry("strategy")
 # ``(channel) -> {product id: factor}``: above 1 a product stands earlier in recommendations, below 1 later. Asked
 # within a shop's request, at most once a minute: whoever queries does so ``core.db.shielded``.
 product_weights: Registry[Callable[[str], Mapping[str, float]]] = Registry("product weight")
+# ``(channel, product keys) -> {product key: price elasticity}``, of the products that it is known of: by how many per
+# cent demand changes when the price rises by one (below 0).
+price_elasticities: Registry[Callable[[str, Sequence[int]], Mapping[int, float]]] = Registry("price elasticity")
 prunes: Registry[Callable[[], int]] = Registry("prune")  # each deletes what is too old and returns how many rows

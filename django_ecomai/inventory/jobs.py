@@ -41,6 +41,20 @@ def replenish(context: Any) -> None:
     context.progress(1.0, _("%(orders)s of %(products)s products should be ordered.") % named)
 
 
+def find_substitutes(context: Any) -> None:
+    """Execute "inventory.substitutes"."""
+    from .services.substitutions import substitutions_find
+
+    found = substitutions_find(channel=context.channel, progress=context.part(0.0, 0.95))
+    context.metrics(substitutes=found.as_dict())
+    text = ngettext(
+        "%(new)s new pair of products that stand in for each other, %(open)s to decide.",
+        "%(new)s new pairs of products that stand in for each other, %(open)s to decide.",
+        found.new,
+    )
+    context.progress(1.0, text % {"new": format_value(found.new), "open": format_value(found.open)})
+
+
 def alert(context: Any) -> None:
     """Execute "inventory.alert": one e-mail to the addresses in ``INVENTORY_ALERTS``."""
     from .digest import digest_send
@@ -58,6 +72,17 @@ def register() -> None:
             label=gettext_lazy("Work out what to order"),
             help=gettext_lazy("Compares stock, forecast and lead times, and renews the replenishment worklist."),
             schedule="15 5 * * *",
+        ),
+    )
+    job_kinds.register(
+        "inventory.substitutes",
+        JobKind(
+            execute=find_substitutes,
+            label=gettext_lazy("Look for substitutes"),
+            help=gettext_lazy(
+                "Looks for products that were bought instead of each other while one was sold out, for you to decide."
+            ),
+            schedule="30 4 * * 0",
         ),
     )
     job_kinds.register(

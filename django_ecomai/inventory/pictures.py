@@ -110,7 +110,9 @@ def score_lines(card: Scorecard) -> list[tuple[Any, Any]]:
         (_("Without another supplier"), format_value(card.single_source)),
         (_("Margin of a week"), amount_format(card.margin_per_week, card.currency)),
         (_("of it without another supplier"), amount_format(card.margin_single, card.currency)),
-        (_("Margin at risk if it is as slow as its slowest tenth"), amount_format(card.margin_at_risk, card.currency)),
+        (_("Margin lost until it delivers: today's plan"), amount_format(card.margin_planned_loss, card.currency)),
+        (_("if it is as slow as its slowest tenth"), amount_format(card.margin_slipped_loss, card.currency)),
+        (_("Margin at risk from such a slip"), amount_format(card.margin_at_risk, card.currency)),
     ]  # fmt: skip
     if card.products_without_margin:
         lines.append((_("Left out of the money: another currency"), format_value(card.products_without_margin)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +11,14 @@ import numpy as np
 
 from django_ecomai.forecast.days import local_date, midnight
 from django_ecomai.forecast.ledger import ledger_until
-from django_ecomai.forecast.selectors import demand_days, forecast_days
+from django_ecomai.forecast.selectors import DemandDays, demand_days, forecast_days
+from django_ecomai.ml.inventory.assortment import SharedTarget, steered_fill
+from django_ecomai.ml.inventory.chain import Slip, margin_at_risk
 from django_ecomai.ml.inventory.classes import abc_xyz
 from django_ecomai.ml.inventory.leadtime import LeadTimes
 from django_ecomai.ml.inventory.pooling import PooledSpread
-from django_ecomai.ml.inventory.protection import ProtectionDemand, protection_demand
+from django_ecomai.ml.inventory.protection import ProtectionDemand, Sales, protection_demand
+from django_ecomai.ml.inventory.substitution import Substitutes
 from django_ecomai.ml.inventory.suggest import StockPosition, Suggestions, suggest
 
 from .models import StockPolicy, Suggestion
@@ -30,6 +33,7 @@ from .positions import (
     stock_facts,
     turnover,
 )
+from .substitutes import Link, links_between, links_used, parts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,13 +46,18 @@ PATHS = 256
 SEED = 7
 CHUNK = 20_000
 WEEKS = 26
+#: How slow a supplier is taken to be when it slips: slower than nine of ten of its deliveries.
+SLIP_QUANTILE = 0.9
 #: Fewer weeks than this say nothing about how even demand is.
 FEWEST_WEEKS = 4
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """n products: facts, stock, simulated demand, suggestions, classes and policies, all in the same order."""
+    """n products: facts, stock, simulated demand, suggestions, classes and policies, all in the same order.
+
+    ``substitutes`` [m] are the pairs among them that are in use, ``spread`` what was learned of the spread of demand.
+    """
 
     facts: list[Facts]
     as_of: date
@@ -63,7 +72,14 @@ class Plan:
     history: NDArray[np.float32]
     censored: NDArray[np.bool_]
     has_forecast: NDArray[np.bool_]
+    substitutes: Substitutes
+    spread: PooledSpread
+    slip: Slip
     codes: list[set[str]] = field(default_factory=list)
+
+    def shares_target(self, row: int) -> bool:
+        """Whether a product has its part of one fill target for many."""
+        return self.policies[row].target_kind == StockPolicy.Target.SHARED
 
     def weeks(self) -> NDArray[np.float64]:
         """Pieces sold in each of the last 26 weeks [n, 26], oldest first."""
@@ -81,8 +97,9 @@ def plans(
     """Plans of all products whose stock is counted (or of ``product_ids``), ``chunk`` products at a time.
 
     Stands for the first day without data (``Plan.as_of``), however old the forecast is. Lead times of a product
-    are the same whichever others are asked for; the spread of demand is pooled over all products only where all are
-    asked for. Yields nothing when there is no product.
+    are the same whichever others are asked for; the spread of demand is pooled over all products, or as the last run of
+    the job learned it where only some are asked for. Products that stand in for each other are in one plan. Yields
+    nothing when there is no product.
     """
     as_of = ledger_until(channel=channel)
     facts = stock_facts(channel=channel, as_of=as_of, product_ids=product_ids)
@@ -98,8 +115,10 @@ def plans(
     )
     begun = first_sales(channel=channel, product_ids=product_ids)
     policies = Policies(channel=channel)
-    for start in range(0, len(facts), chunk):
-        part = facts[start : start + chunk]
+    links = links_used(channel=channel, product_ids=product_ids)
+    learned = None if product_ids is None else _learned(channel, product_ids)
+    done = 0
+    for part in parts(facts, links, chunk):
         yield _plan(
             part,
             channel=channel,
@@ -108,10 +127,12 @@ def plans(
             receipts=receipts,
             begun=begun,
             policies=policies,
-            pooled=product_ids is None,
+            links=links,
+            learned=learned,
         )
+        done += len(part)
         if progress is not None:
-            progress(min(1.0, (start + chunk) / len(facts)))
+            progress(done / len(facts))
 
 
 def _classes(channel: str, since: date) -> dict[int, str]:
@@ -128,6 +149,66 @@ def _known_classes(channel: str, product_ids: list[int]) -> dict[int, str]:
     return dict(rows.values_list("product_id", "abc"))
 
 
+@dataclass(frozen=True)
+class Learned:
+    """What the last run of the job learned from all products: the spread of demand, and the fill rates of products
+    that share a target."""
+
+    spread: PooledSpread
+    fills: dict[int, float]
+
+
+def _learned(channel: str, product_ids: list[int]) -> Learned:
+    rows = Suggestion.objects.filter(channel=channel, product__in=product_ids).order_by("pk")
+    notes = {pk: told or {} for pk, told in rows.values_list("product_id", "notes")}
+    known = next((told["spread"] for told in notes.values() if "spread" in told), ())
+    return Learned(PooledSpread.known(*known), {pk: told["fill"] for pk, told in notes.items() if "fill" in told})
+
+
+def _shared_fills(
+    pks: list[int],
+    stock: StockPosition,
+    demand: ProtectionDemand,
+    chosen: list[StockPolicy],
+    past: DemandDays,
+    learned: Learned | None,
+) -> NDArray[np.float64]:
+    """Fill target per product [n]: that of its policy, and where products share one, the part that costs least.
+
+    What was not served in the last eight weeks (the usual sales of days without stock) is asked for on top in the next
+    four.
+    """
+    fills = stock.fill_target.copy()
+    groups: dict[int | None, list[int]] = {}
+    for row, policy in enumerate(chosen):
+        if policy.target_kind == StockPolicy.Target.SHARED:
+            groups.setdefault(policy.pk, []).append(row)
+    clean = stock.cleaned() if groups else stock
+    for group in groups.values():
+        rows = np.array(group)
+        target = chosen[group[0]].target
+        if learned is not None:  # a few products do not tell what all need
+            fills[rows] = [learned.fills.get(pks[row], target) for row in group]
+            continue
+        sold = past.quantity[rows, -AVERAGE_DAYS:]
+        out = past.censored[rows, -AVERAGE_DAYS:]
+        rate = sold.sum(axis=1) / np.maximum((~out).sum(axis=1), 1)
+        served = float(sold.sum())
+        asked = served + float((rate * out.sum(axis=1)).sum())
+        shared = SharedTarget(
+            demand.only(rows),
+            unit_cost=clean.unit_cost[rows],
+            holding_rate=clean.holding_rate[rows],
+            order_cost=clean.order_cost[rows],
+            least_lot=np.maximum(clean.moq, clean.pack_size)[rows],
+            keep_all=True,
+        )
+        # Upwards alone: what was served beyond the target is no reason to let customers down now.
+        plan = shared.reach(max(target, steered_fill(target, asked=asked, served=served, usual=asked / 2)))
+        fills[rows] = np.where(demand.daily[rows] > 0, plan.fill.clip(0.01, 0.9999), target)
+    return fills
+
+
 def _plan(
     facts: list[Facts],
     *,
@@ -137,7 +218,8 @@ def _plan(
     receipts: Receipts,
     begun: dict[int, datetime],
     policies: Policies,
-    pooled: bool,
+    links: list[Link],
+    learned: Learned | None,
 ) -> Plan:
     pks = [one.pk for one in facts]
     past = demand_days(channel=channel, product_ids=pks, since=as_of - timedelta(days=HISTORY_DAYS), until=as_of)
@@ -156,22 +238,23 @@ def _plan(
     for row in np.flatnonzero(~ahead.has_forecast):
         codes[row].add("no_forecast")
     demand = protection_demand(
-        mean=mean,
-        history=past.quantity,
-        censored=hidden,
+        Sales(mean, past.quantity, hidden, seed=SEED),
         lead_time_samples=lead_times,
         review_days=stock.review_days,
         on_hand=stock.on_hand - stock.reserved,
-        seed=SEED,
+        slip_days=np.quantile(lead_times, SLIP_QUANTILE, axis=1),
     )
-    if pooled:  # what one bulk order in a product's past says about the next is asked of all products
-        demand = PooledSpread().fit_transform(demand)
+    # What one bulk order in a product's past says about the next is asked of all products.
+    spread = PooledSpread().fit(demand) if learned is None else learned.spread
+    demand = spread.transform(demand)
+    stock = replace(stock, fill_target=_shared_fills(pks, stock, demand, chosen, past, learned))
+    substitutes = links_between(facts, links)
     return Plan(
         facts=facts,
         as_of=as_of,
         stock=stock,
         demand=demand,
-        suggestions=suggest(stock, demand),
+        suggestions=suggest(stock, demand, substitutes=substitutes),
         abc=classes,
         xyz=xyz,
         policies=chosen,
@@ -180,6 +263,11 @@ def _plan(
         history=past.quantity,
         censored=hidden,
         has_forecast=ahead.has_forecast,
+        substitutes=substitutes,
+        spread=spread,
+        slip=margin_at_risk(
+            stock.on_hand + stock.on_order - stock.reserved, stock.unit_price - stock.unit_cost, demand
+        ),
         codes=codes,
     )
 

@@ -56,10 +56,16 @@ class Scorecard:
     single_source: int = 0
     margin_per_week: float = 0.0
     margin_single: float = 0.0
-    margin_at_risk: float = 0.0
+    margin_planned_loss: float = 0.0
+    margin_slipped_loss: float = 0.0
     currency: str = ""
     # Cost and price, or other products, are in different currencies: their money cannot be added.
     products_without_margin: int = 0
+
+    @property
+    def margin_at_risk(self) -> float:
+        """What is lost until its next deliveries when they are as slow as its slowest tenth, beyond today's plan."""
+        return max(self.margin_slipped_loss - self.margin_planned_loss, 0.0)
 
     @property
     def late_orders(self) -> int:
@@ -197,7 +203,6 @@ def _exposure(cards: dict[int, Scorecard], channel: str) -> None:
         .annotate(number=Count("supplier"))
         .order_by()
     )
-    columns = ("supplier_id", "product_id", "demand_day", "on_hand", "on_order", "reserved", "unit_cost", "currency")
     mine = Suggestion.objects.filter(supplier__in=cards).order_by()
     money: dict[int, Counter[str]] = defaultdict(Counter)
     counted = mine.values_list("supplier_id", "currency", "product__currency").annotate(number=Count("pk"))
@@ -206,9 +211,9 @@ def _exposure(cards: dict[int, Scorecard], channel: str) -> None:
             money[supplier][currency] += number
     for supplier, found in money.items():
         cards[supplier].currency = found.most_common(1)[0][0]
-    columns = ("supplier_id", "product_id", "demand_day", "on_hand", "on_order", "reserved", "unit_cost", "currency")
+    columns = ("supplier_id", "product_id", "demand_day", "planned_loss", "slipped_loss", "unit_cost", "currency")
     rows = mine.values_list(*columns, "product__price", "product__currency").iterator()
-    for supplier, product, daily, hand, order, held, cost, currency, price, sold_in in rows:
+    for supplier, product, daily, planned, slipped, cost, currency, price, sold_in in rows:
         card = cards[supplier]
         card.products += 1
         single = offered.get(product, 1) <= 1
@@ -219,10 +224,8 @@ def _exposure(cards: dict[int, Scorecard], channel: str) -> None:
         margin = _margin(cost, price) * daily
         card.margin_per_week += 7 * margin
         card.margin_single += 7 * margin if single else 0.0
-        if daily > 0 and card.lead_mean is not None and card.lead_p90 is not None:
-            lasts = max(hand + order - held, 0.0) / daily
-            short = max(card.lead_p90 - lasts, 0.0) - max(card.lead_mean - lasts, 0.0)
-            card.margin_at_risk += margin * max(short, 0.0)
+        card.margin_planned_loss += float(planned or 0)
+        card.margin_slipped_loss += float(slipped or 0)
 
 
 def customer_stages(*, channel: str = "", today: date) -> list[Stage]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
-from .models import PurchaseOrder, Receipt, Suggestion, Supplier, SupplierProduct
+from .models import PurchaseOrder, Receipt, Substitution, Suggestion, Supplier, SupplierProduct
 from .tables_in import COLUMNS
 
 ORDER_COLUMNS = ("order_number", "supplier_code", "product_id", "sku", "supplier_sku", "title", "quantity", "unit_cost")
@@ -46,11 +46,11 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def table_csv(*, table: str, channel: str = "") -> str:
-    """``suppliers``, ``supplier_products``, ``receipts`` or ``suggestions``; raises ``KeyError`` for another."""
+    """``suppliers``, ``supplier_products``, ``receipts``, ``substitutions`` (those in use) or ``suggestions``; raises
+    ``KeyError`` for another."""
     if table == "suggestions":
         return csv_text(SUGGESTION_COLUMNS, _suggestions(channel))
-    rows = {"suppliers": _suppliers, "supplier_products": _supplier_products, "receipts": _receipts}[table]
-    return csv_text(COLUMNS[table], rows(channel))
+    return csv_text(COLUMNS[table], _ROWS[table](channel))
 
 
 def order_csv(order: PurchaseOrder) -> str:
@@ -110,6 +110,21 @@ def _receipts(channel: str) -> Iterator[Sequence[Any]]:
             one.received_at.isoformat(),
             one.line.order.number if one.line else "",
         )
+
+
+def _substitutions(channel: str) -> Iterator[Sequence[Any]]:
+    rows = Substitution.objects.filter(product__channel=channel, state=Substitution.State.USED)
+    for one in rows.select_related("product", "substitute").order_by("pk").iterator():
+        # The way back is a row of its own.
+        yield one.product.external_id, one.substitute.external_id, _digits(one.share), "no", one.note
+
+
+_ROWS = {
+    "suppliers": _suppliers,
+    "supplier_products": _supplier_products,
+    "receipts": _receipts,
+    "substitutions": _substitutions,
+}
 
 
 def _suggestions(channel: str) -> Iterator[Sequence[Any]]:

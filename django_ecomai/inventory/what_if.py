@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.db.models import Count, F
 from django.utils.translation import gettext as _
 
+from django_ecomai.core.registry import price_elasticities
+from django_ecomai.ml.inventory.substitution import Substitutes
 from django_ecomai.ml.inventory.whatif import Comparison, Scenario, compare
 
 from .models import Suggestion
-from .planning import SEED, plans
+from .planning import SEED, Plan, plans
+from .substitutes import with_substitutes
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 DAYS = 84
+#: By so many per cent demand changes when the price rises by one, where nothing better is known: the mean of 367
+#: estimates for consumer goods (Tellis, 1988).
+DEFAULT_ELASTICITY = -1.76
 PATHS = 48
 MOST_PRODUCTS = 60
 PROMOTION_DAYS = 28
@@ -28,12 +37,14 @@ class BadChange(ValueError):
 @dataclass(frozen=True)
 class Change:
     """What is changed: demand, promotion (of the first four weeks) and price in per cent, lead time in days, service
-    level 0..1 (``None``: as set) and the budget of an order day (``None``: no limit).
+    level 0..1 (``None``: as set) and the budget of an order day (``None``: no limit). ``elasticity`` says by how many
+    per cent demand changes when the price rises by one (``None``: as learned, else ``DEFAULT_ELASTICITY``).
     """
 
     demand: float = 0.0
     promotion: float = 0.0
     price: float = 0.0
+    elasticity: float | None = None
     lead_days: float = 0.0
     service: float | None = None
     budget: float | None = None
@@ -41,7 +52,7 @@ class Change:
     @property
     def is_none(self) -> bool:
         """Whether nothing is changed."""
-        return self == Change()
+        return replace(self, elasticity=None) == Change()
 
 
 # (name, least, most): what a form or a query may give.
@@ -49,6 +60,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "demand": (-90, 300),
     "promotion": (0, 500),
     "price": (-90, 300),
+    "elasticity": (-10, 0),
     "lead_days": (-60, 120),
     "service": (50, 99.9),
     "budget": (1, 1e9),
@@ -88,35 +100,98 @@ def products_that_sell_most(*, channel: str = "", most: int = MOST_PRODUCTS) -> 
 
 @dataclass(frozen=True)
 class Played:
-    """Today's plan and the changed one over the same luck: of how many products, and in which currency."""
+    """Today's plan and the changed one over the same luck: of how many products, and in which currency.
+
+    ``substitutes`` of the products are what stands in for others of them, and was played along. ``elasticity`` is the
+    mean that was played with, ``elasticity_known`` of how many products it was learned or given.
+    """
 
     futures: Comparison
     products: int
     currency: str
+    substitutes: int = 0
+    elasticity: float = DEFAULT_ELASTICITY
+    elasticity_known: int = 0
     days: int = DAYS
 
 
 def play(*, channel: str = "", product_ids: list[int], change: Change) -> Played | None:
-    """Play twelve weeks with and without the change; ``None`` where none of the products has a counted stock."""
-    plan = next(iter(plans(channel=channel, product_ids=product_ids)), None)
+    """Play twelve weeks with and without the change; ``None`` where none of the products has a counted stock.
+
+    What stands in for the products is played along. Raises ``BadChange`` when they are priced in several currencies.
+    """
+    pks = with_substitutes(channel=channel, product_ids=product_ids, most=MOST_PRODUCTS)
+    plan = next(iter(plans(channel=channel, product_ids=pks)), None)
     if plan is None:
         return None
-    base = Scenario(
-        stock=plan.stock,
-        mean=plan.mean,
-        history=plan.history,
-        lead_time_samples=plan.lead_times,
-        censored=plan.censored,
+    asked = set(product_ids)
+    names: dict[str, list[str]] = {}
+    for one in plan.facts:
+        if one.pk in asked:
+            names.setdefault(one.currency, []).append(one.external_id)
+    if len(names) > 1:
+        told = "; ".join(f"{currency}: {', '.join(ids[:5])}" for currency, ids in sorted(names.items()))
+        raise BadChange(
+            _("Sums of several currencies cannot be added: ask for the products of one (%(told)s).") % {"told": told}
+        )
+    currency = next(iter(names), plan.facts[0].currency)
+    kept = np.array([row for row, one in enumerate(plan.facts) if one.currency == currency])
+    base = scenario_of(plan, kept)
+    elasticity, known = elasticities(channel=channel, product_ids=[plan.facts[row].pk for row in kept], change=change)
+    futures = compare(base, changed(base, change, elasticity), days=DAYS, paths=PATHS, seed=SEED)
+    return Played(
+        futures,
+        products=len(kept),
+        currency=currency,
+        substitutes=sum(plan.facts[row].pk not in asked for row in kept),
+        elasticity=float(elasticity.mean()),
+        elasticity_known=known,
     )
-    futures = compare(base, changed(base, change), days=DAYS, paths=PATHS, seed=SEED)
-    return Played(futures, len(plan.facts), plan.facts[0].currency)
 
 
-def changed(base: Scenario, change: Change) -> Scenario:
-    """The scenario after the change."""
+def scenario_of(plan: Plan, rows: NDArray[np.int64]) -> Scenario:
+    """Some products of a plan as they stand today, with the levels that they have among all."""
+    place = {row: at for at, row in enumerate(rows.tolist())}
+    links = plan.substitutes
+    near = [at for at in range(len(links)) if links.product[at] in place and links.substitute[at] in place]
+    return Scenario(
+        stock=plan.stock.only(rows),
+        mean=plan.mean[rows],
+        history=plan.history[rows],
+        lead_time_samples=plan.lead_times[rows],
+        censored=plan.censored[rows],
+        spread=plan.spread,
+        substitutes=Substitutes.build(
+            [place[int(links.product[at])] for at in near],
+            [place[int(links.substitute[at])] for at in near],
+            links.share[near],
+            n=len(rows),
+        ),
+    )
+
+
+def elasticities(*, channel: str, product_ids: list[int], change: Change) -> tuple[NDArray[np.float64], int]:
+    """Price elasticity per product [n], and of how many it is given or learned: the change's, else that of an app that
+    knows (``core.registry.price_elasticities``), else the default."""
+    if change.elasticity is not None:
+        return np.full(len(product_ids), change.elasticity), len(product_ids)
+    found: dict[int, float] = {}
+    for name in price_elasticities.names():
+        source = price_elasticities.get(name)
+        found |= {pk: value for pk, value in source(channel, product_ids).items() if -10 <= value <= 0}
+    values = [found.get(pk, DEFAULT_ELASTICITY) for pk in product_ids]
+    return np.array(values), sum(pk in found for pk in product_ids)
+
+
+def changed(base: Scenario, change: Change, elasticity: ArrayLike = DEFAULT_ELASTICITY) -> Scenario:
+    """The scenario after the change; another price moves demand by the constant elasticity [n]."""
     demand = np.full((1, base.mean.shape[1]), 1 + change.demand / 100)
     demand[:, :PROMOTION_DAYS] *= 1 + change.promotion / 100
-    stock: dict[str, Any] = {"unit_price": base.stock.unit_price * (1 + change.price / 100)}
+    price = 1 + change.price / 100
+    demand = (
+        demand * np.power(price, np.broadcast_to(np.asarray(elasticity, dtype=np.float64), len(base.stock)))[:, None]
+    )
+    stock: dict[str, Any] = {"unit_price": base.stock.unit_price * price}
     if change.service is not None:
         stock |= {"service_target": change.service, "fill_target": np.nan}
     return base.changed(demand=demand, lead_days=change.lead_days, budget=change.budget, **stock)

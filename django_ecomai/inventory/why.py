@@ -27,7 +27,45 @@ def why_line(row: Suggestion) -> str:
         "no_supplier": _("no supplier offers it"),
     }
     parts += [text for code, text in texts.items() if code in codes]
+    if (fill := (row.notes or {}).get("fill")) is not None:
+        parts.append(
+            _("its part of the shared target: %(fill)s %% of its demand") % {"fill": format_value(round(100 * fill, 1))}
+        )
+    parts += _stand_ins(row)
     return str(capfirst("; ".join(parts)))
+
+
+def _stand_ins(row: Suggestion) -> list[str]:
+    """What substitutes could give, what they earn meanwhile, and what this product takes over from others."""
+    facts = row.notes or {}
+    told = []
+    for one in (
+        facts.get("substitutes", ()) if row.quantity > 0 or row.status in ("stocked_out", "will_stock_out") else ()
+    ):
+        named = {
+            "title": one["title"],
+            "hand": format_value(one["hand"]),
+            "spare": format_value(round(one["spare"])),
+            "share": format_value(round(100 * one["share"])),
+            "days": format_value(round(one["days"] or 0)),
+        }
+        if one["spare"] >= 0.5 and one["days"]:
+            told.append(
+                _(
+                    "“%(title)s” stands in for %(share)s %%: %(spare)s of %(hand)s on hand and on order are to spare, "
+                    "enough for %(days)s days"
+                )
+                % named
+            )
+        else:
+            told.append(_("“%(title)s” stands in for %(share)s %%, but has nothing to spare") % named)
+    if facts.get("saved"):
+        money = f"{format_value(round(facts['saved'], 2))} {row.currency}".strip()
+        told.append(_("substitutes save %(money)s of the margin at stake") % {"money": money})
+    if facts.get("moved_in"):
+        pieces = format_value(round(facts["moved_in"], 1))
+        told.append(_("%(pieces)s of the demand come from what is sold out") % {"pieces": pieces})
+    return told
 
 
 def _line(row: Suggestion) -> str:

@@ -13,6 +13,7 @@ from django_ecomai.inventory.alerts import is_sudden
 from django_ecomai.inventory.checks import check_inventory
 from django_ecomai.inventory.diagnosis import diagnose
 from django_ecomai.inventory.services import suggestions_decide
+from django_ecomai.inventory.steering import stock_weights
 from django_ecomai.recommend import steering
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_now
@@ -91,10 +92,19 @@ def test_stock_steers_recommendations_behind_its_switch(settings: Any, django_as
         assert steering.weights_of_others("") == {}
     settings.ECOMAI = {**settings.ECOMAI, "INVENTORY_STEERS": True}
     steering.forget()
-    with django_assert_num_queries(3):  # two of them the savepoint
+    with django_assert_num_queries(5):  # one per status, two of them the savepoint
         assert steering.weights_of_others("") == {"gone": 0.25, "much": 1.5}
         assert steering.weights_of_others("") == {"gone": 0.25, "much": 1.5}
     steering.forget()
+
+
+def test_steering_reads_so_many_products_and_no_more(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "INVENTORY_STEERS": True}
+    monkeypatch.setattr("django_ecomai.inventory.steering.MOST_PRODUCTS", 2)
+    for number in range(5):
+        suggestion_make(product_make(external_id=f"p{number}"), status="stocked_out", demand_day=number)
+    assert stock_weights("") == {"p4": 0.25, "p3": 0.25}
+    assert stock_weights("other") == {}
 
 
 def test_an_app_that_fails_steers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

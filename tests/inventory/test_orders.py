@@ -200,6 +200,8 @@ def test_nothing_goes_further_that_was_not_approved(to: str) -> None:
         with pytest.raises(OrderError, match="does not come next"):
             order_advance(order=order, to=late)
     order_advance(order=order, to="ordered")
+    with pytest.raises(OrderError, match="order_receive"):
+        order_advance(order=order, to="received")
     order.lines.all().delete()
     with pytest.raises(OrderError, match="no lines"):
         order_advance(order=order, to="shipped")

@@ -7,13 +7,14 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+from django.utils import translation
 
 from django_ecomai.forecast.models import Forecast
-from django_ecomai.inventory.models import SupplierProduct
+from django_ecomai.inventory.models import StockPolicy, Suggestion, SupplierProduct
 from django_ecomai.inventory.planning import Plan, plans
 from django_ecomai.inventory.services import order_advance, orders_draft, receipt_add
 from django_ecomai.inventory.services.replenish import suggestions_make
-from django_ecomai.mirror.models import Product, StockPoint
+from django_ecomai.mirror.models import OrderLine, Product, StockPoint
 from django_ecomai.testing import product_make
 
 from .factories import offer_make, suggestion_make, supplier_make
@@ -109,3 +110,40 @@ def test_what_has_just_come_back_is_not_silent() -> None:
     assert plan.as_of == UNTIL
     assert plan.stock.days_since_sale[0] <= 3
     assert plan.suggestions.status[0] != "phantom"
+
+
+def test_one_fill_target_for_many_is_met_where_it_costs_least() -> None:
+    products = shop_make()
+    for name, cost in (("low", "4.50"), ("out", "0.10")):
+        SupplierProduct.objects.filter(product=products[name]).update(cost=Decimal(cost))
+    policy = StockPolicy.objects.create(target_kind="shared", target=0.9, holding_rate=0.5)
+    suggestions_make()
+    rows = {row.product.external_id: row for row in Suggestion.objects.select_related("product")}
+    # The dear one is served less, the cheap one more: both sell 4 a day.
+    assert rows["low"].notes["fill"] < 0.9 < rows["out"].notes["fill"]
+    selling = [rows[name] for name in ("out", "low", "fine", "surplus", "slow")]
+    share = sum(row.notes["fill"] * row.demand_day for row in selling) / sum(row.demand_day for row in selling)
+    assert share == pytest.approx(0.9, abs=0.02)
+    with translation.override("en"):
+        assert "its part of the shared target" in rows["low"].why
+    # Asked for alone, a product keeps its part.
+    plan = plan_of(products["low"])
+    assert plan.stock.fill_target.tolist() == [rows["low"].notes["fill"]]
+    policy.target_kind = "fill"
+    policy.save()
+    suggestions_make()
+    assert "fill" not in Suggestion.objects.get(product=products["low"]).notes
+
+
+def test_a_shared_target_catches_up_with_what_was_missed() -> None:
+    products = shop_make()
+    StockPolicy.objects.create(target_kind="shared", target=0.9)
+    suggestions_make()
+    before = Suggestion.objects.get(product=products["fine"]).notes["fill"]
+    # Half of the last eight weeks without stock and sales.
+    gone = FIRST + timedelta(days=DAYS - 28, hours=-10)
+    StockPoint.objects.create(product=products["out"], quantity=Decimal(9), valid_from=FIRST)
+    StockPoint.objects.create(product=products["out"], quantity=Decimal(0), valid_from=gone)
+    OrderLine.objects.filter(product=products["out"], placed_at__gte=gone).delete()
+    suggestions_make()
+    assert Suggestion.objects.get(product=products["fine"]).notes["fill"] > before + 0.02

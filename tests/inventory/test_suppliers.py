@@ -12,15 +12,17 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from django_ecomai.inventory.models import PurchaseOrder, Supplier
+from django_ecomai.inventory.models import PurchaseOrder, Suggestion, Supplier
 from django_ecomai.inventory.pictures import score_lines
 from django_ecomai.inventory.positions import turnover
 from django_ecomai.inventory.scorecards import scorecards
-from django_ecomai.inventory.services import order_advance, order_receive, orders_draft
+from django_ecomai.inventory.services import order_advance, order_receive, orders_draft, receipt_add
+from django_ecomai.inventory.services.replenish import suggestions_make
 from django_ecomai.mirror.models import Order
 from django_ecomai.testing import order_make, product_make
 
 from .factories import MOMENT, offer_make, suggestion_make, supplier_make
+from .shop import shop_make
 
 pytestmark = pytest.mark.django_db
 
@@ -67,15 +69,45 @@ def test_what_hangs_on_a_supplier() -> None:
     alone, shared = (product_make(price="5", stock=Decimal(0)) for _ in range(2))
     for product in (alone, shared):
         offer_make(product, first, cost=Decimal(2))
-        suggestion_make(product, first, demand_day=2, on_hand=30, on_order=0, unit_cost=Decimal(2))
+        suggestion_make(
+            product, first, demand_day=2, unit_cost=Decimal(2), planned_loss=Decimal("1.5"), slipped_loss=Decimal(31)
+        )
     offer_make(shared, second, cost=Decimal(3))
     card = next(card for card in scorecards(suppliers=[first]))
     # Two products at 2 a day and a margin of 3; those of the delivered orders have no demand.
     assert card.margin_per_week == pytest.approx(2 * 7 * 6)
     assert card.margin_single == pytest.approx(7 * 6)
-    # They last 15 days: nothing is lost in the usual 13, five days' margin in the slowest tenth of 20.
     assert card.lead_mean == pytest.approx(80 / 6) and card.lead_p90 == pytest.approx(20)
-    assert card.margin_at_risk == pytest.approx(2 * 5 * 6)
+    # Both plans were simulated by the job; a slip costs what is lost beyond today's.
+    assert (card.margin_planned_loss, card.margin_slipped_loss, card.margin_at_risk) == (3, 62, 59)
+
+
+def test_the_job_plays_a_slip_under_the_same_luck() -> None:
+    supplier = supplier_make(code="S1", lead_time_days=10)
+    products = shop_make(supplier=supplier)
+    for number in range(40):
+        at = MOMENT - timedelta(days=300 - number)
+        # One delivery of five takes 30 days instead of 10.
+        receipt_add(
+            product=products["surplus"],
+            quantity=Decimal(1),
+            supplier=supplier,
+            ordered_at=at,
+            received_at=at + timedelta(days=30 if number % 5 == 0 else 10),
+        )
+    suggestions_make()
+    rows = {row.product.external_id: row for row in Suggestion.objects.select_related("product")}
+    # 4 a day at 3.00 each: with nothing in stock all of it is lost, day by day until goods come.
+    out, low = rows["out"], rows["low"]
+    assert out.planned_loss is not None and out.slipped_loss is not None and low.slipped_loss is not None
+    assert float(out.planned_loss) == pytest.approx(12 * out.lead_time_days, rel=0.12)
+    assert float(out.slipped_loss) == pytest.approx(12 * 30, rel=0.12)
+    # 20 pieces last five of the 30 days.
+    assert float(low.slipped_loss) == pytest.approx(12 * 25, rel=0.15)
+    assert rows["surplus"].slipped_loss == 0
+    (card,) = scorecards(suppliers=[supplier])
+    assert card.margin_slipped_loss == pytest.approx(sum(float(row.slipped_loss or 0) for row in rows.values()))
+    assert card.margin_at_risk > 0
 
 
 def test_money_of_other_currencies_is_not_added(settings: Any) -> None:

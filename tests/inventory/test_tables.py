@@ -203,3 +203,20 @@ def test_what_is_written_can_be_read_back() -> None:
     assert "'=cmd()" in table_csv(table="suppliers")
     assert "Target level 24 − 5 on hand = 19 → 24 in packs of 12" in table_csv(table="suggestions")
     assert csv_text(["a"], [["-5"], ["-x"]]) == "a\r\n-5\r\n'-x\r\n"
+
+
+@pytest.mark.parametrize("table", ["suppliers", "supplier_products", "receipts", "substitutions"])
+def test_a_line_that_stands_twice_is_found_however_far_apart(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("django_ecomai.inventory.tables_in.reading.CHUNK", 2)
+    supplier_make(code="S")
+    for name in ("a", "b", "c", "d"):
+        product_make(external_id=name)
+    head, rows = {
+        "suppliers": ("code,name", [f"{name},First" for name in "ABCD"]),
+        "supplier_products": ("supplier_code,product_id,cost", [f"S,{name},1" for name in "abcd"]),
+        "receipts": ("reference,product_id,quantity,received_at", [f"R,{name},1,2026-01-02" for name in "abcd"]),
+        "substitutions": ("product_id,substitute_id,share", ["a,b,0.5", "a,c,0.5", "b,c,0.5", "b,d,0.5"]),
+    }[table]
+    found = table_import(table=table, content=lines(head, *rows, rows[0]))
+    assert (found.created, found.updated, found.failed) == (4, 0, 1)
+    assert [problem.line for problem in found.problems] == [6]

@@ -9,9 +9,11 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
+from django_ecomai.core.registry import price_elasticities
 from django_ecomai.inventory import what_if
-from django_ecomai.inventory.models import Suggestion
+from django_ecomai.inventory.models import Suggestion, SupplierProduct
 from django_ecomai.inventory.services.replenish import suggestions_make
+from django_ecomai.mirror.models import Product
 
 from .shop import shop_make
 
@@ -44,8 +46,13 @@ def test_effects_have_their_sign(shop: list[int]) -> None:
     assert played(shop, demand=50).changed.bought > slower.base.bought
     assert played(shop, promotion=100).changed.replay.demand.sum() > slower.base.replay.demand.sum()
     assert played(shop, service=0.6).changed.holding <= slower.base.holding
-    dear = played(shop, price=20)
-    assert dear.changed.lost_margin > dear.base.lost_margin
+    dear, stiff = played(shop, price=20), played(shop, price=20, elasticity=0.0)
+    assert stiff.changed.lost_margin > stiff.base.lost_margin
+    assert stiff.changed.replay.demand.sum() == stiff.base.replay.demand.sum()
+    # Another price moves demand: 1.2 to the power of the elasticity.
+    for found, elasticity in ((dear, what_if.DEFAULT_ELASTICITY), (played(shop, price=20, elasticity=-3.0), -3.0)):
+        moved = found.changed.replay.demand.sum() / found.base.replay.demand.sum()
+        assert moved == pytest.approx(1.2**elasticity, rel=0.06)
     poor = played(shop, budget=30.0)
     assert poor.changed.bought < poor.base.bought
 
@@ -65,6 +72,40 @@ def test_products_of_other_currencies_are_not_added(shop: list[int]) -> None:
     assert row.product_id in shop
     Suggestion.objects.filter(pk=row.pk).update(currency="USD")
     assert set(what_if.products_that_sell_most()) == set(shop) - {row.product_id}
+
+
+def test_several_currencies_are_an_error_that_names_them(client: Client, shop: list[int]) -> None:
+    Product.objects.filter(external_id="low").update(currency="USD")
+    SupplierProduct.objects.filter(product__external_id="low").update(currency="USD")
+    with pytest.raises(what_if.BadChange, match="USD: low"):
+        what_if.play(product_ids=shop, change=what_if.Change())
+    client.force_login(User.objects.create_superuser("boss"))
+    asked = client.get("/ecomai/api/inventory/what-if/", {"product": ["low", "fine"]})
+    assert asked.status_code == 400 and "USD: low" in asked.json()["product"]
+    assert client.get("/ecomai/api/inventory/what-if/", {"product": "low"}).json()["currency"] == "USD"
+
+
+def test_elasticities_are_taken_from_an_app_that_knows(shop: list[int]) -> None:
+    known = {shop[0]: -3.0, shop[1]: 2.0}  # above 0 nobody believes
+    price_elasticities.register("test", lambda channel, pks: {pk: known[pk] for pk in pks if pk in known})
+    try:
+        found = what_if.play(product_ids=shop, change=what_if.Change(price=10))
+    finally:
+        price_elasticities.unregister("test")
+    assert found is not None and found.elasticity_known == 1
+    mean = (-3 + (len(shop) - 1) * what_if.DEFAULT_ELASTICITY) / len(shop)
+    assert found.elasticity == pytest.approx(mean)
+
+
+def test_levels_are_those_of_the_worklist(shop: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    # As learned from many products: four times the variance of their own past.
+    row = Suggestion.objects.get(product__external_id="low")
+    monkeypatch.setattr("django_ecomai.ml.inventory.pooling.FEWEST", 3)
+    suggestions_make()
+    pooled = Suggestion.objects.get(product__external_id="low")
+    assert "spread" in pooled.notes and pooled.reorder_point != row.reorder_point
+    levels = played([row.product_id]).base
+    assert levels.reorder_point[0] == pytest.approx(pooled.reorder_point, rel=0.05)
 
 
 def test_a_query_is_read() -> None:

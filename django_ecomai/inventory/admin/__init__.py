@@ -1,7 +1,15 @@
 from .orders import PurchaseOrderAdmin
 from .policies import StockPolicyAdmin
 from .receipts import ReceiptAdmin
+from .substitutions import SubstitutionAdmin
 from .suppliers import SupplierAdmin
 from .worklist import SuggestionAdmin
 
-__all__ = ["PurchaseOrderAdmin", "ReceiptAdmin", "StockPolicyAdmin", "SuggestionAdmin", "SupplierAdmin"]
+__all__ = [
+    "PurchaseOrderAdmin",
+    "ReceiptAdmin",
+    "StockPolicyAdmin",
+    "SubstitutionAdmin",
+    "SuggestionAdmin",
+    "SupplierAdmin",
+]

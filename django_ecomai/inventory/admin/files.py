@@ -21,15 +21,17 @@ TABLES = {
     "suppliers": gettext_lazy("Suppliers"),
     "supplier_products": gettext_lazy("Suppliers' products"),
     "receipts": gettext_lazy("Receipts"),
+    "substitutions": gettext_lazy("Substitutes"),
 }
 # What a file of each table may need: adding and changing rows of its model.
 PERMISSIONS = {
     "suppliers": ("add_supplier", "change_supplier"),
     "supplier_products": ("add_supplierproduct", "change_supplierproduct"),
     "receipts": ("add_receipt",),
+    "substitutions": ("add_substitution", "change_substitution"),
 }
 VIEW = {"suppliers": "view_supplier", "supplier_products": "view_supplierproduct", "receipts": "view_receipt",
-        "suggestions": "view_suggestion"}  # fmt: skip
+        "substitutions": "view_substitution", "suggestions": "view_suggestion"}  # fmt: skip
 
 
 class FileForm(forms.Form):
@@ -83,7 +85,7 @@ class FilesMixin:
                 error = str(problem)
         context = {
             **self.admin_site.each_context(request),
-            "title": _("Suppliers, products and receipts as files"),
+            "title": _("Suppliers, products, receipts and substitutes as files"),
             "opts": self.opts,
             "form": form,
             "outcome": outcome,

@@ -57,10 +57,10 @@ class WhatIfMixin:
         pks = [row.product_id] if row else products_that_sell_most(channel=channel)
         try:
             change = change_read(request.GET)
+            if pks:
+                found = play(channel=row.channel if row else channel, product_ids=pks, change=change)
         except BadChange as problem:
             error = str(problem)
-        if pks and not error:
-            found = play(channel=row.channel if row else channel, product_ids=pks, change=change)
         simulated = Suggestion.objects.filter(product__in=pks[:1], supplier__is_simulated=True).exists()
         context = {
             **self.admin_site.each_context(request),
@@ -72,6 +72,8 @@ class WhatIfMixin:
             "sliders": _sliders(request),
             "service": request.GET.get("service", ""),
             "budget": request.GET.get("budget", ""),
+            "elasticity": request.GET.get("elasticity", ""),
+            "elasticity_told": _elasticity_told(found, change) if found else "",
             "change": change,
             "found": found,
             "scope": self._scope(row, found),
@@ -93,6 +95,8 @@ class WhatIfMixin:
 
     @staticmethod
     def _scope(row: Suggestion | None, found: Played | None) -> str:
+        if row is not None and found is not None and found.substitutes:
+            return _("%(product)s and what stands in for it") % {"product": row.product}
         if row is not None:
             return str(row.product)
         if found is None:
@@ -121,6 +125,26 @@ def _sliders(request: HttpRequest) -> list[dict[str, Any]]:
     return sliders
 
 
+def _elasticity_told(found: Played, change: Change) -> str:
+    """With which elasticity another price was played, and where it comes from."""
+    if not change.price:
+        return ""
+    value = number_format(found.elasticity, decimal_pos=2)
+    if change.elasticity is not None:
+        return _("Price elasticity %(value)s, as you said.") % {"value": value}
+    if not found.elasticity_known:
+        return _(
+            "Price elasticity %(value)s is assumed, the mean of many consumer goods: say yours if you know it."
+        ) % {"value": value}
+    return _(
+        "Price elasticity %(value)s on average, learned for %(known)d of %(all)d products, assumed for the others."
+    ) % {
+        "value": value,
+        "known": found.elasticity_known,
+        "all": found.products,
+    }
+
+
 def _rows(found: Played) -> list[dict[str, Any]]:
     """Label, today, changed, difference, and whether that is better or worse."""
     today, changed, money = found.futures.base, found.futures.changed, found.currency
@@ -136,6 +160,8 @@ def _rows(found: Played) -> list[dict[str, Any]]:
         (_("Margin lost to stock-outs"), today.lost_margin, changed.lost_margin, money, -1),
         (_("Cost and lost margin together"), today.cost, changed.cost, money, -1),
     ]
+    if today.moved or changed.moved:
+        lines.insert(2, (_("Pieces that moved to substitutes"), today.moved, changed.moved, "", 0))
     return [
         {
             "label": label,

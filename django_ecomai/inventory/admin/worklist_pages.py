@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
@@ -66,10 +67,12 @@ class WorklistPages(WhatIfMixin):
         return TemplateResponse(request, "ecomai/inventory/admin/product.html", context)
 
     def _links(self, row: Suggestion) -> list[tuple[str, Any]]:
+        mine = urlencode({"q": row.product.external_id})
         found = [
             (self.forecast_url(row), _("Forecast of this product")),
             (self._with(self.link("ecomai_inventory_suggestion_what_if"), f"?product={row.pk}"), _("What if …")),
             (self.link("ecomai_mirror_product_change", row.product_id), _("Product")),
+            (self._with(self.link("ecomai_inventory_substitution_changelist"), f"?{mine}"), _("Substitutes")),
             (self.link("ecomai_inventory_supplier_change", row.supplier_id) if row.supplier_id else "", _("Supplier")),
         ]
         return [(url, label) for url, label in found if url]

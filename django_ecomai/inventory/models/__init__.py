@@ -1,6 +1,7 @@
 from .decisions import Decision
 from .orders import PurchaseOrder, PurchaseOrderLine, Receipt
 from .policies import StockPolicy
+from .substitutions import Substitution
 from .suggestions import Suggestion
 from .suppliers import Supplier, SupplierProduct
 
@@ -10,6 +11,7 @@ __all__ = [
     "PurchaseOrderLine",
     "Receipt",
     "StockPolicy",
+    "Substitution",
     "Suggestion",
     "Supplier",
     "SupplierProduct",

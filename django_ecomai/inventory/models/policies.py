@@ -22,6 +22,7 @@ class StockPolicy(models.Model):
         SERVICE = "service", _("service level: share of cycles without a stock-out")
         FILL = "fill", _("fill rate: share of demand served from stock")
         PAYS = "pays", _("what pays: lost margin against holding cost")
+        SHARED = "shared", _("fill rate over all products of the row, reached where it costs least")
 
     channel = models.CharField(_("channel"), max_length=32, default="", blank=True)
     product = models.ForeignKey(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -68,6 +69,10 @@ class Suggestion(models.Model):
     value = models.DecimalField(_("value of the order"), **MONEY, null=True, blank=True)
     lost_margin = models.DecimalField(_("margin lost if skipped"), **MONEY, null=True, blank=True)
     holding_cost = models.DecimalField(_("holding cost if ordered"), **MONEY, null=True, blank=True)
+    planned_loss = models.DecimalField(
+        _("margin lost until the next receipt, as planned"), **MONEY, null=True, blank=True
+    )
+    slipped_loss = models.DecimalField(_("the same if the receipt slips to its P90"), **MONEY, null=True, blank=True)
     service = models.FloatField(_("probability that the target level suffices"), default=0)
     raw_quantity = models.FloatField(_("quantity before packs and least order"), default=0)
     # What the words of ``why`` need besides the columns: codes, and the pack and least order of the offer.
@@ -91,7 +96,10 @@ class Suggestion(models.Model):
         verbose_name = _("replenishment suggestion")
         verbose_name_plural = _("replenishment worklist")
         constraints = [models.UniqueConstraint(fields=["channel", "product"], name="ecomai_suggestion_uniq")]
-        indexes = [models.Index(fields=["channel", "state", "status"], name="ecomai_suggestion_work")]
+        indexes = [
+            models.Index(fields=["channel", "state", "status"], name="ecomai_suggestion_work"),
+            models.Index(fields=["channel", "status", "-demand_day"], name="ecomai_suggestion_steer"),
+        ]
         permissions = [("decide_suggestion", _("Can decide about replenishment suggestions"))]
 
     def __str__(self) -> str:
@@ -103,6 +111,11 @@ class Suggestion(models.Model):
         from django_ecomai.inventory.why import why_line
 
         return why_line(self)
+
+    @property
+    def substitutes(self) -> list[dict[str, Any]]:
+        """The strongest products that stand in for it, as of the last run: share, pieces to spare, days they last."""
+        return list((self.notes or {}).get("substitutes", ()))
 
     @property
     def to_order(self) -> Decimal:

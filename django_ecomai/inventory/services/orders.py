@@ -217,6 +217,9 @@ def order_advance(*, order: PurchaseOrder, to: str, user: Any = None, at: dateti
     with transaction.atomic():
         held = PurchaseOrder.objects.select_for_update().select_related("supplier").get(pk=order.pk)
         stage_check(held, to)
+        if to == S.RECEIVED:
+            # Set here, the lines would stay unfilled and teach no lead time.
+            raise OrderError(_("Goods are taken in by order_receive() or receipt_add(), which write the receipts."))
         before = held.get_status_display()
         held.status = to
         setattr(held, _MOMENT[S(to)], moment)

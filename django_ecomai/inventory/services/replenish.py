@@ -27,6 +27,8 @@ _DECIDED = ("state", "decided_quantity", "decided_at", "decided_by", "reason", "
 _KEYS = ("id", "channel", "product")
 _MOST = Decimal(10) ** 9
 _WRITE = 500
+#: So many substitutes are told of a product; all count.
+MOST_SUBSTITUTES = 3
 
 
 @dataclass
@@ -89,6 +91,9 @@ def suggestions_make(
 def rows_of(plan: Plan, *, channel: str, now: datetime, run_number: int | None) -> list[Suggestion]:
     """A plan as rows of the table, not saved."""
     found, stock, weeks = plan.suggestions, plan.stock, plan.weeks()
+    stand_in = _substitutes(plan)
+    spread = [float(plan.spread.intercept_), float(plan.spread.slope_)]
+    learned = {"spread": spread} if np.isfinite(spread).all() else {}
     lead = plan.lead_times.mean(axis=1, dtype=np.float64)
     rows = []
     for at, facts in enumerate(plan.facts):
@@ -118,6 +123,8 @@ def rows_of(plan: Plan, *, channel: str, now: datetime, run_number: int | None) 
             stock_out_probability=float(found.stockout_probability[at]),
             reorder_point=float(found.reorder_point[at]),
             order_up_to=float(found.order_up_to[at]),
+            planned_loss=_decimal(plan.slip.planned[at]),
+            slipped_loss=_decimal(plan.slip.slipped[at]),
             service=float(found.service[at]),
             raw_quantity=float(found.raw_quantity[at]),
             quantity=quantity,
@@ -132,12 +139,41 @@ def rows_of(plan: Plan, *, channel: str, now: datetime, run_number: int | None) 
                 "moq": float(stock.moq[at]),
                 # Policy (R,Q) orders in multiples of it.
                 **({"lot": max(float(np.ceil(found.eoq[at])), 1.0)} if stock.policy[at] == "RQ" else {}),
+                **learned,
+                **({"fill": round(float(stock.fill_target[at]), 5)} if plan.shares_target(at) else {}),
+                **stand_in.get(at, {}),
             },
             history=[round(float(value), 2) for value in weeks[at]],
         )
         row.alerts = alert_codes(row)
         rows.append(row)
     return rows
+
+
+def _substitutes(plan: Plan) -> dict[int, dict[str, Any]]:
+    """Per row what the words about substitutes need: the strongest few with what they could give, what moves here."""
+    links, found = plan.substitutes, plan.suggestions
+    told: dict[int, dict[str, Any]] = {}
+    for at in np.argsort(-links.share, kind="stable").tolist():
+        row, other, share = int(links.product[at]), int(links.substitute[at]), float(links.share[at])
+        rows = told.setdefault(row, {}).setdefault("substitutes", [])
+        wanted = share * float(plan.stock.demand_daily[row])
+        if len(rows) < MOST_SUBSTITUTES:
+            facts = plan.facts[other]
+            rows.append(
+                {
+                    "product": facts.external_id,
+                    "title": facts.title[:80],
+                    "share": round(share, 4),
+                    "hand": facts.on_hand + facts.on_order - facts.reserved,
+                    "spare": round(float(found.spare[at]), 2),
+                    "days": round(float(found.spare[at]) / wanted, 1) if wanted > 0 else None,
+                }
+            )
+    for row in np.unique(np.r_[links.product, links.substitute]).tolist():
+        moved, kept = round(float(found.moved_in[row]), 2), round(float(found.saved_margin[row]), 2)
+        told.setdefault(row, {}).update({"moved_in": moved} if moved else {}, **({"saved": kept} if kept else {}))
+    return told
 
 
 def _finite(value: Any) -> float | None:

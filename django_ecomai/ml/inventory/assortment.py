@@ -35,6 +35,17 @@ class Plan:
         return float((self.fill * heavy).sum() / heavy.sum()) if heavy.sum() > 0 else 1.0
 
 
+def steered_fill(target: float, *, asked: float, served: float, usual: float) -> float:
+    """The fill rate to ask for from now on, so that what was served catches up with ``target``.
+
+    What is missing so far, ``target * asked - served`` pieces, is asked for on top over the next ``usual`` pieces of
+    demand (feedback on what was reached, as in adaptive conformal inference; Gibbs and Candes, 2021): the target is
+    reached in the long run, whatever the forecasts are wrong about. Between half and 99.95 %.
+    """
+    missing = (target * asked - served) / usual if usual > 0 else 0.0
+    return float(np.clip(target + missing, 0.5, 0.9995))
+
+
 class SharedTarget:
     """(s, S) levels of n products that reach one fill rate over all of them at least cost.
 

@@ -209,18 +209,31 @@ def _largest(values: NDArray[np.float64]) -> int:
     return int(values.argmax()) if values.max() > 0 else -1
 
 
-def margin_at_risk(
-    position: ArrayLike, margin: ArrayLike, *, usual: ProtectionDemand, slipped: ProtectionDemand
-) -> NDArray[np.float64]:
-    """Margin [n] lost until the next receipt if it takes its P90 instead of the usual time.
+@dataclass(frozen=True, eq=False)
+class Slip:
+    """Margin [n] expected to be lost until the next receipt: as planned, and when it comes as late as it slips to."""
 
-    ``usual`` is the demand over the learned lead times, ``slipped`` over the P90 of each
-    (``LeadTimes.quantile(0.9)[:, None]`` as samples); ``position`` [n] is free stock and what is under way in time.
+    planned: NDArray[np.float64]
+    slipped: NDArray[np.float64]
+
+    @property
+    def at_risk(self) -> NDArray[np.float64]:
+        """What the slip costs."""
+        return (self.slipped - self.planned).clip(min=0.0)
+
+
+def margin_at_risk(position: ArrayLike, margin: ArrayLike, demand: ProtectionDemand) -> Slip:
+    """Both plans under the same luck: demand over the usual lead times and until the day of the slip, path by path.
+
+    ``demand`` is made with ``slip_days``, such as the 90 % quantile of each product's lead times; ``position`` [n] is
+    free stock and what is under way in time, ``margin`` [n] what a piece earns. Raises ``ValueError`` without a slip.
     """
+    if demand.slipped is None:
+        raise ValueError("demand must be made with slip_days")
     have = np.nan_to_num(np.asarray(position, dtype=np.float64), nan=0.0).clip(min=0.0)
     earns = np.nan_to_num(np.asarray(margin, dtype=np.float64), nan=0.0).clip(min=0.0)
-    more = expected_short(slipped.lead, have) - expected_short(usual.lead, have)
-    return np.asarray(earns * more.clip(min=0.0))
+    planned, slipped = (earns * expected_short(paths, have) for paths in (demand.lead, demand.slipped))
+    return Slip(planned, slipped)
 
 
 @dataclass(frozen=True, eq=False)

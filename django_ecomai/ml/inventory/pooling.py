@@ -27,6 +27,15 @@ class PooledSpread:
     def __init__(self, weight: float = 0.5) -> None:
         self.weight = weight
 
+    @classmethod
+    def known(
+        cls, intercept: float = float("nan"), slope: float = float("nan"), *, weight: float = 0.5
+    ) -> PooledSpread:
+        """As learned before; without numbers it changes nothing."""
+        made = cls(weight)
+        made.intercept_, made.slope_ = float(intercept), float(slope)
+        return made
+
     def fit(self, demand: ProtectionDemand) -> PooledSpread:
         """Learn the law from n products; raises ``ValueError`` for a weight outside 0 .. 1."""
         if not 0 <= self.weight <= 1:
@@ -42,22 +51,25 @@ class PooledSpread:
         return self
 
     def transform(self, demand: ProtectionDemand) -> ProtectionDemand:
-        """The same paths with another spread; ``lead`` moves along, stock-out days stay."""
+        """The same paths with another spread; ``lead`` and ``slipped`` move along, stock-out days stay."""
         if not np.isfinite(self.intercept_) or not self.weight:
             return demand
         total, lead = np.empty_like(demand.total), np.empty_like(demand.lead)
+        slipped = None if demand.slipped is None else np.empty_like(demand.slipped)
         for start in range(0, len(total), 4096):
             rows = slice(start, start + 4096)
-            total[rows], lead[rows] = self._stretched(demand.total[rows], demand.lead[rows])
-        return replace(demand, total=total, lead=lead)
+            total[rows], factor = self._stretched(demand.total[rows])
+            lead[rows] = demand.lead[rows] * factor
+            if slipped is not None and demand.slipped is not None:
+                slipped[rows] = demand.slipped[rows] * factor
+        return replace(demand, total=total, lead=lead, slipped=slipped)
 
     def fit_transform(self, demand: ProtectionDemand) -> ProtectionDemand:
         """``fit`` and ``transform`` in one."""
         return self.fit(demand).transform(demand)
 
-    def _stretched(
-        self, total: NDArray[np.float32], lead: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _stretched(self, total: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The paths with their new spread, and what each was multiplied by."""
         mean, variance = _moments(total)
         known = (mean > 0) & (variance > 0)
         safe = np.where(known, mean, 1.0)
@@ -75,7 +87,7 @@ class PooledSpread:
         made *= (mean / np.maximum(made.mean(axis=1), 1e-12))[:, None]
         made = np.where(known[:, None], made, total)
         factor = np.divide(made, total, out=np.ones_like(made), where=total > 0)
-        return np.asarray(made, dtype=np.float64), np.asarray(lead * factor, dtype=np.float64)
+        return np.asarray(made, dtype=np.float64), np.asarray(factor, dtype=np.float64)
 
 
 def _moments(paths: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +23,7 @@ class ProtectionDemand:
     ``total`` [n, S] pieces over lead time + review, ``lead`` [n, S] over the lead time alone, ``lead_days`` [n, S] the
     lead time of the path, ``stockout_day`` [n, S] the day (1 = today) in which the stock on hand runs out, infinite
     when it lasts the whole horizon. ``daily`` [n] is the mean forecast per day, ``horizon`` its number of days.
+    ``slipped`` [n, S] is what is asked for until the day to which a receipt slips (None: not asked).
     """
 
     total: NDArray[np.float32]
@@ -32,9 +33,16 @@ class ProtectionDemand:
     review_days: NDArray[np.float64]
     daily: NDArray[np.float64]
     horizon: int
+    slipped: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.total)
+
+    def only(self, rows: NDArray[np.int64]) -> ProtectionDemand:
+        """That of some products."""
+        names = ("total", "lead", "lead_days", "stockout_day", "review_days", "daily")
+        slipped = None if self.slipped is None else self.slipped[rows]
+        return replace(self, slipped=slipped, **{name: getattr(self, name)[rows] for name in names})
 
     def quantile(self, q: ArrayLike) -> NDArray[np.float64]:
         """Quantile of ``total``, one probability for all or one per product [n]; the smallest path at or above it."""
@@ -69,57 +77,104 @@ def risk_level(ordered: NDArray[np.floating], risk: ArrayLike) -> NDArray[np.flo
     return np.asarray(level + excess * np.log(np.maximum(1 / (size * chance), 1.0)))
 
 
+@dataclass(frozen=True, eq=False)
+class Sales:
+    """What the demand of n products is drawn from.
+
+    ``mean`` [n, days] is the daily forecast (its last 28 days repeat beyond its horizon), ``history`` [n, d] past daily
+    demand, ``censored`` [n, d] marks days that say nothing (out of stock, before launch); missing or negative demand
+    counts as censored. ``level_spread`` is how far forecasts of the level err, [n] or one number; ``block_days`` past
+    days are drawn together. The same ``seed`` is the same luck, whatever the forecast.
+    """
+
+    mean: ArrayLike
+    history: ArrayLike
+    censored: ArrayLike | None = None
+    level_spread: ArrayLike = 0.0
+    block_days: int = 28
+    seed: int = 0
+
+    def cleaned(self) -> _Clean:
+        """As arrays; raises ``ValueError`` for shapes that do not fit."""
+        forecast, past = np.asarray(self.mean, dtype=np.float64), np.asarray(self.history)
+        if forecast.ndim != 2 or past.ndim != 2 or len(past) != len(forecast):
+            raise ValueError("mean must be [n, days] and history [n, d]")
+        if not forecast.shape[1] or self.block_days < 1:
+            raise ValueError("mean needs a day, block_days must be at least 1")
+        hidden = None if self.censored is None else np.asarray(self.censored, dtype=bool)
+        if hidden is not None and hidden.shape != past.shape:
+            raise ValueError("censored must have the shape of history")
+        forecast = np.nan_to_num(forecast, nan=0.0, posinf=0.0, neginf=0.0).clip(min=0.0)
+        spread = _row(self.level_spread, len(forecast)).clip(min=0.0)
+        return _Clean(forecast, past, hidden, spread, self.block_days, self.seed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Clean:
+    forecast: NDArray[np.float64]
+    past: NDArray[np.generic]
+    hidden: NDArray[np.bool_] | None
+    spread: NDArray[np.float64]
+    block: int
+    seed: int
+
+    def only(self, rows: slice) -> _Clean:
+        hidden = None if self.hidden is None else self.hidden[rows]
+        return replace(
+            self, forecast=self.forecast[rows], past=self.past[rows], hidden=hidden, spread=self.spread[rows]
+        )
+
+    def chunks(self, *, size: int, ahead: int) -> Iterator[tuple[slice, _Paths]]:
+        """Rows and their paths, which may be asked ``ahead`` days; what stands together depends on shapes alone."""
+        longest = max(self.forecast.shape[1], min(ahead, MOST_DAYS))
+        per_row = 36 * size * (MOST_DAYS // self.block + 8) + 40 * max(self.past.shape[1], FEWEST_DAYS) + 32 * longest
+        step = max(1, CHUNK_BYTES // per_row)
+        for number, start in enumerate(range(0, len(self.forecast), step)):
+            rows = slice(start, min(start + step, len(self.forecast)))
+            yield rows, _Paths(self.only(rows), size, (self.seed, number), longest)
+
+
 def protection_demand(
+    sales: Sales,
     *,
-    mean: ArrayLike,
-    history: ArrayLike,
-    censored: ArrayLike | None = None,
     lead_time_samples: ArrayLike,
     review_days: ArrayLike,
-    seed: int = 0,
     on_hand: ArrayLike | None = None,
-    block_days: int = 28,
-    level_spread: ArrayLike = 0.0,
+    slip_days: ArrayLike | None = None,
 ) -> ProtectionDemand:
     """Bootstrap the demand of n products over each path's lead time + review.
 
-    ``mean`` [n, days] is the daily forecast (its last 28 days repeat beyond its horizon), ``history`` [n, d] past daily
-    demand, ``censored`` [n, d] marks days that say nothing (out of stock, before launch), ``lead_time_samples`` [n, S]
-    and ``review_days`` [n] are days, ``on_hand`` [n] is the stock free to sell (default: none, every path is out
-    of stock today).
+    ``lead_time_samples`` [n, S] and ``review_days`` [n] are days, ``on_hand`` [n] is the stock free to sell (default:
+    none, every path is out of stock today). With ``slip_days`` [n] demand until that day is told along the same paths
+    (``slipped``).
 
-    A path strings blocks of ``block_days`` past days together and reads them at the speed of the forecast: a day whose
-    forecast is twice the past mean uses up two past days. So sizes of sales stay those that happened, whole pieces stay
-    whole, and the mean is the forecast's (moving-block bootstrap of Kuensch, 1989, in operational time; Willemain et
-    al., 2004, bootstrap lead-time demand of intermittent items). The speed of each path is drawn from a gamma
-    distribution of mean 1: its variance is ``level_spread`` squared (how far forecasts of the level err, [n] or one
-    number) + 1 / (days with a sale + 1), so that a product with few sales gets wide tails. Missing or negative demand
-    counts as censored. Rows with fewer than 56 days are filled up with days of a negative binomial around the forecast.
-    Works in chunks: memory beyond the result stays flat in n. Raises ``ValueError`` for shapes that do not fit.
+    A path strings blocks of past days together and reads them at the speed of the forecast: a day whose forecast is
+    twice the past mean uses up two past days. So sizes of sales stay those that happened, whole pieces stay whole, and
+    the mean is the forecast's (moving-block bootstrap of Kuensch, 1989, in operational time; Willemain et al., 2004,
+    bootstrap lead-time demand of intermittent items). The speed of each path is drawn from a gamma distribution of mean
+    1: its variance is ``level_spread`` squared + 1 / (days with a sale + 1), so that a product with few sales gets wide
+    tails. Rows with fewer than 56 days are filled up with days of a negative binomial around the forecast. Works in
+    chunks: memory beyond the result stays flat in n. Raises ``ValueError`` for shapes that do not fit.
     """
-    forecast = np.nan_to_num(np.asarray(mean, dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0).clip(min=0.0)
-    past, lead_days = np.asarray(history), np.asarray(lead_time_samples)
-    n = len(forecast)
-    if forecast.ndim != 2 or past.ndim != 2 or lead_days.ndim != 2 or not len(past) == len(lead_days) == n:
-        raise ValueError("mean must be [n, days], history [n, d] and lead_time_samples [n, S]")
-    if not forecast.shape[1] or not lead_days.shape[1] or block_days < 1:
-        raise ValueError("mean needs a day, lead_time_samples a sample, block_days at least 1")
-    hidden = None if censored is None else np.asarray(censored, dtype=bool)
-    if hidden is not None and hidden.shape != past.shape:
-        raise ValueError("censored must have the shape of history")
+    source, lead_days = sales.cleaned(), np.asarray(lead_time_samples)
+    n = len(source.forecast)
+    if lead_days.ndim != 2 or len(lead_days) != n or not lead_days.shape[1]:
+        raise ValueError("lead_time_samples must be [n, S], with at least one sample")
     review = _row(review_days, n).clip(min=0.0)
     stock = _row(0.0 if on_hand is None else on_hand, n)
-    spread = _row(level_spread, n).clip(min=0.0)
+    slip = _row(0.0 if slip_days is None else slip_days, n).clip(min=0.0)
     size = lead_days.shape[1]
-    made = [np.zeros((n, size), dtype=np.float32) for _ in range(4)]
+    made = [np.zeros((n, size), dtype=np.float32) for _ in range(4 if slip_days is None else 5)]
     finite = lead_days[np.isfinite(lead_days)]
-    ahead = int(finite.max(initial=0) + review.max(initial=0)) + 1
-    for rows, paths in _path_chunks(forecast, past, hidden, spread, size, block_days, seed, ahead):
+    ahead = int(max(finite.max(initial=0) + review.max(initial=0), slip.max(initial=0))) + 1
+    for rows, paths in source.chunks(size=size, ahead=ahead):
         took = np.nan_to_num(np.asarray(lead_days[rows], dtype=np.float64), nan=0.0, posinf=0.0).clip(min=0.0)
         took = np.rint(took)
         made[0][rows] = paths.until(took + review[rows, None])
         made[1][rows] = paths.until(took)
         made[2][rows] = took
+        if slip_days is not None:
+            made[4][rows] = paths.until(np.broadcast_to(np.rint(slip[rows, None]), took.shape))
         if on_hand is not None:
             made[3][rows] = paths.runs_out(stock[rows])
     return ProtectionDemand(
@@ -128,57 +183,26 @@ def protection_demand(
         lead_days=made[2],
         stockout_day=made[3],
         review_days=review,
-        daily=forecast.mean(axis=1),
-        horizon=forecast.shape[1],
+        daily=source.forecast.mean(axis=1),
+        horizon=source.forecast.shape[1],
+        slipped=None if slip_days is None else made[4],
     )
 
 
-def demand_paths(
-    *,
-    mean: ArrayLike,
-    history: ArrayLike,
-    censored: ArrayLike | None = None,
-    size: int,
-    days: int,
-    seed: int = 0,
-    block_days: int = 28,
-    level_spread: ArrayLike = 0.0,
-) -> NDArray[np.float32]:
+def demand_paths(sales: Sales, *, size: int, days: int) -> NDArray[np.float32]:
     """Daily demand [size, n, days] along the paths of ``protection_demand``: the same seed is the same luck.
 
     Another ``mean`` with the same seed moves the paths, not their luck (common random numbers).
     """
-    forecast = np.nan_to_num(np.asarray(mean, dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0).clip(min=0.0)
-    hidden = None if censored is None else np.asarray(censored, dtype=bool)
-    spread = _row(level_spread, len(forecast)).clip(min=0.0)
-    made = np.empty((size, len(forecast), days), dtype=np.float32)
-    for rows, paths in _path_chunks(forecast, np.asarray(history), hidden, spread, size, block_days, seed, days):
+    source = sales.cleaned()
+    made = np.empty((size, len(source.forecast), days), dtype=np.float32)
+    for rows, paths in source.chunks(size=size, ahead=days):
         before = np.zeros(paths.luck.shape)
         for day in range(days):
             reached = paths.until(np.full(paths.luck.shape, day + 1.0))
             made[:, rows, day] = (reached - before).T
             before = reached
     return made
-
-
-def _path_chunks(
-    forecast: NDArray[np.float64],
-    past: NDArray[np.generic],
-    hidden: NDArray[np.bool_] | None,
-    spread: NDArray[np.float64],
-    size: int,
-    block: int,
-    seed: int,
-    ahead: int,
-) -> Iterator[tuple[slice, _Paths]]:
-    """Rows and their paths, which may be asked ``ahead`` days; which rows stand together depends on shapes alone."""
-    longest = max(forecast.shape[1], min(ahead, MOST_DAYS))
-    per_row = 36 * size * (MOST_DAYS // block + 8) + 40 * max(past.shape[1], FEWEST_DAYS) + 32 * longest
-    step = max(1, CHUNK_BYTES // per_row)
-    for number, start in enumerate(range(0, len(forecast), step)):
-        rows = slice(start, min(start + step, len(forecast)))
-        told = None if hidden is None else hidden[rows]
-        yield rows, _Paths(forecast[rows], past[rows], told, spread[rows], size, block, (seed, number), longest)
 
 
 def _row(values: ArrayLike, n: int) -> NDArray[np.float64]:
@@ -198,20 +222,11 @@ def _extended(forecast: NDArray[np.float64], days: int) -> NDArray[np.float64]:
 class _Paths:
     """Cumulative demand of a chunk of products along S paths, asked at any day."""
 
-    def __init__(
-        self,
-        forecast: NDArray[np.float64],
-        past: NDArray[np.generic],
-        hidden: NDArray[np.bool_] | None,
-        spread: NDArray[np.float64],
-        size: int,
-        block: int,
-        seed: tuple[int, int],
-        longest: int,
-    ) -> None:
+    def __init__(self, source: _Clean, size: int, seed: tuple[int, int], longest: int) -> None:
+        forecast, spread, block = source.forecast, source.spread, source.block
         # One stream per purpose: another forecast must not shift the luck of what it has nothing to do with.
         random = [np.random.default_rng([*seed, purpose]) for purpose in range(4)]
-        demand, days = _told(past, hidden)
+        demand, days = _told(source.past, source.hidden)
         demand, days = _filled_up(demand, days, forecast.mean(axis=1), random[0])
         self.block, self.rows = block, np.arange(len(demand))[:, None]
         # The past goes round in a circle: every day is equally likely to be drawn.

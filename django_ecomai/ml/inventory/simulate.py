@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .policy import DAYS_PER_YEAR
+from .substitution import Substitutes, moves
 
 #: ``decide(day, position [R, n]) -> pieces to order [R, n]``; asked in the morning, after receipts.
 Decide = Callable[[int, NDArray[np.float64]], NDArray[np.float64]]
@@ -19,11 +20,14 @@ class Replay:
     """[R, n] each, over the days that count: pieces and money; ``None`` where paths were not kept.
 
     ``stock`` [R, n, days] is at the end of each day, ``orders`` [R, n, days] what was ordered in its morning.
-    ``asked_by_day`` and ``sold_by_day`` [R, days] are pieces of all products, the warm-up included.
+    ``asked_by_day`` and ``sold_by_day`` [R, days] are pieces of all products, the warm-up included. ``moved`` pieces of
+    the product were asked for and met by a substitute: they count as ``sold`` nowhere, and ``lost_margin`` is less by
+    what the substitute earned.
     """
 
     demand: NDArray[np.float64]
     sold: NDArray[np.float64]
+    moved: NDArray[np.float64]
     holding: NDArray[np.float64]
     ordering: NDArray[np.float64]
     lost_margin: NDArray[np.float64]
@@ -124,8 +128,11 @@ def replay(
     warm_up: int = 0,
     days_per_period: float = 1.0,
     keep: bool = False,
+    substitutes: Substitutes | None = None,
 ) -> Replay:
     """Play ``demand`` [n, days] or [R, n, days] against a policy; what is not there is a lost sale.
+
+    With ``substitutes`` a share of what is missed is served, at the end of the day, from what they have left.
 
     A morning brings receipts, then (every ``review_days`` [n], from day 0 on) an order, then the day's demand. An order
     of day t with the lead time L arrives on the morning of day t + L. ``lead_days`` is [n], [n, K] or [R, n, K]: the
@@ -162,7 +169,8 @@ def replay(
     due = np.broadcast_to(due, (times, n)).clip(max=coming.shape[2] - 1)
     rows, columns = np.arange(times)[:, None], np.arange(n)[None, :]
     np.add.at(coming, (rows, columns, due), pending)
-    sums = {name: np.zeros((times, n)) for name in ("demand", "sold", "stock", "orders", "bought", "out")}
+    sums = {name: np.zeros((times, n)) for name in ("demand", "sold", "moved", "stock", "orders", "bought", "out")}
+    kept = np.zeros((times, n))
     stocks, orders = (np.zeros((times, n, days), dtype=np.float32) if keep else None for _ in range(2))
     sold_by_day = np.zeros((times, days))
     for day in range(days):
@@ -178,6 +186,11 @@ def replay(
             np.add.at(coming, (rows, columns, day + took), wanted - now)
         sold = np.minimum(have, asked[:, :, day])
         have = have - sold
+        gone = np.zeros((0, times))
+        if substitutes is not None and len(substitutes):
+            gone = moves(substitutes, (asked[:, :, day] - sold).T, have.T)
+            np.subtract.at(have.T, substitutes.substitute, gone)
+            have = have.clip(min=0.0)  # what rounding leaves
         sold_by_day[:, day] = sold.sum(axis=1)
         if stocks is not None and orders is not None:
             stocks[:, :, day], orders[:, :, day] = have, wanted
@@ -188,13 +201,17 @@ def replay(
             sums["orders"] += wanted > 0
             sums["bought"] += wanted
             sums["out"] += (have <= 0) & (asked[:, :, day] > sold)
+            if len(gone) and substitutes is not None:
+                np.add.at(sums["moved"].T, substitutes.product, gone)
+                np.add.at(kept.T, substitutes.product, gone * lost[substitutes.substitute, None])
     counted = max(days - warm_up, 1)
     return Replay(
         demand=sums["demand"],
         sold=sums["sold"],
         holding=sums["stock"] * per_piece,
         ordering=sums["orders"] * each,
-        lost_margin=(sums["demand"] - sums["sold"]) * lost,
+        moved=sums["moved"],
+        lost_margin=((sums["demand"] - sums["sold"]) * lost - kept).clip(min=0.0),
         orders_placed=sums["orders"],
         bought=sums["bought"],
         days_out=sums["out"],

@@ -13,6 +13,7 @@ from .formulas import eoq
 from .orders import Limits, least_order, order_quantity, price_at, worth_rounding_up
 from .policy import DAYS_PER_YEAR, Levels, economic_service, expected_short, levels
 from .protection import ProtectionDemand
+from .substitution import Saved, Substitutes, saved, with_moved_in
 
 #: Smaller packs are no packs: shops keep three decimals.
 LEAST_PACK = 0.001
@@ -102,6 +103,12 @@ class StockPosition:
     def __len__(self) -> int:
         return len(self.on_hand)
 
+    def only(self, rows: NDArray[np.int64]) -> StockPosition:
+        """Those of some products."""
+        new = {one.name: getattr(self, one.name)[rows] for one in fields(self) if one.name != "price_breaks"}
+        breaks = None if self.price_breaks is None else [self.price_breaks[row] for row in rows.tolist()]
+        return StockPosition(**new, price_breaks=breaks)
+
     def cleaned(self) -> StockPosition:
         """What cannot be is replaced: stock below 0 counts as 0, packs as 1, costs and lots as 0, and so on."""
         new = {one.name: getattr(self, one.name) for one in fields(self)}
@@ -131,8 +138,9 @@ class Suggestions:
     ``stockout_in_days`` the median day it runs out (infinite beyond the horizon); ``stockout_probability`` that it does
     before the next receipt. ``quantity`` is after MOQ, packs, price breaks and shelf life, ``unit_cost`` its price per
     piece, ``value`` their product. ``lost_margin`` is what is expected to be lost if the order waits for the next
-    review; ``holding_cost`` what the ordered pieces cost until they are sold. ``notes`` [n] holds codes, separated by
-    spaces: see ``orders.NOTES``.
+    review, less ``saved_margin``, which substitutes earn of it; ``moved_in`` pieces of the demand come from products
+    that this one stands in for, ``spare`` [m] is what each substitute could give. ``holding_cost`` is what the ordered
+    pieces cost until they are sold. ``notes`` [n] holds codes, separated by spaces: see ``orders.NOTES``.
     """
 
     status: NDArray[np.str_]
@@ -153,23 +161,37 @@ class Suggestions:
     unit_cost: NDArray[np.float64]
     value: NDArray[np.float64]
     lost_margin: NDArray[np.float64]
+    saved_margin: NDArray[np.float64]
+    moved_in: NDArray[np.float64]
     holding_cost: NDArray[np.float64]
     notes: NDArray[np.str_]
+    spare: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.status)
 
 
-def suggest(stock: StockPosition, demand: ProtectionDemand, *, limits: Limits | None = None) -> Suggestions:
+def suggest(
+    stock: StockPosition,
+    demand: ProtectionDemand,
+    *,
+    limits: Limits | None = None,
+    substitutes: Substitutes | None = None,
+) -> Suggestions:
     """Status, levels and order quantity of every product; ``demand`` must be that of the same products.
 
     The target is ``fill_target``, else ``service_target``, else the one that pays (lost margin against holding).
-    ``demand.stockout_day`` must have been made for the free stock (``on_hand - reserved``).
+    ``demand.stockout_day`` must have been made for the free stock (``on_hand - reserved``). What ``substitutes`` take
+    over while a product is sold out counts as their demand, and what they earn of it is not lost.
     """
     if len(stock) != len(demand):
         raise ValueError("stock and demand must be of the same products")
     limits = limits or Limits()
     clean = stock.cleaned()
+    own = demand
+    if substitutes is not None:
+        demand = with_moved_in(clean, demand, substitutes)
+    stays = Saved.none(len(stock)) if substitutes is None else saved(clean, demand, substitutes)
     free = clean.on_hand - clean.reserved
     position = free + clean.on_order
     lot = paying_lot(clean, limits)
@@ -192,6 +214,7 @@ def suggest(stock: StockPosition, demand: ProtectionDemand, *, limits: Limits | 
     cover = np.divide(
         free.clip(min=0), clean.demand_daily, out=np.full(len(free), np.inf), where=clean.demand_daily > 0
     )
+    lost = _lost_margin(clean, demand, position)
     for bad, code in (
         ((quantity > 0) & (wanted > raw), " price_break"),
         ((raw > 0) & loses, " moq_over_cover"),
@@ -218,9 +241,12 @@ def suggest(stock: StockPosition, demand: ProtectionDemand, *, limits: Limits | 
         quantity=quantity,
         unit_cost=cost,
         value=quantity * cost,
-        lost_margin=_lost_margin(clean, demand, position),
+        lost_margin=(lost - stays.margin).clip(min=0.0),
+        saved_margin=np.minimum(stays.margin, lost),
+        moved_in=(demand.total - own.total).mean(axis=1, dtype=np.float64),
         holding_cost=holding_cost(quantity, position, clean, demand, cost),
         notes=np.char.strip(notes),
+        spare=stays.spare,
     )
 
 

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .orders import Limits
-from .protection import demand_paths, protection_demand
+from .pooling import PooledSpread
+from .protection import Sales, demand_paths, protection_demand
 from .simulate import Decide, LevelPolicy, Replay, replay, within_budget
+from .substitution import Substitutes
 from .suggest import StockPosition, paying_lot, stock_levels
 
 QUANTILES = (0.05, 0.5, 0.95)
@@ -22,8 +24,10 @@ EPOCH_DAYS = 14
 class Scenario:
     """n products and the world they are ordered in.
 
-    ``mean`` [n, days] is the forecast per day, ``history`` and ``censored`` as in ``protection_demand``,
-    ``lead_time_samples`` [n, S] in days. ``budget`` is money per review day (infinite: no limit).
+    ``mean`` [n, days] is the forecast per day, ``history`` and ``censored`` as in ``Sales``,
+    ``lead_time_samples`` [n, S] in days. ``budget`` is money per review day (infinite: no limit). ``spread`` is what
+    was learned of the spread of demand from all products, so that a few get the levels that they have among all;
+    ``substitutes`` take over a share of what a product misses.
     """
 
     stock: StockPosition
@@ -33,6 +37,8 @@ class Scenario:
     censored: NDArray[np.bool_] | None = None
     budget: float = np.inf
     limits: Limits = field(default_factory=Limits)
+    spread: PooledSpread | None = None
+    substitutes: Substitutes | None = None
 
     def changed(
         self,
@@ -86,6 +92,7 @@ class Outcome:
     holding: float
     ordering: float
     lost_margin: float
+    moved: float
     bought: float
     orders: float
     stock_value: NDArray[np.float64]
@@ -109,7 +116,17 @@ class Comparison:
 
     def difference(self) -> dict[str, float]:
         """Changed minus base, per number of ``Outcome`` that is one number."""
-        names = ("fill_rate", "stockout_days", "holding", "ordering", "lost_margin", "bought", "orders", "cost")
+        names = (
+            "fill_rate",
+            "stockout_days",
+            "holding",
+            "ordering",
+            "lost_margin",
+            "moved",
+            "bought",
+            "orders",
+            "cost",
+        )
         return {name: float(getattr(self.changed, name) - getattr(self.base, name)) for name in names}
 
 
@@ -131,14 +148,8 @@ def play(scenario: Scenario, *, days: int = 90, paths: int = 100, seed: int = 0)
     """Set the levels as ``suggest`` would, every two weeks anew, and play ``days`` from today's stock and orders."""
     stock = scenario.stock.cleaned()
     free = (stock.on_hand - stock.reserved).clip(min=0.0)
-    asked = demand_paths(
-        mean=scenario.mean,
-        history=scenario.history,
-        censored=scenario.censored,
-        size=paths,
-        days=days,
-        seed=seed,
-    )
+    sales = Sales(scenario.mean, scenario.history, scenario.censored, seed=seed)
+    asked = demand_paths(sales, size=paths, days=days)
     policy = _policy(scenario, stock, days, seed)
     margin = (stock.unit_price - stock.unit_cost).clip(min=0.0)
     played = replay(
@@ -154,6 +165,7 @@ def play(scenario: Scenario, *, days: int = 90, paths: int = 100, seed: int = 0)
         on_order=stock.on_order,
         receipt_in_days=stock.receipt_in_days,
         keep=True,
+        substitutes=scenario.substitutes,
     )
     assert played.stock is not None  # noqa: S101  (kept above)
     value = np.einsum("rnd,n->rd", played.stock, stock.unit_cost)
@@ -164,6 +176,7 @@ def play(scenario: Scenario, *, days: int = 90, paths: int = 100, seed: int = 0)
         holding=_mean(played.holding),
         ordering=_mean(played.ordering),
         lost_margin=_mean(played.lost_margin),
+        moved=_mean(played.moved),
         bought=_mean(played.bought * stock.unit_cost),
         orders=_mean(played.orders_placed),
         stock_value=np.quantile(value, QUANTILES, axis=0),
@@ -182,13 +195,12 @@ def _policy(scenario: Scenario, stock: StockPosition, days: int, seed: int) -> L
     for start in [0] if flat else range(0, days, EPOCH_DAYS):
         ahead = mean[:, start:] if mean.shape[1] - start >= EPOCH_DAYS else mean[:, -EPOCH_DAYS:]
         demand = protection_demand(
-            mean=ahead,
-            history=scenario.history,
-            censored=scenario.censored,
+            Sales(ahead, scenario.history, scenario.censored, seed=seed),
             lead_time_samples=scenario.lead_time_samples,
             review_days=stock.review_days,
-            seed=seed,
         )
+        if scenario.spread is not None:
+            demand = scenario.spread.transform(demand)
         then = replace(stock, demand_daily=demand.daily)
         lot = paying_lot(then, scenario.limits)
         found = stock_levels(then, demand, lot, scenario.limits)

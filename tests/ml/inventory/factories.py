@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from django_ecomai.ml.inventory.protection import ProtectionDemand, protection_demand
+from django_ecomai.ml.inventory.protection import ProtectionDemand, Sales, protection_demand
 from django_ecomai.ml.inventory.suggest import StockPosition
 
 
@@ -18,9 +18,9 @@ def history(rates: list[float], days: int = 200, seed: int = 0) -> NDArray[np.fl
 
 def paths(rates: list[float], *, lead: float = 10, review: float = 7, size: int = 300, **more: Any) -> ProtectionDemand:
     """Demand whose forecast is the true rate."""
+    told = {name: more.pop(name) for name in ("censored", "level_spread", "block_days", "seed") if name in more}
     return protection_demand(
-        mean=np.repeat(np.array(rates)[:, None], 60, axis=1),
-        history=more.pop("history", history(rates)),
+        Sales(np.repeat(np.array(rates)[:, None], 60, axis=1), more.pop("history", history(rates)), **told),
         lead_time_samples=np.full((len(rates), size), lead),
         review_days=review,
         **more,

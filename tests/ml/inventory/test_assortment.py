@@ -7,9 +7,9 @@ import itertools
 import numpy as np
 import pytest
 
-from django_ecomai.ml.inventory.assortment import SharedTarget
+from django_ecomai.ml.inventory.assortment import SharedTarget, steered_fill
 from django_ecomai.ml.inventory.policy import levels
-from django_ecomai.ml.inventory.protection import demand_paths, risk_level
+from django_ecomai.ml.inventory.protection import Sales, demand_paths, risk_level
 from django_ecomai.ml.inventory.simulate import LevelPolicy, replay
 
 from .factories import history, paths
@@ -24,9 +24,7 @@ def target(**more):
 
 def played(policy):
     return replay(
-        demand=demand_paths(
-            mean=np.array(RATES)[:, None] * np.ones(60), history=history(RATES), size=12, days=500, seed=7
-        ),
+        demand=demand_paths(Sales(np.array(RATES)[:, None] * np.ones(60), history(RATES), seed=7), size=12, days=500),
         decide=policy,
         lead_days=np.full(6, 10.0),
         on_hand=np.array(RATES) * 17,
@@ -50,6 +48,22 @@ def test_the_shared_target_is_reached_and_saves_against_one_for_each():
     assert shared.cost < 0.97 * same.cost
     # Service goes where it is cheap.
     assert plan.fill[5] > plan.fill[4] and plan.fill[1] > plan.fill[0]
+
+
+@pytest.mark.parametrize(
+    ("asked", "served", "usual", "wanted"),
+    [
+        (0, 0, 100, 0.9),  # nothing yet
+        (100, 90, 100, 0.9),  # as asked
+        (100, 85, 100, 0.95),  # five pieces are missing, and asked for in the next hundred
+        (100, 85, 50, 0.9995),  # more than all cannot be
+        (100, 98, 100, 0.82),
+        (100, 100, 10, 0.5),
+        (100, 0, 0, 0.9),  # no demand to catch up with
+    ],
+)
+def test_what_was_missed_is_asked_for_on_top(asked, served, usual, wanted):
+    assert steered_fill(0.9, asked=asked, served=served, usual=usual) == pytest.approx(wanted)
 
 
 def test_weights_say_what_counts():

@@ -91,10 +91,23 @@ def test_a_flow_loses_and_waits_between_its_gates():
 
 
 def test_a_slip_costs_the_margin_of_what_runs_short():
-    usual, slipped = paths([2.0, 2.0], lead=10), paths([2.0, 2.0], lead=25)
-    found = margin_at_risk([20, 500], [3.0, 3.0], usual=usual, slipped=slipped)
-    assert found[0] == pytest.approx(3 * 2 * 15, rel=0.1)
-    assert found[1] == 0
+    demand = paths([2.0, 2.0], lead=10, slip_days=[25, 25])
+    found = margin_at_risk([20, 500], [3.0, 3.0], demand)
+    assert found.at_risk[0] == pytest.approx(3 * 2 * 15, rel=0.1)
+    assert found.slipped[0] == pytest.approx(3 * (2 * 25 - 20), rel=0.1)
+    assert found.at_risk[1] == found.planned[1] == found.slipped[1] == 0
+
+
+def test_a_slip_is_played_along_the_same_paths():
+    # To the usual day: exactly what the plan loses, path by path.
+    demand = paths([2.0, 0.3], lead=10, slip_days=[10, 10])
+    assert demand.slipped is not None and (demand.slipped == demand.lead).all()
+    assert margin_at_risk([5, 0], 3.0, demand).at_risk.tolist() == [0, 0]
+    later = paths([2.0, 0.3], lead=10, slip_days=[20, 20])
+    assert later.slipped is not None and (later.slipped >= later.lead).all()
+    assert (later.lead == demand.lead).all()
+    with pytest.raises(ValueError, match="slip_days"):
+        margin_at_risk([5, 0], 3.0, paths([2.0, 0.3]))
 
 
 def test_what_only_one_supplier_has():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from django_ecomai.ml.inventory.protection import protection_demand
+from django_ecomai.ml.inventory.protection import Sales, protection_demand
 
 from .factories import history, paths
 
@@ -27,7 +27,7 @@ def test_a_forecast_of_twice_the_past_sells_twice_as_often_not_twice_as_much():
     past = np.zeros((1, 300))
     past[0, ::20] = 6.0
     found = protection_demand(
-        mean=np.full((1, 60), 0.6), history=past, lead_time_samples=np.full((1, 2000), 10), review_days=10
+        Sales(np.full((1, 60), 0.6), past), lead_time_samples=np.full((1, 2000), 10), review_days=10
     )
     assert found.total.mean() == pytest.approx(12, rel=0.1)
     assert set(np.unique(found.total % 6)) == {0}
@@ -56,8 +56,7 @@ def test_new_products_zeros_and_a_spike():
     past[1] = np.nan
     past[2, 50] = 80_995
     found = protection_demand(
-        mean=np.array([2.0, 2.0, 3.0, 0.0])[:, None] * np.ones(30),
-        history=past,
+        Sales(np.array([2.0, 2.0, 3.0, 0.0])[:, None] * np.ones(30), past),
         lead_time_samples=np.full((4, 500), 10),
         review_days=7,
     )
@@ -69,15 +68,14 @@ def test_new_products_zeros_and_a_spike():
 
 def test_lead_time_zero_negative_or_missing():
     lead = np.array([[0.0], [-3.0], [np.nan]]) * np.ones(200)
-    found = protection_demand(mean=np.ones((3, 20)), history=history([1.0] * 3), lead_time_samples=lead, review_days=7)
+    found = protection_demand(Sales(np.ones((3, 20)), history([1.0] * 3)), lead_time_samples=lead, review_days=7)
     assert np.all(found.lead == 0)
     assert found.total.mean(axis=1) == pytest.approx([7, 7, 7], rel=0.1)
 
 
 def test_an_interval_beyond_the_horizon_goes_on_at_its_last_pace():
     found = protection_demand(
-        mean=np.repeat([[1.0] * 14 + [3.0] * 28], 2, axis=0),
-        history=history([2.0, 2.0]),
+        Sales(np.repeat([[1.0] * 14 + [3.0] * 28], 2, axis=0), history([2.0, 2.0])),
         lead_time_samples=np.full((2, 1000), 70),
         review_days=[0, 1000],
     )
@@ -116,10 +114,10 @@ def test_shapes_are_checked(change):
         "mean": np.ones((3, 9)),
         "history": np.ones((3, 9)),
         "lead_time_samples": np.ones((3, 5)),
-        "review_days": 7,
-    }
+    } | change
+    lead = values.pop("lead_time_samples")
     with pytest.raises(ValueError, match=r"must|needs"):
-        protection_demand(**{**values, **change})
+        protection_demand(Sales(**values), lead_time_samples=lead, review_days=7)
 
 
 def test_quantiles_are_paths():

@@ -96,5 +96,6 @@ def as_json(row: Suggestion) -> dict[str, Any]:
         "value": None if row.value is None else float(row.value),
         "lost_margin": None if row.lost_margin is None else float(row.lost_margin),
         "holding_cost": None if row.holding_cost is None else float(row.holding_cost),
+        "substitutes": row.substitutes,
         "why": row.why,
     }
