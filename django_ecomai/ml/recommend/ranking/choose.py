@@ -6,6 +6,7 @@ other customers judge.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,16 +15,25 @@ from numpy.typing import NDArray
 
 from ...columns import NEW_ITEMS, SECONDS_PER_DAY
 from ...evaluate.calibration import Isotonic
-from ...evaluate.holdout import block_split, last_item_split
+from ...evaluate.holdout import block_split, last_item_split, session_split
 from ...evaluate.split import TimeSplit, time_split
 from ...frames import Catalogue, Interactions
 from ..fold import Fitted, Progress, no_progress
 from ..recipe import Recipe
 from ..scoring import RecipeScores
-from ..sessions import SessionKNN
 from ..tune import PAIRS, SEQUENCE, SESSIONS, TIME
 from .features import FeatureMaker
-from .groups import Candidates, Extra, ExtraAt, Groups, candidate_groups, feature_maker, no_groups, nothing_extra
+from .groups import (
+    Candidates,
+    Extra,
+    ExtraAt,
+    Groups,
+    candidate_groups,
+    feature_maker,
+    no_groups,
+    nothing_extra,
+    visits_of,
+)
 from .learn import fit_trees, learner_available, list_values
 from .second_stage import SecondStage, joined_order
 from .shown import Shown, shown_groups
@@ -40,6 +50,14 @@ LEAST_CUSTOMERS = 500
 MOST_CUSTOMERS = 1500
 #: Without a clock: customers who lose an item, and parts of them that take turns as judges.
 MOST_HELD_OUT, FOLDS = 8000, 3
+#: How a customer's label is held out, by the shape of the data.
+HOLD_OUT: dict[str, Callable[..., TimeSplit]] = {
+    SEQUENCE: last_item_split,
+    PAIRS: block_split,
+    SESSIONS: session_split,
+}
+#: A split, and the sources fitted on its training part.
+Judged = tuple[TimeSplit, Fitted]
 #: Shares of the blend in the joined order that are tried on the newest window; the surest gain is taken.
 BLEND_SHARES = (0.5, 0.7, 0.3, 0.0)
 #: The learned order must beat the blend by this factor, and by this many standard errors of the difference.
@@ -78,6 +96,7 @@ def choose_second(
     whole: int = 0,
     shape: str = TIME,
     k: int = K,
+    judged: Judged | None = None,
     random_state: int = 0,
     progress: Progress | None = None,
 ) -> SecondChoice:
@@ -87,7 +106,7 @@ def choose_second(
     window is the label, so that no feature can know it. ``shown``: lists that visitors saw, of which those of each
     window teach as well. Trees of the windows before it are judged on each of the newest by what was bought, by the
     geometric mean of recall and NDCG at ``k``; then all windows teach. ``whole``: how many interactions there are, when
-    these are a sample of them.
+    these are a sample of them. ``judged``: what `auto.choose` validated on, where its sources are fitted already.
     """
     tell = progress or no_progress
     interactions = interactions.before(now)
@@ -99,10 +118,10 @@ def choose_second(
         )
     if not recipe.sources:
         return _not_learned("no_sources", "popularity was chosen: there are no sources to weigh")
-    if shape == SESSIONS or any(source.kind == SessionKNN.kind for source in recipe.sources):
-        return _not_learned("no_sources", "session neighbours are not ranked again")
-    if shape in (SEQUENCE, PAIRS):
-        return _without_clock(interactions, recipe, catalogue, target_weight, extra, shape, k, random_state, tell)
+    if shape in HOLD_OUT:
+        return _without_clock(
+            interactions, recipe, catalogue, target_weight, extra, shape, k, random_state, judged, tell
+        )
     splits = _splits(interactions, now, target_weight, random_state)
     customers = sum(len(window.split.rows(NEW_ITEMS)) for window in splits)
     if len(splits) < 2 or customers < LEAST_CUSTOMERS:
@@ -138,16 +157,21 @@ def _without_clock(
     shape: str,
     k: int,
     random_state: int,
+    judged: Judged | None,
     tell: Progress,
 ) -> SecondChoice:
-    """`choose_second` for `SEQUENCE` and `PAIRS`: the customers are divided, trees of the others judge each part."""
-    hold_out = last_item_split if shape == SEQUENCE else block_split
-    split = hold_out(interactions, max_users=MOST_HELD_OUT, target_weight=target_weight, random_state=random_state)
+    """`choose_second` for `HOLD_OUT`: the customers are divided, trees of the others judge each part."""
+    if judged is None:
+        options = {} if shape == SESSIONS else {"target_weight": target_weight}
+        split = HOLD_OUT[shape](interactions, max_users=MOST_HELD_OUT, random_state=random_state, **options)
+        fitted = None
+    else:
+        split, fitted = judged
     customers = len(split.rows(NEW_ITEMS))
     if customers < LEAST_CUSTOMERS:
         return _not_learned("few", f"only {customers} customers; {LEAST_CUSTOMERS} are needed", customers=customers)
     tell(0.0, "second stage: candidates")
-    candidates, maker = split_candidates(split, recipe, catalogue, target_weight, extra)
+    candidates, maker = split_candidates(split, recipe, catalogue, target_weight, extra, fitted)
     everybody = candidate_groups(candidates, maker)
     parts = [everybody.some(np.arange(len(everybody.sizes)) % FOLDS == fold) for fold in range(FOLDS)]
     if not all(len(part.sizes) and not part.labels.all() for part in parts):
@@ -242,7 +266,8 @@ def split_candidates(
         fitted = Fitted(
             split.train, catalogue=catalogue, now=split.cut, neighbours=recipe.neighbours, language=recipe.language
         )
-    scorer = scorer or RecipeScores(split, fitted, target_weight=target_weight)
+    # session neighbours cannot be folded into the table that is served
+    scorer = scorer or RecipeScores(split, fitted, target_weight=target_weight, folded=not visits_of(recipe))
     return Candidates(split, scorer, recipe), feature_maker(recipe, fitted, extra=extra(split.cut))
 
 

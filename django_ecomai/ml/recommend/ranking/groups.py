@@ -23,6 +23,7 @@ from ..neighbours import NeighbourTable, strongest
 from ..popularity import popularity_score, trend_boost
 from ..recipe import Recipe, Source
 from ..scoring import RecipeScores
+from ..sessions import SessionKNN
 from .facts import ItemFacts, item_ages
 from .features import CANDIDATES, NEIGHBOURS, FeatureMaker, History
 
@@ -93,22 +94,33 @@ def feature_maker(
 ) -> FeatureMaker:
     """The tables of the recipe's sources (and of content, whatever the recipe), and the facts, all from ``fitted``.
 
-    Nothing later than ``fitted.now`` is in them. Raises ValueError for a source that is not item to item.
+    Nothing later than ``fitted.now`` is in them. Session neighbours have no table: their scores are given
+    (`Candidates.others`).
     """
-    sources = list(recipe.sources)
+    sources = [source for source in recipe.sources if source.kind != SessionKNN.kind]
     weights = [source.weight for source in sources]
     has_text = fitted.catalogue is not None and any(fitted.catalogue.title)
     if has_text and all(source.kind != Content.kind for source in sources):
         sources.append(Source(Content.kind))
         weights.append(0.0)
+    popularity = distinct_users(fitted.interactions)
+    tables = [_table(source, fitted, keep, popularity) for source in sources]
+    content = next((place for place, source in enumerate(sources) if source.kind == Content.kind), -1)
+    facts = item_facts(fitted, recipe, extra)
+    return FeatureMaker(_names(sources), tables, weights, facts, content=content, others=_names(visits_of(recipe)))
+
+
+def visits_of(recipe: Recipe) -> list[Source]:
+    """The recipe's session neighbours."""
+    return [source for source in recipe.sources if source.kind == SessionKNN.kind]
+
+
+def _names(sources: list[Source]) -> list[str]:
     names: list[str] = []
     for source in sources:
         same = sum(one.split("-")[0] == source.kind for one in names)
         names.append(f"{source.kind}-{same + 1}" if same else source.kind)
-    popularity = distinct_users(fitted.interactions)
-    tables = [_table(source, fitted, keep, popularity) for source in sources]
-    content = next((place for place, source in enumerate(sources) if source.kind == Content.kind), -1)
-    return FeatureMaker(names, tables, weights, item_facts(fitted, recipe, extra), content=content)
+    return names
 
 
 def item_facts(fitted: Fitted, recipe: Recipe, extra: Extra | None = None) -> ItemFacts:
@@ -161,6 +173,8 @@ class Candidates:
         self.scores = scorer.discovery(recipe)
         self.weights = scorer.history(recipe)
         self.last = _last_met(scorer.own, split)
+        self._others = [scorer.part(recipe, source) for source in visits_of(recipe)]
+        self._scratch = np.zeros(split.train.n_items)
 
     def of(self, row: int, scores: sparse.csr_matrix) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Items new to the customer and their blend scores, best first, at most `CANDIDATES`."""
@@ -170,6 +184,18 @@ class Candidates:
         items, values = items[keep], values[keep]
         top = strongest(values, CANDIDATES, self.scorer.popularity[items], -items.astype(np.int64))
         return items[top].astype(np.int64), values[top]
+
+    def others(self, row: int, items: NDArray[np.integer]) -> NDArray[np.float64] | None:
+        """Scores [sources, len(items)] by session neighbours, 0 = none; None when the recipe has none."""
+        if not self._others:
+            return None
+        found = np.empty((len(self._others), len(items)))
+        for place, part in enumerate(self._others):
+            cells = slice(part.indptr[row], part.indptr[row + 1])
+            self._scratch[part.indices[cells]] = part.data[cells]
+            found[place] = self._scratch[items]
+            self._scratch[part.indices[cells]] = 0
+        return found
 
     def history(self, row: int) -> History:
         """What the customer did before the cut."""
@@ -192,7 +218,8 @@ def candidate_groups(candidates: Candidates, maker: FeatureMaker) -> Groups:
             true = truth.indices[truth.indptr[row] : truth.indptr[row + 1]]
             labels = np.isin(items, true)
             if labels.any():
-                found.append((maker.make(items, values, candidates.history(row)), labels, row, len(true)))
+                made = maker.make(items, values, candidates.history(row), others=candidates.others(row, items))
+                found.append((made, labels, row, len(true)))
     if not found:
         return no_groups(len(maker.names))
     return Groups(
