@@ -18,7 +18,7 @@ HISTORY = 50
 #: Neighbours per item that are kept of each source.
 NEIGHBOURS = 100
 
-#: What each source's table says: with the weights of the history, of the newest item alone, and of all items alike.
+#: What each source's table says: with the weights of the history, of what was met last, and of all items alike.
 _OF_TABLES = ("score", "rank", "newest_score", "plain_score")
 #: What a source without a table says.
 _OF_OTHERS = ("score", "rank")
@@ -64,12 +64,9 @@ class History:
         return cls(item[order], weight[order] / top, age[order])
 
     @property
-    def newest(self) -> int:
-        """Position of the newest item, of equal ones the strongest; -1 where no age tells the items apart."""
-        known = self.ages_days[~np.isnan(self.ages_days)]
-        if not known.size or (len(self.items) > 1 and known.min() == known.max()):
-            return -1
-        return int(np.nanargmin(self.ages_days))
+    def newest(self) -> NDArray[np.bool_]:
+        """Which items were met last: those of one order together; none where no age is known."""
+        return np.asarray(self.ages_days == np.nanmin(self.ages_days, initial=np.inf))
 
 
 class FeatureMaker:
@@ -124,7 +121,7 @@ class FeatureMaker:
         total = np.einsum("s,shm->hm", self.weights, parts) * history.weights[:, None]
         given = np.zeros((len(self.others), m)) if others is None else np.asarray(others, dtype=np.float64)
         plain = parts.sum(axis=1)
-        newest = parts[:, history.newest] if history.newest >= 0 else np.zeros_like(plain)
+        newest = parts[:, history.newest].sum(axis=1)
         said = (plain > 0).sum(axis=0) + (given > 0).sum(axis=0)
         said_by = [scores, _ranks(scores), newest, plain, given, _ranks(given)]
         meant = [scores, scores, newest, plain, given, given]
