@@ -37,7 +37,7 @@ class Automatic:
         if not self.second.passed or self.second.trees is None:
             return blend
         candidates, maker = split_candidates(
-            split, self.recipe, scorer.fitted.catalogue, 0.0, nothing_extra, scorer.fitted, scorer
+            split, self.recipe, scorer.fitted.catalogue, 0.0, nothing_extra, scorer.fitted, scorer, own_rows=True
         )
         stage = SecondStage(maker, self.second.trees, blend_share=self.second.facts["blend_share"])
         return RankedScores(candidates, stage).of(self.recipe, view, blend)

@@ -171,7 +171,7 @@ def _without_clock(
     if customers < LEAST_CUSTOMERS:
         return _not_learned("few", f"only {customers} customers; {LEAST_CUSTOMERS} are needed", customers=customers)
     tell(0.0, "second stage: candidates")
-    candidates, maker = split_candidates(split, recipe, catalogue, target_weight, extra, fitted)
+    candidates, maker = split_candidates(split, recipe, catalogue, target_weight, extra, fitted, own_rows=True)
     everybody = candidate_groups(candidates, maker)
     parts = [everybody.some(np.arange(len(everybody.sizes)) % FOLDS == fold) for fold in range(FOLDS)]
     if not all(len(part.sizes) and not part.labels.all() for part in parts):
@@ -260,15 +260,22 @@ def split_candidates(
     extra: ExtraAt,
     fitted: Fitted | None = None,
     scorer: RecipeScores | None = None,
+    own_rows: bool = False,
 ) -> tuple[Candidates, FeatureMaker]:
-    """Candidates of a split's customers and the maker of their features, both from what was known at the cut."""
+    """Candidates of a split's customers and the maker of their features, both from what was known at the cut.
+
+    ``own_rows``: nobody else's features will be made (`RecipeScores`).
+    """
     if fitted is None:
         fitted = Fitted(
             split.train, catalogue=catalogue, now=split.cut, neighbours=recipe.neighbours, language=recipe.language
         )
     # session neighbours cannot be folded into the table that is served
-    scorer = scorer or RecipeScores(split, fitted, target_weight=target_weight, folded=not visits_of(recipe))
-    return Candidates(split, scorer, recipe), feature_maker(recipe, fitted, extra=extra(split.cut))
+    scorer = scorer or RecipeScores(
+        split, fitted, target_weight=target_weight, folded=not visits_of(recipe), own_rows=own_rows
+    )
+    items = np.unique(scorer.own.items).astype(np.int64) if own_rows else None
+    return Candidates(split, scorer, recipe), feature_maker(recipe, fitted, extra=extra(split.cut), items=items)
 
 
 def window_cuts(interactions: Interactions, now: int) -> tuple[list[int], int]:

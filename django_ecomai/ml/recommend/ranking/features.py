@@ -12,7 +12,7 @@ from ..neighbours import NeighbourTable
 from .facts import ITEM_COLUMNS, ItemFacts
 
 #: Candidates that are ranked again; those below keep the blend's order.
-CANDIDATES = 200
+CANDIDATES = 100
 #: Items of a history that are looked at, the strongest first.
 HISTORY = 50
 #: Neighbours per item that are kept of each source.

@@ -16,7 +16,7 @@ from ...frames import Catalogue, Interactions
 from ...threads import one_blas_thread
 from ..base import distinct_users
 from ..content import Content
-from ..fold import Fitted, low_rank
+from ..fold import Fitted, low_rank, some_rows, spread
 from ..gfcf import strongest_cells
 from ..matrix import blocks, pair_matrix, row_blocks, table_from_blocks
 from ..neighbours import NeighbourTable, strongest
@@ -90,12 +90,17 @@ def no_groups(width: int) -> Groups:
 
 
 def feature_maker(
-    recipe: Recipe, fitted: Fitted, *, extra: Extra | None = None, keep: int = NEIGHBOURS
+    recipe: Recipe,
+    fitted: Fitted,
+    *,
+    extra: Extra | None = None,
+    keep: int = NEIGHBOURS,
+    items: NDArray[np.int64] | None = None,
 ) -> FeatureMaker:
     """The tables of the recipe's sources (and of content, whatever the recipe), and the facts, all from ``fitted``.
 
     Nothing later than ``fitted.now`` is in them. Session neighbours have no table: their scores are given
-    (`Candidates.others`).
+    (`Candidates.others`). ``items`` (ascending): all that the histories hold; dense rows are made for no others.
     """
     sources = [source for source in recipe.sources if source.kind != SessionKNN.kind]
     weights = [source.weight for source in sources]
@@ -104,7 +109,7 @@ def feature_maker(
         sources.append(Source(Content.kind))
         weights.append(0.0)
     popularity = distinct_users(fitted.interactions)
-    tables = [_table(source, fitted, keep, popularity) for source in sources]
+    tables = [_table(source, fitted, keep, popularity, items) for source in sources]
     content = next((place for place, source in enumerate(sources) if source.kind == Content.kind), -1)
     facts = item_facts(fitted, recipe, extra)
     return FeatureMaker(_names(sources), tables, weights, facts, content=content, others=_names(visits_of(recipe)))
@@ -154,12 +159,17 @@ def item_facts(fitted: Fitted, recipe: Recipe, extra: Extra | None = None) -> It
     )
 
 
-def _table(source: Source, fitted: Fitted, keep: int, popularity: NDArray[np.floating]) -> NeighbourTable:
+def _table(
+    source: Source, fitted: Fitted, keep: int, popularity: NDArray[np.floating], items: NDArray[np.int64] | None
+) -> NeighbourTable:
     n = fitted.interactions.n_items
     if not low_rank(source):
         return table_from_blocks(row_blocks(fitted.matrix(source)), n, keep, popularity)
     left, right = fitted.factors(source)
-    parts = ((rows.start, strongest_cells(left[rows] @ right.T, min(keep + 1, n))) for rows in blocks(n, n))
+    parts = (
+        (part.start, spread(strongest_cells(left[rows] @ right.T, min(keep + 1, n)), rows, part))
+        for part, rows in some_rows(n, items)
+    )
     with one_blas_thread():
         return table_from_blocks(parts, n, keep, popularity)
 
