@@ -140,12 +140,12 @@ def choose_second(
         return _not_learned("few", "in one of the periods none of the candidates was bought, or all were")
     learner, advice = learner_available()
     tell(len(splits) / (len(splits) + 2), f"second stage: {learner}")
-    judged, learned = _forward(groups, clicks, names, learner, random_state)
+    tested, learned = _forward(groups, clicks, names, learner, random_state)
     facts = {"learner": learner, "advice": advice, "customers": customers, "windows": len(splits)}
     facts["lists_seen"] = sum(len(part.sizes) for part in clicks)
     tell((len(splits) + 1) / (len(splits) + 2), "second stage: learning from all periods")
     groups = [Groups.joined([bought, clicked]) for bought, clicked in zip(groups, clicks, strict=True)]
-    return _choice(facts, groups, names, judged, learned, k, random_state)
+    return _choice(facts, groups, names, tested, learned, k, random_state)
 
 
 def _without_clock(
