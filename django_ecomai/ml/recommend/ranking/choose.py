@@ -58,7 +58,7 @@ HOLD_OUT: dict[str, Callable[..., TimeSplit]] = {
 }
 #: A split, and the sources fitted on its training part.
 Judged = tuple[TimeSplit, Fitted]
-#: Shares of the blend in the joined order that are tried on the newest window; the surest gain is taken.
+#: Shares of the blend in the joined order that are tried on the newest window; the largest sure gain is taken.
 BLEND_SHARES = (0.5, 0.7, 0.3, 0.0)
 #: The learned order must beat the blend by this factor, and by this many standard errors of the difference.
 MARGIN, STANDARD_ERRORS = 1.005, 2.0
@@ -319,7 +319,10 @@ def _splits(interactions: Interactions, now: int, target_weight: float, random_s
 
 
 def _judge(judged: Groups, learned: NDArray[np.float64], k: int = K) -> dict[str, Any]:
-    """The surest of `BLEND_SHARES` against the blend alone."""
+    """Of `BLEND_SHARES` the one that gains most among those that gain surely, against the blend alone.
+
+    Where none is sure, the surest says what was missing.
+    """
     old = list_values(judged, joined_scores(judged, learned, 1.0), k)
     found = []
     for share in BLEND_SHARES:
@@ -327,7 +330,10 @@ def _judge(judged: Groups, learned: NDArray[np.float64], k: int = K) -> dict[str
         gain = new[1] - old[1]
         error = float(gain.std()) / max(len(gain), 1) ** 0.5
         found.append((float(gain.mean()) / error if error else 0.0, share, new))
-    sureness, share, new = max(found, key=lambda one: one[0])
+    certain = [one for one in found if one[0] > STANDARD_ERRORS]
+    sureness, share, new = (
+        max(certain, key=lambda one: one[2][1].mean()) if certain else max(found, key=lambda one: one[0])
+    )
     before, after = (float(np.sqrt(one[0].mean() * one[1].mean())) for one in (old, new))
     better = after > before * MARGIN
     reason = f"in the newest periods the learned order is {after / before - 1:+.1%} against the blend"
