@@ -278,6 +278,19 @@ def test_groups_are_counted_by_hand():
     assert ndcg == pytest.approx([second, second / (1 + second)])
 
 
+def test_of_several_sure_gains_the_largest_is_taken():
+    """60 lists: trees put the one true product first in three of four, last in the others. Half of the blend would be
+    surer (8.0 standard errors), none of it gains three times as much (6.4)."""
+    rows, size = np.arange(60), 12
+    hit = np.where(rows % 3 == 0, 8, 3)
+    labels = (np.arange(size) == hit[:, None]).astype(np.int8)
+    learned = np.where(labels > 0, np.where(rows % 4 == 0, -100, 100)[:, None], -np.arange(size))
+    groups = Groups(np.zeros((720, 1)), labels.ravel(), np.full(60, size), rows, np.ones(60, dtype=np.int64))
+    facts = choose._judge(groups, learned.ravel().astype(float), 10)
+    assert (facts["passed"], facts["blend_share"]) == (True, 0.0)
+    assert facts["standard_errors"] == pytest.approx(6.42, abs=0.01)
+
+
 def test_scores_may_only_help():
     assert monotone(("cosine_score", "cosine_rank", "price", "blend_rank")) == [1, -1, 0, -1]
 
