@@ -18,18 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from benchmarks.automatic import Automatic, automatic
 from benchmarks.harness import Outcome, ScoreRows, hit_metrics, run, target_ranks
+from django_ecomai.ml.columns import NEW_ITEMS
 from django_ecomai.ml.evaluate.holdout import split_of
 from django_ecomai.ml.frames import Catalogue, Interactions
-from django_ecomai.ml.recommend.auto import choose
 from django_ecomai.ml.recommend.fold import Fitted
-from django_ecomai.ml.recommend.ranking.choose import SecondChoice, choose_second, split_candidates
-from django_ecomai.ml.recommend.ranking.groups import nothing_extra
-from django_ecomai.ml.recommend.ranking.scores import RankedScores
-from django_ecomai.ml.recommend.ranking.second_stage import SecondStage
 from django_ecomai.ml.recommend.recipe import Recipe, Source
 from django_ecomai.ml.recommend.scoring import RecipeScores
-from django_ecomai.ml.recommend.tune import PAIRS, SEQUENCE
 
 DATASETS = {"beauty": "amazon-beauty", "toys": "amazon-toys"}
 OURS = "EcomAI (automatic choice)"
@@ -81,14 +77,9 @@ def evaluate(dataset: str, model: str, folder: Path) -> Outcome:
     targets = np.array([sequence[-1] for sequence in sequences], dtype=np.int64)
     details = {}
     if model in (OURS, UNORDERED):
-        choice = choose(train, catalogue=catalogue, neighbours=300, budget=BUDGET, k=10)
-        details = {"recipe": choice.recipe.to_dict(), "name": choice.recipe.name, "validation": choice.validation}
-        details["tried"] = choice.tried
-        shape = SEQUENCE if ordered else PAIRS
-        now = int(train.times[-1]) + 1
-        second = choose_second(train, choice.recipe, catalogue=catalogue, now=now, shape=shape, k=10)
-        details["second"] = second.facts
-        scores = recipe_scores(choice.recipe, train, history, catalogue, second)
+        ours = automatic(train, catalogue=catalogue, k=10)
+        details = ours.details
+        scores = recipe_scores(ours.recipe, train, history, catalogue, ours)
     elif model in RECIPES:
         scores = recipe_scores(RECIPES[model], train, history, catalogue)
     else:
@@ -97,32 +88,23 @@ def evaluate(dataset: str, model: str, folder: Path) -> Outcome:
     return {**hit_metrics(ranks, 10), **hit_metrics(ranks, 20)}, details
 
 
-#: Evaluations of the automatic choice, in every recommendation benchmark.
-BUDGET = 60
-
-
 def recipe_scores(
     recipe: Recipe,
     train: Interactions,
     history: Interactions,
     catalogue: Catalogue | None,
-    second: SecondChoice | None = None,
+    ours: Automatic | None = None,
 ) -> ScoreRows:
     """Scores of every user's ``history`` by the recipe fitted on ``train``, through the table that would be served, in
-    the order that was learned for it if that passed."""
+    the order that was learned for it if ``ours`` has one."""
     users = np.arange(history.n_users, dtype=np.int32)
     split = replace(split_of(train, history), users=users, history=history, bought=history.csr())
-    fitted = Fitted(train, catalogue=catalogue, now=split.cut, neighbours=recipe.neighbours)
-    scorer = RecipeScores(split, fitted)
-    found = scorer.scores(recipe, "new_items")
+    scorer = RecipeScores(split, Fitted(train, catalogue=catalogue, now=split.cut, neighbours=recipe.neighbours))
     if not recipe.sources:
         popular = scorer.popularity
         return lambda rows: np.tile(popular, (len(rows), 1))
-    if second is None or not second.passed or second.trees is None:
-        return lambda rows: found.of(rows).toarray()
-    candidates, maker = split_candidates(split, recipe, catalogue, 0.0, nothing_extra, fitted, scorer)
-    ranked = RankedScores(candidates, SecondStage(maker, second.trees, blend_share=second.facts["blend_share"]))
-    return lambda rows: ranked.discovery(rows).toarray()
+    found = scorer.scores(recipe, NEW_ITEMS) if ours is None else ours.scores(split, scorer)
+    return lambda rows: found.of(rows).toarray()
 
 
 def implicit_scores(model: str, train: sparse.csr_matrix, history: sparse.csr_matrix) -> ScoreRows:

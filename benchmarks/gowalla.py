@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from benchmarks.amazon import BUDGET
+from benchmarks.automatic import automatic
 from benchmarks.harness import CELLS, Outcome, ScoreRows, run
 from django_ecomai.ml.columns import NEW_ITEMS
 from django_ecomai.ml.evaluate.holdout import split_of
@@ -23,7 +23,6 @@ from django_ecomai.ml.evaluate.metrics import all_metrics
 from django_ecomai.ml.evaluate.ranking import rank
 from django_ecomai.ml.evaluate.split import TimeSplit
 from django_ecomai.ml.frames import Interactions
-from django_ecomai.ml.recommend.auto import choose
 from django_ecomai.ml.recommend.fold import Fitted
 from django_ecomai.ml.recommend.recipe import Recipe, Source
 from django_ecomai.ml.recommend.scoring import RecipeScores
@@ -64,14 +63,12 @@ def evaluate(dataset: str, model: str, folder: Path) -> Outcome:
     split = split_of(train, test)
     details: dict[str, Any] = {}
     if model == OURS or model in RECIPES:
-        recipe = RECIPES.get(model)
-        if recipe is None:
-            choice = choose(train, neighbours=300, budget=BUDGET)
-            recipe = choice.recipe
-            details = {"recipe": recipe.to_dict(), "name": recipe.name, "validation": choice.validation}
-            details["tried"] = choice.tried
+        ours = automatic(train) if model == OURS else None
+        recipe = RECIPES[model] if ours is None else ours.recipe
         scorer = RecipeScores(split, Fitted(train, catalogue=None, now=split.cut, neighbours=recipe.neighbours))
-        ranked = rank(scorer.scores(recipe, NEW_ITEMS), split, NEW_ITEMS, 20, scorer.popularity)
+        scores = scorer.scores(recipe, NEW_ITEMS) if ours is None else ours.scores(split, scorer)
+        details = {} if ours is None else ours.details
+        ranked = rank(scores, split, NEW_ITEMS, 20, scorer.popularity)
     else:
         from benchmarks.amazon import implicit_scores
 

@@ -27,7 +27,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from benchmarks.amazon import BUDGET, implicit_scores
+from benchmarks.amazon import implicit_scores
+from benchmarks.automatic import Automatic, automatic
 from benchmarks.gowalla import ranked_rows
 from benchmarks.harness import Outcome, run
 from django_ecomai.ml.columns import (
@@ -43,9 +44,10 @@ from django_ecomai.ml.evaluate.metrics import all_metrics
 from django_ecomai.ml.evaluate.ranking import Scores, rank
 from django_ecomai.ml.evaluate.split import TimeSplit, time_split
 from django_ecomai.ml.frames import Catalogue, IdMap, Interactions, encode_interactions
-from django_ecomai.ml.recommend.auto import build, choose
+from django_ecomai.ml.recommend.auto import build
 from django_ecomai.ml.recommend.fold import Fitted
 from django_ecomai.ml.recommend.matrix import pair_matrix
+from django_ecomai.ml.recommend.ranking.choose import AUTO, OFF
 from django_ecomai.ml.recommend.recipe import Recipe, Source
 from django_ecomai.ml.recommend.scoring import RecipeScores
 from django_ecomai.ml.recommend.serving import Scorer
@@ -124,12 +126,11 @@ def evaluate(dataset: str, model: str, folder: Path) -> Outcome:
             metrics[name] = _scored(ranked, part, NEW_ITEMS)
         return metrics, details
     recipe = RECIPES.get(model, Recipe(trending_days=WINDOWS.get(model, 30.0)))
+    ours: Automatic | None = None
     if model in (OURS, ALONE, TOGETHER):
-        choice = choose(split.train, catalogue=catalogue, now=CUT, neighbours=300, budget=BUDGET)
-        recipe = choice.recipe
-        details = {"recipe": recipe.to_dict(), "name": recipe.name, "validation": choice.validation}
-        details["tried"] = choice.tried
-    if model in (OURS, ALONE, TOGETHER):
+        # the placements do not take the learned order: their lists are a mix with what is bought together
+        ours = automatic(split.train, catalogue=catalogue, now=CUT, ranker=AUTO if model == OURS else OFF)
+        recipe, details = ours.recipe, ours.details
         built = build(recipe, split.train, item_ids=items, catalogue=catalogue, now=CUT)
         served = Scorer(built.manifest, built.arrays)
         show = one_after_the_other if model == TOGETHER else shown
@@ -143,9 +144,12 @@ def evaluate(dataset: str, model: str, folder: Path) -> Outcome:
     for name, view in VIEWS.items():
         if model == OURS or (model == PERSONAL) == (view != NEW_ITEMS) or model in WINDOWS:
             asked = REPEAT_ITEMS if model == PERSONAL else view
-            scores = (
-                Scores(None, scorer.order(recipe.trending_days)) if model in WINDOWS else scorer.scores(recipe, asked)
-            )
+            if model in WINDOWS:
+                scores = Scores(None, scorer.order(recipe.trending_days))
+            elif ours is not None:
+                scores = ours.scores(split, scorer, view)
+            else:
+                scores = scorer.scores(recipe, asked)
             metrics[name] = _scored(rank(scores, split, view, 20, scorer.popularity), split, view)
     if model not in (OURS, PERSONAL):
         for name, place in places.items():

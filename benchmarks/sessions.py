@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from benchmarks.amazon import BUDGET
+from benchmarks.automatic import automatic
 from benchmarks.harness import Outcome, hit_metrics, run, target_ranks
+from django_ecomai.ml.columns import NEW_ITEMS
 from django_ecomai.ml.evaluate.holdout import next_item_split
 from django_ecomai.ml.frames import Interactions
-from django_ecomai.ml.recommend.auto import choose
 from django_ecomai.ml.recommend.fold import Fitted
 from django_ecomai.ml.recommend.neighbours import strongest
 from django_ecomai.ml.recommend.recipe import Recipe, Source
@@ -102,16 +102,13 @@ def evaluate(dataset: str, model: str, folder: Path) -> Outcome:
         ranks = target_ranks(lambda rows: np.tile(popular, (len(rows), 1)), targets, None, n_items)
         return metrics_of(ranks), details
     else:
-        recipe = RECIPES.get(model)
-        if recipe is None:
-            choice = choose(train, shape=SESSIONS, neighbours=300, budget=BUDGET)
-            recipe = choice.recipe
-            details = {"recipe": recipe.to_dict(), "name": recipe.name, "validation": choice.validation}
-            details["tried"] = choice.tried
+        ours = automatic(train, shape=SESSIONS) if model == OURS else None
+        recipe = RECIPES[model] if ours is None else ours.recipe
         split = next_item_split(train, prefixes, targets)
         fitted = Fitted(train, catalogue=None, now=split.cut, neighbours=recipe.neighbours)
-        scorer = RecipeScores(split, fitted, folded=model != OURS)
-        scores = scorer.scores(recipe, "new_items")
+        scorer = RecipeScores(split, fitted, folded=ours is None)
+        scores = scorer.scores(recipe, NEW_ITEMS) if ours is None else ours.scores(split, scorer)
+        details = {} if ours is None else ours.details
         ranks = target_ranks(lambda rows: scores.of(rows).toarray(), targets, None, n_items)
         return metrics_of(ranks), details
     return metrics_of(target_ranks(lambda rows: found[rows].toarray(), targets, None, n_items)), details

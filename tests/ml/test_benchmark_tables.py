@@ -17,7 +17,7 @@ from tests.ml.ranking.test_trees import leaf, trees
 
 pytest.importorskip("pandas")
 
-from benchmarks import amazon, gowalla, harness, model_size, sessions
+from benchmarks import amazon, automatic, gowalla, harness, model_size, sessions
 
 
 def lines(path, rows):
@@ -97,11 +97,12 @@ def test_what_the_files_say(folder):
     ids=["amazon", "gowalla", "sessions"],
 )
 def test_every_model_beats_nothing_at_all(folder, module, dataset, models, monkeypatch):
-    monkeypatch.setattr(module, "BUDGET", 20)
+    monkeypatch.setattr(automatic, "BUDGET", 20)
     for model in models:
         metrics, details = module.evaluate(dataset, model, folder)
         assert all(0 <= value <= 1 for value in metrics.values())
         assert bool(details) == model.startswith("EcomAI")
+        assert not details or details["second"]["code"] == "few", "the order is asked for everywhere"
         if model not in ("popularity", "last item again"):
             assert metrics["ndcg@20"] > 0.1
 
@@ -116,11 +117,11 @@ def test_an_order_that_passed_is_the_one_that_is_scored(folder):
     demoted = trees((at, 1.5, 1, 2, 0.0, False), leaf(-1.0), leaf(0.0))
     rows = np.arange(len(sequences))
     plain, same, moved = (
-        amazon.recipe_scores(recipe, train, history, catalogue, second)(rows)
-        for second in (
+        amazon.recipe_scores(recipe, train, history, catalogue, ours)(rows)
+        for ours in (
             None,
-            SecondChoice(demoted, False, {"blend_share": 0.0}),
-            SecondChoice(demoted, True, {"blend_share": 0.0}),
+            automatic.Automatic(recipe, SecondChoice(demoted, False, {"blend_share": 0.0}), {}),
+            automatic.Automatic(recipe, SecondChoice(demoted, True, {"blend_share": 0.0}), {}),
         )
     )
     np.testing.assert_array_equal(plain, same)

@@ -9,6 +9,7 @@ from django_ecomai.ml.evaluate.holdout import block_split, last_item_split, next
 from django_ecomai.ml.frames import Interactions
 from django_ecomai.ml.recommend.auto import choose, choose_and_build, data_shape
 from django_ecomai.ml.recommend.fold import Fitted
+from django_ecomai.ml.recommend.ranking.groups import feature_maker
 from django_ecomai.ml.recommend.recipe import Recipe, Source
 from django_ecomai.ml.recommend.scoring import RecipeScores, steps_back, user_history
 from django_ecomai.ml.recommend.serving import Scorer
@@ -165,6 +166,27 @@ def test_what_is_validated_is_what_is_served():
         np.testing.assert_allclose(served.scores / served.scores[0], expected[served.items], rtol=1e-4)
         # nothing is pruned with forty items, except an item from its own row
         assert np.corrcoef(added[user], folded[user])[0, 1] > 0.9
+
+
+def test_rows_that_nobody_here_needs_are_not_made():
+    """Three customers: their lists are those of the whole table, and so are the features of what they met."""
+    data = places(shop())
+    split = split_of(data, data.rows(data.users < 3))
+    fitted = Fitted(data, catalogue=None, now=int(data.times[-1]), neighbours=40)
+    own = np.unique(split.train.rows(split.train.users < 3).items).astype(np.int64)
+    table, whole = (fitted.table(RICH, fitted.customers, items) for items in (own, None))
+    assert 0 < len(own) < 40
+    np.testing.assert_array_equal(table.indices[own], whole.indices[own])
+    np.testing.assert_allclose(table.scores[own], whole.scores[own], rtol=1e-5)
+    assert (np.delete(table.indices, own, axis=0) == -1).all()
+    lists = [
+        RecipeScores(split, fitted, own_rows=sparing).scores(RICH, "new_items").of(np.arange(3)).toarray()
+        for sparing in (True, False)
+    ]
+    np.testing.assert_allclose(*lists, rtol=1e-5)
+    some, every = (feature_maker(RICH, fitted, items=items).tables for items in (own, None))
+    for one, other in zip(some, every, strict=True):
+        np.testing.assert_array_equal(one.indices[own][:, :5], other.indices[own][:, :5])
 
 
 def test_unseen_visits_have_one_next_item_and_no_mask():

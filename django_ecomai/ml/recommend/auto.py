@@ -7,7 +7,7 @@ The budget counts evaluations, not seconds, so that the same data always give th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from ..evaluate.holdout import block_split, last_item_split, session_split
 from ..evaluate.split import TimeSplit, time_split
 from ..frames import Catalogue, IdMap, Interactions
 from .build import Built, build
-from .fold import Progress, no_progress, up_to
+from .fold import Fitted, Progress, no_progress, up_to
 from .recipe import Recipe, Source
 from .search import Search
 from .tune import PAIRS, SEQUENCE, SESSIONS, TIME, choose_discovery, choose_mix, choose_repeat, has_text
@@ -41,6 +41,8 @@ class Choice:
     recipe: Recipe
     tried: list[dict[str, Any]]
     validation: dict[str, Any]
+    #: without a clock: the split that it was validated on and the sources fitted for it, for `choose_second`
+    judged: tuple[TimeSplit, Fitted] | None = field(default=None, repr=False, compare=False)
 
 
 def choose(
@@ -87,7 +89,8 @@ def choose(
         span = (int(interactions.times[-1]) - split.cut) / SECONDS_PER_DAY
         validation |= {"cut": split.cut, "days": round(span, 2)}
     counts = {"evaluations": len(search.tried), "moves": search.moves}
-    return Choice(recipe, search.tried, {**validation, **counts})
+    judged = None if shape == TIME else (split, search.fitted)
+    return Choice(recipe, search.tried, {**validation, **counts}, judged)
 
 
 def choose_and_build(

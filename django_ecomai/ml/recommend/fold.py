@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -132,7 +132,10 @@ class Fitted:
         return self._folded(recipe, self.scales(recipe), None)
 
     def _folded(
-        self, recipe: Recipe, scales: tuple[NDArray[np.float64], NDArray[np.float64]], part: slice | None
+        self,
+        recipe: Recipe,
+        scales: tuple[NDArray[np.float64], NDArray[np.float64]],
+        part: slice | NDArray[np.int64] | None,
     ) -> sparse.csr_matrix:
         """`folded`, or some of its rows: all of them at once would be several times what is kept."""
         rows, columns = scales
@@ -146,17 +149,24 @@ class Fitted:
                 total = total + source.weight * (matrix if part is None else matrix[part])
         return sparse.csr_matrix(sparse.diags(rows) @ total @ sparse.diags(columns))
 
-    def served(self, recipe: Recipe, popularity: NDArray[np.floating]) -> sparse.csr_matrix:
+    def served(
+        self, recipe: Recipe, popularity: NDArray[np.floating], items: NDArray[np.int64] | None = None
+    ) -> sparse.csr_matrix:
         """`table` as a sparse matrix; a single sparse source without a scale is pruned already."""
         plain = recipe.trend_power == recipe.target_power == 0 and recipe.neighbours == self.neighbours
         if plain and len(recipe.sources) == 1 and not low_rank(recipe.sources[0]):
             matrix = self.folded(recipe)
             matrix.eliminate_zeros()  # items that are not for sale
             return matrix
-        return table_to_csr(self.table(recipe, popularity))
+        return table_to_csr(self.table(recipe, popularity, items))
 
-    def table(self, recipe: Recipe, popularity: NDArray[np.floating]) -> NeighbourTable:
-        """The folded table pruned to ``recipe.neighbours`` per item: what is served."""
+    def table(
+        self, recipe: Recipe, popularity: NDArray[np.floating], items: NDArray[np.int64] | None = None
+    ) -> NeighbourTable:
+        """The folded table pruned to ``recipe.neighbours`` per item: what is served.
+
+        With ``items`` (ascending) the dense rows of low-rank sources are made for these alone; the others are empty.
+        """
         n = self.interactions.n_items
         scales = self.scales(recipe)
         factors = self._weighted_factors(recipe)
@@ -167,8 +177,8 @@ class Fitted:
         else:
             keep = min(recipe.neighbours, n)
             parts = (
-                (part.start, dense_plus_low_rank(self._folded(recipe, scales, part), factors, part, keep))
-                for part in blocks(n, n)
+                (part.start, spread(dense_plus_low_rank(self._folded(recipe, scales, at), factors, at, keep), at, part))
+                for part, at in some_rows(n, items)
             )
         with one_blas_thread():
             return table_from_blocks(parts, n, recipe.neighbours, popularity)
@@ -183,6 +193,21 @@ class Fitted:
         left = np.hstack([one[0] * np.float32(weight) for one, weight in pairs])
         right = np.hstack([one[1] for one, _ in pairs])
         return left * rows[:, None].astype(np.float32), right * columns[:, None].astype(np.float32)
+
+
+def some_rows(n: int, items: NDArray[np.int64] | None) -> Iterator[tuple[slice, NDArray[np.int64]]]:
+    """`blocks` of a square matrix, and those of ``items`` (ascending; None: all rows) that lie in each."""
+    wanted = np.arange(n) if items is None else items
+    for part in blocks(n, n):
+        yield part, wanted[np.searchsorted(wanted, part.start) : np.searchsorted(wanted, part.stop)]
+
+
+def spread(some: sparse.csr_matrix, at: NDArray[np.int64], part: slice) -> sparse.csr_matrix:
+    """The rows ``part`` of a matrix of which only those ``at`` (ascending, within it) are not empty."""
+    counts = np.zeros(part.stop - part.start, dtype=np.int64)
+    counts[at - part.start] = np.diff(some.indptr)
+    cells = (some.data, some.indices, np.r_[0, np.cumsum(counts)])
+    return sparse.csr_matrix(cells, shape=(len(counts), some.shape[1]))
 
 
 def unit_maximum(matrix: sparse.csr_matrix) -> sparse.csr_matrix:

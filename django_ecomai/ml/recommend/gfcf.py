@@ -84,7 +84,7 @@ class GFCF(ItemModel):
 def dense_plus_low_rank(
     exact: sparse.csr_matrix,
     factors: tuple[FloatArray, FloatArray],
-    rows: slice,
+    rows: slice | NDArray[np.int64],
     k: int,
 ) -> sparse.csr_matrix:
     """``exact`` plus the low-rank rows, keeping about the strongest ``k`` cells per row.

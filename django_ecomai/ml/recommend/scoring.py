@@ -43,12 +43,15 @@ class RecipeScores:
         target_weight: float = 0.0,
         folded: bool = True,
         served: Discovery | None = None,
+        own_rows: bool = False,
     ) -> None:
         """``folded = False`` adds up the sources' scores without making their common table: blends are tried faster,
         and what the table would prune away still counts. ``served`` (over ``fitted``): the table as it is stored, with
-        cold products in their places."""
+        cold products in their places. ``own_rows``: where rows of the table are dear, only those that these customers'
+        histories need are made (so it is not for other customers, `over`)."""
         self.is_folded = folded or served is not None
         self.served = served
+        self.own_rows = own_rows
         self.split = split
         self.fitted = fitted
         self.target_weight = target_weight
@@ -148,7 +151,7 @@ class RecipeScores:
             self._tables[key] = _ordered(
                 table_to_csr(self.served.table(recipe, self.popularity))
                 if self.served is not None
-                else self.fitted.served(recipe, self.popularity)
+                else self.fitted.served(recipe, self.popularity, np.unique(self.own.items) if self.own_rows else None)
             )
         history, table = self._history(recipe), self._tables[key]
         return lambda rows: sparse.csr_matrix(history[rows] @ table)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from django_ecomai.ml.evaluate.holdout import last_item_split, session_split
 from django_ecomai.ml.evaluate.split import time_split
 from django_ecomai.ml.frames import Interactions
+from django_ecomai.ml.recommend.fold import Fitted
 from django_ecomai.ml.recommend.ranking import choose, learn
 from django_ecomai.ml.recommend.ranking.choose import (
     FOLDS,
@@ -22,7 +25,9 @@ from django_ecomai.ml.recommend.ranking.choose import (
 )
 from django_ecomai.ml.recommend.ranking.groups import Extra, Groups, candidate_groups, nothing_extra
 from django_ecomai.ml.recommend.ranking.learn import BoostMissing, fit_trees, lightgbm_module, list_values, monotone
-from django_ecomai.ml.recommend.recipe import Recipe
+from django_ecomai.ml.recommend.ranking.scores import RankedScores
+from django_ecomai.ml.recommend.ranking.second_stage import SecondStage
+from django_ecomai.ml.recommend.recipe import Recipe, Source
 from django_ecomai.ml.recommend.tune import PAIRS, SEQUENCE, SESSIONS
 from tests.ml.factories import DAY, START
 from tests.ml.ranking.factories import ITEMS, RECIPE, fashion_shop, priced
@@ -125,11 +130,42 @@ def test_without_a_clock_customers_judge_each_other(shape, data, customers, monk
     assert len(np.unique(owners)) == len(owners), "nobody judges what he taught"
 
 
-def test_visits_and_few_customers_without_a_clock_are_not_learned_from():
-    few = choose_second(places(fashion_shop(60)), RECIPE, catalogue=priced(), now=NOW, shape=SEQUENCE)
-    assert (few.trees, few.facts["code"], few.facts["customers"]) == (None, "few", 56)
-    visits = choose_second(places(fashion_shop(60)), RECIPE, catalogue=priced(), now=NOW, shape=SESSIONS)
-    assert (visits.trees, visits.facts["code"]) == (None, "no_sources")
+@pytest.mark.parametrize("shape", [SEQUENCE, SESSIONS])
+def test_few_customers_without_a_clock_are_not_learned_from(shape):
+    choice = choose_second(places(fashion_shop(60)), RECIPE, catalogue=priced(), now=NOW, shape=shape)
+    assert (choice.trees, choice.facts["code"]) == (None, "few")
+    assert choice.facts["customers"] == {SEQUENCE: 56, SESSIONS: 6}[shape]
+
+
+def test_visits_are_ranked_by_what_session_neighbours_say_too(monkeypatch):
+    monkeypatch.setattr(choose, "LEAST_CUSTOMERS", 20)
+    visits = replace(RECIPE, sources=(*RECIPE.sources, Source("session_knn")))
+    shop = places(fashion_shop(400))
+    choice = choose_second(shop, visits, catalogue=priced(), now=NOW, shape=SESSIONS)
+    assert choice.facts["customers"] == 40
+    split = session_split(shop)
+    candidates, maker = split_candidates(split, visits, priced(), 0.0, nothing_extra)
+    assert {"cosine_score", "session_knn_score", "session_knn_rank"} < set(maker.names)
+    groups = candidate_groups(candidates, maker)
+    said = candidates.scorer.part(visits, visits.sources[1]).toarray()
+    items, _ = candidates.of(int(groups.owners[0]), candidates.scores(groups.owners[:1]))
+    expected = said[groups.owners[0], items]
+    found = groups.features[: groups.sizes[0], maker.names.index("session_knn_score")]
+    np.testing.assert_array_equal(np.nan_to_num(found), expected)
+    stage = SecondStage(maker, choice.trees)
+    served = RankedScores(candidates, stage).discovery(groups.owners[:1]).toarray()[0]
+    learned = choice.trees.predict(groups.features[: groups.sizes[0]])
+    assert served[items].argmax() == learned.argmax(), "what is tested is what was learned"
+
+
+def test_what_the_choice_was_validated_on_need_not_be_fitted_again(monkeypatch):
+    shop = places(fashion_shop(600))
+    split = last_item_split(shop, max_users=choose.MOST_HELD_OUT)
+    fitted = Fitted(split.train, catalogue=priced(), now=split.cut, neighbours=RECIPE.neighbours)
+    options = {"catalogue": priced(), "now": NOW, "shape": SEQUENCE}
+    again = choose_second(shop, RECIPE, **options)
+    monkeypatch.setattr(choose, "Fitted", None)
+    assert choose_second(shop, RECIPE, judged=(split, fitted), **options).facts == again.facts
 
 
 def test_some_groups_keep_their_rows():
@@ -240,6 +276,19 @@ def test_groups_are_counted_by_hand():
     assert recall.tolist() == [1, 0.25]
     second = 1 / np.log2(3)
     assert ndcg == pytest.approx([second, second / (1 + second)])
+
+
+def test_of_several_sure_gains_the_largest_is_taken():
+    """60 lists: trees put the one true product first in three of four, last in the others. Half of the blend would be
+    surer (8.0 standard errors), none of it gains three times as much (6.4)."""
+    rows, size = np.arange(60), 12
+    hit = np.where(rows % 3 == 0, 8, 3)
+    labels = (np.arange(size) == hit[:, None]).astype(np.int8)
+    learned = np.where(labels > 0, np.where(rows % 4 == 0, -100, 100)[:, None], -np.arange(size))
+    groups = Groups(np.zeros((720, 1)), labels.ravel(), np.full(60, size), rows, np.ones(60, dtype=np.int64))
+    facts = choose._judge(groups, learned.ravel().astype(float), 10)
+    assert (facts["passed"], facts["blend_share"]) == (True, 0.0)
+    assert facts["standard_errors"] == pytest.approx(6.42, abs=0.01)
 
 
 def test_scores_may_only_help():

@@ -52,6 +52,13 @@ def test_columns_by_hand():
     assert np.isnan(of["cosine_score"][2])
     assert of["cosine_rank"][:2] == [1, 2]
     assert of["content_score"][0] == 0.25
+    # item 1 was met last: it leads to item 3 alone; weighed alike, item 0 says 1 and item 1 says 4
+    assert of["cosine_newest_score"][0] == 4
+    assert np.isnan(of["cosine_newest_score"][1:]).all()
+    assert of["cosine_plain_score"][:2] == [5, 2]
+    assert of["content_plain_score"][0] == 0.5
+    assert of["sources"] == [2, 1, 0]
+    assert of["met_weight"] == [0, 0, 0]
     assert of["blend_score"] == pytest.approx([1, 1 / 6, 1 / 12])
     assert of["blend_rank"] == [1, 2, 3]
     assert of["speakers"] == [2, 1, 0]
@@ -68,6 +75,28 @@ def test_columns_by_hand():
     assert of["history_age_days"] == [2, 2, 2]
     assert of["popularity"] == [3, 2, 4]
     assert np.isnan(of["ctr"]).all() and np.isnan(of["position"]).all()
+
+
+def test_what_was_met_last_may_be_several_things_or_unknown():
+    made = maker()
+    items, blend = np.array([3, 2]), np.array([2.0, 1.0])
+    order = History.of(np.array([0, 1, 2]), np.ones(3), np.array([1.0, 1.0, 9.0]))
+    assert column(made, made.make(items, blend, order), "cosine_newest_score") == [5, 2]
+    assert column(made, made.make(items, blend, order), "met_weight") == [0, 1]
+    undated = History.of(np.array([0, 1]), np.ones(2), np.full(2, np.nan))
+    assert np.isnan(column(made, made.make(items, blend, undated), "cosine_newest_score")).all()
+    assert column(made, made.make(items, blend, undated), "cosine_plain_score") == [5, 2]
+
+
+def test_a_source_without_a_table_is_told_from_outside():
+    known = maker()
+    made = FeatureMaker(known.source_names, known.tables, known.weights, facts(), content=1, others=["session_knn"])
+    history = History.of(np.array([0]), np.ones(1), np.ones(1))
+    rows = made.make(np.array([3, 2, 4]), np.array([3.0, 2.0, 1.0]), history, others=np.array([[0.0, 0.25, 1.0]]))
+    score, rank = (column(made, rows, f"session_knn_{what}") for what in ("score", "rank"))
+    assert (score[1:], rank[1:]) == ([0.25, 1.0], [2, 1])
+    assert np.isnan([score[0], rank[0]]).all()
+    assert column(made, rows, "sources") == [2, 2, 1]
 
 
 def test_a_category_of_the_history_counts_by_weight():

@@ -6,6 +6,7 @@ other customers judge.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,16 +15,25 @@ from numpy.typing import NDArray
 
 from ...columns import NEW_ITEMS, SECONDS_PER_DAY
 from ...evaluate.calibration import Isotonic
-from ...evaluate.holdout import block_split, last_item_split
+from ...evaluate.holdout import block_split, last_item_split, session_split
 from ...evaluate.split import TimeSplit, time_split
 from ...frames import Catalogue, Interactions
 from ..fold import Fitted, Progress, no_progress
 from ..recipe import Recipe
 from ..scoring import RecipeScores
-from ..sessions import SessionKNN
 from ..tune import PAIRS, SEQUENCE, SESSIONS, TIME
 from .features import FeatureMaker
-from .groups import Candidates, Extra, ExtraAt, Groups, candidate_groups, feature_maker, no_groups, nothing_extra
+from .groups import (
+    Candidates,
+    Extra,
+    ExtraAt,
+    Groups,
+    candidate_groups,
+    feature_maker,
+    no_groups,
+    nothing_extra,
+    visits_of,
+)
 from .learn import fit_trees, learner_available, list_values
 from .second_stage import SecondStage, joined_order
 from .shown import Shown, shown_groups
@@ -40,7 +50,15 @@ LEAST_CUSTOMERS = 500
 MOST_CUSTOMERS = 1500
 #: Without a clock: customers who lose an item, and parts of them that take turns as judges.
 MOST_HELD_OUT, FOLDS = 8000, 3
-#: Shares of the blend in the joined order that are tried on the newest window; the surest gain is taken.
+#: How a customer's label is held out, by the shape of the data.
+HOLD_OUT: dict[str, Callable[..., TimeSplit]] = {
+    SEQUENCE: last_item_split,
+    PAIRS: block_split,
+    SESSIONS: session_split,
+}
+#: A split, and the sources fitted on its training part.
+Judged = tuple[TimeSplit, Fitted]
+#: Shares of the blend in the joined order that are tried on the newest window; the largest sure gain is taken.
 BLEND_SHARES = (0.5, 0.7, 0.3, 0.0)
 #: The learned order must beat the blend by this factor, and by this many standard errors of the difference.
 MARGIN, STANDARD_ERRORS = 1.005, 2.0
@@ -78,6 +96,7 @@ def choose_second(
     whole: int = 0,
     shape: str = TIME,
     k: int = K,
+    judged: Judged | None = None,
     random_state: int = 0,
     progress: Progress | None = None,
 ) -> SecondChoice:
@@ -87,7 +106,7 @@ def choose_second(
     window is the label, so that no feature can know it. ``shown``: lists that visitors saw, of which those of each
     window teach as well. Trees of the windows before it are judged on each of the newest by what was bought, by the
     geometric mean of recall and NDCG at ``k``; then all windows teach. ``whole``: how many interactions there are, when
-    these are a sample of them.
+    these are a sample of them. ``judged``: what `auto.choose` validated on, where its sources are fitted already.
     """
     tell = progress or no_progress
     interactions = interactions.before(now)
@@ -99,10 +118,10 @@ def choose_second(
         )
     if not recipe.sources:
         return _not_learned("no_sources", "popularity was chosen: there are no sources to weigh")
-    if shape == SESSIONS or any(source.kind == SessionKNN.kind for source in recipe.sources):
-        return _not_learned("no_sources", "session neighbours are not ranked again")
-    if shape in (SEQUENCE, PAIRS):
-        return _without_clock(interactions, recipe, catalogue, target_weight, extra, shape, k, random_state, tell)
+    if shape in HOLD_OUT:
+        return _without_clock(
+            interactions, recipe, catalogue, target_weight, extra, shape, k, random_state, judged, tell
+        )
     splits = _splits(interactions, now, target_weight, random_state, whole)
     customers = sum(len(window.split.rows(NEW_ITEMS)) for window in splits)
     if len(splits) < 2 or customers < LEAST_CUSTOMERS:
@@ -121,12 +140,12 @@ def choose_second(
         return _not_learned("few", "in one of the periods none of the candidates was bought, or all were")
     learner, advice = learner_available()
     tell(len(splits) / (len(splits) + 2), f"second stage: {learner}")
-    judged, learned = _forward(groups, clicks, names, learner, random_state)
+    tested, learned = _forward(groups, clicks, names, learner, random_state)
     facts = {"learner": learner, "advice": advice, "customers": customers, "windows": len(splits)}
     facts["lists_seen"] = sum(len(part.sizes) for part in clicks)
     tell((len(splits) + 1) / (len(splits) + 2), "second stage: learning from all periods")
     groups = [Groups.joined([bought, clicked]) for bought, clicked in zip(groups, clicks, strict=True)]
-    return _choice(facts, groups, names, judged, learned, k, random_state)
+    return _choice(facts, groups, names, tested, learned, k, random_state)
 
 
 def _without_clock(
@@ -138,16 +157,21 @@ def _without_clock(
     shape: str,
     k: int,
     random_state: int,
+    judged: Judged | None,
     tell: Progress,
 ) -> SecondChoice:
-    """`choose_second` for `SEQUENCE` and `PAIRS`: the customers are divided, trees of the others judge each part."""
-    hold_out = last_item_split if shape == SEQUENCE else block_split
-    split = hold_out(interactions, max_users=MOST_HELD_OUT, target_weight=target_weight, random_state=random_state)
+    """`choose_second` for `HOLD_OUT`: the customers are divided, trees of the others judge each part."""
+    if judged is None:
+        options = {} if shape == SESSIONS else {"target_weight": target_weight}
+        split = HOLD_OUT[shape](interactions, max_users=MOST_HELD_OUT, random_state=random_state, **options)
+        fitted = None
+    else:
+        split, fitted = judged
     customers = len(split.rows(NEW_ITEMS))
     if customers < LEAST_CUSTOMERS:
         return _not_learned("few", f"only {customers} customers; {LEAST_CUSTOMERS} are needed", customers=customers)
     tell(0.0, "second stage: candidates")
-    candidates, maker = split_candidates(split, recipe, catalogue, target_weight, extra)
+    candidates, maker = split_candidates(split, recipe, catalogue, target_weight, extra, fitted, own_rows=True)
     everybody = candidate_groups(candidates, maker)
     parts = [everybody.some(np.arange(len(everybody.sizes)) % FOLDS == fold) for fold in range(FOLDS)]
     if not all(len(part.sizes) and not part.labels.all() for part in parts):
@@ -236,14 +260,22 @@ def split_candidates(
     extra: ExtraAt,
     fitted: Fitted | None = None,
     scorer: RecipeScores | None = None,
+    own_rows: bool = False,
 ) -> tuple[Candidates, FeatureMaker]:
-    """Candidates of a split's customers and the maker of their features, both from what was known at the cut."""
+    """Candidates of a split's customers and the maker of their features, both from what was known at the cut.
+
+    ``own_rows``: nobody else's features will be made (`RecipeScores`).
+    """
     if fitted is None:
         fitted = Fitted(
             split.train, catalogue=catalogue, now=split.cut, neighbours=recipe.neighbours, language=recipe.language
         )
-    scorer = scorer or RecipeScores(split, fitted, target_weight=target_weight)
-    return Candidates(split, scorer, recipe), feature_maker(recipe, fitted, extra=extra(split.cut))
+    # session neighbours cannot be folded into the table that is served
+    scorer = scorer or RecipeScores(
+        split, fitted, target_weight=target_weight, folded=not visits_of(recipe), own_rows=own_rows
+    )
+    items = np.unique(scorer.own.items).astype(np.int64) if own_rows else None
+    return Candidates(split, scorer, recipe), feature_maker(recipe, fitted, extra=extra(split.cut), items=items)
 
 
 def window_cuts(interactions: Interactions, now: int, whole: int = 0) -> tuple[list[int], int]:
@@ -288,7 +320,10 @@ def _splits(interactions: Interactions, now: int, target_weight: float, random_s
 
 
 def _judge(judged: Groups, learned: NDArray[np.float64], k: int = K) -> dict[str, Any]:
-    """The surest of `BLEND_SHARES` against the blend alone."""
+    """Of `BLEND_SHARES` the one that gains most among those that gain surely, against the blend alone.
+
+    Where none is sure, the surest says what was missing.
+    """
     old = list_values(judged, joined_scores(judged, learned, 1.0), k)
     found = []
     for share in BLEND_SHARES:
@@ -296,7 +331,10 @@ def _judge(judged: Groups, learned: NDArray[np.float64], k: int = K) -> dict[str
         gain = new[1] - old[1]
         error = float(gain.std()) / max(len(gain), 1) ** 0.5
         found.append((float(gain.mean()) / error if error else 0.0, share, new))
-    sureness, share, new = max(found, key=lambda one: one[0])
+    certain = [one for one in found if one[0] > STANDARD_ERRORS]
+    sureness, share, new = (
+        max(certain, key=lambda one: one[2][1].mean()) if certain else max(found, key=lambda one: one[0])
+    )
     before, after = (float(np.sqrt(one[0].mean() * one[1].mean())) for one in (old, new))
     better = after > before * MARGIN
     reason = f"in the newest periods the learned order is {after / before - 1:+.1%} against the blend"

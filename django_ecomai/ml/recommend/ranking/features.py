@@ -12,15 +12,21 @@ from ..neighbours import NeighbourTable
 from .facts import ITEM_COLUMNS, ItemFacts
 
 #: Candidates that are ranked again; those below keep the blend's order.
-CANDIDATES = 200
+CANDIDATES = 100
 #: Items of a history that are looked at, the strongest first.
 HISTORY = 50
 #: Neighbours per item that are kept of each source.
 NEIGHBOURS = 100
 
+#: What each source's table says: with the weights of the history, of what was met last, and of all items alike.
+_OF_TABLES = ("score", "rank", "newest_score", "plain_score")
+#: What a source without a table says.
+_OF_OTHERS = ("score", "rank")
 _VISITOR = (
     "blend_score",
     "blend_rank",
+    "sources",
+    "met_weight",
     "speakers",
     "because_age_days",
     "because_weight",
@@ -57,12 +63,18 @@ class History:
         top = weight[order].max(initial=0.0) or 1.0
         return cls(item[order], weight[order] / top, age[order])
 
+    @property
+    def newest(self) -> NDArray[np.bool_]:
+        """Which items were met last: those of one order together; none where no age is known."""
+        return np.asarray(self.ages_days == np.nanmin(self.ages_days, initial=np.inf))
+
 
 class FeatureMaker:
     """Features of candidates from per-source neighbour tables and facts about the items.
 
     ``tables``: one per source of the recipe, with its ``weight`` in the blend; ``content`` is the position of the table
-    of similar texts among them, -1 without one.
+    of similar texts among them, -1 without one. ``others`` name sources without a table (session neighbours), whose
+    scores are given.
     """
 
     def __init__(
@@ -73,8 +85,10 @@ class FeatureMaker:
         facts: ItemFacts,
         *,
         content: int = -1,
+        others: Sequence[str] = (),
     ) -> None:
         self.source_names = tuple(names)
+        self.others = tuple(others)
         self.tables = tuple(tables)
         self.weights = np.asarray(weights, dtype=np.float64)
         self.facts = facts
@@ -83,8 +97,9 @@ class FeatureMaker:
     @property
     def names(self) -> tuple[str, ...]:
         """The columns, in order."""
-        sources = [f"{name}_{what}" for what in ("score", "rank") for name in self.source_names]
-        return (*sources, *_VISITOR, *ITEM_COLUMNS, POSITION)
+        sources = [f"{name}_{what}" for what in _OF_TABLES for name in self.source_names]
+        others = [f"{name}_{what}" for what in _OF_OTHERS for name in self.others]
+        return (*sources, *others, *_VISITOR, *ITEM_COLUMNS, POSITION)
 
     def make(
         self,
@@ -92,23 +107,32 @@ class FeatureMaker:
         blend: NDArray[np.floating],
         history: History,
         positions: NDArray[np.floating] | None = None,
+        others: Floats | None = None,
     ) -> Floats:
         """float64 [m, len(names)] for ``candidates`` [m] with their ``blend`` scores [m]; NaN = unknown.
 
-        ``positions`` [m]: where the candidates were shown, known in training only.
+        ``positions`` [m]: where the candidates were shown, known in training only. ``others`` [len(self.others), m]:
+        scores by the sources without a table, 0 = none.
         """
         items = np.asarray(candidates, dtype=np.int64)
         m = len(items)
         parts = self._contributions(items, history)
         scores = np.einsum("shm,h->sm", parts, history.weights)
         total = np.einsum("s,shm->hm", self.weights, parts) * history.weights[:, None]
-        columns = np.empty((len(self.names), m))
-        n = len(self.tables)
-        columns[:n] = np.where(scores > 0, scores, np.nan)
-        columns[n : 2 * n] = np.where(scores > 0, _ranks(scores), np.nan)
-        columns[2 * n : 2 * n + len(_VISITOR)] = self._visitor(items, np.asarray(blend), history, parts, total)
-        columns[2 * n + len(_VISITOR) : -1] = self.facts.columns(items)
-        columns[-1] = np.nan if positions is None else positions
+        given = np.zeros((len(self.others), m)) if others is None else np.asarray(others, dtype=np.float64)
+        plain = parts.sum(axis=1)
+        newest = parts[:, history.newest].sum(axis=1)
+        said = (plain > 0).sum(axis=0) + (given > 0).sum(axis=0)
+        said_by = [scores, _ranks(scores), newest, plain, given, _ranks(given)]
+        meant = [scores, scores, newest, plain, given, given]
+        columns = np.concatenate(
+            [
+                *(np.where(known > 0, values, np.nan) for values, known in zip(said_by, meant, strict=True)),
+                self._visitor(items, np.asarray(blend), history, parts, total, said),
+                self.facts.columns(items),
+                np.full((1, m), np.nan) if positions is None else np.asarray(positions, dtype=np.float64)[None, :],
+            ]
+        )
         return np.ascontiguousarray(columns.T)
 
     def _contributions(self, items: NDArray[np.int64], history: History) -> Floats:
@@ -127,31 +151,39 @@ class FeatureMaker:
         return parts
 
     def _visitor(
-        self, items: NDArray[np.int64], blend: NDArray[np.floating], history: History, parts: Floats, total: Floats
+        self,
+        items: NDArray[np.int64],
+        blend: NDArray[np.floating],
+        history: History,
+        parts: Floats,
+        total: Floats,
+        said: NDArray[np.integer],
     ) -> Floats:
         m = len(items)
         result = np.full((len(_VISITOR), m), np.nan)
         result[0] = blend / max(float(np.max(blend, initial=0.0)), 1e-12)
         result[1] = _ranks(blend[None, :])[0]
+        result[2] = said
         if not len(history.items) or not m:
             return result
+        result[3] = history.weights @ (history.items[:, None] == items[None, :])
         spoken = total > 0
         because = total.argmax(axis=0)
         somebody = spoken.any(axis=0)
-        result[2] = spoken.sum(axis=0)
-        result[3] = np.where(somebody, history.ages_days[because], np.nan)
-        result[4] = np.where(somebody, history.weights[because], np.nan)
+        result[4] = spoken.sum(axis=0)
+        result[5] = np.where(somebody, history.ages_days[because], np.nan)
+        result[6] = np.where(somebody, history.weights[because], np.nan)
         if self.content >= 0:
-            result[5] = parts[self.content].max(axis=0)
+            result[7] = parts[self.content].max(axis=0)
         price = self.facts.price[items].astype(np.float64)
-        result[6] = price
-        result[7] = np.log(price / _median(self.facts.price[history.items]))
+        result[8] = price
+        result[9] = np.log(price / _median(self.facts.price[history.items]))
         category = self.facts.category[items]
         same = category[None, :] == self.facts.category[history.items][:, None]
         share = (same * history.weights[:, None]).sum(axis=0) / history.weights.sum()
-        result[8] = np.where(category >= 0, share, np.nan)
-        result[9] = len(history.items)
-        result[10] = np.nan if np.isnan(history.ages_days).all() else np.nanmin(history.ages_days)
+        result[10] = np.where(category >= 0, share, np.nan)
+        result[11] = len(history.items)
+        result[12] = np.nan if np.isnan(history.ages_days).all() else np.nanmin(history.ages_days)
         return result
 
 

@@ -16,13 +16,14 @@ from ...frames import Catalogue, Interactions
 from ...threads import one_blas_thread
 from ..base import distinct_users
 from ..content import Content
-from ..fold import Fitted, low_rank
+from ..fold import Fitted, low_rank, some_rows, spread
 from ..gfcf import strongest_cells
 from ..matrix import blocks, pair_matrix, row_blocks, table_from_blocks
 from ..neighbours import NeighbourTable, strongest
 from ..popularity import popularity_score, trend_boost
 from ..recipe import Recipe, Source
 from ..scoring import RecipeScores
+from ..sessions import SessionKNN
 from .facts import ItemFacts, item_ages
 from .features import CANDIDATES, NEIGHBOURS, FeatureMaker, History
 
@@ -89,26 +90,42 @@ def no_groups(width: int) -> Groups:
 
 
 def feature_maker(
-    recipe: Recipe, fitted: Fitted, *, extra: Extra | None = None, keep: int = NEIGHBOURS
+    recipe: Recipe,
+    fitted: Fitted,
+    *,
+    extra: Extra | None = None,
+    keep: int = NEIGHBOURS,
+    items: NDArray[np.int64] | None = None,
 ) -> FeatureMaker:
     """The tables of the recipe's sources (and of content, whatever the recipe), and the facts, all from ``fitted``.
 
-    Nothing later than ``fitted.now`` is in them. Raises ValueError for a source that is not item to item.
+    Nothing later than ``fitted.now`` is in them. Session neighbours have no table: their scores are given
+    (`Candidates.others`). ``items`` (ascending): all that the histories hold; dense rows are made for no others.
     """
-    sources = list(recipe.sources)
+    sources = [source for source in recipe.sources if source.kind != SessionKNN.kind]
     weights = [source.weight for source in sources]
     has_text = fitted.catalogue is not None and any(fitted.catalogue.title)
     if has_text and all(source.kind != Content.kind for source in sources):
         sources.append(Source(Content.kind))
         weights.append(0.0)
+    popularity = distinct_users(fitted.interactions)
+    tables = [_table(source, fitted, keep, popularity, items) for source in sources]
+    content = next((place for place, source in enumerate(sources) if source.kind == Content.kind), -1)
+    facts = item_facts(fitted, recipe, extra)
+    return FeatureMaker(_names(sources), tables, weights, facts, content=content, others=_names(visits_of(recipe)))
+
+
+def visits_of(recipe: Recipe) -> list[Source]:
+    """The recipe's session neighbours."""
+    return [source for source in recipe.sources if source.kind == SessionKNN.kind]
+
+
+def _names(sources: list[Source]) -> list[str]:
     names: list[str] = []
     for source in sources:
         same = sum(one.split("-")[0] == source.kind for one in names)
         names.append(f"{source.kind}-{same + 1}" if same else source.kind)
-    popularity = distinct_users(fitted.interactions)
-    tables = [_table(source, fitted, keep, popularity) for source in sources]
-    content = next((place for place, source in enumerate(sources) if source.kind == Content.kind), -1)
-    return FeatureMaker(names, tables, weights, item_facts(fitted, recipe, extra), content=content)
+    return names
 
 
 def item_facts(fitted: Fitted, recipe: Recipe, extra: Extra | None = None) -> ItemFacts:
@@ -142,12 +159,17 @@ def item_facts(fitted: Fitted, recipe: Recipe, extra: Extra | None = None) -> It
     )
 
 
-def _table(source: Source, fitted: Fitted, keep: int, popularity: NDArray[np.floating]) -> NeighbourTable:
+def _table(
+    source: Source, fitted: Fitted, keep: int, popularity: NDArray[np.floating], items: NDArray[np.int64] | None
+) -> NeighbourTable:
     n = fitted.interactions.n_items
     if not low_rank(source):
         return table_from_blocks(row_blocks(fitted.matrix(source)), n, keep, popularity)
     left, right = fitted.factors(source)
-    parts = ((rows.start, strongest_cells(left[rows] @ right.T, min(keep + 1, n))) for rows in blocks(n, n))
+    parts = (
+        (part.start, spread(strongest_cells(left[rows] @ right.T, min(keep + 1, n)), rows, part))
+        for part, rows in some_rows(n, items)
+    )
     with one_blas_thread():
         return table_from_blocks(parts, n, keep, popularity)
 
@@ -161,6 +183,8 @@ class Candidates:
         self.scores = scorer.discovery(recipe)
         self.weights = scorer.history(recipe)
         self.last = _last_met(scorer.own, split)
+        self._others = [scorer.part(recipe, source) for source in visits_of(recipe)]
+        self._scratch = np.zeros(split.train.n_items)
 
     def of(self, row: int, scores: sparse.csr_matrix) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Items new to the customer and their blend scores, best first, at most `CANDIDATES`."""
@@ -170,6 +194,18 @@ class Candidates:
         items, values = items[keep], values[keep]
         top = strongest(values, CANDIDATES, self.scorer.popularity[items], -items.astype(np.int64))
         return items[top].astype(np.int64), values[top]
+
+    def others(self, row: int, items: NDArray[np.integer]) -> NDArray[np.float64] | None:
+        """Scores [sources, len(items)] by session neighbours, 0 = none; None when the recipe has none."""
+        if not self._others:
+            return None
+        found = np.empty((len(self._others), len(items)))
+        for place, part in enumerate(self._others):
+            cells = slice(part.indptr[row], part.indptr[row + 1])
+            self._scratch[part.indices[cells]] = part.data[cells]
+            found[place] = self._scratch[items]
+            self._scratch[part.indices[cells]] = 0
+        return found
 
     def history(self, row: int) -> History:
         """What the customer did before the cut."""
@@ -192,7 +228,8 @@ def candidate_groups(candidates: Candidates, maker: FeatureMaker) -> Groups:
             true = truth.indices[truth.indptr[row] : truth.indptr[row + 1]]
             labels = np.isin(items, true)
             if labels.any():
-                found.append((maker.make(items, values, candidates.history(row)), labels, row, len(true)))
+                made = maker.make(items, values, candidates.history(row), others=candidates.others(row, items))
+                found.append((made, labels, row, len(true)))
     if not found:
         return no_groups(len(maker.names))
     return Groups(

@@ -59,5 +59,6 @@ class RankedScores:
             self.candidates.history(row),
             allowed=allowed,
             popularity=self.candidates.scorer.popularity,
+            others=self.candidates.others(row, scores.indices),
         )
         return sparse.csr_matrix((data, scores.indices, scores.indptr), shape=scores.shape)

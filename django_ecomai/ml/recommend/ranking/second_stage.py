@@ -47,14 +47,19 @@ class SecondStage:
         *,
         allowed: NDArray[np.bool_],
         popularity: NDArray[np.floating],
+        others: NDArray[np.float64] | None = None,
     ) -> FloatArray:
-        """``scores`` [m] of the candidates ``found`` [m], exchanged among the best `CANDIDATES` ``allowed`` ones."""
+        """``scores`` [m] of the candidates ``found`` [m], exchanged among the best `CANDIDATES` ``allowed`` ones.
+
+        ``others`` [sources, m]: what the sources without a table say (`FeatureMaker.make`).
+        """
         at = np.flatnonzero(allowed)
         items = found[at]
         top = at[strongest(scores[at], CANDIDATES, popularity[items], -items.astype(np.int64))]
         if len(top) < 2:
             return scores
-        learned = self.trees.predict(self.maker.make(found[top], scores[top], history))
+        said = None if others is None else others[:, top]
+        learned = self.trees.predict(self.maker.make(found[top], scores[top], history, others=said))
         result = scores.copy()
         result[top[joined_order(learned, self.blend_share)]] = scores[top]
         return result
