@@ -65,6 +65,6 @@ def test_large_shops_are_compared_on_some_customers(monkeypatch: pytest.MonkeyPa
 
     run = train()
 
-    assert "compared on 840 of 1,200 interactions" in run.log
+    assert "compared on 760 of 1,200 interactions" in run.log
     assert run.artifacts.get().metrics
     assert training.options_read({}).seed == 0

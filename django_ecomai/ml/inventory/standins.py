@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from django_ecomai.ml.recommend.text import tfidf, tokens
+from ..recommend.text import tfidf, tokens
 
 #: Days on which a product was sold out that say something about what was bought instead.
 FEWEST_DAYS = 7
