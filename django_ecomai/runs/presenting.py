@@ -169,6 +169,7 @@ WHY: dict[str, Any] = {
     "chance": gettext_lazy("On newer months it does %(gain)s against the mix, which may be chance."),
     "few": gettext_lazy("Too few customers came back for something new: %(customers)s; at least %(least)s are needed."),
     "large": gettext_lazy("With so much data it is learned only when the training is started with ranker = on."),
+    "pairs": gettext_lazy("Without times it cannot be tested on what was bought later."),
     "no_sources": gettext_lazy("The model that was chosen has nothing to put into another order."),
     "off": gettext_lazy("It is switched off."),
 }

@@ -118,7 +118,7 @@ def test_without_a_clock_customers_judge_each_other(shape, data, customers, monk
 
     monkeypatch.setattr(choose, "fit_trees", counted)
     shop = data(fashion_shop(600))
-    choice = choose_second(shop, RECIPE, catalogue=priced(), now=NOW, shape=shape, k=10)
+    choice = choose_second(shop, RECIPE, catalogue=priced(), now=NOW, shape=shape, k=10, ranker=ON)
     assert choice.trees is not None
     assert choice.facts["customers"] == customers  # 36 histories end with an item they had before
     assert {"recall@10", "ndcg@10"} == set(choice.facts["blend"]) == set(choice.facts["ranked"])
@@ -128,6 +128,11 @@ def test_without_a_clock_customers_judge_each_other(shape, data, customers, monk
     assert [everybody[0] - taught for taught, _ in folds] == [len(part.sizes) for part in choice.groups]
     owners = np.concatenate([part.owners for part in choice.groups])
     assert len(np.unique(owners)) == len(owners), "nobody judges what he taught"
+
+
+def test_pairs_without_order_teach_no_order_unless_somebody_asks():
+    choice = choose_second(no_order(fashion_shop(600)), RECIPE, catalogue=priced(), now=NOW, shape=PAIRS)
+    assert (choice.trees, choice.facts["code"]) == (None, "pairs")
 
 
 @pytest.mark.parametrize("shape", [SEQUENCE, SESSIONS])

@@ -116,6 +116,8 @@ def choose_second(
         return _not_learned(
             "large", f"above {LARGE:,} interactions it is learned only where that is asked for (ranker: on)"
         )
+    if shape == PAIRS and ranker != ON:
+        return _not_learned("pairs", "without times and order what is held out does not stand for what comes next")
     if not recipe.sources:
         return _not_learned("no_sources", "popularity was chosen: there are no sources to weigh")
     if shape in HOLD_OUT:
