@@ -45,7 +45,7 @@ def test_always_is_everything() -> None:
 
 def test_cookie_consent_asks_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     package, util = ModuleType("cookie_consent"), ModuleType("cookie_consent.util")
-    answers = {"analytics": True, "personalization": False, "marketing": None}
+    answers = {"analytics": True, "personalization": False, "marketing": None, "security": None}
     util.get_cookie_value_from_request = lambda request, varname: answers[varname]  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "cookie_consent", package)
     monkeypatch.setitem(sys.modules, "cookie_consent.util", util)
