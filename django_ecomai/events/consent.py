@@ -56,7 +56,7 @@ def purposes_of(request: HttpRequest) -> frozenset[str]:
     try:
         source = ecomai.CONSENT
         given = (import_string(source) if isinstance(source, str) else source)(request)
-        return frozenset(given or ())
+        return PURPOSES & frozenset(given or ())  # others are the shop's own affair and not remembered
     except Exception:  # the callable is the shop's own code: whatever it raises, its page must go on
         logger.exception("The consent callable %r failed; nothing is recorded for this request.", ecomai.CONSENT)
         return frozenset()

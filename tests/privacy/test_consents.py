@@ -149,3 +149,11 @@ def test_an_objection_is_noted_when_the_next_page_comes() -> None:
     visit(client)
     assert lines()[2:] == [("personalization", False, "objection")]
     assert Event.objects.count() == 2  # he is still counted
+
+
+def test_a_purpose_of_the_shop_s_own_is_not_noted_at_every_page(ecomai: Any) -> None:
+    ecomai(CONSENT=lambda request: {"analytics", "functional"})
+    client = browser()
+    visit(client)
+    assert "ecomai_visitor" not in visit(client).cookies
+    assert lines() == [("analytics", True, "function")]
