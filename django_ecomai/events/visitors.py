@@ -6,7 +6,7 @@ import logging
 import secrets
 import time
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -102,7 +102,7 @@ class VisitorContext:
         user = getattr(self._request, "user", None)
         known = [("visitor", ident) for ident in self.known_ids]
         if user is not None and user.is_authenticated:
-            known.append(("user", str(user.pk)))
+            known += [("user", str(user.pk)), ("customer", self._customer)]
         return refused_purposes(channel=self.channel, persons=known)
 
     @property
@@ -212,7 +212,8 @@ class VisitorContext:
 
     def forget_customer(self) -> None:
         """Look the customer up again: ``request.user`` has changed."""
-        self.__dict__.pop("_customer", None)
+        for name in ("_customer", "_objected", "_purposes"):
+            self.__dict__.pop(name, None)
 
     def consent_look_again(self) -> None:
         """What the visitor agrees to has just changed in this very request."""
@@ -242,24 +243,42 @@ class VisitorContext:
             return
         options: dict[str, Any] = {"path": "/", "domain": settings.SESSION_COOKIE_DOMAIN, "samesite": "Lax"}
         if not self.may_record:
-            if UNKNOWN in self.__dict__.get("_objected", ()):
-                return  # what cannot be read now is no reason to forget the visitor
             if present:
-                self._personal()
-                patch_vary_headers(response, ("Cookie",))
-                response.delete_cookie(ecomai.VISITOR_COOKIE, **options)
-                self._tell_consent(self._received, frozenset())
+                self._forget_or_mark(response, options)
             return
         if wanted and self._cookie and self._cookie != self._received:
             self._tell_consent(self._cookie, self._purposes)
-            response.set_cookie(
-                ecomai.VISITOR_COOKIE,
-                self._cookie.dumps(),
-                max_age=ecomai.VISITOR_COOKIE_AGE,
-                httponly=True,
-                secure=self._request.is_secure(),
-                **options,
-            )
+            self._set(response, self._cookie, options)
+
+    def _forget_or_mark(self, response: HttpResponseBase, options: dict[str, Any]) -> None:
+        """Delete the cookie, unless this very visitor has refused something: only by it is that known again.
+
+        Then it stays as a marker, which says nothing but no, is never an id, and is not prolonged.
+        """
+        refused = refused_purposes(channel=self.channel, persons=[("visitor", ident) for ident in self.known_ids])
+        if UNKNOWN in refused:
+            return  # what cannot be read now is no reason to forget the visitor
+        received = self._received
+        marker = replace(received, agreed=frozenset()) if refused and received else None
+        if marker is not None and marker == received:
+            return
+        self._personal()
+        patch_vary_headers(response, ("Cookie",))
+        self._tell_consent(received, frozenset())
+        if marker is None:
+            response.delete_cookie(ecomai.VISITOR_COOKIE, **options)
+        else:
+            self._set(response, marker, options)
+
+    def _set(self, response: HttpResponseBase, cookie: _Cookie, options: dict[str, Any]) -> None:
+        response.set_cookie(
+            ecomai.VISITOR_COOKIE,
+            cookie.dumps(),
+            max_age=ecomai.VISITOR_COOKIE_AGE,
+            httponly=True,
+            secure=self._request.is_secure(),
+            **options,
+        )
 
     def _tell_consent(self, cookie: _Cookie | None, purposes: frozenset[str]) -> None:
         """Send ``consent_changed`` when the visitor agrees to something else than when his cookie was written."""

@@ -12,11 +12,12 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.translation import override
 
-from django_ecomai.core.persons import refused
+from django_ecomai.core.persons import Subject, refused
 from django_ecomai.events.models import Event
 from django_ecomai.events.tokens import page_token
 from django_ecomai.mirror.models import Customer
-from django_ecomai.privacy.models import SubjectRequest
+from django_ecomai.privacy.models import ConsentRecord, SubjectRequest
+from django_ecomai.privacy.services import request_make
 from django_ecomai.recommend import config
 
 from .factories import ANN, BOB, Shop, model_make
@@ -142,7 +143,7 @@ def test_an_erasure_from_the_account_is_carried_out_and_shown(
     visit(ann)
     with django_capture_on_commit_callbacks(execute=True):
         answer = ann.post("/ecomai/privacy/requests/new/erase/", {"sure": "yes"})
-    assert answer.cookies["ecomai_visitor"]["max-age"] == 0
+    assert answer.cookies["ecomai_visitor"]["max-age"] > 0  # kept as a marker of the no
     page = text(ann.get(answer["Location"]))
     assert "done" in page and "nothing found" in page
     assert not Customer.objects.filter(external_id=ANN).exists()
@@ -167,7 +168,52 @@ def test_a_visitor_without_an_account_is_erased_by_his_cookie(django_capture_on_
     with django_capture_on_commit_callbacks(execute=True):
         answer = client.post("/ecomai/privacy/requests/new/erase/", {"sure": "yes"})
     assert not Event.objects.exists()
-    assert "done" in text(client.get(answer["Location"]))  # by the address alone: the cookie is gone
+    client.cookies.pop("ecomai_visitor")
+    assert "done" in text(client.get(answer["Location"]))  # by the address alone
+
+
+def test_an_erased_visitor_is_not_recorded_under_a_new_name(django_capture_on_commit_callbacks: Any) -> None:
+    client = browser()
+    visit(client)
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post("/ecomai/privacy/requests/new/erase/", {"sure": "yes"})
+    visit(client)
+    assert "Nothing is recorded about you" in text(client.get(WHY))
+    visit(client)
+    assert not Event.objects.exists()
+    client.post("/ecomai/privacy/suggestions/", {"on": "1"})
+    visit(client)
+    assert Event.objects.count() == 1
+
+
+def test_an_objection_outlives_the_answer_that_confirms_it() -> None:
+    client = browser("personalization")
+    visit(client)
+    client.post("/ecomai/privacy/suggestions/", {"on": "0"})
+    for _page in range(2):
+        page = client.get(WHY)
+        assert "Your suggestions are switched off" in text(page)
+    assert "ecomai_visitor" not in page.cookies  # the marker is written once
+    visit(client)
+    assert Event.objects.count() == 1
+    told = ConsentRecord.objects.order_by("id").values_list("purpose", "given", "origin")
+    assert list(told)[1:] == [("personalization", False, "objection")]
+
+
+def test_a_marker_of_a_no_survives_a_browser_that_says_no_for_a_while() -> None:
+    client = browser("analytics.personalization")
+    visit(client)
+    client.post("/ecomai/privacy/suggestions/", {"on": "0"})
+    client.get(WHY, headers={"Sec-GPC": "1"})
+    assert "Your suggestions are switched off" in text(client.get(WHY))
+
+
+def test_an_objection_that_staff_entered_for_a_customer_holds_on_every_device(shop: Shop) -> None:
+    Customer.objects.filter(external_id=ANN).update(user=None)  # the adapter alone knows whose account it is
+    request_make(subject=Subject(customer_ids=frozenset({ANN})), kind="object", origin="admin")
+    client = browser()
+    client.force_login(shop.user)
+    assert "Your suggestions are switched off" in text(client.get(WHY))
 
 
 def test_nobody_is_told_what_to_do() -> None:
