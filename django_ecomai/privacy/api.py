@@ -15,7 +15,7 @@ from django_ecomai.events.throttling import ApiThrottle
 from django_ecomai.events.visitors import visitor_of
 
 from .models import SubjectRequest
-from .selectors import overview, requests_of
+from .selectors import nothing_kept, overview, requests_of
 from .services import RequestError, request_make
 from .subjects import subject_complete, subject_of_browser
 
@@ -139,7 +139,7 @@ class RequestsView(_PrivacyView):
         operation_id="ecomai_privacy_request",
         summary="Ask for a copy or the erasure of my data, or object to suggestions",
         request=NewRequestSerializer,
-        responses={201: RequestSerializer, 400: OpenApiResponse(description="Nobody is known, or not sure.")},
+        responses={201: RequestSerializer, 400: OpenApiResponse(description="Nobody is known, nothing is kept, or not sure.")},
         tags=["privacy"],
     )
     def post(self, request: Request) -> Response:
@@ -149,8 +149,11 @@ class RequestsView(_PrivacyView):
         kind = asked.validated_data["kind"]
         if kind == SubjectRequest.Kind.ERASE and not asked.validated_data["sure"]:
             raise serializers.ValidationError({"sure": ["An erasure cannot be undone: send true."]})
+        subject = subject_of_browser(request._request)
+        if subject and kind != SubjectRequest.Kind.OBJECT and nothing_kept(subject):
+            raise serializers.ValidationError({"detail": "Nothing is kept about this browser."})
         try:
-            made = request_make(subject=subject_of_browser(request._request), kind=kind)
+            made = request_make(subject=subject, kind=kind)
         except RequestError as error:
             raise serializers.ValidationError({"detail": str(error)}) from None
         visitor_of(request._request).consent_look_again()

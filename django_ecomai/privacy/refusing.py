@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Max
+from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
 
 from django_ecomai.conf import ecomai
@@ -163,16 +163,33 @@ def refuse(*, subject: Subject, purposes: Iterable[str] = (EVERYTHING,), request
     return changed
 
 
+def _rows_of(subject: Subject) -> QuerySet[Refusal]:
+    """What a person refuses now."""
+    mine = Q(pk=None)
+    for kind, ident in subject.persons():
+        mine |= Q(kind=kind, digest__in=digests_of(subject.channel, kind, ident))
+    return Refusal.objects.filter(mine, channel=subject.channel, lifted_at=None)
+
+
+#: An erasure that has been asked for and is not through: until then nothing of the person may come in.
+UNDER_WAY = Q(
+    request__kind=SubjectRequest.Kind.ERASE,
+    request__status__in=(SubjectRequest.Status.OPEN, SubjectRequest.Status.MODELS, SubjectRequest.Status.FAILED),
+)
+
+
+def erasure_under_way(subject: Subject) -> bool:
+    """Whether an erasure of the person is not finished."""
+    return _rows_of(subject).filter(UNDER_WAY).exists()
+
+
 def refusal_lift(*, subject: Subject, purposes: Iterable[str] | None = None) -> int:
     """Take a person off the list, for all or for some purposes; what was erased does not come back by itself."""
-    now, lifted = timezone.now(), 0
-    for kind, ident in subject.persons():
-        rows = Refusal.objects.filter(
-            channel=subject.channel, kind=kind, digest__in=digests_of(subject.channel, kind, ident), lifted_at=None
-        )
-        if purposes is not None:
-            rows = rows.filter(purpose__in=list(purposes))
-        lifted += rows.update(lifted_at=now, changed_at=now)
+    now = timezone.now()
+    rows = _rows_of(subject)
+    if purposes is not None:
+        rows = rows.filter(purpose__in=list(purposes))
+    lifted = rows.update(lifted_at=now, changed_at=now)
     forget()
     return lifted
 

@@ -56,6 +56,16 @@ def subject_scan(*, subject: Subject, deep: bool = True, without: SubjectRequest
     return found
 
 
+def anything_of(subject: Subject) -> bool:
+    """Whether anything at all is kept of a person; asks no more than it must."""
+    for table, lookups in declared_lookups().items():
+        rows = rows_of(subject, table, lookups)
+        if rows is not None and rows.exists():
+            return True
+    searches = [declared.search for _name, declared in personal_data.items() if declared.search is not None]
+    return any(True for search in searches for _hit in search(subject)) or any(True for _hit in _in_caches(subject))
+
+
 def tables_looked_at() -> int:
     """How many tables a deep scan reads."""
     return len(list(_ecomai_models()))

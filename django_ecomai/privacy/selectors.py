@@ -18,6 +18,8 @@ from django_ecomai.events.visitors import visitor_of
 from django_ecomai.mirror.models import Product
 
 from .models import SubjectRequest
+from .refusing import erasure_under_way
+from .scanning import anything_of
 from .subjects import person_digests, subject_complete, subject_of_browser
 
 _STEPS = 12
@@ -42,7 +44,12 @@ class Part:
     explanation: str
     purpose: str
     kept: str
-    count: int
+    count: int  # up to 1,001: a page needs not count a whole log
+
+    @property
+    def shown(self) -> str:
+        """The count as the page shows it."""
+        return f"{_COUNTED}+" if self.count > _COUNTED else str(self.count)
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,7 @@ class Overview:
     browser_refuses: str
     objected: bool
     erased: bool
+    erasing: bool
     steps: list[Step]
     reasons: list[tuple[str, str, str]]
     parts: list[Part]
@@ -83,6 +91,7 @@ def overview(request: HttpRequest) -> Overview:
         browser_refuses=browser_refusal(request),
         objected="personalization" in objected,
         erased=EVERYTHING in objected,
+        erasing=EVERYTHING in objected and erasure_under_way(subject),
         steps=_steps(request, subject) if personal else [],
         reasons=_reasons(request) if personal else [],
         parts=[_part(name, declared, subject) for name, declared in personal_data.items() if not declared.staff],
@@ -93,6 +102,11 @@ def overview(request: HttpRequest) -> Overview:
 def requests_of(subject: Subject) -> QuerySet[SubjectRequest]:
     """A person's requests, newest first; finished ones are found by what is left of them."""
     return SubjectRequest.objects.filter(channel=subject.channel, digest__in=person_digests(subject)).order_by("-id")
+
+
+def nothing_kept(subject: Subject) -> bool:
+    """Whether a browser without an account asks for nothing: then no request is made that would wait and be kept."""
+    return not (subject.user_ids or subject.customer_ids) and not anything_of(subject)
 
 
 def _steps(request: HttpRequest, subject: Subject) -> list[Step]:
@@ -119,11 +133,11 @@ def _reasons(request: HttpRequest) -> list[tuple[str, str, str]]:
 
 def _part(name: str, declared: PersonalData, subject: Subject) -> Part:
     counted = [rows_of(subject, table, lookups) for table, lookups in declared.columns.items()]
-    by_columns = [rows.count() for rows in counted if rows is not None]
+    by_columns = [rows.order_by()[: _COUNTED + 1].count() for rows in counted if rows is not None]
     if by_columns or not subject:
-        count = sum(by_columns)
+        count = min(sum(by_columns), _COUNTED + 1)
     else:
-        count = sum(1 for _record in islice(declared.export(subject), _COUNTED))
+        count = sum(1 for _record in islice(declared.export(subject), _COUNTED + 1))
     return Part(
         name=name,
         label=str(declared.label),

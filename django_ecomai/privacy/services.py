@@ -21,7 +21,7 @@ from .exporting import archive_write
 from .ledger import consent_record
 from .model_care import models_purge, models_settle
 from .models import SubjectRequest
-from .refusing import forget, refusal_lift, refuse
+from .refusing import erasure_under_way, forget, refusal_lift, refuse
 from .scanning import leftovers_told, subject_scan
 from .signals import subject_erased
 from .subjects import person_digests, subject_complete, subject_of_request
@@ -141,8 +141,13 @@ def _object(request: SubjectRequest) -> None:
 
 
 def objection_lift(*, subject: Subject) -> int:
-    """The person wants suggestions of his own again; noted in the ledger of consents."""
+    """The person wants suggestions of his own again; noted in the ledger of consents.
+
+    Raises ``RequestError`` while an erasure of him is under way: what came in now would not be erased.
+    """
     subject = subject_complete(subject)
+    if erasure_under_way(subject):
+        raise RequestError(_("The erasure is still under way. When it is finished you can allow suggestions again."))
     with transaction.atomic():
         lifted = refusal_lift(subject=subject)
         if lifted and (subject.customer_ids or subject.visitor_ids):

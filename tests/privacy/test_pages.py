@@ -16,7 +16,8 @@ from django_ecomai.core.persons import Subject, refused
 from django_ecomai.events.models import Event
 from django_ecomai.events.tokens import page_token
 from django_ecomai.mirror.models import Customer
-from django_ecomai.privacy.models import ConsentRecord, SubjectRequest
+from django_ecomai.privacy import selectors
+from django_ecomai.privacy.models import ConsentRecord, Refusal, SubjectRequest
 from django_ecomai.privacy.services import request_make
 from django_ecomai.recommend import config
 
@@ -74,7 +75,6 @@ def test_a_visitor_sees_what_suggestions_rest_on(shop: Shop) -> None:
     visit(client)
     page = text(client.get(WHY))
     assert '<a href="/lamp/">Lamp</a><span>viewed a product</span>' in page
-    assert "What you would be shown now, and why" not in page or "Lamp" in page
     assert "Stop choosing products for me" in page
 
 
@@ -216,6 +216,60 @@ def test_an_objection_that_staff_entered_for_a_customer_holds_on_every_device(sh
     assert "Your suggestions are switched off" in text(client.get(WHY))
 
 
+def test_a_browser_of_which_nothing_is_kept_starts_nothing() -> None:
+    client = browser()
+    client.get(WHY)  # brings the cookie
+    for kind in ("erase", "export"):
+        answer = client.post(f"/ecomai/privacy/requests/new/{kind}/", {"sure": "yes"})
+        assert "Nothing is kept about this browser" in text(answer)
+        body = {"kind": kind, "sure": True}
+        answer = client.post("/ecomai/api/privacy/requests/", body, content_type="application/json")
+        assert (answer.status_code, answer.json()) == (400, {"detail": "Nothing is kept about this browser."})
+    assert not SubjectRequest.objects.exists() and not Refusal.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("address", "body"),
+    [("suggestions/", {"on": "0"}), ("requests/new/erase/", {"sure": "yes"}), ("requests/new/export/", {}), ("", None)],
+)
+def test_buttons_cannot_be_pressed_without_end(ecomai: Any, address: str, body: dict[str, str] | None) -> None:
+    from django.core.cache import cache
+
+    cache.clear()
+    ecomai(API_THROTTLE="2/day")
+
+    def press() -> Any:
+        client = browser()  # each time a new one: the address counts
+        return client.get(WHY + address) if body is None else client.post(WHY + address, body)
+
+    assert [press().status_code for _time in range(2)] != [429, 429]
+    answer = press()
+    assert answer.status_code == 429 and int(answer["Retry-After"]) > 0
+    cache.clear()
+
+
+def test_while_an_erasure_is_under_way_nothing_is_allowed_again(
+    ann: Client, django_capture_on_commit_callbacks: Any
+) -> None:
+    model_make()
+    with django_capture_on_commit_callbacks(execute=True):
+        ann.post("/ecomai/privacy/requests/new/erase/", {"sure": "yes"})
+    assert SubjectRequest.objects.get().status == "models"
+    page = text(ann.get(WHY))
+    assert "still under way" in page and "Allow suggestions again" not in page
+    answer = ann.post("/ecomai/privacy/suggestions/", {"on": "1"})
+    assert answer.status_code == 409 and "still under way" in text(answer)
+    assert refused(channel="", persons=[("customer", ANN)]) == {("customer", ANN)}
+
+
+def test_the_page_counts_no_whole_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selectors, "_COUNTED", 2)
+    client = browser()
+    for _time in range(4):
+        visit(client)
+    assert '<span class="ecomai-privacy__count">2+</span>' in text(client.get(WHY))
+
+
 def test_nobody_is_told_what_to_do() -> None:
     page = browser("necessary").post("/ecomai/privacy/requests/new/erase/", {"sure": "yes"})
     assert "This shop does not know who you are" in text(page)
@@ -290,7 +344,7 @@ def test_the_carousel_leads_to_the_page(shop: Shop, settings: Any) -> None:
         .get_template("ecomai/recommend/carousel.html")
         .render({"carousel": Carousel("home", "popular", "Popular", SlotConfig.__new__(SlotConfig)), "items": []})
     )
-    assert '<a href="/ecomai/privacy/" aria-describedby="">Why am I seeing this?</a>' in html
+    assert '<a href="/ecomai/privacy/" rel="nofollow" aria-describedby="">Why am I seeing this?</a>' in html
 
 
 def test_the_panel_on_the_account_page(shop: Shop, rf: Any) -> None:
