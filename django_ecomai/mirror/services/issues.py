@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from django_ecomai.adapters.rows import BadRow
+from django_ecomai.core.persons import refused
 from django_ecomai.mirror.models import SyncIssue, SyncReport
 
 EXAMPLES = 5
@@ -107,6 +108,7 @@ class IssueLog:
         value: Any = "",
         line: int | None = None,
         count: int = 1,
+        example: bool = True,
     ) -> None:
         """Count a finding; the first few are kept as examples."""
         key = (table, code, column, action)
@@ -116,15 +118,20 @@ class IssueLog:
                 table=table[:32], code=code[:48], column=column[:64], action=action[:32], count=0, examples=[]
             )
         issue.count += count
-        if len(issue.examples) < EXAMPLES:
-            example: dict[str, Any] = {"id": str(id)[:80], "value": str(value)[:120]}
+        if example and len(issue.examples) < EXAMPLES:
+            told: dict[str, Any] = {"id": str(id)[:80], "value": str(value)[:120]}
             if line is not None:
-                example["line"] = line
-            issue.examples.append(example)
+                told["line"] = line
+            issue.examples.append(told)
 
-    def add_bad_row(self, row: BadRow) -> None:
-        """Count a row that an adapter could not read."""
-        self.add(row.table, row.code, row.action, column=row.column, id=row.id, value=row.value, line=row.line)
+    def add_bad_row(self, row: BadRow, *, channel: str = "") -> None:
+        """Count a row that an adapter could not read. The row of somebody who was erased is no example."""
+        found = self._found.get((row.table, row.code, row.column, row.action))
+        full = found is not None and len(found.examples) >= EXAMPLES
+        person = ("customer", str(row.id or ""))
+        erased = row.table == "customer" and not full and bool(refused(channel=channel, persons=[person]))
+        told = {"id": row.id, "value": row.value, "line": row.line}
+        self.add(row.table, row.code, row.action, column=row.column, example=not erased, **told)
 
     def rows(self) -> list[SyncIssue]:
         """Findings, most frequent first."""
