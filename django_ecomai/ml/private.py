@@ -22,16 +22,21 @@ Draw = Callable[[int], int]
 
 
 def bounded_counts(
-    contributions: Mapping[Any, Iterable[Cell]], *, most: int, draw: Draw = secrets.randbelow
+    contributions: Mapping[Any, Iterable[Cell]] | Iterable[tuple[Any, Iterable[Cell]]],
+    *,
+    most: int,
+    draw: Draw = secrets.randbelow,
 ) -> dict[Cell, int]:
     """Persons per cell, each counted once per cell and in ``most`` cells at most, chosen at random.
 
+    ``contributions`` are the cells per person; as pairs they are read one person at a time, and none may come twice.
     Raises ``ValueError`` when ``most`` is below 1.
     """
     if most < 1:
         raise ValueError("most must be at least 1")
     counts: dict[Cell, int] = {}
-    for cells in contributions.values():
+    persons = contributions.items() if isinstance(contributions, Mapping) else contributions
+    for _person, cells in persons:
         own = sorted(set(cells), key=repr)
         while len(own) > most:
             own[draw(len(own))] = own[-1]

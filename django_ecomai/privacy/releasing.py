@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import secrets
+from bisect import bisect_right
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
-from itertools import combinations, groupby
+from itertools import accumulate, combinations, groupby
 from operator import itemgetter
 from typing import Any
 
@@ -23,6 +25,8 @@ from .models import ListRelease
 
 BUDGET_DAYS = 365
 _TRIES = 5
+#: Of a customer with more pairs a random choice is counted: those of an order of 2,000 lines are two million.
+_PAIRS = 20_000
 
 
 class BudgetSpent(ValueError):
@@ -71,8 +75,7 @@ def list_release(
         raise ValueError(_("epsilon, most and days must be above zero, delta between 0 and 1."))
     pairs = kind == ListRelease.Kind.TOGETHER
     _spend(kind=kind, epsilon=epsilon, delta=delta if pairs else 0.0, most=most, channel=channel, user=user)
-    own = dict(_contributions(channel, days, pairs=pairs))
-    counts = bounded_counts(own, most=most)
+    counts = bounded_counts(_contributions(channel, days, pairs=pairs, most=most), most=most)
     if pairs:
         noisy = noisy_selection(counts, epsilon=Fraction(epsilon), delta=delta, most=most)
     else:
@@ -115,8 +118,10 @@ def _spend(*, kind: str, epsilon: Decimal, delta: float, most: int, channel: str
                 raise
 
 
-def _contributions(channel: str, days: int, *, pairs: bool) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
-    """Per customer (or guest's order) the products, or the pairs of products that were in one order."""
+def _contributions(
+    channel: str, days: int, *, pairs: bool, most: int
+) -> Iterator[tuple[str, Collection[tuple[str, ...]]]]:
+    """Per customer (or guest's order) the products, or the pairs of products that were in one order; one at a time."""
     lines = OrderLine.objects.filter(
         channel=channel,
         removed_at=None,
@@ -131,8 +136,28 @@ def _contributions(channel: str, days: int, *, pairs: bool) -> Iterator[tuple[st
         for customer, order, product, parent in rows
     )
     for person, own in groupby(named, key=itemgetter(0)):
-        cells: set[tuple[str, ...]] = set()
-        for _order, basket in groupby(own, key=itemgetter(1)):
-            products = sorted({product for _person, _number, product in basket})
-            cells.update(combinations(products, 2) if pairs else ((product,) for product in products))
-        yield person, sorted(cells)
+        orders = groupby(own, key=itemgetter(1))
+        baskets = [sorted({product for _person, _number, product in basket}) for _order, basket in orders]
+        if not pairs:
+            yield person, {(product,) for basket in baskets for product in basket}
+        else:
+            yield person, _pairs(baskets, most)
+
+
+def _pairs(baskets: list[list[str]], most: int) -> set[tuple[str, ...]]:
+    """Pairs of products of one basket each: all, or where there are very many a random ``most`` at most.
+
+    That no person gives more than ``most`` is what the privacy rests on, not that each pair is as likely as the next.
+    """
+    sizes = [len(basket) * (len(basket) - 1) // 2 for basket in baskets]
+    if sum(sizes) <= max(_PAIRS, most):
+        return {pair for basket in baskets for pair in combinations(basket, 2)}
+    ends, chosen = list(accumulate(sizes)), set()
+    for _attempt in range(20 * most):
+        basket = baskets[bisect_right(ends, secrets.randbelow(ends[-1]))]
+        first, second = secrets.randbelow(len(basket)), secrets.randbelow(len(basket) - 1)
+        second += second >= first
+        chosen.add((basket[min(first, second)], basket[max(first, second)]))
+        if len(chosen) >= most:
+            break
+    return chosen

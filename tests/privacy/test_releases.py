@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from django_ecomai.ml import private
+from django_ecomai.privacy import releasing
 from django_ecomai.privacy.models import ListRelease
 from django_ecomai.privacy.releasing import BudgetSpent, budget_left, list_release
 from django_ecomai.testing import order_make, product_make
@@ -107,3 +108,27 @@ def test_the_command_says_what_is_wrong(ecomai: Any) -> None:
     ecomai(RELEASE_EPSILON=0.1)
     with pytest.raises(CommandError, match="of the budget"):
         call_command("ecomai_release_list", "popular")
+
+
+def test_of_a_huge_order_a_random_choice_of_pairs_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert releasing._pairs([["a", "b", "c"], ["b", "c"], ["d"]], most=1) == {("a", "b"), ("a", "c"), ("b", "c")}
+    monkeypatch.setattr(releasing, "_PAIRS", 5)
+    basket = [f"p{number:04}" for number in range(2000)]
+    chosen = releasing._pairs([["one"], basket, basket], most=10)
+    assert len(chosen) == 10
+    assert all(first < second and {first, second} <= set(basket) for first, second in chosen)
+
+
+def test_customers_are_counted_one_after_another(silent: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def told(*arguments: Any, **options: Any) -> Any:
+        for person, cells in contributions(*arguments, **options):
+            read.append(person)
+            yield person, cells
+
+    contributions = releasing._contributions
+    monkeypatch.setattr(releasing, "_contributions", told)
+    sales()
+    assert list_release(kind="together", epsilon=Decimal(2), most=2).rows == [(("candle", "lamp"), 40)]
+    assert len(read) == len(set(read)) == 41
