@@ -11,6 +11,7 @@ from operator import or_
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from django.apps import apps
 from django.db import models
 from django.db.models import Q
@@ -28,6 +29,8 @@ from .models import SubjectRequest
 logger = logging.getLogger("django_ecomai.privacy")
 #: Shorter ids than a pseudonym's may also be those of products: a hit outside the declared columns proves nothing.
 _UNMISTAKABLE = 32
+#: Texts of a model that are looked at in one go.
+_PIECE = 100_000
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,8 @@ def subject_scan(*, subject: Subject, deep: bool = True, without: SubjectRequest
 
     Declared columns, what declarations search themselves, texts inside models on disk, and the cache of recent items;
     with ``deep`` also every other text of every EcomAI table, which reads those tables whole. ``without`` is the
-    request being carried out, which knows the person until it is finished.
+    request being carried out, which knows the person until it is finished. Files are those of this server: copies that
+    other servers keep of models that are gone go with their own upkeep.
     """
     found = [*_in_declared(subject, without), *_in_models(subject), *_in_caches(subject)]
     if deep:
@@ -137,11 +141,11 @@ def _in_models(subject: Subject) -> Iterator[Leftover]:
     certain, unsure = {i for i in ids if len(i) >= _UNMISTAKABLE}, {i for i in ids if len(i) < _UNMISTAKABLE}
     # The log's copy names customers and nothing else under these names: there a short id is one.
     for folder in sorted((storage.root() / "eventlog").glob("*/*/*")):
-        if (folder / MANIFEST).is_file() and (hits := _texts(folder) & ids):
+        if (folder / MANIFEST).is_file() and (hits := _texts_among(folder, ids)):
             yield Leftover(f"eventlog {folder.parent.parent.name}", len(hits))
     for artifact in Artifact.objects.filter(channel=subject.channel).order_by("pk"):
         try:
-            texts = _texts(storage.ensure_local(artifact.path))
+            texts = _texts_among(storage.ensure_local(artifact.path), ids)
         except (ArtifactError, OSError) as error:
             logger.warning("%s cannot be searched: %s", artifact.path, error)
             continue
@@ -150,16 +154,23 @@ def _in_models(subject: Subject) -> Iterator[Leftover]:
                 yield Leftover(f"model {artifact.path}", len(hits), sure)
 
 
-def _texts(folder: Path) -> set[str]:
-    """Every text in the arrays and in the manifest of a model."""
+def _texts_among(folder: Path, wanted: set[str]) -> set[str]:
+    """Which of the texts stand in the arrays or in the manifest of a model. Reads the arrays piece by piece."""
+    if not wanted:
+        return set()
     manifest, arrays = load_arrays(folder, mmap=True)
     found: set[str] = set()
     for array in arrays.values():
-        if array.dtype.kind == "S":
-            found.update(raw.decode(errors="replace") for raw in array.ravel().tolist())
-        elif array.dtype.kind == "U":
-            found.update(array.ravel().tolist())
-    found.update(_strings(json.loads(json.dumps(manifest, default=str))))
+        if array.dtype.kind not in "SU":
+            continue
+        raw = array.dtype.kind == "S"
+        sought = np.array(sorted(text.encode() for text in wanted) if raw else sorted(wanted))
+        flat = array.reshape(-1)
+        for start in range(0, len(flat), _PIECE):
+            piece = flat[start : start + _PIECE]
+            hits = piece[np.isin(piece, sought)].tolist()
+            found.update(hit.decode() if raw else hit for hit in hits)
+    found.update(text for text in _strings(json.loads(json.dumps(manifest, default=str))) if text in wanted)
     return found
 
 
