@@ -90,12 +90,16 @@ def test_the_factory_fills_every_declared_table(shop: Shop) -> None:
 
 # Who is old, male or from the north must not pay more, be refused, or be ranked by it.
 FORBIDDEN = {"birth_year", "gender", "region"}
+PLANNED = {"pricing", "fraud"}
 NEVER = ("pricing", "fraud", "forecast", "inventory", "ml")
 
 
 @pytest.mark.parametrize("folder", NEVER)
 def test_demographics_reach_neither_prices_nor_fraud(folder: str) -> None:
     used = set()
+    if not (PACKAGE / folder).exists():
+        assert folder in PLANNED
+        pytest.skip(f"{folder} does not exist yet")
     for path in (PACKAGE / folder).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             name = (
