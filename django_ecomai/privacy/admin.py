@@ -6,13 +6,12 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.urls.resolvers import URLPattern
-from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -20,14 +19,15 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from django_ecomai.core.admin import FastModelAdmin, ReadOnlyAdminMixin
+from django_ecomai.runs.services import run_start
 
 from .forms import RequestForm
 from .model_care import models_retrain
 from .models import ConsentRecord, ListRelease, Refusal, SubjectRequest
-from .refusing import forget
+from .refusing import UNDER_WAY, refusals_lift
 from .scanning import Leftover, leftovers_told
 from .selectors import outcome_lines
-from .services import RequestError, request_archive, request_cancel, request_confirm, request_follow_up, request_make
+from .services import JOB, RequestError, request_archive, request_cancel, request_confirm, request_make
 
 CARRY_OUT = "ecomai_privacy.carry_out_subjectrequest"
 DOWNLOAD = "ecomai_privacy.download_subjectrequest"
@@ -99,7 +99,15 @@ class SubjectRequestAdmin(FastModelAdmin):
             user=request.user,
             confirmed=False,
         )
+        SubjectRequest.objects.filter(pk=made.pk).update(due_at=form.cleaned_data["due_at"])
+        made.refresh_from_db(fields=["due_at"])
         obj.__dict__.update(made.__dict__)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """An objection holds at once, so entering one is carrying it out."""
+        form = super().get_form(request, obj, change, **kwargs)
+        form.may_object = request.user.has_perm(CARRY_OUT)
+        return form
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
         """On to its page, where it is carried out."""
@@ -151,7 +159,7 @@ class SubjectRequestAdmin(FastModelAdmin):
                 messages.success(request, _("Withdrawn."))
             elif what == "retrain" and found.carried_out_at is not None:
                 runs = models_retrain(channel=found.channel, erased_at=found.carried_out_at, user=request.user)
-                request_follow_up(request=found)
+                run_start(kind=JOB, user=request.user)  # looks whether they are through: too much for a page
                 told = ngettext("%(count)d training was started.", "%(count)d trainings were started.", len(runs))
                 messages.success(request, told % {"count": len(runs)})
             else:
@@ -222,9 +230,17 @@ class RefusalAdmin(ReadOnlyAdminMixin, FastModelAdmin):
         """Only with the permission to carry out requests."""
         if not request.user.has_perm(CARRY_OUT):
             raise PermissionDenied
-        now = timezone.now()
-        lifted = queryset.filter(lifted_at=None).update(lifted_at=now, changed_at=now)
-        forget()
+        chosen = queryset.filter(lifted_at=None)
+        busy = chosen.filter(UNDER_WAY).count()
+        whole = Refusal.objects.filter(lifted_at=None).filter(
+            Q(pk__in=chosen.values("pk")) | Q(request__in=chosen.exclude(request=None).values("request"))
+        )
+        rows = list(whole.exclude(UNDER_WAY))  # a person stands there under several ids: all or none
+        lifted = refusals_lift(rows=rows)
+        for row in rows:
+            self.log_change(request, row, [{"changed": {"fields": ["lifted_at"]}}])
+        if busy:
+            messages.warning(request, _("The erasure is still under way: such entries are lifted when it is finished."))
         messages.success(
             request, ngettext("%(count)d entry lifted.", "%(count)d entries lifted.", lifted) % {"count": lifted}
         )

@@ -139,7 +139,10 @@ class RequestsView(_PrivacyView):
         operation_id="ecomai_privacy_request",
         summary="Ask for a copy or the erasure of my data, or object to suggestions",
         request=NewRequestSerializer,
-        responses={201: RequestSerializer, 400: OpenApiResponse(description="Nobody is known, nothing is kept, or not sure.")},
+        responses={
+            201: RequestSerializer,
+            400: OpenApiResponse(description="Nobody is known, nothing is kept, or not sure."),
+        },
         tags=["privacy"],
     )
     def post(self, request: Request) -> Response:

@@ -17,7 +17,7 @@ class PrivacyConfig(AppConfig):
 
         from . import checks, jobs, ledger, personal
         from .doctor import diagnose
-        from .refusing import REFUSALS
+        from .refusing import REFUSALS, refusals_prune
         from .services import requests_prune
 
         personal.register()
@@ -41,6 +41,7 @@ class PrivacyConfig(AppConfig):
             ),
         )
         prunes.register("requests of persons", requests_prune)
+        prunes.register("refusals of visitors", refusals_prune)
         prunes.register("ledger of consents", ledger.consents_prune)
         doctor_checks.register("privacy", diagnose)
         del checks  # imported for its registration

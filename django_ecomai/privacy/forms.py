@@ -32,6 +32,8 @@ class RequestForm(forms.ModelForm):
         help_text=gettext_lazy("Finds the orders of guests. Only a keyed hash of it is stored, until the end."),
     )
 
+    may_object = True  # set by the admin: whether this member of staff may carry requests out
+
     class Meta:
         model = SubjectRequest
         fields = ("kind", "customer_id", "channel", "due_at")
@@ -45,7 +47,11 @@ class RequestForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         self.order_fields(("kind", "customer_id", "email", "visitor", "channel", "due_at"))
         if "kind" in self.fields:
-            self.fields["kind"].choices = SubjectRequest.Kind.choices  # type: ignore[attr-defined]
+            self.fields["kind"].choices = [  # type: ignore[attr-defined]
+                choice
+                for choice in SubjectRequest.Kind.choices
+                if self.may_object or choice[0] != SubjectRequest.Kind.OBJECT
+            ]
         if "channel" in self.fields:  # none where a request is only looked at
             self.fields["channel"].initial = ecomai.CHANNEL
 

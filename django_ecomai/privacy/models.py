@@ -114,6 +114,7 @@ class Refusal(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["channel", "kind", "digest", "purpose"], name="ecomai_refusal_uniq"),
         ]
+        indexes = [models.Index(fields=["channel", "changed_at"], name="ecomai_refusal_changed")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.digest[:8]}"

@@ -68,9 +68,9 @@ def _kept_requests() -> str:
 
 
 def _kept_consents() -> str:
-    return gettext("%(days)d days, also after an erasure, as proof; it cannot be joined with anything") % {
-        "days": ecomai.CONSENT_RETENTION_DAYS
-    }
+    return gettext(
+        "%(days)d days, your last answer to each question longer; also after an erasure, as proof, without your name"
+    ) % {"days": ecomai.CONSENT_RETENTION_DAYS}
 
 
 REQUESTS = PersonalData(

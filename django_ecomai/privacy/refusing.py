@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -13,30 +15,16 @@ from django.utils import timezone
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.db import shielded
-from django_ecomai.core.hashing import keyed_hash, keyed_hashes
 from django_ecomai.core.persons import EVERYTHING, UNKNOWN, Subject
 from django_ecomai.core.registry import Refusals
 
+from .digests import digest_of, digests_of
+from .erasure_log import LIFT, REFUSE, log_note
 from .models import Refusal, SubjectRequest
 
-_PURPOSE = "privacy:refusal"
 _BATCH = 1000
 #: More persons than this are not kept in memory; each page then asks the database.
 MOST_IN_MEMORY = 50_000
-
-
-def _message(channel: str, kind: str, ident: str) -> str:
-    return f"{channel}\x00{kind}\x00{ident}"
-
-
-def digest_of(channel: str, kind: str, ident: str) -> str:
-    """What is stored instead of an id, under the key in use."""
-    return keyed_hash(_message(channel, kind, ident), purpose=_PURPOSE)
-
-
-def digests_of(channel: str, kind: str, ident: str) -> list[str]:
-    """The digest under the key in use, then under those used before."""
-    return keyed_hashes(_message(channel, kind, ident), purpose=_PURPOSE)
 
 
 def exact(channel: str, persons: Iterable[tuple[str, str]], purpose: str) -> set[tuple[str, str]]:
@@ -144,7 +132,7 @@ def forget() -> None:
 
 def refuse(*, subject: Subject, purposes: Iterable[str] = (EVERYTHING,), request: SubjectRequest | None = None) -> int:
     """Put a person on the list for ``purposes`` (``""``: all); returns how many entries are new or valid again."""
-    changed = 0
+    purposes, changed = tuple(purposes), 0
     for kind, ident in subject.persons():
         for purpose in purposes:
             row, created = Refusal.objects.get_or_create(
@@ -159,6 +147,10 @@ def refuse(*, subject: Subject, purposes: Iterable[str] = (EVERYTHING,), request
                 row.lifted_at, row.request = None, request
                 row.save()
             changed += created or again
+    if changed and EVERYTHING not in purposes:  # an erasure writes its own entry, before anything else
+        digests = [(kind, digest_of(subject.channel, kind, ident)) for kind, ident in subject.persons()]
+        note = partial(log_note, action=REFUSE, channel=subject.channel, purposes=purposes, digests=digests)
+        transaction.on_commit(note)
     forget()
     return changed
 
@@ -185,13 +177,45 @@ def erasure_under_way(subject: Subject) -> bool:
 
 def refusal_lift(*, subject: Subject, purposes: Iterable[str] | None = None) -> int:
     """Take a person off the list, for all or for some purposes; what was erased does not come back by itself."""
-    now = timezone.now()
     rows = _rows_of(subject)
     if purposes is not None:
         rows = rows.filter(purpose__in=list(purposes))
-    lifted = rows.update(lifted_at=now, changed_at=now)
+    digests = [(kind, one) for kind, ident in subject.persons() for one in digests_of(subject.channel, kind, ident)]
+    return refusals_lift(rows=list(rows), persons=digests)
+
+
+def refusals_lift(*, rows: Iterable[Refusal], persons: Iterable[tuple[str, str]] = ()) -> int:
+    """Lift entries and note it in the log of erasures, also for further ``persons`` (kind and digest) that are meant:
+    a replay must not erase again who has allowed it since.
+    """
+    rows, now = list(rows), timezone.now()
+    lifted = 0
+    for start in range(0, len(rows), _BATCH):
+        pks = [row.pk for row in rows[start : start + _BATCH]]
+        lifted += Refusal.objects.filter(pk__in=pks, lifted_at=None).update(lifted_at=now, changed_at=now)
+    meant: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for row in rows:
+        meant.setdefault((row.channel, row.purpose), {*persons}).add((row.kind, row.digest))
+    for (channel, purpose), digests in meant.items():
+        note = partial(log_note, action=LIFT, channel=channel, purposes=(purpose,), digests=sorted(digests))
+        transaction.on_commit(note)
     forget()
     return lifted
+
+
+def refusals_prune() -> int:
+    """Delete what visitors have refused when no browser can bring their cookie any more.
+
+    It lasts ``VISITOR_COOKIE_AGE`` from when it was written last, so at most twice as long from the refusal. Customers
+    and accounts are kept: the shop's own tables may name them at any time. Lifted entries are kept as well, so that a
+    replay sees that this database knows of the lift.
+    """
+    before = timezone.now() - timedelta(seconds=2 * float(ecomai.VISITOR_COOKIE_AGE))
+    deleted = (
+        Refusal.objects.filter(kind="visitor", lifted_at=None, changed_at__lt=before).exclude(UNDER_WAY).delete()[0]
+    )
+    forget()
+    return deleted
 
 
 REFUSALS = Refusals(exact, quick)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+import traceback
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import IO, Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -124,10 +126,16 @@ def request_carry_out(*, request: SubjectRequest, user: Any = None) -> SubjectRe
         elif request.kind == Kind.OBJECT:
             _object(request)
     except Exception as error:
-        request.status, request.error = Status.FAILED, f"{type(error).__name__}: {error}"[:2000]
+        request.status, request.error = Status.FAILED, _error_told(error)
         request.save()
         raise
     return request
+
+
+def _error_told(error: Exception) -> str:
+    """A database names the person in its messages ("Key (external_id)=(17)"): of those the class only."""
+    harmless = isinstance(error, RequestError | OSError)
+    return f"{type(error).__name__}: {error}"[:2000] if harmless else type(error).__name__
 
 
 def _object(request: SubjectRequest) -> None:
@@ -244,17 +252,28 @@ def requests_carry_out(*, requests: Iterable[SubjectRequest] | None = None) -> d
     counts = {"done": 0, "waiting": 0, "failed": 0}
     begun = (Status.OPEN, Status.MODELS, Status.FAILED)
     unfinished = SubjectRequest.objects.filter(status__in=begun).exclude(kind=Kind.EXPORT)
-    for request in list(unfinished.order_by("id") if requests is None else requests):
+    for request in _one_after_another(unfinished) if requests is None else requests:
         try:
             if request.status == Status.MODELS:
                 request_follow_up(request=request)
             else:
                 request_carry_out(request=request)
-        except Exception:  # declarations are other apps' code: kept with the request, the next one goes on
-            logger.exception("request %s could not be carried out", request.reference)
+        except Exception as error:  # declarations are other apps' code: kept with the request, the next one goes on
+            where = traceback.extract_tb(error.__traceback__)[-1]  # without the message, which may name the person
+            told = (request.reference, type(error).__name__, where.filename, where.lineno)
+            logger.error("request %s could not be carried out: %s at %s:%s", *told)
         name = {Status.DONE: "done", Status.FAILED: "failed"}.get(Status(request.status), "waiting")
         counts[name] += 1
     return counts
+
+
+def _one_after_another(unfinished: QuerySet[SubjectRequest]) -> Iterator[SubjectRequest]:
+    """Also what is asked for while this run is at work: its start was answered with this run."""
+    seen: set[int] = set()
+    while batch := [request for request in unfinished.order_by("id") if request.pk not in seen]:
+        for request in batch:
+            seen.add(request.pk)
+            yield request
 
 
 def request_archive(*, request: SubjectRequest, user: Any = None) -> IO[bytes]:
@@ -290,20 +309,33 @@ def requests_prune() -> int:
 
 
 def erasures_replay(*, dry_run: bool = False) -> dict[str, int]:
-    """Erase again whom the log of erasures names: after a backup was restored. Returns erased rows per declaration.
+    """Refuse and erase again whom the log of erasures names: after a backup was restored.
 
-    Persons are found by hashing every id that a declared column holds and comparing it with the log.
+    The refusals come first, also of persons who stand in no table now: the next sync would copy them. Then the rows:
+    persons are found by hashing every id that a declared column holds and comparing it with the log. Returns erased
+    rows per declaration, ``persons`` (ids found again) and ``refusals`` (entries that were missing).
     """
-    from .replaying import subjects_found
+    from .replaying import logged, refusals_restore, subjects_found
 
-    erased: dict[str, int] = {"persons": 0}
-    for subject in subjects_found():
-        erased["persons"] += 1
-        if dry_run:
-            continue
-        subject = subject_complete(subject)
-        refuse(subject=subject, purposes=(EVERYTHING,))
-        for name, rows in subject_erase(subject=subject).items():
-            erased[name] = erased.get(name, 0) + rows
-        models_purge(channel=subject.channel, before=timezone.now())
-    return erased
+    done: dict[str, int] = {"persons": 0, "refusals": 0}
+    for channel, log in logged().items():
+        restored, older = refusals_restore(channel, log, dry_run=dry_run)
+        done["refusals"] += restored
+        erased = {person for person, purposes in log.refused.items() if EVERYTHING in purposes}
+        for subject in subjects_found(channel, erased | older):
+            done["persons"] += 1
+            if dry_run:
+                continue
+            subject = subject_complete(subject)
+            _counted(done, subject_erase(subject=subject))
+            models_purge(channel=channel, before=timezone.now())
+        objected = {person for person, purposes in log.refused.items() if purposes} - erased - older
+        for subject in subjects_found(channel, objected) if not dry_run else ():
+            declared = ((name, one) for name, one in personal_data.items() if one.derived)
+            _counted(done, {name: one.erase(subject) for name, one in declared})
+    return done
+
+
+def _counted(done: dict[str, int], more: dict[str, int]) -> None:
+    for name, rows in more.items():
+        done[name] = done.get(name, 0) + rows

@@ -104,7 +104,7 @@ def request_show(request: HttpRequest, reference: UUID) -> HttpResponse:
 @never_cache
 @_limited
 def archive(request: HttpRequest, reference: UUID) -> HttpResponseBase:
-    """The copy of the data as a zip file, for the person himself only. That it was fetched is noted with the request."""
+    """The copy of the data as a zip file, for the person himself only. The request notes that it was fetched."""
     found = get_object_or_404(SubjectRequest, reference=reference)
     if not _is_mine(request, found):
         raise Http404

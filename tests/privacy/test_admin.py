@@ -74,6 +74,7 @@ def test_an_erasure_waits_for_a_confirmation_that_says_what_it_means(boss: Clien
     found = SubjectRequest.objects.get()
     assert (found.status, found.origin, found.handled_by.username) == ("unconfirmed", "admin", "boss")
     assert f"{BASE}{found.pk}/erase/" in text(page) and f"customer {ANN}" in text(page)
+    assert timezone.localtime(found.due_at).date().isoformat() == "2030-01-01"
     assert "This cannot be undone." in text(boss.get(f"{BASE}{found.pk}/erase/"))
     assert requests_carry_out() == {"done": 0, "waiting": 0, "failed": 0}  # no schedule confirms it
     assert Customer.objects.filter(external_id=ANN).exists() and not refused(channel="", persons=[("customer", ANN)])
@@ -183,6 +184,16 @@ def test_looking_is_not_doing(shop: Shop, django_user_model: Any, what: str) -> 
     assert Customer.objects.filter(external_id=ANN).exists()
 
 
+def test_entering_an_objection_is_carrying_it_out(shop: Shop, django_user_model: Any) -> None:
+    may_enter = staff(django_user_model, "view_subjectrequest", "add_subjectrequest")
+    assert 'value="object"' not in text(may_enter.get(f"{BASE}add/"))
+    assert "Select a valid choice" in text(add(may_enter, kind="object", customer_id=ANN))
+    assert not Refusal.objects.exists()
+    may_do = staff(django_user_model, "view_subjectrequest", "add_subjectrequest", "carry_out_subjectrequest")
+    add(may_do, kind="object", customer_id=ANN)
+    assert refused(channel="", persons=[("customer", ANN)], purpose="personalization")
+
+
 def test_carrying_out_is_not_downloading(shop: Shop, django_user_model: Any) -> None:
     found = request_make(subject=Subject(customer_ids=frozenset({ANN})), kind="export")
     may_do = staff(django_user_model, "view_subjectrequest", "carry_out_subjectrequest")
@@ -211,6 +222,24 @@ def test_a_refusal_is_lifted_by_whoever_may(boss: Client, django_user_model: Any
     assert refused(channel="", persons=[("customer", ANN)])
     assert "1 entry lifted." in text(boss.post(address, body, follow=True))
     assert not refused(channel="", persons=[("customer", ANN)])
+
+
+def test_a_person_is_lifted_whole_and_it_is_noted(boss: Client) -> None:
+    found = request_make(subject=Subject(customer_ids=frozenset({ANN})), kind="object")
+    rows = list(found.refusals.all())
+    assert len(rows) > 2
+    boss.post("/admin/ecomai_privacy/refusal/", {"action": "lift", "_selected_action": [rows[0].pk]})
+    assert not refused(channel="", persons=[("customer", ANN)], purpose="personalization")
+    assert not Refusal.objects.filter(lifted_at=None).exists()
+    assert LogEntry.objects.filter(content_type__model="refusal").count() == len(rows)
+
+
+def test_nobody_is_lifted_in_the_middle_of_an_erasure(boss: Client) -> None:
+    found = request_make(subject=Subject(customer_ids=frozenset({ANN})), kind="erase", start=False)
+    body = {"action": "lift", "_selected_action": [found.refusals.first().pk]}
+    page = text(boss.post("/admin/ecomai_privacy/refusal/", body, follow=True))
+    assert "still under way" in page
+    assert refused(channel="", persons=[("customer", ANN)])
 
 
 def test_the_ledger_is_read_only(boss: Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
-from django_ecomai.adapters.rows import ReviewRow
+from django_ecomai.adapters.rows import BadRow, ReviewRow
 from django_ecomai.core.persons import UNKNOWN, Subject, refused, refused_purposes
+from django_ecomai.core.registry import prunes
 from django_ecomai.core.uuid7 import uuid7
 from django_ecomai.events.models import Event, VisitorIdentity
 from django_ecomai.events.services import events_insert, events_receive, track, visitor_link
@@ -253,3 +255,26 @@ def test_a_browser_whose_visitor_refused_is_not_recorded(ecomai: Any, shop: Shop
     body["events"] = [{**event, "id": str(uuid7())}]
     assert client.post("/ecomai/capture/", body, content_type="application/json").json()["consent"] is False
     assert Event.objects.filter(visitor_id=visitor).count() == 1
+
+
+def test_what_visitors_refused_goes_when_no_browser_can_bring_their_cookie(ecomai: Any) -> None:
+    ecomai(VISITOR_COOKIE_AGE=86_400)
+    refuse(subject=GONE)
+    refuse(subject=Subject(visitor_ids=frozenset({TABLET})))
+    old = timezone.now() - timedelta(days=3)
+    Refusal.objects.exclude(digest=refusing.digest_of("", "visitor", TABLET)).update(changed_at=old)
+    assert prunes.get("refusals of visitors")() == 1
+    assert refused(channel="", persons=[*GONE.persons(), ("visitor", TABLET)]) == {
+        ("customer", ANN), ("user", "77"), ("email", "x"), ("visitor", TABLET),
+    }  # fmt: skip
+
+
+def test_a_row_that_cannot_be_read_is_no_example_when_its_customer_was_erased() -> None:
+    refuse_ann()
+    shop = adapter()
+    shop.data["customer"] = [
+        BadRow(table="customer", code="field_failed", action="skipped", column="email", id=ident, value=f"Jane {ident}")
+        for ident in (ANN, BOB)
+    ]
+    [issue] = [issue for issue in shop_sync(adapter=shop).findings if issue.code == "field_failed"]
+    assert (issue.count, [one["id"] for one in issue.examples]) == (2, [BOB])

@@ -18,11 +18,13 @@ from django_ecomai.core.persons import Subject, refused
 from django_ecomai.events.models import Event
 from django_ecomai.mirror.models import Customer
 from django_ecomai.privacy.erasure_log import erasure_log_read
-from django_ecomai.privacy.models import SubjectRequest
+from django_ecomai.privacy.models import Refusal, SubjectRequest
 from django_ecomai.privacy.scanning import subject_scan
-from django_ecomai.privacy.services import request_carry_out, request_make
+from django_ecomai.privacy.services import objection_lift, request_carry_out, request_make
 from django_ecomai.privacy.subjects import subject_complete
+from django_ecomai.recommend.models import CustomerPreference
 from django_ecomai.runs.models import Artifact
+from django_ecomai.testing import customer_make
 
 from .factories import ANN, BOB, PHONE, Shop, model_make
 
@@ -88,6 +90,69 @@ def test_a_restored_database_is_erased_again(shop: Shop) -> None:
     assert Customer.objects.filter(external_id=BOB).exists()
     assert not Artifact.objects.exists()  # nobody may roll back to a model of before
     assert replay().startswith("0 ids")
+
+
+def test_who_is_in_no_restored_table_is_refused_again_before_the_next_sync(shop: Shop) -> None:
+    erase(shop)
+    Refusal.objects.all().delete()  # the backup is from before, and knows neither the person nor the erasure
+    assert "4 refusals are missing" in replay("--dry-run") and not Refusal.objects.exists()
+    told = replay()
+    assert told.startswith("refusals: 4") and "0 ids" in told
+    assert refused(channel="", persons=[("customer", ANN), ("customer", BOB)]) == {("customer", ANN)}
+
+
+def test_who_allowed_it_again_is_not_erased_again(shop: Shop, django_capture_on_commit_callbacks: Any) -> None:
+    person = erase(shop)
+    with django_capture_on_commit_callbacks(execute=True):
+        objection_lift(subject=person)
+    customer_make(external_id=ANN)
+    assert replay().startswith("0 ids")
+    assert Customer.objects.filter(external_id=ANN).exists()
+    assert refused(channel="", persons=[("customer", ANN)]) == set()
+
+
+def test_of_a_backup_from_before_the_erasure_the_rows_go_though_the_person_is_allowed_again(
+    shop: Shop, django_capture_on_commit_callbacks: Any
+) -> None:
+    saved = backup()
+    person = erase(shop)
+    with django_capture_on_commit_callbacks(execute=True):
+        objection_lift(subject=person)
+    restore(saved)
+    replay()
+    assert not Customer.objects.filter(external_id=ANN).exists()
+    assert refused(channel="", persons=[("customer", ANN)]) == set()
+    assert replay().startswith("0 ids")
+
+
+def test_an_objection_is_restored(shop: Shop, django_capture_on_commit_callbacks: Any) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        request_make(subject=Subject(customer_ids=frozenset({ANN})), kind="object")
+    Refusal.objects.all().delete()
+    CustomerPreference.objects.create(customer_id=ANN, category_id="vases", probability=0.1, run=1)
+    assert "recommend.preferences: 1" in replay()
+    assert refused(channel="", persons=[("customer", ANN)], purpose="personalization") == {("customer", ANN)}
+    assert refused(channel="", persons=[("customer", ANN)]) == set()
+    assert Customer.objects.filter(external_id=ANN).exists()
+
+
+def test_a_lift_that_cannot_be_logged_holds_all_the_same(
+    shop: Shop, ecomai: Any, tmp_path: Path, caplog: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    person = erase(shop)
+    (tmp_path / "file").write_text("")
+    ecomai(ERASURE_LOG_DIR=str(tmp_path / "file" / "below"))
+    with django_capture_on_commit_callbacks(execute=True):
+        objection_lift(subject=person)
+    assert refused(channel="", persons=[("customer", ANN)]) == set()
+    assert "log of erasures cannot be written" in caplog.text
+
+
+def test_an_entry_is_on_the_disk_before_rows_go(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+    monkeypatch.setattr("os.fsync", lambda handle: seen.append(Customer.objects.filter(external_id=ANN).exists()))
+    erase(shop)
+    assert seen[:2] == [True, True]  # the file, and the folder that names it
 
 
 def test_a_damaged_entry_is_named_and_the_others_are_replayed(shop: Shop, tmp_path: Path, caplog: Any) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 from django.core.management import call_command
+from django.db import IntegrityError
 from django.utils import timezone
 
 from django_ecomai.core.persons import Subject, refused
@@ -19,6 +21,7 @@ from django_ecomai.events import log_store
 from django_ecomai.events.models import Event, VisitorIdentity
 from django_ecomai.events.selectors import visitor_history
 from django_ecomai.mirror.models import Customer, Order, ReturnLine, Review
+from django_ecomai.privacy import scanning, services
 from django_ecomai.privacy.models import Refusal, SubjectRequest
 from django_ecomai.privacy.scanning import subject_scan
 from django_ecomai.privacy.services import (
@@ -34,6 +37,7 @@ from django_ecomai.privacy.services import (
 from django_ecomai.privacy.subjects import subject_complete
 from django_ecomai.recommend.models import CustomerPreference
 from django_ecomai.runs.models import Artifact, LiveArtifact, Run
+from django_ecomai.runs.services import artifact_save
 
 from .factories import ANN, BOB, EMAIL, PHONE, TABLET, Shop, email_hash, event_make, model_make
 
@@ -324,3 +328,52 @@ def test_an_objection_can_be_lifted(shop: Shop) -> None:
     assert refused(channel="", persons=[("customer", ANN)], purpose="personalization") == set()
     request_make(subject=ann(shop), kind="object")
     assert refused(channel="", persons=[("customer", ANN)], purpose="personalization") == {("customer", ANN)}
+
+
+def test_what_went_wrong_is_told_without_what_the_database_says_of_the_person(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    def fails(subject: Subject) -> int:
+        raise IntegrityError(f"Key (external_id)=({ANN}) is still referenced")
+
+    request = request_make(subject=ann(shop), kind="erase", start=False)
+    declared = personal_data.get("mirror.customer")
+    monkeypatch.setitem(personal_data._items, "mirror.customer", replace(declared, erase=fails))
+    assert requests_carry_out() == {"done": 0, "waiting": 0, "failed": 1}
+    request.refresh_from_db()
+    assert request.error == "IntegrityError"
+    assert "IntegrityError" in caplog.text and ANN not in caplog.text
+
+
+def test_what_is_asked_for_while_the_job_runs_is_carried_out_by_it(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    request_make(subject=ann(shop), kind="erase", start=False)
+    carry_out = services.request_carry_out
+    bob = Subject(customer_ids=frozenset({BOB}))
+
+    def and_meanwhile(*, request: SubjectRequest, **options: Any) -> SubjectRequest:
+        if SubjectRequest.objects.count() == 1:
+            request_make(subject=bob, kind="erase", start=False)
+        return carry_out(request=request, **options)
+
+    monkeypatch.setattr(services, "request_carry_out", and_meanwhile)
+    assert requests_carry_out() == {"done": 2, "waiting": 0, "failed": 0}
+    assert not Customer.objects.filter(external_id=BOB).exists()
+
+
+def test_models_are_searched_piece_by_piece(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scanning, "_PIECE", 2)
+    arrays = {
+        "raw": np.array([b"a", b"bb", PHONE.encode(), b"c", b"d"]),
+        "texts": np.array([["lamp", "vase"], ["candle", TABLET]]),
+        "numbers": np.arange(3),
+        "none": np.array([], dtype="S4"),
+    }
+    artifact = artifact_save(kind="toy", arrays=arrays, manifest={"who": [ANN]}, passed_gate=True)
+
+    def found(**ids: Any) -> list[tuple[int, bool]]:
+        left = subject_scan(subject=Subject(**{kind: frozenset(one) for kind, one in ids.items()}), deep=False)
+        return [(one.count, one.certain) for one in left if one.where == f"model {artifact.path}"]
+
+    assert found(visitor_ids=[PHONE, TABLET, "c" * 32]) == [(2, True)]
+    assert found(customer_ids=[ANN]) == [(1, False)]
+    assert found(customer_ids=["b"]) == []

@@ -116,6 +116,10 @@ class Migration(migrations.Migration):
             model_name='subjectrequest',
             index=models.Index(fields=['digest', '-id'], name='ecomai_request_digest'),
         ),
+        migrations.AddIndex(
+            model_name='refusal',
+            index=models.Index(fields=['channel', 'changed_at'], name='ecomai_refusal_changed'),
+        ),
         migrations.AddConstraint(
             model_name='refusal',
             constraint=models.UniqueConstraint(fields=('channel', 'kind', 'digest', 'purpose'), name='ecomai_refusal_uniq'),

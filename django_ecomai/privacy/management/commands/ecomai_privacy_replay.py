@@ -18,10 +18,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
         erased = erasures_replay(dry_run=dry_run)
-        count = erased.pop("persons")
+        count, refusals = erased.pop("persons"), erased.pop("refusals")
         if dry_run:
-            self.stdout.write(f"{count} ids of erased persons are there again. Nothing was changed.")
+            self.stdout.write(
+                f"{count} ids of erased persons are there again, {refusals} refusals are missing. Nothing was changed."
+            )
             return
+        if refusals:
+            self.stdout.write(f"refusals: {refusals}")
         for name, rows in erased.items():
             self.stdout.write(f"{name}: {rows}")
         self.stdout.write(f"{count} ids of erased persons were there again and are gone.")
