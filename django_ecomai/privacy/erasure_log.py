@@ -1,7 +1,7 @@
 """The log of erasures outside the database: after a backup was restored, it says who has to be erased again.
 
-Objections and what was allowed again are noted, too. One small JSON file per entry, keyed hashes only, in the storage of
-models or in ``ECOMAI["ERASURE_LOG_DIR"]``. With a file of its own, two servers never write into one, and nothing is
+Objections and what was allowed again are noted, too. One small JSON file per entry, keyed hashes only, in the storage
+of models or in ``ECOMAI["ERASURE_LOG_DIR"]``. With a file of its own, two servers never write into one, and nothing is
 ever rewritten.
 """
 

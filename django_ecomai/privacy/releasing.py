@@ -152,7 +152,8 @@ def _pairs(baskets: list[list[str]], most: int) -> set[tuple[str, ...]]:
     sizes = [len(basket) * (len(basket) - 1) // 2 for basket in baskets]
     if sum(sizes) <= max(_PAIRS, most):
         return {pair for basket in baskets for pair in combinations(basket, 2)}
-    ends, chosen = list(accumulate(sizes)), set()
+    ends = list(accumulate(sizes))
+    chosen: set[tuple[str, ...]] = set()
     for _attempt in range(20 * most):
         basket = baskets[bisect_right(ends, secrets.randbelow(ends[-1]))]
         first, second = secrets.randbelow(len(basket)), secrets.randbelow(len(basket) - 1)
