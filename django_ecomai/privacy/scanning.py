@@ -50,7 +50,7 @@ def subject_scan(*, subject: Subject, deep: bool = True, without: SubjectRequest
     with ``deep`` also every other text of every EcomAI table, which reads those tables whole. ``without`` is the
     request being carried out, which knows the person until it is finished.
     """
-    found = [*_in_declared(subject, without), *_in_models(subject), *_in_caches(subject)]
+    found = [*_in_declared(subject), *_in_models(subject), *_in_caches(subject)]
     if deep:
         found += _in_other_texts(subject, without)
     return found
@@ -76,11 +76,9 @@ def declared_lookups() -> dict[str, dict[str, str]]:
     return tables
 
 
-def _in_declared(subject: Subject, without: SubjectRequest | None) -> Iterator[Leftover]:
+def _in_declared(subject: Subject) -> Iterator[Leftover]:
     for table, lookups in declared_lookups().items():
         rows = rows_of(subject, table, lookups)
-        if rows is not None and without is not None and rows.model is SubjectRequest:
-            rows = rows.exclude(pk=without.pk)
         count = 0 if rows is None else rows.count()
         if count:
             yield Leftover(apps.get_model(table)._meta.label, count)
@@ -101,7 +99,8 @@ def _in_other_texts(subject: Subject, without: SubjectRequest | None) -> Iterato
     declared = declared_lookups()
     ids = _text_ids(subject)
     for model in _ecomai_models():
-        known = {name.split("__")[0] for name in declared.get(model._meta.label, {})}
+        # Columns that tell nothing by themselves were not looked at yet.
+        known = {name.split("__")[0] for name, kind in declared.get(model._meta.label, {}).items() if kind}
         for field in model._meta.concrete_fields:
             if field.name in known or not isinstance(field, models.JSONField | models.TextField):
                 continue

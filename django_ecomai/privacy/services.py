@@ -24,7 +24,7 @@ from .models import SubjectRequest
 from .refusing import forget, refusal_lift, refuse
 from .scanning import leftovers_told, subject_scan
 from .signals import subject_erased
-from .subjects import person_digests, subject_complete, subject_of_request
+from .subjects import persons_json, request_digests, subject_complete, subject_of_request
 
 logger = logging.getLogger("django_ecomai.privacy")
 JOB = "privacy.requests"
@@ -47,57 +47,69 @@ def request_make(
     start: bool = True,
     confirmed: bool = True,
 ) -> SubjectRequest:
-    """Note what a person asks for and begin with it after commit; an open request of the same kind is returned instead.
+    """Note what a person asks for and begin with it after commit.
 
-    An objection holds at once; an erasure that is not ``confirmed`` does nothing before ``request_confirm``. ``user``
-    is the member of staff who enters it. Without ``start`` the next run of the job carries it out. Raises
-    ``RequestError`` for nobody and for an unknown kind.
+    An unfinished request of the same kind that names him with the same ids is returned instead; a ``confirmed`` erasure
+    begins then, too, should it have waited. An objection holds at once; an erasure that is not ``confirmed`` does
+    nothing before ``request_confirm``. ``user`` is the member of staff who enters it. Without ``start`` the next run of
+    the job carries it out. Raises ``RequestError`` for nobody and for an unknown kind.
     """
     if not subject:
         raise RequestError(_("Nobody is named: give a customer or a visitor."))
     if kind not in Kind.values:
         raise RequestError(_("Unknown kind of request: %(kind)s.") % {"kind": kind})
-    digests = person_digests(subject)
-    waiting = SubjectRequest.objects.filter(
-        channel=subject.channel, kind=kind, digest__in=digests, status__in=UNFINISHED
-    ).first()
-    if waiting is not None:
-        return waiting
+    subject = subject_complete(subject)  # now: when the shop deletes the account next, nobody knows any more
     waits = kind == Kind.ERASE and not confirmed
+    waiting = _waiting(subject, kind)
+    if waiting is not None:
+        if kind == Kind.ERASE and confirmed and waiting.status in (Status.UNCONFIRMED, Status.OPEN, Status.FAILED):
+            return request_confirm(request=waiting, user=user, origin=origin, start=start)
+        return waiting
+    digests = request_digests(subject)
     with transaction.atomic():
         request = SubjectRequest.objects.create(
             channel=subject.channel,
             kind=kind,
             status=Status.UNCONFIRMED if waits else Status.OPEN,
             origin=origin,
-            customer_id=min(subject.customer_ids, default=""),
-            visitor_ids=sorted(subject.visitor_ids),
-            email_hashes=sorted(subject.email_hashes),
-            user_id=min(subject.user_ids, default=None),
+            customer_id=min(subject.ids("customer"), default=""),
+            persons=persons_json(subject),
             digest=digests[0] if digests else "",
             handled_by=user,
         )
         if kind == Kind.OBJECT:
             request_carry_out(request=request)
         elif kind == Kind.ERASE and not waits:  # from now on nothing is added to what will be erased
-            refuse(subject=subject_complete(subject), request=request)
+            refuse(subject=subject, request=request)
     if start and kind == Kind.ERASE and not waits:
         run_start(kind=JOB, user=user)
     return request
 
 
-def request_confirm(*, request: SubjectRequest, user: Any = None) -> SubjectRequest:
+def _waiting(subject: Subject, kind: str) -> SubjectRequest | None:
+    """An unfinished request of the same person that already names everything that this one would."""
+    rows = SubjectRequest.objects.filter(channel=subject.channel, kind=kind, status__in=UNFINISHED)
+    same = rows.filter(digest__in=request_digests(subject)).order_by("-id")
+    named = set(subject.persons())
+    return next((row for row in same if named <= set(subject_of_request(row).persons())), None)
+
+
+def request_confirm(
+    *, request: SubjectRequest, user: Any = None, origin: str | None = None, start: bool = True
+) -> SubjectRequest:
     """Let an erasure begin (or begin again after a failure) with the next run, which is started.
 
-    Raises ``RequestError`` when there is nothing to begin.
+    ``origin`` says who confirms when it is not whoever made it. Raises ``RequestError`` when there is nothing to begin.
     """
     if request.kind != Kind.ERASE or request.status not in (Status.UNCONFIRMED, Status.OPEN, Status.FAILED):
         raise RequestError(_("This request has been carried out or withdrawn."))
     with transaction.atomic():
         request.status, request.handled_by = Status.OPEN, user or request.handled_by
+        request.origin = origin or request.origin
         request.save()
-        refuse(subject=subject_complete(subject_of_request(request)), request=request)
-    run_start(kind=JOB, user=user)
+        refuse(subject=_named(request), request=request)
+    if start:
+        run_start(kind=JOB, user=user)
     return request
 
 
@@ -130,8 +142,16 @@ def request_carry_out(*, request: SubjectRequest, user: Any = None) -> SubjectRe
     return request
 
 
-def _object(request: SubjectRequest) -> None:
+def _named(request: SubjectRequest) -> Subject:
+    """Whom a request is about, with all that is known by now. Raises ``RequestError`` when it names nobody."""
     subject = subject_complete(subject_of_request(request))
+    if not subject:
+        raise RequestError(_("The request does not say any more whose it is. Withdraw it and enter it again."))
+    return subject
+
+
+def _object(request: SubjectRequest) -> None:
+    subject = _named(request)
     with transaction.atomic():
         refuse(subject=subject, purposes=OBJECTED, request=request)
         tables = {name: declared.erase(subject) for name, declared in personal_data.items() if declared.derived}
@@ -161,9 +181,9 @@ def _erase(request: SubjectRequest) -> None:
 
     The log first, as it outlives a restored database; then the list that keeps the person out; then the rows.
     """
-    subject = subject_complete(subject_of_request(request))
+    subject = _named(request)
     again = request.carried_out_at is not None
-    request.visitor_ids, request.email_hashes = sorted(subject.visitor_ids), sorted(subject.email_hashes)
+    request.persons = persons_json(subject)
     request.status, request.error = Status.OPEN, ""
     request.save()
     if not again:
@@ -230,7 +250,7 @@ def _finish(request: SubjectRequest, status: str) -> None:
     """Over: from here on only the digest says whose it was."""
     request.status, request.error = status, ""
     request.finished_at = timezone.now()
-    request.customer_id, request.visitor_ids, request.email_hashes, request.user_id = "", [], [], None
+    request.customer_id, request.persons = "", {}
     request.save()
 
 
@@ -261,7 +281,7 @@ def request_archive(*, request: SubjectRequest, user: Any = None) -> IO[bytes]:
         raise RequestError(_("Only a request for a copy of the data has an archive."))
     if request.is_over:
         raise RequestError(_("This copy has expired. Ask for a new one."))
-    subject = subject_complete(subject_of_request(request))
+    subject = _named(request)
     archive, counts = archive_write(subject=subject, reference=str(request.reference))
     request.outcome = {"tables": counts}
     request.carried_out_at = timezone.now()

@@ -24,13 +24,14 @@ from django_ecomai.privacy.services import request_carry_out, request_make
 from django_ecomai.privacy.subjects import subject_complete
 from django_ecomai.runs.models import Artifact
 
-from .factories import ANN, BOB, PHONE, Shop, model_make
+from .factories import ANN, BOB, EMAIL, PHONE, Shop, email_hash, model_make
 
 pytestmark = pytest.mark.django_db
 
 
 def erase(shop: Shop) -> Subject:
-    subject = subject_complete(Subject(user_ids=frozenset({str(shop.user.pk)})))
+    who = Subject(user_ids=frozenset({str(shop.user.pk)}), email_hashes=frozenset({email_hash(EMAIL)}))
+    subject = subject_complete(who)
     request_carry_out(request=request_make(subject=subject, kind="erase", start=False))
     return subject
 
