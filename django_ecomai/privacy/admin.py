@@ -133,7 +133,7 @@ class SubjectRequestAdmin(FastModelAdmin):
                 "may_carry_out": may and found.kind == Kind.ERASE and found.status in _NOT_BEGUN,
                 "may_download": request.user.has_perm(DOWNLOAD) and found.kind == Kind.EXPORT and not found.is_over,
                 "may_retrain": may and found.status == Status.MODELS,
-                "may_cancel": may and found.status in _NOT_BEGUN and found.carried_out_at is None,
+                "may_cancel": may and found.status in _NOT_BEGUN and found.begun_at is None,
             }
         return super().changeform_view(request, object_id, form_url, context)
 
