@@ -24,7 +24,7 @@ class PrivacyConfig(AppConfig):
         personal_data.register(
             "privacy.staff",
             staff_records(
-                _("Lists that an employee released"),
+                _("Lists and requests that an employee handled"),
                 {"ecomai_privacy.ListRelease": ("made_by",), "ecomai_privacy.SubjectRequest": ("handled_by",)},
             ),
         )
