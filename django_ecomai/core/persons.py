@@ -12,7 +12,7 @@ from operator import or_
 from typing import Any
 
 from django.apps import apps
-from django.db.models import Model, Q, QuerySet
+from django.db.models import CharField, Model, Q, QuerySet, TextField
 
 from .registry import PersonalData, refusals
 
@@ -75,16 +75,36 @@ def refused_purposes(*, channel: str, persons: Iterable[tuple[str, str]]) -> fro
 
 
 def rows_of(subject: Subject, label: str, lookups: Mapping[str, str]) -> QuerySet[Any] | None:
-    """The rows of a table that are the subject's, or ``None`` when none can be his."""
+    """The rows of a table that are the subject's, or ``None`` when none can be his.
+
+    Several may use a device or an e-mail address: a row that names another customer is not his for these.
+    """
     model: type[Model] = apps.get_model(label)
+    customers = sorted(subject.ids("customer"))
+    nobody_else = Q()
+    for lookup, kind in lookups.items():
+        if kind == "customer":
+            unnamed = Q(**{f"{lookup}__isnull": True})
+            if _is_text(model, lookup):
+                unnamed |= Q(**{lookup: ""})
+            nobody_else &= unnamed | Q(**{f"{lookup}__in": customers})
     mine = [
-        Q(**{f"{lookup}__in": sorted(ids)}) for lookup, kind in lookups.items() if kind and (ids := subject.ids(kind))
+        Q(**{f"{lookup}__in": sorted(ids)}) & (nobody_else if kind in ("visitor", "email") else Q())
+        for lookup, kind in lookups.items()
+        if kind and (ids := subject.ids(kind))
     ]
     if not mine:
         return None
     rows = model._base_manager.filter(reduce(or_, mine))
     has_channel = any(field.name == "channel" for field in model._meta.get_fields())
     return rows.filter(channel=subject.channel) if has_channel else rows
+
+
+def _is_text(model: type[Model], lookup: str) -> bool:
+    *way, name = lookup.split("__")
+    for step in way:
+        model = model._meta.get_field(step).related_model  # type: ignore[assignment]
+    return isinstance(model._meta.get_field(name), CharField | TextField)
 
 
 def staff_records(label: Any, columns: Mapping[str, Iterable[str]]) -> PersonalData:

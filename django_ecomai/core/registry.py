@@ -69,11 +69,12 @@ class JobKind:
 class PersonalData:
     """What an app stores about a person; the privacy capability exports, erases and looks for it through this.
 
-    ``export(subject)`` yields JSON-ready dicts, ``erase(subject)`` returns how many rows it changed or deleted;
-    ``subject`` is a ``core.persons.Subject``. ``columns`` names the tables (``"app_label.Model"``) and in each the
-    lookups that say whose a row is: ``"customer"``, ``"visitor"``, ``"user"`` or ``"email"``; ``""`` for a column that
-    tells nothing without those beside it. ``search(subject)`` yields what is left where columns cannot say it.
-    ``explanation`` and ``kept`` (how long) are read by the person himself. ``derived``: worked out about him, so an
+    ``export(subject)`` yields JSON-ready dicts, ``erase(subject)`` returns how many rows it changed or deleted, 0 when
+    nothing is left: models may have learnt from whatever was found. ``subject`` is a ``core.persons.Subject``.
+    ``columns`` names the tables (``"app_label.Model"``) and in each the lookups that say whose a row is:
+    ``"customer"``, ``"visitor"``, ``"user"`` or ``"email"``; ``""`` for a column that tells nothing without those
+    beside it. A row that names another customer is not his for a visitor or an e-mail address. ``search(subject)``
+    yields what is left where columns cannot say it. ``explanation`` and ``kept`` (how long) are read by the person himself. ``derived``: worked out about him, so an
     objection deletes it too; ``staff``: of employees at work, not of shoppers.
     """
 

@@ -47,7 +47,11 @@ def visitors_of(subject: Subject) -> set[str]:
 
 
 def _events(subject: Subject) -> QuerySet[Event]:
-    mine = Q(customer_id__in=set(subject.customer_ids) - {""}) | Q(visitor_id__in=visitors_of(subject) - {""})
+    customers = subject.ids("customer")
+    # Somebody else may have been logged in on the same device: what names him is his.
+    mine = Q(customer_id__in=customers) | Q(
+        visitor_id__in=visitors_of(subject) - {""}, customer_id__in={"", *customers}
+    )
     return Event.objects.filter(mine, channel=subject.channel)
 
 

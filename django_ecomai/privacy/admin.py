@@ -105,7 +105,7 @@ class SubjectRequestAdmin(FastModelAdmin):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """An objection holds at once, so entering one is carrying it out."""
-        form = super().get_form(request, obj, change, **kwargs)
+        form: Any = super().get_form(request, obj, change, **kwargs)
         form.may_object = request.user.has_perm(CARRY_OUT)
         return form
 
@@ -141,7 +141,7 @@ class SubjectRequestAdmin(FastModelAdmin):
                 "may_carry_out": may and found.kind == Kind.ERASE and found.status in _NOT_BEGUN,
                 "may_download": request.user.has_perm(DOWNLOAD) and found.kind == Kind.EXPORT and not found.is_over,
                 "may_retrain": may and found.status == Status.MODELS,
-                "may_cancel": may and found.status in _NOT_BEGUN and found.carried_out_at is None,
+                "may_cancel": may and found.status in _NOT_BEGUN and found.begun_at is None,
             }
         return super().changeform_view(request, object_id, form_url, context)
 
@@ -240,7 +240,9 @@ class RefusalAdmin(ReadOnlyAdminMixin, FastModelAdmin):
         for row in rows:
             self.log_change(request, row, [{"changed": {"fields": ["lifted_at"]}}])
         if busy:
-            messages.warning(request, _("The erasure is still under way: such entries are lifted when it is finished."))
+            messages.warning(
+                request, _("An erasure is still under way: such entries can be lifted when it is finished.")
+            )
         messages.success(
             request, ngettext("%(count)d entry lifted.", "%(count)d entries lifted.", lifted) % {"count": lifted}
         )

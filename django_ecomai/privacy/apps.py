@@ -23,7 +23,10 @@ class PrivacyConfig(AppConfig):
         personal.register()
         personal_data.register(
             "privacy.staff",
-            staff_records(_("Lists that an employee released"), {"ecomai_privacy.ListRelease": ("made_by",)}),
+            staff_records(
+                _("Lists and requests that an employee handled"),
+                {"ecomai_privacy.ListRelease": ("made_by",), "ecomai_privacy.SubjectRequest": ("handled_by",)},
+            ),
         )
         refusals.register("privacy", REFUSALS)
         consent_changed.connect(ledger.on_consent_changed, dispatch_uid="ecomai_privacy.consents")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
@@ -13,6 +13,20 @@ from django_ecomai.runs.models import Artifact, LiveArtifact, Run
 from django_ecomai.runs.services import artifact_withdraw, artifacts_purge, run_start
 from django_ecomai.runs.services.artifacts import trained_before
 from django_ecomai.runs.services.state import ACTIVE
+
+#: The longest that a page, or a batch that the shop sends, takes.
+GRACE = timedelta(minutes=10)
+
+
+def writers_active(*, channel: str, since: datetime, without: str = "") -> bool:
+    """Whether a copy, a training or a request of the shop that began before a moment may still write what it read.
+
+    ``without`` is the job that asks.
+    """
+    if timezone.now() < since + GRACE:
+        return True
+    older = Run.objects.filter(channel__in={channel, ""}, state__in=ACTIVE, started_at__lt=since)
+    return older.exclude(kind=without).exists()
 
 
 def models_purge(*, channel: str, before: datetime) -> int:

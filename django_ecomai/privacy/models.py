@@ -48,14 +48,13 @@ class SubjectRequest(models.Model):
     status = models.CharField(_("status"), max_length=16, choices=Status.choices, default=Status.OPEN)
     origin = models.CharField(_("made by"), max_length=16, choices=Origin.choices, default=Origin.ADMIN)
     customer_id = models.CharField(_("shop's customer id"), max_length=64, default="", blank=True)
-    visitor_ids = models.JSONField(_("visitors"), default=list, blank=True)
-    email_hashes = models.JSONField(_("hashes of e-mail addresses"), default=list, blank=True, editable=False)
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("user")
-    )
+    # All ids of the person, found while the tables still know them: {"customer": ["K-1"], "user": ["7"]}
+    persons = models.JSONField(_("ids of the person"), default=dict, blank=True, editable=False)
     digest = models.CharField(_("fingerprint of the person"), max_length=32, default="", editable=False)
     requested_at = models.DateTimeField(_("made"), default=timezone.now, editable=False)
     due_at = models.DateTimeField(_("due"), default=due_at_default)
+    # From here on rows go: it can no longer be withdrawn.
+    begun_at = models.DateTimeField(_("begun"), null=True, blank=True, editable=False)
     carried_out_at = models.DateTimeField(_("carried out"), null=True, blank=True, editable=False)
     models_due_at = models.DateTimeField(_("models without the person by"), null=True, blank=True, editable=False)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True, editable=False)
@@ -81,6 +80,11 @@ class SubjectRequest(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {str(self.reference)[:8]}"
+
+    @property
+    def visitor_ids(self) -> list[str]:
+        """The person's visitors, until it is finished."""
+        return [str(one) for one in self.persons.get("visitor", ())]
 
     @property
     def is_over(self) -> bool:

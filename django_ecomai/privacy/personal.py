@@ -16,13 +16,26 @@ from django_ecomai.core.registry import PersonalData, personal_data
 
 from .ledger import consents_export
 from .models import SubjectRequest
-from .subjects import person_digests
+from .subjects import person_digests, subject_of_request
+
+_OVER = (SubjectRequest.Status.DONE, SubjectRequest.Status.CANCELLED)
 
 
 def _requests(subject: Subject) -> QuerySet[SubjectRequest]:
-    mine = Q(digest__in=person_digests(subject)) | Q(customer_id__in=sorted(subject.ids("customer")))
-    mine |= Q(user__in=sorted(subject.ids("user")))
-    return SubjectRequest.objects.filter(mine, channel=subject.channel)
+    """Finished ones by what is left of him, the others by every id that they name: one may name his visitor only."""
+    rows = SubjectRequest.objects.filter(channel=subject.channel)
+    wanted = set(subject.persons())
+    naming = [
+        row.pk
+        for row in rows.exclude(status__in=_OVER).iterator(chunk_size=500)
+        if wanted & _by_what(set(subject_of_request(row).persons()))
+    ]
+    return rows.filter(Q(digest__in=person_digests(subject)) | Q(pk__in=naming))
+
+
+def _by_what(named: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Whose a request is: the customer's and the account's; only when it names none, the visitor's or the address's."""
+    return {person for person in named if person[0] in ("customer", "user")} or named
 
 
 def requests_export(subject: Subject) -> Iterator[dict[str, Any]]:
@@ -41,21 +54,25 @@ def requests_export(subject: Subject) -> Iterator[dict[str, Any]]:
 
 def requests_erase(subject: Subject) -> int:
     """Take the person out of his other requests; the erasure under way knows him until it is finished."""
-    others = _requests(subject).exclude(
-        kind=SubjectRequest.Kind.ERASE,
-        status__in=(SubjectRequest.Status.OPEN, SubjectRequest.Status.MODELS, SubjectRequest.Status.FAILED),
-    )
-    known = ~Q(customer_id="") | Q(user__isnull=False)
-    changed = others.filter(known).update(
+    changed = _naming(subject).update(
         customer_id="",
-        visitor_ids=[],
-        email_hashes=[],
-        user=None,
+        persons={},
         status=SubjectRequest.Status.DONE,
         finished_at=timezone.now(),
     )
-    handled = SubjectRequest.objects.filter(handled_by__in=sorted(subject.ids("user")))
-    return changed + handled.update(handled_by=None)
+    return changed
+
+
+def requests_search(subject: Subject) -> Iterator[str]:
+    """Requests that still name him."""
+    for row in _naming(subject):
+        yield f"SubjectRequest {row.pk}"
+
+
+def _naming(subject: Subject) -> QuerySet[SubjectRequest]:
+    begun = (SubjectRequest.Status.OPEN, SubjectRequest.Status.MODELS, SubjectRequest.Status.FAILED)
+    rows = _requests(subject).exclude(status__in=_OVER)
+    return rows.exclude(kind=SubjectRequest.Kind.ERASE, status__in=begun)
 
 
 def nothing_erase(subject: Subject) -> int:
@@ -79,13 +96,13 @@ REQUESTS = PersonalData(
     requests_export,
     requests_erase,
     columns={
-        "ecomai_privacy.SubjectRequest": {
-            "customer_id": "customer", "user": "user", "handled_by": "user", "visitor_ids": "", "email_hashes": "",
-        }
+        # Searched below: an erasure under way names him until it is finished.
+        "ecomai_privacy.SubjectRequest": {"customer_id": "", "persons": ""},
     },
     explanation=_("What you asked for about your data, and what was done."),
     kept=_kept_requests,
-)  # fmt: skip
+    search=requests_search,
+)
 CONSENTS = PersonalData(
     _("Consents"),
     _("privacy"),

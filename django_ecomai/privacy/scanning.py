@@ -46,15 +46,18 @@ class Leftover:
         return asdict(self)
 
 
-def subject_scan(*, subject: Subject, deep: bool = True, without: SubjectRequest | None = None) -> list[Leftover]:
+def subject_scan(
+    *, subject: Subject, deep: bool = True, without: SubjectRequest | None = None, staff: bool = True
+) -> list[Leftover]:
     """All places that still name the subject; an empty list proves that none is left.
 
     Declared columns, what declarations search themselves, texts inside models on disk, and the cache of recent items;
     with ``deep`` also every other text of every EcomAI table, which reads those tables whole. ``without`` is the
-    request being carried out, which knows the person until it is finished. Files are those of this server: copies that
-    other servers keep of models that are gone go with their own upkeep.
+    request being carried out, which knows the person until it is finished; without ``staff`` what he did as an
+    employee is not looked at. Files are those of this server: copies that other servers keep of models that are gone go
+    with their own upkeep.
     """
-    found = [*_in_declared(subject, without), *_in_models(subject), *_in_caches(subject)]
+    found = [*_in_declared(subject, staff), *_in_models(subject), *_in_caches(subject)]
     if deep:
         found += _in_other_texts(subject, without)
     return found
@@ -81,20 +84,19 @@ def _ecomai_models() -> Iterator[type[models.Model]]:
             yield from (model for model in config.get_models() if not model._meta.proxy)
 
 
-def declared_lookups() -> dict[str, dict[str, str]]:
-    """Table -> lookup -> kind of person, over all declarations."""
+def declared_lookups(*, staff: bool = True) -> dict[str, dict[str, str]]:
+    """Table -> lookup -> kind of person, over all declarations, or all but those of employees."""
     tables: dict[str, dict[str, str]] = {}
     for name in personal_data.names():
-        for table, lookups in personal_data.get(name).columns.items():
+        declared = personal_data.get(name)
+        for table, lookups in declared.columns.items() if staff or not declared.staff else ():
             tables.setdefault(table, {}).update(lookups)
     return tables
 
 
-def _in_declared(subject: Subject, without: SubjectRequest | None) -> Iterator[Leftover]:
-    for table, lookups in declared_lookups().items():
+def _in_declared(subject: Subject, staff: bool) -> Iterator[Leftover]:
+    for table, lookups in declared_lookups(staff=staff).items():
         rows = rows_of(subject, table, lookups)
-        if rows is not None and without is not None and rows.model is SubjectRequest:
-            rows = rows.exclude(pk=without.pk)
         count = 0 if rows is None else rows.count()
         if count:
             yield Leftover(apps.get_model(table)._meta.label, count)
@@ -115,7 +117,8 @@ def _in_other_texts(subject: Subject, without: SubjectRequest | None) -> Iterato
     declared = declared_lookups()
     ids = _text_ids(subject)
     for model in _ecomai_models():
-        known = {name.split("__")[0] for name in declared.get(model._meta.label, {})}
+        # Columns that tell nothing by themselves were not looked at yet.
+        known = {name.split("__")[0] for name, kind in declared.get(model._meta.label, {}).items() if kind}
         for field in model._meta.concrete_fields:
             if field.name in known or not isinstance(field, models.JSONField | models.TextField):
                 continue

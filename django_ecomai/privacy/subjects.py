@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from django.http import HttpRequest
@@ -11,7 +12,7 @@ from django_ecomai.core.persons import Subject
 from django_ecomai.events.models import VisitorIdentity
 from django_ecomai.events.personal import visitors_of
 from django_ecomai.events.visitors import visitor_of
-from django_ecomai.mirror.models import Customer, Order
+from django_ecomai.mirror.models import Customer
 
 from .models import SubjectRequest
 
@@ -33,22 +34,17 @@ def subject_of_browser(request: HttpRequest) -> Subject:
 
 
 def subject_complete(subject: Subject) -> Subject:
-    """With everything that the tables know to be the same person: accounts, visitors, hashes of e-mail addresses.
+    """With everything that the tables know to be the same person: accounts and visitors.
 
-    Ask before erasing: afterwards nothing says so any more.
+    Ask before erasing: afterwards nothing says so any more. E-mail addresses of his orders are not taken: anybody can
+    order under another's address, and families share one. Only who has seen that it is his names it.
     """
     customers = Customer.objects.filter(channel=subject.channel)
     by_user = customers.filter(user__in=sorted(subject.user_ids)).values_list("external_id", flat=True)
     named = subject.customer_ids | frozenset(by_user)
     users = customers.filter(external_id__in=sorted(named)).exclude(user=None).values_list("user", flat=True)
     subject = replace(subject, customer_ids=named, user_ids=subject.user_ids | frozenset(str(user) for user in users))
-    orders = Order.objects.filter(channel=subject.channel, customer__external_id__in=sorted(named))
-    hashes = orders.exclude(email_hash="").values_list("email_hash", flat=True).distinct()
-    return replace(
-        subject,
-        visitor_ids=frozenset(visitors_of(subject)),
-        email_hashes=subject.email_hashes | frozenset(hashes),
-    )
+    return replace(subject, visitor_ids=frozenset(visitors_of(subject)))
 
 
 def email_hashes(address: str) -> frozenset[str]:
@@ -59,22 +55,40 @@ def email_hashes(address: str) -> frozenset[str]:
 
 def subject_of_request(request: SubjectRequest) -> Subject:
     """The person that a request names, as far as it still does."""
+    ids = {
+        kind: frozenset(map(str, request.persons.get(kind, ()))) for kind in ("customer", "visitor", "user", "email")
+    }
     return Subject(
         channel=request.channel,
-        customer_ids=frozenset({request.customer_id} - {""}),
-        visitor_ids=frozenset(map(str, request.visitor_ids)),
-        user_ids=frozenset() if request.user_id is None else frozenset({str(request.user_id)}),
-        email_hashes=frozenset(map(str, request.email_hashes)),
+        customer_ids=ids["customer"],
+        visitor_ids=ids["visitor"],
+        user_ids=ids["user"],
+        email_hashes=ids["email"],
     )
 
 
-def person_digests(subject: Subject) -> list[str]:
-    """By what a person's requests are found again; the first is stored: his account, else customer, else visitor."""
-    found: list[str] = []
-    for kind in ("user", "customer", "visitor"):
-        for ident in sorted(subject.ids(kind)):
-            found += keyed_hashes(f"{subject.channel}\x00{kind}\x00{ident}", purpose="privacy:request")
+def persons_json(subject: Subject) -> dict[str, list[str]]:
+    """All ids of a person by kind, as a request keeps them."""
+    found: dict[str, list[str]] = {}
+    for kind, ident in subject.persons():
+        found.setdefault(kind, []).append(ident)
     return found
+
+
+def person_digests(subject: Subject) -> list[str]:
+    """By what a person's requests are found again."""
+    return [digest for digests in _digests(subject) for digest in digests]
+
+
+def request_digests(subject: Subject) -> list[str]:
+    """What is stored of a person with a request, of his account, else customer, visitor, e-mail; under every key."""
+    return next(_digests(subject), [])
+
+
+def _digests(subject: Subject) -> Iterator[list[str]]:
+    for kind in ("user", "customer", "visitor", "email"):
+        for ident in sorted(subject.ids(kind)):
+            yield keyed_hashes(f"{subject.channel}\x00{kind}\x00{ident}", purpose="privacy:request")
 
 
 def consent_digest(channel: str, kind: str, ident: str) -> str:

@@ -111,7 +111,7 @@ def test_bad_input_is_told_and_keeps_the_form(boss: Client, fields: dict[str, st
 def test_a_guest_is_found_by_his_address_which_is_not_stored(boss: Client, press: Any) -> None:
     add(boss, email=EMAIL)
     found = SubjectRequest.objects.get()
-    assert found.email_hashes == [email_hash(EMAIL)]
+    assert found.persons == {"email": [email_hash(EMAIL)]}
     press(found, "carry-out")
     assert Order.objects.get(external_id="guest").email_hash == ""
     assert EMAIL not in str(list(SubjectRequest.objects.values()))

@@ -90,7 +90,7 @@ def test_an_erasure_after_a_sync_outlives_the_next(django_user_model: Any) -> No
 
     shop_sync(adapter=adapter())
     assert Order.objects.get(external_id="o3").email_hash == email_hash(EMAIL)
-    who = Subject(customer_ids=frozenset({ANN}))
+    who = Subject(customer_ids=frozenset({ANN}), email_hashes=frozenset({email_hash(EMAIL)}))
     request_carry_out(request=request_make(subject=who, kind="erase", start=False))
     shop_sync(adapter=adapter())
     assert not Customer.objects.filter(external_id=ANN).exists()

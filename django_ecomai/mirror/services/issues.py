@@ -130,8 +130,10 @@ class IssueLog:
         full = found is not None and len(found.examples) >= EXAMPLES
         person = ("customer", str(row.id or ""))
         erased = row.table == "customer" and not full and bool(refused(channel=channel, persons=[person]))
-        told = {"id": row.id, "value": row.value, "line": row.line}
-        self.add(row.table, row.code, row.action, column=row.column, example=not erased, **told)
+        self.add(
+            row.table, row.code, row.action,
+            column=row.column, id=row.id, value=row.value, line=row.line, example=not erased,
+        )  # fmt: skip
 
     def rows(self) -> list[SyncIssue]:
         """Findings, most frequent first."""

@@ -117,6 +117,7 @@ def orders_write(ctx: SyncContext, batch: Sequence[OrderRow]) -> list[str]:
 def _anonymised(ctx: SyncContext, batch: Sequence[OrderRow]) -> Sequence[OrderRow]:
     """The orders, those of persons who were erased as a guest's that tell nothing of him.
 
+    An e-mail address is not a person: another's order under an erased one keeps its customer and loses the hashes.
     Who only objects to ``security`` keeps his name on the order and loses the hashes.
     """
     keys = [_persons(row) for row in batch]
@@ -129,7 +130,8 @@ def _anonymised(ctx: SyncContext, batch: Sequence[OrderRow]) -> Sequence[OrderRo
     for row, own in zip(batch, keys, strict=True):
         if own & unhashed:
             row = replace(row, ip="", device="", email="", address="")
-        if own & erased:
+        customers = {person for person in own if person[0] != "email"}
+        if (customers or own) & erased:
             ctx.issues.add("order", "person_erased", "kept_nameless")
             returns = tuple(back if isinstance(back, BadRow) else replace(back, reason="") for back in row.returns)
             row = replace(row, customer_id="", country="", ip="", device="", email="", address="", returns=returns)
