@@ -74,8 +74,9 @@ class PersonalData:
     ``columns`` names the tables (``"app_label.Model"``) and in each the lookups that say whose a row is:
     ``"customer"``, ``"visitor"``, ``"user"`` or ``"email"``; ``""`` for a column that tells nothing without those
     beside it. A row that names another customer is not his for a visitor or an e-mail address. ``search(subject)``
-    yields what is left where columns cannot say it. ``explanation`` and ``kept`` (how long) are read by the person himself. ``derived``: worked out about him, so an
-    objection deletes it too; ``staff``: of employees at work, not of shoppers.
+    yields what is left where columns cannot say it. ``explanation`` and ``kept`` (how long) are read by the person
+    himself. ``derived``: worked out about him, so an objection deletes it too; ``staff``: of employees at work, not of
+    shoppers.
     """
 
     label: Any

@@ -19,18 +19,26 @@ from .models import SubjectRequest
 from .subjects import person_digests, subject_of_request
 
 _OVER = (SubjectRequest.Status.DONE, SubjectRequest.Status.CANCELLED)
+_BEGUN = (SubjectRequest.Status.OPEN, SubjectRequest.Status.MODELS, SubjectRequest.Status.FAILED)
 
 
 def _requests(subject: Subject) -> QuerySet[SubjectRequest]:
-    """Finished ones by what is left of him, the others by every id that they name: one may name his visitor only."""
-    rows = SubjectRequest.objects.filter(channel=subject.channel)
+    """By what is left of him when they are finished, and by his customer number before."""
+    mine = Q(digest__in=person_digests(subject)) | Q(customer_id__in=sorted(subject.ids("customer")))
+    return SubjectRequest.objects.filter(mine, channel=subject.channel)
+
+
+def _naming(subject: Subject) -> QuerySet[SubjectRequest]:
+    """Unfinished ones that name him by any id; not the erasures under way, which know him until they are finished."""
+    rows = SubjectRequest.objects.filter(channel=subject.channel).exclude(status__in=_OVER)
+    rows = rows.exclude(kind=SubjectRequest.Kind.ERASE, status__in=_BEGUN)
     wanted = set(subject.persons())
     naming = [
         row.pk
-        for row in rows.exclude(status__in=_OVER).iterator(chunk_size=500)
+        for row in rows.only("channel", "persons").iterator(chunk_size=500)
         if wanted & _by_what(set(subject_of_request(row).persons()))
     ]
-    return rows.filter(Q(digest__in=person_digests(subject)) | Q(pk__in=naming))
+    return rows.filter(pk__in=naming)
 
 
 def _by_what(named: set[tuple[str, str]]) -> set[tuple[str, str]]:
@@ -67,12 +75,6 @@ def requests_search(subject: Subject) -> Iterator[str]:
     """Requests that still name him."""
     for row in _naming(subject):
         yield f"SubjectRequest {row.pk}"
-
-
-def _naming(subject: Subject) -> QuerySet[SubjectRequest]:
-    begun = (SubjectRequest.Status.OPEN, SubjectRequest.Status.MODELS, SubjectRequest.Status.FAILED)
-    rows = _requests(subject).exclude(status__in=_OVER)
-    return rows.exclude(kind=SubjectRequest.Kind.ERASE, status__in=begun)
 
 
 def nothing_erase(subject: Subject) -> int:

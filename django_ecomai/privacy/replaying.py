@@ -100,7 +100,7 @@ _FIELDS = {"customer": "customer_ids", "visitor": "visitor_ids", "user": "user_i
 
 def _ids(channel: str) -> Iterator[tuple[str, str]]:
     """Every id of a person in the declared columns of a channel, one at a time."""
-    for table, lookups in declared_lookups().items():
+    for table, lookups in declared_lookups(staff=False).items():
         model: type[Model] = apps.get_model(table)
         rows: Any = model._base_manager.order_by()
         if any(field.name == "channel" for field in model._meta.get_fields()):
