@@ -11,6 +11,7 @@ _CAPABILITIES: dict[str, tuple[str, ...]] = {
     "recommend": (),
     "forecast": (),
     "inventory": ("forecast",),
+    "privacy": (),
     "dashboard": (),
 }
 

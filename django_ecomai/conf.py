@@ -51,6 +51,44 @@ class Defaults:
     """Secret for the keyed hashes (visitor ids, IP, device, e-mail, address). ``None`` derives one from ``SECRET_KEY``.
     """
 
+    HASH_KEY_FALLBACKS: list[str] | tuple[str, ...] = ()
+    """Keys that were ``HASH_KEY`` before, newest first: persons who were erased or objected are still recognised by
+    what was stored under them. Visitors get new ids under a new key.
+    """
+
+    CONSENT_VERSION: str = ""
+    """Which text of the banner visitors agree to, e.g. ``"2026-03"``: written into the ledger of consents."""
+
+    CONSENT_RETENTION_DAYS: int = 1095
+    """Entries of the ledger of consents older than this are deleted, except the last one of a person."""
+
+    REQUEST_RETENTION_DAYS: int = 1095
+    """Finished requests of persons (export, erasure, objection) older than this are deleted."""
+
+    REQUEST_DUE_DAYS: int = 30
+    """A request of a person is due this many days after it was made; the doctor warns before."""
+
+    ERASURE_MODEL_HOURS: int = 72
+    """Hours after an erasure by which every model that was trained before it is retrained, or else taken out of
+    service.
+    """
+
+    ERASURE_LOG_DIR: str | None = None
+    """Folder of the log of erasures, which is replayed after a backup was restored. ``None``: ``privacy/erasures``
+    beside the models. Best on a disk that is not restored together with the database.
+    """
+
+    SECURITY_RETENTION_DAYS: int = 365
+    """The keyed hashes of orders (IP address, device, e-mail, postal address) are emptied after so many days."""
+
+    GONE_CUSTOMER_DAYS: int = 30
+    """A customer whom the shop deleted is deleted from the copy after so many days; his orders stay as a guest's."""
+
+    RELEASE_EPSILON: float = 2.0
+    """How much lists that leave the shop (``ecomai_release_list``) may tell of a person within 365 days: the sum of
+    their epsilons. Smaller is more private; 2 multiplies the odds of a guess about one customer by at most 7.4.
+    """
+
     COLLECT_DEMOGRAPHICS: bool = False
     """Copy age, gender and location of customers into the mirror. Off: they are dropped at the door."""
 

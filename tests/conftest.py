@@ -54,7 +54,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def _clean_caches() -> Iterator[None]:
     """Empty every cache after each test: recent items of one test's visitor are no history in the next."""
     yield
+    from django.apps import apps
     from django.core.cache import caches
 
     for cache in caches.all(initialized_only=True):
         cache.clear()
+    if apps.is_installed("django_ecomai.privacy"):
+        from django_ecomai.privacy.refusing import forget
+
+        forget()  # whoever refused something in one test's database

@@ -5,7 +5,7 @@ An app fills them in ``ready()``; an app that is not installed is simply absent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -67,16 +67,41 @@ class JobKind:
 
 @dataclass(frozen=True)
 class PersonalData:
-    """What an app stores about a person; the privacy capability exports and erases through it.
+    """What an app stores about a person; the privacy capability exports, erases and looks for it through this.
 
-    ``export(subject)`` yields JSON-ready dicts, ``erase(subject)`` returns how many rows it changed or deleted, where
-    ``subject`` has ``customer_ids``, ``visitor_ids``, ``user_ids`` and ``channel``.
+    ``export(subject)`` yields JSON-ready dicts, ``erase(subject)`` returns how many rows it changed or deleted, 0 when
+    nothing is left: models may have learnt from whatever was found. ``subject`` is a ``core.persons.Subject``.
+    ``columns`` names the tables (``"app_label.Model"``) and in each the lookups that say whose a row is:
+    ``"customer"``, ``"visitor"``, ``"user"`` or ``"email"``; ``""`` for a column that tells nothing without those
+    beside it. A row that names another customer is not his for a visitor or an e-mail address. ``search(subject)``
+    yields what is left where columns cannot say it. ``explanation`` and ``kept`` (how long) are read by the person
+    himself. ``derived``: worked out about him, so an objection deletes it too; ``staff``: of employees at work, not of
+    shoppers.
     """
 
     label: Any
-    purpose: str
+    purpose: Any
     export: Callable[[Any], Iterator[dict[str, Any]]]
     erase: Callable[[Any], int]
+    columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    explanation: Any = ""
+    kept: Callable[[], str] | None = None
+    search: Callable[[Any], Iterator[str]] | None = None
+    derived: bool = False
+    staff: bool = False
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """Who must not be stored, or not be used for a purpose; ask through ``core.persons``.
+
+    ``exact(channel, persons, purpose)`` asks the database: which pairs of kind and id are refused. ``quick(channel,
+    persons)`` may be some seconds old and costs a page no query: the purposes refused, ``""`` for all,
+    ``core.persons.UNKNOWN`` when it cannot be told.
+    """
+
+    exact: Callable[[str, Iterable[tuple[str, str]], str], set[tuple[str, str]]]
+    quick: Callable[[str, Iterable[tuple[str, str]]], frozenset[str]]
 
 
 @dataclass(frozen=True)
@@ -173,6 +198,9 @@ job_kinds: Registry[JobKind] = Registry("job kind")
 doctor_checks: Registry[Callable[[], list[Finding]]] = Registry("doctor check")
 dashboard_cards: Registry[Card] = Registry("dashboard card")
 personal_data: Registry[PersonalData] = Registry("personal data declaration")
+refusals: Registry[Refusals] = Registry("list of refusals")
+# ``(request) -> [(title, address, reason)]``: what this visitor would be shown now, and why.
+suggestion_reasons: Registry[Callable[[Any], list[tuple[str, str, str]]]] = Registry("explanation of suggestions")
 customer_features: Registry[CustomerFeature] = Registry("customer feature")
 customer_segments: Registry[CustomerSegments] = Registry("set of customer segments")
 strategies: Registry[Strategy] = Registry("strategy")

@@ -73,6 +73,12 @@ MERCHANT_PERMISSIONS: dict[str, tuple[str, ...]] = {
         "view_receipt",
         "add_receipt",
     ),
+    "ecomai_privacy": (
+        "view_subjectrequest",
+        "add_subjectrequest",
+        "carry_out_subjectrequest",
+        "download_subjectrequest",
+    ),
     "ecomai_forecast": (
         "view_forecast",
         "view_forecastoverride",

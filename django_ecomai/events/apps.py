@@ -35,8 +35,14 @@ class EventsConfig(AppConfig):
                 "events",
                 PersonalData(
                     label=_("What a shopper looked at, searched for and clicked"),
-                    purpose="analytics",
+                    purpose=_("statistics and recommendations"),
                     export=personal.export,
                     erase=personal.erase,
+                    columns=personal.COLUMNS,
+                    explanation=_(
+                        "Recorded while you had agreed: products you looked at, searched for, put into the cart and "
+                        "bought, under a pseudonym that nobody can turn back into your browser's cookie."
+                    ),
+                    kept=personal.kept,
                 ),
             )

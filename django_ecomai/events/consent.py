@@ -1,7 +1,8 @@
 """What a visitor has agreed to. A consent callable takes the request and returns a set of purposes.
 
 Purposes: ``analytics`` (behaviour may be recorded), ``personalization`` (and used for this visitor's suggestions),
-``marketing`` (and for e-mail). Point ``ECOMAI["CONSENT"]`` at one of these functions or at one of the shop's own.
+``marketing`` (and for e-mail), ``security`` (hashes of address and device may be kept to recognise fraud). Point
+``ECOMAI["CONSENT"]`` at one of these functions or at one of the shop's own.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from django_ecomai.conf import ecomai
 
 logger = logging.getLogger("django_ecomai.events")
 
-PURPOSES = frozenset({"analytics", "personalization", "marketing"})
+PURPOSES = frozenset({"analytics", "personalization", "marketing", "security"})
 # Either of these allows a visitor cookie and events.
 RECORDING = frozenset({"analytics", "personalization"})
 
@@ -40,7 +41,12 @@ def always(request: HttpRequest) -> set[str]:
 
 def opted_out(request: HttpRequest) -> bool:
     """Whether the browser itself says no (Global Privacy Control or Do Not Track); this outweighs any banner."""
-    return request.headers.get("Sec-GPC") == "1" or request.headers.get("DNT") == "1"
+    return bool(browser_refusal(request))
+
+
+def browser_refusal(request: HttpRequest) -> str:
+    """How the browser says no: ``gpc``, ``dnt``, or empty when it does not."""
+    return "gpc" if request.headers.get("Sec-GPC") == "1" else "dnt" if request.headers.get("DNT") == "1" else ""
 
 
 def purposes_of(request: HttpRequest) -> frozenset[str]:
@@ -50,7 +56,7 @@ def purposes_of(request: HttpRequest) -> frozenset[str]:
     try:
         source = ecomai.CONSENT
         given = (import_string(source) if isinstance(source, str) else source)(request)
-        return frozenset(given or ())
+        return PURPOSES & frozenset(given or ())  # others are the shop's own affair and not remembered
     except Exception:  # the callable is the shop's own code: whatever it raises, its page must go on
         logger.exception("The consent callable %r failed; nothing is recorded for this request.", ecomai.CONSENT)
         return frozenset()

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.db import shielded
+from django_ecomai.core.persons import refused
 from django_ecomai.core.uuid7 import uuid7_derived, uuid7_floor
 from django_ecomai.mirror.models import Order
 
@@ -335,9 +336,12 @@ def _aware(moment: datetime | None) -> datetime | None:
 def visitor_link(*, visitor_id: str, customer_id: str, channel: str = "", at: datetime | None = None) -> bool:
     """Note that a visitor is this customer, from ``at`` (now) on; return whether that is news.
 
-    The visitor's earlier events become part of the customer's history without being rewritten.
+    The visitor's earlier events become part of the customer's history without being rewritten. Who was erased is not
+    linked.
     """
     if not visitor_id or not customer_id:
+        return False
+    if refused(channel=channel, persons=[("visitor", visitor_id), ("customer", customer_id)]):
         return False
     _, created = VisitorIdentity.objects.get_or_create(
         channel=channel,

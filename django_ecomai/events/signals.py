@@ -46,3 +46,9 @@ product_dismissed = Signal()
 
 product_undismissed = Signal()
 """``product``: takes ``product_dismissed`` back."""
+
+consent_changed = Signal()
+"""Sent by EcomAI: a visitor has agreed to purposes or withdrawn them. ``channel``, ``visitor_id``, ``customer_id``,
+``given`` and ``withdrawn`` (sets of purposes), ``origin`` (``gpc``, ``dnt``, ``objection``, or the path of
+``ECOMAI["CONSENT"]``).
+"""

@@ -6,7 +6,7 @@ import logging
 import secrets
 import time
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,11 +18,13 @@ from django.utils.cache import patch_cache_control, patch_vary_headers
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.db import shielded
-from django_ecomai.core.hashing import keyed_hash
+from django_ecomai.core.hashing import keyed_hash, keyed_hashes
+from django_ecomai.core.persons import EVERYTHING, UNKNOWN, refused_purposes
 
 from .bots import is_bot
 from .circumstances import known_of
-from .consent import RECORDING, purposes_of
+from .consent import PURPOSES, RECORDING, browser_refusal, purposes_of
+from .signals import consent_changed
 
 logger = logging.getLogger("django_ecomai.events")
 
@@ -38,15 +40,18 @@ class _Cookie:
     secret: str
     session_start: int
     last_seen: int
+    agreed: frozenset[str] | None = None  # when it was written; None: by a version that did not write it
 
     def dumps(self) -> str:
-        return signing.Signer(salt=_SALT).sign(f"{self.secret}.{self.session_start}.{self.last_seen}")
+        letters = "".join(sorted(purpose[0] for purpose in self.agreed or ()))
+        return signing.Signer(salt=_SALT).sign(f"{self.secret}.{self.session_start}.{self.last_seen}.{letters}")
 
     @classmethod
     def loads(cls, value: str) -> _Cookie | None:
         try:
-            secret, start, seen = signing.Signer(salt=_SALT).unsign(value).split(".")
-            return cls(secret, int(start), int(seen))
+            secret, start, seen, *rest = signing.Signer(salt=_SALT).unsign(value).split(".")
+            agreed = frozenset(purpose for purpose in PURPOSES if purpose[0] in rest[0]) if rest else None
+            return cls(secret, int(start), int(seen), agreed)
         except (signing.BadSignature, ValueError):
             return None
 
@@ -86,7 +91,31 @@ class VisitorContext:
 
     @cached_property
     def _purposes(self) -> frozenset[str]:
-        return purposes_of(self._request)
+        given = purposes_of(self._request)
+        if not given:
+            return given
+        objected = self._objected
+        return frozenset() if objected & {EVERYTHING, UNKNOWN} else given - objected
+
+    @cached_property
+    def _objected(self) -> frozenset[str]:
+        user = getattr(self._request, "user", None)
+        known = [("visitor", ident) for ident in self.known_ids]
+        if user is not None and user.is_authenticated:
+            known += [("user", str(user.pk)), ("customer", self._customer)]
+        return refused_purposes(channel=self.channel, persons=known)
+
+    @property
+    def objected(self) -> frozenset[str]:
+        """Purposes that this person has refused whatever the banner says; ``""`` stands for all of them."""
+        self._personal()
+        return self._objected
+
+    @property
+    def known_ids(self) -> list[str]:
+        """The ids under which the browser's cookie may have been recorded, the one in use first; none without it."""
+        received = self._received
+        return keyed_hashes(received.secret, purpose="visitor") if received else []
 
     @property
     def purposes(self) -> frozenset[str]:
@@ -127,12 +156,13 @@ class VisitorContext:
         now = int(time.time())
         received = None if self._renewed else self._received
         if received is None:
-            return _Cookie(secrets.token_urlsafe(16), now, now) if self._writable else None
+            return _Cookie(secrets.token_urlsafe(16), now, now, self._purposes) if self._writable else None
         if not 0 <= now - received.last_seen <= ecomai.SESSION_IDLE_SECONDS:
-            return _Cookie(received.secret, now, now)
+            return _Cookie(received.secret, now, now, self._purposes)
         # Written back at most once a minute: most responses carry no Set-Cookie.
-        if now - received.last_seen >= min(60, ecomai.SESSION_IDLE_SECONDS / 10):
-            return _Cookie(received.secret, received.session_start, now)
+        stale = now - received.last_seen >= min(60, ecomai.SESSION_IDLE_SECONDS / 10)
+        if stale or received.agreed != self._purposes:
+            return _Cookie(received.secret, received.session_start, now, self._purposes)
         return received
 
     @property
@@ -182,7 +212,13 @@ class VisitorContext:
 
     def forget_customer(self) -> None:
         """Look the customer up again: ``request.user`` has changed."""
-        self.__dict__.pop("_customer", None)
+        for name in ("_customer", "_objected", "_purposes"):
+            self.__dict__.pop(name, None)
+
+    def consent_look_again(self) -> None:
+        """What the visitor agrees to has just changed in this very request."""
+        for name in ("_purposes", "_objected", "_made"):
+            self.__dict__.pop(name, None)
 
     def renew(self) -> None:
         """Begin a new visitor: after a log-out the next person at this device is somebody else."""
@@ -208,19 +244,57 @@ class VisitorContext:
         options: dict[str, Any] = {"path": "/", "domain": settings.SESSION_COOKIE_DOMAIN, "samesite": "Lax"}
         if not self.may_record:
             if present:
-                self._personal()
-                patch_vary_headers(response, ("Cookie",))
-                response.delete_cookie(ecomai.VISITOR_COOKIE, **options)
+                self._forget_or_mark(response, options)
             return
         if wanted and self._cookie and self._cookie != self._received:
-            response.set_cookie(
-                ecomai.VISITOR_COOKIE,
-                self._cookie.dumps(),
-                max_age=ecomai.VISITOR_COOKIE_AGE,
-                httponly=True,
-                secure=self._request.is_secure(),
-                **options,
-            )
+            self._tell_consent(self._cookie, self._purposes)
+            self._set(response, self._cookie, options)
+
+    def _forget_or_mark(self, response: HttpResponseBase, options: dict[str, Any]) -> None:
+        """Delete the cookie, unless this very visitor has refused something: only by it is that known again.
+
+        Then it stays as a marker, which says nothing but no, is never an id, and is not prolonged.
+        """
+        refused = refused_purposes(channel=self.channel, persons=[("visitor", ident) for ident in self.known_ids])
+        if UNKNOWN in refused:
+            return  # what cannot be read now is no reason to forget the visitor
+        received = self._received
+        marker = replace(received, agreed=frozenset()) if refused and received else None
+        if marker is not None and marker == received:
+            return
+        self._personal()
+        patch_vary_headers(response, ("Cookie",))
+        self._tell_consent(received, frozenset())
+        if marker is None:
+            response.delete_cookie(ecomai.VISITOR_COOKIE, **options)
+        else:
+            self._set(response, marker, options)
+
+    def _set(self, response: HttpResponseBase, cookie: _Cookie, options: dict[str, Any]) -> None:
+        response.set_cookie(
+            ecomai.VISITOR_COOKIE,
+            cookie.dumps(),
+            max_age=ecomai.VISITOR_COOKIE_AGE,
+            httponly=True,
+            secure=self._request.is_secure(),
+            **options,
+        )
+
+    def _tell_consent(self, cookie: _Cookie | None, purposes: frozenset[str]) -> None:
+        """Send ``consent_changed`` when the visitor agrees to something else than when his cookie was written."""
+        received = self._received
+        same = received is not None and cookie is not None and received.secret == cookie.secret
+        before = (received.agreed if received and same else None) or frozenset()
+        if cookie is None or self.is_bot or purposes == before:
+            return
+        banner = ecomai.CONSENT if isinstance(ecomai.CONSENT, str) else "function"
+        origin = browser_refusal(self._request) or ("objection" if self._objected else banner)
+        for _receiver, error in consent_changed.send_robust(
+            sender=type(self), channel=self.channel, visitor_id=keyed_hash(cookie.secret, purpose="visitor"),
+            customer_id=self._customer, given=purposes - before, withdrawn=before - purposes, origin=origin,
+        ):  # fmt: skip
+            if error is not None:
+                logger.error("A receiver of consent_changed failed.", exc_info=error)
 
 
 def customer_of(user: Any, *, channel: str) -> str:

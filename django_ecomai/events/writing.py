@@ -11,6 +11,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from django_ecomai.core.persons import refused
 from django_ecomai.core.uuid7 import uuid7_time
 
 from .cleaning import Rejected, Source, Verdict, currency_default, event_clean
@@ -72,6 +73,7 @@ def events_write(
 ) -> list[Verdict]:
     """Store prepared events and return the final verdicts."""
     connection = events_connection(using)
+    pairs = _unrefused(pairs)
     verdicts = [verdict for _, verdict in pairs]
     wanted: dict[uuid.UUID, int] = {}
     for index, (event, verdict) in enumerate(pairs):
@@ -99,6 +101,27 @@ def events_write(
     if homeless:
         logger.error("%d events have no partition to go to. Type: python manage.py migrate", len(homeless))
     return verdicts
+
+
+def _unrefused(pairs: Sequence[tuple[Event | None, Verdict]]) -> list[tuple[Event | None, Verdict]]:
+    """Events of persons who have been erased are rejected, whatever way they come."""
+    persons: dict[str, set[tuple[str, str]]] = {}
+    for event, _verdict in pairs:
+        if event is not None and (event.visitor_id or event.customer_id):
+            persons.setdefault(event.channel, set()).update(_persons(event))
+    gone = {channel: found for channel, who in persons.items() if (found := refused(channel=channel, persons=who))}
+    if not gone:
+        return list(pairs)
+    return [
+        (None, Verdict(verdict.id, "rejected", "person_erased", verdict.notes))
+        if event is not None and gone.get(event.channel, set()) & _persons(event)
+        else (event, verdict)
+        for event, verdict in pairs
+    ]
+
+
+def _persons(event: Event) -> set[tuple[str, str]]:
+    return {("visitor", event.visitor_id), ("customer", event.customer_id)}
 
 
 def _partitions_for(ids: Iterable[uuid.UUID], connection: BaseDatabaseWrapper) -> None:

@@ -11,7 +11,16 @@ class ForecastConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from django_ecomai.core.registry import Card, JobKind, dashboard_cards, doctor_checks, job_kinds, prunes
+        from django_ecomai.core.persons import staff_records
+        from django_ecomai.core.registry import (
+            Card,
+            JobKind,
+            dashboard_cards,
+            doctor_checks,
+            job_kinds,
+            personal_data,
+            prunes,
+        )
 
         from . import checks, job
         from .cards import forecast_context
@@ -30,6 +39,17 @@ class ForecastConfig(AppConfig):
             ),
         )
         prunes.register("forecast", job.prune)
+        if "forecast.staff" not in personal_data:
+            personal_data.register(
+                "forecast.staff",
+                staff_records(
+                    _("Forecasts and targets that an employee entered"),
+                    {
+                        "ecomai_forecast.ForecastOverride": ("author", "withdrawn_by"),
+                        "ecomai_forecast.SalesTarget": ("author",),
+                    },
+                ),
+            )
         doctor_checks.register("forecast", diagnose)
         dashboard_cards.register(
             "forecast.sales",

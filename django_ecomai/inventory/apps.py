@@ -11,7 +11,8 @@ class InventoryConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from django_ecomai.core.registry import Card, dashboard_cards, doctor_checks, product_weights
+        from django_ecomai.core.persons import staff_records
+        from django_ecomai.core.registry import Card, dashboard_cards, doctor_checks, personal_data, product_weights
 
         from . import checks, jobs
         from .cards import stock_context
@@ -20,6 +21,18 @@ class InventoryConfig(AppConfig):
 
         jobs.register()
         doctor_checks.register("inventory", diagnose)
+        if "inventory.staff" not in personal_data:
+            personal_data.register(
+                "inventory.staff",
+                staff_records(
+                    _("Orders and decisions of an employee"),
+                    {
+                        "ecomai_inventory.PurchaseOrder": ("created_by", "approved_by"),
+                        "ecomai_inventory.Suggestion": ("decided_by",),
+                        "ecomai_inventory.Decision": ("user",),
+                    },
+                ),
+            )
         product_weights.register("inventory", stock_weights)
         dashboard_cards.register(
             "inventory.stock",

@@ -11,6 +11,7 @@ class RecommendConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from django_ecomai.core.persons import staff_records
         from django_ecomai.core.registry import (
             Card,
             JobKind,
@@ -20,10 +21,12 @@ class RecommendConfig(AppConfig):
             job_kinds,
             personal_data,
         )
+        from django_ecomai.core.registry import suggestion_reasons as reasons_registry
 
         from . import checks, receivers
         from .cards import performance_context
         from .diagnosis import diagnose
+        from .explaining import suggestion_reasons
         from .job import count_values, prefer, train
         from .preferences import FEATURE, PERSONAL
         from .strategies import register_builtin
@@ -66,8 +69,16 @@ class RecommendConfig(AppConfig):
                 schedule="45 4 * * 0",
             ),
         )
+        reasons_registry.register("recommend", suggestion_reasons)
         customer_features.register("recommend.preferences", FEATURE)
         personal_data.register("recommend.preferences", PERSONAL)
+        if "recommend.staff" not in personal_data:
+            personal_data.register(
+                "recommend.staff",
+                staff_records(
+                    _("Changes of carousels by an employee"), {"ecomai_recommend.Revision": ("user", "undone_by")}
+                ),
+            )
         doctor_checks.register("recommend", diagnose)
         dashboard_cards.register(
             "recommend.performance",

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_ecomai.conf import ecomai
+from django_ecomai.core.persons import refused
 from django_ecomai.core.registry import CustomerFeature, PersonalData
 from django_ecomai.events.models import VisitorIdentity
 from django_ecomai.mirror.models import Category, Order
@@ -76,6 +77,10 @@ def preferences_compute(context: RunContext) -> int:
         preferences_delete(channel=context.channel)
         # Who was erased since the orders were read must not come back.
         still = _tied(context.channel, sorted(customers.values()))
+        objecting = refused(
+            channel=context.channel, persons=(("customer", name) for name in still), purpose="personalization"
+        )
+        still -= {name for _kind, name in objecting}
         rows = [row for row in rows if row.customer_id in still]
         CustomerPreference.objects.bulk_create(rows, batch_size=_BATCH)
     context.progress(1.0, _("The preferences of %(count)d customers are known.") % {"count": len(still)})
@@ -91,7 +96,7 @@ def _customers(bought: Interactions, names: list[str]) -> dict[int, str]:
 
 
 def _tied(channel: str, customers: list[str]) -> set[str]:
-    """Those whom an order or a linked visitor still names: an erasure cuts both, and keeps the customer's row."""
+    """Those whom an order or a linked visitor still names: an erasure cuts both."""
     orders = Order.objects.filter(channel=channel).order_by()
     links = VisitorIdentity.objects.filter(channel=channel).order_by()
     found: set[str] = set()
@@ -172,4 +177,17 @@ def _erase(subject: Any) -> int:
     return rows.delete()[0]
 
 
-PERSONAL = PersonalData(gettext_lazy("Category preferences"), "recommendations", _export, _erase)
+def _kept() -> str:
+    return _("until the next run of the job, a week")
+
+
+PERSONAL = PersonalData(
+    gettext_lazy("Category preferences"),
+    gettext_lazy("recommendations"),
+    _export,
+    _erase,
+    columns={"ecomai_recommend.CustomerPreference": {"customer_id": "customer"}},
+    explanation=gettext_lazy("Worked out from your orders: from which categories your next order is likely to be."),
+    kept=_kept,
+    derived=True,
+)

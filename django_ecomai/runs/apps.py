@@ -11,7 +11,8 @@ class RunsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from django_ecomai.core.registry import JobKind, doctor_checks, job_kinds, prunes
+        from django_ecomai.core.persons import staff_records
+        from django_ecomai.core.registry import JobKind, doctor_checks, job_kinds, personal_data, prunes
 
         from . import checks  # noqa: F401
         from .doctor import CHECKS
@@ -21,6 +22,10 @@ class RunsConfig(AppConfig):
         for name, check in CHECKS.items():
             doctor_checks.register(f"runs.{name}", check)
         prunes.register("artifacts", artifacts_prune)
+        if "runs.staff" not in personal_data:
+            personal_data.register(
+                "runs.staff", staff_records(_("Jobs that an employee started"), {"ecomai_runs.Run": ("started_by",)})
+            )
         prunes.register("runs", runs_prune)
         prunes.register("heartbeats", heartbeats_prune)
         job_kinds.register(

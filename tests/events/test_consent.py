@@ -45,7 +45,7 @@ def test_always_is_everything() -> None:
 
 def test_cookie_consent_asks_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     package, util = ModuleType("cookie_consent"), ModuleType("cookie_consent.util")
-    answers = {"analytics": True, "personalization": False, "marketing": None}
+    answers = {"analytics": True, "personalization": False, "marketing": None, "security": None}
     util.get_cookie_value_from_request = lambda request, varname: answers[varname]  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "cookie_consent", package)
     monkeypatch.setitem(sys.modules, "cookie_consent.util", util)
@@ -78,3 +78,8 @@ def test_a_callable_may_be_given_directly_and_may_answer_nothing(ecomai_setting:
 def test_the_browsers_own_no_comes_first(ecomai_setting: Any, header: str, value: str, given: bool) -> None:
     ecomai_setting(CONSENT="django_ecomai.events.consent.always")
     assert bool(purposes_of(request_with(**{header: value}))) is given
+
+
+def test_purposes_of_the_shop_s_own_are_left_to_the_shop(ecomai_setting: Any) -> None:
+    ecomai_setting(CONSENT=lambda request: {"analytics", "functional", "ads"})
+    assert purposes_of(request_with()) == {"analytics"}

@@ -104,7 +104,7 @@ def test_an_empty_batch_makes_no_query(django_assert_num_queries: Any) -> None:
 
 def test_a_batch_is_one_insert(django_assert_num_queries: Any) -> None:
     events_insert(rows=[view()])  # which partitions exist is known from here on
-    with django_assert_num_queries(3) as captured:  # savepoint, insert, release
+    with django_assert_num_queries(4) as captured:  # who has refused, savepoint, insert, release
         events_insert(rows=[view(str(number)) for number in range(50)])
     assert sum("INSERT" in query["sql"] for query in captured.captured_queries) == 1
 

@@ -9,7 +9,6 @@ import re
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from django_ecomai.core.persons import Subject
 from django_ecomai.core.uuid7 import uuid7_derived
 from django_ecomai.events import columns, log_store, personal, services
 from django_ecomai.events.behaviour import behaviour_of
@@ -111,13 +111,13 @@ def test_an_erasure_deletes_what_was_kept() -> None:
     read()
     assert list(storage.root().rglob("visitor_texts.npy"))
 
-    personal.erase(SimpleNamespace(channel="", customer_ids=set(), visitor_ids={"v0"}, user_ids=set()))
+    personal.erase(Subject(visitor_ids=frozenset({"v0"})))
 
     assert not list(storage.root().rglob("*.npy"))
 
 
 def erase(visitor: str) -> None:
-    personal.erase(SimpleNamespace(channel="", customer_ids=set(), visitor_ids={visitor}, user_ids=set()))
+    personal.erase(Subject(visitor_ids=frozenset({visitor})))
 
 
 def stored() -> bytes:

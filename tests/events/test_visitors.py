@@ -20,6 +20,7 @@ from django_ecomai.events.visitors import VisitorContext, current, visitor_of
 
 from .conftest import CHROME
 
+pytestmark = pytest.mark.django_db  # whoever has agreed is looked up among those who refused
 NAME = "ecomai_visitor"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from datetime import timedelta
-from types import SimpleNamespace
 
 import pytest
 from django.apps import apps
@@ -14,7 +13,8 @@ from django.test import override_settings
 from django.utils import timezone
 
 from django_ecomai.adapters.base import AdapterError
-from django_ecomai.core.registry import doctor_checks, job_kinds, personal_data
+from django_ecomai.core.persons import Subject
+from django_ecomai.core.registry import doctor_checks, job_kinds, personal_data, prunes
 from django_ecomai.mirror.models import Customer, Order, Product, ReturnLine, SyncReport
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services.state import worker_name
@@ -217,31 +217,57 @@ def test_personal_data_is_exported_and_erased():
     customer = customer_make(external_id="k", attributes={"vip": True}, country="UK")
     other = order_make(customer="x", lines=[product_make()])
     order = order_make(customer=customer, lines=[product_make(title="Lantern")], email_hash="e" * 32, country="UK")
-    ReturnLine.objects.create(external_id="r", customer=customer, quantity=1, returned_at=timezone.now())
-    subject = SimpleNamespace(customer_ids=["k"], visitor_ids=[], user_ids=[], channel="")
+    guest = order_make(lines=[product_make()], email_hash="e" * 32)
+    back = ReturnLine.objects.create(
+        external_id="r", customer=customer, quantity=1, returned_at=timezone.now(), reason="Ann says: torn"
+    )
+    subject = Subject(customer_ids=frozenset({"k"}), email_hashes=frozenset({"e" * 32}))
     orders, person = personal_data.get("mirror.orders"), personal_data.get("mirror.customer")
     exported = json.loads(json.dumps([*person.export(subject), *orders.export(subject)]))
     assert exported[0]["customer"] == "k" and exported[0]["attributes"] == {"vip": True}
     assert exported[1]["lines"][0]["title"] == "Lantern" and exported[1]["hashes"] == {"email_hash": "e" * 32}
-    assert exported[2]["return"] == "r"
-    assert orders.erase(subject) == 2
+    assert exported[2]["order"] == guest.external_id  # the same e-mail address
+    assert (exported[3]["return"], exported[3]["reason"]) == ("r", "Ann says: torn")
+    assert orders.erase(subject) == 3
     assert person.erase(subject) == 1
-    order.refresh_from_db()
-    customer.refresh_from_db()
+    for row in (order, guest, back, other):
+        row.refresh_from_db()
     assert (order.customer, order.email_hash, order.country, order.lines.count()) == (None, "", "", 1)
-    assert (customer.attributes, customer.country) == ({}, "")
-    other.refresh_from_db()
+    assert (guest.email_hash, back.customer, back.reason) == ("", None, "")
     assert other.customer.external_id == "x"
-    assert Customer.objects.count() == 2 and Order.objects.count() == 2
+    assert list(Customer.objects.values_list("external_id", flat=True)) == ["x"] and Order.objects.count() == 3
 
 
-def test_the_erased_stay_erased_at_the_next_sync(adapter):
-    adapter.data["order"] = [order_row(line_row("p1"), id="o1", customer_id="k")]
-    run()
-    subject = SimpleNamespace(customer_ids=["k"], visitor_ids=[], user_ids=[], channel="")
-    personal_data.get("mirror.orders").erase(subject)
-    run()
-    assert Order.objects.get().customer is None
+def test_examples_in_reports_are_personal_data_too():
+    report = SyncReport.objects.create()
+    examples = [{"id": "k", "value": ""}, {"id": "x", "value": ""}]
+    issue = report.issues.create(table="customer", code="unknown_user", count=2, examples=examples)
+    named = report.issues.create(
+        table="order", code="unknown_customer", column="customer_id", count=1, examples=[{"id": "o1", "value": "k"}]
+    )
+    product = report.issues.create(table="product", code="price_zero", count=1, examples=[{"id": "k", "value": ""}])
+    subject, declared = Subject(customer_ids=frozenset({"k"})), personal_data.get("mirror.findings")
+    assert [row["id"] for row in declared.export(subject)] == ["k", "o1"]
+    assert declared.erase(subject) == 2
+    assert list(declared.search(subject)) == []
+    for one in (issue, named, product):
+        one.refresh_from_db()
+    assert (issue.examples, issue.count, named.examples) == ([{"id": "x", "value": ""}], 2, [])
+    assert product.examples == [{"id": "k", "value": ""}]  # a product of that id is nobody
+
+
+def test_hashes_and_customers_that_the_shop_deleted_do_not_stay(adapter, settings):
+    settings.ECOMAI = {**settings.ECOMAI, "SECURITY_RETENTION_DAYS": 100, "GONE_CUSTOMER_DAYS": 30}
+    now = timezone.now()
+    old = order_make(customer="k", placed_at=now - timedelta(days=101), email_hash="e" * 32, ip_hash="i" * 32)
+    new = order_make(customer="k", placed_at=now - timedelta(days=99), email_hash="e" * 32)
+    gone = order_make(customer="gone", placed_at=now)
+    Customer.objects.filter(external_id="gone").update(removed_at=now - timedelta(days=31))
+    assert (prunes.get("order hashes")(), prunes.get("customers gone")()) == (1, 1)
+    for row in (old, new, gone):
+        row.refresh_from_db()
+    assert (old.email_hash, old.ip_hash, new.email_hash) == ("", "", "e" * 32)
+    assert (gone.customer, old.customer.external_id) == (None, "k")
 
 
 @pytest.mark.skipif(not apps.is_installed("example_project.shop"), reason="needs the example shop's models")

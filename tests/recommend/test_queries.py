@@ -9,6 +9,7 @@ from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.test import RequestFactory
 
+from django_ecomai.core.persons import refused_purposes
 from django_ecomai.events.middleware import VisitorMiddleware
 from django_ecomai.recommend import config
 from django_ecomai.recommend.viewer import SESSION_KEY
@@ -44,6 +45,8 @@ def go_cold() -> None:
     config.forget()
     live.live_reset()
     cache.clear()
+    # Who has refused something is read every LIVE_CHECK_SECONDS for all pages, not by each.
+    refused_purposes(channel="", persons=[("visitor", "nobody")])
 
 
 @pytest.fixture

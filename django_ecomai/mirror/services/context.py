@@ -11,6 +11,7 @@ from typing import Any
 from django.db import models
 
 from django_ecomai.adapters.base import ShopAdapter
+from django_ecomai.core.persons import EVERYTHING, refused
 from django_ecomai.mirror.models import Category, Customer, Product
 
 from .bulk import CHUNK, SeenIds, batched, rows_upsert
@@ -80,6 +81,10 @@ class SyncContext:
     def reconciling(self) -> bool:
         """Whether every difference is a finding of its own."""
         return self.mode == "reconcile"
+
+    def refused(self, persons: Iterable[tuple[str, str]], purpose: str = EVERYTHING) -> set[tuple[str, str]]:
+        """Which pairs of kind and id must not be copied, or not for a purpose: they were erased or have objected."""
+        return refused(channel=self.channel, persons=persons, purpose=purpose)
 
     def outdated(self, synced_at: datetime) -> bool:
         """Whether a row was saved live after this sync began: the copy is newer than what the sync has read."""

@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from django_ecomai.adapters.rows import BadRow
+from django_ecomai.core.persons import refused
 from django_ecomai.mirror.models import SyncIssue, SyncReport
 
 EXAMPLES = 5
@@ -60,6 +61,7 @@ LABELS: dict[str, Any] = {
     "duplicate_line": _("The same line twice in one order"),
     "not_a_product": _("No product: postage, fee or similar"),
     "demographics_dropped": _("Age, gender or location (collection is switched off)"),
+    "person_erased": _("A person who was erased on request"),
     "field_failed": _("A field could not be read"),
     "wrong_column_count": _("Too few or too many columns in a row"),
     "unreadable_line": _("A row that cannot be read"),
@@ -79,6 +81,7 @@ ACTIONS: dict[str, Any] = {
     "clamped": _("set to the time of the sync"),
     "emptied": _("emptied"),
     "kept_as_return": _("kept as a return, not as a sale"),
+    "kept_nameless": _("kept without the person"),
     "flagged": _("marked as no product"),
     "first_kept": _("the first one was taken"),
     "created": _("added"),
@@ -105,6 +108,7 @@ class IssueLog:
         value: Any = "",
         line: int | None = None,
         count: int = 1,
+        example: bool = True,
     ) -> None:
         """Count a finding; the first few are kept as examples."""
         key = (table, code, column, action)
@@ -114,15 +118,22 @@ class IssueLog:
                 table=table[:32], code=code[:48], column=column[:64], action=action[:32], count=0, examples=[]
             )
         issue.count += count
-        if len(issue.examples) < EXAMPLES:
-            example: dict[str, Any] = {"id": str(id)[:80], "value": str(value)[:120]}
+        if example and len(issue.examples) < EXAMPLES:
+            told: dict[str, Any] = {"id": str(id)[:80], "value": str(value)[:120]}
             if line is not None:
-                example["line"] = line
-            issue.examples.append(example)
+                told["line"] = line
+            issue.examples.append(told)
 
-    def add_bad_row(self, row: BadRow) -> None:
-        """Count a row that an adapter could not read."""
-        self.add(row.table, row.code, row.action, column=row.column, id=row.id, value=row.value, line=row.line)
+    def add_bad_row(self, row: BadRow, *, channel: str = "") -> None:
+        """Count a row that an adapter could not read. The row of somebody who was erased is no example."""
+        found = self._found.get((row.table, row.code, row.column, row.action))
+        full = found is not None and len(found.examples) >= EXAMPLES
+        person = ("customer", str(row.id or ""))
+        erased = row.table == "customer" and not full and bool(refused(channel=channel, persons=[person]))
+        self.add(
+            row.table, row.code, row.action,
+            column=row.column, id=row.id, value=row.value, line=row.line, example=not erased,
+        )  # fmt: skip
 
     def rows(self) -> list[SyncIssue]:
         """Findings, most frequent first."""

@@ -47,6 +47,7 @@ def _demographics(ctx: SyncContext, ident: str, row: CustomerRow) -> tuple[dict[
 
 def customers_write(ctx: SyncContext, batch: Sequence[CustomerRow]) -> list[str]:
     """Write a batch; returns the ids seen."""
+    batch = _wanted(ctx, "customer", batch, [(row.id, row.user_id) for row in batch])
     users = _users_known(row.user_id for row in batch)
     rows: Rows = {}
     spans: dict[str, tuple[datetime | None, datetime | None]] = {}
@@ -76,6 +77,27 @@ def customers_write(ctx: SyncContext, batch: Sequence[CustomerRow]) -> list[str]
     written = rows_write(ctx, Customer, "customer", _COLUMNS, rows, existing=existing)
     _ids_learn(ctx, Customer, ctx.customers, written)
     return list(rows)
+
+
+def _wanted(ctx: SyncContext, table: str, batch: Sequence[Any], persons: Sequence[tuple[Any, Any]]) -> list[Any]:
+    """The rows whose customer and user, ``persons``, have not been erased; the others are counted, not named."""
+    pairs = [
+        {
+            (kind, str(ident).strip())
+            for kind, ident in zip(("customer", "user"), both, strict=True)
+            if ident not in (None, "")
+        }
+        for both in persons
+    ]
+    refused = ctx.refused(person for both in pairs for person in both)
+    kept = []
+    for row, both in zip(batch, pairs, strict=True):
+        if both & refused:
+            ctx.issues.add(table, "person_erased", "dropped")
+            ctx.count(table, "skipped")
+        else:
+            kept.append(row)
+    return kept
 
 
 def _users_known(ids: Iterable[Any]) -> dict[str, Any]:
@@ -142,6 +164,7 @@ def reviews_write(ctx: SyncContext, batch: Sequence[ReviewRow]) -> list[str]:
     """Write a batch of reviews; returns the ids seen."""
     rows: Rows = {}
     clean, table = ctx.clean, "review"
+    batch = _wanted(ctx, table, batch, [(row.customer_id, None) for row in batch])
     products = ctx.products.load(str(r.product_id) for r in batch)
     customers = ctx.customers.load(str(r.customer_id) for r in batch if r.customer_id)
     for row in batch:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from django_ecomai.adapters.rows import BadRow, OrderLineRow, OrderRow, ReturnRow
 from django_ecomai.conf import ecomai
-from django_ecomai.core.hashing import keyed_hash
+from django_ecomai.core.hashing import keyed_hash, keyed_hashes
 from django_ecomai.mirror.models import Order, OrderLine, ReturnLine
 
 from .bulk import fingerprint
@@ -87,7 +87,7 @@ class Tidy:
 def orders_write(ctx: SyncContext, batch: Sequence[OrderRow]) -> list[str]:
     """Write a batch of orders with lines and returns; returns the ids of the orders seen."""
     orders: dict[str, Tidy] = {}
-    for row in batch:
+    for row in _anonymised(ctx, batch):
         tidy = order_tidy(ctx, row)
         if tidy is not None:
             orders[tidy.id] = tidy
@@ -112,6 +112,39 @@ def orders_write(ctx: SyncContext, batch: Sequence[OrderRow]) -> list[str]:
     if not ctx.dry_run:
         customers_seen_update((customers[t.customer], t.placed_at) for t in changed if t.customer)
     return list(orders)
+
+
+def _anonymised(ctx: SyncContext, batch: Sequence[OrderRow]) -> Sequence[OrderRow]:
+    """The orders, those of persons who were erased as a guest's that tell nothing of him.
+
+    An e-mail address is not a person: another's order under an erased one keeps its customer and loses the hashes.
+    Who only objects to ``security`` keeps his name on the order and loses the hashes.
+    """
+    keys = [_persons(row) for row in batch]
+    persons = {person for own in keys for person in own}
+    unhashed = ctx.refused(persons, "security")  # who refuses everything refuses this
+    if not unhashed:
+        return batch
+    erased = ctx.refused(persons)
+    found: list[OrderRow] = []
+    for row, own in zip(batch, keys, strict=True):
+        if own & unhashed:
+            row = replace(row, ip="", device="", email="", address="")
+        customers = {person for person in own if person[0] != "email"}
+        if (customers or own) & erased:
+            ctx.issues.add("order", "person_erased", "kept_nameless")
+            returns = tuple(back if isinstance(back, BadRow) else replace(back, reason="") for back in row.returns)
+            row = replace(row, customer_id="", country="", ip="", device="", email="", address="", returns=returns)
+        found.append(row)
+    return found
+
+
+def _persons(row: OrderRow) -> set[tuple[str, str]]:
+    email = _normalised(row.email)
+    persons = {("email", digest) for digest in keyed_hashes(email, purpose="security:email")}
+    if row.customer_id not in (None, ""):
+        persons.add(("customer", str(row.customer_id).strip()))
+    return persons
 
 
 def order_tidy(ctx: SyncContext, row: OrderRow) -> Tidy | None:
@@ -170,11 +203,14 @@ def order_tidy(ctx: SyncContext, row: OrderRow) -> Tidy | None:
 
 def _hashes(row: OrderRow) -> list[str]:
     """Keyed hashes of what identifies a person; the values themselves go no further."""
-    found = []
-    for purpose in ("ip", "device", "email", "address"):
-        value = " ".join(str(getattr(row, purpose) or "").split()).casefold()
-        found.append(keyed_hash(value, purpose=f"security:{purpose}"))
-    return found
+    return [
+        keyed_hash(_normalised(getattr(row, purpose)), purpose=f"security:{purpose}")
+        for purpose in ("ip", "device", "email", "address")
+    ]
+
+
+def _normalised(value: Any) -> str:
+    return " ".join(str(value or "").split()).casefold()
 
 
 def _parts_tidy(ctx: SyncContext, tidy: Tidy, row: OrderRow) -> None:

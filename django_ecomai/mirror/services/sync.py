@@ -245,7 +245,7 @@ def _counts_restart(ctx: SyncContext, report: SyncReport, table: str) -> dict[st
 def _good_rows(ctx: SyncContext, table: str, since: datetime | None) -> Iterator[Any]:
     for row in ctx.adapter.rows(table, since):
         if isinstance(row, BadRow):
-            ctx.issues.add_bad_row(row)
+            ctx.issues.add_bad_row(row, channel=ctx.channel)
             if row.action == "skipped":
                 ctx.count(row.table, "skipped")
                 # A line that is lost outside its order may have been all of that order.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .artifacts import artifact_go_live, artifact_rollback, artifact_save, artifacts_purge
+from .artifacts import artifact_go_live, artifact_rollback, artifact_save, artifact_withdraw, artifacts_purge
 from .context import RunContext
 from .dispatch import run_execute, run_now, run_scheduled, run_start, runs_execute_queued, runs_start_due, runs_tend
 from .gate import GateVerdict, gate_decide
@@ -16,6 +16,7 @@ __all__ = [
     "artifact_go_live",
     "artifact_rollback",
     "artifact_save",
+    "artifact_withdraw",
     "artifacts_prune",
     "artifacts_purge",
     "gate_decide",

@@ -160,16 +160,34 @@ def _announce(artifact: Artifact) -> None:
     went_live.send_robust(LiveArtifact, kind=artifact.kind, channel=artifact.channel, artifact=artifact)
 
 
-def artifacts_purge(*, channel: str, before: datetime, kind: str | None = None) -> int:
-    """Delete every model trained on data up to ``before`` that does not serve: after an erasure none may come back.
+def trained_before(moment: datetime, prefix: str = "") -> models.Q:
+    """Condition on artifacts whose training began before a moment: a person who was erased then may be in them."""
+    # A run that was pruned, or none, leaves no start: then it counts when the model was written.
+    return models.Q(**{f"{prefix}run__started_at__lt": moment}) | models.Q(
+        **{f"{prefix}run__started_at": None, f"{prefix}created_at__lt": moment}
+    )
 
-    The serving one must be retrained first (it stays). Returns how many were deleted.
+
+def artifacts_purge(*, channel: str, before: datetime, kind: str | None = None) -> int:
+    """Delete every model trained before a moment, or on data up to it, that does not serve.
+
+    After an erasure none may come back. The serving one must be retrained first (it stays), or be withdrawn. Returns
+    how many were deleted.
     """
     rows = Artifact.objects.filter(channel=channel).exclude(live_in__isnull=False)
     if kind is not None:
         rows = rows.filter(kind=kind)
-    old = models.Q(data_until__lt=before) | models.Q(data_until=None, created_at__lt=before)
-    return sum(artifact_delete(artifact=artifact) for artifact in rows.filter(old))
+    rows = rows.filter(models.Q(data_until__lt=before) | trained_before(before))
+    return sum(artifact_delete(artifact=artifact) for artifact in rows.distinct())
+
+
+def artifact_withdraw(*, live: LiveArtifact) -> None:
+    """Take a model out of service and delete it: what it served falls back to what needs no model."""
+    artifact = live.artifact
+    with transaction.atomic():
+        live.delete()
+    artifact_delete(artifact=artifact)
+    logger.warning("%s: model %s was taken out of service", artifact.kind, artifact.sha256[:12])
 
 
 def artifact_delete(*, artifact: Artifact) -> bool:
