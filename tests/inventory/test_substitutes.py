@@ -13,6 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
+from django_ecomai.forecast.selectors import demand_days
 from django_ecomai.inventory import what_if
 from django_ecomai.inventory.models import Substitution, Suggestion
 from django_ecomai.inventory.positions import Facts
@@ -22,6 +23,7 @@ from django_ecomai.inventory.services import (
     substitutions_decide,
     substitutions_find,
 )
+from django_ecomai.inventory.services import substitutions
 from django_ecomai.inventory.services.replenish import suggestions_make
 from django_ecomai.inventory.substitutes import links_between, parts
 from django_ecomai.inventory.tables_in import table_import
@@ -198,6 +200,23 @@ def test_they_are_found_in_the_data_and_wait_for_a_decision(mugs: dict[str, Prod
     assert pairs() == [("blue", "red", 0.1, "dismissed")]
     stale = Substitution.objects.create(product=mugs["red"], substitute=mugs["blue"], state="open", source="suggested")
     assert substitutions_find().gone == 1 and not Substitution.objects.filter(pk=stale.pk).exists()
+
+
+def test_a_search_reads_the_days_of_some_products_at_a_time(
+    mugs: dict[str, Product], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    product_make(title="Garden hose", stock=Decimal(9), price="20")
+    sizes: list[int] = []
+
+    def counted(**asked: Any) -> Any:
+        sizes.append(len(asked["product_ids"]))
+        return demand_days(**asked)
+
+    monkeypatch.setattr(substitutions, "demand_days", counted)
+    monkeypatch.setattr(substitutions, "CHUNK", 1)
+    assert substitutions_find().new == 1 and pairs() == [("blue", "red", 0.75, "open")]
+    # One by one, then the blue mug with the red one.
+    assert sizes == [1, 1, 1, 2]
 
 
 def test_nothing_to_look_at() -> None:
