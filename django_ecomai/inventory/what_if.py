@@ -29,6 +29,8 @@ DEFAULT_ELASTICITY = -1.76
 MOST_FACTOR = 10.0
 PATHS = 48
 MOST_PRODUCTS = 60
+#: So many others that stand in for them are played along.
+MOST_SUBSTITUTES = 60
 PROMOTION_DAYS = 28
 
 
@@ -120,9 +122,10 @@ class Played:
 def play(*, channel: str = "", product_ids: list[int], change: Change) -> Played | None:
     """Play twelve weeks with and without the change; ``None`` where none of the products has a counted stock.
 
-    What stands in for the products is played along, unchanged. Raises ``BadChange`` when they are priced in several currencies.
+    What stands in for the products is played along, unchanged. Raises ``BadChange`` when they are priced in several
+    currencies.
     """
-    pks = with_substitutes(channel=channel, product_ids=product_ids, most=MOST_PRODUCTS)
+    pks = with_substitutes(channel=channel, product_ids=product_ids, most=MOST_SUBSTITUTES)
     plan = next(iter(plans(channel=channel, product_ids=pks)), None)
     if plan is None:
         return None

@@ -20,12 +20,12 @@ from django_ecomai.inventory.positions import Facts
 from django_ecomai.inventory.services import (
     SubstitutionError,
     substitution_declare,
+    substitutions,
     substitutions_decide,
     substitutions_find,
 )
-from django_ecomai.inventory.services import substitutions
 from django_ecomai.inventory.services.replenish import suggestions_make
-from django_ecomai.inventory.substitutes import links_between, parts
+from django_ecomai.inventory.substitutes import links_between, parts, with_substitutes
 from django_ecomai.inventory.tables_in import table_import
 from django_ecomai.inventory.tables_out import table_csv
 from django_ecomai.mirror.models import Product, StockPoint
@@ -93,6 +93,15 @@ def test_products_that_are_tied_are_planned_together_and_others_change_nothing()
     assert found == [[1, 4, 8], [2, 3], [5, 6], [7]]
     assert [[one.pk for one in part] for part in parts(facts, [], 5)] == [[1, 2, 3, 4, 5], [6, 7, 8]]
     assert list(parts([], [], 5)) == []
+
+
+def test_substitutes_have_room_beside_however_many_products() -> None:
+    a, b, c, d = (product_make() for _ in range(4))
+    substitution_declare(product=a, substitute=c, share=0.2)
+    substitution_declare(product=b, substitute=d, share=0.5)
+    asked = [a.pk, b.pk]
+    assert with_substitutes(channel="", product_ids=asked, most=1) == [*asked, d.pk]
+    assert with_substitutes(channel="", product_ids=asked, most=2) == [*asked, d.pk, c.pk]
 
 
 def test_another_currency_is_no_substitute() -> None:
