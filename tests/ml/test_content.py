@@ -131,7 +131,7 @@ class SlowStemmer:
 
     meet = Barrier(2)
 
-    def stemWord(self, word: str) -> str:  # noqa: N802
+    def stemWord(self, word: str) -> str:
         self.word = word
         self.meet.wait(timeout=30)
         return self.word.removesuffix("s")

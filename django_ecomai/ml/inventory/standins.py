@@ -21,7 +21,7 @@ LEAST_ALIKE = 0.25
 MOST_CANDIDATES = 10
 _ROWS = 256
 
-#: Of the products with these numbers [k]: pieces sold [k, d], days sold out [k, d], days before they were on sale [k, d].
+#: Of the products with these numbers [k]: pieces sold, days sold out and days before they were on sale, [k, d] each.
 ReadDays = Callable[[NDArray[np.int64]], tuple[ArrayLike, ArrayLike, ArrayLike]]
 
 
@@ -82,7 +82,7 @@ def stand_ins_read(
     language: str = "english",
     progress: Callable[[float], None] | None = None,
 ) -> StandIns:
-    """As ``stand_ins``, of a shop whose days do not fit into memory: ``read`` is asked for ``block`` products at a time.
+    """As ``stand_ins``, of a shop whose days do not fit into memory: ``read`` is asked for ``block`` products at once.
 
     First for all, then for those that were sold out and their candidates, at most 2,816 at a time; numbers ascend.
     """
@@ -118,9 +118,7 @@ def stand_ins_read(
     )  # fmt: skip
 
 
-def _days(
-    read: ReadDays, rows: NDArray[np.int64]
-) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]]:
+def _days(read: ReadDays, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]]:
     pieces, out, hidden = read(rows)
     sold = np.nan_to_num(np.asarray(pieces, dtype=np.float32), nan=0.0).clip(min=0.0)
     return sold, np.asarray(out, dtype=bool), np.asarray(hidden, dtype=bool)
