@@ -141,12 +141,13 @@ def test_a_file_declares_them_and_comes_out_again() -> None:
             "c,b,,,",
             "c,a,-1,,",
             "c,b,0.5,perhaps,",
+            "c,b,0.005,,",
         ),
     )
-    assert (found.created, found.updated, found.failed) == (2, 0, 7)
+    assert (found.created, found.updated, found.failed) == (2, 0, 8)
     assert [(p.line, p.column) for p in found.problems] == [
         (4, "substitute_id"), (5, "substitute_id"), (6, "substitute_id"), (7, "share"), (8, "share"), (9, "share"),
-        (10, "both_ways"),
+        (10, "both_ways"), (11, "share"),
     ]  # fmt: skip
     assert pairs() == [("a", "b", 0.5, "used"), ("b", "a", 0.5, "used"), ("a", "c", 0.25, "used")]
     out = table_csv(table="substitutions")
