@@ -9,9 +9,9 @@ from django_ecomai.core.db import shielded
 
 from .models import Suggestion
 
-# Factors of a product's weight: a surplus one stands about where one of half as much again would.
 #: So many products of each status, those that sell or sold most; the others weigh too little to be looked up.
 MOST_PRODUCTS = 2000
+# Factors of a product's weight: a surplus one stands about where one of half as much again would.
 FACTORS = {
     Suggestion.Status.STOCKED_OUT: 0.25,
     Suggestion.Status.SURPLUS: 1.5,

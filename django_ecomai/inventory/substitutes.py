@@ -29,11 +29,12 @@ def links_used(*, channel: str = "", product_ids: Iterable[int] | None = None) -
 
 
 def with_substitutes(*, channel: str, product_ids: Sequence[int], most: int) -> list[int]:
-    """The products and, as far as ``most`` allows, what stands in for them or they for."""
+    """The products and ``most`` others at most that stand in for them or they for, the greatest shares first."""
     found = dict.fromkeys(product_ids)
-    for product, substitute, _share in links_used(channel=channel, product_ids=product_ids):
+    links = links_used(channel=channel, product_ids=product_ids)
+    for product, substitute, _share in sorted(links, key=lambda link: -link[2]):
         found |= dict.fromkeys((product, substitute))
-    return list(found)[: max(most, len(product_ids))]
+    return list(found)[: len(dict.fromkeys(product_ids)) + most]
 
 
 def parts(facts: list[Facts], links: list[Link], size: int) -> Iterator[list[Facts]]:

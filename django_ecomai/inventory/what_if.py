@@ -25,8 +25,12 @@ DAYS = 84
 #: By so many per cent demand changes when the price rises by one, where nothing better is known: the mean of 367
 #: estimates for consumer goods (Tellis, 1988).
 DEFAULT_ELASTICITY = -1.76
+#: So many times today's demand is the most that another price brings.
+MOST_FACTOR = 10.0
 PATHS = 48
 MOST_PRODUCTS = 60
+#: So many others that stand in for them are played along.
+MOST_SUBSTITUTES = 60
 PROMOTION_DAYS = 28
 
 
@@ -118,9 +122,10 @@ class Played:
 def play(*, channel: str = "", product_ids: list[int], change: Change) -> Played | None:
     """Play twelve weeks with and without the change; ``None`` where none of the products has a counted stock.
 
-    What stands in for the products is played along. Raises ``BadChange`` when they are priced in several currencies.
+    What stands in for the products is played along, unchanged. Raises ``BadChange`` when they are priced in several
+    currencies.
     """
-    pks = with_substitutes(channel=channel, product_ids=product_ids, most=MOST_PRODUCTS)
+    pks = with_substitutes(channel=channel, product_ids=product_ids, most=MOST_SUBSTITUTES)
     plan = next(iter(plans(channel=channel, product_ids=pks)), None)
     if plan is None:
         return None
@@ -137,13 +142,15 @@ def play(*, channel: str = "", product_ids: list[int], change: Change) -> Played
     currency = next(iter(names), plan.facts[0].currency)
     kept = np.array([row for row, one in enumerate(plan.facts) if one.currency == currency])
     base = scenario_of(plan, kept)
-    elasticity, known = elasticities(channel=channel, product_ids=[plan.facts[row].pk for row in kept], change=change)
-    futures = compare(base, changed(base, change, elasticity), days=DAYS, paths=PATHS, seed=SEED)
+    pks = [plan.facts[row].pk for row in kept]
+    rows = np.array([at for at, pk in enumerate(pks) if pk in asked], dtype=np.int64)
+    elasticity, known = elasticities(channel=channel, product_ids=[pks[at] for at in rows], change=change)
+    futures = compare(base, changed(base, change, elasticity, rows=rows), days=DAYS, paths=PATHS, seed=SEED)
     return Played(
         futures,
         products=len(kept),
         currency=currency,
-        substitutes=sum(plan.facts[row].pk not in asked for row in kept),
+        substitutes=len(kept) - len(rows),
         elasticity=float(elasticity.mean()),
         elasticity_known=known,
     )
@@ -183,15 +190,26 @@ def elasticities(*, channel: str, product_ids: list[int], change: Change) -> tup
     return np.array(values), sum(pk in found for pk in product_ids)
 
 
-def changed(base: Scenario, change: Change, elasticity: ArrayLike = DEFAULT_ELASTICITY) -> Scenario:
-    """The scenario after the change; another price moves demand by the constant elasticity [n]."""
-    demand = np.full((1, base.mean.shape[1]), 1 + change.demand / 100)
-    demand[:, :PROMOTION_DAYS] *= 1 + change.promotion / 100
+def changed(
+    base: Scenario, change: Change, elasticity: ArrayLike = DEFAULT_ELASTICITY, *, rows: NDArray[np.int64] | None = None
+) -> Scenario:
+    """The scenario after the change of the products in ``rows`` (None: of all); the budget is everybody's.
+
+    Another price moves demand by the constant elasticity (one number, or one for each of ``rows``), at most by the
+    factor ``MOST_FACTOR``: far from today's price no elasticity holds.
+    """
+    n = len(base.stock)
+    asked = np.arange(n) if rows is None else rows
     price = 1 + change.price / 100
-    demand = (
-        demand * np.power(price, np.broadcast_to(np.asarray(elasticity, dtype=np.float64), len(base.stock)))[:, None]
-    )
-    stock: dict[str, Any] = {"unit_price": base.stock.unit_price * price}
+    moved = np.power(price, np.broadcast_to(np.asarray(elasticity, dtype=np.float64), len(asked)))
+    demand, lead, prices = np.ones((n, base.mean.shape[1])), np.zeros(n), base.stock.unit_price.copy()
+    demand[asked] = (1 + change.demand / 100) * np.minimum(moved, MOST_FACTOR)[:, None]
+    demand[asked, :PROMOTION_DAYS] *= 1 + change.promotion / 100
+    lead[asked] = change.lead_days
+    prices[asked] *= price
+    stock: dict[str, Any] = {"unit_price": prices}
     if change.service is not None:
-        stock |= {"service_target": change.service, "fill_target": np.nan}
-    return base.changed(demand=demand, lead_days=change.lead_days, budget=change.budget, **stock)
+        service, fill = base.stock.service_target.copy(), base.stock.fill_target.copy()
+        service[asked], fill[asked] = change.service, np.nan
+        stock |= {"service_target": service, "fill_target": fill}
+    return base.changed(demand=demand, lead_days=lead, budget=change.budget, **stock)

@@ -13,17 +13,19 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
+from django_ecomai.forecast.selectors import demand_days
 from django_ecomai.inventory import what_if
 from django_ecomai.inventory.models import Substitution, Suggestion
 from django_ecomai.inventory.positions import Facts
 from django_ecomai.inventory.services import (
     SubstitutionError,
     substitution_declare,
+    substitutions,
     substitutions_decide,
     substitutions_find,
 )
 from django_ecomai.inventory.services.replenish import suggestions_make
-from django_ecomai.inventory.substitutes import links_between, parts
+from django_ecomai.inventory.substitutes import links_between, parts, with_substitutes
 from django_ecomai.inventory.tables_in import table_import
 from django_ecomai.inventory.tables_out import table_csv
 from django_ecomai.mirror.models import Product, StockPoint
@@ -93,6 +95,15 @@ def test_products_that_are_tied_are_planned_together_and_others_change_nothing()
     assert list(parts([], [], 5)) == []
 
 
+def test_substitutes_have_room_beside_however_many_products() -> None:
+    a, b, c, d = (product_make() for _ in range(4))
+    substitution_declare(product=a, substitute=c, share=0.2)
+    substitution_declare(product=b, substitute=d, share=0.5)
+    asked = [a.pk, b.pk]
+    assert with_substitutes(channel="", product_ids=asked, most=1) == [*asked, d.pk]
+    assert with_substitutes(channel="", product_ids=asked, most=2) == [*asked, d.pk, c.pk]
+
+
 def test_another_currency_is_no_substitute() -> None:
     facts = [Facts(pk, f"p{pk}", "", 1, 1, 1, money, None) for pk, money in ((1, "EUR"), (2, "USD"), (3, "EUR"))]
     links = links_between(facts, [(1, 2, 0.5), (1, 3, 0.4), (1, 99, 0.4)])
@@ -130,12 +141,13 @@ def test_a_file_declares_them_and_comes_out_again() -> None:
             "c,b,,,",
             "c,a,-1,,",
             "c,b,0.5,perhaps,",
+            "c,b,0.005,,",
         ),
     )
-    assert (found.created, found.updated, found.failed) == (2, 0, 7)
+    assert (found.created, found.updated, found.failed) == (2, 0, 8)
     assert [(p.line, p.column) for p in found.problems] == [
         (4, "substitute_id"), (5, "substitute_id"), (6, "substitute_id"), (7, "share"), (8, "share"), (9, "share"),
-        (10, "both_ways"),
+        (10, "both_ways"), (11, "share"),
     ]  # fmt: skip
     assert pairs() == [("a", "b", 0.5, "used"), ("b", "a", 0.5, "used"), ("a", "c", 0.25, "used")]
     out = table_csv(table="substitutions")
@@ -198,6 +210,23 @@ def test_they_are_found_in_the_data_and_wait_for_a_decision(mugs: dict[str, Prod
     assert pairs() == [("blue", "red", 0.1, "dismissed")]
     stale = Substitution.objects.create(product=mugs["red"], substitute=mugs["blue"], state="open", source="suggested")
     assert substitutions_find().gone == 1 and not Substitution.objects.filter(pk=stale.pk).exists()
+
+
+def test_a_search_reads_the_days_of_some_products_at_a_time(
+    mugs: dict[str, Product], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    product_make(title="Garden hose", stock=Decimal(9), price="20")
+    sizes: list[int] = []
+
+    def counted(**asked: Any) -> Any:
+        sizes.append(len(asked["product_ids"]))
+        return demand_days(**asked)
+
+    monkeypatch.setattr(substitutions, "demand_days", counted)
+    monkeypatch.setattr(substitutions, "CHUNK", 1)
+    assert substitutions_find().new == 1 and pairs() == [("blue", "red", 0.75, "open")]
+    # One by one, then the blue mug with the red one.
+    assert sizes == [1, 1, 1, 2]
 
 
 def test_nothing_to_look_at() -> None:

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django_ecomai.core.registry import price_elasticities
 from django_ecomai.inventory import what_if
 from django_ecomai.inventory.models import Suggestion, SupplierProduct
+from django_ecomai.inventory.services import substitution_declare
 from django_ecomai.inventory.services.replenish import suggestions_make
 from django_ecomai.mirror.models import Product
 
@@ -106,6 +107,38 @@ def test_levels_are_those_of_the_worklist(shop: list[int], monkeypatch: pytest.M
     assert "spread" in pooled.notes and pooled.reorder_point != row.reorder_point
     levels = played([row.product_id]).base
     assert levels.reorder_point[0] == pytest.approx(pooled.reorder_point, rel=0.05)
+
+
+def test_what_stands_in_is_not_changed(shop: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = {}
+
+    def keep(base: Any, changed: Any, **more: Any) -> Any:
+        seen.update(base=base, changed=changed)
+        return compare(base, changed, **more)
+
+    compare = what_if.compare
+    monkeypatch.setattr(what_if, "compare", keep)
+    out, surplus = (Product.objects.get(external_id=name) for name in ("out", "surplus"))
+    substitution_declare(product=out, substitute=surplus, share=0.5)
+    change = what_if.Change(demand=50, promotion=100, price=20, elasticity=-1.0, lead_days=5, service=0.5)
+    found = what_if.play(product_ids=[out.pk], change=change)
+    assert found is not None and (found.products, found.substitutes, found.elasticity_known) == (2, 1, 1)
+    base, changed = seen["base"], seen["changed"]
+    at = int(base.stock.on_hand.argmax())  # the surplus one
+    one = 1 - at
+    assert changed.stock.unit_price[[one, at]] == pytest.approx(base.stock.unit_price[[one, at]] * [1.2, 1])
+    assert (changed.stock.service_target[one], changed.stock.service_target[at]) == (0.5, base.stock.service_target[at])
+    days = [0, what_if.PROMOTION_DAYS]
+    assert changed.mean[one, days] == pytest.approx(base.mean[one, days] * [1.5 * 2 / 1.2, 1.5 / 1.2])
+    assert changed.mean[at].tolist() == base.mean[at].tolist()
+    longer = (changed.lead_time_samples - base.lead_time_samples).mean(axis=1)
+    assert longer[[one, at]] == pytest.approx([5, 0])
+
+
+def test_no_price_brings_more_than_ten_times_the_demand(shop: list[int]) -> None:
+    cheap = played(shop, price=-90, elasticity=-10.0)
+    times = cheap.changed.replay.demand.sum() / cheap.base.replay.demand.sum()
+    assert times == pytest.approx(10, rel=0.06)
 
 
 def test_a_query_is_read() -> None:

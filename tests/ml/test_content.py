@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -121,3 +124,22 @@ def test_products_that_are_all_alike_are_kept_in_bounds():
     strengths = sparse.csr_matrix(np.tile(np.r_[1:11, 10], (11, 1)).astype(float))
     exact = strongest_cells_of_rows(iter([(0, strengths)]), 11, 3)
     assert exact[0].indices.tolist() == [9, 10, 8]
+
+
+class SlowStemmer:
+    """Keeps the word while it works on it, as snowball's do, until another thread is at work too."""
+
+    meet = Barrier(2)
+
+    def stemWord(self, word: str) -> str:
+        self.word = word
+        self.meet.wait(timeout=30)
+        return self.word.removesuffix("s")
+
+
+def test_threads_do_not_mix_up_their_words(monkeypatch):
+    monkeypatch.setattr("snowballstemmer.stemmer", lambda language: SlowStemmer())
+    monkeypatch.setattr("snowballstemmer.algorithms", lambda: ["threadish"])
+    with ThreadPoolExecutor(2) as pool:
+        found = pool.map(lambda word: tokens(word, "threadish"), ["lampshades", "teacups"])
+        assert list(found) == [["lampshade"], ["teacup"]]

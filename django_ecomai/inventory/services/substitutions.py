@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -18,7 +19,12 @@ from django_ecomai.inventory.models import Substitution
 from django_ecomai.inventory.positions import first_sales
 from django_ecomai.mirror.models import Product
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
 HISTORY_DAYS = 364
+#: So many products' days are looked at together.
+CHUNK = 20_000
 _WRITE = 500
 
 
@@ -83,7 +89,7 @@ def substitutions_find(*, channel: str = "", progress: Callable[[float], None] |
     New pairs wait for a decision; open ones get the new numbers, or go when nothing speaks for them any more. What was
     declared, taken into use or dismissed stays as it is.
     """
-    from django_ecomai.ml.inventory.standins import stand_ins
+    from django_ecomai.ml.inventory.standins import stand_ins_read
 
     until = ledger_until(channel=channel)
     since = until - timedelta(days=HISTORY_DAYS)
@@ -98,18 +104,21 @@ def substitutions_find(*, channel: str = "", progress: Callable[[float], None] |
     words = {pk: f"{title} {brand}" for pk, title, brand, _price in facts}
     for pk, name in rows.filter(categories__isnull=False).order_by().values_list("pk", "categories__name"):
         words[pk] += f" {name}"
-    past = demand_days(channel=channel, product_ids=pks, since=since, until=until)
-    _tell(progress, 0.4)
     begun = first_sales(channel=channel)
-    silent = past.censored & False
-    for at, pk in enumerate(pks):
-        silent[at, : max((local_date(begun[pk]) - since).days, 0) if pk in begun else HISTORY_DAYS] = True
-    pairs = stand_ins(
+    first = np.array(
+        [max((local_date(begun[pk]) - since).days, 0) if pk in begun else HISTORY_DAYS for pk in pks], dtype=np.int64
+    )
+
+    def read(rows: NDArray[np.int64]) -> tuple[ArrayLike, ArrayLike, ArrayLike]:
+        past = demand_days(channel=channel, product_ids=[pks[row] for row in rows], since=since, until=until)
+        return past.quantity, past.censored, np.arange(HISTORY_DAYS)[None, :] < first[rows, None]
+
+    pairs = stand_ins_read(
         words=[words[pk] for pk in pks],
         price=[float("nan") if row[3] is None else float(row[3]) for row in facts],
-        sold=past.quantity,
-        sold_out=past.censored,
-        silent=silent,
+        read=read,
+        block=CHUNK,
+        progress=lambda part: _tell(progress, 0.9 * part),
     )
     _tell(progress, 0.9)
     seen = {}

@@ -31,7 +31,7 @@ def substitutions(chunk: list[Row], channel: str, outcome: Outcome, user: Any) -
             if product.pk == substitute.pk:
                 raise RowError("substitute_id", _("A product does not stand in for itself."), row["substitute_id"])
             share = values.number(row, "share", above=Decimal(0))
-            if share is None or share > 1:
+            if share is None or not Decimal("0.01") <= share <= 1:  # as the model asks for
                 message = _("Write a part such as 0.5: half of those who miss the product take the substitute.")
                 raise RowError("share", message, row.get("share", ""))
             note = values.text(row, "note", most=255)

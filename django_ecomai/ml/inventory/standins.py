@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,9 @@ LEAST_ERRORS = 3.0
 LEAST_ALIKE = 0.25
 MOST_CANDIDATES = 10
 _ROWS = 256
+
+#: Of the products with these numbers [k]: pieces sold, days sold out and days before they were on sale, [k, d] each.
+ReadDays = Callable[[NDArray[np.int64]], tuple[ArrayLike, ArrayLike, ArrayLike]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,34 +64,75 @@ def stand_ins(
     for less than their mean), on at least seven days. ``silent`` [n, d] marks days before a product was on sale.
     Raises ``ValueError`` for shapes that do not fit.
     """
-    pieces, out = np.asarray(sold, dtype=np.float32), np.asarray(sold_out, dtype=bool)
-    money = np.asarray(price, dtype=np.float64)
-    if pieces.ndim != 2 or pieces.shape != out.shape or not len(words) == len(money) == len(pieces):
+    pieces, out = np.asarray(sold), np.asarray(sold_out, dtype=bool)
+    if pieces.ndim != 2 or pieces.shape != out.shape or not len(words) == np.size(price) == len(pieces):
         raise ValueError("words and price must be [n], sold and sold_out [n, d]")
-    pieces = np.nan_to_num(pieces, nan=0.0).clip(min=0.0)
     hidden = np.zeros(out.shape, dtype=bool) if silent is None else np.asarray(silent, dtype=bool)
-    asked = np.flatnonzero((out & ~hidden).sum(axis=1) >= FEWEST_DAYS)
-    rows: list[tuple[float, ...]] = []
-    shop = pieces.sum(axis=0, dtype=np.float64)
-    for one, others, alike in _candidates(words, money, asked, language):
-        rows += _bought(one, others, alike, pieces, out, hidden, shop)
-    rows.sort(key=lambda row: (-row[2], row[0], row[1]))
-    columns = np.array(rows, dtype=np.float64).reshape(-1, 8).T
+    return stand_ins_read(
+        words=words, price=price, read=lambda rows: (pieces[rows], out[rows], hidden[rows]), language=language
+    )
+
+
+def stand_ins_read(
+    *,
+    words: Sequence[str],
+    price: ArrayLike,
+    read: ReadDays,
+    block: int = 20_000,
+    language: str = "english",
+    progress: Callable[[float], None] | None = None,
+) -> StandIns:
+    """As ``stand_ins``, of a shop whose days do not fit into memory: ``read`` is asked for ``block`` products at once.
+
+    First for all, then for those that were sold out and their candidates, at most 2,816 at a time; numbers ascend.
+    """
+    money = np.asarray(price, dtype=np.float64)
+    if len(words) != len(money):
+        raise ValueError("words and price must be [n]")
+    shop, asked = np.zeros(0), [np.zeros(0, dtype=np.int64)]
+    for start in range(0, len(money), block):
+        rows = np.arange(start, min(start + block, len(money)))
+        pieces, out, hidden = _days(read, rows)
+        sums = pieces.sum(axis=0, dtype=np.float64)
+        shop = shop + sums if start else sums
+        asked.append(rows[(out & ~hidden).sum(axis=1) >= FEWEST_DAYS])
+        if progress is not None:
+            progress(0.5 * (start + len(rows)) / len(money))
+    found: list[tuple[float, ...]] = []
+    some, done = np.concatenate(asked), 0
+    for near in _candidates(words, money, some, language):
+        rows = np.unique(np.concatenate([np.r_[one, others] for one, others, _alike in near]))
+        pieces, out, hidden = _days(read, rows)
+        for one, others, alike in near:
+            own, at = int(np.searchsorted(rows, one)), np.searchsorted(rows, others)
+            bought = _bought(own, at, alike, pieces, out, hidden, shop)
+            found += [(one, int(rows[int(row[1])]), *row[2:]) for row in bought]
+        done += len(near)
+        if progress is not None:
+            progress(0.5 + 0.5 * done / len(some))
+    found.sort(key=lambda row: (-row[2], row[0], row[1]))
+    columns = np.array(found, dtype=np.float64).reshape(-1, 8).T
     return StandIns(
         columns[0].astype(np.int64), columns[1].astype(np.int64), columns[2], columns[3],
         columns[4].astype(np.int64), columns[5], columns[6], columns[7],
     )  # fmt: skip
 
 
+def _days(read: ReadDays, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]]:
+    pieces, out, hidden = read(rows)
+    sold = np.nan_to_num(np.asarray(pieces, dtype=np.float32), nan=0.0).clip(min=0.0)
+    return sold, np.asarray(out, dtype=bool), np.asarray(hidden, dtype=bool)
+
+
 def _candidates(
     words: Sequence[str], price: NDArray[np.float64], asked: NDArray[np.int64], language: str
-) -> list[tuple[int, NDArray[np.int64], NDArray[np.float64]]]:
-    """``(product, others, likeness)`` of each product asked for."""
+) -> Iterator[list[tuple[int, NDArray[np.int64], NDArray[np.float64]]]]:
+    """``(product, others, likeness)`` of each product asked for, some at a time."""
     if not len(asked):
-        return []
+        return
     rows = sparse.csr_matrix(tfidf([tokens(text, language) for text in words]))
-    found = []
     for start in range(0, len(asked), _ROWS):
+        found = []
         part = asked[start : start + _ROWS]
         likeness = sparse.csr_matrix(rows[part] @ rows.T)
         for at, one in enumerate(part.tolist()):
@@ -100,7 +144,7 @@ def _candidates(
             others, alike = others[fits], alike[fits]
             best = np.lexsort((others, -alike))[:MOST_CANDIDATES]
             found.append((one, others[best], alike[best]))
-    return found
+        yield found
 
 
 def _bought(

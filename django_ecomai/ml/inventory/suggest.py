@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -182,7 +182,8 @@ def suggest(
 
     The target is ``fill_target``, else ``service_target``, else the one that pays (lost margin against holding).
     ``demand.stockout_day`` must have been made for the free stock (``on_hand - reserved``). What ``substitutes`` take
-    over while a product is sold out counts as their demand, and what they earn of it is not lost.
+    over while a product is sold out counts as their demand, and what they earn of it is not lost; their own
+    ``lost_margin`` is of their own demand.
     """
     if len(stock) != len(demand):
         raise ValueError("stock and demand must be of the same products")
@@ -191,11 +192,15 @@ def suggest(
     own = demand
     if substitutes is not None:
         demand = with_moved_in(clean, demand, substitutes)
-    stays = Saved.none(len(stock)) if substitutes is None else saved(clean, demand, substitutes)
+    stays = Saved.none(len(stock)) if substitutes is None else saved(clean, own, substitutes, moved=demand)
     free = clean.on_hand - clean.reserved
     position = free + clean.on_order
     lot = paying_lot(clean, limits)
     found = stock_levels(clean, demand, lot, limits)
+    # What only moves here is sold as well, though it pays for no lot.
+    own_daily = clean.demand_daily
+    only_moved = (own_daily <= 0) & (own.daily <= 0) & (demand.daily > 0)
+    clean = replace(clean, demand_daily=np.where(only_moved, demand.daily, own_daily))
     due = (position <= found.reorder_point) & (found.order_up_to > position) & (clean.demand_daily > 0)
     raw = np.where(due, found.order_up_to - position, 0.0)
     whole = np.ceil(lot).clip(min=1.0)
@@ -214,7 +219,8 @@ def suggest(
     cover = np.divide(
         free.clip(min=0), clean.demand_daily, out=np.full(len(free), np.inf), where=clean.demand_daily > 0
     )
-    lost = _lost_margin(clean, demand, position)
+    # Of its own demand alone: what moved here is lost where it came from.
+    lost = _lost_margin(clean, own, position)
     for bad, code in (
         ((quantity > 0) & (wanted > raw), " price_break"),
         ((raw > 0) & loses, " moq_over_cover"),
@@ -224,7 +230,7 @@ def suggest(
     ):
         notes = np.where(bad, np.char.add(notes, code), notes)
     return Suggestions(
-        status=_status(clean, free, position, found, chance, quantity, cover, limits),
+        status=_status(clean, own_daily, free, position, found, chance, quantity, cover, limits),
         free=free,
         position=position,
         p50=median,
@@ -323,6 +329,7 @@ def _stockout_probability(
 
 def _status(
     stock: StockPosition,
+    own_daily: NDArray[np.float64],
     free: NDArray[np.float64],
     position: NDArray[np.float64],
     found: Levels,
@@ -333,14 +340,14 @@ def _status(
 ) -> NDArray[np.str_]:
     """The first that is true of ``phantom, obsolete, stocked_out, will_stock_out, reorder, surplus, ok``."""
     silent = np.nan_to_num(stock.days_since_sale, nan=0.0, posinf=1e9)
-    rate = np.where(np.isfinite(stock.sale_rate), stock.sale_rate, np.minimum(stock.demand_daily, 1.0)).clip(0.0, 1.0)
+    rate = np.where(np.isfinite(stock.sale_rate), stock.sale_rate, np.minimum(own_daily, 1.0)).clip(0.0, 1.0)
     surprising = np.exp(-rate * silent) < limits.phantom_chance
     sells = stock.demand_daily > 0
     dead = (free > 0) & (silent >= limits.obsolete_days) & (stock.demand_daily * DAYS_PER_YEAR < 1)
     most = np.maximum(found.order_up_to, stock.moq) + stock.demand_daily * limits.surplus_days
     return np.select(
         [
-            (free > 0) & surprising & sells & ~dead,
+            (free > 0) & surprising & (own_daily > 0) & ~dead,
             dead | ((free > 0) & ~sells & (silent >= limits.obsolete_days)),
             (free <= 0) & sells,
             sells & (chance > limits.stockout_risk),

@@ -12,7 +12,7 @@ from .orders import Limits
 from .pooling import PooledSpread
 from .protection import Sales, demand_paths, protection_demand
 from .simulate import Decide, LevelPolicy, Replay, replay, within_budget
-from .substitution import Substitutes
+from .substitution import Substitutes, with_moved_in
 from .suggest import StockPosition, paying_lot, stock_levels
 
 QUANTILES = (0.05, 0.5, 0.95)
@@ -145,7 +145,10 @@ def compare(base: Scenario, changed: Scenario, *, days: int = 90, paths: int = 1
 
 
 def play(scenario: Scenario, *, days: int = 90, paths: int = 100, seed: int = 0) -> Outcome:
-    """Set the levels as ``suggest`` would, every two weeks anew, and play ``days`` from today's stock and orders."""
+    """Set the levels as ``suggest`` would, every two weeks anew, and play ``days`` from today's stock and orders.
+
+    What moves to substitutes counts in the levels of today; later ones do not know what will be sold out then.
+    """
     stock = scenario.stock.cleaned()
     free = (stock.on_hand - stock.reserved).clip(min=0.0)
     sales = Sales(scenario.mean, scenario.history, scenario.censored, seed=seed)
@@ -188,11 +191,13 @@ def play(scenario: Scenario, *, days: int = 90, paths: int = 100, seed: int = 0)
 
 
 def _policy(scenario: Scenario, stock: StockPosition, days: int, seed: int) -> LevelPolicy:
-    """Levels from the forecast as it stands ahead of each epoch; a flat forecast needs them once."""
-    mean = scenario.mean
+    """Levels from the forecast as it stands ahead of each epoch; a flat forecast needs them once, and once more where
+    demand moves today."""
+    mean, links = scenario.mean, scenario.substitutes
     flat = bool(np.all(mean == mean[:, :1]))
     known = []
-    for start in [0] if flat else range(0, days, EPOCH_DAYS):
+    starts = range(0, EPOCH_DAYS + 1 if flat and links is not None and len(links) else 1 if flat else days, EPOCH_DAYS)
+    for start in starts:
         ahead = mean[:, start:] if mean.shape[1] - start >= EPOCH_DAYS else mean[:, -EPOCH_DAYS:]
         demand = protection_demand(
             Sales(ahead, scenario.history, scenario.censored, seed=seed),
@@ -203,6 +208,8 @@ def _policy(scenario: Scenario, stock: StockPosition, days: int, seed: int) -> L
             demand = scenario.spread.transform(demand)
         then = replace(stock, demand_daily=demand.daily)
         lot = paying_lot(then, scenario.limits)
+        if not start and links is not None:
+            demand = with_moved_in(stock, demand, links)
         found = stock_levels(then, demand, lot, scenario.limits)
         known.append((found.reorder_point, found.order_up_to, lot))
     point, top, lots = (np.array([one[at] for one in known]) for at in range(3))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -29,11 +30,18 @@ def _stem(word: str, language: str) -> str:
     return word if stemmer is None else str(stemmer.stemWord(word))
 
 
-@lru_cache(maxsize=32)
+#: A stemmer holds the word that it works on, so every thread has its own.
+_OWN = threading.local()
+
+
 def _stemmer(language: str):  # type: ignore[no-untyped-def]  # snowballstemmer has no types
     import snowballstemmer
 
-    return snowballstemmer.stemmer(language) if language in snowballstemmer.algorithms() else None
+    known = _OWN.__dict__
+    if language not in known:
+        found = language in snowballstemmer.algorithms()
+        known[language] = snowballstemmer.stemmer(language) if found else None
+    return known[language]
 
 
 def tfidf(documents: Sequence[Iterable[str]], *, max_share: float = 0.5) -> sparse.csr_matrix:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from django_ecomai.ml.inventory.standins import StandIns, stand_ins
+from django_ecomai.ml.inventory.standins import StandIns, stand_ins, stand_ins_read
 
 DAYS = 120
 OUT = slice(50, 70)
@@ -74,3 +74,19 @@ def test_nothing_sold_out_means_nothing_found_and_shapes_are_checked() -> None:
     assert len(stand_ins(words=[], price=[], sold=np.zeros((0, 5)), sold_out=np.zeros((0, 5), dtype=bool))) == 0
     with pytest.raises(ValueError, match="words and price"):
         stand_ins(words=["one"], price=[1, 2], sold=np.zeros((1, 5)), sold_out=np.zeros((1, 5), dtype=bool))
+
+
+def test_days_are_read_in_blocks_and_then_of_candidates_alone() -> None:
+    told, asked = shop(p1=7), []
+    silent = np.zeros((5, DAYS), dtype=bool)
+
+    def read(rows: np.ndarray) -> Any:
+        asked.append(rows.tolist())
+        return told["sold"][rows], told["sold_out"][rows], silent[rows]
+
+    found = stand_ins_read(words=WORDS, price=PRICE, read=read, block=2)
+    # All two at a time; then the mug that was sold out and the two that are like it, without the hoses.
+    assert asked == [[0, 1], [2, 3], [4], [0, 1, 2]]
+    assert pairs(found) == [(0, 1)] and found.share[0] == 0.75
+    whole = stand_ins(**told)
+    assert [getattr(found, name).tolist() for name in vars(found)] == [getattr(whole, n).tolist() for n in vars(whole)]

@@ -63,6 +63,65 @@ def test_an_open_order_ends_the_move(comes: float, moved: float) -> None:
     assert found.total[1].tolist() == [60 + moved] * PATHS
 
 
+def moved(daily: list[float], hand: list[float], links: Any, **stock: Any) -> tuple[list[float], list[float]]:
+    """Pieces that come to each product over lead time + review, and of them over the lead time."""
+    own = even(daily, hand)
+    found = with_moved_in(position(daily, hand, **stock), own, Substitutes.build(*links, n=len(daily)))
+    return (found.total - own.total)[:, 0].tolist(), (found.lead - own.lead)[:, 0].tolist()
+
+
+def test_nothing_moves_to_what_is_sold_out_as_well() -> None:
+    daily, hand, both = [10.0, 10.0], [0.0, 0.0], ([0, 1], [1, 0], [1.0, 1.0])
+    assert moved(daily, hand, both) == ([0, 0], [0, 0])
+    alone = suggest(position(daily, hand), even(daily, hand))
+    found = suggest(position(daily, hand), even(daily, hand), substitutes=Substitutes.build(*both, n=2))
+    assert found.quantity.tolist() == alone.quantity.tolist() == [200, 200]
+    assert found.lost_margin.tolist() == alone.lost_margin.tolist() == [300, 300]
+
+
+def test_no_more_moves_than_the_substitute_can_give() -> None:
+    # 20 are missed in 10 days; the second sells 30 of its 40 itself.
+    assert moved([2, 3], [0, 40], ([0], [1], [1.0])) == ([0, 10], [0, 10])
+    # Two ask for 20 and 10 of the 15 that are left.
+    assert moved([2, 1, 3], [0, 0, 45], ([0, 1], [2, 2], [1.0, 1.0])) == ([0, 0, 15], [0, 0, 15])
+
+
+@pytest.mark.parametrize(("under_way", "gives"), [(100, 8), (17, 5), (12, 0)])
+def test_what_is_under_way_gives_from_its_day_on(under_way: float, gives: float) -> None:
+    # The second is sold out for 6 days and sells 12 in the other 4, in which 8 of the first are missed.
+    stock = {"on_order": [0, under_way], "receipt_in_days": [np.nan, 6]}
+    assert moved([2, 3], [0, 0], ([0], [1], [1.0]), **stock) == ([0, gives], [0, gives])
+
+
+def test_what_comes_after_an_order_of_today_is_ordered() -> None:
+    # The first comes back on day 16, an order of the second on day 10: 12 pieces move in between.
+    stock = {"on_order": [40, 0], "receipt_in_days": [16, np.nan]}
+    assert moved([2, 3], [0, 0], ([0], [1], [1.0]), **stock) == ([0, 12], [0, 0])
+    # Both ways: the first is not there for the second meanwhile.
+    assert moved([2, 3], [0, 0], ([0, 1], [1, 0], [1.0, 1.0]), **stock) == ([0, 12], [0, 0])
+
+
+def test_margin_is_lost_once_where_it_was_missed() -> None:
+    daily, hand = [10.0, 10.0], [0.0, 250.0]
+    found = suggest(position(daily, hand), even(daily, hand), substitutes=Substitutes.build([0], [1], [1.0], n=2))
+    # 100 move: the second needs 300 of its 250, but loses nothing of its own 200.
+    assert found.moved_in.tolist() == [0, 100] and found.order_up_to.tolist() == [200, 300]
+    assert found.lost_margin.tolist() == [300, 0]
+
+
+def test_a_substitute_that_sells_only_meanwhile() -> None:
+    daily, hand, links = [10.0, 0.0], [0.0, 30.0], Substitutes.build([0], [1], [1.0], n=2)
+    stock = position(daily, hand, days_since_sale=[0.0, 300.0])
+    found = suggest(stock, even(daily, hand), substitutes=links)
+    # It has 30 for the 100 that are missed in 10 days, 5 a day over lead time and review, and none of its own.
+    assert (found.moved_in[1], found.order_up_to[1], found.quantity[1]) == (30, 30, 0)
+    assert (found.stockout_in_days[1], found.stockout_probability[1], found.status[1]) == (6, 1, "will_stock_out")
+    # Where the other stays away for longer than an order takes, it is ordered for: 6 days of 10.
+    late = position(daily, [0.0, 0.0], on_order=[400, 0], receipt_in_days=[16, np.nan])
+    found = suggest(late, even(daily, [0.0, 0.0]), substitutes=links)
+    assert (found.moved_in[1], found.quantity[1], found.status[1]) == (60, 60, "stocked_out")
+
+
 def test_what_substitutes_earn_is_not_lost() -> None:
     daily, hand = [2.0, 1.0], [0.0, 25.0]
     demand = even(daily, hand)

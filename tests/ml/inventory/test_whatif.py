@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from django_ecomai.ml.inventory.whatif import Scenario, compare
+from django_ecomai.ml.inventory.protection import Sales, protection_demand
+from django_ecomai.ml.inventory.substitution import Substitutes
+from django_ecomai.ml.inventory.suggest import suggest
+from django_ecomai.ml.inventory.whatif import Scenario, _policy, compare, play
 
 from .factories import history, stock
 
@@ -64,6 +69,33 @@ def test_levels_follow_the_forecast_of_their_day():
         [one.replay.orders[:, :, start : start + 28].sum() for start in (0, 42)] for one in (found.base, found.changed)
     ]
     assert bought[1][1] > 3 * bought[0][1] > 3 * 0.5 * bought[1][0]
+
+
+def test_levels_of_today_are_those_of_the_worklist_with_what_moves_in():
+    base = scenario(service_target=0.9)
+    empty = replace(base.stock, on_hand=np.array([6.0, 0.0, 150.0]))
+    links = Substitutes.build([1], [2], [1.0], n=3)
+    tied = replace(base, stock=empty, substitutes=links)
+    demand = protection_demand(
+        Sales(base.mean, base.history, seed=0),
+        lead_time_samples=base.lead_time_samples,
+        review_days=empty.review_days,
+        on_hand=empty.on_hand,
+    )
+    listed = suggest(empty, demand, substitutes=links)
+    alone, found = play(replace(tied, substitutes=None), days=30, paths=5), play(tied, days=30, paths=5)
+    assert found.order_up_to == pytest.approx(listed.order_up_to)
+    assert found.reorder_point == pytest.approx(listed.reorder_point)
+    assert found.order_up_to[2] > alone.order_up_to[2] and listed.moved_in[2] > 0
+
+
+def test_what_moves_in_today_is_no_level_for_ever():
+    stock_now, links = stock([2.0, 2.0], [0, 500]), Substitutes.build([0], [1], [1.0], n=2)
+    calm = Scenario(stock_now, np.full((2, 60), 2.0), history([2.0, 2.0]), np.full((2, 40), 10.0), substitutes=links)
+    policy = _policy(calm, stock_now.cleaned(), 60, 0)
+    alone = _policy(replace(calm, substitutes=None), stock_now.cleaned(), 60, 0)
+    assert policy.top.shape == (2, 2) and alone.top.shape == (1, 2)
+    assert policy.top[0, 1] > alone.top[0, 1] and policy.top[1].tolist() == alone.top[0].tolist()
 
 
 def test_what_cannot_be_compared_is_said():
