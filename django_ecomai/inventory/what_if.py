@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 DAYS = 84
-#: By so many per cent demand changes when the price rises by one, where nothing better is known: the mean of 367
+#: By so many per cent demand changes when the price rises by one, where nothing better is known: a published mean, of 367
 #: estimates for consumer goods (Tellis, 1988).
 DEFAULT_ELASTICITY = -1.76
 PATHS = 48
