@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 DAYS = 84
-#: By so many per cent demand changes when the price rises by one, where nothing better is known: a published mean, of 367
-#: estimates for consumer goods (Tellis, 1988).
+#: By so many per cent demand changes when the price rises by one, where nothing better is known: a published mean,
+#: of 367 estimates for consumer goods (Tellis, 1988).
 DEFAULT_ELASTICITY = -1.76
 PATHS = 48
 MOST_PRODUCTS = 60

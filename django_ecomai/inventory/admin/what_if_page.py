@@ -184,8 +184,8 @@ def _elasticity_told(found: Played, change: Change) -> str:
         return _("Price elasticity %(value)s, as you said.") % {"value": value}
     if not found.elasticity_known:
         return _(
-            "Price elasticity %(value)s is assumed: a published mean of consumer goods (Tellis, 1988), not learned from "
-            "your shop. Say yours if you know it."
+            "Price elasticity %(value)s is assumed: a published mean of consumer goods (Tellis, 1988), not learned "
+            "from your shop. Say yours if you know it."
         ) % {"value": value}
     return _(
         "Price elasticity %(value)s on average, learned for %(known)d of %(all)d products, assumed for the others."
