@@ -15,6 +15,7 @@ from django_ecomai.core.charts import format_value
 from django_ecomai.mirror.admin.base import amount_format
 
 from .scorecards import Scorecard, Stage
+from .words import money_format
 
 BOX, GAP, HEIGHT = 104, 74, 112
 
@@ -97,7 +98,7 @@ def constraint_words(card: Scorecard) -> str:
         "end": _name(stage.end),
         "mean": _days(stage.mean),
         "p90": _days(stage.p90),
-        "cost": amount_format(stage.cost, card.currency),
+        "cost": money_format(stage.cost, card.currency),
     }
     if stage.cost > 0:
         text = _(

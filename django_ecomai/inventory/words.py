@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from django_ecomai.core.charts import format_value
+from django_ecomai.mirror.admin.base import amount_format
 
 #: By turnover of a year, and by how evenly weekly sales come.
 CLASS_WORDS: dict[str, Any] = {
@@ -30,3 +31,10 @@ def pieces(value: Any) -> str:
     """``1 piece``, ``10,284 pieces``."""
     number = float(value or 0)
     return ngettext("%(n)s piece", "%(n)s pieces", 1 if number == 1 else 2) % {"n": format_value(number)}
+
+
+def money_format(amount: Any, currency: str) -> str:
+    """``1,715 GBP``: without pence where there are more than ten pounds, for columns to skim."""
+    if amount is None or amount < 10:
+        return amount_format(amount, currency)
+    return f"{format_value(round(float(amount)))} {currency}".strip()

@@ -16,7 +16,8 @@ from django_ecomai.conf import ecomai
 from django_ecomai.core.charts import format_value
 from django_ecomai.inventory.pictures import chain_picture, constraint_words
 from django_ecomai.inventory.scorecards import Scorecard, scorecards, stands_for
-from django_ecomai.mirror.admin.base import NONE, amount_format
+from django_ecomai.inventory.words import money_format
+from django_ecomai.mirror.admin.base import NONE
 
 PICTURES = 8
 
@@ -47,7 +48,7 @@ class ChainMixin:
                 _("Lead time agreed, days"),
                 _("Lead time really, days"),
                 _("Slowest tenth takes, days"),
-                _("Longer or shorter in 90 days, days"),
+                _("Trend, days per 90 days"),
                 _("Late orders"),
                 _("Products"),
                 _("Products without another supplier"),
@@ -83,6 +84,6 @@ def _cells(card: Scorecard) -> list[str]:
         format_value(card.late_orders),
         format_value(card.products),
         format_value(card.single_source),
-        amount_format(card.margin_per_week, card.currency),
-        amount_format(card.margin_at_risk, card.currency),
+        money_format(card.margin_per_week, card.currency),
+        money_format(card.margin_at_risk, card.currency),
     ]

@@ -143,7 +143,7 @@ def _sentence(found: Played, change: Change) -> str:
             "As planned, there are %(days)s days without stock in twelve weeks, all products together; they, holding "
             "and ordering cost %(cost)s. Move a slider to see what changes."
         ) % {"days": format_value(round(today.stockout_days)), "cost": _shown(today.cost, money)}
-    days, cost = round(changed.stockout_days - today.stockout_days), changed.cost - today.cost
+    days, cost = _gap(today.stockout_days, changed.stockout_days, ""), changed.cost - today.cost
     named = {"days": format_value(abs(days)), "cost": _shown(abs(cost), money)}
     if days > 0:
         text = ngettext("%(days)s more day without stock", "%(days)s more days without stock", days) % named
@@ -218,7 +218,7 @@ def _rows(found: Played) -> list[dict[str, Any]]:
             "label": label,
             "today": _shown(before, unit),
             "changed": _shown(after, unit),
-            "difference": _signed(after - before, unit),
+            "difference": _signed(_gap(before, after, unit), unit),
             "verdict": _verdict(after - before, good, scale=max(abs(before), abs(after))),
         }
         for label, before, after, unit, good in lines
@@ -233,8 +233,16 @@ def _shown(value: float, unit: str) -> str:
     return format_value(round(value))
 
 
+def _gap(before: float, after: float, unit: str) -> float:
+    """The difference; of whole numbers that of those shown, so that the row adds up."""
+    return after - before if unit else round(after) - round(before)
+
+
 def _signed(value: float, unit: str) -> str:
-    text = _shown(abs(value), unit)
+    if unit == "%":  # of two percentages
+        text = _("%(n)s points") % {"n": number_format(abs(value), decimal_pos=1)}
+    else:
+        text = _shown(abs(value), unit)
     if not any(letter in "123456789" for letter in text):
         return "±0"
     return f"{'+' if value > 0 else '−'}{text}"

@@ -26,8 +26,8 @@ from django_ecomai.inventory.alerts import ALERTS
 from django_ecomai.inventory.models import Suggestion
 from django_ecomai.inventory.selectors import worklist_summary
 from django_ecomai.inventory.services import DecisionError, OrderError, orders_draft, suggestions_decide
-from django_ecomai.inventory.words import class_words, pieces
-from django_ecomai.mirror.admin.base import NONE, amount_format
+from django_ecomai.inventory.words import class_words, money_format, pieces
+from django_ecomai.mirror.admin.base import amount_format
 
 from .base import InventoryAdmin, admin_url, badge
 from .worklist_filters import LIST_FILTERS
@@ -131,7 +131,11 @@ class SuggestionAdmin(WorklistPages, ReadOnlyAdminMixin, InventoryAdmin):
     @admin.display(description=gettext_lazy("sold per week"))
     def sold(self, row: Suggestion) -> SafeString:
         title = _("Sold per week, last 26 weeks: %(product)s") % {"product": row.product.title}
-        return sparkline(row.history, title=title, width=84)
+        return format_html(
+            '{} <span class="ecomai-phone ecomai-quiet">{}</span>',
+            sparkline(row.history, title=title, width=84),
+            _("sold per week"),
+        )
 
     @admin.display(description=gettext_lazy("stock"))
     def stock(self, row: Suggestion) -> SafeString:
@@ -177,12 +181,12 @@ class SuggestionAdmin(WorklistPages, ReadOnlyAdminMixin, InventoryAdmin):
         # Under its heading the amount is enough; on a phone there is no heading.
         first = format_html(
             '<span class="ecomai-line-of">{} <span class="ecomai-phone">{}</span></span>',
-            _money(row.lost_margin, row.currency),
+            money_format(row.lost_margin, row.currency),
             _("margin at stake"),
         )
         if not row.holding_cost:
             return first
-        kept = _("%(cost)s to keep it") % {"cost": _money(row.holding_cost, row.currency)}
+        kept = _("%(cost)s to keep it") % {"cost": money_format(row.holding_cost, row.currency)}
         return first + format_html('<span class="ecomai-line-of ecomai-quiet">{}</span>', kept)
 
     # -- actions
@@ -277,15 +281,6 @@ def _cover(row: Suggestion) -> list[str]:
     if row.stock_out_on is None:
         return [told]
     return [told + ",", _("until %(day)s") % {"day": date_format(row.stock_out_on, "SHORT_DATE_FORMAT")}]
-
-
-def _money(amount: Decimal | None, currency: str) -> str:
-    """Without pence where there are more than ten pounds: a column to skim."""
-    if amount is None:
-        return NONE
-    return (
-        amount_format(amount, currency) if amount < 10 else f"{format_value(round(float(amount)))} {currency}".strip()
-    )
 
 
 def quantity_read(text: str, row: Suggestion) -> Decimal:
