@@ -133,7 +133,7 @@ class SuggestionAdmin(WorklistPages, ReadOnlyAdminMixin, InventoryAdmin):
         title = _("Sold per week, last 26 weeks: %(product)s") % {"product": row.product.title}
         return format_html(
             '{} <span class="ecomai-phone ecomai-quiet">{}</span>',
-            sparkline(row.history, title=title, width=84),
+            sparkline(row.history, title=title, width=72),
             _("sold per week"),
         )
 
