@@ -354,7 +354,7 @@ def test_a_row_says_units_currency_and_classes_in_words(boss: Client) -> None:
     html = boss.get(reverse(LIST)).content.decode()
     for told in (
         "AZ: sells for most, erratically", "10,284 pieces", "1,715 EUR", "104 EUR to keep it", "lasts 8 days,",
-        "until 10/03/2026", "16 % risk of selling out", "nothing left", "Stock and sales up to 01/03/2026.",
+        "until 03/10/2026", "16 % risk of selling out", "nothing left", "Stock and sales up to 03/01/2026.",
         "Most margin at stake first.", "Budget in EUR", "A: sells for most", "Accept only notes that you agree",
     ):  # fmt: skip
         assert told in html, told
@@ -371,7 +371,7 @@ def test_the_page_of_a_product_draws_the_weeks_of_its_forecast_with_the_likely_r
     page = product_page(row=row)
     chart = page["sales_chart"]
     assert "likely range" in chart and "23.0" in chart and "5.0" in chart
-    assert "09/03/2026" in chart and "23/02/2026" in chart  # the first week ahead and the first one behind
+    assert "03/09/2026" in chart and "02/23/2026" in chart  # the first week ahead and the first one behind
     facts = dict(page["facts"])
     assert facts["Demand of these days: as likely more as less than"] == "4,956 pieces"
     assert facts["Days to bridge, until the order after this one arrives"] == "47 days"
