@@ -15,6 +15,7 @@ from django_ecomai.core.charts import format_value
 from django_ecomai.mirror.admin.base import amount_format
 
 from .scorecards import Scorecard, Stage
+from .words import money_format
 
 BOX, GAP, HEIGHT = 104, 74, 112
 
@@ -68,7 +69,7 @@ def chain_picture(card: Scorecard, customer: Sequence[Stage]) -> SafeString:
                 at * (BOX + GAP) + BOX + GAP / 2,
                 _days(stage.mean) if stage is not None and stage.number else "",
                 at * (BOX + GAP) + BOX + GAP / 2,
-                _("constrains") if marked else "",
+                _("bottleneck") if marked else "",
             )
             for at, (stage, marked) in enumerate(arrows)
         ),
@@ -82,9 +83,40 @@ def chain_picture(card: Scorecard, customer: Sequence[Stage]) -> SafeString:
     title = _("The way of goods, with the days between its stages")
     return format_html(
         '<svg class="ecomai-chain" role="img" aria-label="{}: {}" viewBox="0 0 {} {}" focusable="false">'
-        "<title>{}</title><desc>{}</desc>{}{}</svg>",
-        title, told or _("No data yet."), width, HEIGHT, title, told, boxes, lines,
+        '<title>{}</title><desc>{}</desc>{}{}</svg><p class="ecomai-phone" aria-hidden="true">{}</p>',
+        title, told or _("No data yet."), width, HEIGHT, title, told, boxes, lines, told,
     )  # fmt: skip
+
+
+def constraint_words(card: Scorecard) -> str:
+    """Which stage is the bottleneck, how long it takes, what its lateness cost, and what to ask for."""
+    stage = card.constraint
+    if stage is None:
+        return ""
+    named = {
+        "start": _name(stage.start),
+        "end": _name(stage.end),
+        "mean": _days(stage.mean),
+        "p90": _days(stage.p90),
+        "cost": money_format(stage.cost, card.currency),
+    }
+    if stage.cost > 0:
+        text = _(
+            "Bottleneck: from “%(start)s” to “%(end)s” it takes %(mean)s on average, the slowest tenth more than "
+            "%(p90)s. Demand worth %(cost)s of margin waited for what took longer than usual."
+        )
+    else:
+        text = _("Bottleneck: “%(start)s” to “%(end)s” takes longest, %(mean)s on average.")
+    return f"{text % named} {_ask(stage)}".strip()
+
+
+def _ask(stage: Stage) -> str:
+    """What shortens a stage."""
+    return {
+        "confirmed": _("Ask for a quicker confirmation, or send orders as files."),
+        "shipped": _("Ask when goods are sent, or order earlier what they make to order."),
+        "received": _("Ask for a faster carrier, or for more frequent deliveries."),
+    }.get(stage.end, "")
 
 
 def score_lines(card: Scorecard) -> list[tuple[Any, Any]]:
@@ -92,8 +124,8 @@ def score_lines(card: Scorecard) -> list[tuple[Any, Any]]:
     share = "–" if card.on_time_in_full is None else f"{format_value(round(100 * card.on_time_in_full))} %"
     trend = "–"
     if card.trend is not None:
-        sign = "+" if card.trend > 0 else ""
-        trend = _("%(n)s days in 90 days") % {"n": sign + number_format(card.trend, decimal_pos=1)}
+        sign = "+" if card.trend > 0 else "−" if card.trend < 0 else ""
+        trend = _("%(n)s days in 90 days") % {"n": sign + number_format(abs(card.trend), decimal_pos=1)}
     late = ", ".join(_("%(n)d: %(age)s days late") % {"n": number, "age": age} for age, number in card.late if number)
     constraint = card.constraint
     lines: list[tuple[Any, Any]] = [

@@ -241,13 +241,14 @@ def customer_stages(*, channel: str = "", today: date) -> list[Stage]:
 
 def supplier_page(*, supplier: Supplier) -> dict[str, Any]:
     """Context of the supplier's page."""
-    from .pictures import chain_picture, score_lines
+    from .pictures import chain_picture, constraint_words, score_lines
 
     (card,) = scorecards(channel=supplier.channel, suppliers=[supplier])
     today = stands_for(supplier.channel)
     return {
         "card": card,
         "score_lines": score_lines(card),
+        "bottleneck": constraint_words(card),
         "picture": chain_picture(card, customer_stages(channel=supplier.channel, today=today)),
         "as_of": today,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -26,6 +26,11 @@ class Summary:
     as_of: date | None = None
     made_at: datetime | None = None
     simulated: bool = False
+
+    @property
+    def last_day(self) -> date | None:
+        """The last day with data; suggestions stand for the day after it."""
+        return self.as_of and self.as_of - timedelta(days=1)
 
     @property
     def total(self) -> int:

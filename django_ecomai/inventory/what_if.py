@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 DAYS = 84
-#: By so many per cent demand changes when the price rises by one, where nothing better is known: the mean of 367
-#: estimates for consumer goods (Tellis, 1988).
+#: By so many per cent demand changes when the price rises by one, where nothing better is known: a published mean,
+#: of 367 estimates for consumer goods (Tellis, 1988).
 DEFAULT_ELASTICITY = -1.76
 #: So many times today's demand is the most that another price brings.
 MOST_FACTOR = 10.0

@@ -9,6 +9,7 @@ The assumptions, in one place:
   second a week later.
 - Packs follow the price: 24 below 1 pound, 12 below 3, 6 below 8, else single pieces. The least order is one pack, two
   for one article in three. One article in four has a price break of 5 % at eight packs.
+- Four pairs of bags and hearts stand in for each other, for two in five customers.
 - Cost and stock level were simulated when the shop was filled (see ``load.py``).
 - Orders of the last year are those of the 400 articles that sell most, every three to eight weeks each; what was
   ordered shortly before the last day of the data is still under way.
@@ -33,6 +34,7 @@ from django_ecomai.inventory.models import (
     Supplier,
     SupplierProduct,
 )
+from django_ecomai.inventory.services import substitution_declare
 from django_ecomai.mirror.models import Product
 from django_ecomai.mirror.selectors import data_span
 from example_project.shop.load import share
@@ -68,6 +70,10 @@ SUPPLIERS = (
     Assumed("SIM-G", "Gujarat Textiles", "India", 0.08, 35, 36, 0.3, 1.35),
     Assumed("SIM-H", "Hill Farm Ceramics", "United Kingdom", 0.06, 12, 12, 0.45),
 )
+
+# SKUs of the same thing in another colour or print.
+ALIKE = (("20725", "20727"), ("85099B", "22386"), ("85123A", "21733"), ("22383", "22384"))
+ALIKE_SHARE = 0.4
 
 
 def supply_simulated() -> bool:
@@ -111,7 +117,21 @@ def supply_simulate() -> dict[str, int]:
             ]
         )
         orders, receipts = _orders(offers, last)
+        _stand_ins({product.external_id: product for product in products})
     return {"suppliers": len(suppliers), "offers": len(offers), "orders": orders, "receipts": receipts}
+
+
+def _stand_ins(products: dict[str, Product]) -> None:
+    """Declare the pairs of which the shop has both."""
+    for one, other in ALIKE:
+        if one in products and other in products:
+            substitution_declare(
+                product=products[one],
+                substitute=products[other],
+                share=ALIKE_SHARE,
+                note="Simulated: nobody asked the customers.",
+                both_ways=True,
+            )
 
 
 def _assumed(sku: str) -> Assumed:

@@ -342,3 +342,38 @@ def test_a_large_file_is_refused_before_it_is_read(boss: Client, monkeypatch: py
     file = SimpleUploadedFile("s.csv", b"code,name\nS,x\n")
     html = boss.post(reverse("admin:ecomai_inventory_supplier_files"), {"table": "suppliers", "file": file})
     assert "larger than 10 MB" in html.content.decode()
+
+
+def test_a_row_says_units_currency_and_classes_in_words(boss: Client) -> None:
+    suggestion_make(
+        product_make(title="Lantern"), supplier_make(), abc="A", xyz="Z", quantity=Decimal(10284), raw_quantity=10284,
+        unit_cost=None, value=Decimal(4935), cover_days=8, stock_out_on=DAY + timedelta(days=8),
+        stock_out_probability=0.16, lost_margin=Decimal(1715), holding_cost=Decimal(104),
+    )  # fmt: skip
+    suggestion_make(product_make(title="Gone"), status="stocked_out", stock_out_probability=1)
+    html = boss.get(reverse(LIST)).content.decode()
+    for told in (
+        "AZ: sells for most, erratically", "10,284 pieces", "1,715 EUR", "104 EUR to keep it", "lasts 8 days,",
+        "until 03/10/2026", "16 % risk of selling out", "nothing left", "Stock and sales up to 03/01/2026.",
+        "Most margin at stake first.", "Budget in EUR", "A: sells for most", "Accept only notes that you agree",
+    ):  # fmt: skip
+        assert told in html, told
+    assert "Most margin at stake first." not in boss.get(reverse(LIST) + "?o=1").content.decode()
+
+
+def test_the_page_of_a_product_draws_the_weeks_of_its_forecast_with_the_likely_range() -> None:
+    row = suggestion_make(supplier=supplier_make(), protection_days=46.9, p50=4956, p90=6000)
+    monday = DAY + timedelta(days=7)
+    Forecast.objects.create(
+        level="product", key=row.product.external_id, product=row.product, measure="pieces", frequency="W",
+        starts_on=monday, made_on=DAY, history=[11.0, 12.0], mean=[14.0] * 12, lo_80=[5.0] * 12, hi_80=[23.0] * 12,
+    )  # fmt: skip
+    page = product_page(row=row)
+    chart = page["sales_chart"]
+    assert "likely range" in chart and "23.0" in chart and "5.0" in chart
+    assert "03/09/2026" in chart and "02/23/2026" in chart  # the first week ahead and the first one behind
+    facts = dict(page["facts"])
+    assert facts["Demand of these days: as likely more as less than"] == "4,956 pieces"
+    assert facts["Days to bridge, until the order after this one arrives"] == "47 days"
+    assert facts["Class"] == "AX: sells for most, steadily"
+    assert page["waits"].endswith("12.00 EUR of margin are likely to be lost.")

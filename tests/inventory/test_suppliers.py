@@ -151,7 +151,7 @@ def test_the_pages_show_it_as_a_picture_in_few_queries(client: Client, django_as
     )
     with django_assert_max_num_queries(22):
         html = client.get(page).content.decode()
-    assert 'class="ecomai-chain"' in html and "Delivered" in html and "constrains" in html and "simulated" in html
+    assert 'class="ecomai-chain"' in html and "Delivered" in html and "bottleneck" in html and "simulated" in html
     with django_assert_max_num_queries(16):
         html = client.get(chain).content.decode()
     assert supplier.name in html and 'class="ecomai-chain"' in html

@@ -152,6 +152,8 @@ def test_the_page(client: Client, shop: list[int], django_assert_max_num_queries
     url = reverse(URL)
     with django_assert_max_num_queries(32):
         html = client.get(url, {"lead_days": "20"}).content.decode()
+    assert "Lead time +20 days: " in html and "in twelve weeks." in html and ">+20 days</output>" in html
+    assert ">as planned</output>" in html
     assert "Today&#x27;s plan" in html or "Today's plan" in html
     assert " worse" in html and 'value="20"' in html and "Products without stock" in html
     row = Suggestion.objects.get(product__external_id="low")

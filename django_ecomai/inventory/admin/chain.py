@@ -14,9 +14,10 @@ from django.utils.translation import gettext as _
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.charts import format_value
-from django_ecomai.inventory.pictures import chain_picture
+from django_ecomai.inventory.pictures import chain_picture, constraint_words
 from django_ecomai.inventory.scorecards import Scorecard, scorecards, stands_for
-from django_ecomai.mirror.admin.base import NONE, amount_format
+from django_ecomai.inventory.words import money_format
+from django_ecomai.mirror.admin.base import NONE
 
 PICTURES = 8
 
@@ -43,21 +44,23 @@ class ChainMixin:
             "title": _("Suppliers side by side"),
             "opts": self.opts,
             "heads": [
-                _("On time in full"),
-                _("Agreed"),
-                _("Mean"),
-                _("Slowest tenth"),
-                _("Trend"),
+                _("Complete on the day agreed"),
+                _("Lead time agreed, days"),
+                _("Lead time really, days"),
+                _("Slowest tenth takes, days"),
+                _("Trend, days per 90 days"),
                 _("Late orders"),
                 _("Products"),
-                _("Only here"),
+                _("Products without another supplier"),
                 _("Margin of a week"),
                 _("Margin at risk"),
             ],
             "rows": [
                 (card, self.link("ecomai_inventory_supplier_change", card.supplier.pk), _cells(card)) for card in cards
             ],
-            "pictures": [(card, chain_picture(card, [])) for card in cards[:PICTURES] if card.constraint],
+            "pictures": [
+                (card, chain_picture(card, []), constraint_words(card)) for card in cards[:PICTURES] if card.constraint
+            ],
             "simulated": any(card.supplier.is_simulated for card in cards),
             "as_of": stands_for(channel),
         }
@@ -68,7 +71,9 @@ def _cells(card: Scorecard) -> list[str]:
     def days(value: float | None, sign: bool = False) -> str:
         if value is None:
             return NONE
-        return ("+" if sign and value > 0 else "") + number_format(value, decimal_pos=1)
+        number = number_format(abs(value), decimal_pos=1)
+        mark = "+" if sign and value > 0 else "−" if value < 0 else ""
+        return mark + number if number.strip("0.,") else number
 
     return [
         NONE if card.on_time_in_full is None else f"{format_value(round(100 * card.on_time_in_full))} %",
@@ -79,6 +84,6 @@ def _cells(card: Scorecard) -> list[str]:
         format_value(card.late_orders),
         format_value(card.products),
         format_value(card.single_source),
-        amount_format(card.margin_per_week, card.currency),
-        amount_format(card.margin_at_risk, card.currency),
+        money_format(card.margin_per_week, card.currency),
+        money_format(card.margin_at_risk, card.currency),
     ]

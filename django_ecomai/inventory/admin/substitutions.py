@@ -43,7 +43,9 @@ class SubstitutionAdmin(InventoryAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """With the button that starts the search."""
         start = self.link("ecomai_runs_run_start") if request.user.has_perm("ecomai_runs.start_run") else ""
-        return super().changelist_view(request, {"start_url": start, **(extra_context or {})})
+        return super().changelist_view(
+            request, {"title": _("Substitutes"), "start_url": start, **(extra_context or {})}
+        )
 
     @admin.display(description=gettext_lazy("product → substitute"))
     def pair(self, row: Substitution) -> str:

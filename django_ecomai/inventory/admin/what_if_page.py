@@ -12,7 +12,7 @@ from django.template.response import TemplateResponse
 from django.utils.formats import date_format, number_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.charts import CHART_SCRIPTS, canvas_chart, format_value
@@ -76,6 +76,8 @@ class WhatIfMixin:
             "elasticity_told": _elasticity_told(found, change) if found else "",
             "change": change,
             "found": found,
+            "money": found.currency if found else ecomai.CURRENCY,
+            "sentence": _sentence(found, change) if found else "",
             "scope": self._scope(row, found),
             "rows": _rows(found) if found else [],
             "charts": _charts(found, stands_for(channel), changed=not change.is_none) if found else [],
@@ -120,9 +122,57 @@ def _sliders(request: HttpRequest) -> list[dict[str, Any]]:
                 "step": f"{step:g}",
                 "value": f"{value:g}",
                 "unit": unit,
+                "told": _change_told(value, str(unit)),
             }
         )
     return sliders
+
+
+def _change_told(value: float, unit: str) -> str:
+    """``+10 days``, ``−5 %``, ``as planned``."""
+    if not value:
+        return _("as planned")
+    return f"{'+' if value > 0 else '−'}{format_value(abs(value))} {unit}"
+
+
+def _sentence(found: Played, change: Change) -> str:
+    """What the table below comes to, in one sentence."""
+    today, changed, money = found.futures.base, found.futures.changed, found.currency
+    if change.is_none:
+        return _(
+            "As planned, there are %(days)s days without stock in twelve weeks, all products together; they, holding "
+            "and ordering cost %(cost)s. Move a slider to see what changes."
+        ) % {"days": format_value(round(today.stockout_days)), "cost": _shown(today.cost, money)}
+    days, cost = _gap(today.stockout_days, changed.stockout_days, ""), changed.cost - today.cost
+    named = {"days": format_value(abs(days)), "cost": _shown(abs(cost), money)}
+    if days > 0:
+        text = ngettext("%(days)s more day without stock", "%(days)s more days without stock", days) % named
+    elif days < 0:
+        text = ngettext("%(days)s day less without stock", "%(days)s days less without stock", -days) % named
+    else:
+        text = _("As many days without stock")
+    if abs(cost) < 1:
+        money_text = _("as dear as today's plan")
+    else:
+        money_text = (_("%(cost)s dearer") if cost > 0 else _("%(cost)s cheaper")) % named
+    return _("%(changes)s: %(days)s, all products together, and %(cost)s in twelve weeks.") % {
+        "changes": "; ".join(_changes_told(change, money)),
+        "days": text[0].lower() + text[1:],
+        "cost": money_text,
+    }
+
+
+def _changes_told(change: Change, money: str) -> list[str]:
+    told = [
+        f"{label} {_change_told(getattr(change, name), str(unit))}"
+        for name, label, _least, _most, _step, unit in SLIDERS
+        if getattr(change, name)
+    ]
+    if change.service is not None:
+        told.append(_("Stock suffices in %(n)s %% of cases") % {"n": format_value(round(100 * change.service, 1))})
+    if change.budget is not None:
+        told.append(_("Budget of %(money)s per order day") % {"money": _shown(change.budget, money)})
+    return told
 
 
 def _elasticity_told(found: Played, change: Change) -> str:
@@ -134,7 +184,8 @@ def _elasticity_told(found: Played, change: Change) -> str:
         return _("Price elasticity %(value)s, as you said.") % {"value": value}
     if not found.elasticity_known:
         return _(
-            "Price elasticity %(value)s is assumed, the mean of many consumer goods: say yours if you know it."
+            "Price elasticity %(value)s is assumed: a published mean of consumer goods (Tellis, 1988), not learned "
+            "from your shop. Say yours if you know it."
         ) % {"value": value}
     return _(
         "Price elasticity %(value)s on average, learned for %(known)d of %(all)d products, assumed for the others."
@@ -151,7 +202,7 @@ def _rows(found: Played) -> list[dict[str, Any]]:
     held, held_changed = (float(one.stock_value[MEDIAN].mean()) for one in (today, changed))
     lines = [
         (_("Share of demand served"), today.fill_rate * 100, changed.fill_rate * 100, "%", 1),
-        (_("Stock-outs (days × products)"), today.stockout_days, changed.stockout_days, "", -1),
+        (_("Days without stock, all products together"), today.stockout_days, changed.stockout_days, "", -1),
         (_("Stock value, mean"), held, held_changed, money, 0),
         (_("Orders placed"), today.orders, changed.orders, "", 0),
         (_("Bought for"), today.bought, changed.bought, money, 0),
@@ -167,7 +218,7 @@ def _rows(found: Played) -> list[dict[str, Any]]:
             "label": label,
             "today": _shown(before, unit),
             "changed": _shown(after, unit),
-            "difference": _signed(after - before, unit),
+            "difference": _signed(_gap(before, after, unit), unit),
             "verdict": _verdict(after - before, good, scale=max(abs(before), abs(after))),
         }
         for label, before, after, unit, good in lines
@@ -182,8 +233,16 @@ def _shown(value: float, unit: str) -> str:
     return format_value(round(value))
 
 
+def _gap(before: float, after: float, unit: str) -> float:
+    """The difference; of whole numbers that of those shown, so that the row adds up."""
+    return after - before if unit else round(after) - round(before)
+
+
 def _signed(value: float, unit: str) -> str:
-    text = _shown(abs(value), unit)
+    if unit == "%":  # of two percentages
+        text = _("%(n)s points") % {"n": number_format(abs(value), decimal_pos=1)}
+    else:
+        text = _shown(abs(value), unit)
     if not any(letter in "123456789" for letter in text):
         return "±0"
     return f"{'+' if value > 0 else '−'}{text}"

@@ -26,7 +26,8 @@ from django_ecomai.inventory.alerts import ALERTS
 from django_ecomai.inventory.models import Suggestion
 from django_ecomai.inventory.selectors import worklist_summary
 from django_ecomai.inventory.services import DecisionError, OrderError, orders_draft, suggestions_decide
-from django_ecomai.mirror.admin.base import amount_format, quantity_format
+from django_ecomai.inventory.words import class_words, money_format, pieces
+from django_ecomai.mirror.admin.base import amount_format
 
 from .base import InventoryAdmin, admin_url, badge
 from .worklist_filters import LIST_FILTERS
@@ -100,6 +101,7 @@ class SuggestionAdmin(WorklistPages, ReadOnlyAdminMixin, InventoryAdmin):
             "what_if_url": self.link("ecomai_inventory_suggestion_what_if"),
             "orders_url": self.link("ecomai_inventory_purchaseorder_changelist"),
             "csv_url": admin_url(self.admin_site, "ecomai_inventory_supplier_download", "suggestions"),
+            "money": (summary.values[0][1] if summary.values else "") or ecomai.CURRENCY,
             "snooze_until": (summary.as_of + timedelta(days=SNOOZE_DAYS)).isoformat() if summary.as_of else "",
             **(extra_context or {}),
         }
@@ -116,7 +118,7 @@ class SuggestionAdmin(WorklistPages, ReadOnlyAdminMixin, InventoryAdmin):
             '<p class="ecomai-why">{}</p>',
             url,
             row.product.title,
-            " · ".join(filter(None, [row.product.sku or row.product.external_id, f"{row.abc}{row.xyz}",
+            " · ".join(filter(None, [row.product.sku or row.product.external_id, class_words(row.abc, row.xyz),
                                      row.supplier.name if row.supplier else ""])),
             alerts,
             row.why,
@@ -129,7 +131,11 @@ class SuggestionAdmin(WorklistPages, ReadOnlyAdminMixin, InventoryAdmin):
     @admin.display(description=gettext_lazy("sold per week"))
     def sold(self, row: Suggestion) -> SafeString:
         title = _("Sold per week, last 26 weeks: %(product)s") % {"product": row.product.title}
-        return sparkline(row.history, title=title, width=84)
+        return format_html(
+            '{} <span class="ecomai-phone ecomai-quiet">{}</span>',
+            sparkline(row.history, title=title, width=72),
+            _("sold per week"),
+        )
 
     @admin.display(description=gettext_lazy("stock"))
     def stock(self, row: Suggestion) -> SafeString:
@@ -140,21 +146,19 @@ class SuggestionAdmin(WorklistPages, ReadOnlyAdminMixin, InventoryAdmin):
             parts.append(_("%(n)s reserved") % {"n": format_value(row.reserved)})
         return format_html_join("", '<span class="ecomai-line-of">{}</span>', ((part,) for part in parts))
 
-    @admin.display(description=gettext_lazy("lasts until"))
+    @admin.display(description=gettext_lazy("how long it lasts"))
     def lasts(self, row: Suggestion) -> SafeString:
-        day = date_format(row.stock_out_on, "SHORT_DATE_FORMAT") if row.stock_out_on else _("> 12 weeks")
-        cover = "–" if row.cover_days is None else _("%(n)s days") % {"n": format_value(round(row.cover_days))}
-        risk = _("%(n)s %% risk") % {"n": format_value(round(100 * row.stock_out_probability))}
-        lines = [(cover,), (day,), (risk,)]
-        return format_html_join("", '<span class="ecomai-line-of">{}</span>', lines)
+        risk = _("%(n)s %% risk of selling out") % {"n": format_value(round(100 * row.stock_out_probability))}
+        return format_html_join(
+            "", '<span class="ecomai-line-of">{}</span>', ((text,) for text in (*_cover(row), risk))
+        )
 
     @admin.display(description=gettext_lazy("order"))
     def order(self, row: Suggestion) -> Any:
         if row.order_line is not None:
             order = row.order_line.order
             url = self.link("ecomai_inventory_purchaseorder_change", order.pk)
-            quantity = quantity_format(row.order_line.quantity)
-            return format_html('{} → <a href="{}">{}</a>', quantity, url, order.number)
+            return format_html('{} → <a href="{}">{}</a>', pieces(row.order_line.quantity), url, order.number)
         shown = f"{row.to_order.normalize():f}"
         state = "" if row.state == Suggestion.State.OPEN else row.get_state_display()
         if row.snoozed_until and row.state == Suggestion.State.SNOOZED:
@@ -162,20 +166,28 @@ class SuggestionAdmin(WorklistPages, ReadOnlyAdminMixin, InventoryAdmin):
         return format_html(
             '<input class="ecomai-quantity" type="number" min="0" step="any" name="quantity-{}" value="{}"'
             ' aria-label="{}"> <span class="ecomai-line-of ecomai-quiet">{}</span>'
+            '<span class="ecomai-line-of ecomai-quiet">{}</span>'
             '<span class="ecomai-line-of ecomai-quiet">{}</span>',
             row.pk,
             shown,
             _("Quantity to order: %(product)s") % {"product": row.product.title},
+            pieces(row.to_order),
             amount_format(row.to_order * row.unit_cost if row.unit_cost else row.value, row.currency),
             f"{state} ({row.reason})" if row.reason else state,
         )
 
     @admin.display(description=gettext_lazy("margin at stake"), ordering="lost_margin")
     def at_stake(self, row: Suggestion) -> SafeString:
-        lines = [(_whole(row.lost_margin),)]
-        if row.holding_cost:
-            lines.append((_("holding %(cost)s") % {"cost": _whole(row.holding_cost)},))
-        return format_html_join("", '<span class="ecomai-line-of">{}</span>', lines)
+        # Under its heading the amount is enough; on a phone there is no heading.
+        first = format_html(
+            '<span class="ecomai-line-of">{} <span class="ecomai-phone">{}</span></span>',
+            money_format(row.lost_margin, row.currency),
+            _("margin at stake"),
+        )
+        if not row.holding_cost:
+            return first
+        kept = _("%(cost)s to keep it") % {"cost": money_format(row.holding_cost, row.currency)}
+        return first + format_html('<span class="ecomai-line-of ecomai-quiet">{}</span>', kept)
 
     # -- actions
     @admin.action(description=gettext_lazy("Put into purchase orders"), permissions=["order"])
@@ -258,9 +270,17 @@ class SuggestionAdmin(WorklistPages, ReadOnlyAdminMixin, InventoryAdmin):
         return answer or HttpResponseRedirect(request.get_full_path())
 
 
-def _whole(amount: Decimal | None) -> str:
-    """Without pence where there are more than ten pounds: a column to skim."""
-    return "–" if amount is None else format_value(round(float(amount), 0 if amount >= 10 else 2))
+def _cover(row: Suggestion) -> list[str]:
+    """How many days the stock lasts, and until when."""
+    if row.status == Suggestion.Status.STOCKED_OUT:
+        return [_("nothing left")]
+    if row.cover_days is None:
+        return [_("no demand")]
+    days = round(row.cover_days)
+    told = ngettext("lasts %(n)s day", "lasts %(n)s days", days) % {"n": format_value(days)}
+    if row.stock_out_on is None:
+        return [told]
+    return [told + ",", _("until %(day)s") % {"day": date_format(row.stock_out_on, "SHORT_DATE_FORMAT")}]
 
 
 def quantity_read(text: str, row: Suggestion) -> Decimal:

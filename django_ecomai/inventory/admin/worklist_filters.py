@@ -13,6 +13,7 @@ from django_ecomai.core.admin import ChannelFilter
 from django_ecomai.inventory.budgets import budget_choose
 from django_ecomai.inventory.models import Suggestion
 from django_ecomai.inventory.selectors import with_alert
+from django_ecomai.inventory.words import CLASS_WORDS
 
 STATE = Suggestion.State
 TODO = Q(state=STATE.OPEN, quantity__gt=0, order_line=None)
@@ -77,6 +78,15 @@ class AlertFilter(admin.SimpleListFilter):
         return with_alert(queryset, str(self.value()))
 
 
+class ClassFilter(admin.AllValuesFieldListFilter):
+    """The letters of a class, said in words."""
+
+    def choices(self, changelist: Any) -> Any:
+        for choice in super().choices(changelist):
+            words = CLASS_WORDS.get(str(choice["display"]))
+            yield {**choice, "display": f"{choice['display']}: {words}"} if words else choice
+
+
 class BudgetFilter(admin.SimpleListFilter):
     """Only the orders that bring most for a given sum; the sum is typed above the list."""
 
@@ -107,8 +117,8 @@ LIST_FILTERS = (
     DecisionFilter,
     "status",
     ("supplier", admin.RelatedOnlyFieldListFilter),
-    "abc",
-    "xyz",
+    ("abc", ClassFilter),
+    ("xyz", ClassFilter),
     AlertFilter,
     BudgetFilter,
     ChannelFilter,

@@ -21,8 +21,11 @@ def amount_format(value: Any, currency: str = "") -> str:
 
 
 def quantity_format(value: Any) -> str:
-    """``3``, ``2.5``: no idle zeros."""
-    return NONE if value is None else formats.number_format(f"{Decimal(value).normalize():f}")
+    """``3``, ``2.5``, ``10,284``: no idle zeros."""
+    if value is None:
+        return NONE
+    number = Decimal(f"{Decimal(value).normalize():f}")
+    return formats.number_format(number, use_l10n=True, force_grouping=True)
 
 
 def day_format(moment: Any) -> str:

@@ -17,7 +17,7 @@
   function options(canvas, several, whole) {
     const ink = colour(canvas, "--body-quiet-color", "#666");
     const grid = colour(canvas, "--hairline-color", "#e8e8e8");
-    const axis = { ticks: { color: ink, maxTicksLimit: 8, maxRotation: 0 }, grid: { color: grid } };
+    const axis = { ticks: { color: ink, maxTicksLimit: 8, maxRotation: 0, autoSkipPadding: 14 }, grid: { color: grid } };
     return {
       locale: document.documentElement.lang || undefined,
       responsive: true,

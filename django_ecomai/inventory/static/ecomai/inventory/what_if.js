@@ -10,7 +10,9 @@
     form.querySelectorAll("input[type=range]").forEach((slider) => {
       const shown = form.querySelector(`output[for="${slider.id}"]`);
       slider.addEventListener("input", () => {
-        shown.textContent = slider.value;
+        const value = Number(slider.value);
+        const number = Math.abs(value).toLocaleString(document.documentElement.lang || undefined);
+        shown.textContent = value ? `${value > 0 ? "+" : "−"}${number} ${shown.dataset.unit}` : shown.dataset.none;
       });
     });
     let timer;
