@@ -20,7 +20,7 @@ from django_ecomai.core.charts import format_value
 from django_ecomai.core.undo import Key, Row, UndoConflict, row_steps, rows_by_key, rows_put_back, rows_unchanged
 from django_ecomai.mirror.models import Category, Product
 
-from .models import ForecastChange, ForecastOverride
+from .models import ForecastChange, ForecastOverride, SignalValue
 from .models.results import Level
 
 #: Changes are kept for so many days.
@@ -28,6 +28,7 @@ KEPT_DAYS = 400
 #: Values that are told one by one.
 MOST_TOLD = 20
 OVERRIDE = "ecomai_forecast.forecastoverride"
+SIGNAL = "ecomai_forecast.signal"
 VALUE = "ecomai_forecast.signalvalue"
 
 
@@ -80,7 +81,9 @@ def change_undo(*, change: ForecastChange, user: Any = None) -> ForecastChange |
             override_withdraw(override=override, user=user)
         before = [row for row in held.before if row["model"] != OVERRIDE]
         after = [row for row in held.after if row["model"] != OVERRIDE]
-        rows_put_back(before, rows_unchanged(before, after))
+        touched = rows_unchanged(before, after)
+        _nothing_more(touched, before, after)
+        rows_put_back(before, touched)
         held.undone_at, held.undone_by = timezone.now(), user if getattr(user, "pk", None) else None
         held.save(update_fields=["undone_at", "undone_by"])
         undoing = change_record(
@@ -88,6 +91,15 @@ def change_undo(*, change: ForecastChange, user: Any = None) -> ForecastChange |
         )
     change.refresh_from_db()
     return undoing
+
+
+def _nothing_more(touched: Sequence[Key], before: Sequence[Row], after: Sequence[Row]) -> None:
+    """Raises ``UndoConflict`` when a signal that is about to go has values that would go with it untold."""
+    stood, told = rows_by_key(before), {row["pk"] for row in after if row["model"] == VALUE}
+    going = [pk for model, pk in touched if model == SIGNAL and (model, pk) not in stood]
+    values = SignalValue.objects.filter(signal__in=going).values_list("pk", flat=True)
+    if any(pk not in told for pk in values.iterator(chunk_size=5000)):
+        raise UndoConflict(_("This was changed again since: undo the later change first."))
 
 
 def change_prune(*, before: datetime | None = None) -> int:

@@ -16,8 +16,8 @@ from django_ecomai.core.undo import UndoConflict
 from django_ecomai.forecast.changes import change_undo
 from django_ecomai.forecast.csv_files import overrides_import, signal_import, targets_import
 from django_ecomai.forecast.job import prune
-from django_ecomai.forecast.models import ForecastChange, ForecastOverride, SalesTarget, Signal
-from django_ecomai.forecast.services import signal_delete, signal_values_set, target_delete, target_set
+from django_ecomai.forecast.models import ForecastChange, ForecastOverride, SalesTarget, Signal, SignalValue
+from django_ecomai.forecast.services import signal_changed, signal_delete, signal_values_set, target_delete, target_set
 from django_ecomai.testing import product_make
 
 from .conftest import user_make
@@ -99,6 +99,37 @@ def test_values_of_a_signal_and_a_deleted_signal_come_back() -> None:
     assert gone is not None and "and 11 more" in gone.summary
     change_undo(change=gone)
     assert Signal.objects.get().values.count() == 30
+
+
+def test_a_signal_that_has_got_values_since_is_not_undone_over_them() -> None:
+    trend = Signal.objects.create(key="trend", name="Trend")
+    made = signal_changed(signal=trend, before=[])
+    values = signal_values_set(signal=trend, values={date(2026, 1, day): 7.0 for day in range(1, 31)})
+    assert made is not None and values is not None
+    with pytest.raises(UndoConflict, match="changed again since"):
+        change_undo(change=made)
+    assert trend.values.count() == 30 and ForecastChange.objects.get(pk=made.pk).undone_at is None
+    change_undo(change=values)
+    undone = change_undo(change=made)
+    assert not Signal.objects.exists() and undone is not None
+    change_undo(change=undone)
+    assert Signal.objects.get().name == "Trend"
+
+
+def test_a_deletion_that_is_done_again_takes_the_values_that_it_knew_and_no_others() -> None:
+    trend = Signal.objects.create(key="trend", name="Trend")
+    signal_values_set(signal=trend, values={date(2026, 1, 1): 7.0})
+    gone = signal_delete(signal=trend)
+    assert gone is not None
+    back = change_undo(change=gone)
+    assert back is not None
+    later = signal_values_set(signal=Signal.objects.get(), values={date(2026, 1, 2): 8.0})
+    with pytest.raises(UndoConflict, match="changed again since"):
+        change_undo(change=back)
+    assert later is not None and SignalValue.objects.count() == 2
+    change_undo(change=later)
+    change_undo(change=back)
+    assert not Signal.objects.exists()
 
 
 def test_undo_in_the_admin(shop: Any, admin_client: Client) -> None:
