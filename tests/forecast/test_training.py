@@ -17,7 +17,7 @@ from django_ecomai.forecast.ledger import ledger_read
 from django_ecomai.forecast.models import Forecast, ForecastOverride, PastForecast, Signal, SignalValue
 from django_ecomai.forecast.selectors import forecast_days, forecast_made_on
 from django_ecomai.forecast.train_options import BadParameter, options_read, with_recipe
-from django_ecomai.mirror.models import PricePoint, Promotion, StockPoint
+from django_ecomai.mirror.models import OrderLine, PricePoint, Promotion, StockPoint
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_now
 from django_ecomai.testing import order_make, product_make
@@ -176,6 +176,7 @@ def test_products_that_are_gone_are_judged_but_not_forecast() -> None:
     products = shop_make(products=4)
     products[1].is_active = False
     products[1].save()
+    OrderLine.objects.filter(product=products[1], placed_at__gte=midnight(week(40))).delete()  # nobody kept the day
     products[2].removed_at = noon(week(50))
     products[2].save()
     demand = demand_build(ledger_read(), channel="", frequency="W", horizon=4)
@@ -183,6 +184,11 @@ def test_products_that_are_gone_are_judged_but_not_forecast() -> None:
     assert frames["gone"] == ["p1", "p2"] and set(frames["frame"]["unique_id"]) == {"p0", "p1", "p2", "p3"}
     removed = frames["frame"][frames["frame"]["unique_id"] == "p2"].set_index("ds")["y"]
     assert removed.notna().sum() and removed[removed.index >= str(week(50))].isna().all()
+    off = frames["frame"][frames["frame"]["unique_id"] == "p1"].set_index("ds")["y"]
+    last = OrderLine.objects.filter(product=products[1]).latest("placed_at").placed_at.date()
+    monday = str(last - timedelta(days=last.weekday()))
+    assert off[monday] > 0 and off[off.index > monday].isna().all() and len(off[off.index > monday]) >= 19
+    assert off[off.index <= monday].notna().all(), "weeks without a sale before the last one are weeks without demand"
     run = train()
     assert run.metrics["counts"]["products"] == 2
     kept = Forecast.objects.filter(measure="pieces", level="product").order_by("key")
