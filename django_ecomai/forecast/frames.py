@@ -45,8 +45,8 @@ _COLUMNS = ("product", "day", "quantity", "value", "order", "customer", *_PER_PR
 @dataclass(frozen=True)
 class ProductFacts:
     """What is known of a product: ``key`` the shop's id, ``category`` that of its first category, "" without;
-    ``removed`` the day on which it was taken out of the shop, where that is known; ``off``: it is on sale no more, since
-    a day that nobody kept."""
+    ``removed`` the day on which it was taken out of the shop, where that is known; ``off``: it is on sale no more,
+    since a day that nobody kept."""
 
     pk: int
     key: str

@@ -134,7 +134,9 @@ def test_a_new_recipe_is_tested_beside_the_one_in_use_before_the_same_cuts(monke
     first = train(no_gate=True)
     assert first.metrics["recipe"] == {"learned": False, "extra": [], "seed": 0}
     # a run of before, when the recipe held the windows
-    Run.objects.filter(pk=first.pk).update(metrics={**first.metrics, "recipe": {**first.metrics["recipe"], "windows": 5}})
+    Run.objects.filter(pk=first.pk).update(
+        metrics={**first.metrics, "recipe": {**first.metrics["recipe"], "windows": 5}}
+    )
     asked: list[dict[str, Any]] = []
     fitted: list[tuple[int, int]] = []
     real_fit = training.fit_frames
