@@ -54,6 +54,7 @@ def change_record(
         channel=channel,
         user=user if getattr(user, "pk", None) else None,
         label=label[:200],
+        needs=sorted(_needs(steps)),
         summary="\n".join(_lines(before, after, list(steps))),
         before=[row for row in before if (row["model"], row["pk"]) in steps],
         after=[row for row in after if (row["model"], row["pk"]) in steps],
@@ -62,8 +63,12 @@ def change_record(
 
 def change_permissions(change: ForecastChange) -> set[str]:
     """Permissions that undoing it needs: those of doing the contrary by hand."""
+    return set(change.needs) if change.needs is not None else _needs(row_steps(change.before, change.after))
+
+
+def _needs(steps: Mapping[Key, str]) -> set[str]:
     found = set()
-    for (label, _pk), action in row_steps(change.before, change.after).items():
+    for (label, _pk), action in steps.items():
         app, model = label.split(".")
         if label == OVERRIDE:
             found.add(f"{app}.change_{model}")

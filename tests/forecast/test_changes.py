@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from django_ecomai.core.undo import UndoConflict
-from django_ecomai.forecast.changes import change_undo
+from django_ecomai.forecast.changes import change_permissions, change_undo
 from django_ecomai.forecast.csv_files import overrides_import, signal_import, targets_import
 from django_ecomai.forecast.job import prune
 from django_ecomai.forecast.models import ForecastChange, ForecastOverride, SalesTarget, Signal, SignalValue
@@ -229,6 +229,19 @@ def test_undo_in_the_admin(shop: Any, admin_client: Client) -> None:
     file = SimpleUploadedFile("t.csv", b"level,key,from,to,amount\nshop,,2026-12-01,2026-12-31,7\n")
     page = admin_client.post(reverse("admin:ecomai_forecast_salestarget_upload"), {"file": file}, follow=True)
     assert reverse("admin:ecomai_forecast_forecastchange_undo", args=[latest().pk]) in page.content.decode()
+
+
+def test_the_list_of_changes_reads_no_rows(admin_client: Client) -> None:
+    target_set(**SPAN, amount=Decimal(300))
+    with CaptureQueriesContext(connection) as asked:
+        page = admin_client.get(reverse("admin:ecomai_forecast_forecastchange_changelist")).content.decode()
+    undo = reverse("admin:ecomai_forecast_forecastchange_undo", args=[latest().pk])
+    assert f'href="{undo}"' in page
+    assert not any('"ecomai_forecast_forecastchange"."before"' in one["sql"] for one in asked.captured_queries)
+    change = latest()
+    assert change_permissions(change) == {"ecomai_forecast.delete_salestarget"}
+    change.needs = None
+    assert change_permissions(change) == {"ecomai_forecast.delete_salestarget"}, "a change of before they were kept"
 
 
 def test_signals_in_the_admin_are_undone(admin_client: Client) -> None:
