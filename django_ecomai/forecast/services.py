@@ -155,6 +155,32 @@ def target_delete(*, target: SalesTarget, user: Any = None) -> ForecastChange | 
         return change_record(channel=target.channel, label=label, before=before, after=[], user=user)
 
 
+def signal_create(*, channel: str, values: Mapping[str, Any], user: Any = None) -> Signal:
+    """Make a signal. Raises ``ValidationError`` where the shop has one with this key."""
+    with transaction.atomic():
+        signal, made = Signal.objects.get_or_create(
+            channel=channel, key=values["key"], defaults={name: one for name, one in values.items() if name != "key"}
+        )
+        if not made:
+            raise ValidationError({"key": _("There is a signal with this key already.")})
+        log_entry(user, signal, added=True, message=_("Signal made."))
+        signal_changed(signal=signal, before=[], user=user)
+    return signal
+
+
+def signal_update(*, signal: Signal, values: Mapping[str, Any], user: Any = None) -> Signal:
+    """Rename a signal, or use it no longer; returned as it is then."""
+    with transaction.atomic():
+        held = Signal.objects.select_for_update().get(pk=signal.pk)
+        before = rows_of([held])
+        for name, value in values.items():
+            setattr(held, name, value)
+        held.save(update_fields=list(values))
+        log_entry(user, held, message=_("Signal changed."))
+        signal_changed(signal=held, before=before, user=user)
+    return held
+
+
 def signal_delete(*, signal: Signal, user: Any = None) -> ForecastChange | None:
     """Delete a signal with its values; the change that is returned brings both back."""
     with transaction.atomic():

@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from django_ecomai.core.undo import UndoConflict
+from django_ecomai.forecast import services
 from django_ecomai.forecast.changes import change_permissions, change_undo
 from django_ecomai.forecast.csv_files import overrides_import, signal_import, targets_import
 from django_ecomai.forecast.job import prune
@@ -287,6 +288,22 @@ def test_signals_through_the_api_are_undone(admin_client: Client) -> None:
     admin_client.post(reverse("ecomai_forecast:api-change-undo", args=[latest().pk]))
     assert Signal.objects.get().name == "Trend"
     assert admin_client.delete(reverse("ecomai_forecast:api-signal", args=["none"])).status_code == 404
+
+
+def test_a_signal_and_its_change_are_written_together_or_not_at_all(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(**given: Any) -> None:
+        raise RuntimeError("the disk is full")
+
+    Signal.objects.create(key="trend", name="Trend")
+    monkeypatch.setattr(services, "change_record", broken)
+    send: dict[str, Any] = {"content_type": "application/json"}
+    with pytest.raises(RuntimeError):
+        admin_client.post(reverse("ecomai_forecast:api-signals"), {"key": "new", "name": "New"}, **send)
+    with pytest.raises(RuntimeError):
+        admin_client.patch(reverse("ecomai_forecast:api-signal", args=["trend"]), {"name": "Other"}, **send)
+    assert list(Signal.objects.values_list("name", flat=True)) == ["Trend"]
 
 
 def test_changes_are_kept_for_a_year_and_a_bit() -> None:
