@@ -145,7 +145,8 @@ def _values_put_back(before: Sequence[Row], after: Sequence[Row]) -> None:
     signals = {row["fields"]["signal"] for row in rows}
     if Signal.objects.filter(pk__in=signals).count() < len(signals):
         raise UndoConflict(_("Something that it refers to is gone: %(detail)s") % {"detail": _("signal")})
-    fresh, there = [], []
+    fresh: list[SignalValue] = []
+    there: list[SignalValue] = []
     for row in rows:
         fields = row["fields"]
         value = SignalValue(
