@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from django.apps import apps
+from django.contrib.auth import get_user_model
 from django.core import serializers
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
@@ -67,11 +69,11 @@ def row_steps(before: Sequence[Row], after: Sequence[Row]) -> dict[Key, str]:
 
 
 def rows_unchanged(before: Sequence[Row], after: Sequence[Row]) -> list[Key]:
-    """Keys of the rows that differ. Raises ``UndoConflict`` when one of them is not as it was left."""
+    """Keys of the rows that differ, locked. Raises ``UndoConflict`` when one of them is not as it was left."""
     old, new = rows_by_key(before), rows_by_key(after)
     touched = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     current = _stored_rows(touched)
-    if not all(_unchanged(current.get(key), new.get(key)) for key in touched):
+    if not all(_unchanged(key[0], current.get(key), new.get(key)) for key in touched):
         raise UndoConflict(_("This was changed again since: undo the later change first."))
     return touched
 
@@ -79,8 +81,10 @@ def rows_unchanged(before: Sequence[Row], after: Sequence[Row]) -> list[Key]:
 def rows_put_back(before: Sequence[Row], touched: Sequence[Key]) -> None:
     """Write these rows as they were; those that were not there are deleted. Raises ``UndoConflict``."""
     old = rows_by_key(before)
-    for key in reversed([key for key in touched if key not in old]):
-        apps.get_model(key[0])._default_manager.filter(pk=key[1]).delete()
+    for label, keys in groupby(reversed([key for key in touched if key not in old]), key=lambda key: key[0]):
+        pks = [key[1] for key in keys]
+        for begin in range(0, len(pks), 500):
+            apps.get_model(label)._default_manager.filter(pk__in=pks[begin : begin + 500]).delete()
     chosen = set(touched)
     _restore([row for row in before if (row["model"], row["pk"]) in chosen])
 
@@ -105,18 +109,33 @@ def _restore(rows: Sequence[Row]) -> None:
             raise UndoConflict(_taken(str(found.object))) from error
 
 
-def _unchanged(current: Mapping[str, Any] | None, kept: Mapping[str, Any] | None) -> bool:
-    """Whether a row still is as it was kept: of the fields that it had then and has now, as migrations come between."""
+def _unchanged(label: str, current: Mapping[str, Any] | None, kept: Mapping[str, Any] | None) -> bool:
+    """Whether a row still is as it was kept: of the fields that it had then and has now, as migrations come between,
+    and without who did it, as accounts are deleted."""
     if current is None or kept is None:
         return current is kept
-    return all(current[name] == value for name, value in kept.items() if name in current)
+    people = _people(label)
+    return all(current[name] == value for name, value in kept.items() if name in current and name not in people)
+
+
+def _people(label: str) -> dict[str, str]:
+    """Fields that name an account and may be empty, with what of the account they hold."""
+    fields: list[Any] = [field for field in apps.get_model(label)._meta.concrete_fields if field.null]
+    return {
+        field.name: field.target_field.attname
+        for field in fields
+        if field.many_to_one and field.remote_field.model is get_user_model()
+    }
 
 
 def _of_today(row: Row) -> Row:
-    """A kept row without fields that are gone; those added since stay as they are, or have their defaults."""
+    """A kept row without fields and accounts that are gone; fields added since stay, or have their defaults."""
     meta = apps.get_model(row["model"])._meta
     known = {field.name for field in (*meta.concrete_fields, *meta.many_to_many)}
     kept = {name: value for name, value in row["fields"].items() if name in known}
+    for name, key in _people(row["model"]).items():
+        if kept.get(name) is not None and not get_user_model()._base_manager.filter(**{key: kept[name]}).exists():
+            kept[name] = None  # the account was deleted
     return {**row, "fields": {**(_stored((row["model"], row["pk"])) or {}), **kept}}
 
 
@@ -132,7 +151,8 @@ def _stored(key: tuple[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _stored_rows(keys: Sequence[Key]) -> dict[Key, Mapping[str, Any]]:
-    """As they stand in the database, a query per model and 500 rows."""
+    """As they stand in the database, a query per model and 500 rows. Locked, so that they stay so until they are
+    written: what a colleague saves in between would be lost untold."""
     wanted: dict[str, list[Any]] = {}
     for label, pk in keys:
         wanted.setdefault(label, []).append(pk)
@@ -140,7 +160,9 @@ def _stored_rows(keys: Sequence[Key]) -> dict[Key, Mapping[str, Any]]:
     for label, pks in wanted.items():
         manager = apps.get_model(label)._default_manager
         for begin in range(0, len(pks), 500):
-            found |= rows_by_key(rows_of(manager.filter(pk__in=pks[begin : begin + 500])))
+            found |= rows_by_key(
+                rows_of(manager.select_for_update().filter(pk__in=pks[begin : begin + 500]).order_by("pk"))
+            )
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from django.core.exceptions import ValidationError as InvalidSignal
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -13,12 +14,10 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from django_ecomai.core.undo import rows_of
-
 from .api_base import ForecastView, from_csv
 from .csv_files import signal_import
 from .models import Signal
-from .services import log_entry, signal_changed, signal_delete, signal_values_set
+from .services import signal_create, signal_delete, signal_update, signal_values_set
 
 MOST_ROWS = 500
 MOST_VALUES = 10_000
@@ -70,12 +69,10 @@ class SignalsView(ForecastView):
         """See the schema."""
         form = SignalSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        channel = self.channel(request)
-        if Signal.objects.filter(channel=channel, key=form.validated_data["key"]).exists():
-            raise ValidationError({"key": ["There is a signal with this key: send its values to it."]})
-        signal = Signal.objects.create(channel=channel, **form.validated_data)
-        log_entry(request.user, signal, added=True, message="Made through the API.")
-        signal_changed(signal=signal, before=[], user=request.user)
+        try:
+            signal = signal_create(channel=self.channel(request), values=form.validated_data, user=request.user)
+        except InvalidSignal:
+            raise ValidationError({"key": ["There is a signal with this key: send its values to it."]}) from None
         return Response(SignalSerializer(signal).data, status=status.HTTP_201_CREATED)
 
 
@@ -95,9 +92,7 @@ class SignalView(ForecastView):
         form.is_valid(raise_exception=True)
         if form.validated_data.get("key", key) != key:
             raise ValidationError({"key": ["The key of a signal stays: make another signal."]})
-        before = rows_of([signal])
-        form.save()
-        signal_changed(signal=signal, before=before, user=request.user)
+        signal = signal_update(signal=signal, values=form.validated_data, user=request.user)
         return Response(SignalSerializer(signal).data)
 
     @extend_schema(

@@ -47,6 +47,7 @@ class ForecastConfig(AppConfig):
                     {
                         "ecomai_forecast.ForecastOverride": ("author", "withdrawn_by"),
                         "ecomai_forecast.SalesTarget": ("author",),
+                        "ecomai_forecast.ForecastChange": ("user", "undone_by"),
                     },
                 ),
             )

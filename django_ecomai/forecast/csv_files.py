@@ -147,7 +147,7 @@ def targets_import(*, channel: str, lines: Iterable[str], author: Any = None, re
     def make(row: dict[str, str]) -> SalesTarget:
         first, last = _given_day(row, "from"), _given_day(row, "to")
         span = {"level": row["level"], "key": row["key"], "starts_on": first, "ends_on": last}
-        for old in rows_of(SalesTarget.objects.filter(channel=channel, **span)):
+        for old in rows_of(SalesTarget.objects.select_for_update().filter(channel=channel, **span)):
             stood.setdefault((old["model"], old["pk"]), old)
         target, created = target_set(
             channel=channel, level=row["level"], key=row["key"], starts_on=first, ends_on=last,

@@ -126,7 +126,8 @@ class TargetForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         own = (self.instance.level, self.instance.key) if self.instance.pk else None
         if "about" in self.fields:
-            self.fields["about"].choices = _target_choices(own)  # type: ignore[attr-defined]
+            channel = self.instance.channel if own else None  # a new one chooses its shop in the same form
+            self.fields["about"].choices = _target_choices(own, channel)  # type: ignore[attr-defined]
             self.fields["about"].initial = ":".join(own) if own else "shop:"
         if own is None:
             made_on = forecast_made_on(channel=self.instance.channel or ecomai.CHANNEL) or timezone.localdate()
@@ -151,15 +152,16 @@ class TargetForm(forms.ModelForm):
         return data
 
 
-def _target_choices(own: tuple[str, str] | None) -> list[Any]:
-    """Grouped by level, largest sales first; the names are those of the sales forecast."""
+def _target_choices(own: tuple[str, str] | None, channel: str | None) -> list[Any]:
+    """Grouped by level, largest sales first; the names are those of the sales forecast. ``channel`` None: all shops."""
     groups: dict[str, dict[str, str]] = {"category": {}, "country": {}, "segment": {}}
-    rows = Forecast.objects.filter(measure="money", level__in=groups).order_by("-total", "pk")
+    shop = {} if channel is None else {"channel": channel}
+    rows = Forecast.objects.filter(measure="money", level__in=groups, **shop).order_by("-total", "pk")
     for level, key, title in rows.values_list("level", "key", "title")[:MOST_CHOICES]:
         if key != NO_CATEGORY:
             groups[level].setdefault(f"{level}:{key}", title or key)
     if not groups["category"]:  # no forecast yet
-        names = Category.objects.order_by("name").values_list("external_id", "name")[:MOST_CHOICES]
+        names = Category.objects.filter(**shop).order_by("name").values_list("external_id", "name")[:MOST_CHOICES]
         groups["category"] = {f"category:{key}": name for key, name in names}
     if own is not None and own[0] in groups:
         groups[own[0]].setdefault(":".join(own), own[1])

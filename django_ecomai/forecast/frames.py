@@ -45,7 +45,8 @@ _COLUMNS = ("product", "day", "quantity", "value", "order", "customer", *_PER_PR
 @dataclass(frozen=True)
 class ProductFacts:
     """What is known of a product: ``key`` the shop's id, ``category`` that of its first category, "" without;
-    ``removed`` the day on which it was taken out of the shop, where that is known."""
+    ``removed`` the day on which it was taken out of the shop, where that is known; ``off``: it is on sale no more,
+    since a day that nobody kept."""
 
     pk: int
     key: str
@@ -54,6 +55,7 @@ class ProductFacts:
     category: str
     price: float | None
     removed: date | None = None
+    off: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +106,9 @@ def _demand(ledger: Ledger, facts: list[ProductFacts], channel: str, frequency: 
         if one.removed is not None:  # what nobody could order any more is not known
             ended = int(period_numbers(np.array([day_number(one.removed)]), frequency)[0]) - first
             quantity[row, max(ended, 0) :] = np.nan
+        elif one.off:  # that it was still on sale is known only as long as it sold
+            sold = np.flatnonzero(np.nan_to_num(quantity[row]) > 0)
+            quantity[row, sold[-1] + 1 if len(sold) else 0 :] = np.nan
     hole = order_holes(ledger, periods[:length], frequency)
     quantity[:, hole] = np.nan
     regressors = {"price_paid": price_paid(small, periods=periods, frequency=frequency)}
@@ -176,7 +181,7 @@ def gone_facts(ledger: Ledger, channel: str) -> list[ProductFacts]:
     return [
         ProductFacts(
             pk, key, title, brand, str(categories[0]) if categories else "", None,
-            None if removed is None else local_date(removed),
+            None if removed is None else local_date(removed), off=removed is None,
         )
         for pk, key, title, brand, categories, removed in (
             rows.order_by("pk").values_list(*columns).iterator(chunk_size=5000)

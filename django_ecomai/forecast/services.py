@@ -128,7 +128,7 @@ def target_set(
     if errors:
         raise ValidationError(errors)
     with transaction.atomic():
-        before = rows_of(SalesTarget.objects.filter(**span))
+        before = rows_of(SalesTarget.objects.select_for_update().filter(**span))
         write = SalesTarget.objects.update_or_create if replace else SalesTarget.objects.get_or_create
         found, created = write(**span, defaults=values)
         if not created and not replace:
@@ -148,11 +148,37 @@ def target_changed(*, target: SalesTarget, before: list[Row], user: Any = None) 
 def target_delete(*, target: SalesTarget, user: Any = None) -> ForecastChange | None:
     """Delete a target; the change that is returned brings it back."""
     with transaction.atomic():
-        before = rows_of(SalesTarget.objects.filter(pk=target.pk))
+        before = rows_of(SalesTarget.objects.select_for_update().filter(pk=target.pk))
         log_entry(user, target, message=_("Target deleted."))
         target.delete()
         label = _("Sales target deleted")
         return change_record(channel=target.channel, label=label, before=before, after=[], user=user)
+
+
+def signal_create(*, channel: str, values: Mapping[str, Any], user: Any = None) -> Signal:
+    """Make a signal. Raises ``ValidationError`` where the shop has one with this key."""
+    with transaction.atomic():
+        signal, made = Signal.objects.get_or_create(
+            channel=channel, key=values["key"], defaults={name: one for name, one in values.items() if name != "key"}
+        )
+        if not made:
+            raise ValidationError({"key": _("There is a signal with this key already.")})
+        log_entry(user, signal, added=True, message=_("Signal made."))
+        signal_changed(signal=signal, before=[], user=user)
+    return signal
+
+
+def signal_update(*, signal: Signal, values: Mapping[str, Any], user: Any = None) -> Signal:
+    """Rename a signal, or use it no longer; returned as it is then."""
+    with transaction.atomic():
+        held = Signal.objects.select_for_update().get(pk=signal.pk)
+        before = rows_of([held])
+        for name, value in values.items():
+            setattr(held, name, value)
+        held.save(update_fields=list(values))
+        log_entry(user, held, message=_("Signal changed."))
+        signal_changed(signal=held, before=before, user=user)
+    return held
 
 
 def signal_delete(*, signal: Signal, user: Any = None) -> ForecastChange | None:
@@ -175,7 +201,7 @@ def signal_changed(*, signal: Signal, before: list[Row], user: Any = None) -> Fo
 def signal_values_set(*, signal: Signal, values: Mapping[date, float], user: Any = None) -> ForecastChange | None:
     """Write values of a signal, over those that are there; the change that is returned takes them back."""
     with transaction.atomic():
-        before = _values_of(signal, values)
+        before = _values_of(signal, values, lock=True)
         rows = [SignalValue(signal=signal, day=day, value=value) for day, value in values.items()]
         SignalValue.objects.bulk_create(
             rows, batch_size=500, update_conflicts=True, unique_fields=["signal", "day"], update_fields=["value"]
@@ -186,11 +212,12 @@ def signal_values_set(*, signal: Signal, values: Mapping[date, float], user: Any
         )
 
 
-def _values_of(signal: Signal, days: Iterable[date]) -> list[Row]:
+def _values_of(signal: Signal, days: Iterable[date], *, lock: bool = False) -> list[Row]:
     wanted = set(days)
     if not wanted:
         return []
     rows = signal.values.filter(day__range=(min(wanted), max(wanted))).order_by("day")
+    rows = rows.select_for_update() if lock else rows
     return rows_of(row for row in rows.iterator(chunk_size=2000) if row.day in wanted)
 
 
@@ -225,16 +252,20 @@ def target_errors(target: SalesTarget) -> dict[str, str]:
 
 def log_entry(user: Any, obj: models.Model, *, message: str, added: bool = False) -> None:
     """Keep who did it in the admin's history, where there is an admin and a user."""
+    log_entries(user, [obj], message=message, added=added)
+
+
+def log_entries(user: Any, objects: Iterable[models.Model], *, message: str, added: bool = False) -> None:
+    """The same of several objects, written at once."""
     if _user(user) is None or not apps.is_installed("django.contrib.admin"):
         return
     from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 
     LogEntry.objects.log_actions(
         user_id=user.pk,
-        queryset=[obj],
+        queryset=list(objects),
         action_flag=ADDITION if added else CHANGE,
         change_message=message,
-        single_object=True,
     )
 
 

@@ -16,8 +16,9 @@ HORIZONS = {"D": 91, "W": 53, "M": 12}
 MOST_HORIZON = 400
 #: Models of statsforecast that may stand beside ours, as the engine calls them.
 EXTRA: Final = ("statsforecast_ets", "statsforecast_theta", "statsforecast_ces", "statsforecast_arima")
-#: What of the options is the recipe: how it is forecast, not what or when.
-RECIPE: Final = ("windows", "learned", "extra", "seed")
+#: What of the options is the recipe: how it is forecast, not what or when. Not ``windows``: two recipes are compared
+#: before the same cuts, which are those of the run.
+RECIPE: Final = ("learned", "extra", "seed")
 
 
 class BadParameter(ValueError):

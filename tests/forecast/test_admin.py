@@ -10,8 +10,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from django_ecomai.forecast.forms import TargetForm
 from django_ecomai.forecast.models import Forecast, ForecastOverride, PastForecast, SalesTarget, Signal
-from django_ecomai.testing import product_make
+from django_ecomai.testing import category_make, product_make
 
 from .conftest import forecast_make, user_make
 from .factories import week
@@ -262,3 +263,13 @@ def test_the_pages_in_german(shop: Any, admin_client: Client, settings: Any) -> 
     assert "Umsatzprognose" in page and "Noch kein" not in page
     start = admin_client.get(reverse("admin:ecomai_dashboard_start_changelist")).content.decode()
     assert "600 GBP erwartet" in start
+
+
+def test_a_target_is_of_a_category_of_its_own_shop() -> None:
+    for channel, name in (("uk", "Lanterns"), ("de", "Laternen")):
+        category_make(external_id="c1", name=name, channel=channel)
+    category_make(external_id="c2", name="Vases", channel="uk")
+    span = {"starts_on": week(60), "ends_on": week(61), "amount": 5}
+    target = SalesTarget.objects.create(channel="de", level="category", key="c1", **span)
+    choices: Any = TargetForm(instance=target).fields["about"].choices  # type: ignore[attr-defined]
+    assert choices[1:] == [("category", [("category:c1", "Laternen")])]

@@ -17,7 +17,8 @@ from django_ecomai.forecast.ledger import ledger_read
 from django_ecomai.forecast.models import Forecast, ForecastOverride, PastForecast, Signal, SignalValue
 from django_ecomai.forecast.selectors import forecast_days, forecast_made_on
 from django_ecomai.forecast.train_options import BadParameter, options_read, with_recipe
-from django_ecomai.mirror.models import PricePoint, Promotion, StockPoint
+from django_ecomai.mirror.models import OrderLine, PricePoint, Promotion, StockPoint
+from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_now
 from django_ecomai.testing import order_make, product_make
 
@@ -131,8 +132,21 @@ def test_what_does_not_beat_the_simple_forecast_is_not_stored(monkeypatch: pytes
 def test_a_new_recipe_is_tested_beside_the_one_in_use_before_the_same_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
     shop_make(products=4)
     first = train(no_gate=True)
-    assert first.metrics["recipe"] == {"windows": 2, "learned": False, "extra": [], "seed": 0}
+    assert first.metrics["recipe"] == {"learned": False, "extra": [], "seed": 0}
+    # a run of before, when the recipe held the windows
+    Run.objects.filter(pk=first.pk).update(
+        metrics={**first.metrics, "recipe": {**first.metrics["recipe"], "windows": 5}}
+    )
     asked: list[dict[str, Any]] = []
+    fitted: list[tuple[int, int]] = []
+    real_fit = training.fit_frames
+
+    def fit(frames: Any, *, options: Any, bottom: str, **given: Any) -> Fit:
+        if bottom == "product":
+            fitted.append((options.windows, options.seed))
+        return real_fit(frames, options=options, bottom=bottom, **given)
+
+    monkeypatch.setattr(training, "fit_frames", fit)
     real = training.gate_decide
 
     def decided(**given: Any) -> Any:
@@ -143,25 +157,28 @@ def test_a_new_recipe_is_tested_beside_the_one_in_use_before_the_same_cuts(monke
 
     monkeypatch.setattr(training, "gate_decide", decided)
     monkeypatch.setattr(training, "_beats", lambda fit: True)
-    run = train(full=True, windows=3)
+    run = train(full=True, windows=3, seed=1)
     # the shop's products met the recipe in use, fitted to today's data; it was better and stays
     assert asked[0]["live"]["rmsse"] > 0 and run.metrics["gate"]["passed"] is False
     assert "it stays" in run.log
-    assert run.metrics["recipe"]["windows"] == 2 and run.metrics["models_serve"] is True
-    again = train(full=True)
+    assert fitted == [(3, 1), (3, 0)], "the same number of cuts for both, whatever the last run had"
+    assert run.metrics["recipe"]["seed"] == 0 and run.metrics["models_serve"] is True
+    again = train(full=True, windows=3)
     assert asked[-1]["live"] is None and again.metrics["models_serve"] is True, "the same recipe meets nobody"
 
 
 def test_a_kept_recipe_that_cannot_be_read_any_more_is_forgotten() -> None:
     ours = options_read({})
     assert with_recipe(ours, {"learned": "maybe"}) == with_recipe(ours, None) == ours
-    assert with_recipe(ours, {"windows": 5, "strange": 1}).windows == 5
+    read = with_recipe(ours, {"seed": 5, "strange": 1, "windows": 9})
+    assert (read.seed, read.windows) == (5, ours.windows), "how many tests there are is the run's own"
 
 
 def test_products_that_are_gone_are_judged_but_not_forecast() -> None:
     products = shop_make(products=4)
     products[1].is_active = False
     products[1].save()
+    OrderLine.objects.filter(product=products[1], placed_at__gte=midnight(week(40))).delete()  # nobody kept the day
     products[2].removed_at = noon(week(50))
     products[2].save()
     demand = demand_build(ledger_read(), channel="", frequency="W", horizon=4)
@@ -169,6 +186,11 @@ def test_products_that_are_gone_are_judged_but_not_forecast() -> None:
     assert frames["gone"] == ["p1", "p2"] and set(frames["frame"]["unique_id"]) == {"p0", "p1", "p2", "p3"}
     removed = frames["frame"][frames["frame"]["unique_id"] == "p2"].set_index("ds")["y"]
     assert removed.notna().sum() and removed[removed.index >= str(week(50))].isna().all()
+    off = frames["frame"][frames["frame"]["unique_id"] == "p1"].set_index("ds")["y"]
+    last = OrderLine.objects.filter(product=products[1]).latest("placed_at").placed_at.date()
+    monday = str(last - timedelta(days=last.weekday()))
+    assert off[monday] > 0 and off[off.index > monday].isna().all() and len(off[off.index > monday]) >= 19
+    assert off[off.index <= monday].notna().all(), "weeks without a sale before the last one are weeks without demand"
     run = train()
     assert run.metrics["counts"]["products"] == 2
     kept = Forecast.objects.filter(measure="pieces", level="product").order_by("key")

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django_ecomai.core.hashing import keyed_hash
 from django_ecomai.core.uuid7 import uuid7
 from django_ecomai.events.models import Event, VisitorIdentity
-from django_ecomai.forecast.models import ForecastOverride, SalesTarget
+from django_ecomai.forecast.models import ForecastChange, ForecastOverride, SalesTarget
 from django_ecomai.inventory.models import Decision, PurchaseOrder
 from django_ecomai.mirror.models import ReturnLine, Review, SyncIssue, SyncReport
 from django_ecomai.privacy.ledger import consent_record
@@ -100,6 +100,7 @@ def _staff_fill(user: Any) -> None:
     span = {"starts_on": date(2026, 1, 1), "ends_on": date(2026, 1, 31)}
     ForecastOverride.objects.create(value=Decimal(5), reason="Fair", author=user, withdrawn_by=user, **span)
     SalesTarget.objects.create(amount=Decimal(100), author=user, **span)
+    ForecastChange.objects.create(user=user, undone_by=user, label="Target")
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     PurchaseOrder.objects.create(
         number="P1", supplier=supplier_make(), created_at=moment, created_by=user, approved_by=user

@@ -19,6 +19,7 @@ from django_ecomai.recommend.dataset import dataset_read
 from django_ecomai.recommend.live import model_get
 from django_ecomai.recommend.serving import recommendations
 from django_ecomai.recommend.training import BadParameter, deciding, flow, options_read
+from django_ecomai.recommend.training.live import live_recipe
 from django_ecomai.runs.models import Artifact, LiveArtifact
 from django_ecomai.runs.services import GateVerdict
 from tests.recommend.factories import (
@@ -412,6 +413,15 @@ def test_a_recipe_that_stays_the_best_learns_the_new_data(monkeypatch: pytest.Mo
         assert run.message == "The recipe in use was kept and has learned the new data. It is live."
         assert run.metrics["gate"]["reason"].startswith("The recipe in use was kept and has learned the new data:")
         assert "17 % worse than the model in use" in run.log
+
+
+def test_a_recipe_in_use_reads_the_texts_in_the_language_of_today(settings: Any) -> None:
+    lantern_shop()
+    train()
+    stored = LiveArtifact.objects.get().artifact.metrics["recipe"]
+    settings.LANGUAGE_CODE = "de"
+    found = live_recipe("")
+    assert (stored["language"], found and found.language) == ("english", "german")
 
 
 def test_a_recipe_in_use_that_popularity_beats_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:

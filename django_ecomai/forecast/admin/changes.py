@@ -41,8 +41,8 @@ class ForecastChangeAdmin(PageMixin, ReadOnlyAdminMixin, FastModelAdmin):
     readonly_fields = ("values",)
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        """With the rows, which tell who may undo it."""
-        return super().get_queryset(request).select_related("user", "undone_by")
+        """Without the rows: those of fifty large files are a gigabyte."""
+        return super().get_queryset(request).select_related("user", "undone_by").defer("before", "after")
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Each row knows whether this user may undo it."""

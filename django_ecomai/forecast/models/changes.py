@@ -19,6 +19,8 @@ class ForecastChange(models.Model):
     summary = models.TextField(_("change"), default="", blank=True)
     before = models.JSONField(default=list, editable=False)
     after = models.JSONField(default=list, editable=False)
+    # Permissions that undoing it needs, so that a list of changes reads no rows; NULL: told by the rows.
+    needs = models.JSONField(null=True, editable=False)
     undone_at = models.DateTimeField(_("undone"), null=True, blank=True)
     undone_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("undone by")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from django_ecomai.recommend.config import ARTIFACT_KIND
 from django_ecomai.runs.models import LiveArtifact
+
+from .language import text_language
 
 if TYPE_CHECKING:
     from django_ecomai.ml.recommend.recipe import Recipe
@@ -21,7 +24,8 @@ def live_is_ranked(channel: str) -> bool:
 
 
 def live_recipe(channel: str) -> Recipe | None:
-    """The recipe of the model that serves, from its row: the folder may be gone."""
+    """The recipe of the model that serves, from its row: the folder may be gone. Its language is the shop's of today,
+    as everything beside it reads the texts in that."""
     from django_ecomai.ml.recommend.recipe import Recipe
 
     live = LiveArtifact.objects.select_related("artifact").filter(kind=ARTIFACT_KIND, channel=channel).first()
@@ -29,7 +33,7 @@ def live_recipe(channel: str) -> Recipe | None:
     if not stored:
         return None
     try:
-        return Recipe.from_dict(stored)
+        return replace(Recipe.from_dict(stored), language=text_language())
     except (KeyError, TypeError, ValueError):
         logger.warning("The recipe of the live model cannot be read; the new model is compared with the baseline only.")
         return None
