@@ -64,13 +64,21 @@ def refused(*, channel: str, persons: Iterable[tuple[str, str]], purpose: str = 
 def refused_purposes(*, channel: str, persons: Iterable[tuple[str, str]]) -> frozenset[str]:
     """The purposes that one person has refused, ``""`` for all; for pages: may be some seconds behind.
 
-    ``UNKNOWN`` is among them when it cannot be told.
+    ``UNKNOWN`` is among them when it cannot be told. A generator of ``persons`` is read only in shops in which somebody
+    has refused something.
     """
-    wanted = [person for person in persons if person[1]]
     found: frozenset[str] = frozenset()
-    if wanted:
-        for name in refusals.names():
-            found |= refusals.get(name).quick(channel, wanted)
+    if persons == []:
+        return found
+    seen: list[tuple[str, str]] = []
+
+    def wanted() -> Iterator[tuple[str, str]]:
+        if not seen:
+            seen.extend(person for person in persons if person[1])
+        yield from seen
+
+    for name in refusals.names():
+        found |= refusals.get(name).quick(channel, wanted())
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
+from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -101,9 +102,15 @@ class VisitorContext:
     def _objected(self) -> frozenset[str]:
         user = getattr(self._request, "user", None)
         known = [("visitor", ident) for ident in self.known_ids]
-        if user is not None and user.is_authenticated:
-            known += [("user", str(user.pk)), ("customer", self._customer)]
-        return refused_purposes(channel=self.channel, persons=known)
+        if user is None or not user.is_authenticated:
+            return refused_purposes(channel=self.channel, persons=known)
+
+        def persons() -> Iterator[tuple[str, str]]:
+            yield from known
+            yield "user", str(user.pk)
+            yield "customer", self._customer  # asks the shop
+
+        return refused_purposes(channel=self.channel, persons=persons())
 
     @property
     def objected(self) -> frozenset[str]:

@@ -236,6 +236,7 @@ def test_the_current_visitor_is_forgotten_after_the_response(agreed: None) -> No
     assert current.get() is None
 
 
+@pytest.mark.django_db(transaction=True)  # another thread reads: an open transaction would make it wait on SQLite
 def test_it_works_in_an_async_stack(agreed: None) -> None:
     async def page(request: HttpRequest) -> HttpResponse:
         return HttpResponse(request.ecomai.visitor_id)  # type: ignore[attr-defined]

@@ -71,7 +71,7 @@ def test_a_cold_process_asks_three_times(shop: None, known: bool, customer: Any)
 
     sent = queries(lambda: draw(ONE, request=request))
 
-    assert len(sent) == 3
+    assert len(sent) == 3, "\n".join(sent)
     assert "ecomai_recommend_placement" in sent[0] and "ecomai_events_event" in sent[0]
     assert sent[1].count("ecomai_mirror_product") > 0
     assert sent[2].startswith("SELECT") and "ecomai_mirror_product" in sent[2]
@@ -183,7 +183,7 @@ def test_a_logged_in_customer_of_the_example_shop_costs_no_more(
 
     sent = queries(lambda: drawn.append(draw(ONE, request=request)))
 
-    assert len(sent) == 3
+    assert len(sent) == 3, "\n".join(sent)
     assert "Metal Lantern No 1" in drawn[0].split("Trending")[0]
     assert "You bought this before" in drawn[0]
     # Further tags of the page know it already.
