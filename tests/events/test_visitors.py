@@ -7,7 +7,9 @@ import itertools
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser
+from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from django.middleware.cache import FetchFromCacheMiddleware, UpdateCacheMiddleware
 from django.test import RequestFactory
@@ -243,7 +245,9 @@ def test_it_works_in_an_async_stack(agreed: None) -> None:
 
     async def go() -> HttpResponse:
         request = RequestFactory(headers={"User-Agent": CHROME}).get("/")
-        return await VisitorMiddleware(page)(request)  # type: ignore[misc]
+        response: HttpResponse = await VisitorMiddleware(page)(request)  # type: ignore[misc]
+        await sync_to_async(connections.close_all)()  # the other thread's, or the test database cannot be dropped
+        return response
 
     response = asyncio.run(go())
     assert len(response.content) == 32
