@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings as hypothesis_settings
@@ -63,3 +64,29 @@ def _clean_caches() -> Iterator[None]:
         from django_ecomai.privacy.refusing import forget
 
         forget()  # whoever refused something in one test's database
+
+
+@pytest.fixture
+def fresh_partitions() -> Iterator[None]:
+    """Partitions made inside a test are rolled back with it; the process must not remember them."""
+    from django_ecomai.events import partitions
+
+    partitions.forget()
+    yield
+    partitions.forget()
+
+
+@pytest.fixture
+def ecomai_setting(settings: Any) -> Callable[..., None]:
+    """Change keys of ``ECOMAI`` for one test."""
+
+    def change(**values: Any) -> None:
+        settings.ECOMAI = {**settings.ECOMAI, **values}
+
+    return change
+
+
+@pytest.fixture
+def agreed(ecomai_setting: Callable[..., None]) -> None:
+    """Everybody has agreed to everything."""
+    ecomai_setting(CONSENT="django_ecomai.events.consent.always")

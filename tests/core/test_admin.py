@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -82,10 +81,8 @@ pytestmark = pytest.mark.urls(__name__)
 
 
 @pytest.fixture(autouse=True)
-def _fresh_partitions() -> Iterator[None]:
-    """Partitions made inside a test are rolled back with it; the process must not remember them."""
-    yield
-    partitions.forget()
+def _fresh_partitions(fresh_partitions: None) -> None:
+    """Here tests write events."""
 
 
 def get(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 from django.core.cache import caches
 from django.test import Client
 
-from django_ecomai.events import partitions
 from django_ecomai.events.tokens import page_token
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"
@@ -19,27 +17,8 @@ CAPTURE = "/ecomai/capture/"
 
 
 @pytest.fixture(autouse=True)
-def _fresh_partitions() -> Iterator[None]:
-    """Partitions made inside a test are rolled back with it; the process must not remember them."""
-    partitions.forget()
-    yield
-    partitions.forget()
-
-
-@pytest.fixture
-def ecomai_setting(settings: Any) -> Callable[..., None]:
-    """Change keys of ``ECOMAI`` for one test."""
-
-    def change(**values: Any) -> None:
-        settings.ECOMAI = {**settings.ECOMAI, **values}
-
-    return change
-
-
-@pytest.fixture
-def agreed(ecomai_setting: Callable[..., None]) -> None:
-    """Everybody has agreed to everything."""
-    ecomai_setting(CONSENT="django_ecomai.events.consent.always")
+def _fresh_partitions(fresh_partitions: None) -> None:
+    """Here every test writes events."""
 
 
 @pytest.fixture

@@ -15,8 +15,6 @@ from django.core.management import call_command
 from django.core.management.commands.migrate import Command as MigrateCommand
 from django.test import Client
 
-from django_ecomai.events import partitions
-
 collect_ignore_glob = [] if apps.is_installed("oscar.apps.catalogue") else ["test_*.py"]
 
 _sync_apps = MigrateCommand.sync_apps
@@ -40,27 +38,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_partitions() -> Iterator[None]:
-    """Partitions made inside a test are rolled back with it; the process must not remember them."""
-    partitions.forget()
-    yield
-    partitions.forget()
-
-
-@pytest.fixture
-def ecomai_setting(settings: Any) -> Callable[..., None]:
-    """Change keys of ``ECOMAI`` for one test."""
-
-    def change(**values: Any) -> None:
-        settings.ECOMAI = {**settings.ECOMAI, **values}
-
-    return change
-
-
-@pytest.fixture
-def agreed(ecomai_setting: Callable[..., None]) -> None:
-    """Everybody has agreed to everything."""
-    ecomai_setting(CONSENT="django_ecomai.events.consent.always")
+def _fresh_partitions(fresh_partitions: None) -> None:
+    """Here every test writes events."""
 
 
 @pytest.fixture

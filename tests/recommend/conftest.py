@@ -33,10 +33,6 @@ def cold_process(tmp_path: Path, settings: Any) -> Iterator[None]:
 
 
 @pytest.fixture
-def ecomai(settings: Any) -> Any:
+def ecomai(ecomai_setting: Any) -> Any:
     """``ecomai(KEY=value)`` changes settings for one test."""
-
-    def change(**values: Any) -> None:
-        settings.ECOMAI = {**settings.ECOMAI, **values}
-
-    return change
+    return ecomai_setting
