@@ -105,9 +105,7 @@ def request_show(request: HttpRequest, reference: UUID) -> HttpResponse:
 @_limited
 def archive(request: HttpRequest, reference: UUID) -> HttpResponseBase:
     """The copy of the data as a zip file, for the person himself only. The request notes that it was fetched."""
-    found = get_object_or_404(SubjectRequest, reference=reference)
-    if not _is_mine(request, found):
-        raise Http404
+    found = _own(request, reference)
     try:
         made = request_archive(request=found)
     except RequestError as error:
@@ -120,9 +118,7 @@ def archive(request: HttpRequest, reference: UUID) -> HttpResponseBase:
 @_limited
 def cancel(request: HttpRequest, reference: UUID) -> HttpResponse:
     """Withdraw a request that has not been carried out."""
-    found = get_object_or_404(SubjectRequest, reference=reference)
-    if not _is_mine(request, found):
-        raise Http404
+    found = _own(request, reference)
     try:
         request_cancel(request=found)
     except RequestError as error:
@@ -133,6 +129,13 @@ def cancel(request: HttpRequest, reference: UUID) -> HttpResponse:
 
 def _certain(left: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
     return None if left is None else [one for one in left if one["certain"]]
+
+
+def _own(request: HttpRequest, reference: UUID) -> SubjectRequest:
+    found = get_object_or_404(SubjectRequest, reference=reference)
+    if not _is_mine(request, found):
+        raise Http404
+    return found
 
 
 def _is_mine(request: HttpRequest, found: SubjectRequest) -> bool:

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path
@@ -20,18 +19,18 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_ecomai.conf import ecomai
 from django_ecomai.core.admin import ChannelFilter, FastModelAdmin
 from django_ecomai.core.charts import format_value
-from django_ecomai.core.undo import rows_of
+from django_ecomai.core.undo import Row
 from django_ecomai.mirror.admin.shop import ShopFieldMixin
 from django_ecomai.mirror.models import Category, Product
 
 from ..csv_files import Imported, overrides_import, targets_import
 from ..forms import OverrideAdminForm, TargetForm, UploadForm
-from ..models import ForecastOverride, SalesTarget
+from ..models import ForecastChange, ForecastOverride, SalesTarget
 from ..presenting import override_state, override_words
 from ..selectors import forecast_made_on
 from ..services import override_restore, override_withdraw, target_changed, target_delete
 from ..targets import target_states
-from .pages import PageMixin, undo_message, upload_read
+from .pages import PageMixin, RecordedMixin, upload_read
 
 
 def _today() -> date:
@@ -211,7 +210,7 @@ class ForecastOverrideAdmin(ShopFieldMixin, UploadMixin, FastModelAdmin):
 
 
 @admin.register(SalesTarget)
-class SalesTargetAdmin(ShopFieldMixin, UploadMixin, FastModelAdmin):
+class SalesTargetAdmin(ShopFieldMixin, RecordedMixin, UploadMixin, FastModelAdmin):
     """What is to be sold, beside what will be. Each change is kept and can be undone."""
 
     form = TargetForm
@@ -250,23 +249,15 @@ class SalesTargetAdmin(ShopFieldMixin, UploadMixin, FastModelAdmin):
         return changes
 
     def save_model(self, request: HttpRequest, obj: SalesTarget, form: Any, change: bool) -> None:
-        """With its author, and with how it stood before."""
+        """With its author."""
         obj.author = request.user  # type: ignore[assignment]
-        before = rows_of(SalesTarget.objects.filter(pk=obj.pk)) if change else []
         super().save_model(request, obj, form, change)
-        made = target_changed(target=obj, before=before, user=request.user)
-        if change:
-            undo_message(request, self.admin_site, made)
 
-    def delete_model(self, request: HttpRequest, obj: SalesTarget) -> None:
-        """Can be undone."""
-        undo_message(request, self.admin_site, target_delete(target=obj, user=request.user))
+    def keep_changed(self, obj: SalesTarget, *, before: list[Row], user: Any) -> ForecastChange | None:
+        return target_changed(target=obj, before=before, user=user)
 
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[SalesTarget]) -> None:
-        """One by one, so that each can be undone by itself; all or none."""
-        with transaction.atomic():
-            for target in queryset:
-                target_delete(target=target, user=request.user)
+    def keep_deleted(self, obj: SalesTarget, *, user: Any) -> ForecastChange | None:
+        return target_delete(target=obj, user=user)
 
     @admin.display(description=gettext_lazy("of"))
     def about(self, obj: SalesTarget) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
@@ -14,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_ecomai.core.charts import CHART_SCRIPTS
+from django_ecomai.core.undo import Row, rows_of
 
 from ..csv_files import BadFile, Imported, file_lines
 from ..models import ForecastChange
@@ -51,6 +54,39 @@ class PageMixin:
             }
         except NoReverseMatch:
             return {}
+
+
+class RecordedMixin:
+    """Saving and deleting are changes that are kept, and said with their way back."""
+
+    admin_site: Any
+    model: Any
+
+    def keep_changed(self, obj: Any, *, before: list[Row], user: Any) -> ForecastChange | None:
+        """Keep that ``obj`` was made or changed, with how it stood ``before``."""
+        raise NotImplementedError
+
+    def keep_deleted(self, obj: Any, *, user: Any) -> ForecastChange | None:
+        """Delete ``obj`` so that it can be brought back."""
+        raise NotImplementedError
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """With how it stood before."""
+        before = rows_of(self.model.objects.filter(pk=obj.pk)) if change else []
+        super().save_model(request, obj, form, change)  # type: ignore[misc]
+        made = self.keep_changed(obj, before=before, user=request.user)
+        if change:
+            undo_message(request, self.admin_site, made)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Can be undone."""
+        undo_message(request, self.admin_site, self.keep_deleted(obj, user=request.user))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """One by one, so that each can be undone by itself; all or none."""
+        with transaction.atomic():
+            for obj in queryset:
+                self.keep_deleted(obj, user=request.user)
 
 
 def undo_message(request: HttpRequest, site: Any, change: ForecastChange | None, text: str = "") -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import Count, Max, Min, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path
@@ -19,21 +18,21 @@ from django.utils.translation import gettext_lazy
 
 from django_ecomai.core.admin import FastModelAdmin
 from django_ecomai.core.charts import line_chart
-from django_ecomai.core.undo import rows_of
+from django_ecomai.core.undo import Row
 from django_ecomai.mirror.admin.shop import ShopFieldMixin
 
 from ..csv_files import signal_import
 from ..forms import SignalForm, UploadForm
-from ..models import Signal
+from ..models import ForecastChange, Signal
 from ..services import signal_changed, signal_delete
-from .pages import PageMixin, undo_message, upload_read
+from .pages import PageMixin, RecordedMixin, upload_read
 
 CHANGE = "ecomai_forecast.change_signal"
 POINTS = 400
 
 
 @admin.register(Signal)
-class SignalAdmin(ShopFieldMixin, PageMixin, FastModelAdmin):
+class SignalAdmin(ShopFieldMixin, RecordedMixin, PageMixin, FastModelAdmin):
     """Numbers per day that may explain sales: searches, weather, media budgets, planned as well as known ones."""
 
     form = SignalForm
@@ -63,23 +62,11 @@ class SignalAdmin(ShopFieldMixin, PageMixin, FastModelAdmin):
     def get_prepopulated_fields(self, request: HttpRequest, obj: Signal | None = None) -> Any:
         return {} if obj else self.prepopulated_fields
 
-    def save_model(self, request: HttpRequest, obj: Signal, form: Any, change: bool) -> None:
-        """With how it stood before."""
-        before = rows_of(Signal.objects.filter(pk=obj.pk)) if change else []
-        super().save_model(request, obj, form, change)
-        made = signal_changed(signal=obj, before=before, user=request.user)
-        if change:
-            undo_message(request, self.admin_site, made)
+    def keep_changed(self, obj: Signal, *, before: list[Row], user: Any) -> ForecastChange | None:
+        return signal_changed(signal=obj, before=before, user=user)
 
-    def delete_model(self, request: HttpRequest, obj: Signal) -> None:
-        """Can be undone, with its values."""
-        undo_message(request, self.admin_site, signal_delete(signal=obj, user=request.user))
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Signal]) -> None:
-        """One by one, so that each can be undone by itself; all or none."""
-        with transaction.atomic():
-            for signal in queryset:
-                signal_delete(signal=signal, user=request.user)
+    def keep_deleted(self, obj: Signal, *, user: Any) -> ForecastChange | None:
+        return signal_delete(signal=obj, user=user)
 
     @admin.display(description=gettext_lazy("values"))
     def number(self, obj: Signal) -> int:
