@@ -86,7 +86,9 @@ def events_write(
     if make_partitions and wanted:
         _partitions_for(wanted, connection)
     homeless = ids_outside(wanted, using=connection.alias)
-    events = [event for event in (pairs[index][0] for index in wanted.values()) if event and event.id not in homeless]
+    # In one order everywhere: two writers of the same batch would otherwise wait for each other's rows in a circle.
+    known = (pairs[wanted[value]][0] for value in sorted(wanted) if value not in homeless)
+    events = [event for event in known if event]
     stored: set[uuid.UUID] = set()
     for start in range(0, len(events), BATCH):
         new, outside = _insert(events[start : start + BATCH], connection)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from django_ecomai.core.uuid7 import uuid7, uuid7_time
 from django_ecomai.events.models import Event
@@ -179,3 +181,16 @@ def test_the_same_batch_from_many_tabs_at_once_is_stored_once() -> None:
         verdicts = [status for answer in pool.map(send, range(4)) for status in answer]
     assert verdicts.count("accepted") == 40 == Event.objects.count()
     assert verdicts.count("duplicate") == 120
+
+
+def test_rows_are_written_in_the_order_of_their_ids_so_that_no_two_writers_lock_in_a_circle() -> None:
+    rows = [view(str(number), id=str(uuid7())) for number in range(BATCH + 3)]
+    with CaptureQueriesContext(connection) as queries:
+        assert statuses(rows[::-1]) == ["accepted"] * (BATCH + 3)
+    written = [
+        uuid.UUID(found)
+        for query in queries
+        if query["sql"].startswith("INSERT")
+        for found in re.findall(r"'([0-9a-f]{8}-?[0-9a-f]{4}-?7[0-9a-f]{3}-?[0-9a-f]{4}-?[0-9a-f]{12})'", query["sql"])
+    ]
+    assert written == sorted(uuid.UUID(str(row["id"])) for row in rows)
