@@ -31,7 +31,8 @@ OURS_LOG = "EcomAI (log)"
 OURS_ALONE = "EcomAI, each product alone"
 WEEKS = {"simulated_26w": 26, "simulated_52w": 52, "simulated_104w": 104}
 REAL = ("orange_juice", "online_retail_elasticity")
-SEEDS = 10
+#: Markets of each length; more once the machine has time for them.
+SEEDS = 3
 MODELS = {OURS: True, OURS_LOG: False, OURS_ALONE: False, **dict.fromkeys(peers.PEERS, False)}
 SHOWN = ("bias", "mae", "coverage_95", "refused", "named", "elasticity", "low", "high")
 
@@ -59,7 +60,9 @@ def simulated(model: str, weeks: int, seeds: int = SEEDS) -> Outcome:
         error, off = (filled - market.truth)[moved], np.abs(mean - market.truth)
         inside = (off <= Z95 * sd)[moved & given]
         still = ~moved
-        rows.append([error.mean(), np.abs(error).mean(), inside.mean(), 1 - given[moved].mean(), 1 - given[still].mean()])
+        rows.append(
+            [error.mean(), np.abs(error).mean(), inside.mean(), 1 - given[moved].mean(), 1 - given[still].mean()]
+        )
         reasons = {name: reasons.get(name, 0) + why.get(name, 0) for name in {*reasons, *why}}
     values, spread = np.mean(rows, axis=0), np.std(rows, axis=0, ddof=1) / np.sqrt(seeds)
     names = ("bias", "mae", "coverage_95", "refused", "named")
@@ -94,7 +97,10 @@ def online_retail(folder: Path) -> tuple[PricePanel, list[str]]:
     weekly = grouped.agg(units=("Quantity", "sum"), price=("UnitPrice", "median")).reset_index()
     product, _ = pd.factorize(weekly["StockCode"])
     panel = PricePanel.build(
-        product=product, period=weekly["week"].to_numpy(), units=weekly["units"].to_numpy(), price=weekly["price"].to_numpy()
+        product=product,
+        period=weekly["week"].to_numpy(),
+        units=weekly["units"].to_numpy(),
+        price=weekly["price"].to_numpy(),
     )
     return panel, ["all"]
 

@@ -59,7 +59,9 @@ def _ols(y: Floats, x: Floats, cluster: NDArray[np.int64] | None, absorbed: int)
     return float(b[0]), float(np.sqrt(max((inverse @ (score.T @ score) @ inverse)[0, 0] * scale, 1e-12)))
 
 
-def _each(table: Table, group: NDArray[np.int64], size: int, one: Callable[[Any], tuple[float, float]]) -> tuple[Floats, Floats]:
+def _each(
+    table: Table, group: NDArray[np.int64], size: int, one: Callable[[Any], tuple[float, float]]
+) -> tuple[Floats, Floats]:
     """``one(rows)`` for the rows of each group."""
     mean, sd = np.full(size, np.nan), np.full(size, np.nan)
     for at in range(size):
@@ -103,10 +105,17 @@ def poisson_each(panel: PricePanel) -> tuple[Floats, Floats]:
     kept = panel.rows(panel.in_stock >= 1)
     angle = 2 * np.pi * kept.period / 52
     # the mean demand of the category, as the other peers have it, by week
-    _, period = np.unique(kept.period, return_inverse=True)
-    known = dict(zip(zip(table.product.tolist(), table.panel.period.tolist(), strict=True), table.w[:, 4:6].tolist(), strict=True))
-    rest = np.array([known.get(key, (0.0, 0.0)) for key in zip(kept.product.tolist(), kept.period.tolist(), strict=True)])
-    x = np.column_stack([np.log(kept.price), np.ones(len(kept)), kept.promotion, kept.period / 52, np.sin(angle), np.cos(angle), rest])
+    known = dict(
+        zip(
+            zip(table.product.tolist(), table.panel.period.tolist(), strict=True), table.w[:, 4:6].tolist(), strict=True
+        )
+    )
+    rest = np.array(
+        [known.get(key, (0.0, 0.0)) for key in zip(kept.product.tolist(), kept.period.tolist(), strict=True)]
+    )
+    x = np.column_stack(
+        [np.log(kept.price), np.ones(len(kept)), kept.promotion, kept.period / 52, np.sin(angle), np.cos(angle), rest]
+    )
     mean, sd = np.full(panel.n_products, np.nan), np.full(panel.n_products, np.nan)
     for at in range(panel.n_products):
         rows = kept.product == at
@@ -132,9 +141,7 @@ def econml_category(panel: PricePanel) -> tuple[Floats, Floats]:
 
     table = Table(panel)
     some = np.arange(int(panel.category.max()) + 1)
-    model = LinearDML(
-        model_y=_boosting(), model_t=_boosting(), cv=FOLDS, random_state=0, fit_cate_intercept=False
-    )
+    model = LinearDML(model_y=_boosting(), model_t=_boosting(), cv=FOLDS, random_state=0, fit_cate_intercept=False)
     model.fit(table.y, table.p, X=(table.category[:, None] == some).astype(float), W=table.w)
     found = model.const_marginal_effect_inference(np.eye(len(some)))
     return _moved(panel, np.ravel(found.point_estimate), np.ravel(found.stderr))
@@ -169,7 +176,7 @@ def doubleml_category(panel: PricePanel) -> tuple[Floats, Floats]:
         frame = frame.assign(y=table.y[rows], p=table.p[rows], product=table.product[rows])
         names = [name for name in frame if name.startswith("w")]
         data = dml.DoubleMLData(frame, y_col="y", d_cols="p", x_cols=names, cluster_cols="product")
-        np.random.seed(0)  # noqa: NPY002  (DoubleML draws its folds from the global state)
+        np.random.seed(0)
         model = dml.DoubleMLPLR(data, ml_l=_boosting(), ml_m=_boosting(), n_folds=FOLDS)
         model.fit()
         return float(model.coef[0]), float(model.se[0])
@@ -186,7 +193,7 @@ def doubleml_each(panel: PricePanel) -> tuple[Floats, Floats]:
 
     def one(rows: Any) -> tuple[float, float]:
         data = dml.DoubleMLData.from_arrays(table.w[rows], table.y[rows], table.p[rows])
-        np.random.seed(0)  # noqa: NPY002
+        np.random.seed(0)
         model = dml.DoubleMLPLR(data, ml_l=Ridge(0.1), ml_m=Ridge(0.1), n_folds=FOLDS)
         model.fit()
         return float(model.coef[0]), float(model.se[0])

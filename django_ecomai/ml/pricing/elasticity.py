@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -279,7 +279,7 @@ class _Fit:
         # extreme rows of a first guess must not decide it
         working = eta + np.clip(working - eta, -5.0, 5.0)
         if use.category_periods:
-            # demand itself, not demand freed of price: what is left of the others' prices holds this product's own price
+            # demand itself, not freed of price: what is left of the others' prices would hold this product's own price
             own = np.where(np.isin(np.arange(self.design.shape[1]), (_PRICE, 4)), 0.0, state.coefficient)
             left = working - (self.design * own[who]).sum(axis=1)
             left -= panel.mean(left, weight)[who]
@@ -363,12 +363,14 @@ class _Fit:
         return np.where(nothing, 0.0, own), np.where(nothing, np.inf, variance), coefficient
 
     def _dispersion(self, gram: Floats, moment: Floats, square: Floats, size: Floats, coefficient: Floats) -> None:
-        """Scale [n] of what is left over, each drawn to the common one by what chance makes of equal ones (Smyth, 2004)."""
+        """Scale [n] of what is left over, drawn to the common one by what chance makes of equal ones (Smyth, 2004)."""
         state = self.state
         left = square - 2 * np.einsum("ni,ni->n", moment, coefficient)
         left += np.einsum("ni,nij,nj->n", coefficient, gram, coefficient)
         prior = np.diag(np.r_[1e-6, 1 / state.spread[1:] ** 2])
-        used = np.einsum("nij,nji->n", gram / state.phi[:, None, None], np.linalg.inv(gram / state.phi[:, None, None] + prior))
+        used = np.einsum(
+            "nij,nji->n", gram / state.phi[:, None, None], np.linalg.inv(gram / state.phi[:, None, None] + prior)
+        )
         free = (size - used).clip(min=1.0)
         some = size > used + 3
         if not some.any():
@@ -388,9 +390,13 @@ class _Fit:
         free = np.divide(rows, (rows - k).clip(min=1), out=np.ones(len(rows)), where=rows > 0).clip(max=2.0)
         over = panel.total(sure * (free[panel.product] * (units - mean) ** 2 - mean))
         mass = panel.total(sure * mean**2)
-        common = max(float(np.median((over[mass > 0] / mass[mass > 0]).clip(0.0, 5.0))) if (mass > 0).any() else 0.1, 1e-3)
+        common = max(
+            float(np.median((over[mass > 0] / mass[mass > 0]).clip(0.0, 5.0))) if (mass > 0).any() else 0.1, 1e-3
+        )
         more = 20 * np.divide(mass, rows, out=np.ones(len(rows)), where=rows > 0)
-        self.state.alpha = np.divide(over + more * common, mass + more, out=np.full(len(rows), common), where=mass + more > 0).clip(1e-3, 5.0)
+        self.state.alpha = np.divide(
+            over + more * common, mass + more, out=np.full(len(rows), common), where=mass + more > 0
+        ).clip(1e-3, 5.0)
 
     def _log_alpha(self, left: Floats, mean: Floats) -> None:
         panel = self.panel
@@ -398,7 +404,7 @@ class _Fit:
         self.state.alpha = (0.5 * each + 0.5 * float(np.median(each))).clip(1e-3, 5.0)
 
     def _rho(self, left: Floats) -> None:
-        """Correlation of neighbouring periods, freed of what fitting takes from it (Kendall, 1954; Marriott and Pope)."""
+        """Correlation of neighbouring periods, freed of what fitting takes from it (Kendall, 1954)."""
         near = ~self.first & (self.gap == 1)
         at = np.flatnonzero(near)
         if len(at) < 30:
@@ -415,6 +421,3 @@ def reasons_counted(found: Elasticities) -> dict[str, int]:
     """How many products were refused for which reason."""
     names, counts = np.unique(found.reason[~found.accepted], return_counts=True)
     return {str(name): int(count) for name, count in zip(names, counts, strict=True)}
-
-
-__all__ = ["Elasticities", "ElasticityOptions", "fit_elasticities", "reasons_counted", "replace"]

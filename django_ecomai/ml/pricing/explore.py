@@ -17,8 +17,9 @@ PARTS = 32
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """[n] each: the ``price`` to show, its ``propensity`` (the probability with which it was chosen, to be logged), the
-    ``elasticity`` that was drawn, and ``held`` (see ``guardrails.HELD``), where the price is today's with propensity 1."""
+    """[n] each: the ``price`` to show, its ``propensity`` (the probability with which it was chosen, to be logged) and
+    the ``elasticity`` that was drawn; where ``held`` (see ``guardrails.HELD``) the price is today's, with propensity 1.
+    """
 
     price: Floats
     propensity: Floats
@@ -31,8 +32,8 @@ def thompson(
 ) -> Draws:
     """Draw an elasticity of each product from its posterior and take the price that would be best if it were true.
 
-    The posterior is cut into 32 parts of equal probability, each at its median, so that the probability of each price is
-    counted and not estimated: it is the share of parts that lead to that price after the guardrails (Thompson, 1933;
+    The posterior is cut into 32 parts of equal probability, each at its median, so that the probability of each price
+    is counted and not estimated: it is the share of parts that lead to that price after the guardrails (Thompson, 1933;
     Russo and others, 2018). A family draws once, so that its one price has one propensity.
     """
     from statistics import NormalDist
@@ -54,7 +55,4 @@ def thompson(
         held = np.where(found.held != "", found.held, held)
     price = np.where(held == "", prices[pick, np.arange(n)], limits.price)
     same = np.abs(prices - price) < 1e-9 * np.maximum(np.abs(price), 1.0)
-    return Draws(
-        price, np.where(held == "", same.mean(axis=0), 1.0), demand.elasticity + parts[pick] * demand.sd, held
-    )
-
+    return Draws(price, np.where(held == "", same.mean(axis=0), 1.0), demand.elasticity + parts[pick] * demand.sd, held)

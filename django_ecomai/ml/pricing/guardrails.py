@@ -134,8 +134,8 @@ class Limits:
 
 @dataclass(frozen=True, eq=False)
 class Guarded:
-    """``price`` [n], ``held`` [n] why it is today's (see ``HELD``; empty: it is the proposal), the ``binding`` [n] limit
-    ("": none) and the prices [n] after each stage, for `trail`."""
+    """``price`` [n], ``held`` [n] why it is today's (see ``HELD``; empty: it is the proposal), the ``binding`` limit
+    [n] ("": none) and the prices [n] after each stage, for `trail`."""
 
     price: Floats
     held: NDArray[np.str_]
@@ -201,7 +201,9 @@ def guard(
     stages["family"] = wanted.copy()
     fine = held == ""
     clamped = np.where(fine, np.minimum(np.maximum(wanted, low), high), wanted)
-    below, above = fine & (wanted < low), fine & (wanted > high)
+    # a target that stands on a limit is bound by it: an optimiser that was told the limits does not ask for more
+    near = _TINY * step
+    below, above = fine & (wanted <= low + near), fine & (wanted >= high - near)
     binding = np.full(len(limits), "", dtype="U16")
     binding[below] = np.array(FLOORS)[limits.floors().argmax(axis=1)][below]
     binding[above] = np.array(CEILINGS)[limits.ceilings().argmin(axis=1)][above]

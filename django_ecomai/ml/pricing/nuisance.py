@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from .panel import PricePanel
 
 Floats = NDArray[np.float64]
-LAM = 0.5
+#: Rows by which the mean of a cell is drawn to the next wider one. Few: what is drawn away stays as confounding.
+DRAWN = 0.5
 
 
 def product_folds(category: NDArray[np.int64], folds: int, seed: int) -> NDArray[np.int64]:
@@ -52,8 +53,8 @@ class CrossFit:
         return cls(cell, period, fold, folds, n_categories * n_periods, n_periods)
 
     def index(self, values: Floats, weight: Floats) -> Floats:
-        """Weighted mean [m] of values [m] over the cell without the own fold, drawn to the shop's mean of the period
-        and that to 0, as far as what two halves of the products say about a cell agrees."""
+        """Weighted mean [m] of values [m] over the cell without the own fold, drawn a little to the shop's mean of the
+        period and that to 0; 0 where two halves of the products do not agree that there is anything."""
         shop = self._level(values, weight, self.period, self.n_periods)
         return shop + self._level(values - shop, weight, self.cell, self.n_cells)
 
@@ -69,5 +70,5 @@ class CrossFit:
         if signal <= 0:
             return np.zeros(len(values))
         rest = mass.sum(axis=1, keepdims=True) - mass
-        mean = (total.sum(axis=1, keepdims=True) - total) / (rest + LAM * weight.mean() + 1e-12)
+        mean = (total.sum(axis=1, keepdims=True) - total) / (rest + DRAWN * weight.mean() + 1e-12)
         return np.asarray(mean.ravel()[key])

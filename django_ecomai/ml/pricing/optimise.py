@@ -104,8 +104,8 @@ def optimise(
     that pays. With a constant elasticity one price for the rest of the path is as good as any sequence (Gallego and van
     Ryzin, 1994): ask again when stock or forecast have changed. ``sell_through`` [n] is the highest price that sells
     that share of the stock, in expectation, before the path ends, else the lowest allowed one. ``goal`` [n] is one of
-    ``GOALS``; ``caution`` takes so many standard deviations off what a price is worth more than today's. To sell through
-    a stock that is not known has no target. Raises ``ValueError`` for unknown goals and shapes that do not fit.
+    ``GOALS``; ``caution`` takes so many standard deviations off what a price is worth more than today's. To sell
+    through a stock that is not known has no target. Raises ``ValueError`` for unknown goals and shapes that do not fit.
     """
     n = len(limits)
     if len(demand.path) != n:
@@ -173,9 +173,7 @@ def _best(
     return np.where(ok, asked[np.arange(len(rows)), best], np.nan)
 
 
-def _outcome(
-    demand: Demand, limits: Limits, kind: NDArray[np.str_], price: Floats, rows: NDArray[np.int64]
-) -> Floats:
+def _outcome(demand: Demand, limits: Limits, kind: NDArray[np.str_], price: Floats, rows: NDArray[np.int64]) -> Floats:
     """[7, r]: units, revenue, profit and its deviation, gain and its deviation and chance."""
     today = np.where(np.isfinite(limits.price[rows]) & (limits.price[rows] > 0), limits.price[rows], 1.0)
     asked = np.where(np.isfinite(price[rows]) & (price[rows] > 0), price[rows], today)
@@ -197,6 +195,6 @@ def _outcome(
             np.sqrt(((profit[:, 0] - earned[:, None]) ** 2 @ weights).clip(min=0.0)),
             gain,
             np.sqrt(((apart - gain[:, None]) ** 2 @ weights).clip(min=0.0)),
-            (apart > 0) @ weights,
+            ((apart > 0) @ weights).clip(max=1.0),
         ]
     )

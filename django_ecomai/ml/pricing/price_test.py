@@ -18,7 +18,7 @@ LONGEST = 26
 
 @dataclass(frozen=True, eq=False)
 class PriceTests:
-    """k tests, what they are worth first: ``product`` [k] indices, ``low`` and ``high`` [k] prices to alternate (weeks in
+    """k tests, the most worth first: ``product`` [k] indices, ``low`` and ``high`` [k] prices to alternate (weeks in
     random order, half each), ``step`` [k] their distance from today's as a part of it, ``weeks`` [k] how long until the
     95 % interval is as narrow as wanted, ``width_before`` and ``width_after`` [k], ``worth`` [k] turnover per period
     times the doubt that goes."""
@@ -34,7 +34,12 @@ class PriceTests:
 
 
 def suggest_tests(
-    found: Elasticities, price: ArrayLike, *, wanted_width: float = 1.5, most: int = 20, steps: tuple[float, ...] = STEPS
+    found: Elasticities,
+    price: ArrayLike,
+    *,
+    wanted_width: float = 1.5,
+    most: int = 20,
+    steps: tuple[float, ...] = STEPS,
 ) -> PriceTests:
     """Tests for the products whose 95 % interval is wider than ``wanted_width`` or that have no elasticity.
 
