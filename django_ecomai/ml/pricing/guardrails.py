@@ -38,9 +38,10 @@ class Limits:
     """n products, float64 [n] each. ``build`` fills in what is not said; NaN: no such limit.
 
     ``price`` is today's; never below ``cost``, nor where ``(price - cost) / price < min_margin``, nor below the minimum
-    advertised price ``map_price``, nor outside ``corridor_low`` .. ``corridor_high`` times ``list_price``; never further
-    than the share ``max_change_day`` from ``price`` and ``max_change_week`` from ``price_week_ago`` (NaN: as today);
-    a multiple of ``step`` (0.05 in Swiss francs, 1 in yen). Products of one ``family`` (-1: none) have one price.
+    advertised price ``map_price``, nor outside ``corridor_low`` .. ``corridor_high`` times ``list_price``; never
+    further than the share ``max_change_day`` from ``price`` and ``max_change_week`` from ``price_week_ago`` (NaN: as
+    today); a multiple of ``step`` (0.05 in Swiss francs, 1 in yen). Products of one ``family`` (-1: none) have one
+    price.
     """
 
     price: Floats
@@ -249,7 +250,7 @@ def violations(price: ArrayLike, limits: Limits) -> NDArray[np.bool_]:
     if len(rows):
         size = member.max() + 1
         lowest, highest = np.full(size, np.inf), np.full(size, -np.inf)
-        np.minimum.at(lowest, member, asked[rows])
-        np.maximum.at(highest, member, asked[rows])
+        np.fmin.at(lowest, member, asked[rows])
+        np.fmax.at(highest, member, asked[rows])
         off[rows] |= (highest - lowest > slack.max(initial=0.0))[member]
     return np.asarray(off)

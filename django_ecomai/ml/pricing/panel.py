@@ -99,7 +99,7 @@ class PricePanel:
 
     def total(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sum [n] of values [m] over the rows of each product."""
-        return np.bincount(self.product, values, self.n_products)
+        return np.bincount(self.product, values, self.n_products).astype(np.float64)
 
     def mean(self, values: NDArray[np.float64], weight: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """Mean [n] of values [m] of each product, 0 without rows."""

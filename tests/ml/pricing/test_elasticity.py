@@ -108,7 +108,7 @@ def test_stock_outs_do_not_flatten_demand(known):
     blind = PricePanel.build(product=panel.product, period=panel.period, units=units, price=panel.price)
     told = PricePanel.build(product=panel.product, period=panel.period, units=units, price=panel.price, in_stock=share)
     wrong, right = (np.abs(fit_elasticities(one).elasticity - SLOPES).mean() for one in (blind, told))
-    assert right < 0.2
+    assert right < (0.1 if known else 0.3)
     assert right < wrong / 2
 
 
