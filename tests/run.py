@@ -12,15 +12,18 @@ import sys
 
 from tests.services import service_is_required, service_missing
 
-# These hold no database code, or bring the example shop on its own SQLite: the second leg would only repeat the first.
+# These hold no database code, or bring a shop on its own SQLite: the second leg would only repeat the first. Of all
+# others it leaves out the tests that ask no database (see tests/conftest.py).
 DATABASE_FREE = (
     "tests/ml",
     "tests/package",
     "tests/docs",
     "tests/browser/test_admin.py",
+    "tests/browser/test_inventory.py",
     "tests/browser/test_oscar.py",
     "tests/browser/test_storefront.py",
     "tests/example/test_demo.py",
+    "tests/runs/test_schedule_apply.py",
 )
 
 OSCAR = "tests/oscar"
@@ -43,6 +46,8 @@ def leg(backend: str, arguments: list[str], *, coverage: bool, project: str = "e
     # A worker per core: libraries that take a thread per core themselves would only wait for each other.
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     env = {**threads, **os.environ, "ECOMAI_TEST_BACKEND": backend}
+    # Every process would compile every module again.
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
     env["DJANGO_SETTINGS_MODULE"] = f"tests.projects.{project}.settings"
     return subprocess.run([*command, *arguments], env=env).returncode
 
@@ -66,7 +71,9 @@ def main(arguments: list[str]) -> int:
         if missing:
             statuses.append(_left_out("postgres", f"PostgreSQL: {missing}"))
             continue
-        skipped = [f"--ignore={folder}" for folder in DATABASE_FREE] if whole and backend == "postgres" else []
+        skipped = []
+        if whole and backend == "postgres":
+            skipped = ["-m", "database", *(f"--ignore={folder}" for folder in DATABASE_FREE)]
         if whole or not inside:
             statuses.append(leg(backend, [*arguments, *skipped], coverage=whole))
         if whole or inside:
