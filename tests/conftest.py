@@ -20,8 +20,8 @@ hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "local")
 DATABASE_FIXTURES = frozenset({"db", "transactional_db", "live_server"})
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
     """Send tests that share a service or a browser to one worker: two at once meet in its queue or starve its pages.
 
     ``database`` marks what another database may change: pytest-django refuses every query to all others, but for
@@ -40,6 +40,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.xdist_group("browser"))
         elif item.get_closest_marker("service") and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group("services"))
+    yield
+    for item in items:
+        # pytest-xdist 3.8 writes the group where pytest 9.2 no longer reads it: without this there are no groups.
+        grouped = getattr(item, "_nodeid", item.nodeid)
+        if item.nodeid != grouped:
+            item._id = type(item.id).parse(grouped)
 
 
 @pytest.fixture(autouse=True, scope="session")

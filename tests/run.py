@@ -12,8 +12,8 @@ import sys
 
 from tests.services import service_is_required, service_missing
 
-# These hold no database code, or bring a shop on its own SQLite: the second leg would only repeat the first. Of all
-# others it leaves out the tests that ask no database (see tests/conftest.py).
+# These hold no database code, look at drawn pages, or bring a shop on its own SQLite: the second leg would only repeat
+# the first. Of all others it leaves out the tests that ask no database (see tests/conftest.py).
 DATABASE_FREE = (
     "tests/ml",
     "tests/package",
@@ -22,7 +22,10 @@ DATABASE_FREE = (
     "tests/browser/test_inventory.py",
     "tests/browser/test_oscar.py",
     "tests/browser/test_storefront.py",
+    "tests/dashboard/test_browser.py",
     "tests/example/test_demo.py",
+    "tests/forecast/test_browser.py",
+    "tests/runs/test_browser.py",
     "tests/runs/test_schedule_apply.py",
 )
 
