@@ -1,4 +1,4 @@
-"""``make test``: the whole suite on SQLite, then once more on PostgreSQL when one answers; coverage of both together.
+"""``make test``: the whole suite on SQLite, with coverage, then once more on PostgreSQL when one answers.
 
 The tests inside an Oscar shop are a project of their own, so they run by themselves on each database. Arguments go to
 pytest (``python -m tests.run tests/mirror -x``); coverage is judged only when there are none.
@@ -70,6 +70,8 @@ def main(arguments: list[str]) -> int:
     inside = [argument for argument in arguments if argument.startswith(OSCAR)]
     statuses = []
     for backend in ("sqlite", "postgres"):
+        # Watching lines doubles the time of a leg, and few of them are run on PostgreSQL only.
+        coverage = whole and backend == "sqlite"
         missing = service_missing("postgres") if backend == "postgres" else ""
         if missing:
             statuses.append(_left_out("postgres", f"PostgreSQL: {missing}"))
@@ -78,14 +80,14 @@ def main(arguments: list[str]) -> int:
         if whole and backend == "postgres":
             skipped = ["-m", "database", *(f"--ignore={folder}" for folder in DATABASE_FREE)]
         if whole or not inside:
-            statuses.append(leg(backend, [*arguments, *skipped], coverage=whole))
+            statuses.append(leg(backend, [*arguments, *skipped], coverage=coverage))
         if whole or inside:
             missing = service_missing("oscar")
             tests = arguments or [OSCAR]
             statuses.append(
                 _left_out("oscar", f"Oscar: {missing}")
                 if missing
-                else leg(backend, tests, coverage=whole, project="oscar")
+                else leg(backend, tests, coverage=coverage, project="oscar")
             )
     if whole:
         statuses.append(subprocess.run([sys.executable, "-m", "coverage", "report"]).returncode)
