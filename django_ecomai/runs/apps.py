@@ -17,7 +17,7 @@ class RunsConfig(AppConfig):
         from . import checks  # noqa: F401
         from .doctor import CHECKS
         from .services import artifacts_prune, heartbeats_prune, runs_prune
-        from .services.prune import prune_run
+        from .services.prune import prune_run, verify_run
 
         for name, check in CHECKS.items():
             doctor_checks.register(f"runs.{name}", check)
@@ -28,6 +28,16 @@ class RunsConfig(AppConfig):
             )
         prunes.register("runs", runs_prune)
         prunes.register("heartbeats", heartbeats_prune)
+        job_kinds.register(
+            "runs.verify",
+            JobKind(
+                execute=verify_run,
+                label=_("Check models"),
+                help=_("Reads the models that serve and puts an earlier one live in place of a damaged one."),
+                schedule="35 5 * * *",
+                per_channel=False,
+            ),
+        )
         job_kinds.register(
             "runs.prune",
             JobKind(
