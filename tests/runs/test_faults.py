@@ -11,7 +11,6 @@ import sys
 import time
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,19 +19,21 @@ from django.urls import reverse
 from django.utils import timezone
 
 from django_ecomai.ml import persist
-from django_ecomai.runs import child, doctor, storage
+from django_ecomai.runs import doctor, storage
 from django_ecomai.runs.live import live_arrays, live_reset
-from django_ecomai.runs.models import Artifact, Heartbeat, LiveArtifact, Run
+from django_ecomai.runs.models import Artifact, Heartbeat, Run
 from django_ecomai.runs.services import (
     artifact_go_live,
+    clocks,
+    dispatch,
     heartbeat_beat,
+    prune,
     prune_all,
     run_create,
     run_now,
     runs_reap,
     runs_start_due,
 )
-from django_ecomai.runs.services import clocks, dispatch, prune, state
 from django_ecomai.runs.services.state import run_claim, worker_name
 
 from .helpers import job, live_artifact, save
@@ -191,7 +192,11 @@ class TestClocks:
 
     def running(self, seen: timedelta, worker: str = "elsewhere:1") -> Run:
         return Run.objects.create(
-            kind="test.job", state="running", heartbeat_at=timezone.now() + seen, worker=worker, started_at=timezone.now()
+            kind="test.job",
+            state="running",
+            heartbeat_at=timezone.now() + seen,
+            worker=worker,
+            started_at=timezone.now(),
         )
 
     def test_set_back_a_dead_run_does_not_hold_its_lock_until_the_old_time_comes_again(self) -> None:

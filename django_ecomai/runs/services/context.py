@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from django_ecomai.runs.exceptions import RunCancelled, RunLost
