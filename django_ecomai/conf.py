@@ -223,8 +223,8 @@ class Defaults:
     """
 
     METRICS_TOKEN: str | None = None
-    """What a Prometheus server sends as ``Authorization: Bearer …`` to read ``ecomai/metrics/``. ``None``: only staff who
-    may see runs read it. Take it from the environment, never from the repository.
+    """What a Prometheus server sends as ``Authorization: Bearer …`` to read ``ecomai/metrics/``. ``None``: only staff
+    who may see runs read it. Take it from the environment, never from the repository.
     """
 
     API_THROTTLE: str = "240/min"

@@ -1,8 +1,8 @@
 """Figures for Prometheus, counted where things happen and at the price of a dictionary look-up.
 
 Without ``prometheus_client`` (the extra ``metrics``) nothing is counted. Labels are fixed words of this package, never
-what a visitor sent: neither persons nor an unbounded number of series can get in. With ``PROMETHEUS_MULTIPROC_DIR`` set,
-``prometheus_client`` keeps each process's figures in a file of its own, and a scrape adds them up.
+what a visitor sent: neither persons nor an unbounded number of series can get in. With ``PROMETHEUS_MULTIPROC_DIR``
+set, ``prometheus_client`` keeps each process's figures in a file of its own, and a scrape adds them up.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ class Gauge:
 EVENTS = Counted("ecomai_events", "Events by verdict.", "verdict", frozenset({"accepted", "duplicate", "rejected"}))
 CAPTURE = Counted(
     "ecomai_capture", "What became of what browsers sent: stored, or why not.", "outcome",
-    frozenset({"stored", "no_consent", "opted_out", "robot", "bad_token", "foreign_origin", "malformed", "limited", "beacon"}),
+    frozenset(
+        {"stored", "no_consent", "opted_out", "robot", "bad_token", "foreign_origin", "malformed", "limited", "beacon"}
+    ),
 )  # fmt: skip
 FALLBACKS = Counted(
     "ecomai_fallbacks", "Pages that were answered with less than a model's own suggestions, by reason.", "reason",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -225,11 +224,15 @@ class RefusalAdmin(ReadOnlyAdminMixin, FastModelAdmin):
     def purpose_shown(self, refusal: Refusal) -> str:
         return refusal.purpose or _("everything")
 
-    @admin.action(description=gettext_lazy("Lift: the person may be stored and followed again"))
+    def has_carry_out_permission(self, request: HttpRequest) -> bool:
+        """Lifting undoes what a request has brought about."""
+        return request.user.has_perm(CARRY_OUT)
+
+    @admin.action(
+        description=gettext_lazy("Lift: the person may be stored and followed again"), permissions=["carry_out"]
+    )
     def lift(self, request: HttpRequest, queryset: QuerySet[Refusal]) -> None:
         """Only with the permission to carry out requests."""
-        if not request.user.has_perm(CARRY_OUT):
-            raise PermissionDenied
         chosen = queryset.filter(lifted_at=None)
         busy = chosen.filter(UNDER_WAY).count()
         whole = Refusal.objects.filter(lifted_at=None).filter(

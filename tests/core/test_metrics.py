@@ -61,13 +61,8 @@ class TestWhatIsCounted:
         events_insert(rows=[row, row, {"name": "nonsense"}])
         assert Event.objects.count() == 1
         found = figures()
-        assert [
-            found[f'ecomai_events_total{{verdict="{word}"}}'] for word in ("accepted", "duplicate", "rejected")
-        ] == [
-            1,
-            1,
-            1,
-        ]
+        verdicts = ("accepted", "duplicate", "rejected")
+        assert [found[f'ecomai_events_total{{verdict="{word}"}}'] for word in verdicts] == [1, 1, 1]
 
     def test_serving_and_why_it_fell_back(self, monkeypatch) -> None:
         recommendations("home")

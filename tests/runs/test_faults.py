@@ -39,7 +39,7 @@ from django_ecomai.runs.services.state import run_claim, worker_name
 from .helpers import job, live_artifact, save
 
 pytestmark = pytest.mark.django_db
-FULL = "The disk is full: what was begun is deleted, and nothing else was changed. Make room and start again."
+FULL = "The disk is full: what was begun is deleted, nothing else was changed. Make room and start again."
 
 
 def train(context) -> None:
@@ -242,8 +242,7 @@ class TestClocks:
         Run.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(days=5000))
         outcome = prune_all()
         assert outcome == {
-            "clock": "Nothing was deleted: this machine's clock and the database's are 8760 hours apart. "
-            "Set them right."
+            "clock": "Nothing was deleted: the clocks of this machine and of the database are 8760 hours apart."
         }
         assert Run.objects.filter(pk=old.pk).exists()
 

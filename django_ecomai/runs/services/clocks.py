@@ -1,4 +1,4 @@
-"""Clocks that were set. Times in the database are wall clock times, and a wall clock can jump; this tells when it did."""
+"""Clocks that were set: times in the database are those of wall clocks, and these can jump; this tells when one did."""
 
 from __future__ import annotations
 

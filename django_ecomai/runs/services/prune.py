@@ -100,9 +100,7 @@ def prune_all() -> dict[str, int | str]:
         # Whose clock is right cannot be told from here, and what a wrong one deletes does not come back.
         hours = round(apart / timedelta(hours=1))
         return {
-            "clock": _(
-                "Nothing was deleted: this machine's clock and the database's are %(hours)s hours apart. Set them right."
-            )
+            "clock": _("Nothing was deleted: the clocks of this machine and of the database are %(hours)s hours apart.")
             % {"hours": abs(hours)}
         }
     for name, prune in prunes.items():
