@@ -26,6 +26,7 @@ test: $(VENV)/.installed-test
 lint: $(VENV)/.installed-dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	@if command -v uv >/dev/null 2>&1; then uv pip check --python $(PY); else $(PY) -m pip check; fi
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
 	DJANGO_SETTINGS_MODULE=tests.projects.everything.settings $(PY) -m django makemigrations --check --dry-run

@@ -162,7 +162,8 @@ def _flip(artifact: Artifact, *, user: Any = None) -> LiveArtifact:
             live.save(update_fields=["artifact", "previous", "flipped_at"])
         transaction.on_commit(partial(_announce, artifact), robust=True)
     where = f" in {artifact.channel}" if artifact.channel else ""
-    logger.info("%s%s: model %s is live (by %s)", artifact.kind, where, artifact.sha256[:12], user or "system")
+    by = f"user {user.pk}" if getattr(user, "pk", None) else "system"  # a name may be an e-mail address
+    logger.info("%s%s: model %s is live (by %s)", artifact.kind, where, artifact.sha256[:12], by)
     return live
 
 
