@@ -21,7 +21,7 @@ class _Doctor(HealthCheck):
 
     asks: ClassVar[tuple[str, ...]] = ()
 
-    def run(self) -> None:  # type: ignore[override]  # django-health-check takes both, its annotation says only one
+    def run(self) -> None:
         """Raise for the first finding that is an error, else for the first warning.
 
         Titles only: details may hold paths and names of hosts.
