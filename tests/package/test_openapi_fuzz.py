@@ -100,3 +100,10 @@ def test_by_strangers(schema: Any) -> None:
     for one in operations(schema):
         if one.path.startswith(PUBLIC):  # of the others nobody gets past the permission, see test_access
             hammer(one, {})
+
+
+def test_an_error_of_ours_would_be_found(schema: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("django_ecomai.recommend.api.carousels", lambda *args, **values: 1 / 0)
+    found = [one for one in operations(schema) if one.path.startswith("/ecomai/api/recommendations/")]
+    with pytest.raises(BaseException, match=r"(?i)server error|sub-exception"):
+        hammer(found[0], {})
