@@ -28,6 +28,7 @@ lint: lint-style lint-types lint-docs
 lint-style: $(VENV)/.installed-dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	@if command -v uv >/dev/null 2>&1; then uv pip check --python $(PY); else $(PY) -m pip check; fi
 	$(VENV)/bin/lint-imports
 	DJANGO_SETTINGS_MODULE=tests.projects.everything.settings $(PY) -m django makemigrations --check --dry-run
 
