@@ -123,14 +123,15 @@ class Defaults:
     """
 
     CAPTURE_REDIS_URL: str = "redis://127.0.0.1:6379/0"
-    """Where the stream is, with ``CAPTURE_QUEUE`` ``redis``. That Redis must keep an append-only file and evict nothing.
+    """Where the stream is, with ``CAPTURE_QUEUE`` ``redis``. That Redis must keep an append-only file and evict
+    nothing.
     """
 
     CAPTURE_STREAM: str = "ecomai:events"
     """Key of the stream in Redis; what cannot be stored is put aside under the same key with ``:dead`` behind it."""
 
     CAPTURE_QUEUE_MAX: int = 1_000_000
-    """Most events that wait in the stream, about 500 bytes of memory each. A full stream refuses; nothing is trimmed."""
+    """Most events that wait in the stream, about 500 bytes of memory each. A full one refuses; nothing is trimmed."""
 
     CAPTURE_SPILL_DIR: str | None = None
     """Folder on this machine for events that neither the queue nor the database takes at the moment. ``None``: the

@@ -1,7 +1,7 @@
 """How an accepted event gets into the table: at once, or through a queue that keeps it until a worker stores it.
 
-``events_accept`` is the way in for all. What it accepts is stored exactly once: it is kept by the database, the queue or
-a synced file before it is called accepted, handed on as often as it takes, and told apart by its key when it comes twice.
+``events_accept`` is the way in for all. What it accepts is stored exactly once: it is kept by the database, the queue
+or a synced file before it is called accepted, handed on as often as it takes, and known by its key when it comes twice.
 """
 
 from __future__ import annotations

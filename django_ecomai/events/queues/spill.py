@@ -1,4 +1,4 @@
-"""A bounded file on this machine for events that neither the queue nor the database takes; replayed when one does again.
+"""A bounded file on this machine for events that neither queue nor database takes; replayed when one does again.
 
 Beside the events it keeps what could not be stored at all (``dead.jsonl``) and how many did not fit (``lost.json``).
 Every process of the machine appends to the same file: a lock makes the writes whole, and fsync makes them last.
@@ -221,13 +221,16 @@ def _locked(path: Path, *, patience: float) -> Iterator[bool]:
 
 
 def _pending(home: Path) -> list[Path]:
-    return [path for path in (home / _WAITING, *home.glob(f"{_TAKEN}*.jsonl")) if path.exists()]
+    try:
+        return [path for path in (home / _WAITING, *home.glob(f"{_TAKEN}*.jsonl")) if path.exists()]
+    except OSError:  # another user's folder
+        return []
 
 
 def _size(home: Path) -> int:
     total = 0
     for path in (*_pending(home), home / _DEAD):
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             total += path.stat().st_size
     return total
 

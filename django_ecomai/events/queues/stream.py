@@ -7,6 +7,7 @@ stream refuses.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import secrets
@@ -34,8 +35,8 @@ logger = logging.getLogger("django_ecomai.events")
 GROUP = "ecomai"
 COUNT = 500  # entries read at once
 STALE = 60.0  # seconds after which an entry that another worker has read is taken from it
-SINGLY = 3  # read so often, it is stored by itself: it may be what kills the workers
-DELIVERIES = 6  # read so often, it is put aside
+SINGLY = 3  # read so often, an entry is stored by itself: it may be what kills the workers
+DEATHS = 2  # so many workers died of this entry alone: it is put aside
 _LOOK = 10.0  # seconds between two looks for stale entries
 _PAUSE = 2.0  # seconds between two tries while a service is away
 _KEPT = 86_400  # seconds after which a worker that was never seen again is forgotten
@@ -131,6 +132,29 @@ def revive() -> int:
     return moved
 
 
+def forget(is_his: Callable[[dict[str, Any]], bool]) -> int:
+    """Take the events (as dicts of columns) of somebody who is erased out of what was put aside; return how many.
+
+    Raises ``RedisError``: an erasure that is not whole must not look so.
+    """
+    _, dead = names()
+    client = _client(str(ecomai.CAPTURE_REDIS_URL), 10.0)
+    removed, start = 0, "-"
+    while entries := client.xrange(dead, min=start, count=COUNT):
+        his = [ident for ident, fields in entries if _is_of(fields, is_his)]
+        if his:
+            removed += int(client.xdel(dead, *his))
+        start = f"({entries[-1][0].decode()}"
+    return removed
+
+
+def _is_of(fields: dict[bytes, bytes], is_his: Callable[[dict[str, Any]], bool]) -> bool:
+    try:
+        return is_his(json.loads(fields[b"e"])["event"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
 class _Worker:
     """One consumer of the group. It keeps nothing: what it has read and not stored is another one's after ``stale``."""
 
@@ -194,16 +218,24 @@ class _Worker:
         if not entries:
             return False
         often = self._deliveries(entries) if claimed else {}
-        doomed = {ident: "kills_its_worker" for ident, _ in entries if often.get(ident, 1) >= DELIVERIES}
-        if doomed:
-            self._settle([entry for entry in entries if entry[0] in doomed], doomed)
-            self.sum.add(Settled(dead=dict(enumerate(doomed.values()))))
-        usual = [entry for entry in entries if often.get(entry[0], 1) < SINGLY]
-        self._store(usual)
-        for entry in entries:
-            if SINGLY <= often.get(entry[0], 1) < DELIVERIES:
-                self._store([entry])
+        self._store([entry for entry in entries if often.get(entry[0], 1) < SINGLY])
+        self._try([entry for entry in entries if often.get(entry[0], 1) >= SINGLY])
         return True
+
+    def _try(self, entries: Sequence[Entry]) -> None:
+        """One by one, each noted before it is tried: what a worker dies of is known to the next."""
+        if not entries:
+            return
+        notes = f"{self.stream}:trying"
+        deaths = {ident: int(self.client.hget(notes, ident) or 0) for ident, _ in entries}
+        for entry in sorted(entries, key=lambda entry: deaths[entry[0]]):
+            if deaths[entry[0]] >= DEATHS:
+                self._settle([entry], {entry[0]: "kills_its_worker"})
+                self.sum.add(Settled(dead={0: "kills_its_worker"}))
+            else:
+                self.client.hincrby(notes, entry[0], 1)
+                self._store([entry])
+            self.client.hdel(notes, entry[0])
 
     def _claim(self) -> list[Entry]:
         now = time.monotonic()

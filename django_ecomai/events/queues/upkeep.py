@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
+from typing import Any
 
 from django.db import DatabaseError, InterfaceError
 
@@ -57,6 +58,26 @@ def capture_tend(*, seconds: float = 20.0) -> Settled:
         except Exception as error:  # Redis or the database is away, or redis-py is not installed: the doctor tells
             logger.warning("The queue of events is not worked off now: %s: %s.", type(error).__name__, error)
     return done
+
+
+def waiting_forget(*, channel: str, visitors: Set[str], customers: Set[str]) -> int:
+    """Take the events of somebody who is erased out of this machine's file and of what was put aside; return how many.
+
+    What is still on its way is refused when it is to be stored, by the list of those who were erased.
+    """
+
+    def is_his(event: dict[str, Any]) -> bool:
+        if event.get("channel", "") != channel:
+            return False
+        customer = event.get("customer_id", "")
+        return customer in customers if customer else event.get("visitor_id") in visitors - {""}
+
+    removed = spill.forget(is_his)
+    if ecomai.CAPTURE_QUEUE == "redis":
+        from . import stream
+
+        removed += stream.forget(is_his)
+    return removed
 
 
 def capture_work(*, stop: threading.Event, told: Callable[[Settled], None]) -> None:

@@ -10,13 +10,11 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db.models import NOT_PROVIDED
 
 from ..models import Event
 
 VERSION = 1
 _FIELDS = {str(field.attname): field for field in Event._meta.concrete_fields}
-_EMPTY = ("", None, {}, False, NOT_PROVIDED)
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
@@ -28,7 +26,7 @@ def event_dump(event: Event, *, personal: bool) -> str:
     """The event without its empty columns, in ASCII and without a line break. Holds what the table will hold, and
     whether the person agreed that his next pages react to it.
     """
-    values = {name: _plain(value) for name in _FIELDS if (value := getattr(event, name)) not in _EMPTY}
+    values = {name: _plain(value) for name in _FIELDS if not _is_empty(value := getattr(event, name))}
     return _encode({"v": VERSION, "personal": personal, "event": values})
 
 
@@ -46,7 +44,7 @@ def event_load(line: str | bytes) -> tuple[Event, bool]:
         if field is None:
             raise Unreadable(f"unknown_field:{name[:32]}")
         try:
-            values[name] = field.clean(value, None) if value not in _EMPTY else value
+            values[name] = value if _is_empty(value) else field.clean(value, None)
         except (ValidationError, TypeError, ValueError, ArithmeticError):
             raise Unreadable(f"invalid:{name}") from None
     missing = {"id", "name", "received_at"} - set(values)
@@ -58,6 +56,11 @@ def event_load(line: str | bytes) -> tuple[Event, bool]:
 def lines_of(events: Sequence[Event], *, personal: bool) -> list[str]:
     """A line per event."""
     return [event_dump(event, personal=personal) for event in events]
+
+
+def _is_empty(value: object) -> bool:
+    # Not by ==: the first position is 0, which equals False.
+    return value is None or value is False or value == "" or value == {}
 
 
 def _plain(value: Any) -> Any:
