@@ -15,12 +15,13 @@ from django.http import HttpRequest
 from django_ecomai.conf import ecomai
 from django_ecomai.core.db import shielded
 from django_ecomai.core.persons import refused
-from django_ecomai.core.uuid7 import uuid7_floor
+from django_ecomai.core.uuid7 import uuid7_floor, uuid7_time
 
 from . import diagnosis
 from .circumstances import KEY as CIRCUMSTANCES
 from .circumstances import referrer_class
 from .cleaning import Verdict
+from .limits import is_inhuman
 from .log_store import log_trim
 from .models import Event, EventName, VisitorIdentity
 from .names import event_name
@@ -160,6 +161,11 @@ def events_capture(
     }
     pairs = events_prepare(rows=rows, source="browser", defaults=defaults, now=now)
     _note_circumstances(pairs, rows, context.circumstances, context.host)
+    views = [event for event, _ in pairs if event and event.name == EventName.VIEW_ITEM]
+    if is_inhuman(visitor_id=context.visitor_id, viewed=[uuid7_time(event.id).timestamp() for event in views]):
+        for event, _ in pairs:
+            if event is not None:
+                event.is_bot = True
     return events_accept(
         pairs=pairs, what="store events from a browser", personal=context.may("personalization"),
         user_id=context.user_id,
