@@ -24,7 +24,7 @@ from tests.services import RABBITMQ_URL, REDIS_URL
 
 from .conftest import accept, stored, views
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("spill_folder")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("spill_folder")]
 
 
 @pytest.fixture(params=[pytest.param("redis", marks=pytest.mark.service("redis")),

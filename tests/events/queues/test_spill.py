@@ -24,7 +24,8 @@ from django_ecomai.runs.services import runs_tend
 from ..conftest import Browser
 from .conftest import accept, die, in_child, stored, views
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("spill_folder")]
+committed = pytest.mark.django_db(transaction=True)  # other processes or connections look at the rows
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("spill_folder")]
 
 
 @pytest.fixture
@@ -41,6 +42,7 @@ def away(monkeypatch: Any) -> Any:
     patch.undo()
 
 
+@committed
 def test_what_the_database_does_not_take_is_accepted_all_the_same_and_stored_later(
     away: Any, agreed: None, browser: Browser
 ) -> None:
@@ -58,6 +60,7 @@ def test_what_the_database_does_not_take_is_accepted_all_the_same_and_stored_lat
     assert spill.state().waiting == 0
 
 
+@committed
 def test_a_table_that_is_gone_is_such_a_case_and_the_page_renders(agreed: None, browser: Browser) -> None:
     with connection.schema_editor() as editor:
         editor.execute("ALTER TABLE ecomai_events_event RENAME TO away")
@@ -82,6 +85,7 @@ def test_replayed_twice_in_any_order_it_is_stored_once(away: Any, spill_folder: 
     assert (spill_replay().known, stored()) == (10, sorted(ids))
 
 
+@committed
 def test_a_replay_that_is_killed_halfway_is_taken_up_again(away: Any, monkeypatch: Any) -> None:
     ids = accept(views(7))
     away()
@@ -113,6 +117,7 @@ def test_a_day_in_the_file_changes_no_time(away: Any, spill_folder: Path) -> Non
     assert Event.objects.get().received_at == day
 
 
+@committed
 def test_an_order_that_could_not_be_recorded_gives_its_one_event_later(away: Any) -> None:
     placed = datetime.now(UTC) - timedelta(hours=2)
     track(name="purchase", order_id="7", customer_id="c", value="5", at=placed)
@@ -122,6 +127,7 @@ def test_an_order_that_could_not_be_recorded_gives_its_one_event_later(away: Any
     assert (spill_replay().known, Event.objects.count()) == (1, 1)
 
 
+@committed
 def test_processes_write_whole_lines_side_by_side(spill_folder: Path) -> None:
     lines = [json.dumps({"n": number, "pad": "x" * 3000}) for number in range(40)]
 
@@ -163,6 +169,7 @@ def test_a_write_that_fails_halfway_leaves_the_file_as_it_was(away: Any, spill_f
     assert (spill_folder / "waiting.jsonl").read_bytes() == before
 
 
+@committed
 def test_what_does_not_fit_is_refused_counted_and_shown(
     away: Any, agreed: None, browser: Browser, ecomai_setting: Any, shared_cache: Any
 ) -> None:

@@ -24,8 +24,9 @@ from django_ecomai.events.services import track
 from ..conftest import Browser
 from .conftest import OwnRedis, accept, client, die, in_child, stored, views
 
+committed = pytest.mark.django_db(transaction=True)  # other processes or connections look at the rows
 pytestmark = [
-    pytest.mark.django_db(transaction=True),
+    pytest.mark.django_db,
     pytest.mark.service("redis"),
     pytest.mark.skipif(shutil.which("redis-server") is None, reason="needs a redis-server to start and kill"),
 ]
@@ -70,6 +71,7 @@ def test_what_comes_out_is_what_went_in(redis_server: OwnRedis) -> None:
     assert (event.client_at, event.properties, event.channel) == (at, {"a": [1, {"b": None}]}, "shop-2")
 
 
+@committed
 @pytest.mark.parametrize("when", ["before the insert", "after the insert"])
 def test_a_worker_that_is_killed_amid_its_batch_loses_nothing_and_doubles_nothing(
     redis_server: OwnRedis, monkeypatch: Any, when: str
@@ -90,6 +92,7 @@ def test_a_worker_that_is_killed_amid_its_batch_loses_nothing_and_doubles_nothin
     assert length(redis_server) == 0
 
 
+@committed
 def test_what_is_still_in_a_living_workers_hands_is_not_taken_from_it(redis_server: OwnRedis, monkeypatch: Any) -> None:
     accept(views(2))
     with monkeypatch.context() as patch:
@@ -177,6 +180,7 @@ def test_a_database_that_is_away_is_waited_for(redis_server: OwnRedis, monkeypat
     assert (tries, stored()) == ([3, 3, 3], sorted(ids))
 
 
+@committed
 @pytest.mark.skipif(not POSTGRES, reason="a file has no server that ends connections")
 def test_a_connection_that_the_database_ends_is_made_anew(redis_server: OwnRedis, monkeypatch: Any) -> None:
     """Ended between the insert and its commit."""
@@ -249,6 +253,7 @@ def test_what_cannot_be_stored_is_put_aside_and_stops_nobody(redis_server: OwnRe
     assert stored() == sorted(ids)
 
 
+@committed
 def test_an_event_that_kills_its_workers_is_put_aside_after_a_while_and_the_others_are_stored(
     redis_server: OwnRedis, monkeypatch: Any
 ) -> None:
@@ -268,6 +273,7 @@ def test_an_event_that_kills_its_workers_is_put_aside_after_a_while_and_the_othe
     assert (length(redis_server), stream.state().dead) == (0, 1)
 
 
+@committed
 def test_what_the_shop_tracks_goes_the_same_way_and_an_order_gives_one_event(redis_server: OwnRedis) -> None:
     track(name="view_item", product="A", customer_id="c")
     assert track(name="purchase", order_id="17", customer_id="c", value="9.99") is not None
@@ -280,6 +286,7 @@ def test_what_the_shop_tracks_goes_the_same_way_and_an_order_gives_one_event(red
     assert str(Event.objects.get(name="purchase").value) == "9.9900"
 
 
+@committed
 def test_two_workers_share_the_work(redis_server: OwnRedis, monkeypatch: Any) -> None:
     monkeypatch.setattr(stream, "COUNT", 7)
     ids = accept(views(60))
