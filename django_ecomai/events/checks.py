@@ -128,7 +128,7 @@ def check_capture_queue(app_configs: Sequence[Any] | None, **kwargs: Any) -> lis
             Error(
                 f"ECOMAI['CAPTURE_QUEUE'] is {way!r}, which is no queue.",
                 hint=f"Choose from {', '.join(map(repr, WAYS))}.",
-                id="ecomai.E027",
+                id="ecomai.E090",
             )
         ]
     if way == "redis" and importlib.util.find_spec("redis") is None:
@@ -136,7 +136,7 @@ def check_capture_queue(app_configs: Sequence[Any] | None, **kwargs: Any) -> lis
             Error(
                 "ECOMAI['CAPTURE_QUEUE'] is 'redis', and the Python package redis is not installed.",
                 hint="Type: pip install 'django-ecomai[redis]'",
-                id="ecomai.E028",
+                id="ecomai.E091",
             )
         ]
     if way == "celery" and not broker.is_configured():
@@ -144,7 +144,7 @@ def check_capture_queue(app_configs: Sequence[Any] | None, **kwargs: Any) -> lis
             Error(
                 "ECOMAI['CAPTURE_QUEUE'] is 'celery', and the project has no broker.",
                 hint="Set CELERY_BROKER_URL, or use 'direct'.",
-                id="ecomai.E029",
+                id="ecomai.E092",
             )
         ]
     return []
@@ -161,7 +161,7 @@ def check_spill(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckM
             Warning(
                 f"The folder for events that must wait cannot be written: {spill.folder()}.",
                 hint="Give this user the right to write, or name another folder in ECOMAI['CAPTURE_SPILL_DIR'].",
-                id="ecomai.W030",
+                id="ecomai.W093",
             )
         )
     if lost := spill.state().lost:
@@ -170,7 +170,7 @@ def check_spill(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckM
                 f"Within 30 days {lost} events were lost: neither queue nor database nor the local file took them.",
                 hint="Look at the disk of this machine, raise ECOMAI['CAPTURE_SPILL_MB'], or empty the file by "
                 "python manage.py ecomai_capture.",
-                id="ecomai.W031",
+                id="ecomai.W094",
             )
         )
     return found

@@ -43,10 +43,16 @@ def _queue() -> list[Finding]:
 def _waiting(state: QueueState, data: dict[str, object]) -> Finding:
     detail = ngettext("%(count)d event waits.", "%(count)d events wait.", state.waiting) % {"count": state.waiting}
     if state.most and state.waiting + state.dead >= state.most * 0.9:
-        return Finding("error", _("The queue of events is nearly full"), detail, _("Type: %s") % _WORK, data=data)
+        return Finding(
+            "error",
+            _("The queue of events is nearly full"),
+            detail,
+            _("Type: %(command)s") % {"command": _WORK},
+            data=data,
+        )
     if state.age > LATE:
         title = _("Events wait long in the queue")
-        return Finding("warning", title, detail, _("Start more workers: %s") % _WORK, data=data)
+        return Finding("warning", title, detail, _("Start more workers: %(command)s") % {"command": _WORK}, data=data)
     return Finding("ok", _("The queue of events works"), detail, data=data)
 
 

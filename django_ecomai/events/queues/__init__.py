@@ -45,7 +45,7 @@ def events_accept(
     """Keep prepared events for good and return their verdicts; ``None`` when nothing takes them (counted and logged).
 
     With a queue, and when they go into the local file, ``accepted`` may turn out to be a duplicate later. ``personal``:
-    the person agreed that his next pages react. Never raises.
+    the person agreed that his next pages react. A service that is away raises nothing.
     """
     try:
         carrier = queue()

@@ -15,6 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -146,6 +147,13 @@ def forget(is_his: Callable[[dict[str, Any]], bool]) -> int:
             removed += int(client.xdel(dead, *his))
         start = f"({entries[-1][0].decode()}"
     return removed
+
+
+def expire(before: datetime) -> int:
+    """Delete what was put aside before that moment; return how many. Raises ``RedisError``."""
+    _, dead = names()
+    client = _client(str(ecomai.CAPTURE_REDIS_URL), 10.0)
+    return int(client.xtrim(dead, minid=int(before.timestamp() * 1000), approximate=False))
 
 
 def _is_of(fields: dict[bytes, bytes], is_his: Callable[[dict[str, Any]], bool]) -> bool:

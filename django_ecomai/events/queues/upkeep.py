@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Set
+from datetime import datetime
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError
@@ -77,6 +78,24 @@ def waiting_forget(*, channel: str, visitors: Set[str], customers: Set[str]) -> 
         from . import stream
 
         removed += stream.forget(is_his)
+    return removed
+
+
+def dead_expire(*, before: datetime) -> int:
+    """Delete what was put aside before that moment, or is unreadable since then; return how many. Never raises."""
+
+    def is_old(event: dict[str, Any]) -> bool:
+        return datetime.fromisoformat(event["received_at"]) < before
+
+    removed = 0
+    try:
+        removed += spill.forget(is_old)
+        if ecomai.CAPTURE_QUEUE == "redis":
+            from . import stream
+
+            removed += stream.expire(before)
+    except Exception as error:  # a disk or a Redis that is away: the next night tries again
+        logger.warning("Old events that were put aside are not deleted now: %s.", type(error).__name__)
     return removed
 
 

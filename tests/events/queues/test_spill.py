@@ -13,7 +13,7 @@ from django.db import OperationalError, connection
 
 from django_ecomai.core.persons import Subject
 from django_ecomai.core.uuid7 import uuid7
-from django_ecomai.events import checks, diagnosis, personal
+from django_ecomai.events import checks, diagnosis, jobs, personal
 from django_ecomai.events.doctor_capture import capture_doctor
 from django_ecomai.events.models import Event
 from django_ecomai.events.queues import direct, spill, storing
@@ -182,7 +182,7 @@ def test_what_does_not_fit_is_refused_counted_and_shown(
     assert (spill.state().waiting, spill.state().lost) == (1, 4)
     assert (diagnosis.counts()["spilled"], diagnosis.counts()["lost"]) == (1, 4)
     [warning] = checks.check_spill(None)
-    assert (warning.id, "4 events were lost" in warning.msg) == ("ecomai.W031", True)
+    assert (warning.id, "4 events were lost" in warning.msg) == ("ecomai.W094", True)
     assert [(str(line.title), line.level) for line in capture_doctor()] == [
         ("4 events were lost", "error"),
         ("Events wait in a file on this machine", "info"),
@@ -198,15 +198,26 @@ def test_who_is_erased_leaves_the_file_too(away: Any, spill_folder: Path) -> Non
     assert list(Event.objects.values_list("customer_id", flat=True)) == ["stays"]
 
 
+def test_what_was_put_aside_is_kept_no_longer_than_events_are(spill_folder: Path) -> None:
+    def line(days: int) -> str:
+        moment = datetime.now(UTC) - timedelta(days=days)
+        return json.dumps({"v": 1, "event": {"received_at": moment.isoformat()}})
+
+    old, young = line(401), line(399)
+    spill.bury([old, young])
+    assert jobs.prune() == 1
+    assert (spill_folder / "dead.jsonl").read_text() == f"{young}\n"
+
+
 def test_a_folder_that_cannot_be_made_refuses_and_says_so(away: Any, ecomai_setting: Any, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     ecomai_setting(CAPTURE_SPILL_DIR=str(tmp_path / "file"))
     with pytest.raises(spill.QueueRefused, match="cannot be written"):
         spill.put(["x"])
-    assert [warning.id for warning in checks.check_spill(None)] == ["ecomai.W030"]
+    assert [warning.id for warning in checks.check_spill(None)] == ["ecomai.W093"]
 
 
-@pytest.mark.parametrize(("way", "found"), [("kafka", ["ecomai.E027"]), ("celery", ["ecomai.E029"]), ("direct", [])])
+@pytest.mark.parametrize(("way", "found"), [("kafka", ["ecomai.E090"]), ("celery", ["ecomai.E092"]), ("direct", [])])
 def test_a_queue_that_cannot_work_is_an_error(ecomai_setting: Any, way: str, found: list[str]) -> None:
     ecomai_setting(CAPTURE_QUEUE=way)
     assert [error.id for error in checks.check_capture_queue(None)] == found

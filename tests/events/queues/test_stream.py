@@ -248,9 +248,11 @@ def test_what_cannot_be_stored_is_put_aside_and_stops_nobody(redis_server: OwnRe
     assert sorted(settled.dead.values()) == ["DataError", "invalid:id", "not_json", "not_json", "unknown_version"]
     assert (length(redis_server), stream.state().dead) == (0, 5)
     assert stream.drain().dead == {}, "it is not tried for ever"
+    assert stream.expire(datetime.now(UTC) - timedelta(hours=1)) == 0
     assert stream.revive() == 5
     assert (stream.drain().stored, stream.state().dead) == (1, 4)
     assert stored() == sorted(ids)
+    assert (stream.expire(datetime.now(UTC) + timedelta(hours=1)), stream.state().dead) == (4, 0)
 
 
 @committed
