@@ -23,6 +23,7 @@ import argparse
 import json
 import os
 import random
+import resource
 import secrets
 import signal
 import socket
@@ -41,6 +42,7 @@ from .speed_endpoint import _sql
 
 SIZE = 20
 PAUSE = 0.02  # seconds between two batches of the soak
+SHOWN = ("rows_per_s", "ratio", "p50_ms", "p95_ms", "cpu_ms_per_batch")
 FAULTS = ("worker", "redis", "database", "nothing")
 
 
@@ -61,7 +63,7 @@ def main(arguments: list[str] | None = None) -> list[dict[str, Any]]:
             _setup(home, url, redis.url, options.broker)
             rows = _soak(home, redis, options) if options.soak else _speeds(options)
     for row in rows:
-        print(line(row) if "model" in row else json.dumps(row))
+        print(line(row, SHOWN) if "model" in row else json.dumps(row))
     if options.json:
         options.json.write_text(json.dumps(rows, indent=2), encoding="utf-8")
     if any(row.get("lost") or row.get("unknown") for row in rows):
@@ -113,12 +115,12 @@ def _speeds(options: argparse.Namespace) -> list[dict[str, Any]]:
     if options.broker:
         ways["EcomAI: Celery"] = (True, _accept("celery"), _consume)
     took: dict[str, list[float]] = {name: [] for name in ways}
-    spent = dict.fromkeys(ways, 0.0)
+    spent, used = dict.fromkeys(ways, 0.0), dict.fromkeys(ways, 0.0)
     for number in range(-1, options.rounds):  # the first warms up and does not count
         for name, (_ours, put, finish) in ways.items():
             chance = random.Random(number)
             batches = [_rows(chance, SIZE) for _ in range(options.batches if number >= 0 else 20)]
-            begun = time.perf_counter()
+            begun, cpu = time.perf_counter(), time.process_time()
             times = []
             for batch in batches:
                 start = time.perf_counter()
@@ -127,6 +129,7 @@ def _speeds(options: argparse.Namespace) -> list[dict[str, Any]]:
             finish()
             if number >= 0:
                 spent[name] += time.perf_counter() - begun
+                used[name] += time.process_time() - cpu
                 took[name] += times
     total = options.rounds * options.batches * SIZE
     _check(total, len(ways))
@@ -137,8 +140,9 @@ def _speeds(options: argparse.Namespace) -> list[dict[str, Any]]:
             "metrics": {
                 "rows_per_s": round(total / spent[name]), "ratio": round(total / spent[name] / bare, 3),
                 "p50_ms": _quantile(took[name], 0.5), "p95_ms": _quantile(took[name], 0.95),
+                "cpu_ms_per_batch": round(1000 * used[name] / total * SIZE, 2),
             },
-            "cpu_s": 0.0, "peak_mb": 0.0,
+            "cpu_s": round(used[name], 2), "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         }
         for name, (ours, _put, _finish) in ways.items()
     ]  # fmt: skip
