@@ -114,7 +114,7 @@ class Defaults:
 
     CAPTURE_RATE: int = 240
     """Most events accepted per visitor and minute; 0 switches the limit off. Ten times as many are taken from one
-    address for all its visitors who come without a cookie.
+    address for all its visitors who come without a cookie, and a hundred times as many for all others.
     """
 
     CAPTURE_QUEUE: str = "direct"

@@ -164,7 +164,7 @@ def check_spill(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckM
                 id="ecomai.W093",
             )
         )
-    if lost := spill.state().lost:
+    if lost := spill.lost_recently():
         found.append(
             Warning(
                 f"Within 30 days {lost} events were lost: neither queue nor database nor the local file took them.",

@@ -133,14 +133,19 @@ def state() -> SpillState:
     home = folder()
     paths = _pending(home)
     oldest = min((_since(path) for path in paths), default=None)
-    earliest = datetime.fromtimestamp(time.time() - _LOST_DAYS * 86_400, UTC).date().isoformat()
     return SpillState(
         waiting=sum(map(_count, paths)),
         dead=_count(home / _DEAD),
         size=_size(home),
         age=0.0 if oldest is None else max(time.time() - oldest, 0.0),
-        lost=sum(amount for day, amount in _lost_days(home).items() if day >= earliest),
+        lost=lost_recently(),
     )
+
+
+def lost_recently() -> int:
+    """How many events were lost within 30 days on this machine. Reads one small file."""
+    earliest = datetime.fromtimestamp(time.time() - _LOST_DAYS * 86_400, UTC).date().isoformat()
+    return sum(amount for day, amount in _lost_days(folder()).items() if day >= earliest)
 
 
 def is_writable() -> bool:

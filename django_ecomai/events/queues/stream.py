@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.db import DatabaseError, InterfaceError
@@ -27,9 +27,6 @@ from django_ecomai.conf import ecomai
 from ..partitions import events_connection
 from .base import Breaker, QueueRefused, QueueState
 from .storing import Settled, lines_store
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 logger = logging.getLogger("django_ecomai.events")
 
@@ -179,7 +176,7 @@ class _Worker:
         self.until = None if seconds is None else time.monotonic() + seconds
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.stream, self.dead = names()
-        self.client: Redis[bytes] = _client(str(ecomai.CAPTURE_REDIS_URL), 30.0)
+        self.client = _client(str(ecomai.CAPTURE_REDIS_URL), 30.0)
         self.looked, self.cursor = -_LOOK, b"0-0"
         self.sum = Settled()
 
@@ -330,14 +327,14 @@ def _reconnect() -> None:
 
 
 @lru_cache(maxsize=8)
-def _client(url: str, timeout: float) -> Redis[bytes]:
-    """Connections that give up soon and try nothing twice: the spill is there for that."""
+def _client(url: str, timeout: float) -> Any:
+    """A ``Redis`` whose connections give up soon and try nothing twice: the spill is there for that."""
     from redis import Redis
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
     scheme = urlsplit(url).scheme
-    options: dict[str, Any] = {"socket_timeout": timeout, "retry": Retry(NoBackoff(), 0)}
+    options: dict[str, Any] = {"socket_timeout": timeout, "retry": Retry(NoBackoff(), 0), "protocol": 2}
     if scheme != "unix":
         options["socket_connect_timeout"] = min(timeout, 1.0)
     return Redis.from_url(url, **options)
