@@ -114,7 +114,33 @@ class Defaults:
 
     CAPTURE_RATE: int = 240
     """Most events accepted per visitor and minute; 0 switches the limit off. Ten times as many are taken from one
-    address for all its visitors who come without a cookie.
+    address for all its visitors who come without a cookie, and a hundred times as many for all others.
+    """
+
+    CAPTURE_QUEUE: str = "direct"
+    """What keeps an event between the request and the table: ``direct`` (nothing: it is inserted within the request),
+    ``redis`` (a stream; ``pip install 'django-ecomai[redis]'``) or ``celery`` (a task of the project's broker).
+    """
+
+    CAPTURE_REDIS_URL: str = "redis://127.0.0.1:6379/0"
+    """Where the stream is, with ``CAPTURE_QUEUE`` ``redis``. That Redis must keep an append-only file and evict
+    nothing.
+    """
+
+    CAPTURE_STREAM: str = "ecomai:events"
+    """Key of the stream in Redis; what cannot be stored is put aside under the same key with ``:dead`` behind it."""
+
+    CAPTURE_QUEUE_MAX: int = 1_000_000
+    """Most events that wait in the stream, about 500 bytes of memory each. A full one refuses; nothing is trimmed."""
+
+    CAPTURE_SPILL_DIR: str | None = None
+    """Folder on this machine for events that neither the queue nor the database takes at the moment. ``None``: the
+    folder ``capture`` beside the models. It must survive a restart.
+    """
+
+    CAPTURE_SPILL_MB: float = 64
+    """Most megabytes of events in that folder (about 2,500 events each); 0 switches it off: a browser is then asked to
+    come again, and what the server tracks is lost.
     """
 
     TRUSTED_PROXIES: int = 0

@@ -22,6 +22,10 @@ REASONS = (
     "malformed",
     "limited",
     "beacon",
+    "queued",
+    "spilled",
+    "dead",
+    "lost",
 )
 _KEPT = 60 * 60 * 24 * 8
 

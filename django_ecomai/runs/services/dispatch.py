@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from django_ecomai.conf import ecomai
-from django_ecomai.core.registry import job_kinds
+from django_ecomai.core.registry import job_kinds, minutely
 from django_ecomai.runs import broker, child, storage
 from django_ecomai.runs.crontab import last_due
 from django_ecomai.runs.models import Run
@@ -295,7 +295,10 @@ def _waiting() -> QuerySet[Run]:
 
 
 def runs_tend() -> int:
-    """Bury the dead and start what waited for them; returns how many died. Called every minute by the heartbeat."""
+    """Bury the dead, start what waited for them and do what capabilities do every minute; returns how many died.
+
+    Called every minute by the heartbeat.
+    """
     died = runs_reap()
     started = set()
     for run in _waiting()[:50]:
@@ -303,6 +306,11 @@ def runs_tend() -> int:
         if key not in started and run_blocking(kind=run.kind, channel=run.channel) is None:
             started.add(key)
             transaction.on_commit(partial(_dispatch, run.pk, run.dispatched_via), robust=True)
+    for name, work in minutely.items():
+        try:
+            work()
+        except Exception:  # another capability's code: the others have their turn
+            logger.exception("the work of every minute of %s failed", name)
     return died
 
 
