@@ -192,10 +192,10 @@ def _note_circumstances(
             event.properties[CIRCUMSTANCES] = found
 
 
-def events_receive(*, rows: Sequence[Any], channel: str) -> list[Verdict] | None:
+def events_receive(*, rows: Sequence[Any], channel: str, personal: bool = True) -> list[Verdict] | None:
     """Store what a trusted server sent, which vouches for consent; a ``purchase`` gives the one event of its order.
 
-    One verdict per row, or ``None`` when the database did not take them (logged).
+    ``personal``: whether the persons have agreed that their next pages react to it. One verdict per row, or ``None`` when the database did not take them (logged).
     """
     now, using = datetime.now(UTC), router.db_for_write(Event)
     with shielded("store events from a server", using=using) as outcome:
@@ -209,7 +209,7 @@ def events_receive(*, rows: Sequence[Any], channel: str) -> list[Verdict] | None
         verdicts = events_write(pairs=pairs)
     if not outcome.done:
         return None
-    _once_committed(using, lambda: _stored(pairs, verdicts, personal=True, user_id=None))
+    _once_committed(using, lambda: _stored(pairs, verdicts, personal=personal, user_id=None))
     return verdicts
 
 

@@ -246,6 +246,7 @@ def prices_write(ctx: SyncContext, batch: Sequence[PriceRow]) -> list[str]:
             continue
         numbers = {c: ctx.clean.price("price", ident, c, getattr(row, c)) for c in _PRICES[:3]}
         pk = ctx.products.known[ident]
+        ctx.became("price", ident, "unchanged")
         points[(pk, moment)] = PricePoint(
             channel=ctx.channel,
             product_id=pk,
@@ -258,6 +259,10 @@ def prices_write(ctx: SyncContext, batch: Sequence[PriceRow]) -> list[str]:
     have = set(known.values_list("product_id", "valid_from"))
     new = [point for key, point in points.items() if key not in have]
     ctx.count("price", "created", len(new))
+    if ctx.outcomes is not None:
+        idents = {pk: ident for ident, pk in ctx.products.known.items()}
+        for point in new:
+            ctx.became("price", idents[point.product_id], "created")
     if not ctx.dry_run:
         PricePoint.objects.bulk_create(new, batch_size=CHUNK, ignore_conflicts=True)
     return []
@@ -283,7 +288,9 @@ def stock_write(ctx: SyncContext, batch: Sequence[StockRow]) -> list[str]:
         old = latest.get((pk, location))
         if old is not None and (old[1] == quantity or moment <= old[0]):
             ctx.count("stock", "unchanged")
+            ctx.became("stock", ident, "unchanged" if old[1] == quantity else "outdated")
             continue
+        ctx.became("stock", ident, "created")
         latest[(pk, location)] = (moment, quantity)
         touched.add(pk)
         points.append(
