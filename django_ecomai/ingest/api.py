@@ -113,6 +113,7 @@ def _documented(name: str, table: str, summary: str, description: str) -> Callab
             401: OpenApiResponse(description="No key, an unknown one, or one that was revoked or has expired."),
             403: OpenApiResponse(description="The key does not open this address."),
             409: OpenApiResponse(RefusedSerializer, description="The same delivery is being worked on."),
+            411: OpenApiResponse(RefusedSerializer, description="No Content-Length: the body came in chunks."),
             413: OpenApiResponse(RefusedSerializer, description="Too large; nothing was written."),
             415: OpenApiResponse(RefusedSerializer, description="Neither JSON nor NDJSON, or compressed."),
             422: OpenApiResponse(RefusedSerializer, description="The Idempotency-Key was used for another body."),

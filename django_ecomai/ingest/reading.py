@@ -10,6 +10,7 @@ from decimal import Decimal
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
+from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, UnreadablePostError
 
 from django_ecomai.conf import ecomai
@@ -63,6 +64,8 @@ def body_receive(request: HttpRequest) -> Body:
         raise BadDelivery(415, "content_encoding", "Send the body as it is, not compressed.")
     most = ecomai.INGEST_MAX_BYTES if ndjson else min(JSON_BYTES, ecomai.INGEST_MAX_BYTES)
     told = _length(request)
+    if told is None and isinstance(request, WSGIRequest):  # Django would give the chunks as an empty body
+        raise BadDelivery(411, "length_required", "Send the body with a Content-Length, not in chunks.")
     if told is not None and told > most:
         raise _too_large(most)
     file: IO[bytes] = SpooledTemporaryFile(_SPOOLED)  # noqa: SIM115 - the answer is made from it later
