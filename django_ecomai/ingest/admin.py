@@ -50,7 +50,7 @@ class ApiKeyAdmin(FastModelAdmin):
         day = date_format(timezone.localtime(key.expires_at), "SHORT_DATETIME_FORMAT")
         return (_("valid until %(day)s") if key.is_valid else _("expired on %(day)s")) % {"day": day}
 
-    @admin.display(description=gettext_lazy("may"))
+    @admin.display(description=gettext_lazy("rights"))
     def may_shown(self, key: ApiKey) -> str:
         return "; ".join(scopes_shown(key.scopes))
 

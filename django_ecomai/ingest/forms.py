@@ -16,7 +16,7 @@ class KeyForm(forms.ModelForm):
     """Name, shop, what it opens and until when."""
 
     scopes = forms.MultipleChoiceField(
-        label=gettext_lazy("May"),
+        label=gettext_lazy("Rights"),
         choices=Scope.choices,
         widget=forms.CheckboxSelectMultiple,
         help_text=gettext_lazy("Only what this program needs: whoever finds the key can do as much."),

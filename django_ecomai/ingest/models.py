@@ -35,10 +35,10 @@ class ApiKey(models.Model):
         blank=True,
         help_text=_("Which shop it is for. Leave it empty when there is only one."),
     )
-    scopes = models.JSONField(_("may"), default=list)
+    scopes = models.JSONField(_("rights"), default=list)
     prefix = models.CharField(_("begins with"), max_length=16, unique=True, editable=False)
     digest = models.CharField(max_length=32, editable=False)
-    created_at = models.DateTimeField(_("made"), auto_now_add=True)
+    created_at = models.DateTimeField(_("issued"), auto_now_add=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.SET_NULL,
@@ -46,7 +46,7 @@ class ApiKey(models.Model):
         blank=True,
         editable=False,
         related_name="+",
-        verbose_name=_("made by"),
+        verbose_name=_("issued by"),
     )
     expires_at = models.DateTimeField(
         _("valid until"), null=True, blank=True, help_text=_("Leave it empty for a key that never ends.")
