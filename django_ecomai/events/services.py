@@ -195,7 +195,8 @@ def _note_circumstances(
 def events_receive(*, rows: Sequence[Any], channel: str, personal: bool = True) -> list[Verdict] | None:
     """Store what a trusted server sent, which vouches for consent; a ``purchase`` gives the one event of its order.
 
-    ``personal``: whether the persons have agreed that their next pages react to it. One verdict per row, or ``None`` when the database did not take them (logged).
+    ``personal``: whether the persons have agreed that their next pages react to it.
+    One verdict per row, or ``None`` when the database did not take them (logged).
     """
     now, using = datetime.now(UTC), router.db_for_write(Event)
     with shielded("store events from a server", using=using) as outcome:

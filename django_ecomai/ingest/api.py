@@ -133,8 +133,6 @@ class RowsView(DeliveryView):
         return rows_deliver(table=self.table, lines=lines, channel=channel)
 
 
-
-
 class CategoriesView(RowsView):
     """Send categories. Scope `catalogue:write`."""
 
@@ -152,7 +150,9 @@ class ProductsView(RowsView):
     scope = Scope.CATALOGUE
     table = "product"
 
-    @_documented("products", table, "Send products and variants", "Fields that are left out stay as they are, null empties them.")
+    @_documented(
+        "products", table, "Send products and variants", "Fields that are left out stay as they are, null empties them."
+    )
     def post(self, request: Request) -> Response:
         return super().post(request)
 
@@ -163,7 +163,9 @@ class PricesView(RowsView):
     scope = Scope.CATALOGUE
     table = "price"
 
-    @_documented("prices", table, "Send prices", "A price holds from its time on; the newest is the product's current one.")
+    @_documented(
+        "prices", table, "Send prices", "A price holds from its time on; the newest is the product's current one."
+    )
     def post(self, request: Request) -> Response:
         return super().post(request)
 
@@ -196,7 +198,9 @@ class CustomersView(RowsView):
     scope = Scope.CUSTOMERS
     table = "customer"
 
-    @_documented("customers", table, "Send customers and what they have agreed to", "Persons who were erased are rejected.")
+    @_documented(
+        "customers", table, "Send customers and what they have agreed to", "Persons who were erased are rejected."
+    )
     def post(self, request: Request) -> Response:
         return super().post(request)
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error, register
 
-
 from .saleor.config import BadConfig, shops
 
 
@@ -34,5 +33,3 @@ def check_saleor(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Check
             )
         ]
     return []
-
-

@@ -27,7 +27,9 @@ class ApiKey(models.Model):
     Only its beginning and a keyed hash are stored: it is shown once, when it is made.
     """
 
-    name = models.CharField(_("name"), max_length=64, help_text=_("Who uses it, e.g. “Storefront” or “Nightly export”."))
+    name = models.CharField(
+        _("name"), max_length=64, help_text=_("Who uses it, e.g. “Storefront” or “Nightly export”.")
+    )
     channel = models.CharField(
         _("channel"),
         max_length=32,

@@ -1,4 +1,4 @@
-"""JSON objects into the rows that adapters give. Values are cleaned by the mirror; here only their shape is looked at."""
+"""JSON objects into the rows that adapters give. The mirror cleans values; here only their shape is looked at."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from django_ecomai.adapters.files import FLAGS, FileFormat, flag_read
 from django_ecomai.adapters.rows import ROW_TYPES, OrderLineRow, ReturnRow
 from django_ecomai.events.cleaning import moment_read
 from django_ecomai.events.consent import PURPOSES
-
 from django_ecomai.mirror.services.cleaning import CONTROL
 
 from .services.versions import AHEAD

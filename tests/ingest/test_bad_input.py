@@ -43,7 +43,8 @@ def request_of(stream: Any, *, length: str, wsgi: bool = True) -> HttpRequest:
     if wsgi:
         return WSGIRequest(environ)
     request = HttpRequest()  # as an asynchronous server's: chunks without a length
-    request.META, request.content_type, request._stream = environ, "application/x-ndjson", stream  # type: ignore[attr-defined]
+    request.META, request.content_type = environ, "application/x-ndjson"
+    request._stream = stream  # type: ignore[attr-defined]
     return request
 
 
@@ -149,7 +150,7 @@ def test_an_unknown_currency_a_negative_price_and_no_number(shop: Sender) -> Non
         ["missing_title:title"],
         ["ignored:colour", "text_too_long:title"],
     ]
-    assert list(Product.objects.order_by("external_id").values_list("price", "currency"))[0] == (None, "")
+    assert Product.objects.values_list("price", "currency").get(external_id="A") == (None, "")
 
 
 @pytest.mark.parametrize(
@@ -175,7 +176,9 @@ def test_rows_of_the_wrong_shape(shop: Sender, row: dict[str, Any], reason: str)
 
 def test_ids_in_any_script_and_with_any_sign(shop: Sender) -> None:
     ids = ["Lampe ü", "лампа/1", "灯🏮", "a?b&c#d", "' OR 1=1 --", "<b>", "İ", "123"]
-    assert shop.send("products", *({"id": one, "title": "x"} for one in ids), {"id": 456, "title": "x"})["accepted"] == 9
+    assert (
+        shop.send("products", *({"id": one, "title": "x"} for one in ids), {"id": 456, "title": "x"})["accepted"] == 9
+    )
     assert set(Product.objects.values_list("external_id", flat=True)) == {*ids, "456"}
 
 
@@ -213,7 +216,7 @@ json_values = st.recursive(
     max_leaves=6,
 )
 NAMES = ["id", "product_id", "title", "price", "quantity", "lines", "returns", "placed_at", "valid_from", "attributes",
-         "updated_at", "deleted", "consent", "category_ids", "is_active", "location", "customer_id", "rating"]  # fmt: skip
+         "updated_at", "deleted", "consent", "category_ids", "is_active", "location", "rating"]  # fmt: skip
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -1,4 +1,4 @@
-"""The page about shops elsewhere: its commands are typed by curl, its TypeScript is checked and run, its query parsed."""
+"""The page about shops elsewhere: its commands are typed by curl, its TypeScript is checked and run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,11 @@ def blocks(language: str) -> list[Block]:
 def typed(text: str, url: str, key: str) -> dict[str, Any]:
     """What a shell answers to a block."""
     done = subprocess.run(
-        ["bash", "-euc", text], env={**os.environ, "ECOMAI": url, "KEY": key}, capture_output=True, text=True, timeout=60
+        ["bash", "-euc", text],
+        env={**os.environ, "ECOMAI": url, "KEY": key},
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
@@ -114,9 +118,9 @@ def test_the_typescript_is_typed(tmp_path: Path) -> None:
     wrong.write_text(
         'import { Ecomai } from "./ecomai-client.ts";\n'
         'const ecomai = new Ecomai("x", "y");\n'
-        '// @ts-expect-error an order is sent with its lines\n'
+        "// @ts-expect-error an order is sent with its lines\n"
         'ecomai.send("orders", [{ id: "1", placed_at: "2026-03-01" }]);\n'
-        '// @ts-expect-error there is no such purpose\n'
+        "// @ts-expect-error there is no such purpose\n"
         'ecomai.track([{ name: "view_item", consent: ["everything"] }]);\n'
     )
     done = subprocess.run(

@@ -45,7 +45,8 @@ def test_ids_of_visitors_are_kept_as_pseudonyms_only(shop: Sender) -> None:
 def test_without_consent_nothing_is_stored(shop: Sender) -> None:
     bare = {"name": "view_item", "product_id": "A", "visitor_id": "v1"}
     answer = shop.send("events", bare, {**bare, "consent": []}, {**bare, "consent": ["marketing"]},
-                       {**bare, "consent": ["all"]}, {**bare, "consent": True}, {**bare, "consent": ["analytics"]})  # fmt: skip
+                       {**bare, "consent": ["all"]}, {**bare, "consent": True},
+                       {**bare, "consent": ["analytics"]})  # fmt: skip
     assert verdicts(answer) == [
         "no_consent", "no_consent", "no_consent", "unknown_consent", "unknown_consent", "accepted",
     ]  # fmt: skip
@@ -106,7 +107,12 @@ def test_numbers_in_properties_survive(shop: Sender) -> None:
     )
     event = Event.objects.get()
     assert (event.dwell_seconds, event.properties, str(event.value)) == (2.5, {"zoom": 1.5}, "0.1000")
-    deep = '{"name": "view_item", "product_id": "A", "consent": ["analytics"], "properties": ' + '{"a":' * 50 + "1" + "}" * 51
+    deep = (
+        '{"name": "view_item", "product_id": "A", "consent": ["analytics"], "properties": '
+        + '{"a":' * 50
+        + "1"
+        + "}" * 51
+    )
     assert verdicts(shop.send_raw("events", deep, "application/x-ndjson")) == ["not_json:properties"]
 
 

@@ -66,9 +66,7 @@ def test_a_name_is_taken_once_per_shop() -> None:
         key_make(name="Shop", scopes=["orders:write"])
 
 
-def test_use_is_noted_to_the_hour_and_without_a_write_per_request(
-    shop: Sender, django_assert_num_queries: Any
-) -> None:
+def test_use_is_noted_to_the_hour_and_without_a_write_per_request(shop: Sender, django_assert_num_queries: Any) -> None:
     shop.send("products")
     shop.key.refresh_from_db()
     used = shop.key.last_used_at
@@ -81,9 +79,7 @@ def test_a_key_is_revoked_once(shop: Sender) -> None:
     assert (key_revoke(key=shop.key), key_revoke(key=shop.key)) == (True, False)
 
 
-def test_no_key_is_logged_and_no_report_of_an_error_shows_it(
-    shop: Sender, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_key_is_logged_and_no_report_of_an_error_shows_it(shop: Sender, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     shop.send("products", {"id": "A", "title": "Lamp"})
     shop.send_raw("products", "{", "application/json", status=400)

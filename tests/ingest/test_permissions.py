@@ -41,9 +41,7 @@ def ask(client: Client, address: str, **headers: str) -> Any:
 
 def test_every_address_is_tested() -> None:
     paths = {str(one.pattern) for one in urls.urlpatterns}
-    assert paths == {"ingest/saleor/"} | {
-        f"api/ingest/{one.replace('home', '<slug:placement>')}/" for one in SCOPES
-    }
+    assert paths == {"ingest/saleor/"} | {f"api/ingest/{one.replace('home', '<slug:placement>')}/" for one in SCOPES}
     assert get_resolver().resolve("/ecomai/api/ingest/products/").url_name == "api-products"
 
 
@@ -70,9 +68,7 @@ def test_a_member_of_staff_needs_a_key_too(address: str, admin_client: Client) -
 
 
 @pytest.mark.parametrize(("address", "scope"), SCOPES.items())
-def test_only_the_scope_of_the_address_opens_it(
-    address: str, scope: str, make_sender: Callable[..., Sender]
-) -> None:
+def test_only_the_scope_of_the_address_opens_it(address: str, scope: str, make_sender: Callable[..., Sender]) -> None:
     right = make_sender("right", [scope])
     wrong = make_sender("wrong", [one for one in Scope.values if one != scope])
     assert ask(right.client, address).status_code == 200

@@ -56,9 +56,7 @@ def test_products_in_stock_are_shown_and_the_answer_is_cached_by_nobody(shop: Se
     assert sorted(items) == ["p0", "p1", "p2", "p3"]
 
 
-def test_another_shop_s_key_is_answered_with_its_own_products(
-    shop: Sender, make_sender: Callable[..., Sender]
-) -> None:
+def test_another_shop_s_key_is_answered_with_its_own_products(shop: Sender, make_sender: Callable[..., Sender]) -> None:
     shop.send("products", {"id": "ours", "title": "Ours", "price": 1})
     other = make_sender("Other", channel="b")
     assert other.get("recommendations/new_arrivals/")["carousels"] == []
@@ -66,7 +64,8 @@ def test_another_shop_s_key_is_answered_with_its_own_products(
 
 @pytest.mark.parametrize(
     ("parameters", "name"),
-    [({"consent": "all"}, "consent"), ({"customer_id": "x" * 65}, "customer_id"), ({"visitor_id": "\x00"}, "visitor_id"),
+    [({"consent": "all"}, "consent"), ({"customer_id": "x" * 65}, "customer_id"),
+     ({"visitor_id": "\x00"}, "visitor_id"),
      ({"limit": "many"}, "limit"), ({"strategy": "magic"}, "strategy")],
 )  # fmt: skip
 def test_parameters_that_cannot_be_used_are_named(shop: Sender, parameters: dict[str, str], name: str) -> None:

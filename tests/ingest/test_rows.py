@@ -71,7 +71,9 @@ def test_two_versions_in_one_delivery_are_written_in_their_order(shop: Sender) -
 
 
 def test_a_parent_may_come_after_its_variant(shop: Sender) -> None:
-    answer = shop.send("products", {"id": "red", "title": "Red", "parent_id": "shirt"}, {"id": "shirt", "title": "Shirt"})
+    answer = shop.send(
+        "products", {"id": "red", "title": "Red", "parent_id": "shirt"}, {"id": "shirt", "title": "Shirt"}
+    )
     assert verdicts(answer) == ["accepted", "accepted"]
     assert Product.objects.get(external_id="red").parent.external_id == "shirt"
 

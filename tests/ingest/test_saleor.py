@@ -115,9 +115,8 @@ def test_variants_stock_prices_and_the_end_of_a_product() -> None:
     assert (one.price, one.stock, one.title) == (4, 0, "Apple Juice – 1l")
     tell("PRODUCT_VARIANT_BACK_IN_STOCK", productVariant={"id": "V1", "stocks": [{"quantity": 5}]})
     tell("PRODUCT_VARIANT_STOCK_UPDATED", productVariant={"id": "V2", "trackInventory": False})
-    assert list(Product.objects.filter(parent__isnull=False).order_by("external_id").values_list("stock", flat=True)) == [
-        5, None,
-    ]  # fmt: skip
+    variants = Product.objects.filter(parent__isnull=False).order_by("external_id")
+    assert list(variants.values_list("stock", flat=True)) == [5, None]
     tell("PRODUCT_VARIANT_DELETED", productVariant={"id": "V2"})
     assert Product.objects.get(external_id="V2").is_active is False
     tell("PRODUCT_UPDATED", product=product(channelListings=[], variants=[]))

@@ -102,7 +102,9 @@ def _product(subject: Mapping[str, Any], channel: str, event: str) -> Rows:
         row["attributes"] = _attributes(subject["attributes"])
     if "channelListings" in subject:
         listing = _listing(subject["channelListings"], channel)
-        row["is_active"] = bool(listing.get("isPublished", False)) and listing.get("isAvailableForPurchase") is not False
+        row["is_active"] = (
+            bool(listing.get("isPublished", False)) and listing.get("isAvailableForPurchase") is not False
+        )
     made = [_variant_row(one, subject, channel) for one in variants if one.get("id")]
     if made:
         row |= _cheapest(made)

@@ -47,8 +47,8 @@ def rows_deliver(*, table: str, lines: Iterable[Line], channel: str) -> list[Row
     """Write rows of one table; a verdict per row, in their order.
 
     Each few hundred rows are one transaction: what a bad row says about itself harms no other. A row that says
-    ``deleted`` is marked as gone. Fields that a product's row leaves out stay as they are. Raises ``DatabaseError`` when
-    the database fails; the rows before it are written then, and are duplicates when the delivery is sent again.
+    ``deleted`` is marked as gone. Fields that a product's row leaves out stay as they are. Raises ``DatabaseError``
+    when the database fails; the rows before it are written then, and are duplicates when the delivery is sent again.
     """
     verdicts: dict[int, RowVerdict] = {}
     for chunk in _chunks(table, lines, verdicts):
@@ -98,9 +98,7 @@ def _write(table: str, chunk: dict[str, tuple[int, Shaped]], channel: str) -> di
         found.update(zip(rows, batch_apply(table=table, rows=list(rows.values()), channel=channel), strict=True))
     if table == "customer":
         _consents_tell(channel, left, found)
-    return {
-        number: _verdict(number, shaped, found[ident]) for ident, (number, shaped) in chunk.items()
-    }
+    return {number: _verdict(number, shaped, found[ident]) for ident, (number, shaped) in chunk.items()}
 
 
 def _verdict(number: int, shaped: Shaped, outcome: Outcome) -> RowVerdict:

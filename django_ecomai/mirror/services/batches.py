@@ -100,7 +100,9 @@ def _products_follow(ctx: SyncContext, idents: Sequence[str], *, prices: bool) -
     touched = [ident for ident in idents if (ctx.outcomes or {}).get(("price" if prices else "stock", ident))]
     products = Product.objects.filter(channel=ctx.channel, external_id__in=touched)
     if prices:
-        points = PricePoint.objects.filter(product__in=products.values("pk"), valid_from__lte=ctx.now, price__isnull=False)
+        points = PricePoint.objects.filter(
+            product__in=products.values("pk"), valid_from__lte=ctx.now, price__isnull=False
+        )
         newest: dict[Any, tuple[Any, ...]] = {}
         rows = points.order_by("valid_from", "pk").values_list("product_id", "price", "list_price", "cost", "currency")
         for pk, *values in rows.iterator(chunk_size=2000):
