@@ -87,6 +87,7 @@ def node() -> str | None:
 def example(folder: Path) -> Path:
     """The page's TypeScript beside the client."""
     shutil.copy(CLIENT, folder)
+    (folder / "package.json").write_text('{"type": "module"}')
     file = folder / "example.ts"
     [block] = blocks("ts")
     file.write_text(block.text)

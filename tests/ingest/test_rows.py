@@ -137,6 +137,18 @@ def test_stock_is_the_sum_of_the_places_and_a_late_count_is_outdated(shop: Sende
     assert (Product.objects.get().stock, StockPoint.objects.count()) == (7, 2)
 
 
+def test_the_history_goes_by_the_time_of_the_shop(shop: Sender) -> None:
+    # The product's row took long: what was counted a minute after it is newer all the same.
+    shop.send("products", {"id": "A", "title": "Lamp", "price": 9, "stock": 12, "updated_at": at(0)})
+    assert verdicts(shop.send("stock", {"product_id": "A", "quantity": 11, "updated_at": at(1)})) == ["accepted"]
+    assert verdicts(shop.send("prices", {"product_id": "A", "price": 8, "valid_from": at(1)})) == ["accepted"]
+    assert Product.objects.values_list("stock", "price").get() == (11, 8)
+    times = StockPoint.objects.order_by("valid_from").values_list("valid_from", flat=True)
+    assert [one.isoformat() for one in times] == [
+        "2026-03-01T10:00:00+00:00", "2026-03-01T10:01:00+00:00",
+    ]  # fmt: skip
+
+
 def test_an_order_with_its_lines(shop: Sender) -> None:
     shop.send("products", {"id": "A", "title": "Lamp"})
     order = {

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from django.db import transaction
+from django.utils import timezone
 
 from django_ecomai.core.persons import refused
 from django_ecomai.events.consent import PURPOSES
@@ -114,7 +115,9 @@ def _rows(table: str, shaped: dict[str, Shaped], channel: str) -> dict[str, Any]
         stored = product_rows(channel=channel, external_ids=shaped, lock=True)
         if table == "product":
             return {
-                ident: replace(stored[ident], **_values(one)) if ident in stored else one.row()
+                ident: replace(stored[ident], **{"updated_at": timezone.now(), **_values(one)})
+                if ident in stored
+                else one.row()
                 for ident, one in shaped.items()
             }
         kept = {

@@ -200,13 +200,15 @@ def _history_write(ctx: SyncContext, written: Any, tidy: dict[str, dict[str, Any
     for ident, pk in written.changed.items():
         values = tidy[ident]
         old = written.existing.get(ident)
+        # A delivery may have been under way while newer ones arrived: its history goes by the shop's own time.
+        at = (values["updated_at"] if ctx.outcomes is not None else None) or ctx.now
         now = tuple(values[c] for c in _PRICES)
         if (old is None and any(v is not None for v in now[:3])) or (old is not None and tuple(old[5:9]) != now):
             prices.append(
-                PricePoint(channel=ctx.channel, product_id=pk, valid_from=ctx.now, **{c: values[c] for c in _PRICES})
+                PricePoint(channel=ctx.channel, product_id=pk, valid_from=at, **{c: values[c] for c in _PRICES})
             )
         if "stock" not in ctx.tables and values["stock"] is not None and (old is None or old[9] != values["stock"]):
-            stocks.append(StockPoint(channel=ctx.channel, product_id=pk, valid_from=ctx.now, quantity=values["stock"]))
+            stocks.append(StockPoint(channel=ctx.channel, product_id=pk, valid_from=at, quantity=values["stock"]))
     PricePoint.objects.bulk_create(prices, batch_size=CHUNK, ignore_conflicts=True)
     StockPoint.objects.bulk_create(stocks, batch_size=CHUNK, ignore_conflicts=True)
     ctx.count("price", "created", len(prices))
