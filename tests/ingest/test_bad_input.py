@@ -219,7 +219,7 @@ NAMES = ["id", "product_id", "title", "price", "quantity", "lines", "returns", "
          "updated_at", "deleted", "consent", "category_ids", "is_active", "location", "rating"]  # fmt: skip
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     table=st.sampled_from(["category", "product", "price", "stock", "customer", "order", "review", "promotion"]),
     row=st.dictionaries(st.sampled_from(NAMES), json_values, max_size=6),
