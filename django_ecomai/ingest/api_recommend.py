@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -68,7 +68,7 @@ class RecommendationsView(APIView):
     )
     def get(self, request: Request, placement: str) -> Response:
         """See the schema."""
-        key: ApiKey = request.auth
+        key = cast(ApiKey, request.auth)
         asked = read_parameters(request.query_params)
         errors = {**asked.errors, **_errors(request)}
         if errors:

@@ -76,7 +76,7 @@ class IngestThrottle(ApiThrottle):
         return ecomai.INGEST_THROTTLE or None
 
 
-class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
+class KeyScheme(OpenApiAuthenticationExtension):
     """How the OpenAPI schema names it."""
 
     target_class = "django_ecomai.ingest.authentication.KeyAuthentication"

@@ -78,7 +78,7 @@ class RowVerdictSerializer(serializers.Serializer[Any]):
     """What became of one row."""
 
     row = serializers.IntegerField(help_text="Its number in the delivery, from 1; of NDJSON the number of the line.")
-    status = serializers.ChoiceField(choices=["accepted", "duplicate", "rejected"])
+    status = serializers.CharField(help_text="accepted, duplicate or rejected.")
     reason = serializers.CharField(required=False)
     notes = serializers.ListField(child=serializers.CharField(), required=False)
 

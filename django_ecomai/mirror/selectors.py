@@ -57,12 +57,12 @@ def product_rows(*, channel: str = "", external_ids: Iterable[str], lock: bool =
     if lock:
         rows = rows.select_for_update()
     products = list(rows)
-    parents = {one.parent_id for one in products} - {None}
+    parents = {one.parent_id for one in products if one.parent_id is not None}
     names = dict(Product.objects.filter(pk__in=parents).values_list("pk", "external_id")) if parents else {}
     return {
         one.external_id: ProductRow(
             id=one.external_id,
-            parent_id=names.get(one.parent_id, ""),
+            parent_id=names.get(one.parent_id or 0, ""),
             category_ids=tuple(one.category_external_ids or ()),
             **{name: getattr(one, name) for name in _SAME},
         )

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from django_ecomai.adapters.checks import adapter_check
 from django_ecomai.core.hashing import keyed_hash
 from django_ecomai.ingest.models import RowVersion
+from django_ecomai.mirror.jobs import mirror_findings
 from django_ecomai.mirror.models import (
     Category,
     Customer,
@@ -23,6 +25,7 @@ from django_ecomai.mirror.models import (
     Review,
     StockPoint,
 )
+from django_ecomai.mirror.services import batch_apply
 
 from .conftest import Sender, verdicts
 
@@ -249,6 +252,20 @@ def test_a_key_of_one_shop_writes_into_that_shop_only(
     ours, theirs = Product.objects.get(channel=""), Product.objects.get(channel="b")
     assert (ours.title, ours.removed_at) == ("Ours", None)
     assert theirs.title == "Theirs" and theirs.removed_at is not None
+
+
+def test_the_doctor_waits_for_deliveries_and_not_for_a_copy(shop: Sender) -> None:
+    [waiting] = mirror_findings()
+    assert (waiting.level, str(waiting.title)) == ("warning", "The shop has sent no products yet")
+    shop.send("products", {"id": "A", "title": "Lamp"})
+    [there] = mirror_findings()
+    assert (there.level, str(there.title), there.data["counts"]["products"]) == ("ok", "The shop sends its data", 1)
+    assert adapter_check() == []
+
+
+def test_a_table_that_does_not_exist() -> None:
+    with pytest.raises(LookupError, match="No table named 'lamp'"):
+        batch_apply(table="lamp", rows=[])
 
 
 def test_queries_do_not_grow_with_the_rows(shop: Sender, django_assert_max_num_queries: Any) -> None:
