@@ -26,6 +26,7 @@ from django_ecomai.mirror.models import (
     StockPoint,
 )
 from django_ecomai.mirror.services import batch_apply
+from django_ecomai.mirror.signals import order_mirrored
 
 from .conftest import Sender, verdicts
 
@@ -174,6 +175,22 @@ def test_an_order_with_its_lines(shop: Sender) -> None:
     # The product that was unknown comes later, and the line finds it.
     shop.send("products", {"id": "?", "title": "Bulb"})
     assert OrderLine.objects.get(product_external_id="?").product.title == "Bulb"
+
+
+def test_a_new_order_is_told_to_the_other_capabilities_and_history_is_not(shop: Sender) -> None:
+    told: list[tuple[str, bool]] = []
+
+    def hear(sender: Any, order: Order, created: bool, **kwargs: Any) -> None:
+        told.append((order.external_id, created))
+
+    now = {"id": "new", "placed_at": datetime.now(UTC).isoformat(), "lines": []}
+    order_mirrored.connect(hear)
+    try:
+        shop.send("orders", now, {**now, "id": "old", "placed_at": DAY})
+        shop.send("orders", {**now, "status": "paid"}, {**now, "status": "paid"})
+    finally:
+        order_mirrored.disconnect(hear)
+    assert told == [("new", True), ("new", False)]
 
 
 def test_an_order_without_lines_is_not_guessed_at(shop: Sender) -> None:

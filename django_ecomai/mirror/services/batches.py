@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal
 
 from django.db import transaction
@@ -19,6 +20,9 @@ from .catalogue import parents_finish
 from .context import SyncContext
 from .issues import IssueLog
 from .live import WRITERS
+
+# No visit can be tied to an order that is older.
+_RECENT = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,8 @@ def batch_apply(
 
     Ids must differ within a batch: of ``price`` and ``stock`` the product's, else the row's own. Cleaning, refused
     persons and history are those of a sync. The current price of a product follows the newest point of its history.
-    ``order_mirrored`` is sent for every order that is new or changed. Raises ``LookupError`` for an unknown table.
+    ``order_mirrored`` is sent for every order of the last week that is new or changed: older ones are history, as a
+    sync brings it. Raises ``LookupError`` for an unknown table.
     """
     if table not in TABLES:
         raise LookupError(f"No table named {table!r}. Known: {', '.join(TABLES)}.")
@@ -119,5 +124,6 @@ def _orders_tell(channel: str, rows: Sequence[Any], outcomes: Sequence[Outcome])
         for row, outcome in zip(rows, outcomes, strict=True)
         if outcome.status in ("created", "updated")
     }
-    for order in Order.objects.filter(channel=channel, external_id__in=list(told)).select_related("customer"):
+    recent = Order.objects.filter(channel=channel, external_id__in=list(told), placed_at__gte=timezone.now() - _RECENT)
+    for order in recent.select_related("customer"):
         order_mirrored.send_robust(sender=Order, order=order, created=told[order.external_id], live=True)
