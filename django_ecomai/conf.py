@@ -253,6 +253,30 @@ class Defaults:
     who may see runs read it. Take it from the environment, never from the repository.
     """
 
+    INGEST_MAX_BYTES: int = 32 * 1024 * 1024
+    """Largest body of a delivery through the API, in bytes; JSON (not NDJSON) at most 4 MiB of it."""
+
+    INGEST_MAX_ROWS: int = 50_000
+    """Most lines of one NDJSON delivery; a JSON body holds at most 1,000 rows."""
+
+    INGEST_MAX_LINE_BYTES: int = 256 * 1024
+    """Longest line of an NDJSON delivery, in bytes; a longer one is rejected and the others are taken."""
+
+    INGEST_ANSWER_HOURS: float = 24
+    """Hours for which a delivery with an ``Idempotency-Key`` gets the same answer when it is sent again."""
+
+    INGEST_THROTTLE: str = "600/min"
+    """Rate of deliveries and questions per API key, in DRF's notation. Empty: no limit."""
+
+    SALEOR: dict[str, dict[str, str]] | None = None
+    """Saleor shops whose webhooks are taken: ``{channel: {"domain": "shop.saleor.cloud", "secret": "…"}}``. Without
+    ``secret`` the signature is checked with the public key of the domain (extra ``saleor``). Optional:
+    ``saleor_channel``, the slug of the Saleor channel whose prices count.
+    """
+
+    SALEOR_MAX_AGE: int = 60 * 60 * 24
+    """Seconds after which a webhook of Saleor is too old to be taken: longer than Saleor goes on trying."""
+
     API_THROTTLE: str = "240/min"
     """Rate of the REST endpoints per client, in DRF's notation; and of fragments that filter or carry words."""
 

@@ -186,13 +186,14 @@ def _note_circumstances(
             event.properties[CIRCUMSTANCES] = found
 
 
-def events_receive(*, rows: Sequence[Any], channel: str) -> list[Verdict] | None:
+def events_receive(*, rows: Sequence[Any], channel: str, personal: bool = True) -> list[Verdict] | None:
     """Store what a trusted server sent, which vouches for consent; a ``purchase`` gives the one event of its order.
 
+    ``personal``: whether the persons have agreed that their next pages react to it.
     One verdict per row, or ``None`` when nothing took them (logged).
     """
     pairs = events_prepare(rows=rows, source="server", defaults={"channel": channel})
-    return events_accept(pairs=pairs, what="store events from a server")
+    return events_accept(pairs=pairs, what="store events from a server", personal=personal)
 
 
 def purchase_record(
