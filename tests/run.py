@@ -1,4 +1,4 @@
-"""``make test``: the whole suite on SQLite, then once more on PostgreSQL when one answers; coverage of both together.
+"""``make test``: the whole suite on SQLite, with coverage, then once more on PostgreSQL when one answers.
 
 The tests inside an Oscar shop are a project of their own, so they run by themselves on each database. Arguments go to
 pytest (``python -m tests.run tests/mirror -x``); coverage is judged only when there are none.
@@ -12,15 +12,21 @@ import sys
 
 from tests.services import service_is_required, service_missing
 
-# These hold no database code, or bring the example shop on its own SQLite: the second leg would only repeat the first.
+# These hold no database code, look at drawn pages, or bring a shop on its own SQLite: the second leg would only repeat
+# the first. Of all others it leaves out the tests that ask no database (see tests/conftest.py).
 DATABASE_FREE = (
     "tests/ml",
     "tests/package",
     "tests/docs",
     "tests/browser/test_admin.py",
+    "tests/browser/test_inventory.py",
     "tests/browser/test_oscar.py",
     "tests/browser/test_storefront.py",
+    "tests/dashboard/test_browser.py",
     "tests/example/test_demo.py",
+    "tests/forecast/test_browser.py",
+    "tests/runs/test_browser.py",
+    "tests/runs/test_schedule_apply.py",
 )
 
 OSCAR = "tests/oscar"
@@ -43,6 +49,8 @@ def leg(backend: str, arguments: list[str], *, coverage: bool, project: str = "e
     # A worker per core: libraries that take a thread per core themselves would only wait for each other.
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     env = {**threads, **os.environ, "ECOMAI_TEST_BACKEND": backend}
+    # Every process would compile every module again.
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
     env["DJANGO_SETTINGS_MODULE"] = f"tests.projects.{project}.settings"
     return subprocess.run([*command, *arguments], env=env).returncode
 
@@ -62,20 +70,24 @@ def main(arguments: list[str]) -> int:
     inside = [argument for argument in arguments if argument.startswith(OSCAR)]
     statuses = []
     for backend in ("sqlite", "postgres"):
+        # Watching lines doubles the time of a leg, and few of them are run on PostgreSQL only.
+        coverage = whole and backend == "sqlite"
         missing = service_missing("postgres") if backend == "postgres" else ""
         if missing:
             statuses.append(_left_out("postgres", f"PostgreSQL: {missing}"))
             continue
-        skipped = [f"--ignore={folder}" for folder in DATABASE_FREE] if whole and backend == "postgres" else []
+        skipped = []
+        if whole and backend == "postgres":
+            skipped = ["-m", "database", *(f"--ignore={folder}" for folder in DATABASE_FREE)]
         if whole or not inside:
-            statuses.append(leg(backend, [*arguments, *skipped], coverage=whole))
+            statuses.append(leg(backend, [*arguments, *skipped], coverage=coverage))
         if whole or inside:
             missing = service_missing("oscar")
             tests = arguments or [OSCAR]
             statuses.append(
                 _left_out("oscar", f"Oscar: {missing}")
                 if missing
-                else leg(backend, tests, coverage=whole, project="oscar")
+                else leg(backend, tests, coverage=coverage, project="oscar")
             )
     if whole:
         statuses.append(subprocess.run([sys.executable, "-m", "coverage", "report"]).returncode)

@@ -77,7 +77,8 @@ def substitutions_decide(*, substitutions: Iterable[Substitution], use: bool, us
     state = Substitution.State.USED if use else Substitution.State.DISMISSED
     pks = [row.pk for row in substitutions]
     with transaction.atomic():
-        rows = list(Substitution.objects.select_for_update(of=("self",)).filter(pk__in=pks).exclude(state=state))
+        held = Substitution.objects.select_for_update(of=("self",)).filter(pk__in=pks).order_by("pk")
+        rows = list(held.exclude(state=state))
         Substitution.objects.filter(pk__in=[row.pk for row in rows]).update(state=state)
         change_log(objects=rows, user=user, lines=[str(state.label)])
     return len(rows)
@@ -146,7 +147,9 @@ def _store(channel: str, seen: dict[tuple[int, int], Substitution], found: Found
     with transaction.atomic():
         known = {
             (row.product_id, row.substitute_id): row
-            for row in Substitution.objects.select_for_update(of=("self",)).filter(product__channel=channel)
+            for row in Substitution.objects.select_for_update(of=("self",))
+            .filter(product__channel=channel)
+            .order_by("pk")
         }
         old = [row for row in known.values() if row.state == Substitution.State.OPEN]
         gone = [row.pk for row in old if (row.product_id, row.substitute_id) not in seen]
