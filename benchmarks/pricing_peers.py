@@ -154,6 +154,8 @@ def econml_product(panel: PricePanel) -> tuple[Floats, Floats]:
 
     table = Table(panel)
     some = np.flatnonzero(panel.price_levels() > 1)
+    if len(some) * len(table.y) > 20_000_000:
+        raise MemoryError("a column for each product does not fit into memory")
     keep = np.isin(table.product, some)
     model = LinearDML(model_y=Ridge(0.1), model_t=Ridge(0.1), cv=FOLDS, random_state=0, fit_cate_intercept=False)
     model.fit(table.y[keep], table.p[keep], X=(table.product[keep][:, None] == some).astype(float), W=table.w[keep])
@@ -212,11 +214,14 @@ PEERS: dict[str, Callable[[PricePanel], tuple[Floats, Floats]]] = {
 }
 
 
-def pooled(model: str, panel: PricePanel) -> tuple[float, float]:
-    """Mean over products of what the peer says, and a standard error with products as clusters."""
-    mean, _ = PEERS[model](panel)
-    known = mean[np.isfinite(mean)]
-    if "category" in model:
-        groups = np.unique(known)
-        return float(groups.mean()), float(groups.std() / np.sqrt(max(len(groups), 1)))
-    return float(known.mean()), float(known.std() / np.sqrt(max(len(known), 1)))
+def pooled(mean: Floats, sd: Floats, panel: PricePanel, *, by_category: bool) -> tuple[float, float]:
+    """What a peer says on average and how sure that is: over products, which are clusters; or, for a peer that answers
+    by category, over categories, each with its own standard error."""
+    known = np.isfinite(mean)
+    if not known.any():
+        return float("nan"), float("nan")
+    if not by_category:
+        return float(mean[known].mean()), float(mean[known].std(ddof=1) / np.sqrt(known.sum()))
+    _, first = np.unique(np.where(known, panel.category, -1), return_index=True)
+    first = first[known[first]]
+    return float(mean[first].mean()), float(np.sqrt((sd[first] ** 2).sum()) / len(first))
