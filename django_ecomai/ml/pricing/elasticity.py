@@ -286,7 +286,7 @@ class _Fit:
             state.demand_index = self.cells.index(left, weight)
             state.demand_index -= panel.mean(state.demand_index, weight)[who]
         target = working - state.demand_index
-        gram, moment, square, size = self._sums(target, np.sqrt(weight), state.rho)
+        gram, moment, square, size = self._sums(target, np.sqrt(weight), state.rho * self._lasting(mean))
         scaled, scaled_moment = gram / state.phi[:, None, None], moment / state.phi[:, None]
         self._spreads(scaled, scaled_moment)
         own, variance, coefficient = self._own(scaled, scaled_moment)
@@ -300,14 +300,23 @@ class _Fit:
         else:
             self._log_alpha(left, mean)
         if use.autocorrelated and not last:
-            self._rho(left * np.sqrt(weight))
+            self._rho(left * np.sqrt(weight), self._lasting(mean))
 
-    def _sums(self, target: Floats, root: Floats, rho: float) -> tuple[Floats, Floats, Floats, Floats]:
-        """Whitened cross products per product: [n, k, k], [n, k], [n] and how many rows [n]."""
+    def _lasting(self, mean: Floats) -> Floats:
+        """Share [n] of a product's variance that is not the chance of single sales and can last from period to period:
+        nearly all for fast sellers, hardly any for slow ones."""
+        over = self.state.alpha[self.panel.product] * mean
+        return self.panel.mean(over / (1 + over))
+
+    def _sums(self, target: Floats, root: Floats, near: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        """Cross products per product, whitened by the correlation [n] of neighbouring periods: [n, k, k], [n, k], [n]
+        and how many rows [n]."""
         n, k = self.panel.n_products, self.design.shape[1]
         x = np.column_stack([self.design, target]) * root[:, None]
-        if rho:
-            near = np.where(self.first, 0.0, rho**self.gap)
+        if near.any():
+            # over a gap the correlation fades as the lasting part does
+            fades = self.state.rho ** (self.gap - 1)
+            near = np.where(self.first, 0.0, near[self.panel.product] * fades)
             before = np.empty_like(x)
             before[0], before[1:] = 0.0, x[:-1]
             x = (x - near[:, None] * before) / np.sqrt(1 - near**2)[:, None]
@@ -382,29 +391,42 @@ class _Fit:
         state.phi = ((prior_size * common + left.clip(min=0.0)) / (prior_size + free)).clip(0.05, 1e4)
 
     def _alpha(self, units: Floats, mean: Floats, sure: Floats) -> None:
-        """NB2 overdispersion [n] by moments, drawn to the common one as if by 20 periods more."""
-        panel = self.panel
+        """NB2 overdispersion [n] by moments, drawn to the common one as far as products differ by chance only.
+
+        A product's own overdispersion of a year of weeks is off by a third; whoever looks steady by luck would get too
+        narrow an interval.
+        """
+        panel, state = self.panel, self.state
         sure = np.where(sure < 1, 0.0, 1.0)
         k = self.design.shape[1] - 2
         rows = np.bincount(panel.product, minlength=panel.n_products)
         free = np.divide(rows, (rows - k).clip(min=1), out=np.ones(len(rows)), where=rows > 0).clip(max=2.0)
         over = panel.total(sure * (free[panel.product] * (units - mean) ** 2 - mean))
         mass = panel.total(sure * mean**2)
-        common = max(
-            float(np.median((over[mass > 0] / mass[mass > 0]).clip(0.0, 5.0))) if (mass > 0).any() else 0.1, 1e-3
-        )
-        more = 20 * np.divide(mass, rows, out=np.ones(len(rows)), where=rows > 0)
-        self.state.alpha = np.divide(
-            over + more * common, mass + more, out=np.full(len(rows), common), where=mass + more > 0
-        ).clip(1e-3, 5.0)
+        some = mass > 1e-9
+        if not some.any():
+            return
+        each = np.clip(over[some] / mass[some], -1.0, 5.0)
+        # the variance of a square is twice the square of the variance (normal), more where neighbours err alike
+        usual = float(np.median(state.alpha))
+        twice = 2 * (1 + state.rho**2) / (1 - state.rho**2)
+        chance = panel.total(sure * twice * free[panel.product] * (mean + usual * mean**2) ** 2)[some] / mass[some] ** 2
+        apart = 0.0
+        for _ in range(5):
+            precision = 1 / (chance + apart)
+            common = float((precision * each).sum() / precision.sum())
+            apart = max(float((precision**2 * ((each - common) ** 2 - chance)).sum() / (precision**2).sum()), 0.0)
+        share = apart / (apart + chance)
+        state.alpha = np.full(panel.n_products, max(common, 1e-3))
+        state.alpha[some] = (share * each + (1 - share) * common).clip(1e-3, 5.0)
 
     def _log_alpha(self, left: Floats, mean: Floats) -> None:
         panel = self.panel
         each = panel.mean(left**2 - 1 / (1 + mean))
         self.state.alpha = (0.5 * each + 0.5 * float(np.median(each))).clip(1e-3, 5.0)
 
-    def _rho(self, left: Floats) -> None:
-        """Correlation of neighbouring periods, freed of what fitting takes from it (Kendall, 1954)."""
+    def _rho(self, left: Floats, lasting: Floats) -> None:
+        """Correlation of what lasts in neighbouring periods, freed of what fitting takes from it (Kendall, 1954)."""
         near = ~self.first & (self.gap == 1)
         at = np.flatnonzero(near)
         if len(at) < 30:
@@ -414,7 +436,9 @@ class _Fit:
         z = np.divide(centred, scale, out=np.zeros_like(centred), where=scale > 0).clip(-4.0, 4.0)
         raw = float((z[at] * z[at - 1]).sum() / max((z[at] ** 2 + z[at - 1] ** 2).sum() / 2, 1e-9))
         length = max(len(z) / max(int(self.first.sum()), 1), 6.0)
-        self.state.rho = float(np.clip((raw * length + 2.0) / (length - 4.0), 0.0, 0.9)) if raw > -0.1 else 0.0
+        common = (raw * length + 2.0) / (length - 4.0) if raw > -0.1 else 0.0
+        share = max(float(lasting[self.panel.product[at]].mean()), 0.05)
+        self.state.rho = float(np.clip(common / share, 0.0, 0.9))
 
 
 def reasons_counted(found: Elasticities) -> dict[str, int]:
