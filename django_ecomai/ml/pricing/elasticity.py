@@ -204,7 +204,7 @@ class _Fit:
         self.cells = CrossFit.build(panel, folds=use.folds, seed=use.random_state)
         self.first = np.r_[True, np.diff(panel.product) != 0] if m else np.zeros(0, dtype=bool)
         self.gap = np.r_[1, np.diff(panel.period)].clip(min=1) if m else np.zeros(0, dtype=np.int64)
-        self.residual, price_index = self._price()
+        self.residual, price_index, self.depth = self._price()
         self.design = self._design(price_index)
         self.variation = np.sqrt(panel.mean(self.residual**2))
         k = self.design.shape[1]
@@ -220,8 +220,9 @@ class _Fit:
         for turn in range(_ROUNDS):
             self._round(last=turn == _ROUNDS - 1)
 
-    def _price(self) -> tuple[Floats, Floats]:
-        """What controls do not explain of log price [m], and the index of category and period [m] that they use."""
+    def _price(self) -> tuple[Floats, Floats, Floats]:
+        """What controls do not explain of log price [m], and the index of category and period [m] and the depth of
+        promotions [m] that explain the rest."""
         panel = self.panel
         log = np.log(panel.price)
         log -= panel.mean(log)[panel.product]
@@ -233,7 +234,8 @@ class _Fit:
             depth = self._promotion_depth(cleared, promotion) * promotion
             if self.use.category_periods:
                 index = self.cells.index(log - depth, ones)
-        return log - depth - index, index - panel.mean(index)[panel.product]
+        residual = log - depth - index
+        return residual, index - panel.mean(index)[panel.product], depth
 
     def _promotion_depth(self, log: Floats, promotion: Floats) -> Floats:
         """Slope [m] of log price on promotion among the products of other folds in the category."""
@@ -255,7 +257,10 @@ class _Fit:
         span = max(float(np.ptp(time)) if len(time) else 1.0, 1.0)
         angle = 2 * np.pi * time / use.periods_per_year
         middle = panel.mean(time)[panel.product]
-        columns = [np.ones(len(panel)), self.residual, 2 * (time - middle) / span, panel.promotion, price_index]
+        # the whole price, so that what promotion and index say besides it does not depend on the product's elasticity
+        # and may be drawn to the category's without drawing that too
+        price = self.residual + price_index + self.depth
+        columns = [np.ones(len(panel)), price, 2 * (time - middle) / span, panel.promotion, price_index]
         return np.column_stack([*columns, np.sin(angle), np.cos(angle)])
 
     def _round(self, *, last: bool) -> None:
@@ -281,7 +286,7 @@ class _Fit:
         if use.category_periods:
             # demand itself, not freed of price: what is left of the others' prices would hold this product's own price
             own = np.where(np.isin(np.arange(self.design.shape[1]), (_PRICE, 4)), 0.0, state.coefficient)
-            left = working - (self.design * own[who]).sum(axis=1)
+            left = working - (self.design * own[who]).sum(axis=1) - state.coefficient[who, _PRICE] * self.depth
             left -= panel.mean(left, weight)[who]
             state.demand_index = self.cells.index(left, weight)
             state.demand_index -= panel.mean(state.demand_index, weight)[who]
