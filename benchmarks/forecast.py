@@ -24,6 +24,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -123,13 +124,9 @@ def _row(dataset: str, model: str, cuts: list[Cut], python: str, slow_sample: in
             series = len(ids)
             parts.append(scored(cut, ids, out["mean"], out["quantiles"]))
             if model == OURS:
-                for count, there in ((PROPHET, cut is cuts[-1]), (slow_sample, True)):
-                    if count and there and len(ids) > count:
-                        part = cut.sampled(count)
-                        kept = sorted(part.train["unique_id"].unique())
-                        at = np.searchsorted(ids, kept)
-                        found = scored(part, kept, out["mean"][at], out["quantiles"][at])
-                        samples.setdefault(str(count), []).append(found["all"])
+                wanted = [slow_sample, PROPHET if cut is cuts[-1] else None]
+                for count in {count for count in wanted if count and count < series}:
+                    samples.setdefault(str(count), []).append(on_sample(cut, count, ids, out))
     metrics = {name: float(np.nanmean([part["all"][name] for part in parts])) for name in parts[0]["all"]}
     classes: dict[str, Any] = {}
     for kind in CLASSES:
@@ -145,6 +142,14 @@ def _row(dataset: str, model: str, cuts: list[Cut], python: str, slow_sample: in
             for count, found in samples.items()
         }
     return {**head, "metrics": metrics, "cpu_s": round(cpu, 2), "peak_mb": round(peak, 1), "details": details}
+
+
+def on_sample(cut: Cut, count: int, ids: list[str], out: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """How forecasts of all series do on the sample that some peers get."""
+    part = cut.sampled(count)
+    kept = sorted(part.train["unique_id"].unique())
+    at = np.searchsorted(ids, kept)
+    return scored(part, kept, out["mean"][at], out["quantiles"][at])["all"]
 
 
 def on_samples(row: dict[str, Any]) -> list[dict[str, Any]]:
