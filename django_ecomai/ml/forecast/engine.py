@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..threads import one_blas_thread
 from . import report
@@ -23,9 +22,6 @@ from .recipe import Forecasts, Recipe, honest_means, recipe_apply, recipe_fit
 from .result import BACKTEST_COLUMNS, COMPONENT_COLUMNS, KEY_COLUMNS, SERIES_COLUMNS, ForecastResult, interval_columns
 
 Tell = Callable[[float, str], None]
-Floats = NDArray[np.float64]
-#: The variance of demand grows with this power of its mean, as in the loss of the learned model.
-VARIANCE_POWER = 1.5
 
 
 @one_blas_thread()
@@ -90,23 +86,12 @@ def _with_cold(bottom: Forecasts, panel: Panel, static: Any, options: ForecastOp
 def _coherent(bottom: Forecasts, upper: Forecasts, hierarchy: Any) -> tuple[Forecasts, Forecasts]:
     """Means that add up; the intervals move along."""
     cold = bottom.code == COLD
-    variance = movable((bottom.scale**2).mean(axis=1), np.where(cold, 0.0, bottom.mean.mean(axis=1)))
+    variance = np.where(cold, 0.0, (bottom.scale**2).mean(axis=1))
     # the levels above know nothing of what was never sold
     expected = upper.mean + np.nan_to_num(hierarchy.sums(np.where(cold[:, None], bottom.mean, 0.0)))
     mean = reconcile(bottom.mean, variance, expected, (upper.scale**2).mean(axis=1), hierarchy)
     total = np.nan_to_num(hierarchy.sums(mean))
     return _moved(bottom, mean), _moved(upper, total)
-
-
-def movable(variance: Floats, mean: Floats) -> Floats:
-    """Variances [S] by which the levels above may move products of this ``mean`` [S]: their own, but no larger than is
-    usual in the shop for demand of that size.
-
-    Otherwise a product that hardly sells any more, whose past was loud, would take the most of what the whole shop is
-    forecast to sell beyond the sum of its products.
-    """
-    usual = mean**VARIANCE_POWER
-    return np.minimum(variance, usual * variance[mean > 0].sum() / max(float(usual.sum()), 1e-12))
 
 
 def _moved(forecasts: Forecasts, mean: Any) -> Forecasts:

@@ -10,7 +10,6 @@ from django_ecomai.ml.forecast import intervals
 from django_ecomai.ml.forecast.blend import blend_weights, onto_simplex
 from django_ecomai.ml.forecast.cold import likeness
 from django_ecomai.ml.forecast.demand import CLASSES, classify, without_spikes
-from django_ecomai.ml.forecast.engine import movable
 from django_ecomai.ml.forecast.hierarchy import hierarchy_build, reconcile
 from django_ecomai.ml.forecast.options import ForecastOptions
 from django_ecomai.ml.forecast.recipe import cutoffs
@@ -43,18 +42,6 @@ def test_reconciliation_moves_what_is_uncertain_and_meets_a_certain_total():
     doubtful = reconcile(bottom, np.array([1.0, 2.0]), upper, np.array([3.0]), hierarchy)
     assert doubtful.sum() == pytest.approx(23)  # half way: both variances are 3
     assert reconcile(bottom, np.zeros(2), upper, np.array([1.0]), hierarchy).tolist() == bottom.tolist()
-
-
-def test_a_loud_past_takes_no_part_of_what_the_shop_sells_more():
-    # Both have the same spread, but the second is forecast to sell a hundredth of the first.
-    variance = movable(np.array([4.0, 4.0]), np.array([100.0, 1.0]))
-    assert variance == pytest.approx([4, 8 / 1001])  # 1 of 1001 parts, as 100 ** 1.5 is to 1 ** 1.5
-    hierarchy = hierarchy_build(np.array(["a", "b"], dtype=object))
-    moved = reconcile(np.array([[100.0], [1.0]]), variance, np.array([[121.0]]), np.array([1e-9]), hierarchy)
-    assert moved[:, 0] == pytest.approx([119.96, 1.04], abs=0.01)
-    # Nothing is forecast, nothing moves; what is as usual for its size keeps its own.
-    assert movable(np.array([4.0, 4.0]), np.zeros(2)).tolist() == [0, 0]
-    assert movable(np.array([1.0, 8.0]), np.array([1.0, 4.0])) == pytest.approx([1, 8])
 
 
 def test_levels_that_cross_each_other_are_reconciled_too():
