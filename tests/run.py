@@ -1,5 +1,7 @@
 """``make test``: the whole suite on SQLite, then once more on PostgreSQL when one answers; coverage of both together.
 
+MySQL and MariaDB get a part of it, chosen so that every way of writing and reading is taken once.
+
 The tests inside an Oscar shop are a project of their own, so they run by themselves on each database. Arguments go to
 pytest (``python -m tests.run tests/mirror -x``); coverage is judged only when there are none.
 """
@@ -9,7 +11,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 
+from tests.mariadb import mysql_url
 from tests.services import service_is_required, service_missing
 
 # These hold no database code, or bring the example shop on its own SQLite: the second leg would only repeat the first.
@@ -23,10 +27,30 @@ DATABASE_FREE = (
     "tests/example/test_demo.py",
 )
 
+# One file per way to write or read: ids, sync, events, training, serving, forecasts, orders, erasure.
+MYSQL = (
+    "tests/core/test_mysql.py",
+    "tests/mirror/test_sync.py",
+    "tests/events/test_insert.py",
+    "tests/runs/test_execute.py",
+    "tests/recommend/test_training.py",
+    "tests/recommend/test_serving.py",
+    "tests/forecast/test_services.py",
+    "tests/inventory/test_orders.py",
+    "tests/privacy/test_requests.py",
+)
+
 OSCAR = "tests/oscar"
 
 
-def leg(backend: str, arguments: list[str], *, coverage: bool, project: str = "everything") -> int:
+def leg(
+    backend: str,
+    arguments: list[str],
+    *,
+    coverage: bool,
+    project: str = "everything",
+    env: Mapping[str, str] | None = None,
+) -> int:
     """Run pytest in one test project on one database backend and return its exit status."""
     command = [
         sys.executable,
@@ -42,7 +66,7 @@ def leg(backend: str, arguments: list[str], *, coverage: bool, project: str = "e
     print(f"\n--- the suite on {backend}, project {project} ---", flush=True)
     # A worker per core: libraries that take a thread per core themselves would only wait for each other.
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    env = {**threads, **os.environ, "ECOMAI_TEST_BACKEND": backend}
+    env = {**threads, **os.environ, **(env or {}), "ECOMAI_TEST_BACKEND": backend}
     env["DJANGO_SETTINGS_MODULE"] = f"tests.projects.{project}.settings"
     return subprocess.run([*command, *arguments], env=env).returncode
 
@@ -52,6 +76,13 @@ def _left_out(service: str, why: str) -> int:
     required = service_is_required(service)
     print(f"{'Required (ECOMAI_TEST_REQUIRE)' if required else 'Not run'}: {why}", file=sys.stderr, flush=True)
     return int(required)
+
+
+def mysql_leg(*, coverage: bool) -> int:
+    """The selection on a MySQL or MariaDB server of its own."""
+    with mysql_url() as url:
+        selection = [*MYSQL, "-m", "not browser and not slow"]
+        return leg("mysql", selection, coverage=coverage, env={"ECOMAI_TEST_MYSQL_URL": url})
 
 
 def main(arguments: list[str]) -> int:
@@ -78,6 +109,8 @@ def main(arguments: list[str]) -> int:
                 else leg(backend, tests, coverage=whole, project="oscar")
             )
     if whole:
+        missing = service_missing("mysql")
+        statuses.append(_left_out("mysql", f"MySQL: {missing}") if missing else mysql_leg(coverage=True))
         statuses.append(subprocess.run([sys.executable, "-m", "coverage", "report"]).returncode)
     return next((status for status in statuses if status), 0)
 

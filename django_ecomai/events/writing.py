@@ -134,7 +134,7 @@ def _partitions_for(ids: Iterable[uuid.UUID], connection: BaseDatabaseWrapper) -
 
 def _insert(events: Sequence[Event], connection: BaseDatabaseWrapper) -> tuple[set[uuid.UUID], set[uuid.UUID]]:
     """Insert, skip ids that exist; return the ids that are new and those that turned out to have no partition."""
-    if connection.vendor in ("postgresql", "sqlite") and connection.features.can_return_rows_from_bulk_insert:
+    if connection.features.can_return_rows_from_bulk_insert:
         try:
             with transaction.atomic(using=connection.alias):
                 return _insert_returning(events, connection), set()
@@ -147,7 +147,7 @@ def _insert(events: Sequence[Event], connection: BaseDatabaseWrapper) -> tuple[s
         rest = [event for event in events if event.id not in homeless]
         with transaction.atomic(using=connection.alias):
             return _insert_returning(rest, connection) if rest else set(), homeless
-    # Databases without RETURNING: what exists already is looked up first.
+    # MySQL and Oracle have no RETURNING: what exists already is looked up first.
     with transaction.atomic(using=connection.alias):
         manager = Event.objects.using(connection.alias)
         existing = set(manager.filter(pk__in=[event.id for event in events]).values_list("pk", flat=True))
@@ -161,9 +161,11 @@ def _insert_returning(events: Sequence[Event], connection: BaseDatabaseWrapper) 
     quote = connection.ops.quote_name
     row = "(" + ", ".join(["%s"] * len(fields)) + ")"
     columns = ", ".join(quote(str(field.column)) for field in fields)
+    # MariaDB has other words for it.
+    ignore, on_conflict = ("IGNORE ", "") if connection.vendor == "mysql" else ("", "ON CONFLICT DO NOTHING ")
     sql = (
-        f"INSERT INTO {quote(Event._meta.db_table)} ({columns}) VALUES {', '.join([row] * len(events))} "  # noqa: S608
-        f"ON CONFLICT DO NOTHING RETURNING {quote('id')}"
+        f"INSERT {ignore}INTO {quote(Event._meta.db_table)} ({columns}) VALUES {', '.join([row] * len(events))} "  # noqa: S608
+        f"{on_conflict}RETURNING {quote('id')}"
     )
     parameters = [
         field.get_db_prep_save(getattr(event, str(field.attname)), connection) for event in events for field in fields
