@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core.cache import InvalidCacheBackendError, caches
 from django.core.cache.backends.dummy import DummyCache
@@ -13,7 +14,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch, reverse
 
-from django_ecomai.conf import ecomai
+from django_ecomai.conf import Defaults, ecomai
 
 # The beacon gets a new token half a minute before its own ends.
 TOKEN_AGE_LEAST = 60
@@ -78,6 +79,21 @@ def check_consent(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Chec
             hint="Name a function that takes the request and returns a set of purposes, e.g. "
             "'django_ecomai.events.consent.cookie'.",
             id="ecomai.E024",
+        )
+    ]
+
+
+@register("ecomai")
+def check_cookie_consent(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """A banner that is installed is asked."""
+    if not apps.is_installed("cookie_consent") or ecomai.CONSENT != Defaults.CONSENT:
+        return []
+    return [
+        Warning(
+            "django-cookie-consent is installed, but nobody asks it: whoever agrees there counts as a no here.",
+            hint="Set ECOMAI['CONSENT'] = 'django_ecomai.events.consent.cookie_consent' and name its cookie groups "
+            "'analytics', 'personalization' and 'marketing'.",
+            id="ecomai.W027",
         )
     ]
 
