@@ -1,6 +1,6 @@
 """``make test``: the whole suite on SQLite, then once more on PostgreSQL when one answers; coverage of both together.
 
-MySQL and MariaDB get a part of it, chosen so that every way of writing and reading is taken once.
+MySQL and MariaDB get a part of it (``tests/smoke.py``) on a server of its own.
 
 The tests inside an Oscar shop are a project of their own, so they run by themselves on each database. Arguments go to
 pytest (``python -m tests.run tests/mirror -x``); coverage is judged only when there are none.
@@ -15,6 +15,7 @@ from collections.abc import Mapping
 
 from tests.mariadb import mysql_url
 from tests.services import service_is_required, service_missing
+from tests.smoke import SMOKE
 
 # These hold no database code, or bring the example shop on its own SQLite: the second leg would only repeat the first.
 DATABASE_FREE = (
@@ -25,19 +26,6 @@ DATABASE_FREE = (
     "tests/browser/test_oscar.py",
     "tests/browser/test_storefront.py",
     "tests/example/test_demo.py",
-)
-
-# One file per way to write or read: ids, sync, events, training, serving, forecasts, orders, erasure.
-MYSQL = (
-    "tests/core/test_mysql.py",
-    "tests/mirror/test_sync.py",
-    "tests/events/test_insert.py",
-    "tests/runs/test_execute.py",
-    "tests/recommend/test_training.py",
-    "tests/recommend/test_serving.py",
-    "tests/forecast/test_services.py",
-    "tests/inventory/test_orders.py",
-    "tests/privacy/test_requests.py",
 )
 
 OSCAR = "tests/oscar"
@@ -81,7 +69,7 @@ def _left_out(service: str, why: str) -> int:
 def mysql_leg(*, coverage: bool) -> int:
     """The selection on a MySQL or MariaDB server of its own."""
     with mysql_url() as url:
-        selection = [*MYSQL, "-m", "not browser and not slow"]
+        selection = ["tests/core/test_mysql.py", *SMOKE]
         return leg("mysql", selection, coverage=coverage, env={"ECOMAI_TEST_MYSQL_URL": url})
 
 
