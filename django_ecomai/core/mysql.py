@@ -1,16 +1,39 @@
-"""MySQL and MariaDB: ids are told apart to the letter and every language fits, whatever the database's default is.
+"""MySQL and MariaDB: what they cannot do that others can, and what they do by default that must not be.
 
-A default such as ``utf8mb4_general_ci`` takes the product "a1" for the product "A1", and ``latin1`` refuses titles of
-other scripts. The shop's own tables are left alone, and texts for people keep a collation that searches without case.
+Ids are told apart to the letter and every language fits, whatever the database's default is. A default such as
+``utf8mb4_general_ci`` takes the product "a1" for the product "A1", and ``latin1`` refuses titles of other scripts.
+The shop's own tables are left alone, and texts for people keep a collation that searches without case.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connections, models, router
+from django.db.models import QuerySet, Subquery
 
 ALL_LETTERS = "utf8mb4"
+Rows = TypeVar("Rows", bound=QuerySet[Any, Any])
+
+
+class Limited(Subquery):
+    """A sliced queryset as what an ``__in`` looks among; MySQL wants another SELECT around its LIMIT."""
+
+    def as_mysql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        """The SQL for MySQL and MariaDB."""
+        return self.as_sql(compiler, connection, template="(SELECT * FROM (%(subquery)s) ecomai_limited)")
+
+
+def locked_rows(rows: Rows) -> Rows:
+    """``rows`` locked until the end of the transaction, and where the database can nothing that is joined to them."""
+    own = connections[rows.db].features.has_select_for_update_of
+    return rows.select_for_update(of=("self",)) if own else rows.select_for_update()
+
+
+def conflict_target(model: type[models.Model], *fields: str) -> dict[str, Any]:
+    """For ``bulk_create(update_conflicts=True)``: which constraint is meant. MySQL takes whichever it meets."""
+    features = connections[router.db_for_write(model)].features
+    return {"unique_fields": list(fields)} if features.supports_update_conflicts_with_target else {}
 
 
 def to_the_letter(connection: Any) -> str:

@@ -22,6 +22,9 @@ logger = logging.getLogger("django_ecomai.events")
 
 # 21 columns each: below the number of parameters that SQLite (32,766) and PostgreSQL (65,535) take.
 BATCH = 1000
+# From here on PostgreSQL gets rows by COPY, which takes less than half of the client's time; measured with 20,000.
+COPY_FROM = 500
+COPY_BATCH = 10_000
 
 
 def events_insert(
@@ -90,8 +93,9 @@ def events_write(
     known = (pairs[wanted[value]][0] for value in sorted(wanted) if value not in homeless)
     events = [event for event in known if event]
     stored: set[uuid.UUID] = set()
-    for start in range(0, len(events), BATCH):
-        new, outside = _insert(events[start : start + BATCH], connection)
+    size = COPY_BATCH if len(events) >= COPY_FROM and _can_copy(connection) else BATCH
+    for start in range(0, len(events), size):
+        new, outside = _insert(events[start : start + size], connection)
         stored |= new
         homeless |= outside
     for value, index in wanted.items():
@@ -156,7 +160,40 @@ def _insert(events: Sequence[Event], connection: BaseDatabaseWrapper) -> tuple[s
     return {event.id for event in fresh}, set()
 
 
+def _can_copy(connection: BaseDatabaseWrapper) -> bool:
+    """PostgreSQL through psycopg 3; its predecessor has other words for COPY."""
+    if connection.vendor != "postgresql":
+        return False
+    from django.db.backends.postgresql.psycopg_any import is_psycopg3
+
+    return bool(is_psycopg3)
+
+
+def _insert_copied(events: Sequence[Event], connection: BaseDatabaseWrapper) -> set[uuid.UUID]:
+    """By way of a table of this transaction: COPY itself breaks off at the first id that exists."""
+    fields = Event._meta.concrete_fields
+    quote = connection.ops.quote_name
+    log, arrived = quote(Event._meta.db_table), quote(f"{Event._meta.db_table}_arrived")
+    columns = ", ".join(quote(str(field.column)) for field in fields)
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE TEMPORARY TABLE {arrived} (LIKE {log}) ON COMMIT DROP")
+        with cursor.copy(f"COPY {arrived} ({columns}) FROM STDIN") as into:
+            for event in events:
+                into.write_row(
+                    [field.get_db_prep_save(getattr(event, str(field.attname)), connection) for field in fields]
+                )
+        cursor.execute(
+            f"INSERT INTO {log} ({columns}) SELECT {columns} FROM {arrived} ORDER BY id "  # noqa: S608 - names only
+            "ON CONFLICT DO NOTHING RETURNING id"
+        )
+        new = {row[0] for row in cursor.fetchall()}
+        cursor.execute(f"DROP TABLE {arrived}")  # the transaction around may be the caller's, and long
+    return new
+
+
 def _insert_returning(events: Sequence[Event], connection: BaseDatabaseWrapper) -> set[uuid.UUID]:
+    if len(events) >= COPY_FROM and _can_copy(connection):
+        return _insert_copied(events, connection)
     fields = Event._meta.concrete_fields
     quote = connection.ops.quote_name
     row = "(" + ", ".join(["%s"] * len(fields)) + ")"
