@@ -6,6 +6,7 @@ import pytest
 from django_ecomai.ml.evaluate.run import COLLABORATIVE, CONTENT, OURS_NAME, evaluate_split
 from django_ecomai.ml.frames import Catalogue, Interactions
 from django_ecomai.ml.persist import save_arrays
+from django_ecomai.ml.recommend import tune
 from django_ecomai.ml.recommend.auto import choose, choose_and_build
 from django_ecomai.ml.recommend.recipe import Recipe, Source
 from django_ecomai.ml.recommend.serving import Scorer
@@ -62,7 +63,20 @@ def test_a_small_budget_tries_less_of_each_kind_and_still_comes_to_blends():
     assert {one[0]["kind"] for one in sources[60] if len(one) == 1} == {
         one[0]["kind"] for one in sources[24] if len(one) == 1
     }
-    assert max(map(len, sources[24])) > 1
+    blends = [[source["kind"] for source in one] for one in sources[24] if len(one) > 1]
+    assert blends
+    assert all(len(set(kinds)) == len(kinds) for kinds in blends), "one of a kind is enough"
+
+
+def test_a_small_budget_leaves_the_low_pass_filter_to_smaller_shops(monkeypatch):
+    monkeypatch.setattr(tune, "LOW_RANK_ITEMS", 480)
+
+    def kinds(budget: int) -> set[str]:
+        tried = choose(shop(n_items=240), budget=budget).tried
+        return {source["kind"] for row in tried for source in row["recipe"]["sources"]}
+
+    assert "gfcf" in kinds(30)  # up to 240 products
+    assert "gfcf" not in kinds(29)
 
 
 def test_what_does_not_fit_into_the_memory_is_not_tried():

@@ -49,6 +49,7 @@ class Fitted:
         self._matrices: dict[tuple[object, ...], sparse.csr_matrix] = {}
         self._sessions: dict[tuple[object, ...], SessionKNN] = {}
         self._factors: dict[tuple[object, ...], tuple[FloatArray, FloatArray]] = {}
+        self._counted: dict[float | None, FloatArray] = {}
         customers = distinct_users(interactions).astype(np.float64)
         usual = customers[customers > 0].mean() if (customers > 0).any() else 1.0
         #: customers per item, 1 = the mean; items nobody met count as if half a customer had
@@ -118,14 +119,19 @@ class Fitted:
 
     def boost(self, power: float, days: float) -> NDArray[np.float64]:
         """Trend factor per item, 0 for items that are not for sale."""
-        trending = popularity_score(self.interactions, now=self.now, window_days=days, weighted=False)
-        popular = popularity_score(self.interactions, now=self.now, weighted=False)
+        trending, popular = self._customers_of(days), self._customers_of(None)
         # the first per cent is passed over: one order of 1970 must not make the shop fifty years old
         rows = len(self.interactions)
         start = int(self.interactions.times[rows // 100]) if rows else self.now
         share = days * SECONDS_PER_DAY / max(self.now - start, 1)
         factor = trend_boost(trending, popular, power=power, window_share=share)
         return factor if self.catalogue is None else np.where(self.catalogue.active, factor, 0.0)
+
+    def _customers_of(self, days: float | None) -> FloatArray:
+        """Customers per item within the last ``days``, counted once: every recipe of a search asks."""
+        if days not in self._counted:
+            self._counted[days] = popularity_score(self.interactions, now=self.now, window_days=days, weighted=False)
+        return self._counted[days]
 
     def folded(self, recipe: Recipe) -> sparse.csr_matrix:
         """Weighted sum of the recipe's sparse sources with `scales` on both sides, not pruned again yet."""

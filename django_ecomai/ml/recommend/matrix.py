@@ -11,6 +11,7 @@ from scipy import sparse
 
 from ..columns import SECONDS_PER_DAY
 from ..frames import Interactions
+from ..threads import ahead
 from .neighbours import NeighbourTable, strongest
 
 #: Cells of one dense or nearly dense block; bounds the memory of block-wise products to about 250 MB (index and value).
@@ -129,7 +130,7 @@ def table_from_blocks(
     rank[by_rank] = np.arange(n_items, dtype=np.uint64)
     rank_bits = max(n_items - 1, 1).bit_length()
     most_rows = 1 << max(31 - rank_bits, 0)  # what is left of 64 bits beside the score and the rank
-    for first, block in row_blocks:
+    for first, block in ahead(row_blocks):
         for start in range(0, block.shape[0] if k else 0, most_rows):
             rows, columns, bits = _candidates(block[start : start + most_rows], first + start, k)
             key = rows.astype(np.uint64) << np.uint64(32 + rank_bits)
@@ -158,7 +159,7 @@ def strongest_cells_of_rows(
     counts = np.zeros(n_items, dtype=np.int64)
     column_bits = max(n_items - 1, 1).bit_length()
     columns, values = [np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.float32)]
-    for first, block in row_blocks:
+    for first, block in ahead(row_blocks):
         rows, column, bits = _candidates(block, first, k, crowd=1)
         # row, score and column in one integer: a block of `BLOCK_CELLS` leaves room for all three
         key = rows.astype(np.uint64) << np.uint64(32 + column_bits)

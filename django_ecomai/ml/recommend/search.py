@@ -66,7 +66,11 @@ class Search:
     def some(self, values: Sequence[T]) -> Sequence[T]:
         """The first of ``values``, as many as the budget's share of a full one: a small budget tries less of each kind
         and still comes to their blend."""
-        return values[: max(1, len(values) * min(self.budget, MOST_EVALUATIONS) // MOST_EVALUATIONS)]
+        return values[: max(1, self.share(len(values)))]
+
+    def share(self, number: int) -> int:
+        """The part of ``number`` that the budget is of a full one."""
+        return number * min(self.budget, MOST_EVALUATIONS) // MOST_EVALUATIONS
 
     def best(
         self, view: str, recipes: Iterable[Recipe], incumbent: Recipe | None = None, *, margin: float = MARGIN
@@ -167,7 +171,7 @@ class Search:
         rows = self.split.rows(NEW_ITEMS)
         bytes_per_row = 4 * len(parts) * KEPT * len(parts)
         most = self.memory_mb * 500_000 // bytes_per_row
-        most = max(LEAST_SAMPLED, min(most, len(rows) * min(self.budget, MOST_EVALUATIONS) // MOST_EVALUATIONS))
+        most = max(LEAST_SAMPLED, min(most, self.share(len(rows))))
         rows = rows[:: -(-len(rows) // most)]
         cells = [part[rows] for part in parts]
         table = pool(cells, self.split.bought[rows], self.split.truth[NEW_ITEMS][rows], self.k)

@@ -15,7 +15,8 @@ from .search import Search
 EASE_TUNED_ITEMS = 6000
 #: Above this many items local EASE is left to who asks for it: its fits would take most of the time.
 LOCAL_ITEMS = 20_000
-#: Above this many items the low-pass filter is left out: to fold it costs ``items ** 2 * rank``.
+#: Above this many items the low-pass filter is left out: to fold it costs ``items ** 2 * rank``. With a part of the
+#: budget it is that part of them.
 LOW_RANK_ITEMS = 45_000
 #: Above so many customers and items together iALS is left to who asks for it, for the same reason.
 ALS_ROWS = 20_000
@@ -27,7 +28,7 @@ SESSION_KNN = ((500, 1000, 1.0), (100, 1000, 1.0), (500, 1000, 0.0), (1500, 2500
 RULES = ((10, 0.2, 0.3), (10, 0.4, 0.3), (10, 0.1, 0.1), (3, 0.2, 0.6), (10, 0.0, 0.1))
 #: Damping of items that is tried for the cosine; customers are damped by their root, as in GF-CF.
 DAMPING = (0.5, 0.4, 0.3)
-#: Tables of one kind that may meet in a blend; session neighbours are few and all may.
+#: Tables of one kind that may meet in a blend, of a full budget; session neighbours are few and all may.
 OF_A_KIND = 2
 
 TIME, SEQUENCE, PAIRS, SESSIONS = "time", "sequence", "pairs", "sessions"
@@ -61,7 +62,9 @@ def choose_discovery(search: Search, default: Recipe, memory_mb: int, shape: str
     sources = [
         source
         for kind in kinds
-        for source in search.tried_sources(kind)[: len(SESSION_KNN) if kind == "session_knn" else OF_A_KIND]
+        for source in search.some(
+            search.tried_sources(kind)[: len(SESSION_KNN) if kind == "session_knn" else OF_A_KIND]
+        )
     ]
     best = search.weighed(best, sources)
     best = _steps(search, best, shape, STEP_CHANGE)
@@ -109,7 +112,7 @@ def _singles(search: Search, bare: Recipe, memory_mb: int, shape: str) -> list[R
     if not tuned and shape != SESSIONS and items <= LOCAL_ITEMS:
         local = [single("local_ease", half_life_days=half_life, regularisation=r) for r in search.some((3.0, 10.0))]
         singles.append(search.best(view, local))
-    if LEAST_RANKED <= items <= LOW_RANK_ITEMS and shape != SESSIONS:
+    if LEAST_RANKED <= items <= search.share(LOW_RANK_ITEMS) and shape != SESSIONS:
         rank = min(512, max(64, items // 64))
         # the wider one first: the other is its beginning; alone, the other costs half and is seldom worse
         ranks = sorted(search.some(list(dict.fromkeys((rank // 2, rank)))), reverse=True)
