@@ -103,7 +103,7 @@ def test_more_rows_than_one_statement_takes() -> None:
 def test_rows_that_are_copied_are_stored_as_rows_that_are_inserted(monkeypatch: pytest.MonkeyPatch) -> None:
     at = datetime.now(UTC) - timedelta(hours=1)
     rows = [
-        view(f"Größe\t{number}\n\\N", id=str(uuid7()), at=at, value="9.99", properties={"a": [1, {"b": None}, "\\t"]})
+        view(f"Größe \\N {number}", id=str(uuid7()), at=at, value="9.99", properties={"a": [1, {"b": None}, "\\t\n\t"]})
         for number in range(COPY_FROM)
     ]
     assert statuses(rows) == ["accepted"] * COPY_FROM
