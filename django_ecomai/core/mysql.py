@@ -46,11 +46,11 @@ def identifiers(model: type[models.Model]) -> set[str]:
     indexed = {name.lstrip("-") for index in model._meta.indexes for name in index.fields}
     for constraint in model._meta.constraints:
         indexed |= set(getattr(constraint, "fields", ()))
+    texts: list[Any] = [field for field in model._meta.concrete_fields if isinstance(field, models.CharField)]
     return {
-        field.column
-        for field in model._meta.concrete_fields
-        if isinstance(field, models.CharField)
-        and (field.unique or field.db_index or field.name in indexed or field.name.endswith("_id"))
+        str(field.column)
+        for field in texts
+        if field.unique or field.db_index or field.name in indexed or field.name.endswith("_id")
     }
 
 
