@@ -222,6 +222,11 @@ class Defaults:
     reference of jobs.
     """
 
+    METRICS_TOKEN: str | None = None
+    """What a Prometheus server sends as ``Authorization: Bearer …`` to read ``ecomai/metrics/``. ``None``: only staff
+    who may see runs read it. Take it from the environment, never from the repository.
+    """
+
     API_THROTTLE: str = "240/min"
     """Rate of the REST endpoints per client, in DRF's notation; and of fragments that filter or carry words."""
 

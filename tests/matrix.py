@@ -23,7 +23,7 @@ from tests.smoke import LIBRARIES, SMOKE
 ROOT = Path(__file__).resolve().parents[1]
 HOME = ROOT / ".matrix"
 PATIENCE = 900
-PACKAGE = ".[demo,postgres,redis,beat,consent]"
+PACKAGE = ".[demo,postgres,redis,beat,consent,health,metrics]"
 TOOLS = ("pytest", "pytest-django", "pytest-rerunfailures", "pytest-xdist", "hypothesis")
 
 

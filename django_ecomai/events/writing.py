@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from django_ecomai.core import metrics
 from django_ecomai.core.persons import refused
 from django_ecomai.core.uuid7 import uuid7_time
 
@@ -104,6 +106,8 @@ def events_write(
             verdicts[index] = Verdict(verdict.id, "rejected", "no_partition", verdict.notes)
         elif value not in stored:
             verdicts[index] = Verdict(verdict.id, "duplicate", notes=verdict.notes)
+    for status, number in Counter(verdict.status for verdict in verdicts).items():
+        metrics.count(metrics.EVENTS, status, number)
     if homeless:
         logger.error("%d events have no partition to go to. Type: python manage.py migrate", len(homeless))
     return verdicts

@@ -203,7 +203,7 @@ def signal_values_set(*, signal: Signal, values: Mapping[date, float], user: Any
     """Write values of a signal, over those that are there; the change that is returned takes them back."""
     with transaction.atomic():
         before = _values_of(signal, values, lock=True)
-        rows = [SignalValue(signal=signal, day=day, value=value) for day, value in values.items()]
+        rows = [SignalValue(signal=signal, day=day, value=value) for day, value in sorted(values.items())]
         SignalValue.objects.bulk_create(
             rows,
             batch_size=500,

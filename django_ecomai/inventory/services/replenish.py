@@ -202,7 +202,8 @@ def _store(rows: list[Suggestion], *, channel: str) -> None:
     pks = [row.product_id for row in rows]
     old: dict[int, Suggestion] = {}
     for start in range(0, len(pks), _WRITE):
-        part = Suggestion.objects.filter(channel=channel, product_id__in=pks[start : start + _WRITE])
+        # In the order in which decisions lock them, so that neither waits for the other in a circle.
+        part = Suggestion.objects.filter(channel=channel, product_id__in=pks[start : start + _WRITE]).order_by("pk")
         old |= {row.product_id: row for row in locked_rows(part.select_related("order_line__order"))}
     for row in rows:
         before = old.get(row.product_id)

@@ -78,7 +78,8 @@ def substitutions_decide(*, substitutions: Iterable[Substitution], use: bool, us
     state = Substitution.State.USED if use else Substitution.State.DISMISSED
     pks = [row.pk for row in substitutions]
     with transaction.atomic():
-        rows = list(locked_rows(Substitution.objects.filter(pk__in=pks).exclude(state=state)))
+        held = locked_rows(Substitution.objects.filter(pk__in=pks).order_by("pk"))
+        rows = list(held.exclude(state=state))
         Substitution.objects.filter(pk__in=[row.pk for row in rows]).update(state=state)
         change_log(objects=rows, user=user, lines=[str(state.label)])
     return len(rows)
@@ -147,7 +148,7 @@ def _store(channel: str, seen: dict[tuple[int, int], Substitution], found: Found
     with transaction.atomic():
         known = {
             (row.product_id, row.substitute_id): row
-            for row in locked_rows(Substitution.objects.filter(product__channel=channel))
+            for row in locked_rows(Substitution.objects.filter(product__channel=channel).order_by("pk"))
         }
         old = [row for row in known.values() if row.state == Substitution.State.OPEN]
         gone = [row.pk for row in old if (row.product_id, row.substitute_id) not in seen]

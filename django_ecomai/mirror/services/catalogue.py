@@ -197,7 +197,7 @@ def products_write(ctx: SyncContext, batch: Sequence[ProductRow]) -> list[str]:
 def _history_write(ctx: SyncContext, written: Any, tidy: dict[str, dict[str, Any]]) -> None:
     """One row of history for each price or stock that is new or has changed."""
     prices, stocks = [], []
-    for ident, pk in written.changed.items():
+    for ident, pk in sorted(written.changed.items(), key=lambda pair: pair[1]):  # see rows_upsert
         values = tidy[ident]
         old = written.existing.get(ident)
         now = tuple(values[c] for c in _PRICES)
@@ -256,7 +256,7 @@ def prices_write(ctx: SyncContext, batch: Sequence[PriceRow]) -> list[str]:
         )
     known = PricePoint.objects.filter(product_id__in={pk for pk, _m in points}, source="shop")
     have = set(known.values_list("product_id", "valid_from"))
-    new = [point for key, point in points.items() if key not in have]
+    new = [points[key] for key in sorted(points.keys() - have)]  # in one order, see rows_upsert
     ctx.count("price", "created", len(new))
     if not ctx.dry_run:
         PricePoint.objects.bulk_create(new, batch_size=CHUNK, ignore_conflicts=True)
@@ -291,6 +291,7 @@ def stock_write(ctx: SyncContext, batch: Sequence[StockRow]) -> list[str]:
         )
     ctx.count("stock", "created", len(points))
     if not ctx.dry_run and points:
+        points.sort(key=lambda point: (point.product_id, point.location, point.valid_from))  # see rows_upsert
         StockPoint.objects.bulk_create(points, batch_size=CHUNK, ignore_conflicts=True)
         sums: dict[Any, Decimal] = {}
         for (pk, _location), (_moment, quantity) in latest.items():
