@@ -6,12 +6,13 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 ARGS ?=
 
-.PHONY: help demo test lint format bench docs clean
+.PHONY: help demo test test-matrix lint lint-style lint-types lint-docs format bench docs clean
 
 help:
 	@echo "make demo    the example shop with recommendations, on http://127.0.0.1:8000/"
 	@echo "make test    the whole suite, on SQLite and, when one answers, on PostgreSQL; coverage at the end"
-	@echo "make lint    ruff, mypy, import-linter, missing migrations, documentation without warnings"
+	@echo "make test-matrix  a part of it on the lowest versions that pyproject.toml allows, and on the newest"
+	@echo "make lint    ruff, mypy, import-linter, missing migrations, documentation without warnings (quicker with -j2)"
 	@echo "make format  let ruff put the code in shape"
 	@echo "make bench   our recommender beside its peers, on the same data in the same run"
 	@echo "make docs    the documentation, into docs/_build/html"
@@ -23,12 +24,22 @@ demo: $(VENV)/.installed-demo
 test: $(VENV)/.installed-test
 	$(PY) -m tests.run $(ARGS)
 
-lint: $(VENV)/.installed-dev
+test-matrix: $(VENV)/.installed-test
+	$(PY) -m tests.matrix $(ARGS)
+
+lint: lint-style lint-types lint-docs
+
+lint-style: $(VENV)/.installed-dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy
+	@if command -v uv >/dev/null 2>&1; then uv pip check --python $(PY); else $(PY) -m pip check; fi
 	$(VENV)/bin/lint-imports
 	DJANGO_SETTINGS_MODULE=tests.projects.everything.settings $(PY) -m django makemigrations --check --dry-run
+
+lint-types: $(VENV)/.installed-dev
+	$(PY) -m mypy
+
+lint-docs: $(VENV)/.installed-dev
 	$(PY) docs/_ext/reference.py --check
 	$(PY) -m sphinx -q -W --keep-going -b html docs docs/_build/html
 
@@ -45,9 +56,10 @@ docs: $(VENV)/.installed-docs
 	@echo "Open docs/_build/html/index.html"
 
 clean:
-	rm -rf $(VENV) build dist docs/_build .coverage .coverage.* htmlcov .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .matrix build dist docs/_build .coverage .coverage.* htmlcov .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
-# One stamp per extra: $(VENV)/.installed-test is newer than pyproject.toml when django-ecomai[test] is installed.
+# One stamp per extra: $(VENV)/.installed-test is newer than pyproject.toml when django-ecomai[test] is installed. The
+# extra dev brings test and docs.
 $(VENV)/.installed-%: pyproject.toml .ci/install
 	@sh .ci/install "$(VENV)" "$*"
-	@touch $@
+	@touch $@ $(if $(filter dev,$*),$(VENV)/.installed-test $(VENV)/.installed-docs)

@@ -12,6 +12,7 @@ _CAPABILITIES: dict[str, tuple[str, ...]] = {
     "forecast": (),
     "inventory": ("forecast",),
     "privacy": (),
+    "ingest": (),
     "dashboard": (),
 }
 

@@ -114,7 +114,33 @@ class Defaults:
 
     CAPTURE_RATE: int = 240
     """Most events accepted per visitor and minute; 0 switches the limit off. Ten times as many are taken from one
-    address for all its visitors who come without a cookie.
+    address for all its visitors who come without a cookie, and a hundred times as many for all others.
+    """
+
+    CAPTURE_QUEUE: str = "direct"
+    """What keeps an event between the request and the table: ``direct`` (nothing: it is inserted within the request),
+    ``redis`` (a stream; ``pip install 'django-ecomai[redis]'``) or ``celery`` (a task of the project's broker).
+    """
+
+    CAPTURE_REDIS_URL: str = "redis://127.0.0.1:6379/0"
+    """Where the stream is, with ``CAPTURE_QUEUE`` ``redis``. That Redis must keep an append-only file and evict
+    nothing.
+    """
+
+    CAPTURE_STREAM: str = "ecomai:events"
+    """Key of the stream in Redis; what cannot be stored is put aside under the same key with ``:dead`` behind it."""
+
+    CAPTURE_QUEUE_MAX: int = 1_000_000
+    """Most events that wait in the stream, about 500 bytes of memory each. A full one refuses; nothing is trimmed."""
+
+    CAPTURE_SPILL_DIR: str | None = None
+    """Folder on this machine for events that neither the queue nor the database takes at the moment. ``None``: the
+    folder ``capture`` beside the models. It must survive a restart.
+    """
+
+    CAPTURE_SPILL_MB: float = 64
+    """Most megabytes of events in that folder (about 2,500 events each); 0 switches it off: a browser is then asked to
+    come again, and what the server tracks is lost.
     """
 
     TRUSTED_PROXIES: int = 0
@@ -221,6 +247,35 @@ class Defaults:
     """Parameters of every forecast run unless it is given its own, e.g. ``{"windows": 4, "learned": False}``. See the
     reference of jobs.
     """
+
+    METRICS_TOKEN: str | None = None
+    """What a Prometheus server sends as ``Authorization: Bearer …`` to read ``ecomai/metrics/``. ``None``: only staff
+    who may see runs read it. Take it from the environment, never from the repository.
+    """
+
+    INGEST_MAX_BYTES: int = 32 * 1024 * 1024
+    """Largest body of a delivery through the API, in bytes; JSON (not NDJSON) at most 4 MiB of it."""
+
+    INGEST_MAX_ROWS: int = 50_000
+    """Most lines of one NDJSON delivery; a JSON body holds at most 1,000 rows."""
+
+    INGEST_MAX_LINE_BYTES: int = 256 * 1024
+    """Longest line of an NDJSON delivery, in bytes; a longer one is rejected and the others are taken."""
+
+    INGEST_ANSWER_HOURS: float = 24
+    """Hours for which a delivery with an ``Idempotency-Key`` gets the same answer when it is sent again."""
+
+    INGEST_THROTTLE: str = "600/min"
+    """Rate of deliveries and questions per API key, in DRF's notation. Empty: no limit."""
+
+    SALEOR: dict[str, dict[str, str]] | None = None
+    """Saleor shops whose webhooks are taken: ``{channel: {"domain": "shop.saleor.cloud", "secret": "…"}}``. Without
+    ``secret`` the signature is checked with the public key of the domain (extra ``saleor``). Optional:
+    ``saleor_channel``, the slug of the Saleor channel whose prices count.
+    """
+
+    SALEOR_MAX_AGE: int = 60 * 60 * 24
+    """Seconds after which a webhook of Saleor is too old to be taken: longer than Saleor goes on trying."""
 
     API_THROTTLE: str = "240/min"
     """Rate of the REST endpoints per client, in DRF's notation; and of fragments that filter or carry words."""

@@ -1,4 +1,6 @@
-"""``make test``: the whole suite on SQLite, then once more on PostgreSQL when one answers; coverage of both together.
+"""``make test``: the whole suite on SQLite, with coverage, then once more on PostgreSQL when one answers.
+
+MySQL and MariaDB get a part of it (``tests/smoke.py``) on a server of its own.
 
 The tests inside an Oscar shop are a project of their own, so they run by themselves on each database. Arguments go to
 pytest (``python -m tests.run tests/mirror -x``); coverage is judged only when there are none.
@@ -9,24 +11,40 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 
+from tests.mariadb import mysql_url
 from tests.services import service_is_required, service_missing
+from tests.smoke import SMOKE
 
-# These hold no database code, or bring the example shop on its own SQLite: the second leg would only repeat the first.
+# These hold no database code, look at drawn pages, or bring a shop on its own SQLite: the second leg would only repeat
+# the first. Of all others it leaves out the tests that ask no database (see tests/conftest.py).
 DATABASE_FREE = (
     "tests/ml",
     "tests/package",
     "tests/docs",
     "tests/browser/test_admin.py",
+    "tests/browser/test_inventory.py",
     "tests/browser/test_oscar.py",
     "tests/browser/test_storefront.py",
+    "tests/dashboard/test_browser.py",
     "tests/example/test_demo.py",
+    "tests/forecast/test_browser.py",
+    "tests/runs/test_browser.py",
+    "tests/runs/test_schedule_apply.py",
 )
 
 OSCAR = "tests/oscar"
 
 
-def leg(backend: str, arguments: list[str], *, coverage: bool, project: str = "everything") -> int:
+def leg(
+    backend: str,
+    arguments: list[str],
+    *,
+    coverage: bool,
+    project: str = "everything",
+    env: Mapping[str, str] | None = None,
+) -> int:
     """Run pytest in one test project on one database backend and return its exit status."""
     command = [
         sys.executable,
@@ -42,7 +60,9 @@ def leg(backend: str, arguments: list[str], *, coverage: bool, project: str = "e
     print(f"\n--- the suite on {backend}, project {project} ---", flush=True)
     # A worker per core: libraries that take a thread per core themselves would only wait for each other.
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    env = {**threads, **os.environ, "ECOMAI_TEST_BACKEND": backend}
+    env = {**threads, **os.environ, **(env or {}), "ECOMAI_TEST_BACKEND": backend}
+    # Every process would compile every module again.
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
     env["DJANGO_SETTINGS_MODULE"] = f"tests.projects.{project}.settings"
     return subprocess.run([*command, *arguments], env=env).returncode
 
@@ -54,6 +74,13 @@ def _left_out(service: str, why: str) -> int:
     return int(required)
 
 
+def mysql_leg(*, coverage: bool) -> int:
+    """The selection on a MySQL or MariaDB server of its own."""
+    with mysql_url() as url:
+        selection = ["tests/core/test_mysql.py", *SMOKE]
+        return leg("mysql", selection, coverage=coverage, env={"ECOMAI_TEST_MYSQL_URL": url})
+
+
 def main(arguments: list[str]) -> int:
     """Run every leg, however the others end, and return the first status that is not 0."""
     whole = not arguments
@@ -62,22 +89,28 @@ def main(arguments: list[str]) -> int:
     inside = [argument for argument in arguments if argument.startswith(OSCAR)]
     statuses = []
     for backend in ("sqlite", "postgres"):
+        # Watching lines doubles the time of a leg, and few of them are run on PostgreSQL only.
+        coverage = whole and backend == "sqlite"
         missing = service_missing("postgres") if backend == "postgres" else ""
         if missing:
             statuses.append(_left_out("postgres", f"PostgreSQL: {missing}"))
             continue
-        skipped = [f"--ignore={folder}" for folder in DATABASE_FREE] if whole and backend == "postgres" else []
+        skipped = []
+        if whole and backend == "postgres":
+            skipped = ["-m", "database", *(f"--ignore={folder}" for folder in DATABASE_FREE)]
         if whole or not inside:
-            statuses.append(leg(backend, [*arguments, *skipped], coverage=whole))
+            statuses.append(leg(backend, [*arguments, *skipped], coverage=coverage))
         if whole or inside:
             missing = service_missing("oscar")
             tests = arguments or [OSCAR]
             statuses.append(
                 _left_out("oscar", f"Oscar: {missing}")
                 if missing
-                else leg(backend, tests, coverage=whole, project="oscar")
+                else leg(backend, tests, coverage=coverage, project="oscar")
             )
     if whole:
+        missing = service_missing("mysql")
+        statuses.append(_left_out("mysql", f"MySQL: {missing}") if missing else mysql_leg(coverage=False))
         statuses.append(subprocess.run([sys.executable, "-m", "coverage", "report"]).returncode)
     return next((status for status in statuses if status), 0)
 

@@ -1,1 +1,2 @@
-"""How a shop's own tables are read: ``base.ShopAdapter``, ``declarative.ModelAdapter``, ``csv.CsvAdapter``."""
+"""How a shop's own tables are read: ``base.ShopAdapter``, ``declarative.ModelAdapter``, ``csv.CsvAdapter``,
+``headless.HeadlessAdapter``."""

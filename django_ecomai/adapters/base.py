@@ -119,6 +119,8 @@ class ShopAdapter:
     """
 
     service_codes: frozenset[str] = SERVICE_CODES
+    # Whether the shop delivers its rows itself: there is nothing to read, so nobody waits for a sync.
+    fed: bool = False
 
     @property
     def currency(self) -> str:

@@ -65,7 +65,7 @@ def adapter_messages(adapter: ShopAdapter) -> list[CheckMessage]:
     if isinstance(adapter, NullAdapter):
         return []
     if not isinstance(adapter, ModelAdapter):
-        if not adapter.tables():
+        if not adapter.tables() and not adapter.fed:
             return [
                 Error(
                     f"{type(adapter).__name__} gives no table.",

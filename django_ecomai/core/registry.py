@@ -211,3 +211,5 @@ product_weights: Registry[Callable[[str], Mapping[str, float]]] = Registry("prod
 # cent demand changes when the price rises by one (below 0).
 price_elasticities: Registry[Callable[[str, Sequence[int]], Mapping[int, float]]] = Registry("price elasticity")
 prunes: Registry[Callable[[], int]] = Registry("prune")  # each deletes what is too old and returns how many rows
+# Short work of every minute, wherever a scheduler runs: each ends within half a minute and raises nothing.
+minutely: Registry[Callable[[], object]] = Registry("work of every minute")

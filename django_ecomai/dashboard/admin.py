@@ -67,9 +67,11 @@ class StartAdmin(ViewOnlyMixin, admin.ModelAdmin):
 
     def run_view(self, request: HttpRequest) -> HttpResponse:
         """Start a sync or a training and go back to the page."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         if request.method != "POST":
             return HttpResponseRedirect(self._back(request))
-        if not self.has_view_permission(request) or not request.user.has_perm("ecomai_runs.start_run"):
+        if not request.user.has_perm("ecomai_runs.start_run"):
             raise PermissionDenied
         job = request.POST.get("job", "")
         kinds = train_kinds() if job == "train" else [SYNC] if job == "sync" and SYNC in job_kinds else []

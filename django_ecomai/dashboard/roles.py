@@ -73,6 +73,7 @@ MERCHANT_PERMISSIONS: dict[str, tuple[str, ...]] = {
         "view_receipt",
         "add_receipt",
     ),
+    "ecomai_ingest": ("view_apikey", "add_apikey", "revoke_apikey", "view_webhook"),
     "ecomai_privacy": (
         "view_subjectrequest",
         "add_subjectrequest",

@@ -11,15 +11,27 @@ class EventsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from django_ecomai.core.registry import JobKind, PersonalData, doctor_checks, job_kinds, personal_data, prunes
+        from django_ecomai.core.registry import (
+            JobKind,
+            PersonalData,
+            doctor_checks,
+            job_kinds,
+            minutely,
+            personal_data,
+            prunes,
+        )
 
         from . import jobs, personal, receivers
         from .doctor import doctor
+        from .doctor_capture import capture_doctor
+        from .queues.upkeep import capture_tend
 
         receivers.connect()
         receivers.connect_migrate(self)
         doctor_checks.register("events", doctor)
+        doctor_checks.register("capture", capture_doctor)
         prunes.register("events", jobs.prune)
+        minutely.register("events", capture_tend)
         if "events.partitions" not in job_kinds:
             job_kinds.register(
                 "events.partitions",

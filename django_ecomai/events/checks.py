@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core.cache import InvalidCacheBackendError, caches
 from django.core.cache.backends.dummy import DummyCache
@@ -13,7 +15,10 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch, reverse
 
-from django_ecomai.conf import ecomai
+from django_ecomai.conf import Defaults, ecomai
+from django_ecomai.runs import broker
+
+from .queues import WAYS, spill
 
 # The beacon gets a new token half a minute before its own ends.
 TOKEN_AGE_LEAST = 60
@@ -83,6 +88,21 @@ def check_consent(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Chec
 
 
 @register("ecomai")
+def check_cookie_consent(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """A banner that is installed is asked."""
+    if not apps.is_installed("cookie_consent") or ecomai.CONSENT != Defaults.CONSENT:
+        return []
+    return [
+        Warning(
+            "django-cookie-consent is installed, but nobody asks it: whoever agrees there counts as a no here.",
+            hint="Set ECOMAI['CONSENT'] = 'django_ecomai.events.consent.cookie_consent' and name its cookie groups "
+            "'analytics', 'personalization' and 'marketing'.",
+            id="ecomai.W027",
+        )
+    ]
+
+
+@register("ecomai")
 def check_token_age(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
     """A page token lives long enough to be used."""
     age = ecomai.CAPTURE_TOKEN_AGE
@@ -113,3 +133,60 @@ def check_urls(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMe
     except (ImproperlyConfigured, ImportError):
         return []  # no usable urls at all: Django's own checks say it better
     return []
+
+
+@register("ecomai")
+def check_capture_queue(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """The queue of events is one that exists and has what it needs."""
+    way = ecomai.CAPTURE_QUEUE
+    if way not in WAYS:
+        return [
+            Error(
+                f"ECOMAI['CAPTURE_QUEUE'] is {way!r}, which is no queue.",
+                hint=f"Choose from {', '.join(map(repr, WAYS))}.",
+                id="ecomai.E090",
+            )
+        ]
+    if way == "redis" and importlib.util.find_spec("redis") is None:
+        return [
+            Error(
+                "ECOMAI['CAPTURE_QUEUE'] is 'redis', and the Python package redis is not installed.",
+                hint="Type: pip install 'django-ecomai[redis]'",
+                id="ecomai.E091",
+            )
+        ]
+    if way == "celery" and not broker.is_configured():
+        return [
+            Error(
+                "ECOMAI['CAPTURE_QUEUE'] is 'celery', and the project has no broker.",
+                hint="Set CELERY_BROKER_URL, or use 'direct'.",
+                id="ecomai.E092",
+            )
+        ]
+    return []
+
+
+@register("ecomai")
+def check_spill(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Events that nothing else takes have a place to wait, and none was lost."""
+    if not float(ecomai.CAPTURE_SPILL_MB) > 0:
+        return []
+    found: list[CheckMessage] = []
+    if not spill.is_writable():
+        found.append(
+            Warning(
+                f"The folder for events that must wait cannot be written: {spill.folder()}.",
+                hint="Give this user the right to write, or name another folder in ECOMAI['CAPTURE_SPILL_DIR'].",
+                id="ecomai.W093",
+            )
+        )
+    if lost := spill.lost_recently():
+        found.append(
+            Warning(
+                f"Within 30 days {lost} events were lost: neither queue nor database nor the local file took them.",
+                hint="Look at the disk of this machine, raise ECOMAI['CAPTURE_SPILL_MB'], or empty the file by "
+                "python manage.py ecomai_capture.",
+                id="ecomai.W094",
+            )
+        )
+    return found

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from django.core.cache import InvalidCacheBackendError, caches
 
 from django_ecomai.conf import ecomai
+from django_ecomai.core import metrics
 
 logger = logging.getLogger("django_ecomai.events")
 
@@ -21,6 +22,10 @@ REASONS = (
     "malformed",
     "limited",
     "beacon",
+    "queued",
+    "spilled",
+    "dead",
+    "lost",
 )
 _KEPT = 60 * 60 * 24 * 8
 
@@ -33,6 +38,7 @@ def count(reason: str, amount: int = 1) -> None:
     """Count that something happened today. Never raises."""
     if amount <= 0:
         return
+    metrics.count(metrics.CAPTURE, reason, amount)
     try:
         cache = caches[ecomai.RECENT_CACHE]
         key = _key(reason, datetime.now(UTC))

@@ -8,13 +8,15 @@ from typing import Any
 from django_ecomai.conf import ecomai
 
 from .partitions import events_connection, is_partitioned, partitions_ensure
+from .queues.upkeep import dead_expire
 from .services import events_prune
 
 
 def prune() -> int:
     """Make partitions ahead, delete what is older than ``EVENT_RETENTION_DAYS``; return how many rows."""
     partitions_ensure()
-    return events_prune(before=datetime.now(UTC) - timedelta(days=float(ecomai.EVENT_RETENTION_DAYS)))
+    before = datetime.now(UTC) - timedelta(days=float(ecomai.EVENT_RETENTION_DAYS))
+    return events_prune(before=before) + dead_expire(before=before)
 
 
 def partitions_job(context: Any) -> None:

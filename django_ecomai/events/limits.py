@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import re
 import time
+from collections import Counter
+from collections.abc import Iterable
 
 from django.core.cache import InvalidCacheBackendError, caches
 from django.http import HttpRequest
@@ -18,6 +21,10 @@ logger = logging.getLogger("django_ecomai.events")
 
 # Who comes without a cookie shares the limit of his address: throwing the cookie away is no way round.
 _NEWCOMERS = 10
+# All of a network together, so that a sender who collects cookies first gains little; whole offices share an address.
+_NETWORK = 100
+# Products that a person may look at within a minute by opening them in tabs; who opens more is a program.
+_VIEWS = 60
 _RATE = re.compile(r"([1-9][0-9]*)/([smhd])[a-z]*\Z")
 _SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -29,17 +36,43 @@ def client_address(request: HttpRequest) -> str:
     return (hops[-proxies].strip() if proxies > 0 else "") or request.META.get("REMOTE_ADDR", "")
 
 
+def client_network(request: HttpRequest) -> str:
+    """The address, of IPv6 the first 64 bits: the rest of it a sender may choose anew for every request."""
+    address = client_address(request)
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is None:
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return address
+
+
 def is_over_limit(request: HttpRequest, context: VisitorContext, amount: int) -> bool:
-    """Count ``amount`` events; whether this visitor sent more than ``CAPTURE_RATE`` within the running minute."""
+    """Count ``amount`` events; whether this visitor sent more than ``CAPTURE_RATE`` within the running minute, or his
+    network a hundred times as many.
+    """
     rate = ecomai.CAPTURE_RATE
     if not rate:
         return False
+    # Nothing that a sender may vary at will belongs in here, such as the browser's name.
+    network = keyed_hash(client_network(request), purpose="capture-limit")
     if context.new:
-        # Nothing that a sender may vary at will belongs in here, such as the browser's name.
-        who, rate = keyed_hash(client_address(request), purpose="capture-limit"), rate * _NEWCOMERS
-    else:
-        who = context.visitor_id
-    return _counted("capture", who, 60, amount) > rate
+        return _counted("capture", network, 60, amount) > rate * _NEWCOMERS
+    if _counted("capture", context.visitor_id, 60, amount) > rate:
+        return True
+    return _counted("capture-network", network, 60, amount) > rate * _NETWORK
+
+
+def is_inhuman(*, visitor_id: str, viewed: Iterable[float]) -> bool:
+    """Count views by the moments (epoch seconds) at which they happened, however late they arrive; whether there were
+    more within a minute than a person can open.
+    """
+    if not visitor_id:
+        return False
+    minutes = Counter(int(moment // 60) for moment in viewed)
+    found = [_counted("views", visitor_id, 60, count, at=60 * minute) for minute, count in minutes.items()]
+    return max(found, default=0) > _VIEWS
 
 
 def seconds_to_wait(request: HttpRequest, *, scope: str) -> int:
@@ -63,9 +96,9 @@ def rate_read(rate: object) -> tuple[int, int]:
     return (int(found[1]), _SPANS[found[2]]) if found else (0, 60)
 
 
-def _counted(scope: str, who: str, span: int, amount: int) -> int:
-    """How much came within the running ``span`` of seconds, ``amount`` included; 0 where no cache counts."""
-    key = f"ecomai:{scope}:{who}:{int(time.time() // span)}"
+def _counted(scope: str, who: str, span: int, amount: int, *, at: float | None = None) -> int:
+    """How much came within the ``span`` of seconds of ``at`` (now), ``amount`` included; 0 where no cache counts."""
+    key = f"ecomai:{scope}:{who}:{int((time.time() if at is None else at) // span)}"
     try:
         cache = caches[ecomai.RECENT_CACHE]
         # add + incr, not get + set: two requests at once are both counted.

@@ -17,6 +17,7 @@ from django_ecomai.core.uuid7 import uuid7_time
 from .log_store import log_forget
 from .models import Event, VisitorIdentity
 from .partitions import events_connection
+from .queues.upkeep import waiting_forget
 from .recent import recent_forget, subject_key
 
 _BATCH = 5000
@@ -86,6 +87,7 @@ def erase(subject: Subject) -> int:
     erased = 0
     while ids := list(_events(subject).values_list("id", flat=True)[:_BATCH]):
         erased += Event.objects.filter(pk__in=ids).delete()[0]
+    erased += waiting_forget(channel=subject.channel, visitors=visitors, customers=subject.ids("customer"))
     links = VisitorIdentity.objects.filter(channel=subject.channel)
     erased += links.filter(visitor_id__in=visitors).delete()[0]
     erased += _unname(links.filter(customer_id__in=subject.ids("customer")))

@@ -104,7 +104,10 @@ def recent_forget(*keys: str) -> None:
 def recent_push(
     *, channel: str, visitor_id: str = "", customer_id: str = "", user_id: object = None, items: Sequence[Item]
 ) -> None:
-    """Add what was just stored (oldest first) to the histories in the cache. Never raises."""
+    """Add what was just accepted (oldest first) to the histories in the cache; told twice, it stands there once.
+
+    Never raises.
+    """
     relevant = [item for item in items if item[0] and item[1] in (*RECENT_NAMES, *DISMISS_NAMES)]
     seen = [item for item in items if item[0] and item[1] in IMPRESSION_NAMES]
     key = subject_key(channel=channel, visitor_id=visitor_id, customer_id=customer_id, user_id=user_id)
@@ -118,14 +121,15 @@ def recent_push(
         if value is None:
             return  # the next page reads it from the database, whole
         if value.get("shown") is not None:
-            value["shown"] = [*reversed(seen), *value["shown"]][:MOST_SHOWN]
+            there = set(map(tuple, value["shown"]))
+            value["shown"] = [*(item for item in reversed(seen) if item not in there), *value["shown"]][:MOST_SHOWN]
         elif not relevant:
             return  # nobody counts impressions
         for item in relevant:
             if item[1] in DISMISS_NAMES:
                 value["dismissed"] = [one for one in value["dismissed"] if one != item[0]]
                 value["dismissed"] += [item[0]] if item[1] == EventName.DISMISS else []
-            else:
+            elif item not in value["items"]:
                 value["items"].insert(0, item)
         value["items"] = value["items"][:MOST_ITEMS]
         cache.set(key, value, LIFETIME)

@@ -5,31 +5,32 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from datetime import UTC, datetime
+from typing import Any
 
 from django.db import DatabaseError, InterfaceError, router, transaction
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
-from django.utils import timezone
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.db import shielded
 from django_ecomai.core.persons import refused
-from django_ecomai.core.uuid7 import uuid7_derived, uuid7_floor
-from django_ecomai.mirror.models import Order
+from django_ecomai.core.uuid7 import uuid7_floor, uuid7_time
 
 from . import diagnosis
 from .circumstances import KEY as CIRCUMSTANCES
 from .circumstances import referrer_class
-from .cleaning import PAST, Verdict
+from .cleaning import Verdict
+from .limits import is_inhuman
 from .log_store import log_trim
 from .models import Event, EventName, VisitorIdentity
 from .names import event_name
 from .partitions import events_connection, partitions_drop
-from .recent import recent_forget, recent_push, subject_key
+from .purchases import Prepared, purchase_told
+from .queues import events_accept
+from .recent import recent_forget, subject_key
 from .visitors import VisitorContext, visitor_of
-from .writing import events_insert, events_prepare, events_write
+from .writing import events_insert, events_prepare
 
 __all__ = [
     "event_track",
@@ -44,32 +45,27 @@ __all__ = [
 
 logger = logging.getLogger("django_ecomai.events")
 
-# Two servers may report one order with slightly different times; more than this apart it is another order.
-_SAME_ORDER = timedelta(days=1)
 _DELETE_BATCH = 5000
-_HISTORY = "time_in_past"
-T = TypeVar("T")
-# An event ready to be stored, or None, and what became of it so far.
-Prepared = tuple[Event | None, Verdict]
 
 
-def after_commit(what: str, write: Callable[[], T], then: Callable[[T], object] | None = None) -> None:
-    """Run ``write`` once the shop's transaction has committed, in a savepoint; a failure is logged, never raised.
-
-    ``then`` receives what it returned, when that is stored. It waits for the default database, which is the shop's,
-    wherever the log itself is kept.
-    """
+def after_commit(what: str, write: Callable[[], object]) -> None:
+    """Run ``write`` once the shop's transaction has committed, in a savepoint; a failure is logged, never raised."""
 
     def run() -> None:
-        with shielded(what, using=router.db_for_write(Event)) as outcome:
-            result = write()
-        if outcome.done and then is not None:
-            then(result)
+        with shielded(what, using=router.db_for_write(VisitorIdentity)):
+            write()
 
+    _committed(what, run)
+
+
+def _committed(what: str, run: Callable[[], object]) -> None:
+    """It waits for the default database, which is the shop's, wherever the log itself is kept."""
     try:
         transaction.on_commit(run, robust=True)
     except (DatabaseError, InterfaceError):
-        logger.exception("EcomAI could not %s: the database does not answer.", what)
+        # No transaction can be under way on a database that does not answer.
+        logger.exception("EcomAI does not wait with its attempt to %s: the database does not answer.", what)
+        run()
 
 
 def event_track(
@@ -129,11 +125,8 @@ def event_track(
     if event is None:
         logger.warning("track(name=%r) was not recorded: %s.", name, verdict.reason)
         return None
-    after_commit(
-        "store an event",
-        lambda: events_write(pairs=[(event, verdict)]),
-        lambda verdicts: _stored([(event, verdict)], verdicts, personal=personal, user_id=user_id),
-    )
+    what = "store an event"
+    _committed(what, lambda: events_accept(pairs=[(event, verdict)], what=what, personal=personal, user_id=user_id))
     return event.id
 
 
@@ -157,7 +150,7 @@ def events_capture(
 ) -> list[Verdict] | None:
     """Store what a browser sent, in the name of the visitor that the request's own cookie says he is.
 
-    One verdict per row, or ``None`` when the database did not take them (logged).
+    One verdict per row, or ``None`` when nothing took them (logged).
     """
     defaults = {
         "channel": channel,
@@ -168,14 +161,15 @@ def events_capture(
     }
     pairs = events_prepare(rows=rows, source="browser", defaults=defaults, now=now)
     _note_circumstances(pairs, rows, context.circumstances, context.host)
-    personal, user_id = context.may("personalization"), context.user_id
-    using = router.db_for_write(Event)
-    with shielded("store events from a browser", using=using) as outcome:
-        verdicts = events_write(pairs=pairs)
-    if not outcome.done:
-        return None
-    _once_committed(using, lambda: _stored(pairs, verdicts, personal=personal, user_id=user_id))
-    return verdicts
+    views = [event for event, _ in pairs if event and event.name == EventName.VIEW_ITEM]
+    if is_inhuman(visitor_id=context.visitor_id, viewed=[uuid7_time(event.id).timestamp() for event in views]):
+        for event, _ in pairs:
+            if event is not None:
+                event.is_bot = True
+    return events_accept(
+        pairs=pairs, what="store events from a browser", personal=context.may("personalization"),
+        user_id=context.user_id,
+    )  # fmt: skip
 
 
 def _note_circumstances(
@@ -192,68 +186,14 @@ def _note_circumstances(
             event.properties[CIRCUMSTANCES] = found
 
 
-def events_receive(*, rows: Sequence[Any], channel: str) -> list[Verdict] | None:
+def events_receive(*, rows: Sequence[Any], channel: str, personal: bool = True) -> list[Verdict] | None:
     """Store what a trusted server sent, which vouches for consent; a ``purchase`` gives the one event of its order.
 
-    One verdict per row, or ``None`` when the database did not take them (logged).
+    ``personal``: whether the persons have agreed that their next pages react to it.
+    One verdict per row, or ``None`` when nothing took them (logged).
     """
-    now, using = datetime.now(UTC), router.db_for_write(Event)
-    with shielded("store events from a server", using=using) as outcome:
-        orders: set[tuple[str, str]] = set()
-        pairs = [
-            _one_per_order(event, verdict, orders, now)
-            if event and event.name == EventName.PURCHASE
-            else (event, verdict)
-            for event, verdict in events_prepare(rows=rows, source="server", defaults={"channel": channel}, now=now)
-        ]
-        verdicts = events_write(pairs=pairs)
-    if not outcome.done:
-        return None
-    _once_committed(using, lambda: _stored(pairs, verdicts, personal=True, user_id=None))
-    return verdicts
-
-
-def _one_per_order(event: Event, verdict: Verdict, seen: set[tuple[str, str]], now: datetime) -> Prepared:
-    """A purchase as ``purchase_record`` would make it; a second line of the same order is its duplicate."""
-    order = (event.channel, event.order_id)
-    if order in seen:
-        return None, Verdict(verdict.id, "duplicate", notes=verdict.notes)
-    seen.add(order)
-    ignored = [f"ignored:{field}" for field in ("product_id", "quantity") if getattr(event, field)]
-    purchase, outcome = _purchase_prepare(
-        order_id=event.order_id, channel=event.channel, placed_at=event.client_at, customer_id=event.customer_id,
-        visitor_id=event.visitor_id, session_id=event.session_id, value=event.value, currency=event.currency, now=now,
-    )  # fmt: skip
-    return purchase, Verdict(outcome.id or verdict.id, outcome.status, outcome.reason, (*verdict.notes, *ignored))
-
-
-def _once_committed(using: str, do: Callable[[], object]) -> None:
-    """What other pages react to must not tell of events that an outer transaction may still take back."""
-    try:
-        transaction.on_commit(do, using=using, robust=True)
-    except (DatabaseError, InterfaceError):
-        logger.exception("EcomAI could not wait for a commit: the database does not answer.")
-
-
-def _stored(pairs: Sequence[Prepared], verdicts: Sequence[Verdict], *, personal: bool, user_id: object) -> None:
-    """Count what was stored and, when ``personal``, let the persons' next pages react to it."""
-    stored = [
-        event for (event, _), verdict in zip(pairs, verdicts, strict=True) if event and verdict.status == "accepted"
-    ]
-    robots = sum(event.is_bot for event in stored)
-    diagnosis.count("robot", robots)
-    diagnosis.count("stored", len(stored) - robots)
-    persons: dict[tuple[str, str, str], list[Event]] = {}
-    for event in stored:
-        if personal and not event.is_bot:
-            persons.setdefault((event.channel, event.visitor_id, event.customer_id), []).append(event)
-    for (channel, visitor_id, customer_id), events in persons.items():
-        if any(event.name == EventName.PURCHASE for event in events):
-            recent_forget(subject_key(channel=channel, visitor_id=visitor_id, customer_id=customer_id))
-        recent_push(
-            channel=channel, visitor_id=visitor_id, customer_id=customer_id, user_id=user_id,
-            items=[(event.product_id, str(event.name), (event.id.int >> 80) / 1000) for event in events],
-        )  # fmt: skip
+    pairs = events_prepare(rows=rows, source="server", defaults={"channel": channel})
+    return events_accept(pairs=pairs, what="store events from a server", personal=personal)
 
 
 def purchase_record(
@@ -277,60 +217,16 @@ def purchase_record(
     if not order_id:
         logger.warning("A purchase without an order id was not recorded.")
         return None
-    now = datetime.now(UTC)
-
-    def write() -> bool:
-        event, verdict = _purchase_prepare(
-            order_id=order_id, channel=channel, placed_at=placed_at, customer_id=customer_id, visitor_id=visitor_id,
-            session_id=session_id, value=value, currency=currency, now=now,
-        )  # fmt: skip
-        if event is not None:
-            events_write(pairs=[(event, verdict)])
-        elif verdict.status == "rejected" and verdict.reason != _HISTORY:
-            logger.warning("The purchase of order %s was not recorded: %s.", order_id, verdict.reason)
-        return event is not None
-
-    def then(stored: bool) -> None:
-        if stored:
-            recent_forget(subject_key(channel=channel, visitor_id=visitor_id, customer_id=customer_id))
-            diagnosis.count("stored")
-
-    after_commit("record a purchase", write, then)
-    return purchase_id(channel=channel, order_id=order_id, placed_at=min(_aware(placed_at) or now, now))
-
-
-def _purchase_prepare(
-    *, order_id: str, channel: str, placed_at: datetime | None, now: datetime, **fields: object
-) -> Prepared:
-    """An order's unsaved event, or ``None`` when it is there already (``duplicate``) or cannot be (``rejected``)."""
-    known = Order.objects.filter(channel=channel, external_id=order_id).values_list("placed_at", flat=True).first()
-    moment = min(known or _aware(placed_at) or now, now)
-    if moment < now - PAST:
-        # No visit can be tied to it, and selectors read it from the order lines.
-        return None, Verdict("", "rejected", _HISTORY)
-    nearby = Event.objects.filter(
-        channel=channel, name=EventName.PURCHASE, order_id=order_id,
-        id__gte=uuid7_floor(moment - _SAME_ORDER), id__lt=uuid7_floor(moment + _SAME_ORDER),
+    event, verdict = purchase_told(
+        order_id=order_id, channel=channel, placed_at=placed_at, now=datetime.now(UTC), customer_id=customer_id,
+        visitor_id=visitor_id, session_id=session_id, value=value, currency=currency,
     )  # fmt: skip
-    there = nearby.values_list("id", flat=True).first()
-    if there is not None:
-        return None, Verdict(str(there), "duplicate")
-    row = {
-        "name": EventName.PURCHASE.value, "source": "purchase", "key": f"{channel}/{order_id}",
-        "order_id": order_id, "channel": channel, "at": moment, **fields,
-    }  # fmt: skip
-    # As with imported rows, its own time counts and makes the id.
-    [prepared] = events_prepare(rows=[row], source="import", now=now)
-    return prepared
-
-
-def purchase_id(*, channel: str, order_id: str, placed_at: datetime) -> uuid.UUID:
-    """Id of an order's ``purchase`` event."""
-    return uuid7_derived("purchase", f"{channel}/{order_id}", placed_at)
-
-
-def _aware(moment: datetime | None) -> datetime | None:
-    return timezone.make_aware(moment) if moment is not None and timezone.is_naive(moment) else moment
+    if event is None:
+        logger.warning("The purchase of order %s was not recorded: %s.", order_id, verdict.reason)
+        return None
+    what = "record a purchase"
+    _committed(what, lambda: events_accept(pairs=[(event, verdict)], what=what))
+    return event.id
 
 
 def visitor_link(*, visitor_id: str, customer_id: str, channel: str = "", at: datetime | None = None) -> bool:

@@ -141,8 +141,9 @@ class VisitorContext:
 
     @cached_property
     def is_bot(self) -> bool:
-        """Whether the user agent is a known robot's."""
-        return is_bot(self._request.headers.get("User-Agent", ""))
+        """Whether the user agent is a known robot's, or the browser's own hints say that it has no window."""
+        headers = self._request.headers
+        return is_bot(headers.get("User-Agent", "")) or "headless" in headers.get("Sec-CH-UA", "").lower()
 
     @cached_property
     def _received(self) -> _Cookie | None:

@@ -72,14 +72,21 @@ def _rows(lines: Iterable[str], needed: Sequence[str]) -> Iterator[tuple[int, di
     if len(held) > MOST_LINES:
         raise BadFile(_("The file has more than %(most)s lines: split it.") % {"most": MOST_LINES})
     mark = max(",;\t", key=held[0].count)
-    reader = csv.DictReader(held, delimiter=mark)
-    found = [str(name or "").strip().lower() for name in reader.fieldnames or []]
+    reader = csv.DictReader(held, delimiter=mark, restval="")  # a line may end early
+    try:
+        found = [str(name or "").strip().lower() for name in reader.fieldnames or []]
+    except csv.Error as error:
+        raise BadFile(_("The first line is no line of a CSV: %(error)s.") % {"error": error}) from error
     missing = [name for name in needed if name not in found]
     if missing:
         words = _("The first line must name the columns %(names)s; %(missing)s is missing.")
         raise BadFile(words % {"names": _names(needed), "missing": _names(missing)})
-    for number, row in enumerate(reader, start=2):
-        yield number, {str(k or "").strip().lower(): str(v or "").strip() for k, v in row.items() if isinstance(v, str)}
+    try:
+        for number, row in enumerate(reader, start=2):
+            yield number, {str(k or "").strip().lower(): v.strip() for k, v in row.items() if isinstance(v, str)}
+    except csv.Error as error:  # a quote that is never closed makes one cell of all that follows
+        words = _("Line %(line)s is no line of a CSV (%(error)s): is a quote not closed?")
+        raise BadFile(words % {"line": reader.line_num, "error": error}) from error
 
 
 def _names(names: Sequence[str]) -> str:

@@ -98,6 +98,8 @@ def mirror_findings() -> list[Finding]:
                 _("Type `manage.py ecomai_adapter --output yourapp/ecomai.py` and name it in ECOMAI['ADAPTER']."),
             )
         ]
+    if adapter.fed:
+        return [_fed_finding(channel)]
     last = report_latest(channel=channel)
     if last is None or last.finished_at is None:
         begun = report_latest(channel=channel, finished=False)
@@ -105,9 +107,7 @@ def mirror_findings() -> list[Finding]:
         return [Finding("warning", title, "", _("Type `python manage.py ecomai_sync`; it goes on where it stopped."))]
     counts = mirror_counts(channel=channel)
     age = timezone.now() - last.finished_at
-    detail = _("Products: %(products)s, customers: %(customers)s, orders: %(orders)s") % {
-        name: number_format(counts[name], force_grouping=True) for name in ("products", "customers", "orders")
-    }
+    detail = _told(counts)
     data = {"counts": counts, "finished_at": last.finished_at.isoformat(), "report": last.pk}
     url = "admin:ecomai_mirror_syncreport_changelist"
     if not counts["products"]:
@@ -118,6 +118,24 @@ def mirror_findings() -> list[Finding]:
         step = _("Type `python manage.py ecomai_sync`, or `ecomai_schedule --apply` to do it every night.")
         return [Finding("warning", title, detail, step, url, data)]
     return [Finding("ok", _("The shop is copied"), detail, "", url, data)]
+
+
+def _told(counts: dict[str, int]) -> str:
+    return _("Products: %(products)s, customers: %(customers)s, orders: %(orders)s") % {
+        name: number_format(counts[name], force_grouping=True) for name in ("products", "customers", "orders")
+    }
+
+
+def _fed_finding(channel: str) -> Finding:
+    """A shop that delivers its data itself: has anything come?"""
+    from .selectors import mirror_counts
+
+    counts = mirror_counts(channel=channel)
+    url = "admin:ecomai_mirror_product_changelist"
+    if not counts["products"]:
+        step = _("Let your shop send its products; the how-to page about headless shops shows the commands.")
+        return Finding("warning", _("The shop has sent no products yet"), _told(counts), step, url, {"counts": counts})
+    return Finding("ok", _("The shop sends its data"), _told(counts), "", url, {"counts": counts})
 
 
 SYNC = JobKind(

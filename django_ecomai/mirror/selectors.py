@@ -10,9 +10,16 @@ from decimal import Decimal
 from django.db.models import Max, Min, QuerySet, Value
 from django.db.models.functions import Coalesce, NullIf
 
+from django_ecomai.adapters.rows import ProductRow
+
 from .models import Category, Customer, Order, OrderLine, Product, ReturnLine, Review, SyncReport
 
 CHUNK = 10_000
+# Columns of a product that have the name of the row's field.
+_SAME = (
+    "title", "sku", "description", "brand", "price", "list_price", "cost", "currency", "stock", "image_url", "url",
+    "is_active", "is_service", "attributes", "created_at", "updated_at",
+)  # fmt: skip
 _NOT_SALES = (Order.Status.CANCELLED, Order.Status.RETURNED)
 
 
@@ -39,6 +46,28 @@ def product_get_many(*, channel: str = "", external_ids: Iterable[str]) -> dict[
     """Products by external id, in one query; unknown ids are absent."""
     rows = Product.objects.filter(channel=channel, external_id__in=list(external_ids))
     return {product.external_id: product for product in rows}
+
+
+def product_rows(*, channel: str = "", external_ids: Iterable[str], lock: bool = False) -> dict[str, ProductRow]:
+    """Products as an adapter would give them, by external id: what a partial change leaves as it is.
+
+    ``lock`` holds the rows until the transaction ends. Two queries.
+    """
+    rows = Product.objects.filter(channel=channel, external_id__in=list(external_ids)).order_by("external_id")
+    if lock:
+        rows = rows.select_for_update()
+    products = list(rows)
+    parents = {one.parent_id for one in products if one.parent_id is not None}
+    names = dict(Product.objects.filter(pk__in=parents).values_list("pk", "external_id")) if parents else {}
+    return {
+        one.external_id: ProductRow(
+            id=one.external_id,
+            parent_id=names.get(one.parent_id or 0, ""),
+            category_ids=tuple(one.category_external_ids or ()),
+            **{name: getattr(one, name) for name in _SAME},
+        )
+        for one in products
+    }
 
 
 def catalogue_rows(*, channel: str = "") -> Iterator[CatalogueRow]:

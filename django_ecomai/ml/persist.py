@@ -7,6 +7,7 @@ same seed give the same hash.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -155,7 +156,12 @@ def _json(value: Any, indent: int | None = None, sort: bool = True) -> bytes:
 
 def _write_array(path: Path, array: NDArray[Any]) -> dict[str, Any]:
     with path.open("xb") as file:
-        np.lib.format.write_array(file, np.ascontiguousarray(array).reshape(array.shape), allow_pickle=False)
+        try:
+            np.lib.format.write_array(file, np.ascontiguousarray(array).reshape(array.shape), allow_pickle=False)
+        except OSError as error:
+            if error.errno is None:  # numpy says "… requested and … written" and leaves out why
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+            raise
         file.flush()
         os.fsync(file.fileno())
     return {"sha256": _file_sha256(path), "shape": list(array.shape), "dtype": array.dtype.str}

@@ -225,11 +225,15 @@ class RefusalAdmin(ReadOnlyAdminMixin, FastModelAdmin):
     def purpose_shown(self, refusal: Refusal) -> str:
         return refusal.purpose or _("everything")
 
-    @admin.action(description=gettext_lazy("Lift: the person may be stored and followed again"))
+    def has_carry_out_permission(self, request: HttpRequest) -> bool:
+        """Lifting undoes what a request has brought about."""
+        return request.user.has_perm(CARRY_OUT)
+
+    @admin.action(
+        description=gettext_lazy("Lift: the person may be stored and followed again"), permissions=["carry_out"]
+    )
     def lift(self, request: HttpRequest, queryset: QuerySet[Refusal]) -> None:
         """Only with the permission to carry out requests."""
-        if not request.user.has_perm(CARRY_OUT):
-            raise PermissionDenied
         chosen = queryset.filter(lifted_at=None)
         busy = chosen.filter(UNDER_WAY).count()
         whole = Refusal.objects.filter(lifted_at=None).filter(

@@ -126,7 +126,7 @@ class RecommendationsView(APIView):
         """See the schema."""
         asked = read_parameters(request.query_params, staff=bool(getattr(request.user, "is_staff", False)))
         if asked.errors:
-            return _private(Response(asked.errors, status=status.HTTP_400_BAD_REQUEST))
+            return private(Response(asked.errors, status=status.HTTP_400_BAD_REQUEST))
         found = carousels(
             placement,
             strategy=asked.strategy,
@@ -139,12 +139,12 @@ class RecommendationsView(APIView):
             narrow=asked.narrow,
             words=asked.words,
         )
-        if not found and not _exists(placement):
-            known = ", ".join(_known_placements())
+        if not found and not placement_exists(placement):
+            known = ", ".join(known_placements())
             names = ", ".join(strategies.names())
             detail = f"There is no placement {placement!r}. Use one of: {known}; or a strategy: {names}."
-            return _private(Response({"detail": detail}, status=status.HTTP_404_NOT_FOUND))
-        return _private(Response(_body(placement, found)))
+            return private(Response({"detail": detail}, status=status.HTTP_404_NOT_FOUND))
+        return private(Response(recommendations_body(placement, found)))
 
 
 def _with_user(request: Request) -> Any:
@@ -153,7 +153,7 @@ def _with_user(request: Request) -> Any:
     return inner
 
 
-def _body(placement: str, found: list[Carousel]) -> dict[str, Any]:
+def recommendations_body(placement: str, found: list[Carousel]) -> dict[str, Any]:
     """What ``RecommendationsSerializer`` would give: it is asked once how, as asking it per value costs most of a
     request.
     """
@@ -186,20 +186,24 @@ def _representation(field: serializers.Field[Any, Any, Any, Any]) -> Callable[[A
     return f"{{:.{field.decimal_places}f}}".format  # the same text without a decimal context per value
 
 
-def _private(response: Response) -> Response:
+def private(response: Response) -> Response:
+    """An answer for one visitor: no cache keeps it."""
     response["Cache-Control"] = "private, no-store"
     return response
 
 
-def _known_placements() -> list[str]:
-    config = kept(ecomai.CHANNEL)
+def known_placements(channel: str | None = None) -> list[str]:
+    """Keys of the placements of a shop."""
+    shop = ecomai.CHANNEL if channel is None else channel
+    config = kept(shop)
     if config is not None and config.placements:
         return sorted(config.placements)
     with shielded("read the names of the placements", reads=True):
-        keys = sorted(Placement.objects.filter(channel=ecomai.CHANNEL).values_list("key", flat=True))
+        keys = sorted(Placement.objects.filter(channel=shop).values_list("key", flat=True))
         return keys or default_keys()
     return default_keys()
 
 
-def _exists(placement: str) -> bool:
-    return placement in strategies or placement in _known_placements()
+def placement_exists(placement: str, *, channel: str | None = None) -> bool:
+    """Whether a shop has such a placement, or there is such a strategy."""
+    return placement in strategies or placement in known_placements(channel)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from django_ecomai.adapters.base import get_adapter
+from django_ecomai.adapters.base import ShopAdapter, get_adapter
 from django_ecomai.conf import ecomai
 from django_ecomai.core.db import shielded
 from django_ecomai.core.uuid7 import uuid7
@@ -124,6 +124,8 @@ def _resolve(drafts: Sequence[Draft], ask: Ask) -> tuple[dict[str, Any] | None, 
     try:
         with shielded("fetch the shop's own products", reads=True):
             adapter = get_adapter(ask.viewer.channel)
+            if where is None and type(adapter).resolve is ShopAdapter.resolve:
+                return None, frozenset()  # files and deliveries have no objects: cards are drawn from the mirror
             ids = list(wanted)
             found = adapter.resolve(ids) if where is None else adapter.resolve_where(ids, where)
             return {str(product_id): found[product_id] for product_id in found}, frozenset(wanted)

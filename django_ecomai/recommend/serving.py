@@ -17,6 +17,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 
 from django_ecomai.conf import ecomai
+from django_ecomai.core import metrics
 from django_ecomai.core.registry import strategies
 
 from . import config as configuration
@@ -102,6 +103,7 @@ def carousels(
     ``narrow`` is all of the former, read already. ``explain`` also returns empty carousels, with what was left out.
     ``tune`` tries out sliders (``{"diversity": 0.5}``) in place of what is saved.
     """
+    began = time.perf_counter()
     try:
         viewer = viewer_of(request, channel=channel, customer_id=customer_id, visitor_id=visitor_id)
         about = external_ids([product, *as_list(products)], channel=viewer.channel)
@@ -124,7 +126,9 @@ def carousels(
         logger.exception(
             "EcomAI could not recommend anything for %r; the page goes on without it.", placement or strategy
         )
+        metrics.count(metrics.FALLBACKS, "error")
         return []
+    metrics.observe(metrics.SERVING, time.perf_counter() - began)
     return found
 
 
@@ -147,6 +151,8 @@ def _answer(
     if tune:
         slots = [replace(slot, **tune) for slot in slots]  # type: ignore[arg-type]
     model = model_get(ask.viewer.channel, config) if use_model else None
+    if model is None:
+        metrics.count(metrics.FALLBACKS, "no_model" if use_model else "foreign_model")
     moment = datetime.fromtimestamp(ask.now, UTC)
     query = _query(ask, past, model, config, moment)
     everywhere = config.rules if config else ()
@@ -167,6 +173,7 @@ def _answer(
         except Exception:  # what a strategy accepts may be another app's own code
             logger.exception("The carousel %r failed; the others of the page go on without it.", draft.slot.strategy)
             draft.ranked = Ranked()
+            metrics.count(metrics.FALLBACKS, "strategy_failed")
     return finish(
         drafts, page, ask, key=key, shown=shown, model=model, first_only=first_only, explain=explain,
         values=config.values if config and by_value else None,

@@ -22,6 +22,7 @@ from django_ecomai.core.paging import channels_of
 from django_ecomai.core.registry import job_kinds
 from django_ecomai.ml.persist import ArtifactError, load_arrays
 from django_ecomai.runs import presenting, storage
+from django_ecomai.runs.doctor import scheduler_silence
 from django_ecomai.runs.exceptions import NothingToRollBack
 from django_ecomai.runs.models import Artifact, LiveArtifact, Run
 from django_ecomai.runs.selectors import live_artifacts, run_status
@@ -116,7 +117,12 @@ class RunAdmin(PageMixin, ReadOnlyAdminMixin, FastModelAdmin):
         runs_reap()
         user: Any = request.user
         jobs = presenting.startable(everything=user.is_superuser) if user.has_perm(START) else []
-        context = {"jobs": jobs, "start_url": self._url("run_start"), **(extra_context or {})}
+        context = {
+            "jobs": jobs,
+            "start_url": self._url("run_start"),
+            "silence": scheduler_silence(),
+            **(extra_context or {}),
+        }
         return super().changelist_view(request, context)
 
     def changeform_view(

@@ -11,16 +11,19 @@ class RunsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from django_ecomai.core.metrics import metric_sources
         from django_ecomai.core.persons import staff_records
         from django_ecomai.core.registry import JobKind, doctor_checks, job_kinds, personal_data, prunes
 
         from . import checks  # noqa: F401
         from .doctor import CHECKS
+        from .figures import figures
         from .services import artifacts_prune, heartbeats_prune, runs_prune
-        from .services.prune import prune_run
+        from .services.prune import prune_run, verify_run
 
         for name, check in CHECKS.items():
             doctor_checks.register(f"runs.{name}", check)
+        metric_sources.register("runs", figures)
         prunes.register("artifacts", artifacts_prune)
         if "runs.staff" not in personal_data:
             personal_data.register(
@@ -28,6 +31,16 @@ class RunsConfig(AppConfig):
             )
         prunes.register("runs", runs_prune)
         prunes.register("heartbeats", heartbeats_prune)
+        job_kinds.register(
+            "runs.verify",
+            JobKind(
+                execute=verify_run,
+                label=_("Check models"),
+                help=_("Reads the models that serve and puts an earlier one live in place of a damaged one."),
+                schedule="35 5 * * *",
+                per_channel=False,
+            ),
+        )
         job_kinds.register(
             "runs.prune",
             JobKind(

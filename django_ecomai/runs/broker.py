@@ -53,7 +53,7 @@ def publish(task: str, *, args: list[Any]) -> None:
     if ecomai.CELERY_QUEUE:
         options["queue"] = ecomai.CELERY_QUEUE
     try:
-        with _connection() as connection:
+        with connect() as connection:
             current_app.send_task(task, args=args, connection=connection, **options)
     except (CeleryError, KombuError, OSError, ImportError, ValueError, KeyError) as error:
         raise BrokerError(f"{type(error).__name__}: {error}") from error
@@ -64,18 +64,19 @@ def answers() -> str:
     from kombu.exceptions import KombuError
 
     try:
-        with _connection() as connection:
+        with connect() as connection:
             connection.default_channel.close()
     except (KombuError, OSError, ImportError, ValueError, KeyError) as error:
         return f"{type(error).__name__}: {error}"
     return ""
 
 
-def _connection() -> Any:
+def connect(**transport_options: Any) -> Any:
     """A connection of its own (not from the pool, whose retries have no end) that gives up soon."""
     from celery import current_app
 
     options: dict[str, Any] = {
+        **transport_options,
         "max_retries": 0,
         "interval_start": 0,
         "interval_step": 0,

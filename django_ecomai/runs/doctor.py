@@ -21,6 +21,7 @@ from django_ecomai.runs import broker, storage
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.selectors import heartbeats, live_artifacts
 from django_ecomai.runs.services.artifacts import artifact_verify
+from django_ecomai.runs.services.clocks import clock_ahead
 from django_ecomai.runs.services.dispatch import CELERY, QUEUE, dispatch_way
 from django_ecomai.runs.services.heartbeats import BEAT
 from django_ecomai.runs.services.state import runs_reap
@@ -29,6 +30,7 @@ logger = logging.getLogger("django_ecomai.runs")
 LEVELS = ("error", "warning", "info", "ok")
 _deep: ContextVar[bool] = ContextVar("ecomai_doctor_deep", default=False)
 BEAT_SILENT = timedelta(minutes=10)
+CLOCKS_APART = timedelta(minutes=1)
 RUNS_URL = "admin:ecomai_runs_run_changelist"
 
 
@@ -122,13 +124,20 @@ def _workers() -> list[Finding]:
     return [Finding("ok", titles[way], detail, data=data)]
 
 
+def scheduler_silence() -> Finding | None:
+    """The finding that belongs on a banner: the scheduler was seen once, and is silent now."""
+    found = [finding for finding in _scheduler() if finding.level == "warning"]
+    return found[0] if found else None
+
+
 def _scheduler() -> list[Finding]:
     scheduled = [name for name, job in job_kinds.items() if job.schedule]
     if not scheduled:
         return []
     last = heartbeats().get(BEAT)
     data = {"beat_seen_at": last.isoformat() if last else None}
-    if last is not None and timezone.now() - last < BEAT_SILENT:
+    # One seen in the future was seen before the clock was set back: that tells nothing.
+    if last is not None and abs(timezone.now() - last) < BEAT_SILENT:
         return [Finding("ok", _("The scheduler works"), _ago(last), data=data)]
     started = Run.objects.filter(kind__in=scheduled).aggregate(last=Max("created_at"))["last"]
     if last is None:
@@ -149,6 +158,22 @@ def _scheduler() -> list[Finding]:
             _("Last sign of life: %(when)s.") % {"when": _ago(last)},
             _("Start it again: celery -A <project> beat; a worker must run too."),
             data=data,
+        )
+    ]
+
+
+def _clock() -> list[Finding]:
+    ahead = clock_ahead()
+    if abs(ahead) < CLOCKS_APART:
+        return []
+    return [
+        Finding(
+            "warning",
+            _("The clocks of this machine and of the database differ"),
+            _("By %(seconds)s seconds. Runs take each other for dead, and events stand in the wrong order.")
+            % {"seconds": round(abs(ahead.total_seconds()))},
+            _("Let both ask a time server: timedatectl set-ntp true"),
+            data={"ahead_seconds": round(ahead.total_seconds(), 1)},
         )
     ]
 
@@ -254,6 +279,7 @@ CHECKS = {
     "folder": _folder,
     "workers": _workers,
     "scheduler": _scheduler,
+    "clock": _clock,
     "queue": _queue,
     "jobs": _jobs,
     "models": _models,

@@ -11,6 +11,10 @@ class RunCancelled(RunError):
     """The merchant asked to stop: raised inside a job at its next sign of life."""
 
 
+class WorkKept(RunError):
+    """The run failed, so that somebody looks, but what it has written is right and must stay."""
+
+
 class RunLost(RunError):
     """The run is not ours any more: it was taken for dead and marked failed, or its row was deleted."""
 

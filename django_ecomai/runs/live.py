@@ -138,15 +138,31 @@ def _looked_up(key: tuple[str, str], slot: _Slot | None, path: str | _Ask | None
         return _Slot(_load(key, path), next_check)
     except (ArtifactError, OSError, ValueError) as error:
         _fetch_in_background(key, path)
-        what = "the model loaded before goes on serving" if before else "pages do without it"
-        return _Slot(before, next_check, _complain(complaint, f"live {key[0]} model {path}: {error}; {what}"))
+        trouble = f"live {key[0]} model {path}: {error}"
+        if before is not None:
+            return _Slot(before, next_check, _complain(complaint, trouble, "the model loaded before goes on serving"))
+        earlier = _earlier(key)
+        what = "the model before it serves" if earlier else "pages do without it"
+        return _Slot(earlier, next_check, _complain(complaint, trouble, what))
 
 
-def _pointer(key: tuple[str, str]) -> str | None:
+def _pointer(key: tuple[str, str], column: str = "artifact__path") -> str | None:
     # A savepoint: an error here must not poison the shop's own transaction.
     with transaction.atomic():
         rows = LiveArtifact.objects.filter(kind=key[0], channel=key[1])
-        return rows.values_list("artifact__path", flat=True).first()
+        return rows.values_list(column, flat=True).first()
+
+
+def _earlier(key: tuple[str, str]) -> LoadedArtifact | None:
+    """The model that was live before, for a process that starts when the live one is damaged.
+
+    An erasure deletes models that it must not serve, and with them this way back.
+    """
+    try:
+        path = _pointer(key, "previous__path")
+        return _load(key, path) if path else None
+    except (ArtifactError, OSError, ValueError, DatabaseError, InterfaceError, ConnectionDoesNotExist):
+        return None
 
 
 def _load(key: tuple[str, str], path: str) -> LoadedArtifact:
@@ -155,9 +171,9 @@ def _load(key: tuple[str, str], path: str) -> LoadedArtifact:
     return LoadedArtifact(key[0], key[1], artifact_sha256(folder), path, folder, manifest, arrays)
 
 
-def _complain(last: str, text: str) -> str:
+def _complain(last: str, text: str, consequence: str = "") -> str:
     if text != last:
-        logger.error("EcomAI: %s", text)
+        logger.error("EcomAI: %s", f"{text}; {consequence}" if consequence else text)
     return text
 
 

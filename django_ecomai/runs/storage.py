@@ -128,6 +128,13 @@ def remove_local(folder: Path) -> None:
         logger.warning("could not delete %s: %s", folder, error)
 
 
+def leftovers_remove(run_id: int) -> None:
+    """Delete what a killed run had begun to write: temporary folders below ``ARTIFACT_DIR`` that bear its number."""
+    for pattern in (f"*/*/.*-run{run_id}.*", f"*/*/.*-run{run_id}-[0-9]*.*"):
+        for folder in root().glob(pattern):
+            remove_local(folder)
+
+
 def _walk(source: Storage, folder: str) -> Iterator[str]:
     try:
         folders, files = source.listdir(folder)

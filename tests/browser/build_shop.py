@@ -1,4 +1,4 @@
-"""Fill the example shop with a fifth of the real sample's customers, sync and train: enough to browse, soon made.
+"""Fill the example shop with a tenth of the real sample's customers, sync and train: enough to browse, soon made.
 
 Its own process (``python -m tests.browser.build_shop``), so that the tests' settings and database stay out of it.
 """
@@ -9,7 +9,7 @@ import os
 import tempfile
 from pathlib import Path
 
-EVERY = 5
+EVERY = 10
 ALWAYS = 17850
 
 

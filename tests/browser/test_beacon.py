@@ -192,6 +192,56 @@ def test_the_way_back_shows_the_page_again(page: Any, shop: str) -> None:
     wait_for(page, lambda: events("view_item"), ["P1", "P1"])
 
 
+def test_what_happens_offline_is_sent_when_the_line_is_back_and_stored_once(page: Any, shop: str) -> None:
+    page.goto(f"{shop}/")
+    wait_for(page, lambda: sorted(events("view_item_list")), ["A0", "A1"])
+    page.context.set_offline(True)
+    for number in range(3):
+        page.evaluate(f"ecomai.track('add_to_wishlist', {{product_id: 'W{number}'}}, true)")
+    # Much longer than four tries would take, were they made; hiding the page must not throw them away either.
+    page.wait_for_timeout(1500)
+    page.evaluate("dispatchEvent(new Event('pagehide'))")
+    page.wait_for_timeout(500)
+    assert events("add_to_wishlist") == []
+    page.context.set_offline(False)
+    wait_for(page, lambda: events("add_to_wishlist"), ["W0", "W1", "W2"])
+    page.evaluate("ecomai.flush()")
+    page.wait_for_timeout(300)
+    assert events("add_to_wishlist") == ["W0", "W1", "W2"]
+
+
+def test_the_browsers_own_way_back_shows_the_page_again_and_reports_it(page: Any, shop: str) -> None:
+    """Whether Chromium keeps the page alive or loads it anew is its own affair: both are one more view."""
+    page.goto(f"{shop}/product/P1/")
+    wait_for(page, lambda: events("view_item"), ["P1"])
+    page.goto(f"{shop}/product/P2/")
+    wait_for(page, lambda: events("view_item"), ["P1", "P2"])
+    page.go_back()
+    wait_for(page, lambda: events("view_item"), ["P1", "P2", "P1"])
+    page.evaluate("ecomai.track('add_to_wishlist', {product_id: 'W'}, true)")
+    wait_for(page, lambda: events("add_to_wishlist"), ["W"])
+    assert len(set(events("", "visitor_id"))) == 1
+
+
+def test_a_page_that_was_kept_alive_past_its_tokens_age_renews_it(page: Any, shop: str) -> None:
+    page.goto(f"{shop}/product/P1/")
+    wait_for(page, lambda: events("view_item"), ["P1"])
+    sent: list[str] = []
+    page.on(
+        "request", lambda request: sent.append(request.url.removeprefix(shop)) if "capture" in request.url else None
+    )
+    # Half a day in the back/forward cache, and in the clock.
+    page.evaluate(
+        """() => {
+        const now = Date.now;
+        Date.now = () => now() + 12 * 3600 * 1000;
+        dispatchEvent(new PageTransitionEvent("pageshow", {persisted: true}));
+    }"""
+    )
+    wait_for(page, lambda: len(events("view_item")), 2)
+    assert sent == ["/ecomai/capture/token/", "/ecomai/capture/"]
+
+
 def test_a_hidden_page_is_not_read(page: Any, shop: str) -> None:
     page.goto(f"{shop}/product/P1/")
     wait_for(page, lambda: events("view_item"), ["P1"])

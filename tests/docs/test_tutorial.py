@@ -21,27 +21,31 @@ TINY = Path(__file__).parent / "tiny_shop"
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("tutorial")]
 
 
-def python(shop: Path, *arguments: str, stdin: str | None = None) -> str:
-    """Run Python inside the shop and return its output; the test fails showing it when it ends badly."""
+def manage(shop: Path, waiting: list[str]) -> str:
+    """Run the commands and scripts that wait, in one process, and give what they print; afterwards none waits.
+
+    The test fails showing the output when one ends badly.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO", "ECOMAI"))}
     done = subprocess.run(
-        [sys.executable, *arguments],
+        [sys.executable, "manage.py", "-"],
         cwd=shop,
         env={**kept, "PYTHONPATH": os.pathsep.join([str(shop), str(ROOT)])},
-        input=stdin,
+        input="\n".join(waiting),
         text=True,
         capture_output=True,
         timeout=300,
     )
-    assert done.returncode == 0, f"{arguments} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert done.returncode == 0, f"{waiting} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+    waiting.clear()
     return done.stdout
 
 
-def manage(shop: Path, line: str) -> str:
-    """Run one ``$ python manage.py ...`` line of a console block."""
-    words = shlex.split(line.removeprefix("$ "))
-    assert words[:2] == ["python", "manage.py"], line
-    return python(shop, *words[1:])
+def commands(block: Block) -> list[str]:
+    """The ``$ python manage.py ...`` lines of a console block."""
+    lines = block.text.splitlines()
+    assert all(line.startswith("$ python manage.py ") for line in lines), str(block)
+    return [line.removeprefix("$ python manage.py ") for line in lines]
 
 
 def put(shop: Path, block: Block) -> None:
@@ -64,26 +68,29 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(TINY / "manage.py", home)
     shutil.copy(TINY / "settings.py", home / "myshop" / "settings.py")
     shutil.copy(TINY / "urls.py", home / "myshop" / "urls.py")
+    waiting: list[str] = []
     for block in page_blocks(TUTORIAL):
         if block.mark in ("file", "append"):
+            if waiting:  # what changes a file needs another process
+                manage(home, waiting)
+            if block.value == "shop/ecomai.py":
+                shutil.copy(home / "shop" / "ecomai.py", home / "draft.py")
             put(home, block)
             if block.value == "shop/models.py":
-                manage(home, "$ python manage.py makemigrations shop")
+                manage(home, ["makemigrations shop"])
         elif block.mark == "run":
-            for line in block.text.splitlines():
-                if "ecomai_sync" in line:
-                    python(home, "manage.py", "shell", "--no-imports", stdin=(TINY / "seed.py").read_text())
-                manage(home, line)
-                if "ecomai_adapter" in line:
-                    (home / "draft.py").write_text((home / "shop" / "ecomai.py").read_text())
+            for command in commands(block):
+                if command == "ecomai_sync":
+                    waiting.append(shlex.quote(str(TINY / "seed.py")))
+                waiting.append(command)
+    manage(home, waiting)
     return home
 
 
 @pytest.fixture(scope="module")
 def visit(shop: Path) -> dict[str, object]:
     """What a visitor saw."""
-    output = python(shop, "manage.py", "shell", "--no-imports", stdin=(TINY / "visit.py").read_text())
-    return json.loads(output.strip().splitlines()[-1])
+    return json.loads(manage(shop, [shlex.quote(str(TINY / "visit.py"))]).strip().splitlines()[-1])
 
 
 def test_the_product_page_shows_carousels(visit: dict[str, object]) -> None:
@@ -117,12 +124,16 @@ RUNNABLE = sorted(
 def test_examples_of_the_guides_run_in_that_shop(shop: Path, page: Path, tmp_path: Path) -> None:
     home = tmp_path / "shop"
     shutil.copytree(shop, home)
-    for block in page_blocks(page):
+    waiting: list[str] = []
+    for number, block in enumerate(page_blocks(page)):
         if block.mark in ("file", "append"):
+            if waiting:
+                manage(home, waiting)
             put(home, block)
         elif block.mark == "run" and block.language == "console":
-            for line in block.text.splitlines():
-                manage(home, line)
+            waiting += commands(block)
         elif block.mark == "run":
-            python(home, "manage.py", "shell", "--no-imports", stdin=block.text)
-    manage(home, "$ python manage.py check")
+            script = tmp_path / f"{number}.py"
+            script.write_text(block.text)
+            waiting.append(shlex.quote(str(script)))
+    manage(home, [*waiting, "check"])

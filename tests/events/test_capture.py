@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,8 +13,8 @@ from django.core import signing
 from django.test import RequestFactory
 
 from django_ecomai.core.uuid7 import uuid7
-from django_ecomai.events import diagnosis
-from django_ecomai.events.limits import client_address
+from django_ecomai.events import diagnosis, limits
+from django_ecomai.events.limits import client_address, client_network
 from django_ecomai.events.models import Event, VisitorIdentity
 from django_ecomai.events.selectors import visitor_history
 from django_ecomai.events.tokens import page_token, token_make
@@ -103,6 +104,11 @@ class TestAgreed:
         robot.capture(view())
         event = Event.objects.get()
         assert (event.is_bot, event.visitor_id) == (True, "")
+
+    def test_a_browser_without_a_window_is_a_robot_whatever_it_calls_itself(self) -> None:
+        Browser(**{"Sec-CH-UA": '"Chromium";v="130", "HeadlessChrome";v="130"'}).capture(view())
+        Browser(**{"Sec-CH-UA": '"Chromium";v="130", "Google Chrome";v="130"'}).capture(view())
+        assert list(Event.objects.order_by("id").values_list("is_bot", flat=True)) == [True, False]
 
     def test_the_channel_is_the_pages(self, browser: Browser) -> None:
         browser.capture(view(), token=page_token(channel="shop-2"))
@@ -251,6 +257,39 @@ class TestAgreed:
 
         assert answers("192.0.2.1") == [202] * 10 + [429]
         assert answers("192.0.2.2") == [202] * 10 + [429]
+
+    def test_a_network_full_of_collected_cookies_has_a_limit_too(self, ecomai_setting: Any) -> None:
+        ecomai_setting(CAPTURE_RATE=2)
+        browsers = [Browser() for _ in range(3)]
+        for browser in browsers:
+            browser.capture(view())  # gets the cookie
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(limits, "_NETWORK", 2)
+            assert [browser.capture(view(), view()).status_code for browser in browsers] == [202, 202, 429]
+
+    @pytest.mark.parametrize(
+        ("address", "network"),
+        [
+            ("192.0.2.7", "192.0.2.7"),
+            ("2001:db8:1:2:aaaa::1", "2001:db8:1:2::/64"),
+            ("2001:db8:1:2:bbbb::2", "2001:db8:1:2::/64"),
+            ("::ffff:192.0.2.7", "::ffff:192.0.2.7"),
+            ("", ""),
+        ],
+    )
+    def test_of_an_ipv6_address_only_the_network_counts(self, address: str, network: str) -> None:
+        assert client_network(RequestFactory().get("/", REMOTE_ADDR=address)) == network
+
+    def test_who_views_faster_than_a_person_can_is_marked_as_a_robot(self, browser: Browser) -> None:
+        browser.capture(view())
+        minute = datetime.now(UTC).replace(second=5, microsecond=0) - timedelta(minutes=3)
+        slow = [view(id=str(uuid7(minute - timedelta(minutes=number)))) for number in range(1, 50)]
+        browser.capture(*slow)
+        assert not Event.objects.filter(is_bot=True).exists(), "an hour offline comes at once and is no robot's"
+        for _ in range(2):
+            browser.capture(*[view(id=str(uuid7(minute))) for _ in range(35)])
+        assert Event.objects.filter(is_bot=True).count() == 35, "from the batch on with which it became impossible"
+        assert set(Event.objects.filter(is_bot=True).values_list("visitor_id", flat=True)) != {""}
 
     @pytest.mark.parametrize(
         ("proxies", "forwarded", "address"),

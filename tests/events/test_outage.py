@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,6 +39,12 @@ def shop_page(request: HttpRequest) -> HttpResponse:
 urlpatterns = [path("shop/", shop_page), path("ecomai/", include("django_ecomai.urls"))]
 
 
+@pytest.fixture(autouse=True)
+def _spill(ecomai_setting: Any, tmp_path: Path) -> None:
+    """What must wait is kept apart from other tests."""
+    ecomai_setting(CAPTURE_SPILL_DIR=str(tmp_path / "spill"))
+
+
 @pytest.fixture
 def shop(settings: Any, agreed: None) -> Browser:
     """A browser in a shop whose requests are transactions."""
@@ -65,7 +72,10 @@ def test_without_the_table_the_page_renders_and_commits(no_table: None, shop: Br
     assert "could not store an event" in caplog.text
 
 
-def test_without_the_table_the_beacon_is_told_to_come_back(no_table: None, shop: Browser) -> None:
+def test_without_the_table_and_the_file_the_beacon_is_told_to_come_back(
+    no_table: None, shop: Browser, ecomai_setting: Any
+) -> None:
+    ecomai_setting(CAPTURE_SPILL_MB=0)
     response = shop.capture({"name": "view_item", "product_id": "A"})
     assert (response.status_code, response.json()["error"]) == (503, "not_stored")
 
@@ -105,7 +115,10 @@ def test_without_a_cache_the_rest_endpoint_works(transactional_db: None, shop: B
     assert Event.objects.count() == 1
 
 
-def test_without_the_table_the_rest_endpoint_says_so(no_table: None, shop: Browser) -> None:
+def test_without_the_table_and_the_file_the_rest_endpoint_says_so(
+    no_table: None, shop: Browser, ecomai_setting: Any
+) -> None:
+    ecomai_setting(CAPTURE_SPILL_MB=0)
     body = json.dumps({"token": page_token(), "events": [{"name": "view_item", "product_id": "B"}]})
     assert shop.post("/ecomai/api/events/", body, content_type="application/json").status_code == 503
 
@@ -135,11 +148,10 @@ def no_commit(transactional_db: None) -> Any:
 @pytest.fixture
 def pushed(monkeypatch: Any) -> list[Any]:
     """What is told to the cache of recent items."""
-    from django_ecomai.events import services
+    from django_ecomai.events import reacting
 
     told: list[Any] = []
-    monkeypatch.setattr(services, "recent_push", lambda **what: told.append(what["items"]))
-    monkeypatch.setattr(services, "recent_forget", lambda *keys: told.append(keys))
+    monkeypatch.setattr(reacting, "events_react", lambda events, **kwargs: told.extend(events))
     return told
 
 
@@ -162,8 +174,9 @@ def test_a_link_that_fails_does_not_take_the_events_back(
 
 
 def test_a_commit_that_fails_is_not_answered_with_accepted(
-    transactional_db: None, agreed: None, browser: Browser, no_commit: Any, pushed: list[Any]
+    transactional_db: None, agreed: None, browser: Browser, no_commit: Any, pushed: list[Any], ecomai_setting: Any
 ) -> None:
+    ecomai_setting(CAPTURE_SPILL_MB=0)
     no_commit()
     response = browser.capture(VIEW)
     assert (response.status_code, response.json()["error"]) == (503, "not_stored")
@@ -171,8 +184,9 @@ def test_a_commit_that_fails_is_not_answered_with_accepted(
 
 
 def test_a_servers_commit_that_fails_is_not_answered_with_accepted(
-    transactional_db: None, browser: Browser, no_commit: Any, pushed: list[Any]
+    transactional_db: None, browser: Browser, no_commit: Any, pushed: list[Any], ecomai_setting: Any
 ) -> None:
+    ecomai_setting(CAPTURE_SPILL_MB=0)
     user = get_user_model().objects.create_user("server")
     user.user_permissions.add(Permission.objects.get(codename="add_event", content_type__app_label="ecomai_events"))
     browser.force_login(user)
@@ -184,8 +198,9 @@ def test_a_servers_commit_that_fails_is_not_answered_with_accepted(
 
 
 def test_what_the_shop_tracks_is_told_to_nobody_unless_stored(
-    transactional_db: None, no_commit: Any, pushed: list[Any]
+    transactional_db: None, no_commit: Any, pushed: list[Any], ecomai_setting: Any
 ) -> None:
+    ecomai_setting(CAPTURE_SPILL_MB=0)
     track(name="view_item", product="A", customer_id="c")
     track(name="purchase", order_id="1", customer_id="c")
     assert len(pushed) == 2

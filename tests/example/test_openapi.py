@@ -17,3 +17,4 @@ def test_schema_names_both_endpoints_without_a_warning(tmp_path: Path) -> None:
     schema = file.read_text()
     assert "/ecomai/api/events/:" in schema
     assert "/ecomai/api/recommendations/{placement}/:" in schema
+    assert "/ecomai/api/ingest/products/:" in schema and "scheme: bearer" in schema

@@ -15,6 +15,7 @@ from django_ecomai.core.hashing import keyed_hash
 from django_ecomai.core.uuid7 import uuid7
 from django_ecomai.events.models import Event, VisitorIdentity
 from django_ecomai.forecast.models import ForecastChange, ForecastOverride, SalesTarget
+from django_ecomai.ingest.services import key_make
 from django_ecomai.inventory.models import Decision, PurchaseOrder
 from django_ecomai.mirror.models import ReturnLine, Review, SyncIssue, SyncReport
 from django_ecomai.privacy.ledger import consent_record
@@ -107,4 +108,5 @@ def _staff_fill(user: Any) -> None:
     )
     suggestion = suggestion_make(product=product_make(), decided_by=user)
     Decision.objects.create(suggestion=suggestion, action="approve", user=user)
+    key_make(name="Storefront", scopes=["orders:write"], user=user)
     ListRelease.objects.create(number=1, kind="popular", epsilon=Decimal("0.1"), most=10, made_by=user)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from .worker_project import Project
+from .worker_project import Project, database
 
 pytest.importorskip("django_celery_beat")
 pytestmark = pytest.mark.slow
@@ -17,9 +17,11 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
-    made = Project(tmp_path, database=str(tmp_path / "shop.sqlite3"), WORKER_APPS="django_celery_beat")
-    yield made
-    made.close()
+    apps = {"WORKER_APPS": "django_celery_beat"}
+    with database(tmp_path, "sqlite", **apps) as url:
+        made = Project(tmp_path, database=url, **apps)
+        yield made
+        made.close()
 
 
 def tasks(project: Project) -> dict[str, dict[str, Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
 import re
@@ -10,6 +12,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -26,7 +29,7 @@ PATIENCE = 90.0
 
 
 class Project:
-    """One database, one artifact folder, one broker; ``env`` is what every process gets."""
+    """One database (see ``database``), one artifact folder, one broker; ``env`` is what every process gets."""
 
     def __init__(self, home: Path, *, database: str, ecomai: dict[str, Any] | None = None, **env: str) -> None:
         self.home, self.database = home, database
@@ -41,7 +44,6 @@ class Project:
             "WORKER_ECOMAI": json.dumps(ecomai or {}),
             **env,
         }
-        self.manage("migrate", "-v0")
 
     def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """``python -m django ...`` to its end."""
@@ -127,23 +129,45 @@ class Project:
 
 
 @contextmanager
-def database(home: Path, backend: str) -> Iterator[str]:
-    """A SQLite file, or a PostgreSQL database of its own that is dropped afterwards."""
+def database(home: Path, backend: str, **env: str) -> Iterator[str]:
+    """A SQLite file, or a PostgreSQL database of its own that is dropped afterwards; its tables are there."""
+    template = _migrated(backend, **env)
     if backend != "postgres":
-        yield str(home / "shop.sqlite3")
+        yield str(shutil.copy(template, home / "shop.sqlite3"))
         return
+    name = _name()
+    _on_server(f"CREATE DATABASE {name} TEMPLATE {urlsplit(template).path[1:]}")
+    try:
+        yield urlsplit(template)._replace(path=f"/{name}").geturl()
+    finally:
+        _on_server(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@functools.cache
+def _migrated(backend: str, **env: str) -> str:
+    """Where the database is that the tests of this process copy: the tables are made once."""
+    home = Path(tempfile.mkdtemp(prefix="ecomai-worker-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    made = str(home / "shop.sqlite3")
+    if backend == "postgres":
+        name = _name()
+        _on_server(f"CREATE DATABASE {name}")
+        atexit.register(_on_server, f"DROP DATABASE {name} WITH (FORCE)")
+        made = urlsplit(DATABASE_URL)._replace(scheme="postgresql", path=f"/{name}").geturl()
+    Project(home, database=made, **env).manage("migrate", "-v0")
+    return made
+
+
+def _name() -> str:
+    return f"ecomai_worker_{uuid.uuid4().hex[:12]}"
+
+
+def _on_server(statement: str) -> None:
     import psycopg
 
-    name = f"ecomai_worker_{uuid.uuid4().hex[:12]}"
-    parts = urlsplit(DATABASE_URL)
-    server = parts._replace(scheme="postgresql", path="/postgres").geturl()
+    server = urlsplit(DATABASE_URL)._replace(scheme="postgresql", path="/postgres").geturl()
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    try:
-        yield parts._replace(scheme="postgresql", path=f"/{name}").geturl()
-    finally:
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        connection.execute(statement)
 
 
 @contextmanager

@@ -27,7 +27,10 @@ class StaffPermission(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         user: Any = request.user
-        needed = getattr(view, "needs", {}).get(request.method, ())
+        needs: dict[str, tuple[str, ...]] = getattr(view, "needs", {})
+        # HEAD runs GET, and OPTIONS describes it: neither is open to those who may not.
+        method = "GET" if request.method in ("HEAD", "OPTIONS") else request.method
+        needed = needs.get(str(method)) or next(iter(needs.values()), ())
         return bool(user and user.is_active and user.is_staff) and all(user.has_perm(f"{APP}.{one}") for one in needed)
 
 

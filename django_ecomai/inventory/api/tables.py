@@ -56,7 +56,6 @@ class TableView(InventoryView):
     )
     def get(self, request: Request, table: str) -> HttpResponse:
         """See the schema."""
-        self._allow(request, table, ("view",))
         return HttpResponse(table_csv(table=table, channel=ecomai.CHANNEL), content_type="text/csv; charset=utf-8")
 
     @extend_schema(
@@ -68,7 +67,6 @@ class TableView(InventoryView):
     )
     def post(self, request: Request, table: str) -> Response:
         """See the schema."""
-        self._allow(request, table, _TABLE_PERMISSIONS.get(table, ("", ()))[1])
         body = request._request.read(MOST_BYTES + 1)
         try:
             found = table_import(
@@ -82,9 +80,13 @@ class TableView(InventoryView):
             raise ValidationError({"detail": str(error)}) from error
         return Response(OutcomeSerializer(found).data)
 
-    def _allow(self, request: Request, table: str, actions: tuple[str, ...]) -> None:
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Which permissions a method needs depends on the table."""
+        super().initial(request, *args, **kwargs)
+        table = kwargs["table"]
         if table not in _TABLE_PERMISSIONS:
             raise NotFound(f"There is no table {table!r}. Use one of: {', '.join(COLUMNS)}.")
         user: Any = request.user
+        actions = _TABLE_PERMISSIONS[table][1] if request.method == "POST" else ("view",)
         if not all(user.has_perm(f"{APP}.{action}_{_TABLE_PERMISSIONS[table][0]}") for action in actions):
             self.permission_denied(request)

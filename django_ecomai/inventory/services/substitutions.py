@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from django_ecomai.core.mysql import locked_rows
 from django_ecomai.forecast.days import local_date
 from django_ecomai.forecast.ledger import ledger_until
 from django_ecomai.forecast.selectors import demand_days
@@ -78,7 +79,8 @@ def substitutions_decide(*, substitutions: Iterable[Substitution], use: bool, us
     state = Substitution.State.USED if use else Substitution.State.DISMISSED
     pks = [row.pk for row in substitutions]
     with transaction.atomic():
-        rows = list(Substitution.objects.select_for_update(of=("self",)).filter(pk__in=pks).exclude(state=state))
+        held = locked_rows(Substitution.objects.filter(pk__in=pks).order_by("pk"))
+        rows = list(held.exclude(state=state))
         Substitution.objects.filter(pk__in=[row.pk for row in rows]).update(state=state, updated_at=timezone.now())
         change_log(objects=rows, user=user, lines=[str(state.label)])
     return len(rows)
@@ -147,7 +149,7 @@ def _store(channel: str, seen: dict[tuple[int, int], Substitution], found: Found
     with transaction.atomic():
         known = {
             (row.product_id, row.substitute_id): row
-            for row in Substitution.objects.select_for_update(of=("self",)).filter(product__channel=channel)
+            for row in locked_rows(Substitution.objects.filter(product__channel=channel).order_by("pk"))
         }
         old = [row for row in known.values() if row.state == Substitution.State.OPEN]
         gone = [row.pk for row in old if (row.product_id, row.substitute_id) not in seen]

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 from django.db import connections, models, router
 
+from django_ecomai.core.mysql import conflict_target
+
 T = TypeVar("T")
 CHUNK = 1000
 
@@ -88,16 +90,19 @@ def rows_upsert(
     """
     if not rows:
         return
+    # One order for all writers: a sync and a live change that lock the same rows the other way round would wait for
+    # each other.
+    keys = [list(columns).index(name) for name in unique]
+    rows = sorted(rows, key=lambda row: [row[key] for key in keys])
     changing = [c for c in columns if c not in unique] if update is None else list(update)
     connection = connections[router.db_for_write(model)]
     if connection.vendor == "sqlite":
         # bulk_create builds an instance and a placeholder per value: four times as slow as one prepared statement.
         return _sqlite_upsert(connection, model, columns, rows, unique, changing)
-    targets: dict[str, Any] = (
-        {"unique_fields": list(unique)} if connection.features.supports_update_conflicts_with_target else {}
-    )
     objects = [model(**dict(zip(columns, row, strict=True))) for row in rows]
-    model._base_manager.bulk_create(objects, batch_size=CHUNK, update_conflicts=True, update_fields=changing, **targets)
+    model._base_manager.bulk_create(
+        objects, batch_size=CHUNK, update_conflicts=True, update_fields=changing, **conflict_target(model, *unique)
+    )
 
 
 def _sqlite_upsert(
@@ -165,12 +170,13 @@ class _Cached(dict[Any, Any]):
 
 
 def column_update(model: type[models.Model], column: str, pairs: Sequence[tuple[Any, ...]], *more: str) -> None:
-    """``UPDATE … SET column = value WHERE pk = …`` for pairs ``(value, pk)``.
+    """``UPDATE … SET column = value WHERE pk = …`` for pairs ``(value, pk)``, in the order of the keys.
 
     With ``more`` columns the values come first, the key last.
     """
     if not pairs:
         return
+    pairs = sorted(pairs, key=lambda pair: pair[-1])  # see rows_upsert
     connection = connections[router.db_for_write(model)]
     quote = connection.ops.quote_name
     fields: list[Any] = [model._meta.get_field(c) for c in (column, *more)]
@@ -196,11 +202,11 @@ def links_set(
         for pk, left_key, right_key in rows:
             have.setdefault(left_key, {})[right_key] = pk
     gone, new = [], []
-    for key, targets in wanted.items():
+    for key, targets in sorted(wanted.items()):  # see rows_upsert
         present = have.get(key, {})
         gone += [pk for right_key, pk in present.items() if right_key not in targets]
         new += [through(**{left: key, right: target}) for target in sorted(targets) if target not in present]
     if gone:
-        through._base_manager.filter(pk__in=gone).delete()
+        through._base_manager.filter(pk__in=sorted(gone)).delete()
     if new:
         through._base_manager.bulk_create(new, batch_size=CHUNK, ignore_conflicts=True)

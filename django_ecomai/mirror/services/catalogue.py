@@ -197,16 +197,18 @@ def products_write(ctx: SyncContext, batch: Sequence[ProductRow]) -> list[str]:
 def _history_write(ctx: SyncContext, written: Any, tidy: dict[str, dict[str, Any]]) -> None:
     """One row of history for each price or stock that is new or has changed."""
     prices, stocks = [], []
-    for ident, pk in written.changed.items():
+    for ident, pk in sorted(written.changed.items(), key=lambda pair: pair[1]):  # see rows_upsert
         values = tidy[ident]
         old = written.existing.get(ident)
+        # A delivery may have been under way while newer ones arrived: its history goes by the shop's own time.
+        at = (values["updated_at"] if ctx.outcomes is not None else None) or ctx.now
         now = tuple(values[c] for c in _PRICES)
         if (old is None and any(v is not None for v in now[:3])) or (old is not None and tuple(old[5:9]) != now):
             prices.append(
-                PricePoint(channel=ctx.channel, product_id=pk, valid_from=ctx.now, **{c: values[c] for c in _PRICES})
+                PricePoint(channel=ctx.channel, product_id=pk, valid_from=at, **{c: values[c] for c in _PRICES})
             )
         if "stock" not in ctx.tables and values["stock"] is not None and (old is None or old[9] != values["stock"]):
-            stocks.append(StockPoint(channel=ctx.channel, product_id=pk, valid_from=ctx.now, quantity=values["stock"]))
+            stocks.append(StockPoint(channel=ctx.channel, product_id=pk, valid_from=at, quantity=values["stock"]))
     PricePoint.objects.bulk_create(prices, batch_size=CHUNK, ignore_conflicts=True)
     StockPoint.objects.bulk_create(stocks, batch_size=CHUNK, ignore_conflicts=True)
     ctx.count("price", "created", len(prices))
@@ -246,6 +248,7 @@ def prices_write(ctx: SyncContext, batch: Sequence[PriceRow]) -> list[str]:
             continue
         numbers = {c: ctx.clean.price("price", ident, c, getattr(row, c)) for c in _PRICES[:3]}
         pk = ctx.products.known[ident]
+        ctx.became("price", ident, "unchanged")
         points[(pk, moment)] = PricePoint(
             channel=ctx.channel,
             product_id=pk,
@@ -256,8 +259,12 @@ def prices_write(ctx: SyncContext, batch: Sequence[PriceRow]) -> list[str]:
         )
     known = PricePoint.objects.filter(product_id__in={pk for pk, _m in points}, source="shop")
     have = set(known.values_list("product_id", "valid_from"))
-    new = [point for key, point in points.items() if key not in have]
+    new = [points[key] for key in sorted(points.keys() - have)]  # in one order, see rows_upsert
     ctx.count("price", "created", len(new))
+    if ctx.outcomes is not None:
+        idents = {pk: ident for ident, pk in ctx.products.known.items()}
+        for point in new:
+            ctx.became("price", idents[point.product_id], "created")
     if not ctx.dry_run:
         PricePoint.objects.bulk_create(new, batch_size=CHUNK, ignore_conflicts=True)
     return []
@@ -283,7 +290,9 @@ def stock_write(ctx: SyncContext, batch: Sequence[StockRow]) -> list[str]:
         old = latest.get((pk, location))
         if old is not None and (old[1] == quantity or moment <= old[0]):
             ctx.count("stock", "unchanged")
+            ctx.became("stock", ident, "unchanged" if old[1] == quantity else "outdated")
             continue
+        ctx.became("stock", ident, "created")
         latest[(pk, location)] = (moment, quantity)
         touched.add(pk)
         points.append(
@@ -291,6 +300,7 @@ def stock_write(ctx: SyncContext, batch: Sequence[StockRow]) -> list[str]:
         )
     ctx.count("stock", "created", len(points))
     if not ctx.dry_run and points:
+        points.sort(key=lambda point: (point.product_id, point.location, point.valid_from))  # see rows_upsert
         StockPoint.objects.bulk_create(points, batch_size=CHUNK, ignore_conflicts=True)
         sums: dict[Any, Decimal] = {}
         for (pk, _location), (_moment, quantity) in latest.items():

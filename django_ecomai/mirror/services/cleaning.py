@@ -20,7 +20,7 @@ OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
 # Clocks differ and time zones are mistaken: only what is further ahead is certainly wrong.
 FUTURE_TOLERANCE = timedelta(days=1)
 # Control characters (PostgreSQL refuses NUL) and halves of characters that no encoding can write.
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 _QUANTUM = {2: Decimal("0.01"), 3: Decimal("0.001"), 4: Decimal("0.0001")}
 _LIMIT = {2: Decimal(10) ** 3, 3: Decimal(10) ** 11, 4: Decimal(10) ** 10}
 DEMOGRAPHIC_KEYS = frozenset(
@@ -59,7 +59,7 @@ class Cleaner:
 
     def ident(self, table: str, value: Any, *, column: str = "id") -> str | None:
         """An external id, or ``None`` (reported) when it is missing or longer than 64 characters."""
-        text = "" if value is None else _CONTROL.sub("", str(value)).strip()
+        text = "" if value is None else CONTROL.sub("", str(value)).strip()
         if not text:
             self.issues.add(table, "id_missing", "skipped", column=column)
             return None
@@ -74,7 +74,7 @@ class Cleaner:
             return ""
         text = self._texts.get(value) if type(value) is str else None
         if text is None:
-            text = _CONTROL.sub("", str(value)).strip()
+            text = CONTROL.sub("", str(value)).strip()
             if len(text) < 256:
                 if len(self._texts) > CACHED:
                     self._texts.clear()
@@ -190,13 +190,13 @@ def _parse(value: Any) -> datetime | None:
 def json_safe(value: Any) -> Any:
     """A value as JSON can hold it: mappings and lists stay, NaN becomes null, everything else becomes text."""
     if isinstance(value, str):
-        return _CONTROL.sub("", value)
+        return CONTROL.sub("", value)
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
         return value if value == value and abs(value) != float("inf") else None
     if isinstance(value, dict):
-        return {_CONTROL.sub("", str(k)): json_safe(v) for k, v in value.items()}
+        return {CONTROL.sub("", str(k)): json_safe(v) for k, v in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [json_safe(v) for v in (sorted(value, key=str) if isinstance(value, set | frozenset) else value)]
-    return _CONTROL.sub("", str(value))
+    return CONTROL.sub("", str(value))

@@ -76,6 +76,8 @@ class SyncContext:
         self.titles: dict[str, str] = {}
         self.titles_differ: set[str] = set()
         self.orphans: bool | None = None
+        # (table, id) -> created, updated or unchanged; only where somebody asks for it (``batch_apply``).
+        self.outcomes: dict[tuple[str, str], str] | None = None
 
     @property
     def reconciling(self) -> bool:
@@ -115,6 +117,11 @@ class SyncContext:
         """Count a row that was left out. It is still in the shop: its copy, if there is one, is not taken for gone."""
         self.count(table, "skipped")
         self.spare(table, ident)
+
+    def became(self, table: str, ident: str, what: str) -> None:
+        """Note what became of one row, when somebody asks."""
+        if self.outcomes is not None:
+            self.outcomes[(table, ident)] = what
 
     def spare(self, table: str, ident: str | None) -> None:
         """Do not take the copy of a row for gone; of a row without an id: of no row of the table."""
@@ -178,8 +185,10 @@ def rows_write(
     reconciling = ctx.reconciling
     for ident, (mark, values) in rows.items():
         old = existing.get(ident)
+        ctx.became(table, ident, "unchanged")
         if old is None:
             new.append(ident)
+            ctx.became(table, ident, "created")
             if reconciling:
                 ctx.drifted(table, "missing_in_mirror", ident)
         elif ctx.outdated(old[3]):
@@ -187,6 +196,7 @@ def rows_write(
             continue
         elif old[1] != mark or old[2] is not None or ident in rewrite:
             written.updated[ident] = old[0]
+            ctx.became(table, ident, "updated")
             ctx.drifted(table, "differs", ident)
         else:
             continue

@@ -34,7 +34,7 @@ _MODELS: dict[str, type[models.Model]] = {
     "review": Review,
     "promotion": Promotion,
 }
-_WRITERS: dict[str, Callable[[SyncContext, Any], list[str]]] = {
+WRITERS: dict[str, Callable[[SyncContext, Any], list[str]]] = {
     "category": categories_write,
     "product": products_write,
     "price": prices_write,
@@ -54,7 +54,7 @@ def _context(channel: str, adapter: ShopAdapter | None) -> SyncContext:
 def _write(table: str, row: Any, channel: str, adapter: ShopAdapter | None) -> tuple[SyncContext, list[str]]:
     ctx = _context(channel, adapter)
     with transaction.atomic():
-        seen = _WRITERS[table](ctx, [row])
+        seen = WRITERS[table](ctx, [row])
         if table == "category":
             parents_finish(ctx, Category, table, ctx.categories)
         elif table == "product":

@@ -15,7 +15,8 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from django_ecomai.ml.persist import ArtifactError, load_arrays, save_arrays
+from django_ecomai.conf import ecomai
+from django_ecomai.ml.persist import ArtifactCorrupt, ArtifactError, load_arrays, save_arrays
 from django_ecomai.runs import storage
 from django_ecomai.runs.exceptions import GateNotPassed, NothingToRollBack
 from django_ecomai.runs.models import Artifact, LiveArtifact, Run
@@ -61,7 +62,16 @@ def artifact_save(
         )
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
+        _unstore(relative)
         raise
+
+
+def _unstore(relative: str) -> None:
+    """Give back what a broken upload takes up; the error that broke it is what the run must report."""
+    try:
+        storage.remove(relative)
+    except Exception:  # a storage backend of any kind raises its own
+        logger.warning("a half uploaded model was left in the artifact storage: %s", relative, exc_info=True)
 
 
 def _free_path(kind: str, channel: str, run: Run | None) -> str:
@@ -82,7 +92,7 @@ def artifact_verify(*, artifact: Artifact) -> None:
     folder = storage.ensure_local(artifact.path)
     manifest_sha = load_and_hash(folder)
     if manifest_sha != artifact.sha256:
-        raise ArtifactError(f"{folder} holds another model than the database says: train again or roll back")
+        raise ArtifactCorrupt(f"{folder} holds another model than the database says: train again or roll back")
 
 
 def load_and_hash(folder: Path) -> str:
@@ -152,12 +162,45 @@ def _flip(artifact: Artifact, *, user: Any = None) -> LiveArtifact:
             live.save(update_fields=["artifact", "previous", "flipped_at"])
         transaction.on_commit(partial(_announce, artifact), robust=True)
     where = f" in {artifact.channel}" if artifact.channel else ""
-    logger.info("%s%s: model %s is live (by %s)", artifact.kind, where, artifact.sha256[:12], user or "system")
+    by = f"user {user.pk}" if getattr(user, "pk", None) else "system"  # a name may be an e-mail address
+    logger.info("%s%s: model %s is live (by %s)", artifact.kind, where, artifact.sha256[:12], by)
     return live
 
 
 def _announce(artifact: Artifact) -> None:
     went_live.send_robust(LiveArtifact, kind=artifact.kind, channel=artifact.channel, artifact=artifact)
+
+
+def live_verify(*, live: LiveArtifact) -> str:
+    """Hash every file of a serving model; empty when it is sound, else what was found and what was done about it.
+
+    A damaged one gives way to the newest earlier model that is intact. Where there is none and its content is proved
+    wrong, it serves no longer, and pages show what needs no model; one that is merely not there may be a folder that is
+    not mounted, so its place is kept.
+    """
+    damaged = live.artifact
+    try:
+        try:
+            artifact_verify(artifact=damaged)
+        except ArtifactError:
+            if not ecomai.ARTIFACT_STORAGE:
+                raise
+            storage.remove_local(storage.local_path(damaged.path))  # only the copy on this machine: fetch it again
+            artifact_verify(artifact=damaged)
+        return ""
+    except (ArtifactError, OSError) as error:
+        trouble = error
+    logger.error("live %s model %s is damaged: %s", damaged.kind, damaged.path, trouble)
+    facts = {"model": damaged, "trouble": trouble}
+    try:
+        back = artifact_rollback(kind=live.kind, channel=live.channel)
+    except NothingToRollBack:
+        if not isinstance(trouble, ArtifactCorrupt):
+            return _("%(model)s cannot be read (%(trouble)s), and no earlier one can. Train again.") % facts
+        live.delete()
+        return _("%(model)s was damaged (%(trouble)s) and serves no longer. Train again.") % facts
+    Artifact.objects.filter(pk=damaged.pk).update(passed_gate=False)  # no roll back may choose it
+    return _("%(model)s was damaged (%(trouble)s); %(back)s serves again.") % {**facts, "back": back.artifact}
 
 
 def trained_before(moment: datetime, prefix: str = "") -> models.Q:

@@ -11,14 +11,13 @@ from datetime import datetime
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from django_ecomai.runs.exceptions import RunCancelled, RunLost
 from django_ecomai.runs.models import Artifact, LiveArtifact, Run
 
 from .gate import GateVerdict
-from .state import HEARTBEAT_SECONDS, clean_text, log_bounded
+from .state import HEARTBEAT_SECONDS, clean_text, database_now, log_bounded
 
 logger = logging.getLogger("django_ecomai.runs")
 WRITE_SECONDS = 0.5
@@ -212,7 +211,7 @@ class RunContext:
         self.check_cancelled()
 
     def _update(self, values: dict[str, Any]) -> int:
-        return Run.objects.filter(pk=self.run.pk, state=Run.State.RUNNING).update(heartbeat_at=timezone.now(), **values)
+        return Run.objects.filter(pk=self.run.pk, state=Run.State.RUNNING).update(heartbeat_at=database_now(), **values)
 
     def _look(self) -> None:
         row = Run.objects.filter(pk=self.run.pk).values_list("state", "cancel_requested").first()

@@ -16,8 +16,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from django_ecomai.conf import ecomai
-from django_ecomai.core.registry import job_kinds
-from django_ecomai.runs import broker, child
+from django_ecomai.core.registry import job_kinds, minutely
+from django_ecomai.runs import broker, child, storage
 from django_ecomai.runs.crontab import last_due
 from django_ecomai.runs.models import Run
 
@@ -163,7 +163,9 @@ def runs_start_due(
             continue
         where = channel if job.per_channel else ""
         due = last_due(job.schedule, timezone.localtime(moment) if timezone.is_aware(moment) else moment)
-        last = Run.objects.filter(kind=name, channel=where).order_by("-id").values_list("created_at", flat=True).first()
+        # A run from the future (the clock was set back since) must not hold up the schedule until its time has come.
+        runs = Run.objects.filter(kind=name, channel=where, created_at__lte=moment)
+        last = runs.order_by("-id").values_list("created_at", flat=True).first()
         fresh = due is not None and (moment - due).total_seconds() < 600
         if due is not None and ((last is None and fresh) or (last is not None and last < due)):
             started.append(start(kind=name, channel=where))
@@ -252,6 +254,8 @@ def _child_ended(run_id: int, code: int, output: str) -> None:
         message=message,
         error=message,
     )
+    if ended:
+        storage.leftovers_remove(run_id)
     if ended and output:
         run_log_append(run_id=run_id, text=output)
     if ended:
@@ -291,7 +295,10 @@ def _waiting() -> QuerySet[Run]:
 
 
 def runs_tend() -> int:
-    """Bury the dead and start what waited for them; returns how many died. Called every minute by the heartbeat."""
+    """Bury the dead, start what waited for them and do what capabilities do every minute; returns how many died.
+
+    Called every minute by the heartbeat.
+    """
     died = runs_reap()
     started = set()
     for run in _waiting()[:50]:
@@ -299,6 +306,11 @@ def runs_tend() -> int:
         if key not in started and run_blocking(kind=run.kind, channel=run.channel) is None:
             started.add(key)
             transaction.on_commit(partial(_dispatch, run.pk, run.dispatched_via), robust=True)
+    for name, work in minutely.items():
+        try:
+            work()
+        except Exception:  # another capability's code: the others have their turn
+            logger.exception("the work of every minute of %s failed", name)
     return died
 
 

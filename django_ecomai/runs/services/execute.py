@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 import traceback
@@ -13,7 +14,7 @@ from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils.translation import gettext as _
 
 from django_ecomai.core.registry import job_kinds
-from django_ecomai.runs.exceptions import RunCancelled, RunError, RunLost
+from django_ecomai.runs.exceptions import RunCancelled, RunError, RunLost, WorkKept
 from django_ecomai.runs.models import Run
 
 from .context import RunContext
@@ -28,11 +29,15 @@ def execute_claimed(run: Run, *, listener: Listener | None = None) -> None:
     escape.
     """
     context = RunContext(run, listener=listener)
+    verdict: WorkKept | None = None
     try:
         # Inside a caller's transaction a database error of the job must not poison it.
         savepoint = transaction.atomic() if connection.in_atomic_block else nullcontext()
         with savepoint, context.alive(), _captured(context):
-            job_kinds.get(run.kind).execute(context)
+            try:
+                job_kinds.get(run.kind).execute(context)
+            except WorkKept as error:  # failed, but past the savepoint: what it has written stays
+                verdict = error
     except RunCancelled as error:
         _end(context, Run.State.CANCELLED, str(error))
     except RunLost as error:
@@ -44,7 +49,10 @@ def execute_claimed(run: Run, *, listener: Listener | None = None) -> None:
         logger.error("run %s (%s) failed: %s", run.pk, run.kind, error, exc_info=not isinstance(error, RunError))
         _end(context, Run.State.FAILED, _first_line(error), error=traceback.format_exc())
     else:
-        _end(context, Run.State.DONE, run.message or _("Finished."))
+        if verdict is not None:
+            _end(context, Run.State.FAILED, str(verdict), error=str(verdict))
+        else:
+            _end(context, Run.State.DONE, run.message or _("Finished."))
 
 
 def _end(context: RunContext, state: str, message: str, error: str = "") -> None:
@@ -65,6 +73,8 @@ def _end(context: RunContext, state: str, message: str, error: str = "") -> None
 
 
 def _first_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _("The disk is full: what was begun is deleted, nothing else was changed. Make room and start again.")
     text = str(error).strip().splitlines()
     line = text[0] if text else ""
     return line if isinstance(error, RunError) and line else f"{type(error).__name__}: {line}".rstrip(": ")

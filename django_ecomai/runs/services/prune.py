@@ -15,10 +15,11 @@ from django_ecomai.conf import ecomai
 from django_ecomai.core.registry import prunes
 from django_ecomai.ml.persist import MANIFEST
 from django_ecomai.runs import storage
-from django_ecomai.runs.exceptions import RunError
+from django_ecomai.runs.exceptions import RunError, WorkKept
 from django_ecomai.runs.models import Artifact, Heartbeat, LiveArtifact, Run
 
-from .artifacts import artifact_delete
+from .artifacts import artifact_delete, live_verify
+from .clocks import APART, clock_ahead
 from .context import RunContext
 from .state import ACTIVE
 
@@ -94,6 +95,14 @@ def prune_all() -> dict[str, int | str]:
     other.
     """
     outcome: dict[str, int | str] = {}
+    apart = clock_ahead()
+    if abs(apart) > APART:
+        # Whose clock is right cannot be told from here, and what a wrong one deletes does not come back.
+        hours = round(apart / timedelta(hours=1))
+        return {
+            "clock": _("Nothing was deleted: the clocks of this machine and of the database are %(hours)s hours apart.")
+            % {"hours": abs(hours)}
+        }
     for name, prune in prunes.items():
         try:
             outcome[name] = prune()
@@ -113,3 +122,17 @@ def prune_run(context: RunContext) -> None:
     if failed:
         raise RunError(_("Could not clean up: %(names)s. The log says why.") % {"names": ", ".join(failed)})
     context.progress(1.0, _("%(count)s old rows and models deleted.") % {"count": sum(map(int, outcome.values()))})
+
+
+def verify_run(context: RunContext) -> None:
+    """The job ``runs.verify``: hash what serves. Fails, so that somebody looks, when a model was damaged."""
+    lives = list(LiveArtifact.objects.select_related("artifact", "previous").order_by("kind", "channel"))
+    found = []
+    for number, live in enumerate(lives):
+        context.progress(number / len(lives), str(live.artifact))
+        if trouble := live_verify(live=live):
+            context.log(trouble)
+            found.append(trouble)
+    if found:
+        raise WorkKept(" ".join(found))
+    context.progress(1.0, _("%(count)s models are sound.") % {"count": len(lives)})

@@ -13,14 +13,18 @@ from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Q
+from django.db.models import DateTimeField, Value
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.registry import job_kinds
+from django_ecomai.runs import storage
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.signals import run_finished
+
+from .clocks import clock_was_set
 
 LOG_LIMIT = 64_000
 ACTIVE = (Run.State.QUEUED, Run.State.RUNNING)
@@ -67,7 +71,7 @@ def run_claim(*, run_id: int) -> bool:
                 runs.update(
                     state=Run.State.RUNNING,
                     started_at=now,
-                    heartbeat_at=now,
+                    heartbeat_at=database_now(),
                     worker=worker_name(),
                     progress=0.0,
                     message="",
@@ -76,6 +80,12 @@ def run_claim(*, run_id: int) -> bool:
             )
     except IntegrityError:  # a sibling was claimed a moment ago: the unique constraint decides
         return False
+
+
+def database_now() -> Any:
+    """The present moment for a query: the database's clock, the only one that all machines share."""
+    # SQLite is on this machine, and its own times have fewer digits than those that Django writes.
+    return Value(timezone.now(), output_field=DateTimeField()) if connection.vendor == "sqlite" else Now()
 
 
 def run_blocking(*, kind: str, channel: str) -> Run | None:
@@ -129,30 +139,41 @@ def runs_reap(*, kind: str | None = None, channel: str | None = None) -> int:
     """Mark dead runs failed, which releases their lock; returns how many.
 
     Dead: no sign of life for ``RUN_STALE_MINUTES``; or, on this very machine, the process is gone and three heartbeats
-    are missing (never by the process id alone: containers may share a host name).
+    are missing (never by the process id alone: containers may share a host name). All times are the database's, so
+    that machines whose clocks differ agree; after a jump of the clock living runs get time to report again.
     """
-    now = timezone.now()
     running = Run.objects.filter(state=Run.State.RUNNING)
     if kind is not None:
         running = running.filter(kind=kind)
     if channel is not None:
         running = running.filter(channel=channel)
-    silent = Q(heartbeat_at__lt=now - timedelta(seconds=3 * HEARTBEAT_SECONDS)) | Q(heartbeat_at=None)
-    stale = now - timedelta(minutes=float(ecomai.RUN_STALE_MINUTES))
+    patience, beats = timedelta(minutes=float(ecomai.RUN_STALE_MINUTES)), timedelta(seconds=3 * HEARTBEAT_SECONDS)
+    doubtful = clock_was_set()
     count = 0
-    for pk, seen, worker in running.filter(silent).values_list("pk", "heartbeat_at", "worker"):
-        if seen is None or (seen < stale and not _fits_in_silence(worker, seen, now)):
+    for pk, seen, worker, now in running.annotate(now=database_now()).values_list(
+        "pk", "heartbeat_at", "worker", "now"
+    ):
+        if seen is not None and abs(now - seen) < beats:
+            continue
+        silent = seen is None or (now - seen > patience and not _fits_in_silence(worker, seen, now))
+        if silent and not doubtful:
             message = _("No sign of life for %(minutes)s minutes: taken for dead. Start it again.") % {
                 "minutes": ecomai.RUN_STALE_MINUTES
             }
         elif _is_gone(worker):
             message = _("The process was killed, often for lack of memory. Start it again.")
+        elif seen is not None and seen > now:
+            # The clock was set back: a dead run would hold its lock until the old time comes again.
+            Run.objects.filter(pk=pk, heartbeat_at=seen).update(heartbeat_at=database_now())
+            continue
         else:
             continue
         # heartbeat in the condition: a run that woke up in this moment lives on
         alive = Run.objects.filter(pk=pk, heartbeat_at=seen) if seen else Run.objects.filter(pk=pk)
-        if alive.exists():
-            count += run_finish(run_id=pk, state=Run.State.FAILED, message=message[:255], error=message)
+        if alive.exists() and run_finish(run_id=pk, state=Run.State.FAILED, message=message[:255], error=message):
+            count += 1
+            if _is_gone(worker):
+                storage.leftovers_remove(pk)
     return count
 
 

@@ -1,7 +1,3 @@
-import os
-import sys
+from tests.docs.commands import execute
 
-from django.core.management import execute_from_command_line
-
-os.environ["DJANGO_SETTINGS_MODULE"] = "myshop.settings"
-execute_from_command_line(sys.argv)
+execute("myshop.settings")

@@ -15,6 +15,7 @@ from django_ecomai.ml.forecast.registry import BELOW
 from django_ecomai.ml.forecast.result import COMPONENT_COLUMNS, SERIES_COLUMNS
 from tests.ml.forecast.factories import catalogue, long, shop, weeks
 
+pytestmark = pytest.mark.xdist_group("forecast engine")  # what many look at is made by one worker, once
 PLAIN = ForecastOptions(horizon=4, learned=False)
 
 

@@ -34,6 +34,7 @@ from tests.ml.ranking.factories import ITEMS, RECIPE, fashion_shop, priced
 from tests.ml.test_holdout import no_order, places
 
 NOW = START + 300 * DAY
+pytestmark = pytest.mark.xdist_group("second choice")  # what many look at is made by one worker, once
 
 
 def learned(data: Interactions, **keywords) -> SecondChoice:

@@ -9,12 +9,11 @@
   let viewed, since;
   const timers = new WeakMap(), known = new WeakSet();
 
-  // Nothing here may disturb the page.
   const safe = (run) => (...args) => { try { return run(...args); } catch { /* on purpose */ } };
   const on = (target, name, run) => target.addEventListener(name, safe(run), true);
   const visible = () => doc.visibilityState === "visible";
 
-  // UUIDv7: an id is stored once, however often it is sent.
+  // UUIDv7: stored once, however often it is sent.
   const uuid = () => {
     const hex = (number, size) => number.toString(16).padStart(size, "0");
     const random = [...crypto.getRandomValues(new Uint16Array(5))];
@@ -23,7 +22,7 @@
       rest.map((part) => hex(part, 4)).join("")].join("-");
   };
 
-  // true, false, or undefined: ask the server.
+  // undefined: ask the server.
   const allowed = () => {
     if (nav.globalPrivacyControl || nav.doNotTrack === "1") return false;
     if (mode === "always") return true;
@@ -38,7 +37,6 @@
     return response.json();
   }).then((data) => {
     token = data.token;
-    // Never in circles, whatever it says.
     expires = Date.now() / 1000 + Math.max(data.expires_in, 60);
     answer = !!data.consent;
     failed = rest = 0;
@@ -50,11 +48,11 @@
   const flush = safe((leaving) => {
     clearTimeout(timer);
     const may = queue.length ? allowed() : false;
-    if (may === false || (busy && !leaving)) return;
+    if (may === false || !nav.onLine || (busy && !leaving)) return;
     const batch = queue.splice(0, most), body = JSON.stringify({ token, events: batch });
     const back = () => { queue = batch.concat(queue).slice(0, 4 * most); };
     if (leaving) {
-      // The page goes away: only a beacon outlives it.
+      // Only a beacon outlives the page.
       return may && nav.sendBeacon(conf.url, body) ? flush(leaving) : back();
     }
     if (may === undefined || Date.now() / 1000 > expires - 30) {
@@ -65,7 +63,6 @@
       return renew();
     }
     busy = true;
-    // text/plain, as a beacon sends it.
     fetch(conf.url, { method: "POST", body, keepalive: true, headers: { "Content-Type": "text/plain" } })
       .then((response) => {
         const status = response.status;
@@ -73,8 +70,9 @@
         if (status === 403 || status === 429 || status > 499) throw status;
         return response.json().then((data) => { tries = 0; answer = data.consent; });
       })
-      .catch(() => { if (++tries < 4) back(); })
-      .then(() => { busy = false; if (queue.length) later(tries * 3000); });
+      // Offline it waits; "online" wakes it.
+      .catch(() => { if (!nav.onLine || ++tries < 4) back(); })
+      .then(() => { busy = false; if (queue.length && nav.onLine) later(tries * 3000); });
   });
 
   const track = safe((name, fields, soon) => {
@@ -87,7 +85,7 @@
     since = visible() && performance.now();
     if (words) track("search", { query: words.dataset.ecomaiSearch });
     viewed = item && item.dataset.ecomaiViewItem;
-    // At once: the next page can react. The time on page follows.
+    // At once: the next page can react.
     const from = location.search.match(/utm_[sm][^&]*/g) || doc.referrer.split("/")[2] || "";
     if (viewed) track("view_item", { product_id: viewed, referrer: `${from}` }, true);
   };
@@ -138,13 +136,13 @@
       const next = item.nextElementSibling || item.previousElementSibling;
       item.remove();
       track("dismiss", fields, true);
-      // The keyboard's place must not be lost with the item.
+      // The keyboard's place.
       const link = next && next.querySelector("a, button");
       if (link) link.focus();
     } else if (target.closest("a")) track("select_item", fields, true);
   };
 
-  // The shop's banner says document.dispatchEvent(new Event("ecomai:consent")) after a choice.
+  // Sent by the shop's banner.
   const consent = () => { answer = undefined; later(0); };
   const start = () => { scan(); view(); };
   on(doc, "click", click);
@@ -152,7 +150,8 @@
   on(doc, "ecomai:consent", consent);
   on(doc, "visibilitychange", () => { if (visible()) { since = performance.now(); consent(); } else leave(); });
   on(window, "pagehide", leave);
-  // Back from the back/forward cache: the page is seen again.
+  on(window, "online", () => { tries = 0; later(0); });
+  // Back from the back/forward cache.
   on(window, "pageshow", (event) => { if (event.persisted) { busy = false; view(); } });
   window.ecomai = { track, scan, consent, flush };
   if (doc.prerendering) on(doc, "prerenderingchange", start);

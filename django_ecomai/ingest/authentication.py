@@ -1,0 +1,87 @@
+"""REST framework: who sends, by his API key; what it opens; how often."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from django_ecomai.conf import ecomai
+from django_ecomai.core.db import shielded
+from django_ecomai.events.throttling import ApiThrottle
+
+from .models import ApiKey
+from .services.keys import key_find, key_used
+
+
+@dataclass(frozen=True)
+class Sender:
+    """``request.user`` of a key: a program, with no rights of a person."""
+
+    pk: str
+    is_authenticated = True
+    is_anonymous = False
+    is_active = True
+    is_staff = False
+    is_superuser = False
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        """None: a key opens its scopes and nothing else."""
+        return False
+
+
+class KeyAuthentication(BaseAuthentication):
+    """``Authorization: Bearer ecomai_…``; ``request.auth`` is the ``ApiKey``."""
+
+    def authenticate(self, request: Request) -> tuple[Sender, ApiKey] | None:
+        words = get_authorization_header(request).split()
+        if not words or words[0].lower() != b"bearer":
+            return None
+        key = key_find(words[1].decode("latin-1")) if len(words) == 2 else None
+        if key is None:
+            raise AuthenticationFailed(_("This API key is not known."))
+        if not key.is_valid:
+            raise AuthenticationFailed(_("This API key has been revoked or has expired."))
+        with shielded("note that an API key is used"):
+            key_used(key=key)
+        return Sender(f"key-{key.prefix}"), key
+
+    def authenticate_header(self, request: Request) -> str:
+        """Makes the answer without a key a 401."""
+        return "Bearer"
+
+
+class ScopePermission(BasePermission):
+    """The key opens ``view.scope``."""
+
+    message = _("This API key does not open this address.")
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return isinstance(request.auth, ApiKey) and request.auth.may(getattr(view, "scope", ""))
+
+
+class IngestThrottle(ApiThrottle):
+    """``ECOMAI["INGEST_THROTTLE"]`` per key; a cache that is gone limits nobody."""
+
+    scope = "ecomai_ingest"
+
+    def get_rate(self) -> str | None:
+        return ecomai.INGEST_THROTTLE or None
+
+
+class KeyScheme(OpenApiAuthenticationExtension):
+    """How the OpenAPI schema names it."""
+
+    target_class = "django_ecomai.ingest.authentication.KeyAuthentication"
+    name = "EcomAI API key"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        """A bearer token."""
+        return {"type": "http", "scheme": "bearer", "description": "A key made in the admin under “API keys”."}

@@ -1,0 +1,79 @@
+"""``Idempotency-Key``: a delivery that is sent again gets the answer of the first time, and is not worked on twice."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from django_ecomai.conf import ecomai
+from django_ecomai.core.hashing import keyed_hash
+from django_ecomai.ingest.models import ApiKey, DeliveryAnswer
+
+# A worker that died leaves its delivery open; after this long whoever sends it again may take it over.
+_GIVEN_UP = timedelta(minutes=15)
+
+
+class AnswerConflict(Exception):
+    """The delivery cannot be taken now: ``code`` is ``other_body`` or ``in_progress``."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def answer_begin(*, key: ApiKey, header: str, address: str, body_digest: str) -> DeliveryAnswer:
+    """Begin a delivery, or find its answer (``status`` is set then).
+
+    Raises ``AnswerConflict`` when the header was used for another body, or the same delivery is being worked on.
+    Commits at once: of two that come at the same moment one begins.
+    """
+    now = timezone.now()
+    digest = keyed_hash(f"{address}\x00{header}", purpose="ingest:idempotency")
+    try:
+        with transaction.atomic():
+            return DeliveryAnswer.objects.create(key=key, digest=digest, body_digest=body_digest, started_at=now)
+    except IntegrityError:
+        found = DeliveryAnswer.objects.filter(key=key, digest=digest).first()
+    if found is None:  # pruned or released between the two statements
+        raise AnswerConflict("in_progress")
+    if found.started_at < now - _age():
+        return _taken_over(found, body_digest)
+    if found.body_digest != body_digest:
+        raise AnswerConflict("other_body")
+    if found.status is None:
+        if found.started_at > now - _GIVEN_UP:
+            raise AnswerConflict("in_progress")
+        return _taken_over(found, body_digest)
+    return found
+
+
+def _taken_over(found: DeliveryAnswer, body_digest: str) -> DeliveryAnswer:
+    """Begin anew what is too old or was given up; only one of several succeeds."""
+    now = timezone.now()
+    mine = DeliveryAnswer.objects.filter(pk=found.pk, started_at=found.started_at)
+    if not mine.update(started_at=now, body_digest=body_digest, status=None, answer=None):
+        raise AnswerConflict("in_progress")
+    found.started_at, found.body_digest, found.status, found.answer = now, body_digest, None, None
+    return found
+
+
+def answer_finish(*, answer: DeliveryAnswer, status: int, body: dict[str, Any]) -> None:
+    """Keep the answer. Nothing happens when somebody else has taken the delivery over meanwhile."""
+    DeliveryAnswer.objects.filter(pk=answer.pk, started_at=answer.started_at).update(status=status, answer=body)
+
+
+def answer_release(*, answer: DeliveryAnswer) -> None:
+    """Forget a delivery that could not be worked on, so that it can be sent again under the same header."""
+    DeliveryAnswer.objects.filter(pk=answer.pk, started_at=answer.started_at, status=None).delete()
+
+
+def _age() -> timedelta:
+    return timedelta(hours=float(ecomai.INGEST_ANSWER_HOURS))
+
+
+def answers_prune() -> int:
+    """Delete answers older than ``INGEST_ANSWER_HOURS``."""
+    return DeliveryAnswer.objects.filter(started_at__lt=timezone.now() - _age()).delete()[0]

@@ -1,0 +1,180 @@
+// A typed client of EcomAI for the server of a shop elsewhere (Node 18+, Deno, Bun, edge functions).
+// Never load it into a page with a key in it: whoever has the key can do what it may.
+
+export type Purpose = "analytics" | "personalization" | "marketing" | "security";
+export type Table =
+  | "categories" | "products" | "prices" | "stock" | "promotions" | "customers" | "orders" | "reviews";
+
+/** Numbers may be texts, so that no cent is lost on the way. Times are ISO 8601 with a zone. */
+export type Amount = number | string;
+
+interface Versioned {
+  /** When the shop changed it: an older version that comes late does not overwrite a newer one. */
+  updated_at?: string;
+  /** The row is gone from the shop. */
+  deleted?: boolean;
+}
+export interface Category extends Versioned { id: string; name?: string; slug?: string; parent_id?: string | null }
+/** What is left out stays as it is; null empties it. */
+export interface Product extends Versioned {
+  id: string;
+  title?: string;
+  parent_id?: string | null;
+  sku?: string | null;
+  description?: string | null;
+  brand?: string | null;
+  category_ids?: string[];
+  price?: Amount | null;
+  list_price?: Amount | null;
+  cost?: Amount | null;
+  currency?: string;
+  stock?: Amount | null;
+  image_url?: string | null;
+  url?: string | null;
+  is_active?: boolean;
+  is_service?: boolean;
+  attributes?: Record<string, unknown>;
+  created_at?: string | null;
+}
+export interface Price { product_id: string; valid_from: string; price: Amount; list_price?: Amount; cost?: Amount; currency?: string }
+export interface Stock { product_id: string; quantity: Amount; location?: string; updated_at?: string }
+export interface Customer extends Versioned {
+  id: string;
+  first_seen?: string;
+  last_seen?: string;
+  attributes?: Record<string, unknown>;
+  /** All that the customer has agreed to; an empty list withdraws it. */
+  consent?: Purpose[];
+}
+export interface OrderLine { product_id: string; quantity: Amount; id?: string; title?: string; sku?: string; unit_price?: Amount; unit_cost?: Amount; discount?: Amount; tax?: Amount }
+export interface ReturnLine { product_id: string; quantity: Amount; id?: string; line_id?: string; amount?: Amount; reason?: string; returned_at?: string }
+/** An order is sent whole: a line that is left out is taken for removed. */
+export interface Order extends Versioned {
+  id: string;
+  placed_at: string;
+  lines: OrderLine[];
+  returns?: ReturnLine[];
+  customer_id?: string;
+  number?: string;
+  status?: "open" | "paid" | "shipped" | "delivered" | "cancelled" | "returned";
+  currency?: string;
+  total?: Amount;
+  email?: string;
+}
+export interface Event {
+  name: string;
+  /** Required unless the customer's consent was sent with the customer. */
+  consent?: Purpose[];
+  id?: string;
+  product_id?: string;
+  customer_id?: string;
+  visitor_id?: string;
+  session_id?: string;
+  order_id?: string;
+  quantity?: Amount;
+  value?: Amount;
+  currency?: string;
+  query?: string;
+  /** The token of the recommended item that the event is about. */
+  token?: string;
+  at?: string;
+  properties?: Record<string, unknown>;
+}
+export interface Gone { id: string; deleted: true; updated_at?: string }
+export interface Rows {
+  categories: Category | Gone;
+  products: Product;
+  prices: Price;
+  stock: Stock;
+  promotions: { id: string; starts_at: string; ends_at?: string; name?: string; kind?: string; percent?: Amount; amount?: Amount; product_ids?: string[]; category_ids?: string[] } | Gone;
+  customers: Customer;
+  orders: Order | Gone;
+  reviews: { id: string; product_id: string; customer_id?: string; rating?: Amount; title?: string; text?: string; created_at?: string } | Gone;
+}
+
+export interface Verdict { row: number; status: "accepted" | "duplicate" | "rejected"; reason?: string; notes?: string[] }
+export interface Delivered { rows: number; accepted: number; duplicate: number; rejected: number; verdicts: Verdict[] }
+export interface Item {
+  product_id: string; title: string; url: string; image_url: string; price: string | null; list_price: string | null;
+  currency: string; in_stock: boolean; reason: string; reason_code: string; because_id: string; position: number; token: string;
+}
+export interface Carousel { strategy: string; title: string; recommendation_id: string; items: Item[] }
+export interface Asked {
+  customer_id?: string;
+  visitor_id?: string;
+  consent?: Purpose[];
+  product?: string[];
+  exclude?: string[];
+  category?: string;
+  strategy?: string;
+  limit?: number;
+}
+
+/** EcomAI has refused: `status` and the body say why. */
+export class EcomaiError extends Error {
+  readonly status: number;
+  readonly answer: unknown;
+  constructor(status: number, answer: unknown) {
+    super(`EcomAI answered ${status}: ${JSON.stringify(answer)}`);
+    this.status = status;
+    this.answer = answer;
+  }
+}
+
+export class Ecomai {
+  readonly #base: string;
+  readonly #key: string;
+  readonly #tries: number;
+
+  /** `base` is where the project includes EcomAI, e.g. "https://ai.example.com/ecomai". */
+  constructor(base: string, key: string, tries = 4) {
+    this.#base = base.replace(/\/+$/, "");
+    this.#key = key;
+    this.#tries = tries;
+  }
+
+  /** Send rows. Sent again after a failure they carry the same Idempotency-Key, so nothing is written twice. */
+  send<T extends Table>(table: T, rows: Rows[T][], idempotencyKey: string = crypto.randomUUID()): Promise<Delivered> {
+    return this.#deliver(table, rows, idempotencyKey);
+  }
+
+  /** Send what shoppers did. */
+  track(events: Event[], idempotencyKey: string = crypto.randomUUID()): Promise<Delivered> {
+    return this.#deliver("events", events, idempotencyKey);
+  }
+
+  /** The carousels of a placement: for everybody, or for one person who has agreed to personalization. */
+  async recommendations(placement: string, asked: Asked = {}): Promise<Carousel[]> {
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries(asked)) {
+      if (name === "consent") query.set(name, (value as Purpose[]).join("."));
+      else for (const one of Array.isArray(value) ? value : [value]) if (one !== undefined) query.append(name, String(one));
+    }
+    const path = `recommendations/${encodeURIComponent(placement)}/?${query}`;
+    return ((await this.#ask("GET", path)) as { carousels: Carousel[] }).carousels;
+  }
+
+  #deliver(address: string, rows: readonly unknown[], idempotencyKey: string): Promise<Delivered> {
+    const body = rows.map((row) => JSON.stringify(row)).join("\n");
+    const headers = { "Content-Type": "application/x-ndjson", "Idempotency-Key": idempotencyKey };
+    return this.#ask("POST", `${address}/`, body, headers) as Promise<Delivered>;
+  }
+
+  async #ask(method: string, path: string, body?: string, more: Record<string, string> = {}): Promise<unknown> {
+    for (let attempt = 1; ; attempt++) {
+      const headers = { Authorization: `Bearer ${this.#key}`, Accept: "application/json", ...more };
+      let wait = 500 * 2 ** attempt;
+      try {
+        const answer = await fetch(`${this.#base}/api/ingest/${path}`, { method, body, headers });
+        if (answer.ok) return await answer.json();
+        if (attempt >= this.#tries || ![409, 429, 502, 503, 504].includes(answer.status)) {
+          throw new EcomaiError(answer.status, await answer.json().catch(() => null));
+        }
+        wait = 1000 * Number(answer.headers.get("Retry-After")) || wait;
+      } catch (error) {
+        if (error instanceof EcomaiError || attempt >= this.#tries) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+}
