@@ -61,10 +61,10 @@ def bury(lines: Sequence[str]) -> None:
     _append(_DEAD, lines)
 
 
-def replay(store: Callable[[list[str]], None]) -> int:
-    """Hand every waiting line to ``store``, oldest first; return how many it took.
+def replay(store: Callable[[list[str]], None], *, goes_on: Callable[[], bool] = lambda: True) -> int:
+    """Hand every waiting line to ``store``, oldest first, while ``goes_on()``; return how many it took.
 
-    What ``store`` raises comes through, and all that was not handed on stays. A line may be handed on twice.
+    What ``store`` raises comes through, and only what it did not take stays. Killed amid it, lines are handed on twice.
     """
     taken = 0
     home = folder()
@@ -78,10 +78,16 @@ def replay(store: Callable[[list[str]], None]) -> int:
             if quiet and waiting.exists():
                 waiting.rename(home / f"{_TAKEN}{time.time_ns():020d}.jsonl")
         for path in sorted(home.glob(f"{_TAKEN}*.jsonl")):
-            for chunk in _chunks(path):
-                store(chunk)
-                taken += len(chunk)
-            path.unlink()
+            done = 0
+            try:
+                for chunk, end in _chunks(path):
+                    if not goes_on():
+                        return taken
+                    store(chunk)
+                    done = end
+                    taken += len(chunk)
+            finally:
+                _cut(path, done)
     return taken
 
 
@@ -102,8 +108,11 @@ def forget(is_his: Callable[[dict[str, Any]], bool]) -> int:
     home, removed = folder(), 0
     if not home.is_dir():
         return 0
-    with _locked(home / "replay.lock", patience=10.0), _locked(home / "write.lock", patience=10.0) as quiet:
-        if not quiet:
+    with (
+        _locked(home / "replay.lock", patience=30.0) as mine,
+        _locked(home / "write.lock", patience=10.0) as quiet,
+    ):
+        if not (mine and quiet):  # a replay would put back what is taken out under its hands
             raise QueueRefused("The spill is busy.")
         for path in [home / _WAITING, home / _DEAD, *home.glob(f"{_TAKEN}*.jsonl")]:
             if path.exists():
@@ -257,17 +266,32 @@ def _count(path: Path) -> int:
         return 0
 
 
-def _chunks(path: Path) -> Iterator[list[str]]:
+def _chunks(path: Path) -> Iterator[tuple[list[str], int]]:
+    """Lines, and where in the file they end."""
     with path.open("rb") as file:
         chunk: list[str] = []
+        end = 0
         for line in file:
+            end += len(line)
             if text := line.decode("utf-8", "backslashreplace").strip():
                 chunk.append(text)
             if len(chunk) == CHUNK:
-                yield chunk
+                yield chunk, end
                 chunk = []
         if chunk:
-            yield chunk
+            yield chunk, end
+
+
+def _cut(path: Path, done: int) -> None:
+    """Take the first ``done`` bytes off: they are somebody else's now and must not come again or take up room."""
+    if done >= path.stat().st_size:
+        path.unlink()
+    elif done:
+        fresh = path.with_suffix(".new")
+        with contextlib.suppress(OSError), path.open("rb") as file:  # a full disk: all of it comes again, known by key
+            file.seek(done)
+            _write(fresh, file.read())
+            fresh.replace(path)
 
 
 def _filter(path: Path, is_his: Callable[[dict[str, Any]], bool]) -> int:

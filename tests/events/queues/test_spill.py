@@ -104,6 +104,40 @@ def test_a_replay_that_is_killed_halfway_is_taken_up_again(away: Any, monkeypatc
     assert stored() == sorted(ids + late)
 
 
+def test_what_a_full_queue_took_does_not_come_again_and_gives_its_room_back(away: Any, monkeypatch: Any) -> None:
+    """The stream has room for four, again and again; the file holds ten."""
+    accept(views(10))
+    whole = spill.state().size
+    monkeypatch.setattr(spill, "CHUNK", 2)
+    took: list[str] = []
+    room = [0]
+
+    def put(lines: list[str]) -> None:
+        if room[0] < len(lines):
+            raise spill.QueueRefused("full")
+        room[0] -= len(lines)
+        took.extend(lines)
+
+    for waiting in (6, 2):
+        room[0] = 4
+        with pytest.raises(spill.QueueRefused):
+            spill.replay(put)
+        assert (spill.state().waiting, spill.state().size) == (waiting, whole * waiting // 10)
+    room[0] = 4
+    assert spill.replay(put) == 2
+    assert (spill.state().waiting, len(took), len(set(took))) == (0, 10, 10)
+
+
+def test_a_replay_ends_when_it_is_told_to_and_the_rest_waits(away: Any, monkeypatch: Any) -> None:
+    accept(views(6))
+    monkeypatch.setattr(spill, "CHUNK", 2)
+    took: list[str] = []
+    assert spill.replay(took.extend, goes_on=lambda: len(took) < 4) == 4
+    assert spill.state().waiting == 2
+    assert spill.replay(took.extend) == 2
+    assert len(set(took)) == 6
+
+
 def test_a_day_in_the_file_changes_no_time(away: Any, spill_folder: Path) -> None:
     accept(views(1, at=datetime.now(UTC).isoformat()))
     away()
