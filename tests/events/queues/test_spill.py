@@ -17,8 +17,9 @@ from django_ecomai.events import checks, diagnosis, jobs, personal
 from django_ecomai.events.doctor_capture import capture_doctor
 from django_ecomai.events.models import Event
 from django_ecomai.events.queues import direct, spill, storing
-from django_ecomai.events.queues.upkeep import capture_tend, spill_replay
+from django_ecomai.events.queues.upkeep import capture_tend, dead_sweep, spill_replay, waiting_forget
 from django_ecomai.events.services import track
+from django_ecomai.privacy.refusing import refuse
 from django_ecomai.runs.services import runs_tend
 
 from ..conftest import Browser
@@ -232,15 +233,42 @@ def test_who_is_erased_leaves_the_file_too(away: Any, spill_folder: Path) -> Non
     assert list(Event.objects.values_list("customer_id", flat=True)) == ["stays"]
 
 
-def test_what_was_put_aside_is_kept_no_longer_than_events_are(spill_folder: Path) -> None:
-    def line(days: int) -> str:
-        moment = datetime.now(UTC) - timedelta(days=days)
-        return json.dumps({"v": 1, "event": {"received_at": moment.isoformat()}})
+def dead_line(days: float = 0, **columns: str) -> str:
+    moment = datetime.now(UTC) - timedelta(days=days)
+    return json.dumps({"v": 1, "event": {"received_at": moment.isoformat(), **columns}})
 
-    old, young = line(401), line(399)
+
+@pytest.mark.parametrize("sweep", [jobs.prune, capture_tend, lambda: call_command("ecomai_capture")])
+def test_what_was_put_aside_is_kept_no_longer_than_events_are(spill_folder: Path, sweep: Any) -> None:
+    old, young = dead_line(401), dead_line(399)
     spill.bury([old, young])
-    assert jobs.prune() == 1
+    sweep()
     assert (spill_folder / "dead.jsonl").read_text() == f"{young}\n"
+
+
+def test_who_was_erased_on_another_machine_leaves_what_was_put_aside_here(spill_folder: Path) -> None:
+    stays = dead_line(customer_id="stays", visitor_id="gone")
+    spill.bury([dead_line(customer_id="gone"), dead_line(visitor_id="gone"), stays, dead_line(channel="b")])
+    for kind in ("customer", "visitor"):
+        refuse(subject=Subject(**{f"{kind}_ids": frozenset({"gone"})}))
+    capture_tend()
+    assert (spill_folder / "dead.jsonl").read_text().splitlines()[:1] == [stays]
+    assert spill.state().dead == 2
+
+
+def test_what_cannot_be_read_grows_old_too_and_can_be_tried_again(spill_folder: Path) -> None:
+    spill.bury(["rubbish of \"someone\"", '{"v":2}'])
+    capture_tend()
+    assert spill.state().dead == 2
+    later = datetime.now(UTC) + timedelta(days=1)
+    assert spill.unbury() == 2
+    [taken] = spill_folder.glob("taken-*")
+    assert taken.read_text() == 'rubbish of "someone"\n{"v":2}\n'
+    assert len(spill_replay().dead) == 2
+    capture_tend()
+    assert waiting_forget(channel="", visitors=set(), customers={"someone"}) == 1
+    assert dead_sweep(before=later) == 1
+    assert spill.state().dead == 0
 
 
 def test_a_folder_that_cannot_be_made_refuses_and_says_so(away: Any, ecomai_setting: Any, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import DataError, OperationalError, connection
 
 from django_ecomai.core.uuid7 import uuid7
@@ -306,6 +306,20 @@ def test_the_command_stores_what_waits(redis_server: OwnRedis, capsys: Any) -> N
     call_command("ecomai_capture", "--status")
     status = json.loads(capsys.readouterr().out)
     assert (status["queue"], status["state"]["waiting"], status["spill"]["waiting"]) == ("redis", 0, 0)
+
+
+def test_the_command_empties_a_full_stream_though_the_file_does_not_fit(
+    redis_server: OwnRedis, ecomai_setting: Any, monkeypatch: Any
+) -> None:
+    ecomai_setting(CAPTURE_QUEUE_MAX=2)
+    monkeypatch.setattr(spill, "CHUNK", 1)
+    ids = [*accept(views(2)), *accept(views(3))]
+    for waiting in (3, 1):
+        with pytest.raises(CommandError, match="The stream holds 2 events"):
+            call_command("ecomai_capture")
+        assert spill.state().waiting == waiting
+    call_command("ecomai_capture")
+    assert stored() == sorted(ids)
 
 
 def test_the_wire_carries_no_address_and_no_more_than_the_table_has(
