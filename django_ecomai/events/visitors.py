@@ -140,7 +140,7 @@ class VisitorContext:
 
     @property
     def is_unsure(self) -> bool:
-        """Whether it cannot be told now if this visitor may be recorded; he agreed, but may have refused as a person."""
+        """Whether he agreed by his browser, but it cannot be told now if he has refused as a person."""
         return bool(purposes_of(self._request) & RECORDING) and UNKNOWN in self._objected
 
     @property

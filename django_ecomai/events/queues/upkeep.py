@@ -46,7 +46,7 @@ def spill_replay(*, goes_on: Callable[[], bool] = lambda: True) -> Settled:
 
 
 def capture_tend(*, seconds: float = 20.0) -> Settled:
-    """One round of about ``seconds``: replay the spill, in at most half of them, then store what the Redis stream holds.
+    """One round of about ``seconds``: replay the spill, in half of them at most, then store what the stream holds.
 
     What was put aside on this machine is swept. Never raises.
     """

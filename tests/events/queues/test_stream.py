@@ -275,6 +275,24 @@ def test_an_event_that_kills_its_workers_is_put_aside_after_a_while_and_the_othe
     assert (length(redis_server), stream.state().dead) == (0, 1)
 
 
+def test_a_database_that_fails_again_and_again_is_no_fault_of_the_event(
+    redis_server: OwnRedis, monkeypatch: Any
+) -> None:
+    ids = accept(views(1))
+
+    def fail(lines: Any) -> Any:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stream, "lines_store", fail)
+        for _time in range(stream.SINGLY + stream.DEATHS + 1):
+            with pytest.raises(OperationalError):
+                stream.drain(stale=0)
+    assert client(redis_server).hgetall("ecomai:events:trying") == {}
+    stream.drain(stale=0)
+    assert (stored(), stream.state().dead) == (sorted(ids), 0)
+
+
 @committed
 def test_what_the_shop_tracks_goes_the_same_way_and_an_order_gives_one_event(redis_server: OwnRedis) -> None:
     track(name="view_item", product="A", customer_id="c")
