@@ -6,11 +6,12 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 ARGS ?=
 
-.PHONY: help demo test lint lint-style lint-types lint-docs format bench docs clean
+.PHONY: help demo test test-matrix lint lint-style lint-types lint-docs format bench docs clean
 
 help:
 	@echo "make demo    the example shop with recommendations, on http://127.0.0.1:8000/"
 	@echo "make test    the whole suite, on SQLite and, when one answers, on PostgreSQL; coverage at the end"
+	@echo "make test-matrix  a part of it on the lowest versions that pyproject.toml allows, and on the newest"
 	@echo "make lint    ruff, mypy, import-linter, missing migrations, documentation without warnings (quicker with -j2)"
 	@echo "make format  let ruff put the code in shape"
 	@echo "make bench   our recommender beside its peers, on the same data in the same run"
@@ -22,6 +23,9 @@ demo: $(VENV)/.installed-demo
 
 test: $(VENV)/.installed-test
 	$(PY) -m tests.run $(ARGS)
+
+test-matrix: $(VENV)/.installed-test
+	$(PY) -m tests.matrix $(ARGS)
 
 lint: lint-style lint-types lint-docs
 
@@ -52,7 +56,7 @@ docs: $(VENV)/.installed-docs
 	@echo "Open docs/_build/html/index.html"
 
 clean:
-	rm -rf $(VENV) build dist docs/_build .coverage .coverage.* htmlcov .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .matrix build dist docs/_build .coverage .coverage.* htmlcov .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 # One stamp per extra: $(VENV)/.installed-test is newer than pyproject.toml when django-ecomai[test] is installed. The
 # extra dev brings test and docs.

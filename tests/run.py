@@ -1,5 +1,7 @@
 """``make test``: the whole suite on SQLite, with coverage, then once more on PostgreSQL when one answers.
 
+MySQL and MariaDB get a part of it (``tests/smoke.py``) on a server of its own.
+
 The tests inside an Oscar shop are a project of their own, so they run by themselves on each database. Arguments go to
 pytest (``python -m tests.run tests/mirror -x``); coverage is judged only when there are none.
 """
@@ -9,8 +11,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 
+from tests.mariadb import mysql_url
 from tests.services import service_is_required, service_missing
+from tests.smoke import SMOKE
 
 # These hold no database code, look at drawn pages, or bring a shop on its own SQLite: the second leg would only repeat
 # the first. Of all others it leaves out the tests that ask no database (see tests/conftest.py).
@@ -32,7 +37,14 @@ DATABASE_FREE = (
 OSCAR = "tests/oscar"
 
 
-def leg(backend: str, arguments: list[str], *, coverage: bool, project: str = "everything") -> int:
+def leg(
+    backend: str,
+    arguments: list[str],
+    *,
+    coverage: bool,
+    project: str = "everything",
+    env: Mapping[str, str] | None = None,
+) -> int:
     """Run pytest in one test project on one database backend and return its exit status."""
     command = [
         sys.executable,
@@ -48,7 +60,7 @@ def leg(backend: str, arguments: list[str], *, coverage: bool, project: str = "e
     print(f"\n--- the suite on {backend}, project {project} ---", flush=True)
     # A worker per core: libraries that take a thread per core themselves would only wait for each other.
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    env = {**threads, **os.environ, "ECOMAI_TEST_BACKEND": backend}
+    env = {**threads, **os.environ, **(env or {}), "ECOMAI_TEST_BACKEND": backend}
     # Every process would compile every module again.
     env.pop("PYTHONDONTWRITEBYTECODE", None)
     env["DJANGO_SETTINGS_MODULE"] = f"tests.projects.{project}.settings"
@@ -60,6 +72,13 @@ def _left_out(service: str, why: str) -> int:
     required = service_is_required(service)
     print(f"{'Required (ECOMAI_TEST_REQUIRE)' if required else 'Not run'}: {why}", file=sys.stderr, flush=True)
     return int(required)
+
+
+def mysql_leg(*, coverage: bool) -> int:
+    """The selection on a MySQL or MariaDB server of its own."""
+    with mysql_url() as url:
+        selection = ["tests/core/test_mysql.py", *SMOKE]
+        return leg("mysql", selection, coverage=coverage, env={"ECOMAI_TEST_MYSQL_URL": url})
 
 
 def main(arguments: list[str]) -> int:
@@ -90,6 +109,8 @@ def main(arguments: list[str]) -> int:
                 else leg(backend, tests, coverage=coverage, project="oscar")
             )
     if whole:
+        missing = service_missing("mysql")
+        statuses.append(_left_out("mysql", f"MySQL: {missing}") if missing else mysql_leg(coverage=False))
         statuses.append(subprocess.run([sys.executable, "-m", "coverage", "report"]).returncode)
     return next((status for status in statuses if status), 0)
 

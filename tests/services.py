@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.mariadb import mysql_missing
+
 DATABASE_URL = os.environ.get("ECOMAI_TEST_DATABASE_URL") or "postgres://127.0.0.1:5432/test"
 REDIS_URL = os.environ.get("ECOMAI_TEST_REDIS_URL") or "redis://127.0.0.1:6379/0"
 RABBITMQ_URL = os.environ.get("ECOMAI_TEST_RABBITMQ_URL") or "amqp://guest:guest@127.0.0.1:5672//"
@@ -27,7 +29,7 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrom
 def require_service(name: str) -> None:
     """Skip the running test when the service ``name`` is absent, or fail it when ``ECOMAI_TEST_REQUIRE`` names it.
 
-    Known names: redis, postgres, rabbitmq, chromium, java, oscar. Raises ``LookupError`` for another one.
+    Known names: redis, postgres, mysql, rabbitmq, chromium, java, oscar. Raises ``LookupError`` for another one.
     """
     missing = service_missing(name)
     if not missing:
@@ -129,6 +131,7 @@ def _without_password(url: str) -> str:
 _PROBES: dict[str, Callable[[], str]] = {
     "redis": _redis,
     "postgres": _postgres,
+    "mysql": mysql_missing,
     "rabbitmq": lambda: _listens(RABBITMQ_URL, 5672),
     "chromium": _chromium,
     "java": _java,

@@ -10,4 +10,9 @@ class CoreConfig(AppConfig):
     verbose_name = _("EcomAI")
 
     def ready(self) -> None:
+        from django.db.models.signals import post_migrate
+
         from . import checks  # noqa: F401
+        from .mysql import texts_after_migrate
+
+        post_migrate.connect(texts_after_migrate, dispatch_uid="ecomai_core.mysql")

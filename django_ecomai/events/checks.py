@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Sequence
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core.cache import InvalidCacheBackendError, caches
 from django.core.cache.backends.dummy import DummyCache
@@ -14,7 +15,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch, reverse
 
-from django_ecomai.conf import ecomai
+from django_ecomai.conf import Defaults, ecomai
 from django_ecomai.runs import broker
 
 from .queues import WAYS, spill
@@ -82,6 +83,21 @@ def check_consent(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Chec
             hint="Name a function that takes the request and returns a set of purposes, e.g. "
             "'django_ecomai.events.consent.cookie'.",
             id="ecomai.E024",
+        )
+    ]
+
+
+@register("ecomai")
+def check_cookie_consent(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """A banner that is installed is asked."""
+    if not apps.is_installed("cookie_consent") or ecomai.CONSENT != Defaults.CONSENT:
+        return []
+    return [
+        Warning(
+            "django-cookie-consent is installed, but nobody asks it: whoever agrees there counts as a no here.",
+            hint="Set ECOMAI['CONSENT'] = 'django_ecomai.events.consent.cookie_consent' and name its cookie groups "
+            "'analytics', 'personalization' and 'marketing'.",
+            id="ecomai.W027",
         )
     ]
 

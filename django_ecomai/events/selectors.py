@@ -15,6 +15,7 @@ from django.db.models.functions import Cast
 
 from django_ecomai.core.compiled import compiled_rows
 from django_ecomai.core.db import shielded
+from django_ecomai.core.mysql import Limited
 from django_ecomai.core.uuid7 import uuid7_floor, uuid7_time
 from django_ecomai.mirror.models import Customer, OrderLine
 
@@ -264,7 +265,7 @@ def _newest(rows: QuerySet[Any, Any], order: str, limit: int) -> QuerySet[Any, A
     """The newest rows as a part of a UNION; SQLite allows no LIMIT there, so it gets it one level deeper."""
     if events_connection().features.supports_slicing_ordering_in_compound:
         return rows.order_by(order)[:limit]
-    return rows.model._default_manager.filter(pk__in=rows.order_by(order)[:limit].values("pk"))
+    return rows.model._default_manager.filter(pk__in=Limited(rows.order_by(order)[:limit].values("pk")))
 
 
 def _sorted_out(rows: Iterable[tuple[Any, str, str, Any]], depth: int) -> _Found:

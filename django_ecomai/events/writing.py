@@ -24,6 +24,9 @@ logger = logging.getLogger("django_ecomai.events")
 
 # 21 columns each: below the number of parameters that SQLite (32,766) and PostgreSQL (65,535) take.
 BATCH = 1000
+# From here on PostgreSQL gets rows by COPY, which takes less than half of the client's time; measured with 20,000.
+COPY_FROM = 500
+COPY_BATCH = 10_000
 
 
 def events_insert(
@@ -92,8 +95,9 @@ def events_write(
     known = (pairs[wanted[value]][0] for value in sorted(wanted) if value not in homeless)
     events = [event for event in known if event]
     stored: set[uuid.UUID] = set()
-    for start in range(0, len(events), BATCH):
-        new, outside = _insert(events[start : start + BATCH], connection)
+    size = COPY_BATCH if len(events) >= COPY_FROM and _can_copy(connection) else BATCH
+    for start in range(0, len(events), size):
+        new, outside = _insert(events[start : start + size], connection)
         stored |= new
         homeless |= outside
     for value, index in wanted.items():
@@ -138,7 +142,7 @@ def _partitions_for(ids: Iterable[uuid.UUID], connection: BaseDatabaseWrapper) -
 
 def _insert(events: Sequence[Event], connection: BaseDatabaseWrapper) -> tuple[set[uuid.UUID], set[uuid.UUID]]:
     """Insert, skip ids that exist; return the ids that are new and those that turned out to have no partition."""
-    if connection.vendor in ("postgresql", "sqlite") and connection.features.can_return_rows_from_bulk_insert:
+    if connection.features.can_return_rows_from_bulk_insert:
         try:
             with transaction.atomic(using=connection.alias):
                 return _insert_returning(events, connection), set()
@@ -151,7 +155,7 @@ def _insert(events: Sequence[Event], connection: BaseDatabaseWrapper) -> tuple[s
         rest = [event for event in events if event.id not in homeless]
         with transaction.atomic(using=connection.alias):
             return _insert_returning(rest, connection) if rest else set(), homeless
-    # Databases without RETURNING: what exists already is looked up first.
+    # MySQL and Oracle have no RETURNING: what exists already is looked up first.
     with transaction.atomic(using=connection.alias):
         manager = Event.objects.using(connection.alias)
         existing = set(manager.filter(pk__in=[event.id for event in events]).values_list("pk", flat=True))
@@ -160,14 +164,49 @@ def _insert(events: Sequence[Event], connection: BaseDatabaseWrapper) -> tuple[s
     return {event.id for event in fresh}, set()
 
 
+def _can_copy(connection: BaseDatabaseWrapper) -> bool:
+    """PostgreSQL through psycopg 3; its predecessor has other words for COPY."""
+    if connection.vendor != "postgresql":
+        return False
+    from django.db.backends.postgresql.psycopg_any import is_psycopg3
+
+    return bool(is_psycopg3)
+
+
+def _insert_copied(events: Sequence[Event], connection: BaseDatabaseWrapper) -> set[uuid.UUID]:
+    """By way of a table of this transaction: COPY itself breaks off at the first id that exists."""
+    fields = Event._meta.concrete_fields
+    quote = connection.ops.quote_name
+    log, arrived = quote(Event._meta.db_table), quote(f"{Event._meta.db_table}_arrived")
+    columns = ", ".join(quote(str(field.column)) for field in fields)
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE TEMPORARY TABLE {arrived} (LIKE {log}) ON COMMIT DROP")
+        with cursor.copy(f"COPY {arrived} ({columns}) FROM STDIN") as into:
+            for event in events:
+                into.write_row(
+                    [field.get_db_prep_save(getattr(event, str(field.attname)), connection) for field in fields]
+                )
+        cursor.execute(
+            f"INSERT INTO {log} ({columns}) SELECT {columns} FROM {arrived} ORDER BY id "  # noqa: S608 - names only
+            "ON CONFLICT DO NOTHING RETURNING id"
+        )
+        new = {row[0] for row in cursor.fetchall()}
+        cursor.execute(f"DROP TABLE {arrived}")  # the transaction around may be the caller's, and long
+    return new
+
+
 def _insert_returning(events: Sequence[Event], connection: BaseDatabaseWrapper) -> set[uuid.UUID]:
+    if len(events) >= COPY_FROM and _can_copy(connection):
+        return _insert_copied(events, connection)
     fields = Event._meta.concrete_fields
     quote = connection.ops.quote_name
     row = "(" + ", ".join(["%s"] * len(fields)) + ")"
     columns = ", ".join(quote(str(field.column)) for field in fields)
+    # MariaDB has other words for it.
+    ignore, on_conflict = ("IGNORE ", "") if connection.vendor == "mysql" else ("", "ON CONFLICT DO NOTHING ")
     sql = (
-        f"INSERT INTO {quote(Event._meta.db_table)} ({columns}) VALUES {', '.join([row] * len(events))} "  # noqa: S608
-        f"ON CONFLICT DO NOTHING RETURNING {quote('id')}"
+        f"INSERT {ignore}INTO {quote(Event._meta.db_table)} ({columns}) VALUES {', '.join([row] * len(events))} "  # noqa: S608
+        f"{on_conflict}RETURNING {quote('id')}"
     )
     parameters = [
         field.get_db_prep_save(getattr(event, str(field.attname)), connection) for event in events for field in fields

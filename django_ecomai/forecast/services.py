@@ -13,6 +13,7 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from django_ecomai.core.mysql import conflict_target
 from django_ecomai.core.undo import Row, rows_of
 from django_ecomai.mirror.models import Category, Product
 
@@ -204,7 +205,11 @@ def signal_values_set(*, signal: Signal, values: Mapping[date, float], user: Any
         before = _values_of(signal, values, lock=True)
         rows = [SignalValue(signal=signal, day=day, value=value) for day, value in sorted(values.items())]
         SignalValue.objects.bulk_create(
-            rows, batch_size=500, update_conflicts=True, unique_fields=["signal", "day"], update_fields=["value"]
+            rows,
+            batch_size=500,
+            update_conflicts=True,
+            update_fields=["value"],
+            **conflict_target(SignalValue, "signal", "day"),
         )
         label = _("Values of “%(signal)s”") % {"signal": signal}
         return change_record(

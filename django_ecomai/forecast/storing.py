@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from django.db import transaction
 
+from django_ecomai.core.mysql import conflict_target
+
 from .days import day_number, period_dates, period_of, period_start
 from .fitting import SeriesForecast
 from .frames import Demand
@@ -103,7 +105,7 @@ def forecasts_update(rows: Sequence[Forecast]) -> None:
     unique = ["channel", "measure", "level", "key"]
     others = [field.name for field in Forecast._meta.concrete_fields if field.name not in ("id", *unique)]
     Forecast.objects.bulk_create(
-        rows, batch_size=BATCH, update_conflicts=True, unique_fields=unique, update_fields=others
+        rows, batch_size=BATCH, update_conflicts=True, update_fields=others, **conflict_target(Forecast, *unique)
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from django.db import router
+from django.db import connections, router
 from django.db.models import (
     BooleanField,
     CharField,
@@ -73,6 +73,7 @@ _COLUMNS: dict[str, Any] = {
 }
 # Rows of Django's own querysets are plain tuples in this order.
 _AT = {name: place for place, name in enumerate(_COLUMNS)}
+_WHOLE = [_AT[name] for name, kind in _COLUMNS.items() if kind is IntegerField]
 _Row = tuple[Any, ...]
 
 
@@ -211,6 +212,8 @@ def load(
         rows = list(make(values or {}))
     else:
         rows = compiled_rows(("config", channel, key), make, values or {}, using=router.db_for_read(Placement))
+    if connections[router.db_for_read(Placement)].vendor == "mysql":
+        rows = [_whole(row) for row in rows]
     config = _build(rows)
     _kept[channel] = (time.monotonic() + float(ecomai.LIVE_CHECK_SECONDS), config)
     _impressions[channel] = config.counts_impressions()
@@ -302,6 +305,15 @@ def as_rows(queryset: QuerySet[Any], row: int = OTHER, **columns: Combinable) ->
     given: dict[str, Combinable] = {"r_row": Value(row, output_field=IntegerField()), **columns}
     empty = {name: Value(None, output_field=kind()) for name, kind in _COLUMNS.items() if name not in given}
     return queryset.values_list(*[given.get(name) or empty[name] for name in _COLUMNS])
+
+
+def _whole(row: _Row) -> _Row:
+    """MySQL gives no integers for a column of a UNION that is NULL in one of its parts."""
+    values = list(row)
+    for at in _WHOLE:
+        if values[at] is not None:
+            values[at] = int(values[at])
+    return tuple(values)
 
 
 def _build(rows: Iterable[_Row]) -> Config:

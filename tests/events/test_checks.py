@@ -28,6 +28,14 @@ def test_a_missing_middleware_is_reported(settings: Any) -> None:
     assert ids(checks.check_middleware(None)) == ["ecomai.W020"]
 
 
+def test_a_consent_banner_that_nobody_asks_is_reported(monkeypatch: Any, ecomai_setting: Any) -> None:
+    assert ids(checks.check_cookie_consent(None)) == []
+    monkeypatch.setattr(checks.apps, "is_installed", lambda name: name == "cookie_consent")
+    assert ids(checks.check_cookie_consent(None)) == ["ecomai.W027"]
+    ecomai_setting(CONSENT="django_ecomai.events.consent.cookie_consent")
+    assert ids(checks.check_cookie_consent(None)) == []
+
+
 @pytest.mark.parametrize(
     ("backend", "expected"),
     [

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
-from types import ModuleType
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import RequestFactory
 
-from django_ecomai.events.consent import PURPOSES, always, cookie, cookie_consent, purposes_of
+from django_ecomai.events.consent import PURPOSES, always, cookie, purposes_of
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def request_with(cookies: str = "", **headers: str) -> Any:
@@ -43,16 +46,46 @@ def test_always_is_everything() -> None:
     assert always(request_with()) == PURPOSES
 
 
-def test_cookie_consent_asks_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    package, util = ModuleType("cookie_consent"), ModuleType("cookie_consent.util")
-    answers = {"analytics": True, "personalization": False, "marketing": None, "security": None}
-    util.get_cookie_value_from_request = lambda request, varname: answers[varname]  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "cookie_consent", package)
-    monkeypatch.setitem(sys.modules, "cookie_consent.util", util)
-    assert cookie_consent(request_with()) == {"analytics"}
+# In a process of its own: an app cannot be installed beside ours while they are running.
+BANNER = """
+from django.conf import settings
+memory = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+settings.configure(INSTALLED_APPS=["cookie_consent"], DATABASES={"default": memory}, USE_TZ=True)
+import django
+django.setup()
+from cookie_consent.models import Cookie, CookieGroup
+from django.core.management import call_command
+from django.test import RequestFactory
+from django_ecomai.events.consent import cookie_consent
+call_command("migrate", verbosity=0)
+def group(name, **options):
+    made = CookieGroup.objects.create(varname=name, name=name, **options)
+    return Cookie.objects.create(cookiegroup=made, name=name).get_version()
+versions = {name: group(name) for name in ("analytics", "personalization", "marketing", "chat")}
+group("security", is_required=True)
+request = RequestFactory().get("/")
+print(cookie_consent(request))
+request.COOKIES["cookie_consent"] = f"analytics={versions['analytics']}|personalization=-1|chat={versions['chat']}"
+print(cookie_consent(request))
+request.COOKIES["cookie_consent"] = "analytics=2000-01-01T00:00:00"
+print(cookie_consent(request))
+"""
 
 
-def test_cookie_consent_without_the_library_is_a_no_that_names_the_command(ecomai_setting: Any, caplog: Any) -> None:
+@pytest.mark.slow
+def test_cookie_consent_is_asked_by_purpose() -> None:
+    pytest.importorskip("cookie_consent", reason="pip install 'django-ecomai[consent]'")
+    said = subprocess.run([sys.executable, "-c", BANNER], cwd=ROOT, text=True, capture_output=True)
+    assert said.returncode == 0, said.stderr
+    # Nothing yet; then declined, unanswered, foreign and never asked for do not count; then a cookie was added since.
+    assert said.stdout.splitlines() == ["set()", "{'analytics'}", "set()"]
+
+
+def test_cookie_consent_without_the_library_is_a_no_that_names_the_command(
+    ecomai_setting: Any, caplog: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cookie_consent", None)
+    monkeypatch.delitem(sys.modules, "cookie_consent.util", raising=False)
     ecomai_setting(CONSENT="django_ecomai.events.consent.cookie_consent")
     assert purposes_of(request_with()) == frozenset()
     assert "django-ecomai[consent]" in caplog.text

@@ -17,7 +17,7 @@ from django_ecomai.core.uuid7 import uuid7, uuid7_time
 from django_ecomai.events.models import Event
 from django_ecomai.events.partitions import forget, ids_outside, partition_name, partitions_list
 from django_ecomai.events.services import events_insert
-from django_ecomai.events.writing import BATCH, events_prepare, events_write
+from django_ecomai.events.writing import BATCH, COPY_FROM, events_prepare, events_write
 
 pytestmark = pytest.mark.django_db
 POSTGRES = connection.vendor == "postgresql"
@@ -97,6 +97,35 @@ def test_more_rows_than_one_statement_takes() -> None:
     rows = [view(str(number)) for number in range(BATCH + 7)]
     assert statuses(rows) == ["accepted"] * (BATCH + 7)
     assert Event.objects.count() == BATCH + 7
+
+
+@pytest.mark.skipif(not POSTGRES, reason="PostgreSQL takes many rows by COPY")
+def test_rows_that_are_copied_are_stored_as_rows_that_are_inserted(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = datetime.now(UTC) - timedelta(hours=1)
+    rows = [
+        view(f"Größe \\N {number}", id=str(uuid7()), at=at, value="9.99", properties={"a": [1, {"b": None}, "\\t\n\t"]})
+        for number in range(COPY_FROM)
+    ]
+    assert statuses(rows) == ["accepted"] * COPY_FROM
+    copied = list(Event.objects.order_by("id").values())
+    Event.objects.all().delete()
+    monkeypatch.setattr("django_ecomai.events.writing._can_copy", lambda connection: False)
+    assert statuses(rows) == ["accepted"] * COPY_FROM
+    same = {"received_at"}
+    inserted = list(Event.objects.order_by("id").values())
+    assert [{k: v for k, v in row.items() if k not in same} for row in copied] == [
+        {k: v for k, v in row.items() if k not in same} for row in inserted
+    ]
+
+
+@pytest.mark.skipif(not POSTGRES, reason="PostgreSQL takes many rows by COPY")
+def test_copied_rows_that_exist_are_duplicates_and_sink_nobody() -> None:
+    rows = [view(str(number), id=str(uuid7())) for number in range(COPY_FROM + 20)]
+    assert statuses(rows[:5]) == ["accepted"] * 5
+    with CaptureQueriesContext(connection) as asked:
+        assert statuses(rows) == ["duplicate"] * 5 + ["accepted"] * (COPY_FROM + 15)
+    assert sum("TEMPORARY" in query["sql"] for query in asked) == 1
+    assert statuses(rows) == ["duplicate"] * (COPY_FROM + 20)
 
 
 def test_an_empty_batch_makes_no_query(django_assert_num_queries: Any) -> None:
@@ -184,9 +213,9 @@ def test_the_same_batch_from_many_tabs_at_once_is_stored_once() -> None:
 
 
 def test_rows_are_written_in_the_order_of_their_ids_so_that_no_two_writers_lock_in_a_circle() -> None:
-    rows = [view(str(number), id=str(uuid7())) for number in range(BATCH + 3)]
+    rows = [view(str(number), id=str(uuid7())) for number in range(COPY_FROM - 1)]  # more are sorted by PostgreSQL
     with CaptureQueriesContext(connection) as queries:
-        assert statuses(rows[::-1]) == ["accepted"] * (BATCH + 3)
+        assert statuses(rows[::-1]) == ["accepted"] * (COPY_FROM - 1)
     written = [
         uuid.UUID(found)
         for query in queries

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from django.db import IntegrityError
 from django.utils import timezone
@@ -21,11 +22,12 @@ from django_ecomai.events import log_store
 from django_ecomai.events.models import Event, VisitorIdentity
 from django_ecomai.events.selectors import visitor_history
 from django_ecomai.mirror.models import Customer, Order, ReturnLine, Review
-from django_ecomai.privacy import scanning, services
+from django_ecomai.privacy import scanning
 from django_ecomai.privacy.models import Refusal, SubjectRequest
-from django_ecomai.privacy.scanning import subject_scan
+from django_ecomai.privacy.scanning import declared_lookups, subject_scan
 from django_ecomai.privacy.services import (
     RequestError,
+    carrying_out,
     objection_lift,
     request_archive,
     request_cancel,
@@ -125,6 +127,22 @@ def test_an_erasure_leaves_nothing_and_the_scan_proves_it(shop: Shop, shared_cac
     assert request.status == "done"
     assert request.outcome["scan"]["left"] == []
     assert subject_scan(subject=person, deep=True, staff=False) == []
+
+
+def test_with_every_capability_filled_a_person_is_exported_whole_and_erased_whole(shop: Shop) -> None:
+    person = whole(shop)
+    parts = json.loads(archive_of(shop)["about.json"])["files"]
+    assert len(parts) == len(personal_data.names()) and all(parts.values())
+    SubjectRequest.objects.update(handled_by=shop.user)  # as a member of staff she handled her own
+    everywhere = {one.where for one in subject_scan(subject=person, deep=True)}
+    declared = {apps.get_model(table)._meta.label for table, kinds in declared_lookups().items() if any(kinds.values())}
+    assert declared - everywhere == set()
+
+    asked = request_make(subject=person, kind="erase", origin="admin", start=False)
+    assert request_carry_out(request=asked).status == "done"
+    assert subject_scan(subject=person, deep=True) == []
+    told = {name for name, declared in personal_data.items() if list(declared.export(person))}
+    assert told == {"privacy.requests", "privacy.consents"}  # the proofs, by keyed hashes
 
 
 def test_what_accounting_needs_stays_without_the_person(shop: Shop) -> None:
@@ -351,7 +369,7 @@ def test_what_went_wrong_is_told_without_what_the_database_says_of_the_person(
 
 def test_what_is_asked_for_while_the_job_runs_is_carried_out_by_it(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     request_make(subject=ann(shop), kind="erase", start=False)
-    carry_out = services.request_carry_out
+    carry_out = carrying_out.request_carry_out
     bob = Subject(customer_ids=frozenset({BOB}))
 
     def and_meanwhile(*, request: SubjectRequest, **options: Any) -> SubjectRequest:
@@ -359,7 +377,7 @@ def test_what_is_asked_for_while_the_job_runs_is_carried_out_by_it(shop: Shop, m
             request_make(subject=bob, kind="erase", start=False)
         return carry_out(request=request, **options)
 
-    monkeypatch.setattr(services, "request_carry_out", and_meanwhile)
+    monkeypatch.setattr(carrying_out, "request_carry_out", and_meanwhile)
     assert requests_carry_out() == {"done": 2, "waiting": 0, "failed": 0}
     assert not Customer.objects.filter(external_id=BOB).exists()
 

@@ -1,7 +1,12 @@
-"""What every test project shares. ``ECOMAI_TEST_BACKEND=postgres`` runs the same suite on PostgreSQL."""
+"""What every test project shares.
+
+``ECOMAI_TEST_BACKEND=postgres`` runs the same suite on PostgreSQL, ``mysql`` on MySQL or MariaDB (``tests.run`` starts
+a server of its own for a part of the suite, see ``tests/mariadb.py``).
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import tempfile
 from pathlib import Path
@@ -9,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 DATABASE_URL = os.environ.get("ECOMAI_TEST_DATABASE_URL") or "postgres://127.0.0.1:5432/test"
+MYSQL_URL = os.environ.get("ECOMAI_TEST_MYSQL_URL") or "mysql://root@127.0.0.1:3306/test"
 REDIS_URL = os.environ.get("ECOMAI_TEST_REDIS_URL") or "redis://127.0.0.1:6379/0"
 BACKEND = os.environ.get("ECOMAI_TEST_BACKEND", "sqlite")
 
@@ -26,11 +32,30 @@ def postgres_settings(url: str = DATABASE_URL) -> dict[str, Any]:
     }
 
 
+def mysql_settings(url: str = MYSQL_URL) -> dict[str, Any]:
+    """Django's ``DATABASES`` entry for a ``mysql://user:password@host:port/name`` URL.
+
+    Takes mysqlclient when it is there, else PyMySQL, which needs no compiler and gives itself out for it.
+    """
+    if importlib.util.find_spec("MySQLdb") is None:
+        import pymysql
+
+        pymysql.install_as_MySQLdb()
+    return {
+        **postgres_settings(url),
+        "ENGINE": "django.db.backends.mysql",
+        # The server's own default compares without case, which is what most shops have: it is meant to hurt here.
+        "TEST": {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_general_ci"},
+    }
+
+
 # Process-private scratch space: test runs in parallel never share an artifact folder.
 SCRATCH = Path(tempfile.mkdtemp(prefix="ecomai-test-"))
 
 if BACKEND == "postgres":
     DATABASES = {"default": postgres_settings()}
+elif BACKEND == "mysql":
+    DATABASES = {"default": mysql_settings()}
 else:
     DATABASES = {
         "default": {

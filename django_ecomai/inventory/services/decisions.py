@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from django_ecomai.core.mysql import locked_rows
 from django_ecomai.inventory.audit import change_log
 from django_ecomai.inventory.models import Decision, PurchaseOrder, Suggestion
 
@@ -90,7 +91,7 @@ def suggestions_decide(
 def locked(suggestions: Iterable[Suggestion]) -> list[Suggestion]:
     """The rows as they stand in the database, locked until the end of the transaction, in the order of their keys."""
     pks = [suggestion.pk for suggestion in suggestions]
-    rows = Suggestion.objects.select_for_update(of=("self",)).filter(pk__in=pks).order_by("pk")
+    rows = locked_rows(Suggestion.objects.filter(pk__in=pks).order_by("pk"))
     return list(rows.select_related("product", "supplier"))
 
 

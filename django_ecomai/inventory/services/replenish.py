@@ -13,6 +13,7 @@ import numpy as np
 from django.db import transaction
 from django.utils import timezone
 
+from django_ecomai.core.mysql import conflict_target, locked_rows
 from django_ecomai.inventory.alerts import alert_codes
 from django_ecomai.inventory.models import PurchaseOrder, Suggestion
 from django_ecomai.inventory.planning import Plan, plans
@@ -203,7 +204,7 @@ def _store(rows: list[Suggestion], *, channel: str) -> None:
     for start in range(0, len(pks), _WRITE):
         # In the order in which decisions lock them, so that neither waits for the other in a circle.
         part = Suggestion.objects.filter(channel=channel, product_id__in=pks[start : start + _WRITE]).order_by("pk")
-        old |= {row.product_id: row for row in part.select_related("order_line__order").select_for_update(of=("self",))}
+        old |= {row.product_id: row for row in locked_rows(part.select_related("order_line__order"))}
     for row in rows:
         before = old.get(row.product_id)
         if before is not None and not _is_over(before, row):
@@ -211,7 +212,11 @@ def _store(rows: list[Suggestion], *, channel: str) -> None:
                 setattr(row, name, getattr(before, name))
     names = [one.name for one in Suggestion._meta.concrete_fields if one.name not in _KEYS]
     Suggestion.objects.bulk_create(
-        rows, batch_size=_WRITE, update_conflicts=True, unique_fields=["channel", "product"], update_fields=names
+        rows,
+        batch_size=_WRITE,
+        update_conflicts=True,
+        update_fields=names,
+        **conflict_target(Suggestion, "channel", "product"),
     )
 
 

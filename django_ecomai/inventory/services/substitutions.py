@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from django_ecomai.core.mysql import locked_rows
 from django_ecomai.forecast.days import local_date
 from django_ecomai.forecast.ledger import ledger_until
 from django_ecomai.forecast.selectors import demand_days
@@ -77,9 +79,9 @@ def substitutions_decide(*, substitutions: Iterable[Substitution], use: bool, us
     state = Substitution.State.USED if use else Substitution.State.DISMISSED
     pks = [row.pk for row in substitutions]
     with transaction.atomic():
-        held = Substitution.objects.select_for_update(of=("self",)).filter(pk__in=pks).order_by("pk")
+        held = locked_rows(Substitution.objects.filter(pk__in=pks).order_by("pk"))
         rows = list(held.exclude(state=state))
-        Substitution.objects.filter(pk__in=[row.pk for row in rows]).update(state=state)
+        Substitution.objects.filter(pk__in=[row.pk for row in rows]).update(state=state, updated_at=timezone.now())
         change_log(objects=rows, user=user, lines=[str(state.label)])
     return len(rows)
 
@@ -147,22 +149,20 @@ def _store(channel: str, seen: dict[tuple[int, int], Substitution], found: Found
     with transaction.atomic():
         known = {
             (row.product_id, row.substitute_id): row
-            for row in Substitution.objects.select_for_update(of=("self",))
-            .filter(product__channel=channel)
-            .order_by("pk")
+            for row in locked_rows(Substitution.objects.filter(product__channel=channel).order_by("pk"))
         }
         old = [row for row in known.values() if row.state == Substitution.State.OPEN]
         gone = [row.pk for row in old if (row.product_id, row.substitute_id) not in seen]
         for start in range(0, len(gone), _WRITE):
             Substitution.objects.filter(pk__in=gone[start : start + _WRITE]).delete()
         new = [row for key, row in seen.items() if key not in known]
-        same = []
+        same, moment = [], timezone.now()
         for row in old:
             if (now := seen.get((row.product_id, row.substitute_id))) is not None:
-                row.share, row.evidence = now.share, now.evidence
+                row.share, row.evidence, row.updated_at = now.share, now.evidence, moment
                 same.append(row)
         Substitution.objects.bulk_create(new, batch_size=_WRITE)
-        Substitution.objects.bulk_update(same, ["share", "evidence"], batch_size=_WRITE)
+        Substitution.objects.bulk_update(same, ["share", "evidence", "updated_at"], batch_size=_WRITE)
     found.new, found.open, found.gone = len(new), len(new) + len(same), len(gone)
     return found
 

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 from django.db import connections, models, router
 
+from django_ecomai.core.mysql import conflict_target
+
 T = TypeVar("T")
 CHUNK = 1000
 
@@ -97,11 +99,10 @@ def rows_upsert(
     if connection.vendor == "sqlite":
         # bulk_create builds an instance and a placeholder per value: four times as slow as one prepared statement.
         return _sqlite_upsert(connection, model, columns, rows, unique, changing)
-    targets: dict[str, Any] = (
-        {"unique_fields": list(unique)} if connection.features.supports_update_conflicts_with_target else {}
-    )
     objects = [model(**dict(zip(columns, row, strict=True))) for row in rows]
-    model._base_manager.bulk_create(objects, batch_size=CHUNK, update_conflicts=True, update_fields=changing, **targets)
+    model._base_manager.bulk_create(
+        objects, batch_size=CHUNK, update_conflicts=True, update_fields=changing, **conflict_target(model, *unique)
+    )
 
 
 def _sqlite_upsert(

@@ -9,6 +9,7 @@ from django.db.models import Case, Count, ExpressionWrapper, F, FloatField, Oute
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
+from django_ecomai.core.mysql import Limited
 from django_ecomai.mirror.models import Order, OrderLine, Product
 
 from .cards import Wanted
@@ -43,11 +44,11 @@ def _parts(
     parts: list[QuerySet[Any, Any]] = [products.filter(external_id__in=sorted(ids)).values("pk")] if ids else []
     category = wanted.category
     if wanted.newest:
-        parts.append(products.filter(pk__in=_newest(products, wanted.newest, category)).values("pk"))
+        parts.append(products.filter(pk__in=Limited(_newest(products, wanted.newest, category))).values("pk"))
     if wanted.popular:
-        parts.append(products.filter(pk__in=_popular(products, recent, wanted.popular, category)).values("pk"))
+        parts.append(products.filter(pk__in=Limited(_popular(products, recent, wanted.popular, category))).values("pk"))
     if wanted.reduced:
-        parts.append(products.filter(pk__in=_reduced(products, wanted.reduced, category)).values("pk"))
+        parts.append(products.filter(pk__in=Limited(_reduced(products, wanted.reduced, category))).values("pk"))
     if wanted.perhaps_variants:
         variants = products.filter(external_id__in=sorted(wanted.perhaps_variants), parent__isnull=False)
         parts += [variants.values("pk"), variants.values("parent")]
@@ -60,7 +61,7 @@ def _parts(
     stems = word_stems(wanted.words)
     if wanted.words_n and stems:
         worded = _worded(products, stems, max(wanted.words_n, WORDS_READ))
-        parts.append(products.filter(pk__in=worded).values("pk"))
+        parts.append(products.filter(pk__in=Limited(worded)).values("pk"))
     if wanted.matching:
         fitting = products.filter(wanted.condition)
         if wanted.in_categories:
@@ -68,13 +69,13 @@ def _parts(
             for name in (CATEGORY, *ABOVE):
                 shelf |= Q(**{f"{name}__in": sorted(wanted.in_categories)})
             fitting = fitting.filter(pk__in=products.filter(shelf).values("pk"))
-        parts.append(products.filter(pk__in=_newest(fitting, wanted.matching, "")).values("pk"))
+        parts.append(products.filter(pk__in=Limited(_newest(fitting, wanted.matching, ""))).values("pk"))
     return parts or [products.none().values("pk")]
 
 
 def _sold(recent: QuerySet[OrderLine, Any], product: str) -> Combinable:
     """How many of the recent lines sold a product (or its variants: ``product__parent``)."""
-    lines = OrderLine.objects.filter(**{"pk__in": recent, product: OuterRef("pk")}).order_by().values(product)
+    lines = OrderLine.objects.filter(**{"pk__in": Limited(recent), product: OuterRef("pk")}).order_by().values(product)
     return Coalesce(Subquery(lines.annotate(page_n=Count("pk")).values("page_n")), 0)
 
 
@@ -131,7 +132,7 @@ def _popular(
     if category:
         wanted = _below(wanted, category)
     # What was sold of its variants was sold of the product.
-    sold = OrderLine.objects.filter(pk__in=recent).annotate(page_owner=Coalesce("product__parent", "product"))
+    sold = OrderLine.objects.filter(pk__in=Limited(recent)).annotate(page_owner=Coalesce("product__parent", "product"))
     return (
         sold.filter(page_owner__in=wanted.values("pk"))
         .order_by()
