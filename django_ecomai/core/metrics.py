@@ -45,7 +45,10 @@ EVENTS = Counted("ecomai_events", "Events by verdict.", "verdict", frozenset({"a
 CAPTURE = Counted(
     "ecomai_capture", "What became of what browsers sent: stored, or why not.", "outcome",
     frozenset(
-        {"stored", "no_consent", "opted_out", "robot", "bad_token", "foreign_origin", "malformed", "limited", "beacon"}
+        {
+            "stored", "no_consent", "opted_out", "robot", "bad_token", "foreign_origin", "malformed", "limited",
+            "beacon", "queued", "spilled", "dead", "lost", "refused",
+        }
     ),
 )  # fmt: skip
 FALLBACKS = Counted(
