@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from asgiref.sync import async_to_sync
 from django.core.cache import caches
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError, connection
 from django.test import RequestFactory
 from django.utils import timezone
 from health_check.exceptions import ServiceUnavailable, ServiceWarning
@@ -58,6 +58,23 @@ class TestProbes:
         answer = client.get("/ecomai/health/ready/")
         assert (answer.status_code, answer.json()["status"]) == (503, "failed")
         assert "secret" not in answer.content.decode()
+
+    @pytest.mark.parametrize(
+        ("path", "status"), [("health/live/", 200), ("health/ready/", 503), ("metrics/", 200)], ids=str
+    )
+    def test_under_atomic_requests_with_the_database_away(
+        self, client, monkeypatch, ecomai_setting, path, status
+    ) -> None:
+        ecomai_setting(METRICS_TOKEN="scrape-me")
+
+        def away() -> None:
+            raise OperationalError("connection refused")
+
+        with monkeypatch.context() as patched:
+            patched.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+            patched.setattr(connection, "ensure_connection", away)
+            answer = client.get(f"/ecomai/{path}", headers={"Authorization": "Bearer scrape-me"})
+        assert answer.status_code == status
 
     def test_pages_go_on_without_the_rest(self, client, monkeypatch) -> None:
         artifact = save()
