@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -16,6 +17,7 @@ from health_check.views import HealthCheckView
 
 from django_ecomai.contrib import health as plugin
 from django_ecomai.core.registry import Finding, doctor_checks
+from django_ecomai.ml import persist
 from django_ecomai.runs import health, storage
 from django_ecomai.runs.models import Heartbeat
 from django_ecomai.runs.services import artifact_go_live, heartbeat_beat
@@ -44,6 +46,14 @@ class TestProbes:
             200,
             {"status": "ok", "checks": {"database": "ok", "cache": "ok", "models": "ok", "scheduler": "ok"}},
         )
+
+    def test_no_model_is_opened_as_anybody_may_ask(self, client, monkeypatch) -> None:
+        artifact_go_live(artifact=save())
+        opened: list[Path] = []
+        monkeypatch.setattr(Path, "open", lambda path, *args, **values: opened.append(path))
+        monkeypatch.setattr(persist.np, "load", lambda path, **values: opened.append(path))
+        assert ready(client)[1]["checks"]["models"] == "ok"
+        assert opened == []
 
     def test_a_fresh_installation_is_ready(self, client) -> None:
         status, answer = ready(client)
