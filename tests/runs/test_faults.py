@@ -260,11 +260,16 @@ class TestRot:
 class TestClocks:
     """``heartbeat_at`` of a run against a clock that was set."""
 
+    @pytest.fixture(autouse=True)
+    def fresh(self, monkeypatch) -> None:
+        """This process has not looked at the clock, and remembers nothing of the test."""
+        monkeypatch.setattr(clocks, "_offset", None)
+        monkeypatch.setattr(clocks, "_doubt_until", 0.0)
+
     @pytest.fixture
-    def jumped(self, monkeypatch) -> None:
+    def jumped(self, fresh, monkeypatch) -> None:
         """This process sees that the clock was put forward by an hour."""
         monkeypatch.setattr(clocks, "_offset", time.time() - time.monotonic() - 3600)
-        monkeypatch.setattr(clocks, "_doubt_until", 0.0)
 
     def running(self, seen: timedelta, worker: str = "elsewhere:1") -> Run:
         return Run.objects.create(
@@ -299,7 +304,6 @@ class TestClocks:
         assert run.state == "failed"
 
     def test_only_the_databases_clock_is_put_forward(self, monkeypatch) -> None:
-        monkeypatch.setattr(clocks, "_doubt_until", 0.0)
         run = self.running(timedelta(0))
         assert runs_reap() == 0
         later = Value(timezone.now() + timedelta(hours=1), output_field=DateTimeField())
@@ -308,9 +312,7 @@ class TestClocks:
         run.refresh_from_db()
         assert run.state == "running"
 
-    def test_without_a_jump_there_is_no_doubt(self, monkeypatch) -> None:
-        monkeypatch.setattr(clocks, "_offset", None)
-        monkeypatch.setattr(clocks, "_doubt_until", 0.0)
+    def test_without_a_jump_there_is_no_doubt(self) -> None:
         assert [clocks.clock_was_set(timezone.now() + timedelta(hours=1)) for _time in range(2)] == [False, False]
 
     def test_a_run_of_a_machine_whose_clock_is_ahead_is_seen_by_the_schedule(self) -> None:
