@@ -4,9 +4,11 @@ Data sets: see `benchmarks.forecast_data`. Peers (statsforecast, mlforecast + Li
 ``--peer-python PATH``, the interpreter of an environment with ``pip install django-ecomai[bench-forecast]``
 (statsforecast needs pandas < 3); without it, or with ``--no-peers``, ours stands beside the trivial forecasts only.
 One process per model and origin; it gets files that hold nothing of the test part. ``--validate`` asks one horizon
-earlier: everything that was chosen, was chosen there. ``--sample N`` takes N series; Prophet never gets more than
-`PROPHET` of them. ``--rows FILE ...`` takes the rows of models that ran before from there instead of running them
-again: slow peers do not change with our engine.
+earlier: everything that was chosen, was chosen there. ``--sample N`` takes N series. ``--slow-sample N`` gives the
+slow peers (`SLOW`) a sample of N series of every origin, Prophet never gets more than `PROPHET` of the last origin;
+ours learns from all series as ever, and how it does on these very series stands beside them in a row of its own.
+``--rows FILE ...`` takes the rows of models that ran before from there instead of running them again: slow peers do
+not change with our engine.
 
 RMSSE, WRMSSE (mean over the levels, weighted by volume), WAPE, bias, MASE, scaled pinball loss over 20 probabilities,
 coverage of the 80 and 95 % intervals, ``pit_80`` (share of the randomised PIT between .1 and .9: what coverage means
@@ -22,6 +24,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +48,8 @@ OURS = "EcomAI (automatic blend)"
 TRIVIAL = ("all zero", "moving average", "seasonal naive (ours)")
 #: Series that Prophet gets at most: it takes seconds for each.
 PROPHET = 100
+#: Peers that may be given a sample.
+SLOW = ("DynamicOptimizedTheta", "AutoTheta", "AutoETS", "AutoCES")
 SHOWN = ("rmsse", "wrmsse", "wape", "bias", "pinball", "coverage_80", "coverage_95", "pit_80")
 PROBABILITIES = interval_quantiles(LEVELS)
 
@@ -58,6 +63,7 @@ def main(arguments: list[str] | None = None) -> list[dict[str, Any]]:
     parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--peer-python", default=sys.executable, help="interpreter that has the peers")
     parser.add_argument("--sample", type=int, help="series per data set")
+    parser.add_argument("--slow-sample", type=int, help="series of a data set that slow peers get")
     parser.add_argument("--rows", type=Path, nargs="*", default=[], help="JSON files of earlier runs on the same data")
     parser.add_argument("--validate", action="store_true", help="ask one horizon earlier, where looking is free")
     options = parser.parse_args(arguments)
@@ -72,8 +78,10 @@ def main(arguments: list[str] | None = None) -> list[dict[str, Any]]:
             python = options.peer_python if model in PEERS else sys.executable
             if (dataset, model) not in known:
                 cuts = cuts or _cuts(dataset, options)
-            rows.append(known.get((dataset, model)) or _row(dataset, model, cuts, python))
+            rows.append(known.get((dataset, model)) or _row(dataset, model, cuts, python, options.slow_sample))
             print(line(rows[-1]), flush=True)
+            for beside in on_samples(rows[-1]):
+                print(line(beside), flush=True)
             if options.json:
                 options.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
         print(ratio(rows, dataset), flush=True)
@@ -87,12 +95,17 @@ def _cuts(dataset: str, options: argparse.Namespace) -> list[Cut]:
     return [cut.sampled(options.sample) for cut in cuts] if options.sample else cuts
 
 
-def _row(dataset: str, model: str, cuts: list[Cut], python: str) -> dict[str, Any]:
-    """All origins of one model; a model that fails is a row with ``error``."""
+def _row(dataset: str, model: str, cuts: list[Cut], python: str, slow_sample: int | None = None) -> dict[str, Any]:
+    """All origins of one model; a model that fails is a row with ``error``. Ours holds in ``details.samples`` how it
+    does on the series that only some get."""
     head = {"dataset": dataset, "model": model, "ours": model == OURS}
+    whole = cuts
     if model == "Prophet":
         cuts = [cut.sampled(PROPHET) for cut in cuts[-1:]]
+    elif model in SLOW and slow_sample:
+        cuts = [cut.sampled(slow_sample) for cut in cuts]
     parts, cpu, peak, series = [], 0.0, 0.0, 0
+    samples: dict[str, list[dict[str, float]]] = {}
     for cut in cuts:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
@@ -110,14 +123,40 @@ def _row(dataset: str, model: str, cuts: list[Cut], python: str) -> dict[str, An
             out = np.load(folder / "out.npz")
             series = len(ids)
             parts.append(scored(cut, ids, out["mean"], out["quantiles"]))
+            if model == OURS:
+                wanted = [slow_sample, PROPHET if cut is cuts[-1] else None]
+                for count in {count for count in wanted if count and count < series}:
+                    samples.setdefault(str(count), []).append(on_sample(cut, count, ids, out))
     metrics = {name: float(np.nanmean([part["all"][name] for part in parts])) for name in parts[0]["all"]}
     classes: dict[str, Any] = {}
     for kind in CLASSES:
         found = [part[kind] for part in parts if kind in part]
         if found:
             classes[kind] = {name: _finite_mean([one[name] for one in found]) for name in found[0]}
-    details = {"classes": classes, "series": series, "origins": len(cuts)}
+    details: dict[str, Any] = {"classes": classes, "series": series, "origins": len(cuts)}
+    if cuts is not whole and cuts[0] is not whole[-len(cuts)]:  # `Cut.sampled` gives a small set back as it is
+        details["sample"] = series
+    if samples:
+        details["samples"] = {
+            count: {name: _finite_mean([one[name] for one in found]) for name in found[0]}
+            for count, found in samples.items()
+        }
     return {**head, "metrics": metrics, "cpu_s": round(cpu, 2), "peak_mb": round(peak, 1), "details": details}
+
+
+def on_sample(cut: Cut, count: int, ids: list[str], out: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """How forecasts of all series do on the sample that some peers get."""
+    part = cut.sampled(count)
+    kept = sorted(part.train["unique_id"].unique())
+    at = np.searchsorted(ids, kept)
+    return scored(part, kept, out["mean"][at], out["quantiles"][at])["all"]
+
+
+def on_samples(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Rows of ours on the samples that some peers get."""
+    samples = row.get("details", {}).get("samples", {})
+    head = {"dataset": row["dataset"], "ours": False, "cpu_s": row.get("cpu_s"), "peak_mb": row.get("peak_mb")}
+    return [{**head, "model": f"EcomAI, {count} series", "metrics": found} for count, found in samples.items()]
 
 
 def _finite_mean(values: list[float]) -> float:
@@ -208,11 +247,18 @@ def ratio(rows: list[dict[str, Any]], dataset: str) -> str:
     peers = [row for row in here if row["model"] in PEERS[:-2] and row["model"] != "SeasonalNaive"]
     if not mine or not peers:
         return f"  {dataset}: no peers to compare with"
+    samples = mine[0].get("details", {}).get("samples", {})
+
+    def against(row: dict[str, Any], name: str) -> float:
+        """Ours over this peer, on the same series."""
+        on = samples.get(str(row.get("details", {}).get("sample")), mine[0]["metrics"])
+        return float(on[name] / row["metrics"][name])
+
     parts = []
     for name in ("rmsse", "pinball"):
-        best = min(peers, key=lambda row: row["metrics"][name])
-        parts.append(f"{name} {100 * (mine[0]['metrics'][name] / best['metrics'][name] - 1):+.1f} % of {best['model']}")
-    slow = [row for row in peers if row["model"] == "AutoETS"]
+        best = max(peers, key=lambda row: against(row, name))
+        parts.append(f"{name} {100 * (against(best, name) - 1):+.1f} % of {best['model']}")
+    slow = [row for row in peers if row["model"] == "AutoETS" and "sample" not in row.get("details", {})]
     if slow:
         parts.append(f"CPU {mine[0]['cpu_s'] / max(slow[0]['cpu_s'], 1e-9):.3f} of AutoETS")
     return f"  {dataset}: {', '.join(parts)}"

@@ -20,7 +20,7 @@ import pandas as pd
 #: Levels of the intervals whose ends are the probabilities that are scored.
 LEVELS = [10, 20, 30, 40, 50, 60, 70, 80, 90, 95]
 OWN_INTERVALS = ("SeasonalNaive", "AutoETS", "AutoTheta", "DynamicOptimizedTheta", "AutoCES")
-CONFORMAL = ("CrostonSBA", "TSB", "IMAPA")
+CONFORMAL = ("CrostonSBA", "TSB", "ADIDA", "IMAPA")
 MODELS = (*OWN_INTERVALS, *CONFORMAL, "mlforecast LightGBM", "Prophet")
 FREQUENCIES = {"D": "D", "W": "W-MON", "M": "MS"}
 
@@ -30,6 +30,8 @@ def statsforecast_model(name: str, season_length: int, intervals: Any) -> Any:
 
     if name == "CrostonSBA":
         return models.CrostonSBA(prediction_intervals=intervals)
+    if name == "ADIDA":
+        return models.ADIDA(prediction_intervals=intervals)
     if name == "IMAPA":
         return models.IMAPA(prediction_intervals=intervals)
     if name == "TSB":

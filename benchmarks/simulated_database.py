@@ -23,8 +23,8 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def configure(folder: Path, database: str) -> None:
-    """Django with recommendations only, on ``sqlite`` inside ``folder`` or on a ``postgres://`` URL."""
+def configure(folder: Path, database: str, capability: str = "recommend") -> None:
+    """Django with one capability only, on ``sqlite`` inside ``folder`` or on a ``postgres://`` URL."""
     import django
     from django.conf import settings
 
@@ -48,7 +48,7 @@ def configure(folder: Path, database: str) -> None:
         SECRET_KEY="benchmark",
         USE_TZ=True,
         DATABASES={"default": entry},
-        INSTALLED_APPS=[*(f"django.contrib.{name}" for name in django_apps), *ecomai_apps("recommend")],
+        INSTALLED_APPS=[*(f"django.contrib.{name}" for name in django_apps), *ecomai_apps(capability)],
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
         ECOMAI={"ARTIFACT_DIR": str(folder / "artifacts"), "DISPATCH": "inline"},
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from django_ecomai.mirror.columns import of_products
 from django_ecomai.mirror.models import StockPoint
 
 from .days import day_number, local_days, midnight
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CHUNK = 20_000
-KEYS = 900  # older SQLite takes 999 parameters
 #: A day counts as sold out from this share of it on.
 SHARE = 0.5
 
@@ -48,13 +47,10 @@ def _histories(
     places = {int(pk): row for row, pk in enumerate(products.tolist())}
     points: dict[int, list[tuple[float, str, float]]] = {}
     rows = StockPoint.objects.filter(channel=channel, valid_from__lt=midnight(until)).order_by("valid_from", "pk")
-    keys: Sequence[int] = list(places)
-    parts = [rows.filter(product_id__in=keys)] if len(keys) <= KEYS else [rows]
-    for part in parts:
-        columns = part.values_list("product_id", "valid_from", "location", "quantity")
-        for pk, moment, place, stock in columns.iterator(chunk_size=CHUNK):
-            if pk in places:
-                points.setdefault(pk, []).append((moment.timestamp(), place, float(stock)))
+    columns = of_products(rows, places).values_list("product_id", "valid_from", "location", "quantity")
+    for pk, moment, place, stock in columns.iterator(chunk_size=CHUNK):
+        if pk in places:
+            points.setdefault(pk, []).append((moment.timestamp(), place, float(stock)))
     found = []
     for pk, history in points.items():
         here: dict[str, float] = {}

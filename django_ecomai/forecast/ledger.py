@@ -23,7 +23,6 @@ from django_ecomai.mirror.columns import (
 )
 from django_ecomai.mirror.models import Order, OrderLine
 
-from .censoring import KEYS
 from .days import day_date, day_number, local_date, local_days, midnight
 
 if TYPE_CHECKING:
@@ -115,16 +114,14 @@ def ledger_read(
     ``tell(number)`` hears how many lines have been read.
     """
     until = until or ledger_until(channel=channel)
-    # A long list of keys is no query for older SQLite: then all are read and the others left out.
-    few = products if products is not None and len(products) <= KEYS else None
     begin = None if since is None else midnight(since)
-    sales = demand_columns(channel=channel, products=few, tell=tell, since=begin)
-    returns = return_columns(channel=channel, products=few, until=midnight(until))
+    sales = demand_columns(channel=channel, products=products, tell=tell, since=begin)
+    returns = return_columns(channel=channel, products=products, until=midnight(until))
     void = void_mask(sales, returns)
     days = local_days(sales.at)
     end = day_number(until)
     keep = ~void & (days < end)  # today has not ended: what was ordered today is not yet part of the past
-    if products is not None and few is None:
+    if products is not None:  # of many keys, those between them are read too
         keep &= np.isin(sales.product, np.asarray(products, dtype=np.int64))
     first = end if since is None else day_number(since)
     if (since is None or trim) and keep.any():

@@ -11,7 +11,9 @@ import numpy as np
 from django.db.models import Subquery
 from django.db.models.functions import Coalesce
 
-from .censoring import KEYS, stocked_out
+from django_ecomai.mirror.columns import of_products
+
+from .censoring import stocked_out
 from .days import day_date, day_number, period_days, period_numbers, period_of
 from .ledger import dense_quantity, ledger_read
 from .models import Forecast
@@ -164,8 +166,8 @@ def _today(channel: str) -> date:
 def _stored(channel: str, *, only: set[int] | None = None) -> list[_Stored]:
     """Product, frequency, first period and means of the products' forecasts."""
     rows = Forecast.objects.filter(channel=channel, measure="pieces", level="product", product__isnull=False)
-    if only is not None and len(only) <= KEYS:
-        rows = rows.filter(product_id__in=only)
+    if only is not None:
+        rows = of_products(rows, only)
     columns = ("product_id", "frequency", "starts_on", "mean")
     found = rows.order_by("pk").values_list(*columns).iterator(chunk_size=2000)
     return [row for row in found if only is None or row[0] in only]

@@ -66,6 +66,15 @@ class DemandColumns(SaleColumns):
     price: NDArray[np.float64]
 
 
+def of_products(rows: QuerySet[Any], products: Iterable[int]) -> QuerySet[Any]:
+    """Rows whose product is one of these primary keys; more than a query takes are asked for from the least to the
+    greatest, and the caller leaves out what lies between. A part of the catalogue then costs what it holds."""
+    keys = [int(pk) for pk in products]
+    if len(keys) <= KEYS_CHUNK:
+        return rows.filter(product_id__in=keys)
+    return rows.filter(product_id__gte=min(keys), product_id__lte=max(keys))
+
+
 def demand_columns(
     *,
     channel: str = "",
@@ -74,10 +83,10 @@ def demand_columns(
     products: Sequence[int] | None = None,
     tell: Callable[[int], None] | None = None,
 ) -> DemandColumns:
-    """What customers asked for, with its price, for forecasts; ``products`` narrows to these primary keys."""
+    """What customers asked for, with its price, for forecasts; ``products`` narrows as `of_products` does."""
     lines = demand_lines(channel=channel, since=since, until=until)
     if products is not None:
-        lines = lines.filter(product_id__in=list(products))
+        lines = of_products(lines, products)
     order, customer, product, at, quantity, price = _read(lines, tell=tell, price=True)
     return DemandColumns(customer, product, order, at, quantity, price)
 
@@ -99,12 +108,13 @@ class ReturnColumns:
 def return_columns(
     *, channel: str = "", until: datetime | None = None, products: Sequence[int] | None = None
 ) -> ReturnColumns:
-    """Returns of products that the catalogue has; rows gone from the shop are left out."""
+    """Returns of products that the catalogue has; rows gone from the shop are left out. ``products`` narrows as
+    `of_products` does."""
     rows = ReturnLine.objects.filter(channel=channel, removed_at=None, product__isnull=False)
     if until is not None:
         rows = rows.filter(returned_at__lt=until)
     if products is not None:
-        rows = rows.filter(product_id__in=list(products))
+        rows = of_products(rows, products)
     names = ("customer_id", "product_id", "returned_at", "quantity")
     customer, product, at, quantity = [], [], [], []
     for row in rows.order_by("returned_at", "pk").values_list(*names).iterator(chunk_size=CHUNK):

@@ -160,13 +160,17 @@ def test_stock_outs_censor_days_over_all_locations() -> None:
 
 
 def test_more_products_than_a_query_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    lamp, vase, other = product_make(), product_make(), product_make()
-    order_make(customer="1", lines=[(lamp, 2), (vase, 1), (other, 7)], placed_at=at("2026-03-01T10:00"))
+    lamp, other, vase, last = (product_make() for _ in range(4))
+    order_make(customer="1", lines=[(lamp, 2), (other, 7), (vase, 1), (last, 9)], placed_at=at("2026-03-01T10:00"))
     asked = {"product_ids": [vase.pk, lamp.pk], "since": date(2026, 3, 1), "until": date(2026, 3, 2)}
     few = demand_days(**asked)  # type: ignore[arg-type]
-    monkeypatch.setattr("django_ecomai.forecast.ledger.KEYS", 1)
+    monkeypatch.setattr("django_ecomai.mirror.columns.KEYS_CHUNK", 1)
     many = demand_days(**asked)  # type: ignore[arg-type]
     assert few.quantity.tolist() == many.quantity.tolist() == [[1], [2]]
+    # What lies between the keys is read and left out, what lies beyond them is not read: a part costs what it holds.
+    read: list[int] = []
+    ledger_read(since=date(2026, 3, 1), until=date(2026, 3, 2), products=[lamp.pk, vase.pk], tell=read.append)
+    assert max(read) == 3
 
 
 def test_bad_questions_are_told() -> None:

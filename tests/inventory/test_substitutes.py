@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.contrib.auth.models import Permission, User
 from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 
 from django_ecomai.forecast.selectors import demand_days
 from django_ecomai.inventory import what_if
@@ -210,6 +211,29 @@ def test_they_are_found_in_the_data_and_wait_for_a_decision(mugs: dict[str, Prod
     assert pairs() == [("blue", "red", 0.1, "dismissed")]
     stale = Substitution.objects.create(product=mugs["red"], substitute=mugs["blue"], state="open", source="suggested")
     assert substitutions_find().gone == 1 and not Substitution.objects.filter(pk=stale.pk).exists()
+
+
+def test_every_change_says_when(mugs: dict[str, Product], monkeypatch: pytest.MonkeyPatch) -> None:
+    long_ago, now = datetime(2020, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    row = Substitution.objects.create(
+        product=mugs["blue"], substitute=mugs["red"], state=Substitution.State.OPEN, source="suggested"
+    )
+
+    def changed_by(change: Callable[[], object]) -> datetime:
+        Substitution.objects.update(updated_at=long_ago)
+        change()
+        return Substitution.objects.values_list("updated_at", flat=True).get()
+
+    def found_again() -> None:
+        substitutions._store("", {(row.product_id, row.substitute_id): Substitution(share=0.3)}, substitutions.Found())
+
+    file = lines("product_id,substitute_id,share", "blue,red,0.4")
+    assert changed_by(found_again) == now
+    assert changed_by(lambda: substitutions_decide(substitutions=[row], use=True)) == now
+    assert changed_by(lambda: table_import(table="substitutions", content=file)) == now
+    # A decision that changes nothing leaves the moment alone.
+    assert changed_by(lambda: substitutions_decide(substitutions=[row], use=True)) == long_ago
 
 
 def test_a_search_reads_the_days_of_some_products_at_a_time(

@@ -90,6 +90,22 @@ def test_the_table_compares_with_the_best_peer():
     )
 
 
+def test_ours_is_scored_on_the_series_that_a_slow_peer_gets():
+    ids = [f"p{number}" for number in range(5)]
+    kept = sorted(cut().sampled(2).train["unique_id"].unique())
+    actual = forecast._wide(cut().test, ids)
+    off = np.where(np.isin(ids, kept), 0.0, 100.0)[:, None]  # right on the sample alone
+    quantiles = np.repeat((actual + off)[:, :, None], len(forecast.PROBABILITIES), axis=2)
+    found = forecast.on_sample(cut(), 2, ids, {"mean": actual + off, "quantiles": quantiles})
+    assert (found["n"], found["rmsse"], found["pinball"]) == (2, 0, 0)
+    head = {"dataset": "d", "cpu_s": 1.0, "peak_mb": 1.0}
+    metrics = dict.fromkeys(forecast.SHOWN, 1.0)
+    ours = {**head, "model": forecast.OURS, "ours": True, "metrics": metrics, "details": {"samples": {"2": found}}}
+    slow = {**head, "model": "AutoETS", "ours": False, "metrics": metrics, "details": {"sample": 2}}
+    assert [(row["model"], row["ours"]) for row in forecast.on_samples(ours)] == [("EcomAI, 2 series", False)]
+    assert forecast.ratio([ours, slow], "d") == "  d: rmsse -100.0 % of AutoETS, pinball -100.0 % of AutoETS"
+
+
 def test_the_simulated_shop_is_the_same_every_time():
     one, other = (next(forecast_scale.chunks(30)) for _ in range(2))
     np.testing.assert_array_equal(one.y, other.y)

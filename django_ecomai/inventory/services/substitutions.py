@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from django_ecomai.core.mysql import locked_rows
@@ -80,7 +81,7 @@ def substitutions_decide(*, substitutions: Iterable[Substitution], use: bool, us
     with transaction.atomic():
         held = locked_rows(Substitution.objects.filter(pk__in=pks).order_by("pk"))
         rows = list(held.exclude(state=state))
-        Substitution.objects.filter(pk__in=[row.pk for row in rows]).update(state=state)
+        Substitution.objects.filter(pk__in=[row.pk for row in rows]).update(state=state, updated_at=timezone.now())
         change_log(objects=rows, user=user, lines=[str(state.label)])
     return len(rows)
 
@@ -155,13 +156,13 @@ def _store(channel: str, seen: dict[tuple[int, int], Substitution], found: Found
         for start in range(0, len(gone), _WRITE):
             Substitution.objects.filter(pk__in=gone[start : start + _WRITE]).delete()
         new = [row for key, row in seen.items() if key not in known]
-        same = []
+        same, moment = [], timezone.now()
         for row in old:
             if (now := seen.get((row.product_id, row.substitute_id))) is not None:
-                row.share, row.evidence = now.share, now.evidence
+                row.share, row.evidence, row.updated_at = now.share, now.evidence, moment
                 same.append(row)
         Substitution.objects.bulk_create(new, batch_size=_WRITE)
-        Substitution.objects.bulk_update(same, ["share", "evidence"], batch_size=_WRITE)
+        Substitution.objects.bulk_update(same, ["share", "evidence", "updated_at"], batch_size=_WRITE)
     found.new, found.open, found.gone = len(new), len(new) + len(same), len(gone)
     return found
 

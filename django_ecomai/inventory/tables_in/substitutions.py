@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from django_ecomai.inventory.models import Substitution
@@ -21,6 +22,7 @@ def substitutions(chunk: list[Row], channel: str, outcome: Outcome, user: Any) -
         (one.product_id, one.substitute_id): one
         for one in Substitution.objects.filter(product__in=pks, substitute__in=pks)
     }
+    moment = timezone.now()
     new: list[Substitution] = []
     changed: list[Substitution] = []
     for number, row in chunk:
@@ -47,9 +49,10 @@ def substitutions(chunk: list[Row], channel: str, outcome: Outcome, user: Any) -
         for key in pairs:
             one = known.get(key) or Substitution(product_id=key[0], substitute_id=key[1])
             one.share, one.state, one.note = float(share), Substitution.State.USED, note or one.note
+            one.updated_at = moment  # a bulk update asks no field what it would save
             (changed if key in known else new).append(one)
         outcome.created += pairs[0] not in known
         outcome.updated += pairs[0] in known
     Substitution.objects.bulk_create(new)
     if changed:
-        Substitution.objects.bulk_update(changed, ["share", "state", "note"])
+        Substitution.objects.bulk_update(changed, ["share", "state", "note", "updated_at"])
