@@ -37,8 +37,8 @@ IP, EMAIL, CUSTOMER, VISITOR = "203.0.113.77", "ann.private@shopper.example", "c
         ),
         ("Key (visitor_id)=(v (x)) already exists", "Key (visitor_id)=[row]"),
         (
-            '(1062, "Duplicate entry \'v-it for key c\' for key \'one_per_visitor\'")',
-            '(1062, "Duplicate entry [row] for key \'one_per_visitor\'")',
+            "(1062, \"Duplicate entry 'v-it for key c' for key 'one_per_visitor'\")",
+            "(1062, \"Duplicate entry [row] for key 'one_per_visitor'\")",
         ),
         (
             "(1062, 'Duplicate entry \\'say \"v\"\\' for key \\'k\\'')",
