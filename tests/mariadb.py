@@ -53,9 +53,9 @@ def mysql_url() -> Iterator[str]:
     # In memory where there is such a folder: a server that waits for a disk takes three times as long to make tables.
     memory = Path("/dev/shm")
     home = memory if os.access(memory, os.W_OK) else None
-    with _told_to_end(), tempfile.TemporaryDirectory("", "ecomai-mariadb-", home, ignore_cleanup_errors=True) as folder:
-        with _server(Path(folder)) as port:
-            yield f"mysql://root@127.0.0.1:{port}/test"
+    made = tempfile.TemporaryDirectory(prefix="ecomai-mariadb-", dir=home, ignore_cleanup_errors=True)
+    with _told_to_end(), made as folder, _server(Path(folder)) as port:
+        yield f"mysql://root@127.0.0.1:{port}/test"
 
 
 @contextmanager

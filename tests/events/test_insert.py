@@ -125,7 +125,7 @@ def test_copied_rows_that_exist_are_duplicates_and_sink_nobody() -> None:
     assert statuses(rows[:5]) == ["accepted"] * 5
     with CaptureQueriesContext(connection) as asked:
         assert statuses(rows) == ["duplicate"] * 5 + ["accepted"] * (COPY_FROM + 15)
-    assert sum("TEMPORARY" in query["sql"] for query in asked) == 1
+    assert sum("CREATE TEMPORARY" in query["sql"] for query in asked) == 1
     assert statuses(rows) == ["duplicate"] * (COPY_FROM + 20)
 
 
