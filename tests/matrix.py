@@ -97,7 +97,7 @@ def build(environment: Environment) -> Path:
 
 
 def _stamp(environment: Environment, base: str) -> str:
-    text = f"{environment} {base} {(ROOT / 'pyproject.toml').read_text()}"
+    text = f"{environment} {base} {PACKAGE} {(ROOT / 'pyproject.toml').read_text()}"
     return hashlib.sha256(text.encode()).hexdigest()
 
 
