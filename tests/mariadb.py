@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -15,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 PATIENCE = 60.0
 # Debian keeps servers where only root's PATH looks.
@@ -51,8 +53,27 @@ def mysql_url() -> Iterator[str]:
     # In memory where there is such a folder: a server that waits for a disk takes three times as long to make tables.
     memory = Path("/dev/shm")
     home = memory if os.access(memory, os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="ecomai-mariadb-", dir=home) as folder, _server(Path(folder)) as port:
+    made = tempfile.TemporaryDirectory(prefix="ecomai-mariadb-", dir=home, ignore_cleanup_errors=True)
+    with _told_to_end(), made as folder, _server(Path(folder)) as port:
         yield f"mysql://root@127.0.0.1:{port}/test"
+
+
+@contextmanager
+def _told_to_end() -> Iterator[None]:
+    """SIGTERM and SIGHUP raise ``SystemExit``, once: a server that is not ended here would outlive its run."""
+    signals = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+
+    def leave(number: int, frame: Any) -> None:
+        for one in signals:
+            signal.signal(one, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    before = {one: signal.signal(one, leave) for one in signals}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 @contextmanager

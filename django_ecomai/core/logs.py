@@ -15,8 +15,11 @@ from typing import Any
 _MASKS = (
     # What PostgreSQL quotes of the row: "Key (visitor_id)=(…) already exists", "Failing row contains (…)".
     (re.compile(r"(DETAIL:).*"), r"\1 [row]"),
-    (re.compile(r"(Key \([^)]*\))=\(.*?\)(?= |$)"), r"\1=[row]"),
-    (re.compile(r"[^\s@'\"<>()=,;:]+@[^\s@'\"<>(),;:]+\.[A-Za-z]{2,}"), "[e-mail]"),
+    (re.compile(r"(Key \([^()]*\))=\(.*"), r"\1=[row]"),
+    # What MySQL and MariaDB quote: "Duplicate entry '…' for key '…'", "Incorrect integer value: '…' for column …".
+    (re.compile(r"(Duplicate entry|ncorrect \w+ value:) \\?'(?:.*(?= for (?:key|column) )|.*)"), r"\1 [row]"),
+    # Only from the beginning of a word on: from each letter of a long one the search for its "@" would take for ever.
+    (re.compile(r"(?<![^\s@'\"<>()=,;:])[^\s@'\"<>()=,;:]+@[^\s@'\"<>(),;:]+\.[A-Za-z]{2,}"), "[e-mail]"),
     (re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)"), "[ip]"),
     # Five groups or more, or a "::": a time of the day has three.
     (

@@ -7,12 +7,15 @@ The shop's own tables are left alone, and texts for people keep a collation that
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from django.db import connections, models, router
 from django.db.models import QuerySet, Subquery
 
 ALL_LETTERS = "utf8mb4"
+#: Name, type, whether it takes NULL, and collation.
+Column = tuple[str, str, bool, str]
 Rows = TypeVar("Rows", bound=QuerySet[Any, Any])
 
 
@@ -69,20 +72,33 @@ def texts_after_migrate(sender: Any, using: str, **kwargs: Any) -> None:
     }
     exactly = to_the_letter(connection)
     for table, columns in _texts(connection, sorted(found)).items():
-        exact = identifiers(found[table])
-        changes = []
-        for column, kind, nullable, collation in columns:
-            if column in exact and collation != exactly:
-                changes.append((column, kind, nullable, f" COLLATE {exactly}"))
-            elif column not in exact and not collation.startswith(ALL_LETTERS):
-                changes.append((column, kind, nullable, ""))
+        changes = column_changes(found[table], columns, exactly=exactly)
         if changes:
             _alter(connection, table, changes)
 
 
-def _texts(connection: Any, tables: list[str]) -> dict[str, list[tuple[str, str, bool, str]]]:
+def column_changes(model: type[models.Model], columns: Iterable[Column], *, exactly: str) -> list[Column]:
+    """Which text columns to alter, and to which collation (empty: that of the character set).
+
+    A column that points to another table stays as it is: it must be compared as the one that it points to, and the
+    database refuses to change either alone.
+    """
+    exact = identifiers(model)
+    links = {field.column for field in model._meta.concrete_fields if field.is_relation}
+    changes: list[Column] = []
+    for column, kind, nullable, collation in columns:
+        if column in links:
+            continue
+        if column in exact and collation != exactly:
+            changes.append((column, kind, nullable, exactly))
+        elif column not in exact and not collation.startswith(ALL_LETTERS):
+            changes.append((column, kind, nullable, ""))
+    return changes
+
+
+def _texts(connection: Any, tables: list[str]) -> dict[str, list[Column]]:
     """Name, type, whether it takes NULL and collation of every text column of the tables."""
-    found: dict[str, list[tuple[str, str, bool, str]]] = {}
+    found: dict[str, list[Column]] = {}
     if not tables:
         return found
     sql = (
@@ -97,11 +113,12 @@ def _texts(connection: Any, tables: list[str]) -> dict[str, list[tuple[str, str,
     return found
 
 
-def _alter(connection: Any, table: str, changes: list[tuple[str, str, bool, str]]) -> None:
+def _alter(connection: Any, table: str, changes: list[Column]) -> None:
     quote = connection.ops.quote_name
     parts = [
-        f"MODIFY {quote(column)} {kind} CHARACTER SET {ALL_LETTERS}{collate} {'NULL' if nullable else 'NOT NULL'}"
-        for column, kind, nullable, collate in changes
+        f"MODIFY {quote(column)} {kind} CHARACTER SET {ALL_LETTERS}{collation and f' COLLATE {collation}'} "
+        f"{'NULL' if nullable else 'NOT NULL'}"
+        for column, kind, nullable, collation in changes
     ]
     with connection.cursor() as cursor:
         # The default counts for columns that later migrations add.

@@ -165,12 +165,19 @@ def _insert(events: Sequence[Event], connection: BaseDatabaseWrapper) -> tuple[s
 
 
 def _can_copy(connection: BaseDatabaseWrapper) -> bool:
-    """PostgreSQL through psycopg 3; its predecessor has other words for COPY."""
+    """PostgreSQL through psycopg 3 (its predecessor has other words for COPY) and as one who may make a table for it.
+
+    The right is asked for each time, one quick query beside hundreds of rows: it is given and taken while we run.
+    """
     if connection.vendor != "postgresql":
         return False
     from django.db.backends.postgresql.psycopg_any import is_psycopg3
 
-    return bool(is_psycopg3)
+    if not is_psycopg3:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT has_database_privilege(current_database(), 'TEMPORARY')")
+        return bool(cursor.fetchone()[0])
 
 
 def _insert_copied(events: Sequence[Event], connection: BaseDatabaseWrapper) -> set[uuid.UUID]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from django.apps import apps
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.test.utils import CaptureQueriesContext
 
-from django_ecomai.core.mysql import identifiers, texts_after_migrate, to_the_letter
+import django_ecomai
+from django_ecomai.core.mysql import column_changes, identifiers, locked_rows, texts_after_migrate, to_the_letter
 from django_ecomai.mirror.models import Product
 from django_ecomai.mirror.services.bulk import rows_upsert
 from django_ecomai.testing import product_make
@@ -22,6 +26,39 @@ def our_models() -> list[type[models.Model]]:
 
 def test_codes_and_ids_are_identifiers_and_prose_is_not() -> None:
     assert identifiers(Product) == {"channel", "external_id", "sku"}
+
+
+def test_texts_that_do_not_take_every_letter_are_altered_but_for_those_that_point_to_another_table() -> None:
+    found = [
+        ("external_id", "varchar(64)", False, "latin1_swedish_ci"),
+        ("title", "varchar(255)", False, "latin1_swedish_ci"),
+        ("url", "varchar(500)", True, "utf8mb4_general_ci"),
+        ("parent_id", "varchar(64)", True, "latin1_swedish_ci"),
+    ]
+    assert column_changes(Product, found, exactly="utf8mb4_bin") == [
+        ("external_id", "varchar(64)", False, "utf8mb4_bin"),
+        ("title", "varchar(255)", False, ""),
+    ]
+
+
+@pytest.mark.django_db
+def test_rows_are_locked_alone_where_the_database_can() -> None:
+    product_make(external_id="1")
+    with transaction.atomic(), CaptureQueriesContext(connection) as asked:
+        assert len(locked_rows(Product.objects.select_related("parent"))) == 1
+    features = connection.features
+    words = (" FOR UPDATE" if features.has_select_for_update else "") + (
+        f" OF {connection.ops.quote_name('ecomai_mirror_product')}" if features.has_select_for_update_of else ""
+    )
+    assert asked[-1]["sql"].rstrip(";").endswith(words)
+    assert ("FOR UPDATE" in asked[-1]["sql"]) is features.has_select_for_update
+
+
+def test_no_lock_names_its_table_on_its_own() -> None:
+    """MariaDB refuses ``FOR UPDATE OF``: ``locked_rows`` knows."""
+    package = Path(django_ecomai.__file__).parent
+    found = [path for path in package.rglob("*.py") if re.search(r"select_for_update\([^)]*\bof=", path.read_text())]
+    assert found == [package / "core" / "mysql.py"]
 
 
 @pytest.mark.django_db

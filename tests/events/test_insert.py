@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -124,8 +125,29 @@ def test_copied_rows_that_exist_are_duplicates_and_sink_nobody() -> None:
     assert statuses(rows[:5]) == ["accepted"] * 5
     with CaptureQueriesContext(connection) as asked:
         assert statuses(rows) == ["duplicate"] * 5 + ["accepted"] * (COPY_FROM + 15)
-    assert sum("TEMPORARY" in query["sql"] for query in asked) == 1
+    assert sum("CREATE TEMPORARY" in query["sql"] for query in asked) == 1
     assert statuses(rows) == ["duplicate"] * (COPY_FROM + 20)
+
+
+@pytest.mark.skipif(not POSTGRES, reason="PostgreSQL takes many rows by COPY")
+def test_who_may_not_make_temporary_tables_inserts_row_by_row() -> None:
+    events_insert(rows=[view()])
+    name, quote = f"ecomai_test_{os.getpid()}", connection.ops.quote_name
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT rolsuper OR rolcreaterole, current_database() FROM pg_roles WHERE rolname = current_user"
+        )
+        may_make_roles, database = cursor.fetchone()
+        cursor.execute(f"REVOKE TEMPORARY ON DATABASE {quote(database)} FROM PUBLIC, CURRENT_USER")
+        if may_make_roles:  # a superuser may do everything, whatever is revoked
+            cursor.execute(f"CREATE ROLE {name}")
+            cursor.execute(f"GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO {name}")
+            cursor.execute(f"SET LOCAL ROLE {name}")
+    rows = [view(str(number), id=str(uuid7())) for number in range(BATCH + COPY_FROM)]
+    with CaptureQueriesContext(connection) as asked:
+        assert statuses(rows) == ["accepted"] * (BATCH + COPY_FROM)
+    assert [sum(word in query["sql"] for query in asked) for word in ("CREATE TEMPORARY", "INSERT INTO")] == [0, 2]
+    assert statuses(rows[:COPY_FROM]) == ["duplicate"] * COPY_FROM
 
 
 def test_an_empty_batch_makes_no_query(django_assert_num_queries: Any) -> None:

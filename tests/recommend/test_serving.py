@@ -108,6 +108,16 @@ def test_the_product_on_the_page_and_what_the_shop_excludes_are_left_out() -> No
     assert ids(recommendations("trending", products=["p1", "p2"])) == ["p3", "p0"]
 
 
+def test_without_a_model_the_page_of_a_product_shows_what_lies_beside_it() -> None:
+    lamps = category("lamps")
+    viewed, near = product("p0", categories=[lamps]), product("p1", categories=[lamps])
+    product("p2")
+
+    items = recommendations("similar", product=viewed, limit=1)
+
+    assert ids(items) == [near.external_id]
+
+
 def test_what_the_visitor_dismissed_or_has_in_the_cart_is_left_out_at_once() -> None:
     products(4)
     event("dismiss", "p3", visitor_id=VISITOR)

@@ -57,7 +57,8 @@ def _parts(
         named = Q(external_id__in=beside) | Q(variants__external_id__in=beside)
         shelves = products.filter(named).values("categories")
         near = products.filter(categories__in=shelves).values("pk")
-        parts.append(products.filter(pk__in=_newest(products.filter(pk__in=near), wanted.beside_n, "")).values("pk"))
+        newest = _newest(products.filter(pk__in=near), wanted.beside_n, "")
+        parts.append(products.filter(pk__in=Limited(newest)).values("pk"))
     stems = word_stems(wanted.words)
     if wanted.words_n and stems:
         worded = _worded(products, stems, max(wanted.words_n, WORDS_READ))

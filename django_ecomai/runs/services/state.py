@@ -13,7 +13,7 @@ from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, connection, transaction
-from django.db.models import DateTimeField, Value
+from django.db.models import DateTimeField, Func, Value
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -84,8 +84,13 @@ def run_claim(*, run_id: int) -> bool:
 
 def database_now() -> Any:
     """The present moment for a query: the database's clock, the only one that all machines share."""
-    # SQLite is on this machine, and its own times have fewer digits than those that Django writes.
-    return Value(timezone.now(), output_field=DateTimeField()) if connection.vendor == "sqlite" else Now()
+    if connection.vendor == "sqlite":
+        # It is on this machine, and its own times have fewer digits than those that Django writes.
+        return Value(timezone.now(), output_field=DateTimeField())
+    if connection.vendor == "mysql":
+        # Its CURRENT_TIMESTAMP is in the time zone of the server, while Django reads and writes UTC.
+        return Func(template="UTC_TIMESTAMP(6)", output_field=DateTimeField())
+    return Now()
 
 
 def run_blocking(*, kind: str, channel: str) -> Run | None:
