@@ -57,16 +57,17 @@ class Spread:
 
 
 def history_spread(y: Floats, window: int, season_length: int = 1) -> Spread:
-    """Spread of each series of ``y`` [S, T] around its own seasonally adjusted level, errors of ``window`` periods ago
-    counting half; the relative one is drawn towards that of all series.
+    """Spread of each series of ``y`` [S, T] around its own level times its season, errors of ``window`` periods ago
+    counting half; the relative one is drawn towards that of all series. In the unit of ``y``: demand divided by an
+    index of next to nothing would have errors of any size.
     """
     expected = phases(seasonal_indices(y, season_length), 0, y.shape[1])
     alpha = np.array(REACTIONS)[:, None]
     known = ~np.isnan(y)
     early = known & (np.cumsum(known, axis=1) <= 4)
     shape = (len(alpha), len(y))
-    # the level is what was sold over what the season lets expect, older periods counting less; one period of mean demand
-    # beside the first ones, for a series may begin in its dead season
+    # the level is what was sold over what the season lets expect, older periods counting less; one period of mean
+    # demand beside the first ones, for a series may begin in its dead season
     mean = np.where(known, y, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     periods = early.sum(axis=1) + 1
     sold = np.broadcast_to((np.where(early, y, 0.0).sum(axis=1) + mean) / periods, shape)

@@ -53,7 +53,8 @@ def _to_the_ends(average: Floats) -> Floats:
 def seasonal_indices(y: Floats, season_length: int, *, multiplicative: bool = True) -> Floats:
     """Index of each phase [S, m], phase of column t being ``t mod m``; neutral (1 or 0) below two seasons.
 
-    Indices are drawn towards neutral by the noise of their own mean, so that few seasons give weak ones.
+    Indices are drawn towards neutral by the noise of their own mean, so that few seasons give weak ones; a phase that
+    was seen in one season only stays neutral.
     """
     m = season_length
     neutral = 1.0 if multiplicative else 0.0
@@ -81,7 +82,8 @@ def seasonal_indices(y: Floats, season_length: int, *, multiplicative: bool = Tr
         means = np.where(n > 1, means, np.nan)
         raw = np.nan_to_num(means - np.nanmean(means, axis=1, keepdims=True))
         # positive-part empirical Bayes: variance of the indices beyond what their noise explains
-        signal = np.maximum(np.where(n > 1, raw**2 - noise, 0.0).sum(axis=1) / np.maximum((n > 1).sum(axis=1), 1), 0.0)[:, None]
+        beyond = np.where(n > 1, raw**2 - noise, 0.0).sum(axis=1) / np.maximum((n > 1).sum(axis=1), 1)
+        signal = np.maximum(beyond, 0.0)[:, None]
     with np.errstate(invalid="ignore", divide="ignore"):
         kept = np.nan_to_num(signal / (signal + noise), nan=1.0)
     shrunk = neutral + raw * kept

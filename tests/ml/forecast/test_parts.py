@@ -152,8 +152,8 @@ def test_likeness_uses_what_both_tell():
     assert found[0, 2] == 0
 
 
-#: Thirty-three months of parts that hardly ever sell: one order in a month that the centred average reaches once, beside
-#: months of nothing that agree with each other.
+#: Thirty-three months of parts that hardly ever sell: one order in a month that the centred average reaches once,
+#: beside months of nothing that agree with each other.
 RARE = np.array([
     [0.0, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
     [10, 8, 6, 8, 0, 2, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 13, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0],
