@@ -128,7 +128,7 @@ def line(row: dict[str, Any], shown: Sequence[str]) -> str:
     head = f"{'*' if row['ours'] else ' '} {row['dataset']:22}{row['model']:34}"
     if "error" in row:
         return f"{head} failed: {row['error']}"
-    numbers = "".join(f" {name} {row['metrics'][name]:.4f}" for name in shown)
+    numbers = "".join(f" {name} {row['metrics'][name]:.4f}" for name in shown if name in row["metrics"])
     return f"{head}{numbers}  {row['cpu_s']:7.1f} CPU s {row['peak_mb']:7.0f} MB"
 
 

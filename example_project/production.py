@@ -5,13 +5,15 @@ Everything secret comes from the environment; a missing one is an error at the s
 
 from __future__ import annotations
 
+from example_project.database import database_settings
 from example_project.settings import *  # noqa: F403
-from example_project.settings import ECOMAI, os
+from example_project.settings import ECOMAI, VAR_DIR, os
 
 DEBUG = False
 DEMO = False
 SECRET_KEY = os.environ["SECRET_KEY"]
 ALLOWED_HOSTS = os.environ["ALLOWED_HOSTS"].split(",")
+DATABASES = {"default": database_settings(os.environ["DATABASE_URL"], default=VAR_DIR / "shop.sqlite3")}
 CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS]
 
 SECURE_SSL_REDIRECT = True

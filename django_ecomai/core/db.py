@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connections, transaction
 from django.db.utils import InterfaceError
 
 logger = logging.getLogger("django_ecomai")
+_View = TypeVar("_View", bound=Callable[..., Any])
 
 
 @dataclass(slots=True)
@@ -44,6 +46,18 @@ def shielded(what: str, *, using: str | None = None, reads: bool = False) -> Ite
     except (DatabaseError, InterfaceError):
         if reachable:
             logger.exception("EcomAI could not %s; the shop's page goes on without it.", what)
+
+
+def without_transaction(view: _View) -> _View:
+    """A view that works while a database is away: ``ATOMIC_REQUESTS`` of none of them may begin a transaction first."""
+    for alias in connections:
+        view = transaction.non_atomic_requests(using=alias)(view)
+    return view
+
+
+def is_in_transaction() -> bool:
+    """Whether any connection is inside a transaction, which a swallowed error of its database would spoil."""
+    return any(connection.in_atomic_block for connection in connections.all(initialized_only=True))
 
 
 def _is_on_its_own(using: str | None) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,7 +46,10 @@ EVENTS = Counted("ecomai_events", "Events by verdict.", "verdict", frozenset({"a
 CAPTURE = Counted(
     "ecomai_capture", "What became of what browsers sent: stored, or why not.", "outcome",
     frozenset(
-        {"stored", "no_consent", "opted_out", "robot", "bad_token", "foreign_origin", "malformed", "limited", "beacon"}
+        {
+            "stored", "no_consent", "opted_out", "robot", "bad_token", "foreign_origin", "malformed", "limited",
+            "beacon", "queued", "spilled", "dead", "lost", "refused",
+        }
     ),
 )  # fmt: skip
 FALLBACKS = Counted(
@@ -63,6 +67,7 @@ metric_sources: Registry[Callable[[], Iterable[Gauge]]] = Registry("source of me
 _children: dict[tuple[str, str], Any] = {}
 _parents: dict[str, Any] = {}
 _registry: Any = None
+_making = threading.RLock()  # the library refuses a second figure of the same name
 
 
 def count(what: Counted, word: str = "", amount: float = 1) -> None:
@@ -93,6 +98,12 @@ def observe(what: Counted, seconds: float) -> None:
 
 def _child(what: Counted, word: str) -> Any:
     """The counter itself, ``None`` without the library; kept, so that this is asked once per process and word."""
+    with _making:
+        key = (what.name, word)
+        return _children[key] if key in _children else _new_child(what, word)
+
+
+def _new_child(what: Counted, word: str) -> Any:
     try:
         parent = _parents.get(what.name) or _made(what)
         if parent is None or not what.label:
@@ -104,7 +115,8 @@ def _child(what: Counted, word: str) -> Any:
         child = None
     if what.label and word not in what.words:
         return child  # unknown words must not fill this process's memory
-    return _children.setdefault((what.name, word), child)
+    _children[what.name, word] = child
+    return child
 
 
 def _made(what: Counted) -> Any:
@@ -121,7 +133,8 @@ def _made(what: Counted) -> Any:
         if what.buckets
         else prometheus_client.Counter(what.name, what.help, names, registry=_registry)
     )
-    return _parents.setdefault(what.name, made)
+    _parents[what.name] = made
+    return made
 
 
 class _Ours:

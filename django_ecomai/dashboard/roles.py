@@ -73,7 +73,8 @@ MERCHANT_PERMISSIONS: dict[str, tuple[str, ...]] = {
         "view_receipt",
         "add_receipt",
     ),
-    "ecomai_ingest": ("view_apikey", "add_apikey", "revoke_apikey", "view_webhook"),
+    # A key reaches further than whoever makes it: that stays with whom an administrator gives ``add_apikey``.
+    "ecomai_ingest": ("view_apikey", "revoke_apikey", "view_webhook"),
     "ecomai_privacy": (
         "view_subjectrequest",
         "add_subjectrequest",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from io import BytesIO
 from typing import Any
 
+from django.db import DatabaseError, InterfaceError
+from django.utils.decorators import method_decorator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers, status
@@ -16,6 +19,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from django_ecomai.conf import ecomai
+from django_ecomai.core.db import without_transaction
 
 from . import diagnosis
 from .cleaning import Verdict
@@ -27,6 +31,7 @@ from .tokens import page_token_channel
 from .views import BadBatch, batch_events, batch_store
 from .visitors import visitor_of
 
+logger = logging.getLogger("django_ecomai.events")
 SERVER_PERMISSION = "ecomai_events.add_event"
 
 
@@ -120,6 +125,7 @@ class EventsThrottle(ApiThrottle):
     scope = "ecomai_events"
 
 
+@method_decorator(without_transaction, name="dispatch")
 class EventsView(APIView):
     """Record what happened in the shop."""
 
@@ -184,6 +190,14 @@ class EventsView(APIView):
             return Response(error.answer, status=error.status)
         answer: dict[str, Any] = {"verdicts": [verdict.as_dict() for verdict in verdicts], "consent": consent}
         return Response(answer, status=status.HTTP_202_ACCEPTED)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Who sends it cannot be told while the database is away: he is to send it again."""
+        if isinstance(exc, DatabaseError | InterfaceError):
+            logger.warning("A sender cannot be recognised: the database does not answer.", exc_info=exc)
+            answer = {"error": "not_stored", "detail": "The events could not be stored now. Send them again later."}
+            return Response(answer, status=status.HTTP_503_SERVICE_UNAVAILABLE)
+        return super().handle_exception(exc)
 
 
 def _server_events(events: list[Any], channel: str) -> list[Verdict]:

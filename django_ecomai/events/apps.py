@@ -11,6 +11,7 @@ class EventsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from django_ecomai.core.metrics import metric_sources
         from django_ecomai.core.registry import (
             JobKind,
             PersonalData,
@@ -24,6 +25,7 @@ class EventsConfig(AppConfig):
         from . import jobs, personal, receivers
         from .doctor import doctor
         from .doctor_capture import capture_doctor
+        from .figures import figures
         from .queues.upkeep import capture_tend
 
         receivers.connect()
@@ -32,6 +34,7 @@ class EventsConfig(AppConfig):
         doctor_checks.register("capture", capture_doctor)
         prunes.register("events", jobs.prune)
         minutely.register("events", capture_tend)
+        metric_sources.register("capture", figures)
         if "events.partitions" not in job_kinds:
             job_kinds.register(
                 "events.partitions",

@@ -26,6 +26,7 @@ REASONS = (
     "spilled",
     "dead",
     "lost",
+    "refused",
 )
 _KEPT = 60 * 60 * 24 * 8
 

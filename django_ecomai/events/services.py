@@ -62,6 +62,8 @@ def _committed(what: str, run: Callable[[], object]) -> None:
     """It waits for the default database, which is the shop's, wherever the log itself is kept."""
     try:
         transaction.on_commit(run, robust=True)
+    except transaction.TransactionManagementError:
+        run()  # the shop commits by hand and cannot tell us when
     except (DatabaseError, InterfaceError):
         # No transaction can be under way on a database that does not answer.
         logger.exception("EcomAI does not wait with its attempt to %s: the database does not answer.", what)
@@ -126,7 +128,9 @@ def event_track(
         logger.warning("track(name=%r) was not recorded: %s.", name, verdict.reason)
         return None
     what = "store an event"
-    _committed(what, lambda: events_accept(pairs=[(event, verdict)], what=what, personal=personal, user_id=user_id))
+    _committed(what, lambda: events_accept(
+        pairs=[(event, verdict)], what=what, personal=personal, user_id=user_id, comes_again=False
+    ))  # fmt: skip
     return event.id
 
 
@@ -225,7 +229,7 @@ def purchase_record(
         logger.warning("The purchase of order %s was not recorded: %s.", order_id, verdict.reason)
         return None
     what = "record a purchase"
-    _committed(what, lambda: events_accept(pairs=[(event, verdict)], what=what))
+    _committed(what, lambda: events_accept(pairs=[(event, verdict)], what=what, comes_again=False))
     return event.id
 
 

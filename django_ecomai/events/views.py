@@ -16,7 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
 from django_ecomai.conf import ecomai
-from django_ecomai.core.db import shielded
+from django_ecomai.core.db import shielded, without_transaction
 
 from . import diagnosis
 from .cleaning import Verdict
@@ -42,6 +42,7 @@ class BadBatch(Exception):
         self.answer = {"error": error, **more}
 
 
+@without_transaction
 @csrf_exempt  # see origin.py for what takes its place
 @require_POST
 @never_cache
@@ -65,19 +66,18 @@ def capture(request: HttpRequest) -> HttpResponse:
     return JsonResponse(answer, status=202)
 
 
+@without_transaction
 @require_GET
 @never_cache
 def token(request: HttpRequest) -> HttpResponse:
     """A fresh token for a page that was cached or left open, and whether this visitor may be recorded."""
     if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
         return JsonResponse({"error": "foreign_origin"}, status=403)
-    return JsonResponse(
-        {
-            "token": page_token(request),
-            "expires_in": ecomai.CAPTURE_TOKEN_AGE,
-            "consent": visitor_of(request).may_record,
-        }
-    )
+    may_record = visitor_of(request).may_record
+    if not may_record and visitor_of(request).is_unsure:
+        return JsonResponse({"error": "unknown_consent"}, status=503)  # a "no" would silence the page for good
+    answer = {"token": page_token(request), "expires_in": ecomai.CAPTURE_TOKEN_AGE, "consent": may_record}
+    return JsonResponse(answer)
 
 
 def _read(request: HttpRequest) -> dict[str, Any]:
@@ -116,6 +116,9 @@ def batch_events(batch: dict[str, Any]) -> list[Any]:
 def batch_store(request: HttpRequest, context: VisitorContext, events: list[Any], channel: str) -> list[Verdict]:
     """Store a browser's events in the visitor's name; without consent all are rejected. Raises ``BadBatch``."""
     if not context.may_record:
+        if context.is_unsure:
+            diagnosis.count("refused", len(events))
+            raise BadBatch(503, "unknown_consent", detail="Who has refused cannot be read now. Send them again later.")
         diagnosis.count("opted_out" if opted_out(request) else "no_consent", len(events))
         return [Verdict("", "rejected", "no_consent") for _ in events]
     if is_over_limit(request, context, len(events)):

@@ -18,7 +18,7 @@ from django.http.response import HttpResponseBase
 from django.utils.cache import patch_cache_control, patch_vary_headers
 
 from django_ecomai.conf import ecomai
-from django_ecomai.core.db import shielded
+from django_ecomai.core.db import is_in_transaction, shielded
 from django_ecomai.core.hashing import keyed_hash, keyed_hashes
 from django_ecomai.core.persons import EVERYTHING, UNKNOWN, refused_purposes
 
@@ -57,6 +57,10 @@ class _Cookie:
             return None
 
 
+class _UnknownPerson(Exception):
+    """Somebody is logged in, but who cannot be read."""
+
+
 class VisitorContext:
     """``request.ecomai``: everything is found out on first use, so a page that asks nothing pays nothing.
 
@@ -69,6 +73,7 @@ class VisitorContext:
         self._writable = writable
         self._renewed = False
         self._wanted = False
+        self._is_user_unknown = False
         self.used = False
 
     def _personal(self) -> None:
@@ -100,17 +105,43 @@ class VisitorContext:
 
     @cached_property
     def _objected(self) -> frozenset[str]:
-        user = getattr(self._request, "user", None)
+        user = self._user
         known = [("visitor", ident) for ident in self.known_ids]
-        if user is None or not user.is_authenticated:
+        if user is None and not self._is_user_unknown:
             return refused_purposes(channel=self.channel, persons=known)
 
         def persons() -> Iterator[tuple[str, str]]:
             yield from known
+            if self._is_user_unknown:
+                raise _UnknownPerson
             yield "user", str(user.pk)
             yield "customer", self._customer  # asks the shop
 
-        return refused_purposes(channel=self.channel, persons=persons())
+        try:
+            return refused_purposes(channel=self.channel, persons=persons())
+        except _UnknownPerson:
+            return frozenset({UNKNOWN})
+
+    @cached_property
+    def _user(self) -> Any:
+        """Who is logged in, or ``None``. A session that cannot be read now is nobody's, unless that spoils the shop's
+        transaction: then the shop must hear of it.
+        """
+        self._is_user_unknown = False
+        user = getattr(self._request, "user", None)
+        try:
+            return user if user is not None and user.is_authenticated else None
+        except Exception:  # session backends raise their client library's own exceptions
+            if is_in_transaction():
+                raise
+            logger.warning("The session cannot be read now; the visitor counts as anonymous.")
+            self._is_user_unknown = True
+            return None
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether he agreed by his browser, but it cannot be told now if he has refused as a person."""
+        return bool(purposes_of(self._request) & RECORDING) and UNKNOWN in self._objected
 
     @property
     def objected(self) -> frozenset[str]:
@@ -204,8 +235,7 @@ class VisitorContext:
     def user_id(self) -> Any:
         """Primary key of the user who is logged in, or ``None``."""
         self._personal()
-        user = getattr(self._request, "user", None)
-        return user.pk if user is not None and user.is_authenticated else None
+        return self._user.pk if self._user is not None else None
 
     @property
     def customer_id(self) -> str:
@@ -215,12 +245,11 @@ class VisitorContext:
 
     @cached_property
     def _customer(self) -> str:
-        user = getattr(self._request, "user", None)
-        return customer_of(user, channel=self.channel) if user is not None and user.is_authenticated else ""
+        return customer_of(self._user, channel=self.channel) if self._user is not None else ""
 
     def forget_customer(self) -> None:
         """Look the customer up again: ``request.user`` has changed."""
-        for name in ("_customer", "_objected", "_purposes"):
+        for name in ("_user", "_customer", "_objected", "_purposes"):
             self.__dict__.pop(name, None)
 
     def consent_look_again(self) -> None:
@@ -251,7 +280,7 @@ class VisitorContext:
             return
         options: dict[str, Any] = {"path": "/", "domain": settings.SESSION_COOKIE_DOMAIN, "samesite": "Lax"}
         if not self.may_record:
-            if present:
+            if present and not self.is_unsure:
                 self._forget_or_mark(response, options)
             return
         if wanted and self._cookie and self._cookie != self._received:

@@ -51,9 +51,11 @@ def product_get_many(*, channel: str = "", external_ids: Iterable[str]) -> dict[
 def product_rows(*, channel: str = "", external_ids: Iterable[str], lock: bool = False) -> dict[str, ProductRow]:
     """Products as an adapter would give them, by external id: what a partial change leaves as it is.
 
+    Removed ones are left out: what comes back begins anew.
     ``lock`` holds the rows until the transaction ends. Two queries.
     """
-    rows = Product.objects.filter(channel=channel, external_id__in=list(external_ids)).order_by("external_id")
+    rows = Product.objects.filter(channel=channel, external_id__in=list(external_ids), removed_at=None)
+    rows = rows.order_by("external_id")
     if lock:
         rows = rows.select_for_update()
     products = list(rows)

@@ -31,6 +31,10 @@ class Model:
     variants: Mapping[str, str]
     aside_until: float = 0.0
 
+    def is_aside(self) -> bool:
+        """Whether popularity serves instead of it for now."""
+        return time.monotonic() < self.aside_until
+
 
 def model_get(channel: str, config: Config | None) -> Model | None:
     """The live model of a channel, or None when there is none that can be read (then popularity serves). Never raises.
@@ -42,10 +46,7 @@ def model_get(channel: str, config: Config | None) -> Model | None:
         if config is not None
         else live_arrays(ARTIFACT_KIND, channel)
     )
-    model = loaded.derive("recommend", _model) if loaded is not None else None
-    if model is not None and model.aside_until and time.monotonic() < model.aside_until:
-        return None
-    return model
+    return loaded.derive("recommend", _model) if loaded is not None else None
 
 
 def model_set_aside(model: Model, channel: str) -> None:

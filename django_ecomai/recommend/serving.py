@@ -150,13 +150,14 @@ def _answer(
         return []
     if tune:
         slots = [replace(slot, **tune) for slot in slots]  # type: ignore[arg-type]
-    model = model_get(ask.viewer.channel, config) if use_model else None
-    if model is None:
-        metrics.count(metrics.FALLBACKS, "no_model" if use_model else "foreign_model")
+    live = model_get(ask.viewer.channel, config)
+    model = live if live is not None and use_model and not live.is_aside() else None
     moment = datetime.fromtimestamp(ask.now, UTC)
     query = _query(ask, past, model, config, moment)
     everywhere = config.rules if config else ()
     drafts = [draft_make(slot, query, ask, moment, everywhere) for slot in slots]
+    if model is None and any(map(_lacks_model, drafts)):
+        metrics.count(metrics.FALLBACKS, "no_model" if live is None else "foreign_model")
     spare_the_unknown(drafts)
     page = page_read(drafts, query, ask)
     if model is not None and _is_foreign(model, drafts, page):
@@ -178,6 +179,12 @@ def _answer(
         drafts, page, ask, key=key, shown=shown, model=model, first_only=first_only, explain=explain,
         values=config.values if config and by_value else None,
     )  # fmt: skip
+
+
+def _lacks_model(draft: Draft) -> bool:
+    """Whether a carousel would be a model's: not what is new, reduced or of the visitor's own past."""
+    own_past = draft.strategy.personal and not draft.strategy.fill
+    return not (draft.own or draft.strategy.source or own_past)
 
 
 def _is_foreign(model: Model, drafts: Sequence[Draft], page: Page) -> bool:

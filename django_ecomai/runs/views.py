@@ -1,9 +1,13 @@
-"""What machines ask: does it live, can it serve, and its figures."""
+"""What machines ask: does it live, can it serve, and its figures.
+
+Never in a transaction of the request, which nobody could begin while the database is away.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
@@ -18,6 +22,7 @@ from .health import FAILED, readiness
 PERMISSION = "ecomai_runs.view_run"
 
 
+@transaction.non_atomic_requests
 @require_safe
 @never_cache
 def live(request: HttpRequest) -> HttpResponse:
@@ -25,6 +30,7 @@ def live(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "ok"})
 
 
+@transaction.non_atomic_requests
 @require_safe
 @never_cache
 def ready(request: HttpRequest) -> HttpResponse:
@@ -34,6 +40,7 @@ def ready(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": status, "checks": parts}, status=503 if status == FAILED else 200)
 
 
+@transaction.non_atomic_requests
 @require_safe
 @never_cache
 def figures(request: HttpRequest) -> HttpResponse:

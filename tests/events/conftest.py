@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.core.cache import caches
 from django.test import Client
 
+from django_ecomai.events import limits
 from django_ecomai.events.tokens import page_token
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"
@@ -19,6 +21,12 @@ CAPTURE = "/ecomai/capture/"
 @pytest.fixture(autouse=True)
 def _fresh_partitions(fresh_partitions: None) -> None:
     """Here every test writes events."""
+
+
+@pytest.fixture(autouse=True)
+def _within_one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limits count by the minute: no test may begin in one and end in the next."""
+    monkeypatch.setattr(limits, "time", SimpleNamespace(time=lambda: 1_800_000_030.0))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,17 @@ from django.db import OperationalError, connection, connections
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 
+from django_ecomai.core.persons import Subject
 from django_ecomai.events.models import Event, VisitorIdentity
+from django_ecomai.events.queues.upkeep import capture_tend
 from django_ecomai.events.selectors import visitor_history
 from django_ecomai.events.services import events_insert, track
 from django_ecomai.events.signals import cart_added
 from django_ecomai.events.tokens import page_token
 from django_ecomai.events.visitors import visitor_of
+from django_ecomai.privacy import refusing
 
-from .conftest import Browser
+from .conftest import CAPTURE, Browser
 
 NAMES = ("before", "after")
 
@@ -36,7 +40,11 @@ def shop_page(request: HttpRequest) -> HttpResponse:
     return HttpResponse(f"items: {len(history.items)}, groups: {Group.objects.filter(name__in=NAMES).count()}")
 
 
-urlpatterns = [path("shop/", shop_page), path("ecomai/", include("django_ecomai.urls"))]
+urlpatterns = [
+    path("shop/", shop_page),
+    path("failing/", lambda request: failing_page(request)),
+    path("ecomai/", include("django_ecomai.urls")),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -211,15 +219,89 @@ def test_what_the_shop_tracks_is_told_to_nobody_unless_stored(
     assert (Event.objects.count(), len(pushed)) == (0, 2)
 
 
+def failing_page(request: HttpRequest) -> HttpResponse:
+    track(name="view_item", product="A", request=request)
+    raise RuntimeError("something else in this request")
+
+
 def test_a_shop_that_takes_its_transaction_back_tells_nobody(
-    transactional_db: None, agreed: None, shop: Browser, pushed: list[Any], monkeypatch: Any
+    transactional_db: None, agreed: None, shop: Browser, pushed: list[Any]
 ) -> None:
-    from django_ecomai.events import views
-
-    def fail(*args: Any) -> None:
-        raise RuntimeError("something else in this request")
-
-    monkeypatch.setattr(views, "_link", fail)
     shop.raise_request_exception = False
-    assert shop.capture(VIEW).status_code == 500
+    assert shop.get("/failing/").status_code == 500
     assert (Event.objects.count(), pushed) == (0, [])
+
+
+@pytest.fixture
+def no_database(transactional_db: None) -> Iterator[Any]:
+    """Switch on that no connection can be made: nobody listens at the port, or there is no such folder."""
+    there, kept = dict(connection.settings_dict), connection.connection
+    dead = {"NAME": "/nonexistent/db"} if connection.vendor == "sqlite" else {"HOST": "127.0.0.1", "PORT": "1"}
+
+    def switch() -> None:
+        connection.connection = None
+        connection.settings_dict.update(dead)
+
+    def back() -> None:
+        connection.settings_dict.update({name: there[name] for name in dead})
+        connection.connection = kept
+
+    switch.back = back  # type: ignore[attr-defined]
+    yield switch
+    back()
+    refusing.forget()
+
+
+def waiting(home: Path) -> list[Any]:
+    return [json.loads(line)["event"] for line in (home / "spill" / "waiting.jsonl").read_bytes().splitlines()]
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["logged in", "anonymous"])
+def test_without_a_database_the_beacon_is_taken_under_atomic_requests(
+    shop: Browser, no_database: Any, tmp_path: Path, known: bool
+) -> None:
+    if known:
+        shop.force_login(get_user_model().objects.create_user("ada"))
+    for _first in range(2):  # the second time he is known, and this process reads who has refused
+        assert shop.capture(VIEW).status_code == 202
+    visitor = Event.objects.last().visitor_id
+    no_database()
+    response = shop.capture(VIEW)
+    assert (response.status_code, response.json()["verdicts"][0]["status"]) == (202, "accepted")
+    assert [event["visitor_id"] for event in waiting(tmp_path)] == [visitor]
+    no_database.back()
+    assert capture_tend().stored == 1
+
+
+@pytest.mark.parametrize("why", ["never read", "he may be one of them"])
+def test_who_may_have_refused_is_asked_to_come_back_and_keeps_his_cookie(
+    shop: Browser, no_database: Any, tmp_path: Path, why: str
+) -> None:
+    shop.force_login(get_user_model().objects.create_user("ada"))
+    refusing.refuse(subject=Subject(customer_ids=frozenset({"somebody else"})))
+    assert shop.capture(VIEW).status_code == 202
+    if why == "never read":
+        refusing.forget()
+    no_database()
+    answers = [shop.capture(VIEW), shop.get(CAPTURE + "token/")]
+    assert [(answer.status_code, answer.json()["error"]) for answer in answers] == [(503, "unknown_consent")] * 2
+    assert not any(answer.cookies for answer in answers)
+    assert not (tmp_path / "spill" / "waiting.jsonl").exists()
+
+
+def test_without_a_database_the_rest_endpoint_asks_to_come_back(shop: Browser, no_database: Any) -> None:
+    shop.force_login(get_user_model().objects.create_user("ada"))
+    no_database()
+    response = shop.post(API, {"events": [VIEW]}, content_type="application/json")
+    assert (response.status_code, response.json()["error"]) == (503, "not_stored")
+
+
+def test_without_a_database_a_page_of_the_shop_may_use_the_rest_endpoint(
+    shop: Browser, no_database: Any, tmp_path: Path
+) -> None:
+    body = {"token": page_token(), "events": [VIEW]}
+    for _first in range(2):
+        shop.capture(VIEW)
+    no_database()
+    assert shop.post(API, body, content_type="application/json").status_code == 202
+    assert len(waiting(tmp_path)) == 1

@@ -111,6 +111,79 @@ def test_a_clock_that_runs_ahead_does_not_lock_a_row(shop: Sender) -> None:
     assert verdicts(shop.send("products", {"id": "A", "title": "Lamp 2", "updated_at": later})) == ["accepted"]
 
 
+def test_a_row_that_was_overtaken_loses_only_what_is_newer(shop: Sender) -> None:
+    shop.send("products", {"id": "A", "title": "Lamp", "price": 9, "stock": 5, "updated_at": at(0)})
+    shop.send("products", {"id": "A", "stock": 2, "updated_at": at(5)})
+    late = shop.send("products", {"id": "A", "price": 8, "stock": 4, "updated_at": at(3)})
+    assert late["verdicts"] == [{"row": 1, "status": "accepted", "notes": ["outdated:stock"]}]
+    assert Product.objects.values_list("price", "stock").get() == (8, 2)
+    old = {"id": "A", "price": 7, "updated_at": at(2)}
+    late = shop.send("products", {**old, "stock": 1}, old)
+    assert verdicts(late) == ["outdated", "outdated"]
+    # The other way round: the stock is the newest although the rest is not.
+    shop.send("products", {"id": "A", "price": 6, "updated_at": at(9)})
+    late = shop.send("products", {"id": "A", "price": 7, "stock": 3, "updated_at": at(8)})
+    assert late["verdicts"] == [{"row": 1, "status": "accepted", "notes": ["outdated:price"]}]
+    assert Product.objects.values_list("price", "stock").get() == (6, 3)
+
+
+def test_stock_alone_makes_no_product_and_takes_no_version(shop: Sender) -> None:
+    stock = {"id": "A", "stock": 2, "updated_at": at(5)}
+    assert verdicts(shop.send("products", stock)) == ["unknown_product"]
+    assert verdicts(shop.send("products", {"id": "A", "title": "Lamp", "stock": 5, "updated_at": at(1)})) == [
+        "accepted"
+    ]
+    assert Product.objects.values_list("title", "stock").get() == ("Lamp", 5)
+    shop.send("products", {"id": "A", "deleted": True, "updated_at": at(6)})
+    assert verdicts(shop.send("products", stock, {**stock, "updated_at": at(7)})) == ["unknown_product"] * 2
+    assert Product.objects.get().removed_at is not None
+
+
+def test_what_was_deleted_and_is_sent_again_is_on_sale(shop: Sender) -> None:
+    lamp = {"id": "A", "title": "Lamp", "price": 9}
+    shop.send("products", lamp, {"id": "A", "deleted": True}, lamp)
+    assert Product.objects.values_list("is_active", "removed_at").get() == (True, None)
+
+
+def test_a_category_keeps_what_is_left_out(shop: Sender) -> None:
+    shop.send("categories", {"id": "a", "name": "Lights"}, {"id": "b", "name": "Lamps", "slug": "l", "parent_id": "a"})
+    assert verdicts(shop.send("categories", {"id": "b", "name": "Lanterns"}, {"id": "b"})) == ["accepted", "duplicate"]
+    lamps = Category.objects.get(external_id="b")
+    assert (lamps.name, lamps.slug, lamps.parent.external_id) == ("Lanterns", "l", "a")
+    shop.send("categories", {"id": "b", "parent_id": None})
+    lamps.refresh_from_db()
+    assert (lamps.name, lamps.parent) == ("Lanterns", None)
+
+
+def test_a_customer_keeps_what_is_left_out(shop: Sender, admin_user: Any) -> None:
+    shop.send("customers", {"id": "c1", "attributes": {"vip": True}})
+    Customer.objects.update(user=admin_user, country="DE")
+    shop.send("customers", {"id": "c1", "consent": ["analytics"]})
+    ann = Customer.objects.get()
+    assert (ann.user_id, ann.attributes) == (admin_user.pk, {"vip": True, "consent": ["analytics"]})
+    shop.send("customers", {"id": "c1", "attributes": None})
+    ann.refresh_from_db()
+    assert (ann.user_id, ann.attributes) == (admin_user.pk, {"consent": ["analytics"]})
+
+
+def test_the_ledger_notes_only_consents_that_changed(shop: Sender) -> None:
+    from django_ecomai.privacy.models import ConsentRecord
+
+    def noted() -> list[tuple[str, bool]]:
+        found = list(ConsentRecord.objects.order_by("pk").values_list("purpose", "given"))
+        ConsentRecord.objects.all().delete()
+        return found
+
+    shop.send("customers", {"id": "c1", "consent": ["analytics"]})
+    assert ("analytics", True) in noted()
+    shop.send("customers", {"id": "c1", "consent": ["analytics"], "attributes": {"vip": True}})
+    assert noted() == []
+    shop.send("customers", {"id": "c1", "consent": ["analytics", "marketing"]})
+    assert noted() == [("marketing", True)]
+    shop.send("customers", {"id": "c1", "consent": ["marketing"]})
+    assert noted() == [("analytics", False)]
+
+
 def test_prices_have_a_history_and_the_newest_is_the_product_s(shop: Sender) -> None:
     shop.send("products", {"id": "A", "title": "Lamp", "cost": 4})
     answer = shop.send(

@@ -125,6 +125,59 @@ def test_variants_stock_prices_and_the_end_of_a_product() -> None:
     assert not Product.objects.filter(removed_at=None).exists()
 
 
+def test_a_product_s_webhook_leaves_its_category_in_the_tree() -> None:
+    now = datetime.now(UTC)
+    tell("CATEGORY_CREATED", category={"id": "C1", "name": "Drinks"})
+    tell("CATEGORY_CREATED", category={"id": "C2", "name": "Juices", "slug": "juices", "parent": {"id": "C1"}})
+    tell("PRODUCT_UPDATED", product=product(category={"id": "C2", "name": "Juices", "slug": "juices"}))
+    assert Category.objects.get(external_id="C2").parent.external_id == "C1"
+    # Unknown it is made, and its own webhook may be the older one.
+    tell("PRODUCT_UPDATED", product=product(category={"id": "C3", "name": "Teas"}))
+    assert Category.objects.get(external_id="C3").name == "Teas"
+    own = {"id": "C3", "name": "Teas", "parent": {"id": "C1"}}
+    assert tell("CATEGORY_UPDATED", issued=now - timedelta(seconds=9), category=own) == {"status": "applied"}
+    assert Category.objects.get(external_id="C3").parent.external_id == "C1"
+
+
+def test_a_variant_s_webhook_reaches_the_product_that_is_recommended() -> None:
+    tell("PRODUCT_CREATED", product=product())
+
+    def juice() -> tuple[Any, Any]:
+        return Product.objects.values_list("price", "stock").get(external_id="UHJvZHVjdDox")
+
+    tell("PRODUCT_VARIANT_STOCK_UPDATED", productVariant={"id": "V2", "stocks": [{"quantity": 4}]})
+    assert juice() == (Decimal("5.5"), 12)
+    tell("PRODUCT_VARIANT_OUT_OF_STOCK", productVariant={"id": "V1"})
+    assert juice() == (Decimal("5.5"), 4)
+    tell("PRODUCT_VARIANT_UPDATED", productVariant={"id": "V2", "channelListings": [price(3)]})
+    assert juice() == (3, 4)
+    tell("PRODUCT_VARIANT_DELETED", productVariant={"id": "V2"})
+    assert juice() == (Decimal("5.5"), 0)
+    tell("PRODUCT_VARIANT_UPDATED", productVariant={"id": "V1", "trackInventory": False})
+    assert juice() == (Decimal("5.5"), None)
+
+
+def test_stock_that_comes_before_the_catalogue_makes_no_product() -> None:
+    stock = {"id": "V1", "stocks": [{"quantity": 4}]}
+    assert tell("PRODUCT_VARIANT_STOCK_UPDATED", productVariant=stock) == {
+        "status": "rejected", "reason": "unknown_product",
+    }  # fmt: skip
+    assert not Product.objects.exists()
+
+
+def test_an_order_that_was_paid_back_stays_returned() -> None:
+    tell("ORDER_FULLY_REFUNDED", order=order(paymentStatus="FULLY_REFUNDED", status="FULFILLED"))
+    tell("ORDER_UPDATED", order=order(paymentStatus="FULLY_REFUNDED", status="FULFILLED"))
+    assert Order.objects.get().status == "returned"
+
+
+def test_the_price_of_a_line_has_its_reduction_in_it() -> None:
+    line = {"id": "L1", "quantity": 2, "variant": {"id": "V1"}, "unitPrice": {"gross": {"amount": 4}},
+            "unitDiscount": {"amount": 1.5}}  # fmt: skip
+    tell("ORDER_CREATED", order=order(lines=[line]))
+    assert OrderLine.objects.values_list("unit_price", "discount").get() in [(4, 0), (4, None)]
+
+
 def test_an_order_from_placing_to_refund() -> None:
     tell("PRODUCT_CREATED", product=product())
     tell("ORDER_CREATED", order=order())

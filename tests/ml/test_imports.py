@@ -35,6 +35,11 @@ def modules_after(statement: str) -> set[str]:
         "recommend.neighbours",
         "forecast.options",
         "forecast.engine",
+        "pricing.elasticity",
+        "pricing.cross",
+        "pricing.optimise",
+        "pricing.explore",
+        "pricing.price_test",
     ],
 )
 def test_what_the_web_process_imports_stays_light(module):

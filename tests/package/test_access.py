@@ -19,6 +19,9 @@ from django.test import Client, RequestFactory
 from django.urls import get_resolver
 from django.urls.resolvers import URLPattern, URLResolver
 
+from django_ecomai.ingest.models import Scope
+from django_ecomai.ingest.services import key_make
+
 pytestmark = pytest.mark.django_db
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
@@ -41,6 +44,14 @@ class Permitted:
 
 
 @dataclass(frozen=True)
+class Keyed:
+    """Only an API key with the scope opens the one method; a person is refused, whatever he may."""
+
+    method: str
+    scope: str
+
+
+@dataclass(frozen=True)
 class Open:
     """Everybody may call it; ``proof`` is the test that shows that nobody gets, or does, what is not his."""
 
@@ -59,7 +70,7 @@ def inventory(**needs: tuple[str, ...]) -> Permitted:
 
 
 PRIVACY = "tests/privacy/test_pages.py"
-ACCESS: dict[str, Permitted | Open] = {
+ACCESS: dict[str, Permitted | Open | Keyed] = {
     "ecomai_runs:live": Open(("GET",), "tests/runs/test_health.py::TestProbes::test_only_to_be_read"),
     "ecomai_runs:ready": Open(("GET",), "tests/runs/test_health.py::TestProbes::test_without_the_database_it_is_not"),
     "ecomai_runs:metrics": Permitted({"GET": ("ecomai_runs.view_run",)}, staff=True),
@@ -88,6 +99,17 @@ ACCESS: dict[str, Permitted | Open] = {
     "ecomai_forecast:api-signals": forecasts(GET="view_signal", POST="add_signal"),
     "ecomai_forecast:api-signal": forecasts(PATCH="change_signal", DELETE="delete_signal"),
     "ecomai_forecast:api-signal-values": forecasts(GET="view_signal", POST="change_signal"),
+    "ecomai_ingest:saleor": Open(("POST",), "tests/ingest/test_saleor.py::test_who_is_not_the_shop_is_refused"),
+    "ecomai_ingest:api-categories": Keyed("POST", "catalogue:write"),
+    "ecomai_ingest:api-products": Keyed("POST", "catalogue:write"),
+    "ecomai_ingest:api-prices": Keyed("POST", "catalogue:write"),
+    "ecomai_ingest:api-stock": Keyed("POST", "catalogue:write"),
+    "ecomai_ingest:api-promotions": Keyed("POST", "catalogue:write"),
+    "ecomai_ingest:api-customers": Keyed("POST", "customers:write"),
+    "ecomai_ingest:api-orders": Keyed("POST", "orders:write"),
+    "ecomai_ingest:api-reviews": Keyed("POST", "orders:write"),
+    "ecomai_ingest:api-events": Keyed("POST", "events:write"),
+    "ecomai_ingest:api-recommendations": Keyed("GET", "recommendations:read"),
     "ecomai_inventory:api-suggestions": inventory(GET=("view_suggestion",)),
     "ecomai_inventory:api-decide": inventory(POST=("decide_suggestion",)),
     "ecomai_inventory:api-orders": inventory(
@@ -125,6 +147,7 @@ ALL = list(walk(get_resolver("tests.projects.everything.urls").url_patterns))
 OURS = {name: filled(name, path) for name, path in ALL if path.startswith("/ecomai/")}
 ADMIN = [(name, filled(name, path)) for name, path in ALL if path.startswith("/admin/ecomai_") and name != "admin:"]
 PERMITTED = [name for name, rule in ACCESS.items() if isinstance(rule, Permitted)]
+KEYED = [name for name, rule in ACCESS.items() if isinstance(rule, Keyed)]
 
 
 def client_of(*permissions: str, staff: bool = False) -> Client:
@@ -136,6 +159,11 @@ def client_of(*permissions: str, staff: bool = False) -> Client:
     client = Client(raise_request_exception=False)
     client.force_login(user)
     return client
+
+
+def with_key(text: str) -> Client:
+    """A program that sends this key."""
+    return Client(raise_request_exception=False, headers={"authorization": f"Bearer {text}"})
 
 
 def status(client: Client, method: str, path: str) -> int:
@@ -178,7 +206,7 @@ def test_with_exactly_its_permissions_a_method_answers(name: str) -> None:
             assert status(client_of(*others, staff=rule.staff), method, OURS[name]) in (401, 403), method
 
 
-@pytest.mark.parametrize("name", [name for name in ACCESS if name not in PERMITTED])
+@pytest.mark.parametrize("name", [name for name, rule in ACCESS.items() if isinstance(rule, Open)])
 def test_open_addresses_answer_their_methods_only(name: str) -> None:
     rule = ACCESS[name]
     assert isinstance(rule, Open)
@@ -189,6 +217,30 @@ def test_open_addresses_answer_their_methods_only(name: str) -> None:
         if name != "ecomai_dashboard:start":
             assert (found in (401, 403, 405)) >= (method not in rule.methods), method
             assert found != 405 or method not in rule.methods, method
+
+
+@pytest.mark.parametrize("name", KEYED)
+def test_only_a_key_of_the_scope_opens_its_one_method(name: str) -> None:
+    rule = ACCESS[name]
+    assert isinstance(rule, Keyed)
+    boss = Client(raise_request_exception=False)
+    boss.force_login(User.objects.create_superuser("boss"))
+    others = [scope for scope in Scope.values if scope != rule.scope]
+    callers = {
+        "nobody": Client(raise_request_exception=False),
+        "superuser": boss,
+        "unknown key": with_key("ecomai_00000000_" + "a" * 43),
+        "other scopes": with_key(key_make(name="Other", scopes=others)[1]),
+    }
+    for method in METHODS:
+        wanted = {"other scopes": {403}}
+        found = {who: status(client, method, OURS[name]) for who, client in callers.items()}
+        assert all(code in wanted.get(who, {401}) for who, code in found.items()), (method, found)
+    right = with_key(key_make(name="Right", scopes=[rule.scope])[1])
+    answers = {method: status(right, method, OURS[name]) for method in ("GET", "POST", "PUT", "PATCH", "DELETE")}
+    opened = answers.pop(rule.method)
+    assert opened < 500 and opened not in (401, 403, 405)
+    assert set(answers.values()) == {405}
 
 
 class TestAdmin:

@@ -7,11 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 SECRETS = {
     "SECRET_KEY": "-".join(f"{number:x}" for number in range(1000, 1040)),
     "ECOMAI_HASH_KEY": "another one",
     "ALLOWED_HOSTS": "shop.example",
+    "DATABASE_URL": "postgresql://shop@127.0.0.1/shop",
 }
 
 
@@ -35,7 +38,9 @@ def test_nothing_to_complain_of(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "System check identified no issues (0 silenced).\n"), done.stderr
 
 
-def test_a_missing_secret_is_an_error(tmp_path: Path) -> None:
-    done = check(tmp_path, **{name: value for name, value in SECRETS.items() if name != "SECRET_KEY"})
+@pytest.mark.parametrize("name", ["SECRET_KEY", "DATABASE_URL"])
+def test_what_is_missing_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.delenv(name, raising=False)
+    done = check(tmp_path, **{key: value for key, value in SECRETS.items() if key != name})
     assert done.returncode != 0
-    assert "KeyError: 'SECRET_KEY'" in done.stderr
+    assert f"KeyError: '{name}'" in done.stderr

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from django_ecomai.core import metrics
 from django_ecomai.mirror.models import Product
 from django_ecomai.ml.frames import IdMap
 from django_ecomai.ml.persist import MANIFEST
@@ -179,6 +180,16 @@ def test_a_foreign_model_is_tried_again_when_the_copy_fills_up(folder: Path, eco
         product(f"other-{i:02d}")
 
     assert token_run() == LiveArtifact.objects.get().artifact.sha256[:12]
+
+
+def test_every_page_under_a_foreign_model_is_counted_as_one(folder: Path, monkeypatch: Any) -> None:
+    counted: list[str] = []
+    monkeypatch.setattr(metrics, "count", lambda what, word="", amount=1: counted.append(word))
+    go_live(folder, ids=[f"other-{i:02d}" for i in range(12)])
+    for _page in range(3):
+        carousels("home")
+
+    assert counted == ["foreign_model"] * 3
 
 
 def test_products_that_have_left_the_shop_do_not_make_a_model_foreign(folder: Path, caplog: Any) -> None:

@@ -15,15 +15,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from django.core.files.storage import InMemoryStorage, storages
+from django.db.models import DateTimeField, Value
 from django.urls import reverse
 from django.utils import timezone
 
 from django_ecomai.ml import persist
 from django_ecomai.runs import doctor, storage
+from django_ecomai.runs.exceptions import NothingToRollBack
 from django_ecomai.runs.live import live_arrays, live_reset
 from django_ecomai.runs.models import Artifact, Heartbeat, Run
 from django_ecomai.runs.services import (
     artifact_go_live,
+    artifact_rollback,
+    artifacts,
     clocks,
     dispatch,
     heartbeat_beat,
@@ -33,13 +37,14 @@ from django_ecomai.runs.services import (
     run_now,
     runs_reap,
     runs_start_due,
+    state,
 )
 from django_ecomai.runs.services.state import run_claim, worker_name
 
 from .helpers import job, live_artifact, save
 
 pytestmark = pytest.mark.django_db
-FULL = "The disk is full: what was begun is deleted, nothing else was changed. Make room and start again."
+FULL = "The disk is full, and the job is not finished. Make room and start it again."
 
 
 def train(context) -> None:
@@ -131,8 +136,8 @@ class TestRot:
         assert "was changed after it was written" in run.message
         assert run.message.endswith(f"{first} serves again.")
         assert live_artifact() == first
-        second.refresh_from_db()
-        assert not second.passed_gate
+        with pytest.raises(NothingToRollBack):
+            artifact_rollback(kind="toy")  # which never chooses the damaged one
         assert self.verify().state == "done"
 
     def test_a_flipped_bit_without_an_earlier_model_leaves_popularity(self) -> None:
@@ -152,8 +157,79 @@ class TestRot:
         artifact_dir.rename(artifact_dir.with_name("unmounted"))
         run = self.verify()
         assert run.state == "failed"
-        assert "and no earlier one can. Train again." in run.message
+        assert run.error.endswith("It keeps its place: see that its folder is there.")
         assert live_artifact() == second
+
+    def test_a_model_that_is_merely_not_there_keeps_its_place(self) -> None:
+        first, second = save(1.0), save(2.0)
+        artifact_go_live(artifact=first)
+        artifact_go_live(artifact=second)
+        shutil.rmtree(storage.local_path(second.path))
+        assert self.verify().state == "failed"
+        assert live_artifact() == second
+
+    @pytest.mark.parametrize("earlier", [True, False], ids=["earlier one", "none"])
+    def test_a_model_that_goes_live_while_the_old_one_is_hashed_stays_live(self, monkeypatch, earlier) -> None:
+        if earlier:
+            artifact_go_live(artifact=save(0.0))
+        damaged, trained = save(1.0), save(2.0)
+        artifact_go_live(artifact=damaged)
+        flip_a_bit(damaged)
+        hashing = artifacts.artifact_verify
+
+        def slowly(*, artifact: Artifact) -> None:
+            if artifact == damaged:
+                monkeypatch.setattr(artifacts, "artifact_verify", hashing)
+                artifact_go_live(artifact=trained)
+            hashing(artifact=artifact)
+
+        monkeypatch.setattr(artifacts, "artifact_verify", slowly)
+        assert self.verify().state == "done"
+        assert live_artifact() == trained
+
+    @pytest.mark.parametrize("earlier", [True, False], ids=["earlier one", "none"])
+    def test_or_while_an_earlier_one_is_looked_for(self, monkeypatch, earlier) -> None:
+        if earlier:
+            artifact_go_live(artifact=save(0.0))
+        damaged, trained = save(1.0), save(2.0)
+        artifact_go_live(artifact=damaged)
+        flip_a_bit(damaged)
+        look = artifacts.rollback_candidates
+
+        def slowly(**values) -> list[Artifact]:
+            found = look(**values)
+            artifact_go_live(artifact=trained)
+            return found
+
+        monkeypatch.setattr(artifacts, "rollback_candidates", slowly)
+        assert self.verify().state == "done"
+        assert live_artifact() == trained
+
+    @pytest.mark.parametrize("copy", ["rotten", "none"])
+    def test_a_storage_that_is_away_costs_neither_the_place_nor_the_copy(self, settings, monkeypatch, copy) -> None:
+        settings.STORAGES = {**settings.STORAGES, "far": {"BACKEND": "django.core.files.storage.InMemoryStorage"}}
+        settings.ECOMAI = {**settings.ECOMAI, "ARTIFACT_STORAGE": "far"}
+        first, second = save(1.0), save(2.0)
+        artifact_go_live(artifact=first)
+        artifact_go_live(artifact=second)
+        flip_a_bit(second)
+        folder = storage.local_path(second.path)
+        if copy == "none":
+            shutil.rmtree(folder)
+        before = files_below(folder.parent)
+
+        class EndpointConnectionError(Exception):
+            """What a client library raises is no OSError."""
+
+        def away(name: str) -> bool:
+            raise EndpointConnectionError("could not connect to the endpoint")
+
+        monkeypatch.setattr(storages["far"], "exists", away)
+        run = self.verify()
+        assert run.state == "failed"
+        assert "cannot be read (could not connect to the endpoint)" in run.message
+        assert live_artifact() == second
+        assert files_below(folder.parent) == before
 
     def test_a_rotten_copy_is_fetched_again_from_the_shared_storage(self, settings) -> None:
         settings.STORAGES = {**settings.STORAGES, "far": {"BACKEND": "django.core.files.storage.InMemoryStorage"}}
@@ -184,11 +260,16 @@ class TestRot:
 class TestClocks:
     """``heartbeat_at`` of a run against a clock that was set."""
 
-    @pytest.fixture
-    def jumped(self, monkeypatch) -> None:
-        """This process sees that its clock was put forward by an hour."""
-        monkeypatch.setattr(clocks, "_offset", time.time() - time.monotonic() - 3600)
+    @pytest.fixture(autouse=True)
+    def fresh(self, monkeypatch) -> None:
+        """This process has not looked at the clock, and remembers nothing of the test."""
+        monkeypatch.setattr(clocks, "_offset", None)
         monkeypatch.setattr(clocks, "_doubt_until", 0.0)
+
+    @pytest.fixture
+    def jumped(self, fresh, monkeypatch) -> None:
+        """This process sees that the clock was put forward by an hour."""
+        monkeypatch.setattr(clocks, "_offset", time.time() - time.monotonic() - 3600)
 
     def running(self, seen: timedelta, worker: str = "elsewhere:1") -> Run:
         return Run.objects.create(
@@ -222,8 +303,26 @@ class TestClocks:
         run.refresh_from_db()
         assert run.state == "failed"
 
+    def test_only_the_databases_clock_is_put_forward(self, monkeypatch) -> None:
+        run = self.running(timedelta(0))
+        assert runs_reap() == 0
+        later = Value(timezone.now() + timedelta(hours=1), output_field=DateTimeField())
+        monkeypatch.setattr(state, "database_now", lambda: later)
+        assert runs_reap() == 0
+        run.refresh_from_db()
+        assert run.state == "running"
+
     def test_without_a_jump_there_is_no_doubt(self) -> None:
-        assert not clocks.clock_was_set()
+        assert [clocks.clock_was_set(timezone.now() + timedelta(hours=1)) for _time in range(2)] == [False, False]
+
+    def test_a_run_of_a_machine_whose_clock_is_ahead_is_seen_by_the_schedule(self) -> None:
+        now = timezone.now().replace(hour=12, minute=0, second=30)
+        with job(lambda context: None, schedule="0 12 * * *") as kind:
+            run = run_create(kind=kind)
+            Run.objects.filter(pk=run.pk).update(created_at=now + timedelta(minutes=3), state="done")
+            started: list[str] = []
+            runs_start_due(now=now, start=lambda **values: started.append(values["kind"]))
+        assert kind not in started
 
     def test_the_schedule_goes_on_after_runs_of_a_wrong_year(self) -> None:
         now = timezone.now()

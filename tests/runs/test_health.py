@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.core.cache import caches
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError, connection
 from django.test import RequestFactory
 from django.utils import timezone
 from health_check.exceptions import ServiceUnavailable, ServiceWarning
@@ -16,6 +17,7 @@ from health_check.views import HealthCheckView
 
 from django_ecomai.contrib import health as plugin
 from django_ecomai.core.registry import Finding, doctor_checks
+from django_ecomai.ml import persist
 from django_ecomai.runs import health, storage
 from django_ecomai.runs.models import Heartbeat
 from django_ecomai.runs.services import artifact_go_live, heartbeat_beat
@@ -45,6 +47,14 @@ class TestProbes:
             {"status": "ok", "checks": {"database": "ok", "cache": "ok", "models": "ok", "scheduler": "ok"}},
         )
 
+    def test_no_model_is_opened_as_anybody_may_ask(self, client, monkeypatch) -> None:
+        artifact_go_live(artifact=save())
+        opened: list[Path] = []
+        monkeypatch.setattr(Path, "open", lambda path, *args, **values: opened.append(path))
+        monkeypatch.setattr(persist.np, "load", lambda path, **values: opened.append(path))
+        assert ready(client)[1]["checks"]["models"] == "ok"
+        assert opened == []
+
     def test_a_fresh_installation_is_ready(self, client) -> None:
         status, answer = ready(client)
         assert (status, answer["status"]) == (200, "ok")
@@ -58,6 +68,23 @@ class TestProbes:
         answer = client.get("/ecomai/health/ready/")
         assert (answer.status_code, answer.json()["status"]) == (503, "failed")
         assert "secret" not in answer.content.decode()
+
+    @pytest.mark.parametrize(
+        ("path", "status"), [("health/live/", 200), ("health/ready/", 503), ("metrics/", 200)], ids=str
+    )
+    def test_under_atomic_requests_with_the_database_away(
+        self, client, monkeypatch, ecomai_setting, path, status
+    ) -> None:
+        ecomai_setting(METRICS_TOKEN="scrape-me")
+
+        def away() -> None:
+            raise OperationalError("connection refused")
+
+        with monkeypatch.context() as patched:
+            patched.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+            patched.setattr(connection, "ensure_connection", away)
+            answer = client.get(f"/ecomai/{path}", headers={"Authorization": "Bearer scrape-me"})
+        assert answer.status_code == status
 
     def test_pages_go_on_without_the_rest(self, client, monkeypatch) -> None:
         artifact = save()

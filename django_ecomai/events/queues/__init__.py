@@ -40,12 +40,13 @@ def queue() -> Queue | None:
 
 
 def events_accept(
-    *, pairs: Sequence[Prepared], what: str, personal: bool = True, user_id: object = None
+    *, pairs: Sequence[Prepared], what: str, personal: bool = True, user_id: object = None, comes_again: bool = True
 ) -> list[Verdict] | None:
     """Keep prepared events for good and return their verdicts; ``None`` when nothing takes them (counted and logged).
 
     With a queue, and when they go into the local file, ``accepted`` may turn out to be a duplicate later. ``personal``:
-    the person agreed that his next pages react. A service that is away raises nothing.
+    the person agreed that his next pages react. ``comes_again``: the sender is told and sends what was refused again;
+    otherwise it is lost. A service that is away raises nothing.
     """
     try:
         carrier = queue()
@@ -58,7 +59,7 @@ def events_accept(
             return _accepted(pairs, personal, user_id)
     except (QueueRefused, ImportError) as error:
         logger.warning("EcomAI could not %s through the queue: %s", what, error)
-    return _spilled(pairs, what, personal, user_id)
+    return _spilled(pairs, what, personal, user_id, comes_again)
 
 
 def _kept_by(carrier: Queue, pairs: Sequence[Prepared], personal: bool) -> bool:
@@ -67,15 +68,18 @@ def _kept_by(carrier: Queue, pairs: Sequence[Prepared], personal: bool) -> bool:
     return True
 
 
-def _spilled(pairs: Sequence[Prepared], what: str, personal: bool, user_id: object) -> list[Verdict] | None:
+def _spilled(
+    pairs: Sequence[Prepared], what: str, personal: bool, user_id: object, comes_again: bool
+) -> list[Verdict] | None:
     lines = lines_of([event for event, _ in pairs if event], personal=personal)
     if lines:
         try:
             spill.put(lines)
         except QueueRefused as error:
             logger.warning("EcomAI could not %s: %s", what, error)
-            diagnosis.count("lost", len(lines))
-            spill.lost_count(len(lines))
+            diagnosis.count("refused" if comes_again else "lost", len(lines))
+            if not comes_again:
+                spill.lost_count(len(lines))
             return None
         diagnosis.count("spilled", len(lines))
     return _accepted(pairs, personal, user_id)

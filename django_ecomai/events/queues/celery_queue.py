@@ -26,7 +26,7 @@ _kept = threading.local()
 def put(lines: Sequence[str]) -> None:
     """Hand the lines to the broker as one task, or raise ``QueueRefused``."""
     _breaker.check()
-    options: dict[str, Any] = {"retry": False, "ignore_result": True}
+    options: dict[str, Any] = {"retry": False, "ignore_result": True, "argsrepr": "(events)"}
     if ecomai.CELERY_QUEUE:
         options["queue"] = ecomai.CELERY_QUEUE
     try:

@@ -31,6 +31,8 @@ def put(pairs: Sequence[Prepared], *, what: str, personal: bool, user_id: object
     try:
         # What other pages react to must not tell of events that an outer transaction may still take back.
         transaction.on_commit(then, using=using, robust=True)
+    except transaction.TransactionManagementError:
+        then()  # the shop commits by hand and cannot tell us when
     except (DatabaseError, InterfaceError):
         logger.exception("EcomAI could not wait for a commit: the database does not answer.")
     return verdicts

@@ -61,10 +61,10 @@ def bury(lines: Sequence[str]) -> None:
     _append(_DEAD, lines)
 
 
-def replay(store: Callable[[list[str]], None]) -> int:
-    """Hand every waiting line to ``store``, oldest first; return how many it took.
+def replay(store: Callable[[list[str]], None], *, goes_on: Callable[[], bool] = lambda: True) -> int:
+    """Hand every waiting line to ``store``, oldest first, while ``goes_on()``; return how many it took.
 
-    What ``store`` raises comes through, and all that was not handed on stays. A line may be handed on twice.
+    What ``store`` raises comes through, and only what it did not take stays. Killed amid it, lines are handed on twice.
     """
     taken = 0
     home = folder()
@@ -78,10 +78,16 @@ def replay(store: Callable[[list[str]], None]) -> int:
             if quiet and waiting.exists():
                 waiting.rename(home / f"{_TAKEN}{time.time_ns():020d}.jsonl")
         for path in sorted(home.glob(f"{_TAKEN}*.jsonl")):
-            for chunk in _chunks(path):
-                store(chunk)
-                taken += len(chunk)
-            path.unlink()
+            done = 0
+            try:
+                for chunk, end in _chunks(path):
+                    if not goes_on():
+                        return taken
+                    store(chunk)
+                    done = end
+                    taken += len(chunk)
+            finally:
+                _cut(path, done)
     return taken
 
 
@@ -92,9 +98,10 @@ def unbury() -> int:
         dead = home / _DEAD
         if not quiet or not dead.exists():
             return 0
-        found = _count(dead)
-        dead.rename(home / f"{_TAKEN}{time.time_ns():020d}.jsonl")
-        return found
+        lines = [_unwrapped(line) for line in dead.read_bytes().splitlines() if line.strip()]
+        _write(home / f"{_TAKEN}{time.time_ns():020d}.jsonl", b"".join(line + b"\n" for line in lines))
+        dead.unlink()
+        return len(lines)
 
 
 def forget(is_his: Callable[[dict[str, Any]], bool]) -> int:
@@ -102,13 +109,33 @@ def forget(is_his: Callable[[dict[str, Any]], bool]) -> int:
     home, removed = folder(), 0
     if not home.is_dir():
         return 0
-    with _locked(home / "replay.lock", patience=10.0), _locked(home / "write.lock", patience=10.0) as quiet:
-        if not quiet:
+    with (
+        _locked(home / "replay.lock", patience=30.0) as mine,
+        _locked(home / "write.lock", patience=10.0) as quiet,
+    ):
+        if not (mine and quiet):  # a replay would put back what is taken out under its hands
             raise QueueRefused("The spill is busy.")
         for path in [home / _WAITING, home / _DEAD, *home.glob(f"{_TAKEN}*.jsonl")]:
             if path.exists():
                 removed += _filter(path, is_his)
     return removed
+
+
+def buried() -> list[dict[str, Any]]:
+    """What was put aside, as dicts of columns; of a line that cannot be read ``raw`` and since when that is known."""
+    try:
+        return [_event(line)[0] for line in (folder() / _DEAD).read_bytes().splitlines() if line.strip()]
+    except FileNotFoundError:
+        return []
+
+
+def expire(is_over: Callable[[dict[str, Any]], bool]) -> int:
+    """Delete what was put aside and is over; return how many."""
+    home = folder()
+    with _locked(home / "write.lock", patience=10.0) as quiet:
+        if not quiet:
+            raise QueueRefused("The spill is busy.")
+        return _filter(home / _DEAD, is_over) if (home / _DEAD).exists() else 0
 
 
 def lost_count(amount: int) -> None:
@@ -257,36 +284,73 @@ def _count(path: Path) -> int:
         return 0
 
 
-def _chunks(path: Path) -> Iterator[list[str]]:
+def _chunks(path: Path) -> Iterator[tuple[list[str], int]]:
+    """Lines, and where in the file they end."""
     with path.open("rb") as file:
         chunk: list[str] = []
+        end = 0
         for line in file:
+            end += len(line)
             if text := line.decode("utf-8", "backslashreplace").strip():
                 chunk.append(text)
             if len(chunk) == CHUNK:
-                yield chunk
+                yield chunk, end
                 chunk = []
         if chunk:
-            yield chunk
+            yield chunk, end
+
+
+def _cut(path: Path, done: int) -> None:
+    """Take the first ``done`` bytes off: they are somebody else's now and must not come again or take up room."""
+    if done >= path.stat().st_size:
+        path.unlink()
+    elif done:
+        fresh = path.with_suffix(".new")
+        with contextlib.suppress(OSError), path.open("rb") as file:  # a full disk: all of it comes again, known by key
+            file.seek(done)
+            _write(fresh, file.read())
+            fresh.replace(path)
 
 
 def _filter(path: Path, is_his: Callable[[dict[str, Any]], bool]) -> int:
-    kept, removed = [], 0
-    for line in path.read_bytes().splitlines():
+    """Take lines out. What cannot be read gets the date of today with it, so that it can grow old."""
+    kept, removed, changed = [], 0, False
+    for line in filter(bytes.strip, path.read_bytes().splitlines()):
+        event, whole = _event(line)
         try:
-            event = json.loads(line)["event"]
             his = is_his(event)
         except (ValueError, KeyError, TypeError, AttributeError):
             his = False
-        if his:
-            removed += 1
-        elif line.strip():
-            kept.append(line + b"\n")
-    if removed:
+        changed |= his or (whole != line and path.name == _DEAD)
+        removed += his
+        if not his:
+            kept.append((whole if path.name == _DEAD else line) + b"\n")
+    if changed:
         fresh = path.with_suffix(".new")
         _write(fresh, b"".join(kept))
         fresh.replace(path)
     return removed
+
+
+def _event(line: bytes) -> tuple[dict[str, Any], bytes]:
+    """The columns in a line, and the line; one that cannot be read is wrapped together with its date."""
+    with contextlib.suppress(ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        data = json.loads(line)
+        if isinstance(data.get("raw"), str):
+            return {"raw": data["raw"], "received_at": data["since"]}, line
+        datetime.fromisoformat(data["event"]["received_at"])
+        return data["event"], line
+    wrapped = {"raw": line.decode("utf-8", "backslashreplace"), "since": datetime.now(UTC).isoformat()}
+    return {"raw": wrapped["raw"], "received_at": wrapped["since"]}, json.dumps(wrapped).encode()
+
+
+def _unwrapped(line: bytes) -> bytes:
+    """As it was before it was put aside."""
+    with contextlib.suppress(ValueError, RecursionError, TypeError, AttributeError):
+        raw = json.loads(line).get("raw")
+        if isinstance(raw, str):
+            return raw.encode("ascii", "backslashreplace")
+    return line
 
 
 def _lost_days(home: Path) -> dict[str, int]:

@@ -24,6 +24,8 @@ logger = logging.getLogger("django_ecomai.events")
 
 # What is refused for good reason and is no loss: he was erased, or the order lines tell it.
 _DROPPED = ("person_erased", HISTORY)
+# Celery's, which may not be installed: it strikes anywhere and tells nothing of the event that it strikes at.
+_OUT_OF_TIME = "SoftTimeLimitExceeded"
 
 
 @dataclass(slots=True)
@@ -95,6 +97,8 @@ def _store(events: Sequence[tuple[int, Event, bool]], settled: Settled) -> None:
     except (DatabaseError, InterfaceError):
         raise
     except Exception as error:  # whatever one event does to our own code, it must not stop the queue
+        if type(error).__name__ == _OUT_OF_TIME:
+            raise
         _halve(events, settled, error)
         return
     for (place, _, _), verdict in zip(events, verdicts, strict=True):

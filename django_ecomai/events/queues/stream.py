@@ -237,10 +237,13 @@ class _Worker:
             if deaths[entry[0]] >= DEATHS:
                 self._settle([entry], {entry[0]: "kills_its_worker"})
                 self.sum.add(Settled(dead={0: "kills_its_worker"}))
-            else:
-                self.client.hincrby(notes, entry[0], 1)
+                self.client.hdel(notes, entry[0])
+                continue
+            self.client.hincrby(notes, entry[0], 1)
+            try:
                 self._store([entry])
-            self.client.hdel(notes, entry[0])
+            finally:  # whatever was raised, the worker lives
+                self.client.hdel(notes, entry[0])
 
     def _claim(self) -> list[Entry]:
         now = time.monotonic()

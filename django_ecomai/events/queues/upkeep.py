@@ -6,12 +6,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Set
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError
 
 from django_ecomai.conf import ecomai
+from django_ecomai.core.persons import refused
 
 from . import spill
 from .base import QueueRefused
@@ -21,8 +22,8 @@ logger = logging.getLogger("django_ecomai.events")
 _PAUSE = 10.0  # seconds between two looks at the file
 
 
-def spill_replay() -> Settled:
-    """Hand what spilled on this machine to the queue, or store it when there is none.
+def spill_replay(*, goes_on: Callable[[], bool] = lambda: True) -> Settled:
+    """Hand what spilled on this machine to the queue, or store it when there is none, while ``goes_on()``.
 
     Raises ``QueueRefused``, ``DatabaseError`` or ``InterfaceError`` when it must wait longer: nothing is lost then.
     """
@@ -40,22 +41,27 @@ def spill_replay() -> Settled:
             buried(lines, settled)
             done.add(settled)
 
-    spill.replay(hand_on)
+    spill.replay(hand_on, goes_on=goes_on)
     return done
 
 
 def capture_tend(*, seconds: float = 20.0) -> Settled:
-    """One round: replay the spill, then store what the Redis stream holds for at most ``seconds``. Never raises."""
+    """One round of about ``seconds``: replay the spill, in half of them at most, then store what the stream holds.
+
+    What was put aside on this machine is swept. Never raises.
+    """
     done = Settled()
+    begun = time.monotonic()
     try:
-        done.add(spill_replay())
+        done.add(spill_replay(goes_on=lambda: time.monotonic() < begun + seconds / 2))
     except (QueueRefused, DatabaseError, InterfaceError, OSError) as error:
         logger.warning("Spilled events wait on: %s.", error)
+    dead_sweep()
     if ecomai.CAPTURE_QUEUE == "redis":
         from . import stream
 
         try:
-            done.add(stream.drain(seconds=seconds))
+            done.add(stream.drain(seconds=max(begun + seconds - time.monotonic(), 0.0)))
         except Exception as error:  # Redis or the database is away, or redis-py is not installed: the doctor tells
             logger.warning("The queue of events is not worked off now: %s: %s.", type(error).__name__, error)
     return done
@@ -68,6 +74,8 @@ def waiting_forget(*, channel: str, visitors: Set[str], customers: Set[str]) -> 
     """
 
     def is_his(event: dict[str, Any]) -> bool:
+        if "raw" in event:  # nobody can read whose it is: it goes when it names him
+            return any(f'"{ident}"' in event["raw"] for ident in (visitors | customers) - {""})
         if event.get("channel", "") != channel:
             return False
         customer = event.get("customer_id", "")
@@ -82,21 +90,50 @@ def waiting_forget(*, channel: str, visitors: Set[str], customers: Set[str]) -> 
 
 
 def dead_expire(*, before: datetime) -> int:
-    """Delete what was put aside before that moment, or is unreadable since then; return how many. Never raises."""
+    """Delete what was put aside before that moment, here and in Redis; return how many. Never raises."""
+    removed = dead_sweep(before=before)
+    if ecomai.CAPTURE_QUEUE == "redis":
+        from . import stream
 
-    def is_old(event: dict[str, Any]) -> bool:
-        return datetime.fromisoformat(event["received_at"]) < before
-
-    removed = 0
-    try:
-        removed += spill.forget(is_old)
-        if ecomai.CAPTURE_QUEUE == "redis":
-            from . import stream
-
+        try:
             removed += stream.expire(before)
-    except Exception as error:  # a disk or a Redis that is away: the next night tries again
-        logger.warning("Old events that were put aside are not deleted now: %s.", type(error).__name__)
+        except Exception as error:  # a Redis that is away, or is not installed: the next night tries again
+            logger.warning("Old events that were put aside are not deleted now: %s.", type(error).__name__)
     return removed
+
+
+def dead_sweep(*, before: datetime | None = None) -> int:
+    """Delete of what was put aside on this machine what is older than ``EVENT_RETENTION_DAYS``, or is of somebody who
+    was erased meanwhile, wherever that was done; return how many.
+
+    An unreadable line is as old as the first sweep that saw it. Never raises.
+    """
+    limit = before or datetime.now(UTC) - timedelta(days=float(ecomai.EVENT_RETENTION_DAYS))
+    try:
+        persons: dict[str, set[tuple[str, str]]] = {}
+        for event in spill.buried():
+            persons.setdefault(str(event.get("channel", "")), set()).update(_persons(event))
+        if not persons:
+            return 0
+        gone = {channel: refused(channel=channel, persons=who) for channel, who in persons.items()}
+
+        def is_over(event: dict[str, Any]) -> bool:
+            if datetime.fromisoformat(event["received_at"]) < limit:
+                return True
+            return not gone.get(str(event.get("channel", "")), set()).isdisjoint(_persons(event))
+
+        return spill.expire(is_over)
+    except Exception as error:  # a disk or a database that is away: the next minute tries again
+        logger.warning("What was put aside is not swept now: %s.", type(error).__name__)
+        return 0
+
+
+def _persons(event: dict[str, Any]) -> set[tuple[str, str]]:
+    """Whose event it is: somebody else than its customer may have used the device."""
+    if customer := event.get("customer_id"):
+        return {("customer", str(customer))}
+    visitor = event.get("visitor_id")
+    return {("visitor", str(visitor))} if visitor else set()
 
 
 def capture_work(*, stop: threading.Event, told: Callable[[Settled], None]) -> None:
@@ -108,22 +145,26 @@ def capture_work(*, stop: threading.Event, told: Callable[[Settled], None]) -> N
 
     while not stop.is_set():
         # Two things in one process without threads: the file is looked at between two shifts at the stream.
-        told(_replayed())
+        told(_replayed(stop))
         stream.drain(loop=True, seconds=_PAUSE, stop=stop, told=told)
 
 
 def _replaying(stop: threading.Event, told: Callable[[Settled], None]) -> None:
     while not stop.is_set():
         begun = time.monotonic()
-        told(_replayed())
+        told(_replayed(stop))
         stop.wait(max(_PAUSE - (time.monotonic() - begun), 0.1))
 
 
-def _replayed() -> Settled:
+def _replayed(stop: threading.Event) -> Settled:
+    """Not for longer than ``_PAUSE``: the stream has its turn too."""
     from ..partitions import events_connection
 
+    until = time.monotonic() + _PAUSE
     try:
-        return spill_replay()
+        done = spill_replay(goes_on=lambda: not stop.is_set() and time.monotonic() < until)
+        dead_sweep()
+        return done
     except (QueueRefused, DatabaseError, InterfaceError, OSError) as error:
         logger.warning("Spilled events wait on: %s.", error)
         connection = events_connection()

@@ -15,6 +15,8 @@ from django.utils.html import strip_tags
 
 # What is to be written: pairs of table and row, in this order.
 Rows = list[tuple[str, dict[str, Any]]]
+# In place of a table: a category that is to be written only when there is none yet.
+UNKNOWN_CATEGORY = "unknown category"
 
 _CANCELLED = {"CANCELED", "CANCELLED", "EXPIRED"}
 _BACK = {"RETURNED", "REFUNDED_AND_RETURNED"}
@@ -91,7 +93,8 @@ def _product(subject: Mapping[str, Any], channel: str, event: str) -> Rows:
     category = _map(subject.get("category"))
     if category.get("id"):
         if category.get("name"):
-            rows.append(("category", {key: category[key] for key in ("id", "name", "slug") if key in category}))
+            # Of its place in the tree the product's webhook knows nothing.
+            rows.append((UNKNOWN_CATEGORY, {key: category[key] for key in ("id", "name", "slug") if key in category}))
         row["category_ids"] = [category["id"]]
     picture = _map(subject.get("thumbnail")).get("url") or next(
         (one["url"] for one in _list(subject.get("media")) if one.get("url")), None
@@ -106,21 +109,9 @@ def _product(subject: Mapping[str, Any], channel: str, event: str) -> Rows:
             bool(listing.get("isPublished", False)) and listing.get("isAvailableForPurchase") is not False
         )
     made = [_variant_row(one, subject, channel) for one in variants if one.get("id")]
-    if made:
-        row |= _cheapest(made)
-        if all(one.get("stock") is not None for one in made):
-            row["stock"] = sum((one["stock"] for one in made), Decimal(0))
     rows.append(("product", row))
     active = {"is_active": row["is_active"]} if "is_active" in row else {}
     return rows + [("product", {**one, **active}) for one in made]
-
-
-def _cheapest(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    priced = [one for one in rows if one.get("price") is not None]
-    if not priced:
-        return {}
-    best = min(priced, key=lambda one: Decimal(str(one["price"])))
-    return {name: best[name] for name in ("price", "list_price", "currency") if name in best}
 
 
 def _attributes(value: Any) -> dict[str, Any]:
@@ -206,12 +197,12 @@ def _order_status(subject: Mapping[str, Any], event: str, sent: Sequence[Any]) -
     status = str(subject.get("status") or "")
     if status in _CANCELLED or event in ("ORDER_CANCELLED", "ORDER_EXPIRED"):
         return "cancelled"
-    if status == "RETURNED" or event == "ORDER_FULLY_REFUNDED":
+    money = {subject.get("paymentStatus"), subject.get("chargeStatus")}
+    if status == "RETURNED" or "FULLY_REFUNDED" in money or event == "ORDER_FULLY_REFUNDED":
         return "returned"
     if status == "FULFILLED" or sent:
         return "shipped"
-    charged = {subject.get("paymentStatus"), subject.get("chargeStatus")} & _PAID
-    if charged or subject.get("isPaid") is True or event in ("ORDER_PAID", "ORDER_FULLY_PAID"):
+    if money & _PAID or subject.get("isPaid") is True or event in ("ORDER_PAID", "ORDER_FULLY_PAID"):
         return "paid"
     return "open"
 
@@ -226,7 +217,6 @@ def _line(one: Mapping[str, Any]) -> dict[str, Any]:
         "sku": one.get("productSku"),
         "quantity": one.get("quantity"),
         "unit_price": _map(_map(one.get("unitPrice")).get("gross")).get("amount"),
-        "discount": _map(one.get("unitDiscount")).get("amount"),
     }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Literal
 
 from django.db import transaction
@@ -14,7 +15,7 @@ from django_ecomai.events.consent import PURPOSES
 from django_ecomai.events.signals import consent_changed
 from django_ecomai.ingest.reading import Line
 from django_ecomai.ingest.shapes import KEYED_BY_PRODUCT, BadShape, Shaped, row_shape
-from django_ecomai.mirror.models import Customer
+from django_ecomai.mirror.models import Category, Customer, Product
 from django_ecomai.mirror.selectors import product_rows
 from django_ecomai.mirror.services import Outcome, batch_apply, row_remove
 
@@ -85,7 +86,9 @@ def _write(table: str, chunk: dict[str, tuple[int, Shaped]], channel: str) -> di
             gone = refused(channel=channel, persons=[("customer", ident) for ident in chunk])
             found.update({ident: Outcome("skipped", "person_erased") for _kind, ident in gone})
         left = {ident: shaped for ident, (_number, shaped) in chunk.items() if ident not in found}
-        if table not in KEYED_BY_PRODUCT:
+        if table == "product":
+            left = _products_left(left, channel, found)
+        elif table not in KEYED_BY_PRODUCT:
             moments = {ident: shaped.updated_at for ident, shaped in left.items() if shaped.updated_at is not None}
             outdated = versions_claim(channel=channel, table=table, moments=moments)
             found.update({ident: Outcome("outdated") for ident in outdated})
@@ -95,11 +98,59 @@ def _write(table: str, chunk: dict[str, tuple[int, Shaped]], channel: str) -> di
                 removed = row_remove(table=table, external_id=ident, channel=channel)
                 found[ident] = Outcome("updated" if removed else "unchanged")
         left = {ident: shaped for ident, shaped in left.items() if not shaped.deleted}
-        rows = _rows(table, left, channel)
+        before = _customers_stored(left, channel) if table == "customer" else {}
+        rows = _customers(left, before) if table == "customer" else _rows(table, left, channel)
         found.update(zip(rows, batch_apply(table=table, rows=list(rows.values()), channel=channel), strict=True))
     if table == "customer":
-        _consents_tell(channel, left, found)
-    return {number: _verdict(number, shaped, found[ident]) for ident, (number, shaped) in chunk.items()}
+        _consents_tell(channel, left, before, found)
+    return {
+        number: _verdict(number, left.get(ident, shaped), found[ident]) for ident, (number, shaped) in chunk.items()
+    }
+
+
+def _products_left(shaped: dict[str, Shaped], channel: str, found: dict[str, Outcome]) -> dict[str, Shaped]:
+    """Products without what is outdated. Stock has a version of its own: it changes by itself, and far more often.
+
+    What has nothing but stock makes no product: it would be one without a title or a price.
+    """
+    known = _products_known(shaped, channel)
+    parts: dict[str, dict[str, datetime]] = {"product": {}, "product.stock": {}}
+    for ident, one in shaped.items():
+        if ident not in known and not one.deleted and not _besides_stock(one) and "stock" in one.given:
+            found[ident] = Outcome("skipped", "unknown_product")
+        elif one.updated_at is not None:
+            if one.deleted or _besides_stock(one) or "stock" not in one.given:
+                parts["product"][ident] = one.updated_at
+            if one.deleted or "stock" in one.given:
+                parts["product.stock"][ident] = one.updated_at
+    late = {part: versions_claim(channel=channel, table=part, moments=moments) for part, moments in parts.items()}
+    left: dict[str, Shaped] = {}
+    for ident, one in shaped.items():
+        if ident in found:
+            continue
+        gone = _besides_stock(one) if ident in late["product"] else set()
+        gone |= {"stock"} & set(one.given) if ident in late["product.stock"] else set()
+        whole = ident in late["product"] and (one.deleted or ident in late["product.stock"] or "stock" not in one.given)
+        stock_only = (
+            not one.deleted and "stock" in one.given and not _besides_stock(one) and ident in late["product.stock"]
+        )
+        if whole or stock_only or (one.deleted and ident in late["product"]):
+            found[ident] = Outcome("outdated")
+        elif ident in late["product"] and ident not in known:
+            found[ident] = Outcome("skipped", "unknown_product")
+        else:
+            given = {name: value for name, value in one.given.items() if name not in gone}
+            left[ident] = replace(one, given=given, notes=(*one.notes, *(f"outdated:{name}" for name in sorted(gone))))
+    return left
+
+
+def _besides_stock(shaped: Shaped) -> set[str]:
+    return set(shaped.given) - {"id", "stock", "updated_at"}
+
+
+def _products_known(idents: Iterable[str], channel: str) -> set[str]:
+    rows = Product.objects.filter(channel=channel, external_id__in=list(idents), removed_at=None)
+    return set(rows.values_list("external_id", flat=True))
 
 
 def _verdict(number: int, shaped: Shaped, outcome: Outcome) -> RowVerdict:
@@ -125,8 +176,13 @@ def _rows(table: str, shaped: dict[str, Shaped], channel: str) -> dict[str, Any]
             for ident in stored
         }
         return {ident: one.row(**kept.get(ident, {})) for ident, one in shaped.items()}
-    if table == "customer":
-        return _customers(shaped, channel)
+    if table == "category":
+        rows = Category.objects.filter(channel=channel, external_id__in=list(shaped), removed_at=None)
+        known = {
+            ident: {"name": name, "slug": slug, "parent_id": parent or ""}
+            for ident, name, slug, parent in rows.values_list("external_id", "name", "slug", "parent__external_id")
+        }
+        return {ident: one.row(**known.get(ident, {})) for ident, one in shaped.items()}
     return {ident: one.row() for ident, one in shaped.items()}
 
 
@@ -135,25 +191,44 @@ def _values(shaped: Shaped) -> dict[str, Any]:
     return {name: getattr(row, name) for name in shaped.given}
 
 
-def _customers(shaped: dict[str, Shaped], channel: str) -> dict[str, Any]:
-    """The consent that the shop tells is kept with the customer; one that it leaves out stays."""
-    known = dict(
-        Customer.objects.filter(channel=channel, external_id__in=shaped).values_list("external_id", "attributes")
-    )
+_CUSTOMER_KEPT = ("user_id", "attributes", "birth_year", "gender", "country", "region")
+
+
+def _customers_stored(shaped: dict[str, Shaped], channel: str) -> dict[str, dict[str, Any]]:
+    """What is known of customers, by their ids."""
+    rows = Customer.objects.filter(channel=channel, external_id__in=list(shaped), removed_at=None)
+    return {ident: dict(zip(_CUSTOMER_KEPT, values, strict=True))
+            for ident, *values in rows.values_list("external_id", *_CUSTOMER_KEPT)}  # fmt: skip
+
+
+def _consent_of(stored: Mapping[str, Any]) -> list[str] | None:
+    return (stored.get("attributes") or {}).get(CONSENT)
+
+
+def _customers(shaped: dict[str, Shaped], stored: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What is left out stays, and so does the consent, which is kept with the customer."""
     rows = {}
     for ident, one in shaped.items():
-        row = one.row()
-        attributes = {key: value for key, value in dict(row.attributes).items() if key != CONSENT}
-        agreed = sorted(one.consent) if one.consent is not None else (known.get(ident) or {}).get(CONSENT)
+        before = stored.get(ident, {})
+        row = one.row(**before)
+        attributes = {key: value for key, value in dict(row.attributes or {}).items() if key != CONSENT}
+        agreed = sorted(one.consent) if one.consent is not None else _consent_of(before)
         rows[ident] = replace(row, attributes=attributes if agreed is None else {**attributes, CONSENT: agreed})
     return rows
 
 
-def _consents_tell(channel: str, shaped: dict[str, Shaped], found: dict[str, Outcome]) -> None:
-    """The ledger of consents notes what the shop says its customer has agreed to, when anything changed."""
+def _consents_tell(
+    channel: str, shaped: dict[str, Shaped], stored: dict[str, dict[str, Any]], found: dict[str, Outcome]
+) -> None:
+    """The ledger of consents notes what has changed; the first word of a customer is noted whole."""
     for ident, one in shaped.items():
-        if one.consent is not None and found[ident].status in ("created", "updated"):
-            consent_changed.send_robust(
-                sender=Customer, channel=channel, visitor_id="", customer_id=ident,
-                given=set(one.consent), withdrawn=set(PURPOSES - one.consent), origin="api",
-            )  # fmt: skip
+        before = _consent_of(stored.get(ident, {}))
+        if found[ident].status not in ("created", "updated"):
+            continue
+        if one.consent is None or (before is not None and set(before) == one.consent):
+            continue
+        had = PURPOSES if before is None else set(before)
+        consent_changed.send_robust(
+            sender=Customer, channel=channel, visitor_id="", customer_id=ident,
+            given=set(one.consent) - set(before or ()), withdrawn=set(had - one.consent), origin="api",
+        )  # fmt: skip

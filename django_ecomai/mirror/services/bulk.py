@@ -207,6 +207,6 @@ def links_set(
         gone += [pk for right_key, pk in present.items() if right_key not in targets]
         new += [through(**{left: key, right: target}) for target in sorted(targets) if target not in present]
     if gone:
-        through._base_manager.filter(pk__in=sorted(gone)).delete()
+        through._base_manager.filter(pk__in=gone).delete()
     if new:
         through._base_manager.bulk_create(new, batch_size=CHUNK, ignore_conflicts=True)

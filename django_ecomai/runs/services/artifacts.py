@@ -116,12 +116,17 @@ def artifact_go_live(*, artifact: Artifact, user: Any = None, force: bool = Fals
 
 
 def artifact_rollback(
-    *, kind: str, channel: str = "", user: Any = None, artifact: Artifact | None = None
+    *,
+    kind: str,
+    channel: str = "",
+    user: Any = None,
+    artifact: Artifact | None = None,
+    instead_of: Artifact | None = None,
 ) -> LiveArtifact:
     """Put an earlier model live: ``artifact``, else the one before, else the newest older one that is intact.
 
-    Rolling back twice returns to where one began. Raises ``NothingToRollBack`` when there is none, and
-    ``ArtifactError`` when the ``artifact`` that was asked for is damaged.
+    Rolling back twice returns to where one began. Raises ``NothingToRollBack`` when there is none or ``instead_of``
+    no longer serves, and ``ArtifactError`` when the ``artifact`` that was asked for is damaged.
     """
     live = LiveArtifact.objects.select_related("artifact", "previous").filter(kind=kind, channel=channel).first()
     if artifact is not None:
@@ -135,7 +140,7 @@ def artifact_rollback(
         except (ArtifactError, OSError) as error:
             logger.warning("roll back of %s skips %s: %s", kind, candidate.path, error)
             continue
-        return _flip(candidate, user=user)
+        return _flip(candidate, user=user, instead_of=instead_of)
     raise NothingToRollBack(_("There is no earlier model to put live. Train one first."))
 
 
@@ -151,8 +156,11 @@ def rollback_candidates(*, kind: str, channel: str, live: LiveArtifact | None) -
     return chosen
 
 
-def _flip(artifact: Artifact, *, user: Any = None) -> LiveArtifact:
+def _flip(artifact: Artifact, *, user: Any = None, instead_of: Artifact | None = None) -> LiveArtifact:
     with transaction.atomic():
+        serving = LiveArtifact.objects.select_for_update().filter(kind=artifact.kind, channel=artifact.channel)
+        if instead_of is not None and serving.filter(artifact=instead_of).first() is None:
+            raise NothingToRollBack(_("Another model was put live in the meantime."))
         live, created = LiveArtifact.objects.select_for_update().get_or_create(
             kind=artifact.kind, channel=artifact.channel, defaults={"artifact": artifact}
         )
@@ -174,33 +182,58 @@ def _announce(artifact: Artifact) -> None:
 def live_verify(*, live: LiveArtifact) -> str:
     """Hash every file of a serving model; empty when it is sound, else what was found and what was done about it.
 
-    A damaged one gives way to the newest earlier model that is intact. Where there is none and its content is proved
-    wrong, it serves no longer, and pages show what needs no model; one that is merely not there may be a folder that is
-    not mounted, so its place is kept.
+    One whose content is proved wrong gives way to the newest earlier model that is intact; where there is none, it
+    serves no longer, and pages show what needs no model. One that cannot be read may be a folder that is not mounted or
+    a storage that is away: it keeps its place. A model that was put live in the meantime is left alone.
     """
-    damaged = live.artifact
-    try:
-        try:
-            artifact_verify(artifact=damaged)
-        except ArtifactError:
-            if not ecomai.ARTIFACT_STORAGE:
-                raise
-            storage.remove_local(storage.local_path(damaged.path))  # only the copy on this machine: fetch it again
-            artifact_verify(artifact=damaged)
+    checked = live.artifact
+    trouble = _trouble(checked)
+    if trouble is not None and ecomai.ARTIFACT_STORAGE:
+        trouble = _fetched_again(checked)
+    still = LiveArtifact.objects.filter(pk=live.pk, artifact_id=checked.pk)
+    if trouble is None or not still.exists():
         return ""
-    except (ArtifactError, OSError) as error:
-        trouble = error
-    logger.error("live %s model %s is damaged: %s", damaged.kind, damaged.path, trouble)
-    facts = {"model": damaged, "trouble": trouble}
+    facts = {"model": checked, "trouble": trouble}
+    if not isinstance(trouble, ArtifactCorrupt):
+        logger.error("live %s model %s cannot be read: %s", checked.kind, checked.path, trouble)
+        return _("%(model)s cannot be read (%(trouble)s). It keeps its place: see that its folder is there.") % facts
+    logger.error("live %s model %s is damaged: %s", checked.kind, checked.path, trouble)
     try:
-        back = artifact_rollback(kind=live.kind, channel=live.channel)
+        back = artifact_rollback(kind=live.kind, channel=live.channel, instead_of=checked)
     except NothingToRollBack:
-        if not isinstance(trouble, ArtifactCorrupt):
-            return _("%(model)s cannot be read (%(trouble)s), and no earlier one can. Train again.") % facts
-        live.delete()
+        if not still.delete()[0]:
+            return ""  # another went live while earlier ones were hashed
         return _("%(model)s was damaged (%(trouble)s) and serves no longer. Train again.") % facts
-    Artifact.objects.filter(pk=damaged.pk).update(passed_gate=False)  # no roll back may choose it
     return _("%(model)s was damaged (%(trouble)s); %(back)s serves again.") % {**facts, "back": back.artifact}
+
+
+def _trouble(artifact: Artifact) -> Exception | None:
+    try:
+        artifact_verify(artifact=artifact)
+    except Exception as error:  # a storage backend of any kind raises its own
+        return error
+    return None
+
+
+def _fetched_again(artifact: Artifact) -> Exception | None:
+    """Take the shared storage's copy instead of this machine's, which is kept where no other is to be had."""
+    folder = storage.local_path(artifact.path)
+    aside = folder.with_name(f".{folder.name}.aside")
+    storage.remove_local(aside)  # of a process that was killed in between
+    try:
+        folder.rename(aside)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        return error
+    trouble = _trouble(artifact)
+    try:
+        if aside.exists() and not folder.exists():
+            aside.rename(folder)
+    except OSError as error:  # another process was quicker
+        logger.warning("could not put %s back: %s", aside, error)
+    storage.remove_local(aside)
+    return trouble
 
 
 def trained_before(moment: datetime, prefix: str = "") -> models.Q:

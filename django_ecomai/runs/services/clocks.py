@@ -13,19 +13,20 @@ DOUBT_SECONDS = 45.0  # three heartbeats of a run
 APART = timedelta(hours=1)
 _SQL = {"postgresql": "SELECT clock_timestamp()", "mysql": "SELECT UTC_TIMESTAMP(6)"}
 
-_offset = time.time() - time.monotonic()
+_offset: float | None = None
 _doubt_until = 0.0
 
 
-def clock_was_set() -> bool:
-    """Whether this process saw the wall clock jump (or the machine sleep) within the last three heartbeats of a run.
+def clock_was_set(found: datetime) -> bool:
+    """Whether this process saw the database's clock, which just said ``found``, jump (or this machine sleep) within the
+    last three heartbeats of a run.
 
     Until then a living run elsewhere has had no chance to report with the new time, and looks dead.
     """
     global _offset, _doubt_until
     now = time.monotonic()
-    offset = time.time() - now
-    if abs(offset - _offset) > JUMP_SECONDS:
+    offset = found.timestamp() - now
+    if _offset is not None and abs(offset - _offset) > JUMP_SECONDS:
         _doubt_until = now + DOUBT_SECONDS
     _offset = offset
     return now < _doubt_until

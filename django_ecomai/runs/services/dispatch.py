@@ -6,7 +6,7 @@ import logging
 import subprocess
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -27,6 +27,7 @@ from .state import ACTIVE, run_active, run_blocking, run_claim, run_create, run_
 
 logger = logging.getLogger("django_ecomai.runs")
 INLINE, PROCESS, CELERY, QUEUE = "inline", "process", "celery", "queue"
+SKEW = timedelta(minutes=10)
 _LOOK = 5.0  # seconds between two calls of ``meanwhile``
 WAYS = (INLINE, PROCESS, CELERY, QUEUE)
 
@@ -163,8 +164,9 @@ def runs_start_due(
             continue
         where = channel if job.per_channel else ""
         due = last_due(job.schedule, timezone.localtime(moment) if timezone.is_aware(moment) else moment)
-        # A run from the future (the clock was set back since) must not hold up the schedule until its time has come.
-        runs = Run.objects.filter(kind=name, channel=where, created_at__lte=moment)
+        # A run from the future (the clock was set back since) must not hold up the schedule until its time has come;
+        # one from a machine whose clock is a little ahead counts.
+        runs = Run.objects.filter(kind=name, channel=where, created_at__lte=moment + SKEW)
         last = runs.order_by("-id").values_list("created_at", flat=True).first()
         fresh = due is not None and (moment - due).total_seconds() < 600
         if due is not None and ((last is None and fresh) or (last is not None and last < due)):

@@ -74,7 +74,7 @@ def _end(context: RunContext, state: str, message: str, error: str = "") -> None
 
 def _first_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return _("The disk is full: what was begun is deleted, nothing else was changed. Make room and start again.")
+        return _("The disk is full, and the job is not finished. Make room and start it again.")
     text = str(error).strip().splitlines()
     line = text[0] if text else ""
     return line if isinstance(error, RunError) and line else f"{type(error).__name__}: {line}".rstrip(": ")

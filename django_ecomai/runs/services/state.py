@@ -148,11 +148,10 @@ def runs_reap(*, kind: str | None = None, channel: str | None = None) -> int:
     if channel is not None:
         running = running.filter(channel=channel)
     patience, beats = timedelta(minutes=float(ecomai.RUN_STALE_MINUTES)), timedelta(seconds=3 * HEARTBEAT_SECONDS)
-    doubtful = clock_was_set()
+    rows = list(running.annotate(now=database_now()).values_list("pk", "heartbeat_at", "worker", "now"))
+    doubtful = bool(rows) and clock_was_set(rows[0][-1])
     count = 0
-    for pk, seen, worker, now in running.annotate(now=database_now()).values_list(
-        "pk", "heartbeat_at", "worker", "now"
-    ):
+    for pk, seen, worker, now in rows:
         if seen is not None and abs(now - seen) < beats:
             continue
         silent = seen is None or (now - seen > patience and not _fits_in_silence(worker, seen, now))

@@ -10,7 +10,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from celery.exceptions import Reject, Retry
+from celery.exceptions import Reject, Retry, SoftTimeLimitExceeded
 from django.db import OperationalError
 
 from django_ecomai.core.uuid7 import uuid7
@@ -54,6 +54,7 @@ def lines_in(name: str) -> list[list[str]]:
         while (message := channel.basic_get(name)) is not None:
             message = message if hasattr(message, "decode") else channel.Message(message, channel=channel)
             assert message.headers["task"] == "ecomai.events_store"
+            assert message.headers["argsrepr"] == "(events)", "monitors of the broker show it"
             found.append(message.decode()[0][0])
             message.ack()
     return found
@@ -103,6 +104,28 @@ def test_while_the_database_is_away_the_task_comes_again(monkeypatch: Any) -> No
         patch.setattr(events_store, "retry", lost)
         events_store(["line"])
     assert rejected.value.requeue is True
+
+
+@pytest.mark.parametrize("error", [SoftTimeLimitExceeded(), RuntimeError("a fault of ours")])
+def test_a_task_that_fails_otherwise_keeps_its_batch_and_blames_no_event(
+    spill_folder: Path, monkeypatch: Any, ecomai_setting: Any, error: Exception
+) -> None:
+    event = Event(id=uuid7(), name="view_item", product_id="A", received_at=datetime.now(UTC))
+    line = event_dump(event, personal=False)
+
+    def fail(*args: Any, **kwargs: Any) -> Any:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storing, "events_settle" if isinstance(error, SoftTimeLimitExceeded) else "event_load", fail)
+        events_store([line])
+        assert (spill.state().waiting, spill.state().dead) == (1, 0)
+        ecomai_setting(CAPTURE_SPILL_MB=0)
+        with pytest.raises(Reject) as rejected:
+            events_store([line])
+    assert rejected.value.requeue is True
+    assert events_drain() == 1
+    assert (events_store.soft_time_limit, events_store.time_limit) == (900, 1200)
 
 
 def test_a_line_that_cannot_be_stored_is_kept_aside_and_the_others_are_stored(spill_folder: Path) -> None:

@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 
 from django_ecomai.core.persons import Subject
 from django_ecomai.core.uuid7 import uuid7
 from django_ecomai.events import checks, diagnosis, jobs, personal
 from django_ecomai.events.doctor_capture import capture_doctor
+from django_ecomai.events.figures import figures
 from django_ecomai.events.models import Event
 from django_ecomai.events.queues import direct, spill, storing
-from django_ecomai.events.queues.upkeep import capture_tend, spill_replay
+from django_ecomai.events.queues.upkeep import capture_tend, dead_sweep, spill_replay, waiting_forget
 from django_ecomai.events.services import track
+from django_ecomai.privacy.refusing import refuse
 from django_ecomai.runs.services import runs_tend
 
 from ..conftest import Browser
@@ -104,6 +106,40 @@ def test_a_replay_that_is_killed_halfway_is_taken_up_again(away: Any, monkeypatc
     assert stored() == sorted(ids + late)
 
 
+def test_what_a_full_queue_took_does_not_come_again_and_gives_its_room_back(away: Any, monkeypatch: Any) -> None:
+    """The stream has room for four, again and again; the file holds ten."""
+    accept(views(10))
+    whole = spill.state().size
+    monkeypatch.setattr(spill, "CHUNK", 2)
+    took: list[str] = []
+    room = [0]
+
+    def put(lines: list[str]) -> None:
+        if room[0] < len(lines):
+            raise spill.QueueRefused("full")
+        room[0] -= len(lines)
+        took.extend(lines)
+
+    for waiting in (6, 2):
+        room[0] = 4
+        with pytest.raises(spill.QueueRefused):
+            spill.replay(put)
+        assert (spill.state().waiting, spill.state().size) == (waiting, whole * waiting // 10)
+    room[0] = 4
+    assert spill.replay(put) == 2
+    assert (spill.state().waiting, len(took), len(set(took))) == (0, 10, 10)
+
+
+def test_a_replay_ends_when_it_is_told_to_and_the_rest_waits(away: Any, monkeypatch: Any) -> None:
+    accept(views(6))
+    monkeypatch.setattr(spill, "CHUNK", 2)
+    took: list[str] = []
+    assert spill.replay(took.extend, goes_on=lambda: len(took) < 4) == 4
+    assert spill.state().waiting == 2
+    assert spill.replay(took.extend) == 2
+    assert len(set(took)) == 6
+
+
 def test_a_day_in_the_file_changes_no_time(away: Any, spill_folder: Path) -> None:
     accept(views(1, at=datetime.now(UTC).isoformat()))
     away()
@@ -178,15 +214,41 @@ def test_what_does_not_fit_is_refused_counted_and_shown(
     assert browser.capture(view).status_code == 202
     response = browser.capture(view, view, view)
     assert (response.status_code, response.json()["error"]) == (503, "not_stored")
-    track(name="view_item", product="B" * 64, customer_id="c" * 64, query="d" * 255)
-    assert (spill.state().waiting, spill.state().lost) == (1, 4)
-    assert (diagnosis.counts()["spilled"], diagnosis.counts()["lost"]) == (1, 4)
+    for product in ("B" * 64, "C" * 64):
+        track(name="view_item", product=product, customer_id="c" * 64, query="d" * 255)
+    assert (spill.state().waiting, spill.state().lost) == (1, 2), "the browser sends its three again"
+    counts = diagnosis.counts()
+    assert (counts["spilled"], counts["lost"], counts["refused"]) == (1, 2, 3)
     [warning] = checks.check_spill(None)
-    assert (warning.id, "4 events were lost" in warning.msg) == ("ecomai.W094", True)
+    assert (warning.id, "2 events were lost" in warning.msg) == ("ecomai.W094", True)
     assert [(str(line.title), line.level) for line in capture_doctor()] == [
-        ("4 events were lost", "error"),
+        ("2 events were lost", "error"),
         ("Events wait in a file on this machine", "info"),
     ]
+
+
+@committed
+def test_a_shop_that_commits_by_hand_has_its_events_too(caplog: Any, ecomai_setting: Any) -> None:
+    transaction.set_autocommit(False)
+    try:
+        track(name="view_item", product="A", customer_id="c")
+        transaction.commit()
+    finally:
+        transaction.set_autocommit(True)
+    assert (Event.objects.count(), "does not answer" in caplog.text) == (1, False)
+
+
+def test_a_scrape_is_told_what_waits_on_this_machine(away: Any) -> None:
+    accept(views(2))
+    spill.bury(["rubbish"])
+    spill.lost_count(5)
+    found = {(gauge.name, gauge.labels.get("where")): gauge.value for gauge in figures()}
+    assert found.pop(("ecomai_capture_oldest_seconds", "file")) >= 0
+    assert found == {
+        ("ecomai_capture_waiting", "file"): 2.0,
+        ("ecomai_capture_put_aside", "file"): 1.0,
+        ("ecomai_capture_lost", None): 5.0,
+    }
 
 
 def test_who_is_erased_leaves_the_file_too(away: Any, spill_folder: Path) -> None:
@@ -198,15 +260,42 @@ def test_who_is_erased_leaves_the_file_too(away: Any, spill_folder: Path) -> Non
     assert list(Event.objects.values_list("customer_id", flat=True)) == ["stays"]
 
 
-def test_what_was_put_aside_is_kept_no_longer_than_events_are(spill_folder: Path) -> None:
-    def line(days: int) -> str:
-        moment = datetime.now(UTC) - timedelta(days=days)
-        return json.dumps({"v": 1, "event": {"received_at": moment.isoformat()}})
+def dead_line(days: float = 0, **columns: str) -> str:
+    moment = datetime.now(UTC) - timedelta(days=days)
+    return json.dumps({"v": 1, "event": {"received_at": moment.isoformat(), **columns}})
 
-    old, young = line(401), line(399)
+
+@pytest.mark.parametrize("sweep", [jobs.prune, capture_tend, lambda: call_command("ecomai_capture")])
+def test_what_was_put_aside_is_kept_no_longer_than_events_are(spill_folder: Path, sweep: Any) -> None:
+    old, young = dead_line(401), dead_line(399)
     spill.bury([old, young])
-    assert jobs.prune() == 1
+    sweep()
     assert (spill_folder / "dead.jsonl").read_text() == f"{young}\n"
+
+
+def test_who_was_erased_on_another_machine_leaves_what_was_put_aside_here(spill_folder: Path) -> None:
+    stays = dead_line(customer_id="stays", visitor_id="gone")
+    spill.bury([dead_line(customer_id="gone"), dead_line(visitor_id="gone"), stays, dead_line(channel="b")])
+    for kind in ("customer", "visitor"):
+        refuse(subject=Subject(**{f"{kind}_ids": frozenset({"gone"})}))
+    capture_tend()
+    assert (spill_folder / "dead.jsonl").read_text().splitlines()[:1] == [stays]
+    assert spill.state().dead == 2
+
+
+def test_what_cannot_be_read_grows_old_too_and_can_be_tried_again(spill_folder: Path) -> None:
+    spill.bury(['rubbish of "someone"', '{"v":2}'])
+    capture_tend()
+    assert spill.state().dead == 2
+    later = datetime.now(UTC) + timedelta(days=1)
+    assert spill.unbury() == 2
+    [taken] = spill_folder.glob("taken-*")
+    assert taken.read_text() == 'rubbish of "someone"\n{"v":2}\n'
+    assert len(spill_replay().dead) == 2
+    capture_tend()
+    assert waiting_forget(channel="", visitors=set(), customers={"someone"}) == 1
+    assert dead_sweep(before=later) == 1
+    assert spill.state().dead == 0
 
 
 def test_a_folder_that_cannot_be_made_refuses_and_says_so(away: Any, ecomai_setting: Any, tmp_path: Path) -> None:

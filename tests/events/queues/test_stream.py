@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import DataError, OperationalError, connection
 
 from django_ecomai.core.uuid7 import uuid7
@@ -275,6 +275,24 @@ def test_an_event_that_kills_its_workers_is_put_aside_after_a_while_and_the_othe
     assert (length(redis_server), stream.state().dead) == (0, 1)
 
 
+def test_a_database_that_fails_again_and_again_is_no_fault_of_the_event(
+    redis_server: OwnRedis, monkeypatch: Any
+) -> None:
+    ids = accept(views(1))
+
+    def fail(lines: Any) -> Any:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stream, "lines_store", fail)
+        for _time in range(stream.SINGLY + stream.DEATHS + 1):
+            with pytest.raises(OperationalError):
+                stream.drain(stale=0)
+    assert client(redis_server).hgetall("ecomai:events:trying") == {}
+    stream.drain(stale=0)
+    assert (stored(), stream.state().dead) == (sorted(ids), 0)
+
+
 @committed
 def test_what_the_shop_tracks_goes_the_same_way_and_an_order_gives_one_event(redis_server: OwnRedis) -> None:
     track(name="view_item", product="A", customer_id="c")
@@ -306,6 +324,20 @@ def test_the_command_stores_what_waits(redis_server: OwnRedis, capsys: Any) -> N
     call_command("ecomai_capture", "--status")
     status = json.loads(capsys.readouterr().out)
     assert (status["queue"], status["state"]["waiting"], status["spill"]["waiting"]) == ("redis", 0, 0)
+
+
+def test_the_command_empties_a_full_stream_though_the_file_does_not_fit(
+    redis_server: OwnRedis, ecomai_setting: Any, monkeypatch: Any
+) -> None:
+    ecomai_setting(CAPTURE_QUEUE_MAX=2)
+    monkeypatch.setattr(spill, "CHUNK", 1)
+    ids = [*accept(views(2)), *accept(views(3))]
+    for waiting in (3, 1):
+        with pytest.raises(CommandError, match="The stream holds 2 events"):
+            call_command("ecomai_capture")
+        assert spill.state().waiting == waiting
+    call_command("ecomai_capture")
+    assert stored() == sorted(ids)
 
 
 def test_the_wire_carries_no_address_and_no_more_than_the_table_has(

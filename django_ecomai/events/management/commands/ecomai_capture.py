@@ -17,7 +17,7 @@ from django_ecomai.conf import ecomai
 from django_ecomai.events.queues import queue, spill
 from django_ecomai.events.queues.base import QueueRefused
 from django_ecomai.events.queues.storing import Settled
-from django_ecomai.events.queues.upkeep import capture_work, spill_replay
+from django_ecomai.events.queues.upkeep import capture_work, dead_sweep, spill_replay
 
 
 class Command(BaseCommand):
@@ -43,21 +43,31 @@ class Command(BaseCommand):
         if loop:
             capture_work(stop=_told_to_stop(), told=self._tell)
             return
-        try:
-            done = spill_replay()
-            if ecomai.CAPTURE_QUEUE == "redis":
-                from django_ecomai.events.queues import stream
-
-                done.add(stream.drain())
-        except (QueueRefused, DatabaseError, InterfaceError, OSError) as error:
-            raise CommandError(f"Events wait on: {error}") from error
-        except Exception as error:  # redis-py's own; it may not even be installed
-            raise CommandError(f"Events wait on: {type(error).__name__}: {error}") from error
-        self.stdout.write(_line(done))
+        self.stdout.write(_line(_worked()))
 
     def _tell(self, settled: Settled) -> None:
         if settled.stored or settled.known or settled.dead or settled.queued:
             self.stdout.write(_line(settled))
+
+
+def _worked() -> Settled:
+    """What waits now is stored. Raises ``CommandError`` when something must wait longer."""
+    done, waits = Settled(), ""
+    try:
+        done.add(spill_replay())
+    except (QueueRefused, DatabaseError, InterfaceError, OSError) as error:
+        waits = str(error)  # a full stream refuses: what it holds must be stored all the same
+    dead_sweep()
+    if ecomai.CAPTURE_QUEUE == "redis":
+        from django_ecomai.events.queues import stream
+
+        try:
+            done.add(stream.drain())
+        except Exception as error:  # redis-py's own; it may not even be installed
+            waits = f"{type(error).__name__}: {error}"
+    if waits:
+        raise CommandError(f"{_line(done)}. Events wait on: {waits}")
+    return done
 
 
 def _line(settled: Settled) -> str:

@@ -1,0 +1,85 @@
+"""Small price tests: which product, which prices, how many weeks, to know its elasticity as well as wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .elasticity import Z95, Elasticities
+
+Floats = NDArray[np.float64]
+#: Parts of the price by which a test moves it, smallest first; the first that is good enough is taken.
+STEPS = (0.03, 0.05, 0.08, 0.10, 0.15)
+#: Longest test in periods that is still suggested.
+LONGEST = 26
+
+
+@dataclass(frozen=True, eq=False)
+class PriceTests:
+    """k tests, the most worth first: ``product`` [k] indices, ``low`` and ``high`` [k] prices to alternate (weeks in
+    random order, half each), ``step`` [k] their distance from today's as a part of it, ``weeks`` [k] how long until the
+    95 % interval is as narrow as wanted, ``width_before`` and ``width_after`` [k], ``worth`` [k] turnover per period
+    times the doubt that goes."""
+
+    product: NDArray[np.int64]
+    low: Floats
+    high: Floats
+    step: Floats
+    weeks: NDArray[np.int64]
+    width_before: Floats
+    width_after: Floats
+    worth: Floats
+
+
+def suggest_tests(
+    found: Elasticities,
+    price: ArrayLike,
+    *,
+    wanted_width: float = 1.5,
+    most: int = 20,
+    steps: tuple[float, ...] = STEPS,
+) -> PriceTests:
+    """Tests for the products whose 95 % interval is wider than ``wanted_width`` or that have no elasticity.
+
+    A period at log price +-h around today's brings the information ``h2 * rate / (dispersion * (1 + alpha * rate))``
+    about the elasticity (Poisson quasi-likelihood, half of the periods at each price), lessened by neighbouring
+    periods that err alike and by one period in ten for the level that is learned too. The smallest step that needs no
+    more than 26 periods is suggested; products that no step brings there, or without sales, are left out. ``price`` [n]
+    is today's. Raises ``ValueError`` for a width of 0 or less.
+    """
+    if wanted_width <= 0:
+        raise ValueError("wanted_width must be above 0")
+    today = np.asarray(price, dtype=np.float64)
+    if today.shape != found.elasticity.shape:
+        raise ValueError(f"price must be [{len(found.elasticity)}]")
+    sd = np.where(found.accepted, found.sd, found.fallback_sd)
+    before = 2 * Z95 * sd
+    useful = (before > wanted_width) & (found.rate > 0) & np.isfinite(today) & (today > 0)
+    wanted = (2 * Z95 / wanted_width) ** 2 - 1 / sd**2
+    per_period = found.rate / (found.dispersion * (1 + found.alpha * found.rate))
+    per_period = per_period * 0.9 * (1 - found.rho) / (1 + found.rho)
+    step, weeks = np.full(len(sd), np.nan), np.zeros(len(sd), dtype=np.int64)
+    for one in sorted(steps, reverse=True):
+        gain = per_period * np.log1p(one) ** 2
+        needed = np.ceil(np.divide(wanted, gain, out=np.full(len(sd), np.inf), where=gain > 0))
+        short = useful & (needed <= LONGEST)
+        step[short] = one
+        weeks[short] = np.maximum(needed[short], 2).astype(np.int64)
+    rows = np.flatnonzero(np.isfinite(step))
+    gain = per_period[rows] * np.log1p(step[rows]) ** 2 * weeks[rows]
+    after = 2 * Z95 / np.sqrt(1 / sd[rows] ** 2 + gain)
+    worth = found.rate[rows] * today[rows] * (before[rows] - after)
+    order = np.argsort(-worth, kind="stable")[:most]
+    rows, after, worth = rows[order], after[order], worth[order]
+    return PriceTests(
+        product=rows,
+        low=today[rows] / (1 + step[rows]),
+        high=today[rows] * (1 + step[rows]),
+        step=step[rows],
+        weeks=weeks[rows],
+        width_before=before[rows],
+        width_after=after,
+        worth=worth,
+    )

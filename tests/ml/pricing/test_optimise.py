@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from django_ecomai.ml.pricing.explore import thompson
+from django_ecomai.ml.pricing.guardrails import violations
+from django_ecomai.ml.pricing.optimise import optimise
+from tests.ml.pricing.factories import demand, limits
+
+
+def test_the_best_price_of_a_constant_elasticity_is_the_markup_rule():
+    # cost * e / (e - 1) with e = 2: twice the cost
+    found = optimise(demand(), limits())
+    assert found.target[0] == pytest.approx(8.0, rel=0.02)
+    assert found.profit[0] == pytest.approx((found.price[0] - 4) * 40 * (10 / found.price[0]) ** 2)
+    assert found.gain[0] > 0
+    assert found.gain_chance[0] == 1.0
+
+
+def test_short_stock_raises_the_price_until_it_lasts():
+    plenty, short = optimise(demand(2, stock=[np.inf, 25.0]), limits(2)).target
+    # 40 * (10 / p) ** 2 = 25
+    assert plenty == pytest.approx(8.0, rel=0.02)
+    assert short == pytest.approx(10 * np.sqrt(40 / 25), rel=0.02)
+
+
+def test_stock_that_spoils_is_marked_down():
+    kept, spoils = optimise(demand(2, stock=100.0, left_value=[4.0, 0.0]), limits(2)).target
+    # worth nothing later: down to where the stock is just sold, 40 * (10 / p) ** 2 = 100
+    assert spoils == pytest.approx(10 * np.sqrt(0.4), rel=0.02)
+    assert kept > spoils
+
+
+def test_revenue_and_profit_are_different_goals():
+    profit, revenue = optimise(demand(2), limits(2), goal=["profit", "revenue"]).target
+    assert profit == pytest.approx(8.0, rel=0.02)
+    assert revenue == 5.0  # elastic demand: the lowest price of the corridor sells the most
+
+
+def test_surplus_is_cleared_by_its_end_date_at_the_highest_price_that_does_it():
+    found = optimise(
+        demand(stock=60.0, sellable_periods=[2]), limits(corridor_low=0.3), goal="sell_through", sell_through=0.8
+    )
+    # two periods: 20 * (10 / p) ** 2 = 48
+    assert found.target[0] == pytest.approx(10 * np.sqrt(20 / 48), rel=0.03)
+    assert found.units[0] >= 47.9
+
+
+def test_selling_through_a_stock_nobody_knows_is_no_goal():
+    assert optimise(demand(), limits(), goal="sell_through").held[0] == "no_target"
+
+
+def test_guardrails_win_over_the_optimum():
+    found = optimise(demand(), limits(max_change_day=0.05))
+    assert (found.price[0], found.guarded.binding[0]) == (9.5, "max_fall_day")
+
+
+def test_without_an_elasticity_nothing_is_proposed():
+    found = optimise(demand(elasticity=np.nan), limits())
+    assert (found.held[0], found.price[0], found.gain[0]) == ("no_elasticity", 10.0, 0.0)
+
+
+def test_doubt_is_carried_to_the_profit():
+    sure, unsure = optimise(demand(2, sd=[0.0, 0.5]), limits(2)).profit_sd
+    assert sure == 0.0
+    assert unsure > 10.0
+
+
+def test_caution_keeps_prices_nearer_to_today_s():
+    bold = optimise(demand(sd=0.8), limits()).target[0]
+    careful = optimise(demand(sd=0.8), limits(), caution=2.0).target[0]
+    assert abs(np.log(careful / 10)) < abs(np.log(bold / 10))
+
+
+def test_unknown_goals_and_shapes_are_refused():
+    with pytest.raises(ValueError, match="goal must be one of"):
+        optimise(demand(), limits(), goal="fame")
+    with pytest.raises(ValueError, match="demand is of 2 products"):
+        optimise(demand(2), limits())
+
+
+def test_thompson_logs_the_share_of_draws_that_lead_to_its_price():
+    asked, told = limits(600, step=1.0), demand(600, sd=0.6)
+    found = thompson(told, asked, random_state=1)
+    prices, counts = np.unique(found.price, return_counts=True)
+    chances = [np.unique(found.propensity[found.price == price]) for price in prices]
+    assert len(prices) > 2
+    assert all(len(each) == 1 for each in chances)  # equal products: one probability for each price
+    assert sum(each[0] for each in chances) == pytest.approx(1.0)
+    assert counts / 600 == pytest.approx(np.concatenate(chances), abs=0.07)
+    assert not violations(found.price, asked).any()
+
+
+def test_thompson_gives_a_family_one_price_and_the_held_today_s():
+    found = thompson(demand(3, sd=0.6), limits(3, family=[1, 1, -1], cost=[4.0, 4.0, np.nan]), random_state=3)
+    assert found.price[0] == found.price[1]
+    assert (found.held[2], found.price[2], found.propensity[2]) == ("cost_missing", 10.0, 1.0)
