@@ -170,6 +170,6 @@ def test_errors_of_rare_demand_are_no_larger_than_what_was_sold():
     assert (spread.absolute < RARE.std(axis=1) * 1.5).all()
     # a season that is there, as good as nothing in eleven of twelve months, and one order out of it
     ice = np.tile([0.0, 0, 0, 0, 0, 24, 0, 0, 0, 0, 0, 0], 4)
-    ice[13] = 3
+    ice[46] = 3
     assert seasonal_indices(ice[None], 12).min() < 0.05
     assert intervals.history_spread(ice[None], 24, 12).absolute[0] < 5
