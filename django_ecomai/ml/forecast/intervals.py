@@ -57,24 +57,32 @@ class Spread:
 
 
 def history_spread(y: Floats, window: int, season_length: int = 1) -> Spread:
-    """Spread of each series of ``y`` [S, T] around its own seasonally adjusted level, errors of ``window`` periods ago
-    counting half; the relative one is drawn towards that of all series.
+    """Spread of each series of ``y`` [S, T] around its own level times its season, errors of ``window`` periods ago
+    counting half; the relative one is drawn towards that of all series. In the unit of ``y``: demand divided by an
+    index of next to nothing would have errors of any size.
     """
-    index = seasonal_indices(y, season_length)
-    flat = y / phases(index, 0, y.shape[1])
+    expected = phases(seasonal_indices(y, season_length), 0, y.shape[1])
     alpha = np.array(REACTIONS)[:, None]
-    known = ~np.isnan(flat)
-    start = np.where(known & (np.cumsum(known, axis=1) <= 4), flat, 0.0).sum(axis=1)
-    level = np.broadcast_to(start / np.clip(known.sum(axis=1), 1, 4), (len(alpha), len(y)))
-    errors = np.zeros(level.shape)
-    squares, mass, n = np.zeros(level.shape), np.zeros(level.shape), np.zeros(len(y))
+    known = ~np.isnan(y)
+    early = known & (np.cumsum(known, axis=1) <= 4)
+    shape = (len(alpha), len(y))
+    # the level is what was sold over what the season lets expect, older periods counting less; one period of mean
+    # demand beside the first ones, for a series may begin in its dead season
+    mean = np.where(known, y, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    periods = early.sum(axis=1) + 1
+    sold = np.broadcast_to((np.where(early, y, 0.0).sum(axis=1) + mean) / periods, shape)
+    usual = np.broadcast_to((np.where(early, expected, 0.0).sum(axis=1) + 1) / periods, shape)
+    errors = np.zeros(shape)
+    squares, mass, n = np.zeros(shape), np.zeros(shape), np.zeros(len(y))
     kept = 0.5 ** (1 / max(window, 1))
     for t in range(y.shape[1]):
-        error = np.where(known[:, t], flat[:, t] - level, 0.0)
+        ahead = np.maximum(sold / usual, 0.0) * expected[:, t]
+        error = np.where(known[:, t], y[:, t] - ahead, 0.0)
         errors += error**2
         squares, n = kept * squares + error**2, kept * n + known[:, t]
-        mass = kept * mass + np.where(known[:, t], np.maximum(level, 0.0) ** 2, 0.0)
-        level = level + alpha * error
+        mass = kept * mass + np.where(known[:, t], ahead**2, 0.0)
+        sold = np.where(known[:, t], (1 - alpha) * sold + alpha * y[:, t], sold)
+        usual = np.where(known[:, t], (1 - alpha) * usual + alpha * expected[:, t], usual)
     weight = likelihoods(errors, y)
     squares, mass = (weight * squares).sum(axis=0), (weight * mass).sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -53,7 +53,8 @@ def _to_the_ends(average: Floats) -> Floats:
 def seasonal_indices(y: Floats, season_length: int, *, multiplicative: bool = True) -> Floats:
     """Index of each phase [S, m], phase of column t being ``t mod m``; neutral (1 or 0) below two seasons.
 
-    Indices are drawn towards neutral by the noise of their own mean, so that few seasons give weak ones.
+    Indices are drawn towards neutral by the noise of their own mean, so that few seasons give weak ones; a phase that
+    was seen in one season only stays neutral.
     """
     m = season_length
     neutral = 1.0 if multiplicative else 0.0
@@ -63,10 +64,9 @@ def seasonal_indices(y: Floats, season_length: int, *, multiplicative: bool = Tr
         return index
     values = y[rows]
     average = centred_average(values, m)
-    # Between two and three seasons the average ends half a season before the history does, so that most phases are seen
-    # once: nothing would tell their noise, and one odd period would pass for a season. There it goes on to the ends.
-    twice = (~np.isnan(average)).sum(axis=1) - m
-    short = twice < 0.75 * m
+    # Below three seasons the average ends half a season before the history does, so that phases are seen once: nothing
+    # would tell their noise, and one odd period would pass for a season. There it goes on to the ends.
+    short = (~np.isnan(average)).sum(axis=1) < 2 * m
     average[short] = _to_the_ends(average[short])
     with np.errstate(invalid="ignore", divide="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -74,14 +74,16 @@ def seasonal_indices(y: Floats, season_length: int, *, multiplicative: bool = Tr
         pad = -values.shape[1] % m
         folded = np.pad(parts, ((0, 0), (0, pad)), constant_values=np.nan).reshape(len(rows), -1, m)
         n = (~np.isnan(folded)).sum(axis=1)
-        raw = np.nanmean(folded, axis=1) - neutral
-        inside = np.nansum((folded - neutral - raw[:, None, :]) ** 2, axis=(1, 2))
+        means = np.nanmean(folded, axis=1)
+        inside = np.nansum((folded - means[:, None, :]) ** 2, axis=(1, 2))
         freedom = np.maximum((n - 1).clip(0).sum(axis=1), 1)
         noise = (inside / freedom)[:, None] / np.maximum(n, 1)
-    raw = np.where(n > 0, raw, 0.0)
-    raw -= raw.mean(axis=1, keepdims=True)
-    # positive-part empirical Bayes: variance of the indices beyond what their noise explains
-    signal = np.maximum((raw**2 - noise).mean(axis=1, keepdims=True), 0.0)
+        # what came once is no season, and nothing tells its noise
+        means = np.where(n > 1, means, np.nan)
+        raw = np.nan_to_num(means - np.nanmean(means, axis=1, keepdims=True))
+        # positive-part empirical Bayes: variance of the indices beyond what their noise explains
+        beyond = np.where(n > 1, raw**2 - noise, 0.0).sum(axis=1) / np.maximum((n > 1).sum(axis=1), 1)
+        signal = np.maximum(beyond, 0.0)[:, None]
     with np.errstate(invalid="ignore", divide="ignore"):
         kept = np.nan_to_num(signal / (signal + noise), nan=1.0)
     shrunk = neutral + raw * kept

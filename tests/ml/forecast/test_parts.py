@@ -150,3 +150,26 @@ def test_likeness_uses_what_both_tell():
     assert found[0, 0] == pytest.approx(1)
     assert found[0, 0] > found[0, 1] > 0
     assert found[0, 2] == 0
+
+
+#: Thirty-three months of parts that hardly ever sell: one order in a month that the centred average reaches once,
+#: beside months of nothing that agree with each other.
+RARE = np.array([
+    [0.0, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    [10, 8, 6, 8, 0, 2, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 13, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0],
+    [8, 1, 0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0],
+])  # fmt: skip
+
+
+def test_one_order_of_a_rare_product_is_no_season():
+    np.testing.assert_array_equal(seasonal_indices(RARE, 12), np.ones((3, 12)))
+
+
+def test_errors_of_rare_demand_are_no_larger_than_what_was_sold():
+    spread = intervals.history_spread(RARE, 24, 12)
+    assert (spread.absolute < RARE.std(axis=1) * 1.5).all()
+    # a season that is there, as good as nothing in eleven of twelve months, and one order out of it
+    ice = np.tile([0.0, 0, 0, 0, 0, 24, 0, 0, 0, 0, 0, 0], 4)
+    ice[46] = 3
+    assert seasonal_indices(ice[None], 12).min() < 0.05
+    assert intervals.history_spread(ice[None], 24, 12).absolute[0] < 5
