@@ -6,7 +6,7 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 ARGS ?=
 
-.PHONY: help demo test test-matrix lint lint-style lint-types lint-docs format bench docs clean
+.PHONY: help demo test coverage test-matrix lint lint-style lint-types lint-docs format bench docs clean
 
 help:
 	@echo "make demo    the example shop with recommendations, on http://127.0.0.1:8000/"
@@ -23,6 +23,9 @@ demo: $(VENV)/.installed-demo
 
 test: $(VENV)/.installed-test
 	$(PY) -m tests.run $(ARGS)
+
+coverage: $(VENV)/.installed-test
+	ECOMAI_TEST_COVERAGE=1 $(PY) -m tests.run
 
 test-matrix: $(VENV)/.installed-test
 	$(PY) -m tests.matrix $(ARGS)

@@ -47,7 +47,7 @@ OTHERS = (
 
 def test_entries_are_made_once_and_others_are_left_alone(project: Project) -> None:
     project.python(OTHERS)
-    ours = ["ecomai: heartbeat", "ecomai: runs.prune", "ecomai: toy.train"]
+    ours = ["ecomai: heartbeat", "ecomai: runs.verify", "ecomai: runs.prune", "ecomai: toy.train"]
     assert apply(project) == {"created": ours, "kept": [], "retired": []}
     first = tasks(project)
     train = first["ecomai: toy.train"]
@@ -95,6 +95,7 @@ def test_our_own_entry_of_a_job_that_is_gone_is_switched_off(project: Project) -
 def test_several_shops(project: Project) -> None:
     assert apply(project, "--channel", "de", "--channel", "uk")["created"] == [
         "ecomai: heartbeat",
+        "ecomai: runs.verify",
         "ecomai: runs.prune",
         "ecomai: toy.train (de)",
         "ecomai: toy.train (uk)",

@@ -39,14 +39,15 @@ def project(tmp_path: Path) -> Iterator[Project]:
     """Web server and workers with a queue of their own."""
     if BACKEND == "postgres":
         require_service("postgres")
-    with database(tmp_path, BACKEND) as url:
+    apps = {"WORKER_APPS": "django_ecomai.mirror,django_ecomai.events"}
+    with database(tmp_path, BACKEND, **apps) as url:
         made = Project(
             tmp_path,
             database=url,
             ecomai={"CAPTURE_QUEUE": "celery"},
             WORKER_BROKER=RABBITMQ_URL,
             WORKER_QUEUE=f"ecomai-test-{uuid.uuid4().hex[:8]}",
-            WORKER_APPS="django_ecomai.mirror,django_ecomai.events",
+            **apps,
         )
         yield made
         made.close()
