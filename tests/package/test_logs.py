@@ -112,8 +112,9 @@ class TestNobodyIsNamed:
         return client.post("/ecomai/capture/", body, content_type="text/plain", headers={"Origin": "http://testserver"})
 
     def test_in_what_shoppers_and_jobs_do(
-        self, shopper, caplog, monkeypatch, django_capture_on_commit_callbacks
+        self, shopper, caplog, monkeypatch, django_capture_on_commit_callbacks, ecomai_setting
     ) -> None:
+        ecomai_setting(CONSENT="django_ecomai.events.consent.always", CAPTURE_SPILL_MB=0)
         caplog.set_level(logging.DEBUG, logger="django_ecomai")
         order_make(customer=CUSTOMER, lines=[("p1", 1)])
         view = {"name": "view_item", "product_id": "p1"}
@@ -134,7 +135,7 @@ class TestNobodyIsNamed:
             raise DatabaseError("the database is away")
 
         with monkeypatch.context() as broken:
-            broken.setattr(events, "events_write", refuses)
+            broken.setattr("django_ecomai.events.purchases.events_write", refuses)
             assert self.batch(shopper, view).status_code == 503
             broken.setattr("django_ecomai.recommend.serving.look_up", refuses)
             recommendations("home", customer_id=CUSTOMER, visitor_id=VISITOR)

@@ -16,6 +16,7 @@ from django_ecomai.core.uuid7 import uuid7
 from django_ecomai.events.models import Event, VisitorIdentity
 from django_ecomai.forecast.models import ForecastChange, ForecastOverride, SalesTarget
 from django_ecomai.ingest.services import key_make
+from django_ecomai.ingest.services.versions import versions_claim
 from django_ecomai.inventory.models import Decision, PurchaseOrder
 from django_ecomai.mirror.models import ReturnLine, Review, SyncIssue, SyncReport
 from django_ecomai.privacy.ledger import consent_record
@@ -89,6 +90,7 @@ def shop_fill() -> Shop:
     report = SyncReport.objects.create()
     examples = [{"id": ANN, "value": "x"}, {"id": BOB, "value": "y"}]
     SyncIssue.objects.create(report=report, table="customer", code="unknown_user", examples=examples, count=2)
+    versions_claim(channel="", table="customer", moments={ANN: timezone.now(), BOB: timezone.now()})
     _staff_fill(user)
     consent_record(visitor_id=PHONE, customer_id=ANN, given={"analytics", "personalization"}, origin="test")
     return Shop(user, product)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -53,7 +54,7 @@ def tell(django_capture_on_commit_callbacks: Any) -> Any:
 @pytest.fixture
 def fixed_hour(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is tried out depends on the hour; in this test it is always the same one."""
-    monkeypatch.setattr(serving, "time", SimpleNamespace(time=lambda: NOW))
+    monkeypatch.setattr(serving, "time", SimpleNamespace(time=lambda: NOW, perf_counter=time.perf_counter))
 
 
 STRATEGY = Strategy(label="", help="", candidates=lambda query, n: [])
