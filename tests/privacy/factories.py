@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from django.contrib.auth import get_user_model
+from django.db import transaction
 from django.utils import timezone
 
 from django_ecomai.core.hashing import keyed_hash
@@ -90,7 +91,8 @@ def shop_fill() -> Shop:
     report = SyncReport.objects.create()
     examples = [{"id": ANN, "value": "x"}, {"id": BOB, "value": "y"}]
     SyncIssue.objects.create(report=report, table="customer", code="unknown_user", examples=examples, count=2)
-    versions_claim(channel="", table="customer", moments={ANN: timezone.now(), BOB: timezone.now()})
+    with transaction.atomic():
+        versions_claim(channel="", table="customer", moments={ANN: timezone.now(), BOB: timezone.now()})
     _staff_fill(user)
     consent_record(visitor_id=PHONE, customer_id=ANN, given={"analytics", "personalization"}, origin="test")
     return Shop(user, product)
