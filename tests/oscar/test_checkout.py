@@ -90,7 +90,7 @@ FAULTS: dict[str, Callable[[Any], Any]] = {
         "django_ecomai.adapters.oscar.listening._HEARD", dict.fromkeys(listening.SIGNALS, fail)
     ),
     "an event cannot be tracked": lambda settings: patched("django_ecomai.events.receivers.event_track"),
-    "an event cannot be stored": lambda settings: patched("django_ecomai.events.services.events_write"),
+    "an event cannot be stored": lambda settings: patched("django_ecomai.events.purchases.events_write"),
     "the visitor cannot be told": lambda settings: patched("django_ecomai.events.receivers._placed_by"),
     "the recommender fails": lambda settings: patched("django_ecomai.recommend.serving.external_ids"),
     "the broker and the cache are dead": dead_services,
