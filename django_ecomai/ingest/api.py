@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
-from django.db import DatabaseError, InterfaceError, transaction
+from django.db import DatabaseError, InterfaceError
 from django.utils.decorators import method_decorator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
@@ -15,6 +15,8 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
+
+from django_ecomai.core.db import without_transaction
 
 from .authentication import IngestThrottle, KeyAuthentication, ScopePermission
 from .models import ApiKey, Scope
@@ -32,7 +34,7 @@ _CONFLICTS = {
 }
 
 
-@method_decorator(transaction.non_atomic_requests, name="dispatch")
+@method_decorator(without_transaction, name="dispatch")
 class DeliveryView(APIView):
     """Base of the addresses that take rows. A subclass names its ``scope`` and ``deliver``."""
 

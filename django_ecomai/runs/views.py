@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
@@ -15,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core import metrics
+from django_ecomai.core.db import without_transaction
 from django_ecomai.core.extras import MissingExtra
 
 from .health import FAILED, readiness
@@ -22,7 +22,7 @@ from .health import FAILED, readiness
 PERMISSION = "ecomai_runs.view_run"
 
 
-@transaction.non_atomic_requests
+@without_transaction
 @require_safe
 @never_cache
 def live(request: HttpRequest) -> HttpResponse:
@@ -30,7 +30,7 @@ def live(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "ok"})
 
 
-@transaction.non_atomic_requests
+@without_transaction
 @require_safe
 @never_cache
 def ready(request: HttpRequest) -> HttpResponse:
@@ -40,7 +40,7 @@ def ready(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": status, "checks": parts}, status=503 if status == FAILED else 200)
 
 
-@transaction.non_atomic_requests
+@without_transaction
 @require_safe
 @never_cache
 def figures(request: HttpRequest) -> HttpResponse:

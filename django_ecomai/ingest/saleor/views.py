@@ -10,13 +10,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, transaction
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from django_ecomai.conf import ecomai
+from django_ecomai.core.db import without_transaction
 from django_ecomai.core.extras import MissingExtra
 from django_ecomai.events.cleaning import moment_read
 from django_ecomai.ingest.reading import JSON_BYTES, BadDelivery
@@ -34,7 +35,7 @@ _AHEAD = timedelta(minutes=5)
 @csrf_exempt  # the signature takes its place
 @require_POST
 @never_cache
-@transaction.non_atomic_requests
+@without_transaction
 def webhook(request: HttpRequest) -> HttpResponse:
     """A webhook of a Saleor shop that `ECOMAI["SALEOR"]` names, signed by it; each is taken once."""
     try:
