@@ -11,6 +11,7 @@ _CAPABILITIES: dict[str, tuple[str, ...]] = {
     "recommend": (),
     "forecast": (),
     "inventory": ("forecast",),
+    "pricing": ("forecast",),
     "privacy": (),
     "ingest": (),
     "dashboard": (),

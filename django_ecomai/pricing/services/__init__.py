@@ -1,0 +1,1 @@
+"""Writes: proposals and their decisions, rules, competitor offers, the ledger of prices."""
