@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.utils.translation import gettext as _
@@ -145,22 +145,26 @@ def dataset_read(
     tell = progress or (lambda fraction, message: None)
     tell(0.0, _("reading the catalogue"))
     with beside() as start:
-        return _read(channel, start(partial(log_read, channel=channel)), until, tell)
+        return _read(channel, start, until, tell)
 
 
 def _read(
     channel: str,
-    log: Callable[[], Reading],
+    start: Callable[[Callable[[], Any]], Callable[[], Any]],
     until: datetime | None,
     tell: Callable[[float, str], None],
 ) -> Dataset:
     from django_ecomai.ml.frames import Catalogue, IdMap
     from django_ecomai.ml.recommend.feedback import settle
 
+    log: Callable[[], Reading] = start(partial(log_read, channel=channel))
     products = _products(channel)
     variants = {product_id: facts.parent for product_id, facts in products.items() if facts.parent}
     columns, contexts = _Columns(), ContextColumns()
     returns = _read_orders(channel, columns, contexts, variants, until, tell)
+    # After the log and after the orders, whose circumstances stand first; beside the settling of feedback.
+    shelf_of = {one: facts.category for one, facts in products.items()}
+    views_read = start(partial(read_views, channel, contexts, variants, shelf_of, until))
     lines = len(columns.user)
     unknown = columns.forget_guests_if_few()
     for who, item, at in returns:
@@ -183,7 +187,7 @@ def _read(
         n_items=len(item_ids),
     )
     interactions = feedback.liked
-    read_views(channel, contexts, variants, {one: facts.category for one, facts in products.items()}, until)
+    views_read()
     gone = _Facts()
     shelves = Category.objects.filter(channel=channel, parent__isnull=False).order_by("external_id")
     parents = dict(shelves.values_list("external_id", "parent__external_id"))

@@ -92,6 +92,7 @@ def evaluate_split(
     max_users: int | None = None,
     sliders: bool = False,
     random_state: int = 0,
+    chosen: Callable[[Recipe], None] | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Train on ``times < cut``, test on ``cut <= times < end``, in the three views of `split.time_split`.
@@ -103,7 +104,7 @@ def evaluate_split(
     of the items at a moment, ``shown`` the lists that visitors saw. ``sliders``: measure what they cost too.
     Discovery is judged as it is stored, with products nobody has met in their places (`discovery.Discovery`); its two
     sides alone are not. ``budget`` and ``memory_mb`` are those of `choose`,
-    ``whole`` that of `choose_second`.
+    ``whole`` that of `choose_second`. ``chosen`` hears the automatic choice before it is tested.
     """
     tell = progress or no_progress
     split = time_split(
@@ -135,6 +136,8 @@ def evaluate_split(
             progress=lambda fraction, message: tell(0.6 * fraction, message),
         )
         recipe = choice.recipe
+        if chosen is not None:
+            chosen(recipe)
     if choice is not None or ranker == ON:
         second = learn(recipe, progress=lambda fraction, message: tell(0.6 + 0.2 * fraction, message))
     tell(0.8, "testing the choice beside the baselines")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,22 @@ class Built:
     manifest: dict[str, Any]
 
 
+def sources_fit(
+    recipe: Recipe, interactions: Interactions, *, catalogue: Catalogue | None = None, now: int | None = None
+) -> Fitted:
+    """The sources of ``recipe``, fitted as `build` does it: for a thread that has time while the recipe is tested."""
+    interactions = up_to(interactions, now)
+    if now is None:
+        now = int(interactions.times[-1]) if len(interactions) else 0
+    return Fitted(
+        interactions,
+        catalogue=Catalogue.build(interactions.n_items) if catalogue is None else catalogue,
+        now=now,
+        neighbours=recipe.neighbours,
+        language=recipe.language,
+    ).prepare(recipe)
+
+
 def build(
     recipe: Recipe,
     interactions: Interactions,
@@ -43,6 +59,7 @@ def build(
     random_state: int = 0,
     second: Callable[[Recipe, Fitted], SecondStage] | None = None,
     made: Callable[[], Beside] | None = None,
+    sources: Callable[[], Fitted] | None = None,
     progress: Progress | None = None,
 ) -> Built:
     """Fit ``recipe`` on all ``interactions``. Nothing of the result is about a person.
@@ -51,7 +68,8 @@ def build(
     interaction. ``contexts``: under which circumstances products were met, for visitors without a history;
     ``refused``: what people waved away or sent back (`feedback.settle`), which counts against what is trending.
     ``random_state`` seeds the map of cold items. ``second`` makes the ranker, which is stored along. ``made`` returns
-    what `beside` made of the same data, where it was made before.
+    what `beside` made of the same data, where it was made before, and ``sources`` what `sources_fit` fitted on it, for
+    this recipe or another one: what both have in common is not fitted again.
     Raises ValueError when ``item_ids``, ``catalogue`` and ``interactions`` disagree about the number of items.
     """
     n_items = interactions.n_items
@@ -64,7 +82,9 @@ def build(
         now = int(interactions.times[-1]) if len(interactions) else 0
     bought = interactions.at_least(target_weight)
     popularity = distinct_users(interactions)
-    fitted = Fitted(interactions, catalogue=catalogue, now=now, neighbours=recipe.neighbours, language=recipe.language)
+    fitted = None if sources is None else sources()
+    if fitted is None or (fitted.neighbours, fitted.language) != (recipe.neighbours, recipe.language):
+        fitted = sources_fit(replace(recipe, sources=()), interactions, catalogue=catalogue, now=now)
     tell(0.0, "comparing product texts and baskets")
     options: dict[str, Any] = {"now": now, "target_weight": target_weight, "language": recipe.language}
     other = beside(interactions, catalogue=catalogue, contexts=contexts, **options) if made is None else made()

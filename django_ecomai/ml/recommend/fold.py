@@ -55,6 +55,15 @@ class Fitted:
         #: customers per item, 1 = the mean; items nobody met count as if half a customer had
         self.customers = np.maximum(customers, 0.5) / usual
 
+    def prepare(self, recipe: Recipe) -> Fitted:
+        """Fit what the table of ``recipe`` is folded from; returns itself."""
+        for source in recipe.sources:
+            if low_rank(source):
+                self.factors(source)
+            elif source.kind != SessionKNN.kind:
+                self.matrix(source)
+        return self
+
     def matrix(self, source: Source) -> sparse.csr_matrix:
         """The source's pruned table as a sparse matrix, scaled so that its mean score is 1."""
         key = source.key()

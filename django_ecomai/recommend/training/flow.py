@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
@@ -54,7 +55,7 @@ def model_train(context: RunContext) -> Artifact | None:
     known = PastFacts(context.channel, data)
     from django_ecomai.ml.evaluate.run import OURS_NAME
     from django_ecomai.ml.recommend.beside import beside
-    from django_ecomai.ml.recommend.build import build
+    from django_ecomai.ml.recommend.build import build, sources_fit
     from django_ecomai.ml.threads import one_blas_thread
 
     about: dict[str, Any] = {
@@ -67,7 +68,14 @@ def model_train(context: RunContext) -> Artifact | None:
     # stays with this thread. One BLAS thread for both, as the numbers would depend on how many there are.
     with one_blas_thread(), ThreadPoolExecutor(1, thread_name_prefix="ecomai-beside") as second_core:
         made = second_core.submit(beside, data.interactions, **about, language=text_language())
-        evaluation, why_not = evaluate(context, data, options, known)
+        early: list[Future[Fitted]] = []
+
+        def fit_early(recipe: Recipe) -> None:
+            """The choice usually passes its test: this core has time to fit it on everything meanwhile."""
+            fit = partial(sources_fit, catalogue=data.catalogue, now=about["now"])
+            early.append(second_core.submit(fit, recipe, data.interactions))
+
+        evaluation, why_not = evaluate(context, data, options, known, chosen=fit_early)
         clock.lap("evaluate")
         verdict, recipe = decide(context, data, evaluation, why_not, options)
         no_gate = bool(context.parameters.get("no_gate"))
@@ -84,6 +92,7 @@ def model_train(context: RunContext) -> Artifact | None:
             random_state=options.seed,
             second=_stage(order, known),
             made=made.result,
+            sources=early[0].result if early else None,
             progress=_plain(context.part(0.75, 0.95), _("learning from everything that is known")),
             **about,
         )

@@ -33,9 +33,17 @@ _DAY = 86_400
 
 
 def evaluate(
-    context: RunContext, data: Dataset, options: TrainOptions, known: PastFacts
+    context: RunContext,
+    data: Dataset,
+    options: TrainOptions,
+    known: PastFacts,
+    *,
+    chosen: Callable[[Recipe], None] | None = None,
 ) -> tuple[Evaluation | None, str]:
-    """The choice and its test on data it has not seen; or None and the reason why nothing could be tested."""
+    """The choice and its test on data it has not seen; or None and the reason why nothing could be tested.
+
+    ``chosen`` hears the choice before the test.
+    """
     from django_ecomai.ml.evaluate.run import evaluate_split
     from django_ecomai.ml.evaluate.sample import compared_rows, customers_sample, evaluations_for
 
@@ -71,6 +79,7 @@ def evaluate(
         language=text_language(),
         sliders=True,
         random_state=options.seed,
+        chosen=chosen,
         progress=_comparing(context, tell, budget),
     )
     context.metrics(
