@@ -242,7 +242,7 @@ def _answer(cookie: str) -> dict[str, Any]:
     from django.test import Client
     from django.test.utils import CaptureQueriesContext
 
-    from django_ecomai.events.names import RECENT_NAMES
+    from django_ecomai.events.names import DISMISS_NAMES, RECENT_NAMES
 
     client = Client(headers={"cookie": cookie, "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Firefox/128.0"})
     client.get("/ecomai/api/recommendations/home/")
@@ -253,6 +253,7 @@ def _answer(cookie: str) -> dict[str, Any]:
     newest, reduced = (int(number) for number in re.findall(r"LIMIT (\d+)", asked[1]))
     return {
         "names": [str(name) for name in RECENT_NAMES],
+        "waved": [str(name) for name in DISMISS_NAMES],
         "depth": int(re.findall(r"LIMIT (\d+)", asked[0])[0]),
         "newest": newest,
         "reduced": reduced,

@@ -52,7 +52,7 @@ def by_hand(request: HttpRequest) -> dict[str, Any]:
         channel="", is_bot=False,
     ).exclude(product_id="").filter(visitor_id=request.ecomai.visitor_id)  # type: ignore[attr-defined]  # fmt: skip
     recent = log.filter(name__in=facts["names"]).order_by("-id")[: facts["depth"]]
-    waved = log.filter(name="dismiss").order_by("-id")[: facts["depth"]]
+    waved = log.filter(name__in=facts["waved"]).order_by("-id")[: facts["depth"]]
     columns = ("id", "name", "product_id", Cast(Value(None), DateTimeField()))
     list(recent.values_list(*columns).union(waved.values_list(*columns), all=True))
     products = Product.objects.filter(channel="")
