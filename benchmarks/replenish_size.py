@@ -58,7 +58,7 @@ def fill(size: int) -> None:
         key="1", product=product, starts_on=starts, mean=[1.0] * 13, made_on=now.date(), demand_class="lumpy"
     )
     first = min(supplier.pk for supplier in suppliers)
-    at = f"now() - {day} * (1 + (i * 7919) %% 360)"
+    at = f"now() - {day} * (1 + (i::bigint * 7919) %% 360)"
     key = f"({product.pk} + i - 1)"
     _multiplied(product, size, id=key, external_id=number, stock="(i * 31) %% 40")
     _multiplied(offer, size, id=f"{offer.pk} + i - 1", product_id=key, supplier_id=f"{first} + i %% 50")

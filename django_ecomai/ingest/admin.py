@@ -61,6 +61,17 @@ class ApiKeyAdmin(FastModelAdmin):
             return _("never")
         return date_format(timezone.localtime(key.last_used_at), "SHORT_DATETIME_FORMAT")
 
+    class Media:
+        css = {"all": ("ecomai/ingest/key.css",)}
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """With a line on what keys are for: the list is empty at first."""
+        note = _(
+            "A key lets a shop that does not run on Django send its catalogue, orders and events here. It is shown "
+            "once, when it is made; give each program a key of its own, with the rights that it needs."
+        )
+        return super().changelist_view(request, {"readonly_note": note, **(extra_context or {})})
+
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Never: a key that should open something else is another key."""
         return False
