@@ -193,7 +193,7 @@ def _queries(now: datetime) -> dict[str, Callable[[random.Random], object]]:
             channel="", customer_id=f"c{who(chance) // 10 * 10}", limit=20
         ),
         "results of placements, 30 days": lambda chance: list(
-            placement_performance(channel="", since=now - timedelta(days=30))  # type: ignore[arg-type]
+            placement_performance(channel="", since=now - timedelta(days=30))
         ),
         "is a purchase known": purchase,
         "newest views with circumstances": lambda chance: list(circumstance_rows(channel="", newest=2000)),

@@ -92,9 +92,8 @@ class _Children:
 
     def late(self, channel: str) -> Iterator[dict[str, tuple[int, Shaped]]]:
         """What is to be written once more, of those that are still there: nothing but the parent."""
-        came = [
-            ident for ident, (_number, shaped) in self.waiting.items() if str(shaped.given["parent_id"]) in self.seen
-        ]
+        parents = {ident: str(shaped.given.get("parent_id")) for ident, (_number, shaped) in self.waiting.items()}
+        came = [ident for ident, parent in parents.items() if parent in self.seen]
         for part in batched(came, CHUNK):
             there = _known(self.model, part, channel)
             chunk = {ident: self.waiting[ident] for ident in part if ident in there}

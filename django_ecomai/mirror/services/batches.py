@@ -13,7 +13,6 @@ from django.utils import timezone
 from django_ecomai.adapters.base import ShopAdapter, get_adapter
 from django_ecomai.adapters.rows import TABLES
 from django_ecomai.mirror.models import Category, Order, PricePoint, Product
-from django_ecomai.mirror.selectors import locked
 from django_ecomai.mirror.signals import order_mirrored
 
 from .bulk import column_update
@@ -69,10 +68,6 @@ def batch_apply(
     # In one order everywhere: two writers of the same new rows would otherwise wait for each other in a circle.
     ordered = sorted(rows, key=_key)
     with transaction.atomic():
-        if table in POINTS:
-            # Of two deliveries at once the second sees what the first has written, and what its points add up to.
-            idents = {_key(row) for row in rows}
-            list(locked(Product.objects.filter(channel=channel, external_id__in=idents)).values_list("pk"))
         seen = set(WRITERS[table](ctx, ordered))
         if table == "category":
             parents_finish(ctx, Category, table, ctx.categories)

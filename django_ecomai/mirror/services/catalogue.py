@@ -12,6 +12,7 @@ from django.db.models import Max
 
 from django_ecomai.adapters.rows import CategoryRow, PriceRow, ProductRow, PromotionRow, StockRow
 from django_ecomai.mirror.models import Category, OrderLine, PricePoint, Product, Promotion, ReturnLine, StockPoint
+from django_ecomai.mirror.selectors import locked
 
 from .bulk import CHUNK, batched, column_update, fingerprint, links_set
 from .cleaning import json_safe
@@ -233,8 +234,16 @@ def _orphans_link(ctx: SyncContext, created: dict[str, Any]) -> None:
             column_update(model, "product", pairs)
 
 
+def _products_hold(ctx: SyncContext, batch: Sequence[PriceRow | StockRow]) -> None:
+    """Lock the products of live changes: of two at once the second sees what the first has written."""
+    if ctx.mode == "live":
+        idents = {str(row.product_id) for row in batch}
+        list(locked(Product.objects.filter(channel=ctx.channel, external_id__in=idents)).values_list("pk"))
+
+
 def prices_write(ctx: SyncContext, batch: Sequence[PriceRow]) -> list[str]:
     """Take over the shop's own price history (``source="shop"``)."""
+    _products_hold(ctx, batch)
     ctx.products.load(str(r.product_id) for r in batch)
     points: dict[tuple[Any, Any], PricePoint] = {}
     made_of: dict[tuple[Any, Any], int] = {}
@@ -277,6 +286,7 @@ def prices_write(ctx: SyncContext, batch: Sequence[PriceRow]) -> list[str]:
 
 def stock_write(ctx: SyncContext, batch: Sequence[StockRow]) -> list[str]:
     """Stock per location: history on change, and the sum over the locations on the product."""
+    _products_hold(ctx, batch)
     known = ctx.products.load(str(r.product_id) for r in batch)
     keys = {known[str(r.product_id)] for r in batch if str(r.product_id) in known} - {0}
     latest = _stock_latest(keys)
@@ -294,7 +304,7 @@ def stock_write(ctx: SyncContext, batch: Sequence[StockRow]) -> list[str]:
         pk, location = known[ident], ctx.clean.text("stock", ident, "location", row.location, 64)
         moment = ctx.clean.moment("stock", ident, "valid_from", row.valid_from) or ctx.now
         old = latest.get((pk, location))
-        if old is not None and ctx.outcomes is not None and row.valid_from in (None, ""):
+        if old is not None and ctx.mode == "live" and row.valid_from in (None, ""):
             moment = max(moment, old[0] + _TICK)  # without a time of its own it is of when it came
         if old is not None and (old[1] == quantity or moment <= old[0]):
             ctx.count("stock", "unchanged")
