@@ -26,7 +26,6 @@ import random
 import resource
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -38,6 +37,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .harness import line
+from .own_redis import OwnRedis
 from .speed_endpoint import _sql
 
 SIZE = 20
@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> list[dict[str, Any]]:
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="ecomai-capture-") as temporary:
         home = Path(temporary)
-        with _database(options.database) as url, _Redis(home) as redis:
+        with _database(options.database) as url, OwnRedis(home) as redis:
             _setup(home, url, redis.url, options.broker)
             rows = _soak(home, redis, options) if options.soak else _speeds(options)
     for row in rows:
@@ -231,7 +231,7 @@ def _copy(rows: Sequence[dict[str, Any]]) -> None:
 # -- soak
 
 
-def _soak(home: Path, redis: _Redis, options: argparse.Namespace) -> list[dict[str, Any]]:
+def _soak(home: Path, redis: OwnRedis, options: argparse.Namespace) -> list[dict[str, Any]]:
     from django_ecomai.events.models import Event
     from django_ecomai.events.queues import spill, stream
     from django_ecomai.events.queues.upkeep import spill_replay
@@ -317,7 +317,12 @@ def _reset() -> None:
 
 
 def _inflict(
-    fault: str, workers: list[subprocess.Popen[bytes]], redis: _Redis, home: Path, database: str, chance: random.Random
+    fault: str,
+    workers: list[subprocess.Popen[bytes]],
+    redis: OwnRedis,
+    home: Path,
+    database: str,
+    chance: random.Random,
 ) -> None:
     if fault == "worker":
         victim = chance.randrange(len(workers))
@@ -339,53 +344,6 @@ def _worker(home: Path) -> subprocess.Popen[bytes]:
     with (home / "worker.log").open("ab") as sink:
         command = [sys.executable, "-m", "django", "ecomai_capture", "--loop"]
         return subprocess.Popen(command, stdout=sink, stderr=sink)
-
-
-class _Redis:
-    """A Redis server of this benchmark's own that writes before it answers."""
-
-    def __init__(self, home: Path) -> None:
-        self.home, self.process = home, None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-
-    process: subprocess.Popen[bytes] | None
-
-    def start(self) -> None:
-        """Returns when it answers; does nothing when it runs."""
-        import redis
-
-        if self.process is None:
-            self.process = subprocess.Popen(
-                ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.home), "--save", "",
-                 "--appendonly", "yes", "--appendfsync", "always", "--loglevel", "warning"],
-                stdout=subprocess.DEVNULL,
-            )  # fmt: skip
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                redis.Redis.from_url(self.url).ping()
-                return
-            except redis.RedisError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
-
-    def kill(self) -> None:
-        """As a power cut would."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
-
-    def __enter__(self) -> _Redis:
-        self.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.kill()
 
 
 @contextmanager

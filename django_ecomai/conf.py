@@ -266,7 +266,10 @@ class Defaults:
     """Hours for which a delivery with an ``Idempotency-Key`` gets the same answer when it is sent again."""
 
     INGEST_THROTTLE: str = "600/min"
-    """Rate of deliveries and questions per API key, in DRF's notation. Empty: no limit."""
+    """Rate of deliveries per API key, in DRF's notation. Empty: no limit."""
+
+    INGEST_READ_THROTTLE: str = "6000/min"
+    """Rate at which an API key may ask for recommendations, in DRF's notation. Empty: no limit."""
 
     SALEOR: dict[str, dict[str, str]] | None = None
     """Saleor shops whose webhooks are taken: ``{channel: {"domain": "shop.saleor.cloud", "secret": "…"}}``. Without

@@ -153,6 +153,8 @@ def _values_put_back(before: Sequence[Row], after: Sequence[Row]) -> None:
             pk=row["pk"], signal_id=fields["signal"], day=date.fromisoformat(fields["day"]), value=fields["value"]
         )
         (there if (VALUE, row["pk"]) in left else fresh).append(value)
+    fresh.sort(key=lambda one: (one.signal_id, one.day))  # one order for all writers
+    there.sort(key=lambda one: one.pk)
     try:
         with transaction.atomic():
             SignalValue.objects.bulk_create(fresh, batch_size=BATCH)

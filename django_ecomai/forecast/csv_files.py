@@ -164,7 +164,10 @@ def targets_import(*, channel: str, lines: Iterable[str], author: Any = None, re
             fresh.add(target.pk)
         return target
 
-    result, made = _all_or_none(list(_rows(lines, ("level", "key", "from", "to", "amount"))), make)
+    columns = ("level", "key", "from", "to", "amount")
+    # By their spans: two files that name the same targets in different orders would wait for each other in a circle.
+    rows = sorted(_rows(lines, columns), key=lambda one: [one[1].get(name, "") for name in columns[:-1]])
+    result, made = _all_or_none(rows, make)
     if made:
         label = ngettext("%(number)d sales target from a file", "%(number)d sales targets from a file", result.written)
         keys = {one.pk for one in made}
@@ -184,6 +187,7 @@ def _all_or_none(
     result = Imported()
     made: list[Made] = []
     seen: set[tuple[tuple[str, str], ...]] = set()
+    wrong: dict[int, str] = {}
     with transaction.atomic():
         for number, row in rows:
             mark = tuple(sorted(row.items()))
@@ -196,7 +200,9 @@ def _all_or_none(
                     made.append(make(row))
                 result.written += 1
             except ValidationError as error:
-                result.wrong(number, " ".join(error.messages))
+                wrong[number] = " ".join(error.messages)
+        for number, text in sorted(wrong.items()):
+            result.wrong(number, text)
         if result.errors:
             result.written = 0
             made.clear()

@@ -104,6 +104,7 @@ def forecasts_update(rows: Sequence[Forecast]) -> None:
     """Put ``rows`` in the place of their forecasts, the others stay."""
     unique = ["channel", "measure", "level", "key"]
     others = [field.name for field in Forecast._meta.concrete_fields if field.name not in ("id", *unique)]
+    rows = sorted(rows, key=lambda row: [getattr(row, name) for name in unique])  # one order for all writers
     Forecast.objects.bulk_create(
         rows, batch_size=BATCH, update_conflicts=True, update_fields=others, **conflict_target(Forecast, *unique)
     )
@@ -147,6 +148,7 @@ def past_record(rows: Sequence[Forecast], *, naive: Mapping[tuple[str, str], NDA
                     made_on=row.made_on,
                 )
             )
+    found.sort(key=lambda row: (row.channel, row.measure, row.level, row.key, row.period, row.lag))
     PastForecast.objects.bulk_create(found, batch_size=BATCH, ignore_conflicts=True)
     return len(found)
 
@@ -159,7 +161,7 @@ def past_fill(series: Iterable[SeriesForecast], *, channel: str, measure: str, f
         channel=channel, measure=measure, frequency=frequency, actual=None, period__lt=starts_on
     )
     changed = []
-    for row in waiting.only("pk", "level", "key", "period").iterator(chunk_size=5000):
+    for row in waiting.order_by("pk").only("pk", "level", "key", "period").iterator(chunk_size=5000):
         known = history.get((row.level, row.key))
         if known is None:
             continue

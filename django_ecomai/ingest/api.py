@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import Any, cast
+from collections.abc import Iterable
+from typing import Any, NamedTuple, cast
 
-from django.db import DatabaseError, InterfaceError
-from django.utils.decorators import method_decorator
-from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from django_ecomai.core.db import without_transaction
-
-from .authentication import IngestThrottle, KeyAuthentication, ScopePermission
+from .authentication import IngestThrottle, KeyView
 from .models import ApiKey, Scope
 from .reading import NDJSON, BadDelivery, Line, body_receive
 from .schemas import DeliveredSerializer, RefusedSerializer, batch_of
-from .services import AnswerConflict, answer_begin, answer_finish, answer_release, events_deliver, rows_deliver
+from .services import (
+    AnswerConflict,
+    answer_begin,
+    answer_finish,
+    answer_kept,
+    answer_release,
+    events_deliver,
+    rows_deliver,
+)
 from .services.rows import RowVerdict
-
-logger = logging.getLogger("django_ecomai.ingest")
 
 _HEADER_LONGEST = 200
 _CONFLICTS = {
@@ -34,19 +33,15 @@ _CONFLICTS = {
 }
 
 
-@method_decorator(without_transaction, name="dispatch")
-class DeliveryView(APIView):
-    """Base of the addresses that take rows. A subclass names its ``scope`` and ``deliver``."""
+class DeliveryView(KeyView):
+    """Base of the addresses that take rows, which ``ADDRESSES`` lists."""
 
-    authentication_classes = (KeyAuthentication,)
-    permission_classes = (ScopePermission,)
     throttle_classes = (IngestThrottle,)
-    schema = AutoSchema()  # whatever the project's default is
-    scope: str = ""
-
-    def deliver(self, lines: Iterable[Line], channel: str) -> list[RowVerdict]:
-        """Write the rows."""
-        raise NotImplementedError
+    table: str = ""
+    unavailable = (
+        "not_stored",
+        "Not everything could be stored now. Send it again: what is stored already is a duplicate then.",
+    )
 
     def post(self, request: Request) -> Response:
         """See the schema."""
@@ -59,10 +54,6 @@ class DeliveryView(APIView):
             response = Response({"error": error.code, "detail": detail}, status=status)
             if error.code == "in_progress":
                 response["Retry-After"] = "2"
-        except (DatabaseError, InterfaceError):
-            logger.exception("A delivery could not be stored.")
-            detail = "Not everything could be stored now. Send it again: what is stored already is a duplicate then."
-            response = Response({"error": "not_stored", "detail": detail}, status=503)
         return response
 
     def _answered(self, request: Request, key: ApiKey) -> Response:
@@ -71,7 +62,7 @@ class DeliveryView(APIView):
             raise BadDelivery(400, "idempotency_key", f"Send an Idempotency-Key of at most {_HEADER_LONGEST} letters.")
         body = body_receive(request._request)
         if not header:
-            return Response(_told(self.deliver(body.lines(), key.channel)))
+            return Response(self._delivered(body.lines(), key))
         answer = answer_begin(key=key, header=header, address=request.path, body_digest=body.sha256)
         if answer.status is not None:
             response = Response(answer.answer, status=answer.status)
@@ -79,13 +70,18 @@ class DeliveryView(APIView):
             return response
         done = False
         try:
-            told = _told(self.deliver(body.lines(), key.channel))
+            told = self._delivered(answer_kept(body.lines(), answer=answer), key)
             answer_finish(answer=answer, status=200, body=told)
             done = True
             return Response(told)
         finally:
             if not done:
                 answer_release(answer=answer)
+
+    def _delivered(self, lines: Iterable[Line], key: ApiKey) -> dict[str, Any]:
+        if self.table == "event":
+            return _told(events_deliver(lines=lines, channel=key.channel))
+        return _told(rows_deliver(table=self.table, lines=lines, channel=key.channel))
 
 
 def _told(verdicts: list[RowVerdict]) -> dict[str, Any]:
@@ -97,18 +93,57 @@ def _told(verdicts: list[RowVerdict]) -> dict[str, Any]:
     }
 
 
-def _documented(name: str, table: str, summary: str, description: str) -> Callable[[Any], Any]:
+class Address(NamedTuple):
+    """What is sent to an address: rows of a table of the mirror, or events."""
+
+    name: str
+    table: str
+    scope: Scope
+    summary: str
+    description: str
+
+
+ADDRESSES = (
+    Address("categories", "category", Scope.CATALOGUE, "Send categories",
+            "The tree of categories; parents and children in any order."),
+    Address("products", "product", Scope.CATALOGUE, "Send products and variants",
+            "Fields that are left out stay as they are, null empties them."),
+    Address("prices", "price", Scope.CATALOGUE, "Send prices",
+            "A price holds from its time on; the newest is the product's current one."),
+    Address("stock", "stock", Scope.CATALOGUE, "Send stock", "The stock of a product at a location from a moment on."),
+    Address("promotions", "promotion", Scope.CATALOGUE, "Send promotions",
+            "Reductions and campaigns that explain sales."),
+    Address("customers", "customer", Scope.CUSTOMERS, "Send customers and what they have agreed to",
+            "Persons who were erased are rejected."),
+    Address("orders", "order", Scope.ORDERS, "Send orders with all their lines",
+            "A line that is left out is taken for removed."),
+    Address("reviews", "review", Scope.ORDERS, "Send reviews", "Of products that are known."),
+    Address("events", "event", Scope.EVENTS, "Send events", "Each needs the consent of whoever did it."),
+)  # fmt: skip
+
+
+def _view(address: Address) -> type[DeliveryView]:
+    """The view of an address, with its own texts in the OpenAPI schema."""
+    about = f"{address.summary}. Scope `{address.scope.value}`."
+    name = f"{address.name.title()}View"
+    made = type(name, (DeliveryView,), {"__doc__": about, "scope": address.scope, "table": address.table})
+    return extend_schema_view(post=_documented(address))(made)
+
+
+def _documented(address: Address) -> Any:
     return extend_schema(
-        operation_id=f"ecomai_ingest_{name}",
-        summary=summary,
-        description=f"{description} Answers with a verdict per row; what is wrong with one row harms no other.",
+        operation_id=f"ecomai_ingest_{address.name}",
+        summary=address.summary,
+        description=(
+            f"{address.description} Answers with a verdict per row; what is wrong with one row harms no other."
+        ),
         parameters=[
             OpenApiParameter(
                 "Idempotency-Key", str, OpenApiParameter.HEADER,
                 description="The same key with the same body gets the same answer, and nothing is written twice.",
             )
         ],
-        request={"application/json": batch_of(table), NDJSON[0]: OpenApiTypes.STR},
+        request={"application/json": batch_of(address.table), NDJSON[0]: OpenApiTypes.STR},
         responses={
             200: DeliveredSerializer,
             400: OpenApiResponse(RefusedSerializer, description="The body cannot be read; nothing was written."),
@@ -120,123 +155,11 @@ def _documented(name: str, table: str, summary: str, description: str) -> Callab
             415: OpenApiResponse(RefusedSerializer, description="Neither JSON nor NDJSON, or compressed."),
             422: OpenApiResponse(RefusedSerializer, description="The Idempotency-Key was used for another body."),
             429: OpenApiResponse(description="Too often; Retry-After says when to ask again."),
-            503: OpenApiResponse(RefusedSerializer, description="The database failed: send it again."),
+            503: OpenApiResponse(RefusedSerializer, description="The database failed: send it after Retry-After."),
         },
         tags=["ingest"],
     )  # fmt: skip
 
 
-class RowsView(DeliveryView):
-    """Rows of one table of the mirror."""
-
-    table: str = ""
-
-    def deliver(self, lines: Iterable[Line], channel: str) -> list[RowVerdict]:
-        return rows_deliver(table=self.table, lines=lines, channel=channel)
-
-
-class CategoriesView(RowsView):
-    """Send categories. Scope `catalogue:write`."""
-
-    scope = Scope.CATALOGUE
-    table = "category"
-
-    @_documented("categories", table, "Send categories", "The tree of categories; parents and children in any order.")
-    def post(self, request: Request) -> Response:
-        return super().post(request)
-
-
-class ProductsView(RowsView):
-    """Send products and variants. Scope `catalogue:write`."""
-
-    scope = Scope.CATALOGUE
-    table = "product"
-
-    @_documented(
-        "products", table, "Send products and variants", "Fields that are left out stay as they are, null empties them."
-    )
-    def post(self, request: Request) -> Response:
-        return super().post(request)
-
-
-class PricesView(RowsView):
-    """Send prices. Scope `catalogue:write`."""
-
-    scope = Scope.CATALOGUE
-    table = "price"
-
-    @_documented(
-        "prices", table, "Send prices", "A price holds from its time on; the newest is the product's current one."
-    )
-    def post(self, request: Request) -> Response:
-        return super().post(request)
-
-
-class StockView(RowsView):
-    """Send stock. Scope `catalogue:write`."""
-
-    scope = Scope.CATALOGUE
-    table = "stock"
-
-    @_documented("stock", table, "Send stock", "The stock of a product at a location from a moment on.")
-    def post(self, request: Request) -> Response:
-        return super().post(request)
-
-
-class PromotionsView(RowsView):
-    """Send promotions. Scope `catalogue:write`."""
-
-    scope = Scope.CATALOGUE
-    table = "promotion"
-
-    @_documented("promotions", table, "Send promotions", "Reductions and campaigns that explain sales.")
-    def post(self, request: Request) -> Response:
-        return super().post(request)
-
-
-class CustomersView(RowsView):
-    """Send customers and what they have agreed to. Scope `customers:write`."""
-
-    scope = Scope.CUSTOMERS
-    table = "customer"
-
-    @_documented(
-        "customers", table, "Send customers and what they have agreed to", "Persons who were erased are rejected."
-    )
-    def post(self, request: Request) -> Response:
-        return super().post(request)
-
-
-class OrdersView(RowsView):
-    """Send orders with all their lines. Scope `orders:write`."""
-
-    scope = Scope.ORDERS
-    table = "order"
-
-    @_documented("orders", table, "Send orders with all their lines", "A line that is left out is taken for removed.")
-    def post(self, request: Request) -> Response:
-        return super().post(request)
-
-
-class ReviewsView(RowsView):
-    """Send reviews. Scope `orders:write`."""
-
-    scope = Scope.ORDERS
-    table = "review"
-
-    @_documented("reviews", table, "Send reviews", "Of products that are known.")
-    def post(self, request: Request) -> Response:
-        return super().post(request)
-
-
-class EventsView(DeliveryView):
-    """Send what shoppers do, with their consent. Scope `events:write`."""
-
-    scope = Scope.EVENTS
-
-    @_documented("events", "event", "Send events", "Each needs the consent of whoever did it.")
-    def post(self, request: Request) -> Response:
-        return super().post(request)
-
-    def deliver(self, lines: Iterable[Line], channel: str) -> list[RowVerdict]:
-        return events_deliver(lines=lines, channel=channel)
+VIEWS = {address.name: _view(address) for address in ADDRESSES}
+"""The views by the last part of their addresses."""

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from django_ecomai.core.persons import refused_purposes
 from django_ecomai.events.consent import PURPOSES
@@ -23,20 +21,17 @@ from django_ecomai.recommend.api import (
 from django_ecomai.recommend.parameters import read_parameters
 from django_ecomai.recommend.serving import carousels
 
-from .authentication import IngestThrottle, KeyAuthentication, ScopePermission
+from .authentication import IngestReadThrottle, KeyView
 from .models import ApiKey, Scope
 from .services.events import consents_of, visitor_hash
 
 _LONGEST = {"customer_id": 64, "visitor_id": 200}
 
 
-class RecommendationsView(APIView):
+class RecommendationsView(KeyView):
     """Recommendations for a placement, for everybody or for one consenting person. Scope `recommendations:read`."""
 
-    authentication_classes = (KeyAuthentication,)
-    permission_classes = (ScopePermission,)
-    throttle_classes = (IngestThrottle,)
-    schema = AutoSchema()
+    throttle_classes = (IngestReadThrottle,)
     scope = Scope.RECOMMENDATIONS
 
     @extend_schema(
@@ -63,6 +58,7 @@ class RecommendationsView(APIView):
             403: OpenApiResponse(description="The key does not open this address."),
             404: OpenApiResponse(description="There is no such placement; the answer lists those that exist."),
             429: OpenApiResponse(description="Too often; Retry-After says when to ask again."),
+            503: OpenApiResponse(description="The database failed: ask again after Retry-After."),
         },
         tags=["ingest"],
     )

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import DatabaseError, InterfaceError
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from django_ecomai.conf import ecomai
-from django_ecomai.core.db import shielded
+from django_ecomai.core.db import shielded, without_transaction
 from django_ecomai.events.throttling import ApiThrottle
 
 from .models import ApiKey
 from .services.keys import key_find, key_used
+
+logger = logging.getLogger("django_ecomai.ingest")
+
+RETRY_AFTER = 5  # seconds; a database that is started again takes about as long
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,40 @@ class IngestThrottle(ApiThrottle):
 
     def get_rate(self) -> str | None:
         return ecomai.INGEST_THROTTLE or None
+
+
+class IngestReadThrottle(ApiThrottle):
+    """``ECOMAI["INGEST_READ_THROTTLE"]`` per key: a nightly delivery takes nothing from the pages of the shop."""
+
+    scope = "ecomai_ingest_read"
+
+    def get_rate(self) -> str | None:
+        return ecomai.INGEST_READ_THROTTLE or None
+
+
+@method_decorator(without_transaction, name="dispatch")
+class KeyView(APIView):
+    """Base of the addresses that a key opens: a subclass names its ``scope``.
+
+    While the database does not answer, be it for the key itself, the sender is asked to come back.
+    """
+
+    authentication_classes = (KeyAuthentication,)
+    permission_classes = (ScopePermission,)
+    throttle_classes: Sequence[type[ApiThrottle]] = ()
+    schema = AutoSchema()  # whatever the project's default is
+    scope: str = ""
+    unavailable = ("not_now", "The database does not answer. Ask again in a moment.")
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """A failure of the database is no failure of the sender's."""
+        if not isinstance(exc, (DatabaseError, InterfaceError)):
+            return super().handle_exception(exc)
+        logger.error("A request with an API key could not be answered.", exc_info=exc)
+        error, detail = self.unavailable
+        response = Response({"error": error, "detail": detail}, status=503)
+        response["Retry-After"] = str(RETRY_AFTER)
+        return response
 
 
 class KeyScheme(OpenApiAuthenticationExtension):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -44,6 +44,21 @@ class Shaped:
     updated_at: datetime | None = None
     consent: frozenset[str] | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def observed_at(self) -> datetime | None:
+        """Since when it holds, of rows that say so; else when the shop changed it."""
+        if (given := self.given.get("valid_from")) in (None, ""):
+            return self.updated_at
+        try:
+            return min(moment_read(given, naive=timezone.get_default_timezone())[0], datetime.now(UTC) + AHEAD)
+        except (ValueError, TypeError):
+            return None  # the mirror says so
+
+    def only(self, *names: str) -> Shaped:
+        """The row without its other fields."""
+        kept = {"id", "updated_at", *names}
+        return replace(self, given={name: value for name, value in self.given.items() if name in kept})
 
     def row(self, **known: Any) -> Any:
         """The adapter's row; ``known`` fills in what was left out."""

@@ -12,17 +12,7 @@ urlpatterns = [path("ingest/saleor/", webhook, name="saleor")]
 if apps.is_installed("rest_framework"):
     from . import api
 
-    urlpatterns += [
-        path("api/ingest/categories/", api.CategoriesView.as_view(), name="api-categories"),
-        path("api/ingest/products/", api.ProductsView.as_view(), name="api-products"),
-        path("api/ingest/prices/", api.PricesView.as_view(), name="api-prices"),
-        path("api/ingest/stock/", api.StockView.as_view(), name="api-stock"),
-        path("api/ingest/promotions/", api.PromotionsView.as_view(), name="api-promotions"),
-        path("api/ingest/customers/", api.CustomersView.as_view(), name="api-customers"),
-        path("api/ingest/orders/", api.OrdersView.as_view(), name="api-orders"),
-        path("api/ingest/reviews/", api.ReviewsView.as_view(), name="api-reviews"),
-        path("api/ingest/events/", api.EventsView.as_view(), name="api-events"),
-    ]
+    urlpatterns += [path(f"api/ingest/{name}/", view.as_view(), name=f"api-{name}") for name, view in api.VIEWS.items()]
     if apps.is_installed("django_ecomai.recommend"):
         from .api_recommend import RecommendationsView
 

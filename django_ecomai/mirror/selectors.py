@@ -6,14 +6,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import TypeVar
 
-from django.db.models import Max, Min, QuerySet, Value
-from django.db.models.functions import Coalesce, NullIf
+from django.db import connections
+from django.db.models import Max, Min, Model, QuerySet, Value
+from django.db.models.functions import Coalesce, Collate, NullIf
+from django.utils import timezone
 
 from django_ecomai.adapters.rows import ProductRow
 
-from .models import Category, Customer, Order, OrderLine, Product, ReturnLine, Review, SyncReport
+from .models import Category, Customer, Order, OrderLine, PricePoint, Product, ReturnLine, Review, SyncReport
 
+M = TypeVar("M", bound=Model)
 CHUNK = 10_000
 # Columns of a product that have the name of the row's field.
 _SAME = (
@@ -48,6 +52,15 @@ def product_get_many(*, channel: str = "", external_ids: Iterable[str]) -> dict[
     return {product.external_id: product for product in rows}
 
 
+def locked(rows: QuerySet[M]) -> QuerySet[M]:
+    """Rows of a table of the shop, to be locked in the order in which ``rows_upsert`` writes them.
+
+    That is Python's; a database sorts texts by its language otherwise, and two writers would wait in a circle.
+    """
+    on_postgres = connections[rows.db].vendor == "postgresql"
+    return rows.order_by(Collate("external_id", "C") if on_postgres else "external_id").select_for_update()
+
+
 def product_rows(*, channel: str = "", external_ids: Iterable[str], lock: bool = False) -> dict[str, ProductRow]:
     """Products as an adapter would give them, by external id: what a partial change leaves as it is.
 
@@ -55,10 +68,7 @@ def product_rows(*, channel: str = "", external_ids: Iterable[str], lock: bool =
     ``lock`` holds the rows until the transaction ends. Two queries.
     """
     rows = Product.objects.filter(channel=channel, external_id__in=list(external_ids), removed_at=None)
-    rows = rows.order_by("external_id")
-    if lock:
-        rows = rows.select_for_update()
-    products = list(rows)
+    products = list(locked(rows) if lock else rows.order_by("external_id"))
     parents = {one.parent_id for one in products if one.parent_id is not None}
     names = dict(Product.objects.filter(pk__in=parents).values_list("pk", "external_id")) if parents else {}
     return {
@@ -70,6 +80,15 @@ def product_rows(*, channel: str = "", external_ids: Iterable[str], lock: bool =
         )
         for one in products
     }
+
+
+def price_times(*, channel: str = "", external_ids: Iterable[str]) -> dict[str, datetime]:
+    """Since when the current prices of products hold, by external id; those without a history are left out."""
+    points = PricePoint.objects.filter(
+        product__channel=channel, product__external_id__in=list(external_ids), price__isnull=False,
+        valid_from__lte=timezone.now(),
+    )  # fmt: skip
+    return dict(points.values_list("product__external_id").annotate(Max("valid_from")).order_by())
 
 
 def catalogue_rows(*, channel: str = "") -> Iterator[CatalogueRow]:

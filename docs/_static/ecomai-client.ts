@@ -121,16 +121,26 @@ export class EcomaiError extends Error {
   }
 }
 
+export interface Options {
+  /** How often a request is made in all, while nothing answers or the answer is "not now". */
+  tries?: number;
+  /** Milliseconds for which each of them may last: a delivery, and a question, which a page waits for. */
+  sendTimeout?: number;
+  askTimeout?: number;
+  /** The longest pause between two, in milliseconds, whatever Retry-After says. */
+  longestPause?: number;
+}
+
 export class Ecomai {
   readonly #base: string;
   readonly #key: string;
-  readonly #tries: number;
+  readonly #options: Required<Options>;
 
   /** `base` is where the project includes EcomAI, e.g. "https://ai.example.com/ecomai". */
-  constructor(base: string, key: string, tries = 4) {
+  constructor(base: string, key: string, options: Options = {}) {
     this.#base = base.replace(/\/+$/, "");
     this.#key = key;
-    this.#tries = tries;
+    this.#options = { tries: 4, sendTimeout: 60_000, askTimeout: 2_000, longestPause: 30_000, ...options };
   }
 
   /** Send rows. Sent again after a failure they carry the same Idempotency-Key, so nothing is written twice. */
@@ -161,20 +171,23 @@ export class Ecomai {
   }
 
   async #ask(method: string, path: string, body?: string, more: Record<string, string> = {}): Promise<unknown> {
+    const { tries, sendTimeout, askTimeout, longestPause } = this.#options;
+    const headers = { Authorization: `Bearer ${this.#key}`, Accept: "application/json", ...more };
     for (let attempt = 1; ; attempt++) {
-      const headers = { Authorization: `Bearer ${this.#key}`, Accept: "application/json", ...more };
-      let wait = 500 * 2 ** attempt;
+      // A page waits for a question: soon again. Apart from each other, so that not all come back at once.
+      let pause = (method === "GET" ? 50 : 500) * 2 ** attempt * (0.5 + Math.random());
       try {
-        const answer = await fetch(`${this.#base}/api/ingest/${path}`, { method, body, headers });
+        const signal = AbortSignal.timeout(method === "GET" ? askTimeout : sendTimeout);
+        const answer = await fetch(`${this.#base}/api/ingest/${path}`, { method, body, headers, signal });
         if (answer.ok) return await answer.json();
-        if (attempt >= this.#tries || ![409, 429, 502, 503, 504].includes(answer.status)) {
+        if (attempt >= tries || ![409, 429, 502, 503, 504].includes(answer.status)) {
           throw new EcomaiError(answer.status, await answer.json().catch(() => null));
         }
-        wait = 1000 * Number(answer.headers.get("Retry-After")) || wait;
+        pause = 1000 * Number(answer.headers.get("Retry-After")) || pause;
       } catch (error) {
-        if (error instanceof EcomaiError || attempt >= this.#tries) throw error;
+        if (error instanceof EcomaiError || attempt >= tries) throw error;
       }
-      await new Promise((resolve) => setTimeout(resolve, wait));
+      await new Promise((resolve) => setTimeout(resolve, Math.min(pause, longestPause)));
     }
   }
 }

@@ -162,6 +162,16 @@ def test_targets_and_signals_by_csv() -> None:
     assert len(many.errors) == 20 and many.more_errors == 10
 
 
+def test_targets_are_written_in_one_order_whatever_that_of_the_file() -> None:
+    text = "level,key,from,to,amount\nshop,,2027-02-01,2027-02-28,5\nshop,,2027-01-01,2027-01-31,5\n"
+    wrong = "shop,,2027-03-01,2027-03-31,0\nshop,,never,2027-01-31,6\n"
+    assert targets_import(channel="", lines=text.splitlines()).written == 2
+    assert [one.starts_on.month for one in SalesTarget.objects.order_by("pk")] == [1, 2]
+    # What is wrong is told in the order of the file.
+    errors = targets_import(channel="", lines=(text + wrong).splitlines()).errors
+    assert [one.split(":")[0] for one in errors] == ["Line 4", "Line 5"]
+
+
 def test_what_is_no_such_file_is_told() -> None:
     signal = Signal.objects.create(key="trend", name="Trend")
     with pytest.raises(BadFile, match="The file is empty"):

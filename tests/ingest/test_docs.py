@@ -8,9 +8,12 @@ import re
 import shlex
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, ClassVar
 
 import pytest
 
@@ -89,8 +92,7 @@ def example(folder: Path) -> Path:
     shutil.copy(CLIENT, folder)
     (folder / "package.json").write_text('{"type": "module"}')
     file = folder / "example.ts"
-    [block] = blocks("ts")
-    file.write_text(block.text)
+    file.write_text("\n".join(block.text for block in blocks("ts")))
     return file
 
 
@@ -107,6 +109,79 @@ def test_the_typescript_of_the_page_runs(live_server: Any, tmp_path: Path) -> No
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0] == "1 0"
     assert (Product.objects.get().title, Event.objects.count()) == ("Green lantern", 1)
+
+
+class Moody(BaseHTTPRequestHandler):
+    """Says what ``answers`` says, one after the other; ``None``: nothing for a while."""
+
+    answers: ClassVar[list[tuple[int, dict[str, str]] | None]] = []
+    asked: ClassVar[list[tuple[str, str | None]]] = []
+
+    def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.asked.append((self.command, self.headers.get("Idempotency-Key")))
+        answer = self.answers.pop(0)
+        if answer is None:
+            time.sleep(3)
+            return
+        self.send_response(answer[0])
+        for name, value in answer[1].items():
+            self.send_header(name, value)
+        body = b'{"carousels": [], "accepted": 1}'
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET
+
+    def log_message(self, *args: Any) -> None:
+        """Silence."""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(node() is None, reason="no Node 23.6 or newer, which runs TypeScript")
+def test_the_client_waits_no_longer_than_it_should_and_tries_again(tmp_path: Path) -> None:
+    shutil.copy(CLIENT, tmp_path)
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    file = tmp_path / "try.ts"
+    file.write_text(
+        'import { Ecomai, EcomaiError } from "./ecomai-client.ts";\n'
+        "const options = { tries: 3, askTimeout: 1200, sendTimeout: 1200, longestPause: 20 };\n"
+        'const ecomai = new Ecomai(process.env.ECOMAI!, "k", options);\n'
+        "const told: string[] = [];\n"
+        "const tell = (work: Promise<unknown>) => work.then(\n"
+        '  () => told.push("ok"),\n'
+        "  (error) => told.push(error instanceof EcomaiError ? String(error.status) : error.name));\n"
+        'await tell(ecomai.recommendations("home"));\n'
+        'await tell(ecomai.send("products", []));\n'
+        'await tell(ecomai.recommendations("home"));\n'
+        'await tell(ecomai.recommendations("home"));\n'
+        'await tell(ecomai.send("products", []));\n'
+        'console.log(told.join(" "));\n'
+    )
+    day = {"Retry-After": "86400"}
+    Moody.asked.clear()
+    Moody.answers[:] = [
+        None, (503, day), (200, {}),  # a question that nobody answers, then too early
+        (409, day), None, (200, {}),  # a delivery likewise, always under its key
+        None, None, None,  # never
+        (403, {}),  # refused
+        (503, {}), (503, {}), (503, {}),
+    ]  # fmt: skip
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Moody)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        done = subprocess.run(
+            [str(node()), str(file)], env={**os.environ, "ECOMAI": f"http://127.0.0.1:{server.server_port}"},
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert done.stdout.split() == ["ok", "ok", "TimeoutError", "403", "503"], done.stderr
+    assert Moody.answers == []
+    keys = [key for method, key in Moody.asked if method == "POST"]
+    assert len(keys) == 6 and len(set(keys[:3])) == len(set(keys[3:])) == 1 and keys[0] != keys[3]
 
 
 @pytest.mark.slow
@@ -134,7 +209,7 @@ def test_the_typescript_is_typed(tmp_path: Path) -> None:
 
 def test_the_client_is_short_and_holds_the_tables_of_the_api() -> None:
     text = CLIENT.read_text()
-    assert len(text.splitlines()) < 200
+    assert len(text.splitlines()) < 220
     from django_ecomai.ingest.urls import urlpatterns
 
     names = {str(one.name).removeprefix("api-") for one in urlpatterns} - {"saleor", "events", "recommendations"}

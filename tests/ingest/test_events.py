@@ -42,6 +42,34 @@ def test_ids_of_visitors_are_kept_as_pseudonyms_only(shop: Sender) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("visitor, visit", [("Visitor_ID", "SESSION_ID"), ("VisitorId", "sessionId"),
+                                            ("visitor_id ", "session-id"), ("VISITOR_ID", "Session_Id")])  # fmt: skip
+def test_no_spelling_of_a_field_slips_past_hashing(shop: Sender, visitor: str, visit: str) -> None:
+    bare = {"NAME": "view_item", "Product_ID": "A", "CONSENT": YES, visitor: "cookie-4711", visit: "visit-4711"}
+    assert verdicts(shop.send("events", bare)) == ["accepted"]
+    event = Event.objects.get()
+    hashed = visitor.lower() == "visitor_id"
+    assert event.visitor_id == (visitor_hash(channel="", visitor_id="cookie-4711") if hashed else "")
+    assert len(event.session_id) == (32 if hashed else 0)
+    row = Event.objects.values().get()
+    assert not [name for name, value in row.items() if "4711" in str(value)]
+
+
+def test_of_two_spellings_one_counts_and_it_is_hashed(shop: Sender) -> None:
+    shop.send("events", view(visitor_id="", Visitor_ID="cookie-4711", VISITOR_ID="cookie-4712"))
+    assert Event.objects.get().visitor_id == visitor_hash(channel="", visitor_id="cookie-4711")
+
+
+def test_consents_and_times_are_read_in_any_spelling(shop: Sender) -> None:
+    shop.send("customers", {"id": "ann", "consent": ["analytics"]})
+    bare = {"name": "view_item", "product_id": "A"}
+    old = (datetime.now(UTC) - timedelta(days=8)).isoformat()
+    answer = shop.send("events", {**bare, "Customer_ID": "ann"}, {**bare, "customer_id": "ann", "Consent": []},
+                       view(At=old), view(Timestamp=old))  # fmt: skip
+    assert verdicts(answer) == ["accepted", "no_consent", "too_old", "too_old"]
+    assert Event.objects.get().customer_id == "ann"
+
+
 def test_without_consent_nothing_is_stored(shop: Sender) -> None:
     bare = {"name": "view_item", "product_id": "A", "visitor_id": "v1"}
     answer = shop.send("events", bare, {**bare, "consent": []}, {**bare, "consent": ["marketing"]},

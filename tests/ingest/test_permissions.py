@@ -111,3 +111,9 @@ def test_each_key_has_its_own_limit(make_sender: Callable[..., Sender], ecomai_s
     answer = ask(first.client, "orders")
     assert answer.status_code == 429 and int(answer["Retry-After"]) > 0
     assert ask(second.client, "products").status_code == 200
+
+
+def test_questions_and_deliveries_have_limits_of_their_own(shop: Sender, ecomai_setting: Callable[..., None]) -> None:
+    ecomai_setting(INGEST_THROTTLE="1/min", INGEST_READ_THROTTLE="2/min")
+    assert [ask(shop.client, "products").status_code for _ in range(2)] == [200, 429]
+    assert [ask(shop.client, "recommendations/home").status_code for _ in range(3)] == [200, 200, 429]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -431,14 +432,61 @@ def test_a_new_key_is_looked_up_and_forged_ids_do_not_make_us_ask(
 
 
 def test_a_shop_whose_keys_cannot_be_read_may_send_again(
-    keys: tuple[KeyRing, KeyRing], published: dict[str, Any]
+    keys: tuple[KeyRing, KeyRing], published: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(signatures.time, "monotonic", lambda: clock[0])
     body = category()
     for broken in (None, "x", [{"kty": "RSA", "n": "?"}]):
         published["keys"] = broken
-        assert post(body, **{"Saleor-Signature": keys[0].sign(body)}).status_code == 503
+        answer = post(body, **{"Saleor-Signature": keys[0].sign(body)})
+        assert (answer.status_code, answer["Retry-After"]) == (503, "10")
+        clock[0] += 11
     published["keys"] = [keys[0].public]
     assert post(body, **{"Saleor-Signature": keys[0].sign(body)}).status_code == 200
+
+
+def test_a_flood_does_not_ask_a_shop_that_does_not_answer(
+    keys: tuple[KeyRing, KeyRing], published: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(signatures.time, "monotonic", lambda: clock[0])
+    own, forged = keys
+    published["keys"] = None
+    body = category()
+    for number in range(20):
+        clock[0] += 0.4
+        assert post(body, **{"Saleor-Signature": own.sign(body, kid=str(number))}).status_code == 503
+    assert len(published["asked"]) == 1
+    # It is back: ten seconds later everything is taken, and what is known now outlives the next failure.
+    published["keys"] = [own.public]
+    clock[0] += 3
+    assert post(body, **{"Saleor-Signature": own.sign(body)}).status_code == 200
+    published["keys"] = None
+    clock[0] += 3601
+    for number in range(20):
+        one = category(str(number))
+        assert post(one, **{"Saleor-Signature": own.sign(one)}).status_code == 200
+        assert post(one, **{"Saleor-Signature": forged.sign(one)}).status_code == 503
+    assert len(published["asked"]) == 3
+
+
+def test_many_at_once_look_once(keys: tuple[KeyRing, KeyRing], published: dict[str, Any]) -> None:
+    jwt = pytest.importorskip("jwt")
+    published["keys"] = [keys[0].public]
+    shop = signatures.SaleorShop("", DOMAIN)
+    barrier, found = threading.Barrier(8), []
+
+    def look() -> None:
+        barrier.wait()
+        found.append(signatures._key(shop, "1", jwt))
+
+    threads = [threading.Thread(target=look) for _ in range(8)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert (len(published["asked"]), len(found), None in found) == (1, 8, False)
 
 
 # -- the setting ----------------------------------------------------------------------------------------------------

@@ -51,6 +51,15 @@ def test_suppliers_are_created_and_updated_and_bad_rows_named() -> None:
     assert (old.name, old.lead_time_days) == ("After", 12)
 
 
+def test_rows_are_written_in_one_order_whatever_that_of_the_file() -> None:
+    table_import(table="suppliers", content=lines("code,name", "C,1", "A,2", "B,3"))
+    assert list(Supplier.objects.order_by("pk").values_list("code", flat=True)) == ["A", "B", "C"]
+    products = [product_make(external_id=f"p{number}") for number in range(3)]
+    table_import(table="supplier_products", content=lines("supplier_code,product_id", "B,p1", "A,p2", "B,p0", "A,p0"))
+    made = SupplierProduct.objects.order_by("pk").values_list("supplier__code", "product")
+    assert list(made) == [("A", products[0].pk), ("A", products[2].pk), ("B", products[0].pk), ("B", products[1].pk)]
+
+
 def test_offers_with_impossible_values_are_named() -> None:
     supplier_make(code="S")
     products = [product_make(external_id=f"p{number}", sku=f"SKU{number}") for number in range(8)]

@@ -16,6 +16,7 @@ from django_ecomai.ingest.models import Webhook
 from django_ecomai.ingest.reading import Line
 from django_ecomai.ingest.services.rows import RowVerdict, rows_deliver
 from django_ecomai.mirror.models import Category, Product
+from django_ecomai.mirror.selectors import locked
 
 from .config import SaleorShop
 from .mapping import UNKNOWN_CATEGORY, event_rows
@@ -83,7 +84,7 @@ def _parents_follow(channel: str, idents: list[str]) -> None:
     touched = Product.objects.filter(channel=channel, external_id__in=idents)
     keys = {key for pair in touched.values_list("pk", "parent_id") for key in pair if key is not None}
     # Locked before its variants are read: of two webhooks the second sees what the first has written.
-    parents = list(Product.objects.select_for_update().filter(pk__in=keys, parent=None, removed_at=None).order_by("pk"))
+    parents = list(locked(Product.objects.filter(pk__in=keys, parent=None, removed_at=None)))
     variants: dict[Any, list[Product]] = {}
     for one in Product.objects.filter(parent__in=[parent.pk for parent in parents]).order_by("pk"):
         variants.setdefault(one.parent_id, []).append(one)

@@ -9,6 +9,7 @@ import logging
 import time
 import urllib.request
 from base64 import urlsafe_b64encode
+from threading import Lock
 from typing import Any
 
 from django_ecomai.core.extras import require
@@ -19,11 +20,14 @@ logger = logging.getLogger("django_ecomai.ingest")
 
 _KEPT = 3600  # seconds for which the keys of a shop are kept
 _PAUSE = 60  # and at least between two looks, whatever key ids forged signatures name
+_FAILED = 10  # and after one that failed: meanwhile nobody waits for a server that does not answer
 _TIMEOUT = 5
 _MOST_BYTES = 64 * 1024
 
-# domain -> (when, keys by id); per process.
+# Per process. domain -> (when, keys by id); domain -> when a look failed.
 _keys: dict[str, tuple[float, dict[str, Any]]] = {}
+_failed: dict[str, float] = {}
+_looking = Lock()
 
 
 class NoKeys(Exception):
@@ -72,17 +76,45 @@ def _base64(body: bytes) -> str:
 
 
 def _key(shop: SaleorShop, kid: str, jwt: Any) -> Any:
-    """The key of that id; looked up again when the shop has got a new one, but not at every forged id."""
-    at, keys = _keys.get(shop.domain, (0.0, {}))
-    age = time.monotonic() - at
-    if shop.domain not in _keys or age > _KEPT or (kid not in keys and age > _PAUSE):
-        try:
-            keys = _fetch(shop, jwt)
-        except NoKeys:
-            if kid not in keys:
-                raise
+    """The key of that id; looked up again when the shop has got a new one, but not at every forged id.
+
+    One thread looks, the others wait for what it finds.
+    """
+    if _is_known(shop, kid):
+        return _keys[shop.domain][1].get(kid)
+    if not _looking.acquire(timeout=_TIMEOUT):
+        raise NoKeys
+    try:
+        if not _is_known(shop, kid):
+            _look(shop, kid, jwt)
+    finally:
+        _looking.release()
+    return _keys[shop.domain][1].get(kid)
+
+
+def _is_known(shop: SaleorShop, kid: str) -> bool:
+    """Whether the keys at hand are new enough to say yes or no to this id."""
+    if shop.domain not in _keys:
+        return False
+    at, keys = _keys[shop.domain]
+    return time.monotonic() - at <= (_KEPT if kid in keys else _PAUSE)
+
+
+def _look(shop: SaleorShop, kid: str, jwt: Any) -> None:
+    """Look the keys up. When that fails, now or a moment ago, those at hand go on; ``NoKeys`` without this one."""
+    lately = shop.domain in _failed and time.monotonic() - _failed[shop.domain] <= _FAILED
+    keys = _keys.get(shop.domain, (0.0, {}))[1]
+    try:
+        if lately:
+            raise NoKeys
+        keys = _fetch(shop, jwt)
+        _failed.pop(shop.domain, None)
         _keys[shop.domain] = (time.monotonic(), keys)
-    return keys.get(kid)
+    except NoKeys:
+        if not lately:
+            _failed[shop.domain] = time.monotonic()
+        if kid not in keys:
+            raise
 
 
 def _fetch(shop: SaleorShop, jwt: Any) -> dict[str, Any]:
@@ -106,3 +138,4 @@ def jwks_read(address: str) -> bytes:
 def keys_forget() -> None:
     """Look all keys up anew."""
     _keys.clear()
+    _failed.clear()

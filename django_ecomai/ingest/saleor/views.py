@@ -30,6 +30,7 @@ from .signatures import NoKeys, signature_valid
 logger = logging.getLogger("django_ecomai.ingest")
 
 _AHEAD = timedelta(minutes=5)
+RETRY_AFTER = 10  # seconds
 
 
 @csrf_exempt  # the signature takes its place
@@ -57,7 +58,9 @@ def webhook(request: HttpRequest) -> HttpResponse:
 
 
 def _later(error: str) -> JsonResponse:
-    return JsonResponse({"error": error, "detail": "Not now: send it again later."}, status=503)
+    answer = JsonResponse({"error": error, "detail": "Not now: send it again later."}, status=503)
+    answer["Retry-After"] = str(RETRY_AFTER)
+    return answer
 
 
 def _checked(request: HttpRequest) -> tuple[SaleorShop, bytes]:

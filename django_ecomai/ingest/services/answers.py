@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, InterfaceError, connections, transaction
 from django.utils import timezone
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.hashing import keyed_hash
 from django_ecomai.ingest.models import ApiKey, DeliveryAnswer
 
-# A worker that died leaves its delivery open; after this long whoever sends it again may take it over.
-_GIVEN_UP = timedelta(minutes=15)
+# A worker that died leaves its delivery open; so long after it last said that it is at work, whoever sends it again
+# takes it over. Should it live after all, both write the same rows, and the answer is that of the second.
+_GIVEN_UP = timedelta(seconds=30)
+_RENEWED = timedelta(seconds=5)
+T = TypeVar("T")
 
 
 class AnswerConflict(Exception):
@@ -60,14 +64,36 @@ def _taken_over(found: DeliveryAnswer, body_digest: str) -> DeliveryAnswer:
     return found
 
 
+def answer_kept(lines: Iterable[T], *, answer: DeliveryAnswer) -> Iterator[T]:
+    """The rows of a delivery; while they are asked for, it says every few seconds that it is being worked on."""
+    for line in lines:
+        now = timezone.now()
+        if not timedelta(0) <= now - answer.started_at < _RENEWED:
+            mine = DeliveryAnswer.objects.filter(pk=answer.pk, started_at=answer.started_at, status=None)
+            if mine.update(started_at=now):
+                answer.started_at = now
+        yield line
+
+
 def answer_finish(*, answer: DeliveryAnswer, status: int, body: dict[str, Any]) -> None:
     """Keep the answer. Nothing happens when somebody else has taken the delivery over meanwhile."""
     DeliveryAnswer.objects.filter(pk=answer.pk, started_at=answer.started_at).update(status=status, answer=body)
 
 
 def answer_release(*, answer: DeliveryAnswer) -> None:
-    """Forget a delivery that could not be worked on, so that it can be sent again under the same header."""
-    DeliveryAnswer.objects.filter(pk=answer.pk, started_at=answer.started_at, status=None).delete()
+    """Forget a delivery that could not be worked on, so that it can be sent again under the same header.
+
+    When that was for the database, which has ended the connection, it may be back already.
+    """
+    mine = DeliveryAnswer.objects.filter(pk=answer.pk, started_at=answer.started_at, status=None)
+    connection = connections[mine.db]
+    try:
+        mine.delete()
+    except (DatabaseError, InterfaceError):
+        if connection.in_atomic_block:
+            raise
+        connection.close()
+        mine.delete()
 
 
 def _age() -> timedelta:

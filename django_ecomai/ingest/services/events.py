@@ -57,7 +57,7 @@ def events_deliver(*, lines: Iterable[Line], channel: str) -> list[RowVerdict]:
 
 def _deliver(chunk: list[Line], channel: str) -> list[RowVerdict]:
     rows = [line.value for line in chunk if isinstance(line.value, Mapping)]
-    known = consents_of(channel=channel, customer_ids=(_text(row.get("customer_id")) for row in rows))
+    known = consents_of(channel=channel, customer_ids=(_text(_named(row).get("customer_id")) for row in rows))
     found: dict[int, RowVerdict] = {}
     groups: dict[bool, list[tuple[int, dict[str, Any]]]] = {True: [], False: []}
     now = datetime.now(UTC)
@@ -87,12 +87,10 @@ def _read(
         raise BadShape("not_an_object")
     if is_deep(line.value):
         raise BadShape("not_json:properties")
-    # Amounts stay as they were written; everything else is as JSON reads it.
-    row = {
-        key: value if isinstance(value, Decimal) and str(key).lower() in _AMOUNTS else plain(value)
-        for key, value in line.value.items()
-        if str(key).lower() not in _OURS
-    }
+    row: dict[str, Any] = {}
+    for key, value in _named(line.value).items():
+        # Amounts stay as they were written; everything else is as JSON reads it.
+        row[key] = value if isinstance(value, Decimal) and key in _AMOUNTS else plain(value)
     given = row.pop("consent", None)
     consent = known.get(_text(row.get("customer_id")), frozenset()) if given is None else consent_read(given)
     if not consent & RECORDING:
@@ -106,6 +104,19 @@ def _read(
     if _is_old(row, now):
         raise BadShape("too_old")
     return row, consent
+
+
+def _named(raw: Mapping[Any, Any]) -> dict[str, Any]:
+    """Fields in small letters, as the log reads them: no spelling of an id passes by what is done with it here.
+
+    Of two spellings the first that says something counts.
+    """
+    row: dict[str, Any] = {}
+    for key, value in raw.items():
+        name = str(key).lower()
+        if name not in _OURS and row.get(name) in (None, ""):
+            row[name] = value
+    return row
 
 
 def _is_old(row: Mapping[str, Any], now: datetime) -> bool:

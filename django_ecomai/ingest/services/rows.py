@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from django.db import transaction
@@ -16,13 +16,15 @@ from django_ecomai.events.signals import consent_changed
 from django_ecomai.ingest.reading import Line
 from django_ecomai.ingest.shapes import KEYED_BY_PRODUCT, BadShape, Shaped, row_shape
 from django_ecomai.mirror.models import Category, Customer, Product
-from django_ecomai.mirror.selectors import product_rows
+from django_ecomai.mirror.selectors import price_times, product_rows
 from django_ecomai.mirror.services import Outcome, batch_apply, row_remove
+from django_ecomai.mirror.services.bulk import batched
 
-from .versions import versions_claim
+from .versions import versions_claim, versions_newest
 
 CHUNK = 500
 CONSENT = "consent"  # among the attributes of a customer
+_NO_PARENT = "unknown_parent:parent_id"
 _STATUS = {"created": "accepted", "updated": "accepted", "unchanged": "duplicate"}
 
 
@@ -48,20 +50,64 @@ class RowVerdict:
 def rows_deliver(*, table: str, lines: Iterable[Line], channel: str) -> list[RowVerdict]:
     """Write rows of one table; a verdict per row, in their order.
 
-    Each few hundred rows are one transaction: what a bad row says about itself harms no other. A row that says
-    ``deleted`` is marked as gone. Fields that a product's row leaves out stay as they are. Raises ``DatabaseError``
-    when the database fails; the rows before it are written then, and are duplicates when the delivery is sent again.
+    Each few hundred rows are one transaction: what a bad row says about itself harms no other. Children whose parents
+    come later in the delivery are linked at its end. A row that says ``deleted`` is marked as gone. Fields that a
+    product's row leaves out stay as they are. Raises ``DatabaseError`` when the database fails; the rows before it are
+    written then, and are duplicates when the delivery is sent again.
     """
     verdicts: dict[int, RowVerdict] = {}
+    children = _Children(table)
     for chunk in _chunks(table, lines, verdicts):
-        verdicts.update(_write(table, chunk, channel))
+        told = _write(table, chunk, channel)
+        children.note(chunk, told)
+        verdicts.update(told)
+    for chunk in children.late(channel):
+        for number, verdict in _write(table, chunk, channel).items():
+            if verdict.status != "rejected" and _NO_PARENT not in verdict.notes:
+                notes = tuple(note for note in verdicts[number].notes if note != _NO_PARENT)
+                verdicts[number] = replace(verdicts[number], notes=notes)
     return [verdicts[number] for number in sorted(verdicts)]
+
+
+class _Children:
+    """Rows whose parents were not there when they were written: those that come after all are linked at the end."""
+
+    def __init__(self, table: str) -> None:
+        self.model: Any = {"category": Category, "product": Product}.get(table)
+        self.seen: set[str] = set()
+        self.waiting: dict[str, tuple[int, Shaped]] = {}
+
+    def note(self, chunk: dict[str, tuple[int, Shaped]], told: dict[int, RowVerdict]) -> None:
+        """Look at what was written."""
+        if self.model is None:
+            return
+        for ident, (number, shaped) in chunk.items():
+            if told[number].status == "rejected":
+                continue
+            self.seen.add(ident)
+            if _NO_PARENT in told[number].notes:
+                self.waiting[ident] = (number, shaped)
+            elif shaped.deleted or "parent_id" in shaped.given:
+                self.waiting.pop(ident, None)
+
+    def late(self, channel: str) -> Iterator[dict[str, tuple[int, Shaped]]]:
+        """What is to be written once more, of those that are still there: nothing but the parent."""
+        parents = {ident: str(shaped.given.get("parent_id")) for ident, (_number, shaped) in self.waiting.items()}
+        came = [ident for ident, parent in parents.items() if parent in self.seen]
+        for part in batched(came, CHUNK):
+            there = _known(self.model, part, channel)
+            chunk = {ident: self.waiting[ident] for ident in part if ident in there}
+            if chunk:
+                yield {ident: (number, shaped.only("parent_id")) for ident, (number, shaped) in chunk.items()}
 
 
 def _chunks(
     table: str, lines: Iterable[Line], verdicts: dict[int, RowVerdict]
 ) -> Iterator[dict[str, tuple[int, Shaped]]]:
-    """Rows that can be written together: no id twice, so that the later of two comes after the earlier."""
+    """Rows that can be written together: no id twice, so that the later of two comes after the earlier.
+
+    Prices and stock are histories, whose products have many rows: those are known by their number.
+    """
     chunk: dict[str, tuple[int, Shaped]] = {}
     for line in lines:
         try:
@@ -71,10 +117,11 @@ def _chunks(
         except BadShape as error:
             verdicts[line.number] = RowVerdict(line.number, "rejected", str(error))
             continue
-        if shaped.id in chunk or len(chunk) >= CHUNK:
+        name = str(line.number) if table in KEYED_BY_PRODUCT else shaped.id
+        if name in chunk or len(chunk) >= CHUNK:
             yield chunk
             chunk = {}
-        chunk[shaped.id] = (line.number, shaped)
+        chunk[name] = (line.number, shaped)
     if chunk:
         yield chunk
 
@@ -88,6 +135,8 @@ def _write(table: str, chunk: dict[str, tuple[int, Shaped]], channel: str) -> di
         left = {ident: shaped for ident, (_number, shaped) in chunk.items() if ident not in found}
         if table == "product":
             left = _products_left(left, channel, found)
+        elif table == "stock":
+            found.update(dict.fromkeys(_stock_outdated(left, channel), Outcome("outdated")))
         elif table not in KEYED_BY_PRODUCT:
             moments = {ident: shaped.updated_at for ident, shaped in left.items() if shaped.updated_at is not None}
             outdated = versions_claim(channel=channel, table=table, moments=moments)
@@ -113,7 +162,7 @@ def _products_left(shaped: dict[str, Shaped], channel: str, found: dict[str, Out
 
     What has nothing but stock makes no product: it would be one without a title or a price.
     """
-    known = _products_known(shaped, channel)
+    known = _known(Product, shaped, channel)
     parts: dict[str, dict[str, datetime]] = {"product": {}, "product.stock": {}}
     for ident, one in shaped.items():
         if ident not in known and not one.deleted and not _besides_stock(one) and "stock" in one.given:
@@ -144,12 +193,34 @@ def _products_left(shaped: dict[str, Shaped], channel: str, found: dict[str, Out
     return left
 
 
+def _stock_outdated(shaped: dict[str, Shaped], channel: str) -> set[str]:
+    """Counts that were made before the newest that came, row by row.
+
+    The history has points only where the stock changed, so it does not tell when it was counted last.
+    """
+    counted: dict[str, tuple[str, datetime]] = {}
+    moments: dict[str, list[datetime]] = {}
+    for name, one in shaped.items():
+        if one.observed_at is not None and one.given["quantity"] is not None and not one.deleted:
+            place = f"{one.id}\x00{str(one.given.get('location') or '').strip()}"
+            counted[name] = (place, one.observed_at)
+            moments.setdefault(place, []).append(one.observed_at)
+    newest = versions_newest(channel=channel, table="stock", moments=moments)
+    outdated = set()
+    for name, (place, moment) in counted.items():
+        if moment < newest[place]:
+            outdated.add(name)
+        else:
+            newest[place] = moment
+    return outdated
+
+
 def _besides_stock(shaped: Shaped) -> set[str]:
     return set(shaped.given) - {"id", "stock", "updated_at"}
 
 
-def _products_known(idents: Iterable[str], channel: str) -> set[str]:
-    rows = Product.objects.filter(channel=channel, external_id__in=list(idents), removed_at=None)
+def _known(model: Any, idents: Iterable[str], channel: str) -> set[str]:
+    rows = model.objects.filter(channel=channel, external_id__in=list(idents), removed_at=None)
     return set(rows.values_list("external_id", flat=True))
 
 
@@ -162,20 +233,16 @@ def _verdict(number: int, shaped: Shaped, outcome: Outcome) -> RowVerdict:
 
 def _rows(table: str, shaped: dict[str, Shaped], channel: str) -> dict[str, Any]:
     """Rows as adapters give them, completed by what is stored."""
-    if table in ("product", "price"):
+    if table == "product":
         stored = product_rows(channel=channel, external_ids=shaped, lock=True)
-        if table == "product":
-            return {
-                ident: replace(stored[ident], **{"updated_at": timezone.now(), **_values(one)})
-                if ident in stored
-                else one.row()
-                for ident, one in shaped.items()
-            }
-        kept = {
-            ident: {name: getattr(stored[ident], name) for name in ("price", "list_price", "cost", "currency")}
-            for ident in stored
+        return {
+            ident: replace(stored[ident], **{"updated_at": timezone.now(), **_values(one)})
+            if ident in stored
+            else one.row()
+            for ident, one in shaped.items()
         }
-        return {ident: one.row(**kept.get(ident, {})) for ident, one in shaped.items()}
+    if table == "price":
+        return _prices(shaped, channel)
     if table == "category":
         rows = Category.objects.filter(channel=channel, external_id__in=list(shaped), removed_at=None)
         known = {
@@ -184,6 +251,24 @@ def _rows(table: str, shaped: dict[str, Shaped], channel: str) -> dict[str, Any]
         }
         return {ident: one.row(**known.get(ident, {})) for ident, one in shaped.items()}
     return {ident: one.row() for ident, one in shaped.items()}
+
+
+def _prices(shaped: dict[str, Shaped], channel: str) -> dict[str, Any]:
+    """Points of price histories. What one leaves out is as with the newest of its product, those before it included."""
+    idents = {one.id for one in shaped.values()}
+    kept: dict[str, tuple[datetime, dict[str, Any]]] = {}
+    times = price_times(channel=channel, external_ids=idents)
+    for ident, row in product_rows(channel=channel, external_ids=idents, lock=True).items():
+        current = {name: getattr(row, name) for name in ("price", "list_price", "cost", "currency")}
+        kept[ident] = (times.get(ident, datetime.min.replace(tzinfo=UTC)), current)
+    rows = {}
+    for name, one in shaped.items():
+        since, values = kept.get(one.id, (None, {}))
+        rows[name] = row = one.row(**values)
+        moment = one.observed_at
+        if since is not None and moment is not None and since <= moment <= timezone.now() and row.price is not None:
+            kept[one.id] = (moment, {key: getattr(row, key) for key in values})
+    return rows
 
 
 def _values(shaped: Shaped) -> dict[str, Any]:

@@ -212,7 +212,7 @@ def _store(rows: list[Suggestion], *, channel: str) -> None:
                 setattr(row, name, getattr(before, name))
     names = [one.name for one in Suggestion._meta.concrete_fields if one.name not in _KEYS]
     Suggestion.objects.bulk_create(
-        rows,
+        sorted(rows, key=lambda row: row.product_id),
         batch_size=_WRITE,
         update_conflicts=True,
         update_fields=names,

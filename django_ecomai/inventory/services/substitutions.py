@@ -155,7 +155,7 @@ def _store(channel: str, seen: dict[tuple[int, int], Substitution], found: Found
         gone = [row.pk for row in old if (row.product_id, row.substitute_id) not in seen]
         for start in range(0, len(gone), _WRITE):
             Substitution.objects.filter(pk__in=gone[start : start + _WRITE]).delete()
-        new = [row for key, row in seen.items() if key not in known]
+        new = [row for key, row in sorted(seen.items()) if key not in known]
         same, moment = [], timezone.now()
         for row in old:
             if (now := seen.get((row.product_id, row.substitute_id))) is not None:

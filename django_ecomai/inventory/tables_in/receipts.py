@@ -107,7 +107,7 @@ def receipts(chunk: list[Row], channel: str, outcome: Outcome, user: Any) -> Non
 
 def _receive(filling: dict[int, list[tuple[int, dict[str, str], Arrival]]], outcome: Outcome, user: Any) -> None:
     """Each order once, whatever the number of its deliveries in the file."""
-    for order, rows in filling.items():
+    for order, rows in sorted(filling.items()):  # one order for all that lock them
         found = receipts_fill(order=order, arrivals=[arrival for _number, _row, arrival in rows], user=user)
         for (number, row, _arrival), one in zip(rows, found, strict=True):
             if isinstance(one, OrderError):

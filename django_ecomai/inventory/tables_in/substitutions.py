@@ -53,6 +53,8 @@ def substitutions(chunk: list[Row], channel: str, outcome: Outcome, user: Any) -
             (changed if key in known else new).append(one)
         outcome.created += pairs[0] not in known
         outcome.updated += pairs[0] in known
+    new.sort(key=lambda one: (one.product_id, one.substitute_id))  # one order for all writers
     Substitution.objects.bulk_create(new)
     if changed:
+        changed.sort(key=lambda one: one.pk)
         Substitution.objects.bulk_update(changed, ["share", "state", "note", "updated_at"])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -13,6 +14,8 @@ from django_ecomai.inventory.models import Supplier, SupplierProduct
 
 from . import values
 from .reading import Outcome, Row, RowError
+
+M = TypeVar("M")
 
 
 def suppliers(chunk: list[Row], channel: str, outcome: Outcome, user: Any) -> None:
@@ -41,12 +44,17 @@ def suppliers(chunk: list[Row], channel: str, outcome: Outcome, user: Any) -> No
             continue
         outcome.seen.add(code)
         (changed if code in known else new)[code] = supplier
-    Supplier.objects.bulk_create(new.values())
+    Supplier.objects.bulk_create(in_order(new))
     if changed:
         fields = ["name", "email", "country", "currency", "lead_time_days"]
-        Supplier.objects.bulk_update(changed.values(), fields)
+        Supplier.objects.bulk_update(in_order(changed), fields)
     outcome.created += len(new)
     outcome.updated += len(changed)
+
+
+def in_order(rows: Mapping[Any, M]) -> list[M]:
+    """By what they are known by: two files that name the same in different orders never wait in a circle."""
+    return [rows[key] for key in sorted(rows)]
 
 
 def supplier_products(chunk: list[Row], channel: str, outcome: Outcome, user: Any) -> None:
@@ -74,10 +82,10 @@ def supplier_products(chunk: list[Row], channel: str, outcome: Outcome, user: An
             continue
         outcome.seen.add(key)
         (changed if key in known else new)[key] = offer
-    SupplierProduct.objects.bulk_create(new.values())
+    SupplierProduct.objects.bulk_create(in_order(new))
     if changed:
         fields = [f.name for f in SupplierProduct._meta.concrete_fields if f.name not in ("id", "supplier", "product")]
-        SupplierProduct.objects.bulk_update(changed.values(), fields)
+        SupplierProduct.objects.bulk_update(in_order(changed), fields)
     outcome.created += len(new)
     outcome.updated += len(changed)
 

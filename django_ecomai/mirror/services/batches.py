@@ -21,6 +21,8 @@ from .context import SyncContext
 from .issues import IssueLog
 from .live import WRITERS
 
+# Rows of a product's history: several of one product may come together.
+POINTS = ("price", "stock")
 # No visit can be tied to an order that is older.
 _RECENT = timedelta(days=7)
 
@@ -39,11 +41,12 @@ class _RowIssues(IssueLog):
 
     def __init__(self) -> None:
         super().__init__()
-        self.of: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
+        self.of: dict[tuple[str, Any], list[tuple[str, str, str]]] = {}
 
     def add(self, table: str, code: str, action: str, **more: Any) -> None:
         super().add(table, code, action, **more)
-        found = self.of.setdefault((table, str(more.get("id", ""))), [])
+        about = str(more.get("id", "")) if self.about is None else id(self.about)
+        found = self.of.setdefault((table, about), [])
         found.append((code, action, str(more.get("column", ""))))
 
 
@@ -52,10 +55,10 @@ def batch_apply(
 ) -> list[Outcome]:
     """Write rows of one table (``adapters.rows``) in one transaction; an outcome per row, in their order.
 
-    Ids must differ within a batch: of ``price`` and ``stock`` the product's, else the row's own. Cleaning, refused
-    persons and history are those of a sync. The current price of a product follows the newest point of its history.
-    ``order_mirrored`` is sent for every order of the last week that is new or changed: older ones are history, as a
-    sync brings it. Raises ``LookupError`` for an unknown table.
+    Ids must differ within a batch, but for ``price`` and ``stock``, which are history: theirs are the product's, and
+    its rows count in their order. Cleaning, refused persons and history are those of a sync. The current price of a
+    product follows the newest point of its history. ``order_mirrored`` is sent for every order of the last week that
+    is new or changed: older ones are history, as a sync brings it. Raises ``LookupError`` for an unknown table.
     """
     if table not in TABLES:
         raise LookupError(f"No table named {table!r}. Known: {', '.join(TABLES)}.")
@@ -70,8 +73,9 @@ def batch_apply(
             parents_finish(ctx, Category, table, ctx.categories)
         elif table == "product":
             parents_finish(ctx, Product, table, ctx.products, cycles=False)
-        elif table in ("price", "stock"):
-            _products_follow(ctx, [_key(row) for row in rows], prices=table == "price")
+        elif table in POINTS:
+            touched = {_key(row) for row in rows if (table, id(row)) in ctx.outcomes}
+            _products_follow(ctx, touched, prices=table == "price")
     outcomes = [_outcome(ctx, issues, table, row, seen) for row in rows]
     if table == "order":
         _orders_tell(channel, rows, outcomes)
@@ -85,13 +89,14 @@ def _key(row: Any) -> str:
 
 def _outcome(ctx: SyncContext, issues: _RowIssues, table: str, row: Any, seen: set[str]) -> Outcome:
     ident = _key(row)
-    found = list(issues.of.get((table, ident), ()))
+    about = id(row) if table in POINTS else ident
+    found = list(issues.of.get((table, about), ()))
     for part, number in (("order_line", ""), ("return_line", "r")):
         for index, line in enumerate(getattr(row, "lines" if not number else "returns", ()), 1):
             own = str(getattr(line, "id", "") or f"{ident}:{number}{index}")[:64]
             found += [(f"{part}.{code}", "part", column) for code, _action, column in issues.of.get((part, own), ())]
-    what = (ctx.outcomes or {}).get((table, ident))
-    if what is None or (table not in ("price", "stock") and ident not in seen):
+    what = (ctx.outcomes or {}).get((table, about))
+    if what is None or (table not in POINTS and ident not in seen):
         reasons = [code for code, action, _column in found if action == "skipped"]
         # A row without an id cannot be named; a refused person's leaves no trace on purpose.
         silent = "id_missing" if not ident else "person_erased" if table in ("customer", "review") else "not_usable"
@@ -100,9 +105,8 @@ def _outcome(ctx: SyncContext, issues: _RowIssues, table: str, row: Any, seen: s
     return Outcome(what, "", tuple(notes))  # type: ignore[arg-type]
 
 
-def _products_follow(ctx: SyncContext, idents: Sequence[str], *, prices: bool) -> None:
+def _products_follow(ctx: SyncContext, touched: set[str], *, prices: bool) -> None:
     """The current price is that of the newest point; the fingerprint goes, so that the product's own row is read."""
-    touched = [ident for ident in idents if (ctx.outcomes or {}).get(("price" if prices else "stock", ident))]
     products = Product.objects.filter(channel=ctx.channel, external_id__in=touched)
     if prices:
         points = PricePoint.objects.filter(

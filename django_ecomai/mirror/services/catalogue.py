@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,12 +12,14 @@ from django.db.models import Max
 
 from django_ecomai.adapters.rows import CategoryRow, PriceRow, ProductRow, PromotionRow, StockRow
 from django_ecomai.mirror.models import Category, OrderLine, PricePoint, Product, Promotion, ReturnLine, StockPoint
+from django_ecomai.mirror.selectors import locked
 
 from .bulk import CHUNK, batched, column_update, fingerprint, links_set
 from .cleaning import json_safe
 from .context import SyncContext, keys_load, rows_write
 
 Rows = dict[str, tuple[str, tuple[Any, ...]]]
+_TICK = timedelta(microseconds=1)
 
 
 def categories_write(ctx: SyncContext, batch: Sequence[CategoryRow]) -> list[str]:
@@ -231,12 +234,22 @@ def _orphans_link(ctx: SyncContext, created: dict[str, Any]) -> None:
             column_update(model, "product", pairs)
 
 
+def _products_hold(ctx: SyncContext, batch: Sequence[PriceRow | StockRow]) -> None:
+    """Lock the products of live changes: of two at once the second sees what the first has written."""
+    if ctx.mode == "live":
+        idents = {str(row.product_id) for row in batch}
+        list(locked(Product.objects.filter(channel=ctx.channel, external_id__in=idents)).values_list("pk"))
+
+
 def prices_write(ctx: SyncContext, batch: Sequence[PriceRow]) -> list[str]:
     """Take over the shop's own price history (``source="shop"``)."""
+    _products_hold(ctx, batch)
     ctx.products.load(str(r.product_id) for r in batch)
     points: dict[tuple[Any, Any], PricePoint] = {}
+    made_of: dict[tuple[Any, Any], int] = {}
     for row in batch:
         ident = str(row.product_id)
+        ctx.issues.about = row
         ctx.count("price", "seen")
         if ident not in ctx.products.known:
             ctx.issues.add("price", "unknown_product", "skipped", column="product_id", id=ident)
@@ -248,7 +261,9 @@ def prices_write(ctx: SyncContext, batch: Sequence[PriceRow]) -> list[str]:
             continue
         numbers = {c: ctx.clean.price("price", ident, c, getattr(row, c)) for c in _PRICES[:3]}
         pk = ctx.products.known[ident]
-        ctx.became("price", ident, "unchanged")
+        ctx.became("price", id(row), "unchanged")
+        if ctx.outcomes is not None and made_of.setdefault((pk, moment), id(row)) != id(row):
+            continue  # delivered twice: the first counts, as it does when the second comes later
         points[(pk, moment)] = PricePoint(
             channel=ctx.channel,
             product_id=pk,
@@ -257,14 +272,13 @@ def prices_write(ctx: SyncContext, batch: Sequence[PriceRow]) -> list[str]:
             source="shop",
             **numbers,
         )
+    ctx.issues.about = None
     known = PricePoint.objects.filter(product_id__in={pk for pk, _m in points}, source="shop")
     have = set(known.values_list("product_id", "valid_from"))
     new = [points[key] for key in sorted(points.keys() - have)]  # in one order, see rows_upsert
     ctx.count("price", "created", len(new))
-    if ctx.outcomes is not None:
-        idents = {pk: ident for ident, pk in ctx.products.known.items()}
-        for point in new:
-            ctx.became("price", idents[point.product_id], "created")
+    for key in made_of.keys() - have:
+        ctx.became("price", made_of[key], "created")
     if not ctx.dry_run:
         PricePoint.objects.bulk_create(new, batch_size=CHUNK, ignore_conflicts=True)
     return []
@@ -272,12 +286,14 @@ def prices_write(ctx: SyncContext, batch: Sequence[PriceRow]) -> list[str]:
 
 def stock_write(ctx: SyncContext, batch: Sequence[StockRow]) -> list[str]:
     """Stock per location: history on change, and the sum over the locations on the product."""
+    _products_hold(ctx, batch)
     known = ctx.products.load(str(r.product_id) for r in batch)
     keys = {known[str(r.product_id)] for r in batch if str(r.product_id) in known} - {0}
     latest = _stock_latest(keys)
     points, touched = [], set()
     for row in batch:
         ident = str(row.product_id)
+        ctx.issues.about = row
         ctx.count("stock", "seen")
         quantity = ctx.clean.number("stock", ident, "quantity", row.quantity, 3)
         if ident not in known or quantity is None:
@@ -288,16 +304,19 @@ def stock_write(ctx: SyncContext, batch: Sequence[StockRow]) -> list[str]:
         pk, location = known[ident], ctx.clean.text("stock", ident, "location", row.location, 64)
         moment = ctx.clean.moment("stock", ident, "valid_from", row.valid_from) or ctx.now
         old = latest.get((pk, location))
+        if old is not None and ctx.mode == "live" and row.valid_from in (None, ""):
+            moment = max(moment, old[0] + _TICK)  # without a time of its own it is of when it came
         if old is not None and (old[1] == quantity or moment <= old[0]):
             ctx.count("stock", "unchanged")
-            ctx.became("stock", ident, "unchanged" if old[1] == quantity else "outdated")
+            ctx.became("stock", id(row), "unchanged" if old[1] == quantity else "outdated")
             continue
-        ctx.became("stock", ident, "created")
+        ctx.became("stock", id(row), "created")
         latest[(pk, location)] = (moment, quantity)
         touched.add(pk)
         points.append(
             StockPoint(channel=ctx.channel, product_id=pk, location=location, valid_from=moment, quantity=quantity)
         )
+    ctx.issues.about = None
     ctx.count("stock", "created", len(points))
     if not ctx.dry_run and points:
         points.sort(key=lambda point: (point.product_id, point.location, point.valid_from))  # see rows_upsert

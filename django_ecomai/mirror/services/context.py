@@ -76,8 +76,9 @@ class SyncContext:
         self.titles: dict[str, str] = {}
         self.titles_differ: set[str] = set()
         self.orphans: bool | None = None
-        # (table, id) -> created, updated or unchanged; only where somebody asks for it (``batch_apply``).
-        self.outcomes: dict[tuple[str, str], str] | None = None
+        # (table, id) -> created, updated or unchanged; only where somebody asks for it (``batch_apply``). Of a point
+        # of a history, whose product has many, the id is that of the row as an object.
+        self.outcomes: dict[tuple[str, Any], str] | None = None
 
     @property
     def reconciling(self) -> bool:
@@ -118,7 +119,7 @@ class SyncContext:
         self.count(table, "skipped")
         self.spare(table, ident)
 
-    def became(self, table: str, ident: str, what: str) -> None:
+    def became(self, table: str, ident: Any, what: str) -> None:
         """Note what became of one row, when somebody asks."""
         if self.outcomes is not None:
             self.outcomes[(table, ident)] = what

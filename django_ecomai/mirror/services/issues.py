@@ -96,6 +96,8 @@ class IssueLog:
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, str, str, str], SyncIssue] = {}
+        # The row that is read, where the id of a finding (a product's) names several.
+        self.about: Any = None
 
     def add(
         self,

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import subprocess
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,68 +12,29 @@ from typing import Any
 import pytest
 from django.db import connections
 
+from benchmarks.own_redis import OwnRedis
 from django_ecomai.core.uuid7 import uuid7
 from django_ecomai.events.models import Event
 from django_ecomai.events.queues import stream
 from django_ecomai.events.services import events_receive
 
 
-class OwnRedis:
-    """A redis-server that writes every command to the disk before it answers."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Returns when it answers."""
-        import redis
-
-        self.process = subprocess.Popen(
-            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.home), "--save", "",
-             "--appendonly", "yes", "--appendfsync", "always", "--loglevel", "warning"],
-            stdout=subprocess.DEVNULL,
-        )  # fmt: skip
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                redis.Redis.from_url(self.url).ping()
-                return
-            except redis.RedisError:
-                assert time.monotonic() < deadline, "redis-server does not answer"
-                time.sleep(0.02)
-
-    def kill(self) -> None:
-        """As a power cut would."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait(10)
-            self.process = None
-
-
 @pytest.fixture(scope="session")
 def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnRedis]:
-    server = OwnRedis(tmp_path_factory.mktemp("redis"))
-    yield server
-    server.kill()
+    with OwnRedis(tmp_path_factory.mktemp("redis")) as server:
+        yield server
 
 
 @pytest.fixture
 def redis_server(_server: OwnRedis, spill_folder: Path, ecomai_setting: Any, monkeypatch: Any) -> Iterator[OwnRedis]:
     """An empty Redis that is the queue; tests may kill and start it."""
-    if _server.process is None:
-        _server.start()
+    _server.start()
     stream._client.cache_clear()
     stream._breaker.reset()
     monkeypatch.setattr(stream, "_PAUSE", 0.05)
     ecomai_setting(CAPTURE_QUEUE="redis", CAPTURE_REDIS_URL=_server.url)
     yield _server
-    if _server.process is None:
-        _server.start()
+    _server.start()
     client(_server).flushall()
     stream._breaker.reset()
 
