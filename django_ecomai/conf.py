@@ -280,6 +280,14 @@ class Defaults:
     API_THROTTLE: str = "240/min"
     """Rate of the REST endpoints per client, in DRF's notation; and of fragments that filter or carry words."""
 
+    PRICE_HOLD_MINUTES: int = 60
+    """Minutes for which a price that ``{% price_hold %}`` was given stays valid for the cart. 0 holds none."""
+
+    PRICE_DISCLOSURE: bool | str = False
+    """What ``{% price_disclosure %}`` tells shoppers: your own text, ``True`` for the built-in one, ``False`` for none.
+    Only for shops that personalise prices themselves.
+    """
+
 
 class EcomaiSettings(Defaults):
     """Reads ``settings.ECOMAI`` at every access; a missing key gives the default."""

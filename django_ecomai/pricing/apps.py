@@ -11,4 +11,7 @@ class PricingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        return None
+        from . import ledger_job, receivers
+
+        ledger_job.register()
+        receivers.connect()

@@ -1,0 +1,3 @@
+from .ledger import PriceReduction
+
+__all__ = ["PriceReduction"]
