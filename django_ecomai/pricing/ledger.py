@@ -159,7 +159,9 @@ def lowest_if_reduced(*, product: Product, at: datetime | None = None) -> Decima
     return lowest_in(line, at or timezone.now(), zone=timezone.get_default_timezone())
 
 
-def reductions_running(*, channel: str, product_ids: Iterable[str], at: datetime | None = None) -> dict[str, LowestPrice]:
+def reductions_running(
+    *, channel: str, product_ids: Iterable[str], at: datetime | None = None
+) -> dict[str, LowestPrice]:
     """The recorded reductions that run at a moment, by the shop's product id; one query."""
     now = at or timezone.now()
     rows = PriceReduction.objects.filter(

@@ -128,7 +128,9 @@ def test_a_promotion_is_known_before_it_begins_and_ends_by_itself(clock: SimpleN
     with committed():
         batch_apply(table="promotion", rows=[coming], adapter=FAKE)
     assert rows() == [("in", day(40), day(47), Decimal(8), Decimal(10))]
-    asked = {number: reductions_running(channel="", product_ids=["in", "out"], at=day(number)) for number in (39, 41, 47)}
+    asked = {
+        number: reductions_running(channel="", product_ids=["in", "out"], at=day(number)) for number in (39, 41, 47)
+    }
     assert [sorted(asked[number]) for number in (39, 41, 47)] == [[], ["in"], []]
     # Dearer by a bulk edit the day before: the cheaper price counts all the same.
     history(inside, (39.5, "12", None))
@@ -267,7 +269,9 @@ def test_a_reduced_product_tells_the_lowest_price_before(clock: SimpleNamespace)
     with translation.override("de"):
         told = render('{% lowest_price "p0" %}')
     assert "Niedrigster Preis der letzten 30 Tage vor der Ermäßigung: 10,00 EUR" in told
-    text = render('{% price_ledger "p0" as ledger %}{{ ledger.lowest }} {{ ledger.currency }} {{ ledger.began_at|date:"j.n." }}')
+    text = render(
+        '{% price_ledger "p0" as ledger %}{{ ledger.lowest }} {{ ledger.currency }} {{ ledger.began_at|date:"j.n." }}'
+    )
     assert text == "10.0000 EUR 10.4."
 
 
@@ -284,7 +288,9 @@ def test_nothing_is_told_without_a_reduction_or_a_price_before(clock: SimpleName
 def test_a_page_of_products_asks_once(clock: SimpleNamespace, django_assert_num_queries: Any) -> None:
     shown(clock, 12)
     ids = [f"p{one}" for one in range(12)]
-    page = "{% price_ledgers ids as ledgers %}{{ ledgers|length }}{% for one in ids %}{% lowest_price one %}{% endfor %}"
+    page = (
+        "{% price_ledgers ids as ledgers %}{{ ledgers|length }}{% for one in ids %}{% lowest_price one %}{% endfor %}"
+    )
     with django_assert_num_queries(3):  # one and its savepoint, as a test runs within a transaction
         html = render(page, ids=[*ids, "full price"])
     assert html.startswith("12<p") and html.count("10.00 EUR") == 12
@@ -304,7 +310,10 @@ def test_no_trouble_reaches_the_page(text: str, monkeypatch: pytest.MonkeyPatch)
 
 def test_personalised_prices_are_told_only_where_the_shop_says_so(settings: Any) -> None:
     assert render("{% price_disclosure %}") == ""
-    for value, text in ((True, "This price was personalised by automated decision-making."), ("Just for you", "Just for you")):
+    for value, text in (
+        (True, "This price was personalised by automated decision-making."),
+        ("Just for you", "Just for you"),
+    ):
         settings.ECOMAI = {**settings.ECOMAI, "PRICE_DISCLOSURE": value}
         assert text in render("{% price_disclosure %}")
     settings.ECOMAI = {**settings.ECOMAI, "PRICE_DISCLOSURE": "<b>"}

@@ -19,7 +19,9 @@ START = datetime(2026, 3, 1, tzinfo=BERLIN)
 def day(number: float) -> datetime:
     """Days of the calendar in Berlin, whatever the clocks do between."""
     whole = int(number)
-    moment = datetime(2026, 3, 1, tzinfo=BERLIN).replace(tzinfo=None) + timedelta(days=whole, hours=24 * (number - whole))
+    moment = datetime(2026, 3, 1, tzinfo=BERLIN).replace(tzinfo=None) + timedelta(
+        days=whole, hours=24 * (number - whole)
+    )
     return moment.replace(tzinfo=BERLIN)
 
 
@@ -89,7 +91,9 @@ def test_reduced_from_the_first_day_no_price_before_is_known() -> None:
 
 
 def test_days_without_a_price_and_prices_of_nothing_do_not_count() -> None:
-    assert only([step(0, "10"), step(20, None), step(25, "0"), step(30, "10"), step(40, "7", "10")]).lowest == Decimal(10)
+    assert only([step(0, "10"), step(20, None), step(25, "0"), step(30, "10"), step(40, "7", "10")]).lowest == Decimal(
+        10
+    )
 
 
 def test_the_price_in_force_at_the_beginning_of_the_window_counts() -> None:
@@ -101,7 +105,9 @@ def test_the_price_in_force_at_the_beginning_of_the_window_counts() -> None:
 
 def test_the_window_is_of_calendar_days_across_the_change_of_clocks() -> None:
     # 29 March 2026: Berlin's clocks go forward. Thirty days before 10 April is 11 March, midnight in winter time.
-    assert window_begin(datetime(2026, 4, 10, 9, 30, tzinfo=BERLIN), zone=BERLIN) == datetime(2026, 3, 10, 23, tzinfo=UTC)
+    assert window_begin(datetime(2026, 4, 10, 9, 30, tzinfo=BERLIN), zone=BERLIN) == datetime(
+        2026, 3, 10, 23, tzinfo=UTC
+    )
     # A moment that is still the day before in UTC belongs to the shop's day.
     assert window_begin(datetime(2026, 4, 9, 22, 30, tzinfo=UTC), zone=BERLIN) == datetime(2026, 3, 10, 23, tzinfo=UTC)
 
@@ -188,7 +194,9 @@ def read_by_hours(
         if announced[now] and not goes_on:
             first = (hour(now).date() - timedelta(days=30)).isoformat()
             window = [
-                price for at, price in enumerate(asked[:now]) if price is not None and hour(at).date().isoformat() >= first
+                price
+                for at, price in enumerate(asked[:now])
+                if price is not None and hour(at).date().isoformat() >= first
             ]
             found.append((hour(now), min(window, default=None)))
     return found
