@@ -11,4 +11,6 @@ class PricingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        return None
+        from . import jobs
+
+        jobs.register()
