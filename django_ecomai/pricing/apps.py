@@ -11,7 +11,8 @@ class PricingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import ledger_job, receivers
+        from . import jobs, ledger_job, receivers
 
+        jobs.register()
         ledger_job.register()
         receivers.connect()

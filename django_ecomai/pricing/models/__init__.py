@@ -1,3 +1,7 @@
+from .changes import PriceChange
+from .elasticities import ProductElasticity
 from .ledger import PriceReduction
+from .proposals import PriceProposal
+from .rules import PricingRule
 
-__all__ = ["PriceReduction"]
+__all__ = ["PriceChange", "PriceProposal", "PriceReduction", "PricingRule", "ProductElasticity"]
