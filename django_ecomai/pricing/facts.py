@@ -72,12 +72,12 @@ def product_facts(
     for part in in_parts(product_ids):
         rows = Product.objects.filter(channel=channel, is_active=True, is_service=False, removed_at=None, pk__in=part)
         for row in rows.values_list(*COLUMNS).iterator(chunk_size=2000):
-            one = Facts(
-                *row[:4], row[4], row[5], row[6], row[7] or ecomai.CURRENCY,
-                None if row[8] is None else float(row[8]), tuple(str(key) for key in row[9] or ()), row[10],
-                row[11] if isinstance(row[11], dict) else {}, None if row[12] is None else local_date(row[12]),
+            pk, ident, title, parent, price, list_price, cost, currency, stock, keys, brand, attributes, created = row
+            found[pk] = Facts(
+                pk, ident, title, parent, price, list_price, cost, currency or ecomai.CURRENCY,
+                None if stock is None else float(stock), tuple(str(key) for key in keys or ()), brand,
+                attributes if isinstance(attributes, dict) else {}, None if created is None else local_date(created),
             )  # fmt: skip
-            found[one.pk] = one
     _parents(found)
     _offers(found, channel)
     _past_prices(found, at)

@@ -111,7 +111,10 @@ class Catalogue:
 def catalogue_read(*, channel: str = "") -> Catalogue:
     """Everything on sale; two streams."""
     rows = Product.objects.filter(channel=channel, is_active=True, is_service=False, removed_at=None).order_by("pk")
-    pks, money, categories, price = [], [], [], []
+    pks: list[int] = []
+    money: list[str] = []
+    categories: list[str] = []
+    price: list[float] = []
     orphans: dict[int, int] = {}
     columns = ("pk", "currency", "category_external_ids", "price", "parent_id")
     for pk, currency, keys, amount, parent in rows.values_list(*columns).iterator(chunk_size=5000):

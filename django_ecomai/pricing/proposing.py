@@ -141,7 +141,7 @@ def _part(setting: Setting, facts: list[Facts]) -> Part:
     )
     held = [next(iter(problems(one, choice)), None) for one, choice in zip(facts, choices, strict=True)]
     return Part(
-        facts, choices, limits_build(facts, choices), weeks, demand, horizon, np.asarray(ahead.has_forecast), held
+        facts, choices, limits, weeks, demand, horizon, np.asarray(ahead.has_forecast), held
     )  # fmt: skip
 
 

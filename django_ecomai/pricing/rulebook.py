@@ -156,7 +156,7 @@ class RuleBook:
 
     def _limits(self, choice: Choice, fit: list[PricingRule], facts: Facts) -> None:
         found: dict[str, tuple[float, PricingRule | None]] = {
-            name: (float(self.defaults[name]), None) for name in DEFAULT_LIMITS if self.defaults[name] is not None
+            name: (float(value), None) for name, value in self.defaults.items() if value is not None
         }
         found["step"] = (float(self.steps.get(facts.currency, "0.01")), None)
         for rule in fit:
