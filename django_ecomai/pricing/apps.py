@@ -11,8 +11,9 @@ class PricingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import jobs, ledger_job, receivers
+        from . import cards, jobs, ledger_job, receivers
 
         jobs.register()
         ledger_job.register()
+        cards.register()
         receivers.connect()

@@ -1,6 +1,6 @@
 """The lowest price of the thirty days before a price reduction began, from a product's price history.
 
-Directive 98/6/EC, Article 6a (as Directive (EU) 2019/2161 put it), with the Commission's guidance 2021/C 526/02. Read so:
+Directive 98/6/EC, Article 6a (as Directive (EU) 2019/2161 put it), with the Commission's guidance 2021/C 526/02:
 
 - A reduction is announced while the price stands below a list price, or while a promotion runs for the product.
 - It counts from its first step as long as each step lowers the price (paragraph 5). A step up begins another one, whose
@@ -72,7 +72,7 @@ class Span:
 
 
 def spans(steps: Sequence[Step], offers: Sequence[Offer] = ()) -> list[Span]:
-    """The history as stretches in the order of time. ``steps`` are in the order of time; of one moment the last counts."""
+    """The history as stretches in the order of time. ``steps`` are so, too; of one moment the last counts."""
     if not steps:
         return []
     moments = {step.at for step in steps}

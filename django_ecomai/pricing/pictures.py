@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from django.utils.html import format_html, format_html_join
@@ -128,7 +129,7 @@ def _marks(marks: Sequence[Mark], across: _Scale, points: Sequence[tuple[float, 
 
 def _at(points: Sequence[tuple[float, float]], price: float) -> float:
     """The curve's height at a price, between its points."""
-    for (left, low), (right, high) in zip(points, points[1:], strict=False):
+    for (left, low), (right, high) in pairwise(points):
         if left <= price <= right:
             return low if right == left else low + (high - low) * (price - left) / (right - left)
     return points[0][1] if price < points[0][0] else points[-1][1]

@@ -42,7 +42,7 @@ def proposal_page(*, row: PriceProposal) -> dict[str, Any]:
         "curve_rows": _curve_rows(row),
         "market_picture": _market(row),
         "market": words.market_words(row),
-        "history_chart": _history(row),
+        "history_charts": _history(row),
         "price_points": _price_points(row),
         "reductions": [_reduction(one) for one in reductions],
     }  # fmt: skip
@@ -65,12 +65,9 @@ def _figures(row: PriceProposal) -> list[tuple[Any, str, str]]:
         (_("Proposed price"), amount_format(row.new_price, row.currency), words.signed_percent(row.change)),
     ]
     if row.gain is not None:
-        unit = _("pieces") if row.goal == "sell_through" else row.currency
-        between = _("%(low)s to %(high)s") % {
-            "low": words.signed_money(row.gain_low, ""), "high": words.signed_money(row.gain_high, "")
-        }  # fmt: skip
-        found.append((_("Expected gain"), words.signed_money(row.gain, str(unit)), f"{between}, {days}"))
-        found.append((_("Likely a gain"), words.percent(row.gain_chance), ""))
+        gain, between = words.gain_words(row)
+        found.append((_("Expected gain"), gain, f"{between}, {days}"))
+        found.append((_("Chance of a gain"), words.percent(row.gain_chance), ""))
     if row.units_old is not None and row.units_new is not None:
         pair = f"{format_value(round(row.units_old, 1))} → {format_value(round(row.units_new, 1))}"
         found.append((_("Pieces"), pair, days))
@@ -110,20 +107,23 @@ def _market(row: PriceProposal) -> SafeString:
     return market_strip(marks=marks, title=_("Own price among the offers of competitors"), currency=row.currency)
 
 
-def _history(row: PriceProposal) -> SafeString:
+def _history(row: PriceProposal) -> list[SafeString]:
+    """Pieces and mean price per week: two pictures, as their scales have nothing in common."""
     history = row.history or {}
-    units, prices = list(history.get("units") or []), list(history.get("prices") or [])
-    if not units:
-        return SafeString("")
-    count = min(len(units), len(prices)) or len(units)
-    labels = [_("%(n)s weeks ago") % {"n": count - place} for place in range(count)]
-    series: list[tuple[Any, Any]] = [(_("pieces sold"), units[-count:])]
-    if prices:
-        series.append((_("mean price (%(currency)s)") % {"currency": row.currency}, prices[-count:]))
-    return canvas_chart(
-        kind="line", labels=labels, series=series, title=_("Pieces sold and mean price per week"),
-        label_heading=_("Week"),
-    )  # fmt: skip
+    found = []
+    for name, label, title in (
+        ("units", _("pieces sold"), _("Pieces sold per week")),
+        ("prices", _("mean price"), _("Mean price per week (%(currency)s)") % {"currency": row.currency}),
+    ):
+        values = list(history.get(name) or [])
+        if any(value is not None for value in values):
+            labels = [_("%(n)s weeks ago") % {"n": len(values) - place} for place in range(len(values))]
+            found.append(
+                canvas_chart(
+                    kind="line", labels=labels, series=[(label, values)], title=title, label_heading=_("Week")
+                )
+            )
+    return found
 
 
 def _price_points(row: PriceProposal) -> list[tuple[str, str, str]]:

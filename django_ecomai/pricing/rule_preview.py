@@ -48,9 +48,9 @@ def rule_preview(*, rule: PricingRule) -> Preview:
     )
     chosen = [one.pk for one in facts if book.fits(rule, one)]
     may_fit = len(keys) if len(keys) < LOOKED_AT else fitting.count()
-    found = Preview(
-        matches=len(chosen), looked_at=len(keys), may_fit=may_fit, total=on_sale.count(), exact=may_fit == len(keys)
-    )
+    found = Preview(len(chosen), len(keys), may_fit, on_sale.count(), exact=may_fit == len(keys))
+    if not found.exact and _is_plain(rule):
+        found.matches, found.exact = may_fit, True
     if chosen:
         found.rows = _examples(rule, chosen)
     return found
@@ -67,6 +67,13 @@ def _narrowed(rows: QuerySet[Product], rule: PricingRule) -> QuerySet[Product]:
         below = Category.objects.filter(channel=rule.channel, external_id__in=ids).values("pk")
         rows = rows.filter(Q(categories__in=below) | Q(parent__categories__in=below)).distinct()
     return rows
+
+
+def _is_plain(rule: PricingRule) -> bool:
+    """Whether the database alone tells which products fit."""
+    asked = (rule.stock_days_min, rule.stock_days_max, rule.margin_from, rule.margin_to)
+    no_product_left_out = rule.action != PricingRule.Action.FOLLOW
+    return no_product_left_out and not rule.attribute and not rule.position and all(one is None for one in asked)
 
 
 def _examples(rule: PricingRule, chosen: list[int]) -> list[PriceProposal]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.utils.formats import number_format
@@ -86,7 +87,9 @@ def effect_words(row: PriceProposal) -> str:
     """What a price one per cent higher does to demand, with its interval and where it was learned."""
     if row.elasticity is None:
         return ""
-    text = _("If the price rises by 1 %%, demand changes by %(value)s %% (%(low)s to %(high)s), learned from %(source)s.")
+    text = _(
+        "If the price rises by 1 %%, demand changes by %(value)s %% (%(low)s to %(high)s), learned from %(source)s."
+    )
     return text % {
         "value": _plain(row.elasticity),
         "low": _plain(row.elasticity_low),
@@ -96,7 +99,26 @@ def effect_words(row: PriceProposal) -> str:
 
 
 def _plain(value: float | None) -> str:
-    return NONE if value is None else f"{'−' if value < 0 else ''}{number_format(abs(value), decimal_pos=1)}"
+    return NONE if value is None else f"{'−' if value < 0 else ''}{number_format(abs(value), decimal_pos=2)}"
+
+
+def gain_words(row: PriceProposal) -> tuple[str, str]:
+    """The expected gain and its range; where the stock sells out at either price nothing is left to doubt."""
+    unit = _("pieces") if row.goal == "sell_through" else row.currency
+    between = _("%(low)s to %(high)s") % {
+        "low": signed_money(row.gain_low, ""), "high": signed_money(row.gain_high, "")
+    }  # fmt: skip
+    certain = row.gain_low is not None and row.gain_high is not None and row.gain_high - row.gain_low < 0.005
+    return signed_money(row.gain, str(unit)), _("the stock sells out either way") if certain else between
+
+
+def exact_amount(value: Any, currency: str) -> str:
+    """``2.288 GBP``: with all digits of a price on its way."""
+    if value is None:
+        return NONE
+    digits = f"{Decimal(str(value)).quantize(Decimal('0.0001')).normalize():f}"
+    places = max(2, len(digits.partition(".")[2]))
+    return f"{number_format(digits, decimal_pos=places, force_grouping=True)} {currency}".strip()
 
 
 def limit_words(row: PriceProposal) -> str:
@@ -133,8 +155,8 @@ def trail_sentences(row: PriceProposal) -> list[str]:
             text
             % {
                 "stage": capfirst(str(LIMITS.get(stage, stage))),
-                "before": amount_format(before, row.currency),
-                "after": amount_format(after, row.currency),
+                "before": exact_amount(before, row.currency),
+                "after": exact_amount(after, row.currency),
             }
         )
     if words := limit_words(row):

@@ -54,8 +54,11 @@ class ShopAdapter(ModelAdapter):
     order_status = {"placed": "open", "shipped": "shipped", "completed": "delivered", "cancelled": "cancelled"}
 
     def apply_price(self, product_id: str, price: Any) -> None:
-        """Write a confirmed price. A price lower than any of the last 30 days is shown as a reduction: the former one is
-        struck out. A merchant's choice; without it only `product.price` would be set."""
+        """Write a confirmed price.
+
+        A price lower than any of the last 30 days is shown as a reduction: the former one is struck out. That is this
+        shop's choice; without it only `product.price` would be set.
+        """
         from django_ecomai.mirror.selectors import product_get_many
         from django_ecomai.pricing.ledger import lowest_if_reduced
         from example_project.shop.models import Product

@@ -67,7 +67,7 @@ class RuleForm(forms.ModelForm):
 
     class Meta:
         model = PricingRule
-        fields = "__all__"
+        fields = ("name",)  # the admin asks for those of its groups
         field_classes = dict.fromkeys(PERCENTS, PercentField)
         help_texts = HELP
 
@@ -106,7 +106,9 @@ class PricingRuleAdmin(PricingAdmin):
                     "position",
                 ),
                 "classes": ("collapse",),
-                "description": gettext_lazy("Dates, age of the stock, margin and place in the market; all may be empty."),
+                "description": gettext_lazy(
+                    "Dates, age of the stock, margin and place in the market; all may be empty."
+                ),
             },
         ),
         (
@@ -190,7 +192,12 @@ class PricingRuleAdmin(PricingAdmin):
             ]
         if request.headers.get("X-Requested-With") == "fetch":
             return HttpResponse(render_to_string("ecomai/pricing/admin/_rule_preview.html", context))
-        page = {**self.admin_site.each_context(request), "title": _("Preview of the rule"), "opts": self.opts, **context}
+        page = {
+            **self.admin_site.each_context(request),
+            "title": _("Preview of the rule"),
+            "opts": self.opts,
+            **context,
+        }
         return TemplateResponse(request, "ecomai/pricing/admin/rule_preview.html", page)
 
     # -- columns

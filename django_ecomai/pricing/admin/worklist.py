@@ -119,17 +119,9 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
     def expected(self, row: PriceProposal) -> SafeString:
         if row.gain is None:
             return format_html('<span class="ecomai-quiet">{}</span>', _("not known"))
-        if row.goal == "sell_through":
-            first = _("%(n)s pieces more") % {"n": words.signed_money(row.gain, "")}
-            between = words.signed_money(row.gain_low, ""), words.signed_money(row.gain_high, "")
-        else:
-            first = words.signed_money(row.gain, row.currency)
-            between = words.signed_money(row.gain_low, ""), words.signed_money(row.gain_high, "")
-        lines = [
-            _("%(low)s to %(high)s") % {"low": between[0], "high": between[1]},
-            _("in %(days)s days, %(chance)s likely a gain")
-            % {"days": row.horizon_days, "chance": words.percent(row.gain_chance)},
-        ]
+        first, between = words.gain_words(row)
+        named = {"days": row.horizon_days, "chance": words.percent(row.gain_chance)}
+        lines = [between, _("in %(days)s days; chance of a gain %(chance)s") % named]
         return format_html(
             '<strong class="ecomai-line-of">{} <span class="ecomai-phone">{}</span></strong>{}',
             first,

@@ -198,9 +198,7 @@ class WorklistDecide:
             messages.error(request, str(error))
             return
         if found.changes:
-            text = ngettext(
-                "%(n)s price is in the shop now.", "%(n)s prices are in the shop now.", len(found.changes)
-            )
+            text = ngettext("%(n)s price is in the shop now.", "%(n)s prices are in the shop now.", len(found.changes))
             messages.success(request, text % {"n": format_value(len(found.changes))})
         for row in [*found.stale, *found.failed]:
             messages.warning(request, f"{row.product}: {row.held_reason}")
@@ -242,4 +240,3 @@ def sum_lines(sums: Together) -> list[tuple[Any, Any]]:
     if risky := sums.risks.get("high", 0):
         lines.append((_("high risk"), format_value(risky)))
     return lines
-

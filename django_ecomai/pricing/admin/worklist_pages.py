@@ -98,7 +98,9 @@ class WorklistPages:
             elif action == "apply":
                 self.apply_now(request, [row])  # type: ignore[attr-defined]
             else:
-                change = PriceChange.objects.filter(product=row.product_id, pk=_number(request.POST.get("change"))).first()
+                change = PriceChange.objects.filter(
+                    product=row.product_id, pk=_number(request.POST.get("change"))
+                ).first()
                 if change is None:
                     raise Http404(_("There is no such change."))
                 change_undo(change=change, user=request.user)

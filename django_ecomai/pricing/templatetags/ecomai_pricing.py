@@ -24,11 +24,11 @@ _KEPT = "_ecomai_price_ledger"
 
 @register.simple_tag(takes_context=True)
 def price_ledger(context: template.Context, product: Any) -> LowestPrice | None:
-    """``{% price_ledger product as ledger %}``: the running reduction of a product of the shop (or its id), else ``None``.
+    """``{% price_ledger product as ledger %}``: the running reduction of a product of the shop (or its id).
 
-    ``ledger.lowest`` is the lowest price of the 30 days before it began (``None`` where no earlier price is known), with
-    ``currency``, ``began_at``, ``known_since``, ``list_price`` and ``price`` (of its first step). One query, none after
-    ``price_ledgers``.
+    ``None`` without one. ``ledger.lowest`` is the lowest price of the 30 days before it began (``None`` where no earlier
+    price is known), with ``currency``, ``began_at``, ``known_since``, ``list_price`` and ``price`` (of its first step).
+    One query, none after ``price_ledgers``.
     """
     found = _read(context, [product])
     return found[0] if found else None
@@ -56,9 +56,9 @@ def lowest_price(context: template.Context, product: Any) -> dict[str, Any]:
 
 @register.inclusion_tag("ecomai/pricing/disclosure.html")
 def price_disclosure() -> dict[str, Any]:
-    """``{% price_disclosure %}``: tells that a price was personalised by a computer, where ``ECOMAI["PRICE_DISCLOSURE"]``
-    says so; else nothing.
+    """``{% price_disclosure %}``: tells that a price was personalised by a computer.
 
+    Nothing unless ``ECOMAI["PRICE_DISCLOSURE"]`` says so.
     EcomAI itself never makes a price for a person; shops that do must tell (Directive 2011/83/EU, Article 6(1)(ea)).
     """
     told = ecomai.PRICE_DISCLOSURE
