@@ -74,7 +74,7 @@ def together(rows: Iterable[PriceProposal]) -> Together:
             sums = found.gains.setdefault(row.currency, [0.0, 0.0])
             sums[0] += row.gain
             # Errors of products are taken as independent: their variances add up.
-            half = ((row.gain_high or row.gain) - (row.gain_low or row.gain)) / 2
-            sums[1] += half**2
+            if row.gain_low is not None and row.gain_high is not None:
+                sums[1] += ((row.gain_high - row.gain_low) / 2) ** 2
     found.gains = {currency: [gain, square**0.5] for currency, (gain, square) in found.gains.items()}
     return found

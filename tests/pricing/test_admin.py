@@ -129,7 +129,6 @@ def test_nothing_is_decided_before_the_sums_were_seen(boss: Client, shop: Priced
             gain_low=0.0, gain_high=16.0)]  # fmt: skip
     html = choose(boss, "approve", *rows)
     # 6 and 8 to either side, independent of each other: 10 together.
-    print(re.findall(r"<dd>.*?</dd>", html))
     assert "+18.00 EUR (+8.00 to +28.00)" in html and "Approve 2 prices" in html
     assert states() == ["open", "open"] and shop.written == []
 
