@@ -260,6 +260,9 @@ class Defaults:
     PRICING_ROLLBACK: bool = True
     """Whether a price that earns less than expected is taken back without asking; else it is only reported."""
 
+    PRICING_STEERS: bool = False
+    """Let the margin at proposed prices steer recommendations: what leaves more is shown a little earlier."""
+
     FORECAST_FREQUENCY: str = "W"
     """Length of the periods that are forecast: ``D`` days, ``W`` weeks (from Monday), ``M`` months."""
 

@@ -17,7 +17,7 @@ from django_ecomai.mirror.columns import KEYS_CHUNK
 from django_ecomai.mirror.models import PricePoint, Product, StockPoint
 
 from .market import MarketPosition, market_positions
-from .models import PriceChange
+from .models import PriceChange, PriceTest
 
 COLUMNS = (
     "pk", "external_id", "title", "parent_id", "price", "list_price", "cost", "currency", "stock",
@@ -84,6 +84,10 @@ def product_facts(
     if stock_ages:
         _sold_out_last(found)
     _under_way(found, channel, local_date(at), horizon_days)
+    for part in in_parts(found):
+        running = PriceTest.objects.filter(product__in=part, state=PriceTest.State.RUNNING)
+        for pk in running.values_list("product_id", flat=True):
+            found[pk].codes.append("in_test")
     for pk, market in market_positions(channel=channel, product_ids=list(found)).items():
         if pk in found and market.currency == found[pk].currency:
             found[pk].market = market

@@ -28,7 +28,7 @@ REASONS: Mapping[str, Any] = {
     "no_elasticity": gettext_lazy("How demand answers to its price is not known: %(why)s."),
     "map_unreadable": gettext_lazy("Its least advertised price, %(value)s, is no number."),
     "changed_today": gettext_lazy("Its price changed within the last day, and changes per day are limited."),
-    "held_by_rule": gettext_lazy("The rule “%(rule)s” leaves the price."),
+    "in_test": gettext_lazy("It is in a price test."),
 }
 
 LIMITS: Mapping[str, Any] = {

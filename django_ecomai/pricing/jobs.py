@@ -38,6 +38,29 @@ def propose(context: Any) -> None:
     context.progress(1.0, text % named)
 
 
+def watch(context: Any) -> None:
+    """Execute "pricing.watch"."""
+    from .services.watch import prices_watch
+
+    found = prices_watch(channel=context.channel)
+    context.metrics(watch=found.as_dict())
+    for text in found.messages[:100]:
+        context.log(text)
+    named = {"applied": format_value(found.applied), "back": format_value(found.rolled_back)}
+    context.progress(1.0, _("%(applied)s prices put into the shop, %(back)s rolled back.") % named)
+
+
+def play(context: Any) -> None:
+    """Execute "pricing.replay"; parameter: ``weeks`` (default 4)."""
+    from .replay import replay
+
+    weeks = int(context.parameters.get("weeks") or 4)
+    found = replay(channel=context.channel, weeks=weeks, progress=context.part(0.0, 0.99))
+    context.metrics(replay=found.as_dict())
+    named = {"changed": format_value(found.changed), "products": format_value(found.products)}
+    context.progress(1.0, _("An estimate: %(changed)s of %(products)s prices would have been others.") % named)
+
+
 def register() -> None:
     """Called once from ``ready()``."""
     job_kinds.register(
@@ -50,5 +73,25 @@ def register() -> None:
                 "decide."
             ),
             schedule="30 5 * * *",
+        ),
+    )
+    job_kinds.register(
+        "pricing.watch",
+        JobKind(
+            execute=watch,
+            label=gettext_lazy("Watch prices"),
+            help=gettext_lazy(
+                "Puts scheduled prices into the shop, takes back those that earn less than expected, and brings price "
+                "tests into their next week."
+            ),
+            schedule="20 * * * *",
+        ),
+    )
+    job_kinds.register(
+        "pricing.replay",
+        JobKind(
+            execute=play,
+            label=gettext_lazy("Play the last weeks with proposed prices"),
+            help=gettext_lazy("Estimates what prices as they would have been proposed would have earned."),
         ),
     )

@@ -55,6 +55,8 @@ def problems(facts: Facts, choice: Choice) -> list[tuple[str, dict[str, Any]]]:
         found.append(("price_missing", {}))
     if "cost_currency" in facts.codes:
         found.append(("cost_currency", {}))
+    if "in_test" in facts.codes:
+        found.append(("in_test", {}))
     if len(choice.families) > 1:
         found.append(("two_families", {"names": ", ".join(choice.families)}))
     if choice.clash is not None:

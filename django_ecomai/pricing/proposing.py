@@ -49,6 +49,7 @@ class Setting:
     run_number: int | None = None
     horizon: int = 28
     caution: float = 0.0
+    past: bool = False  # play a moment in the past: prices as they were, nothing that was not known then
     followed: dict[int, Facts] = field(default_factory=dict)
     circles: set[int] = field(default_factory=set)
 
@@ -101,6 +102,8 @@ def proposals_of(setting: Setting, product_ids: Sequence[int]) -> list[PriceProp
     )  # fmt: skip
     if not facts:
         return []
+    if setting.past:
+        _as_then(setting, facts)
     part = _part(setting, facts)
     target = _targets(setting, part)
     guarded = _guarded(part, target)
@@ -127,7 +130,8 @@ def _part(setting: Setting, facts: list[Facts]) -> Part:
     )  # fmt: skip
     elasticity = setting.learned.column("elasticity", pks)
     limits = limits_build(facts, choices)
-    days = np.where(ahead.has_forecast[:, None], ahead.mean, weeks.daily(limits.price, elasticity)[:, None])
+    known = np.asarray(ahead.has_forecast) & (not setting.past)
+    days = np.where(known[:, None], ahead.mean, weeks.daily(limits.price, elasticity)[:, None])
     path = np.where(np.arange(days.shape[1])[None, :] < horizon[:, None], days, 0.0).sum(axis=1, keepdims=True)
     cost = np.array([np.nan if one.cost is None else float(one.cost) for one in facts])
     worth = np.array([1.0 if one.rule is None else one.rule.left_worth for one in choices])
@@ -141,8 +145,20 @@ def _part(setting: Setting, facts: list[Facts]) -> Part:
     )
     held = [next(iter(problems(one, choice)), None) for one, choice in zip(facts, choices, strict=True)]
     return Part(
-        facts, choices, limits, weeks, demand, horizon, np.asarray(ahead.has_forecast), held
+        facts, choices, limits, weeks, demand, horizon, known, held
     )  # fmt: skip
+
+
+def _as_then(setting: Setting, facts: list[Facts]) -> None:
+    """Prices as they were at the end of the reader's last week; neither stock nor competitors of today."""
+    weeks = setting.reader.weeks(
+        product_ids=[one.pk for one in facts], currencies=[one.currency for one in facts], weeks=HISTORY
+    )  # fmt: skip
+    for row, one in enumerate(facts):
+        last, before = weeks.price[row, -1], weeks.price[row, -2]
+        one.price = _money(last) if np.isfinite(last) else None
+        one.price_week_ago = _money(before) if np.isfinite(before) else None
+        one.price_day_ago, one.stock, one.market, one.codes = None, None, None, []
 
 
 def _days(setting: Setting, choice: Choice) -> int:

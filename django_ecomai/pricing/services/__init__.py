@@ -2,7 +2,9 @@
 
 from .apply import Applied, adapter_applies, change_undo, changes_apply
 from .decide import PricingError, proposals_approve, proposals_reject
+from .price_tests import price_test_start, price_test_stop
 from .propose import proposals_make, proposals_preview
+from .watch import prices_watch
 
 __all__ = [
     "Applied",
@@ -10,6 +12,9 @@ __all__ = [
     "adapter_applies",
     "change_undo",
     "changes_apply",
+    "price_test_start",
+    "price_test_stop",
+    "prices_watch",
     "proposals_approve",
     "proposals_make",
     "proposals_preview",

@@ -107,7 +107,7 @@ def _apply(found: Applied, pks: Sequence[int], *, channel: str, user: Any, now: 
             if row.held_reason:
                 stale.append(row)
                 continue
-            row.held_reason = "" if there else _write(adapter, row.product, row.new_price)
+            row.held_reason = "" if there else write_price(adapter, row.product, row.new_price)
             (failed if row.held_reason else done).append(row)
         for each, state in ((done, State.APPLIED), (stale, State.STALE), (failed, State.FAILED)):
             for row in each:
@@ -171,7 +171,7 @@ def _forbidden(rows: Sequence[PriceProposal], *, channel: str, now: datetime) ->
     return found
 
 
-def _write(adapter: ShopAdapter, product: Product, price: Any) -> str:
+def write_price(adapter: ShopAdapter, product: Product, price: Any) -> str:
     """Write a price; returns what went wrong, "" when nothing did."""
     try:
         with transaction.atomic():
@@ -252,7 +252,7 @@ def change_undo(
                     % {"product": one.product, "price": _plain(price), "new": _plain(one.new_price)}
                 )
         for one in held:
-            if problem := _write(adapter, one.product, one.old_price):
+            if problem := write_price(adapter, one.product, one.old_price):
                 raise PricingError(_("The shop did not take the price: %(problem)s") % {"problem": problem})
         undone = [_undo_of(one, user=user, kind=kind, now=at) for one in held]
         PriceChange.objects.bulk_create(undone)

@@ -12,6 +12,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from django_ecomai.conf import ecomai
 from django_ecomai.core.mysql import conflict_target
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.facts import in_parts
@@ -23,8 +24,9 @@ from django_ecomai.pricing.rulebook import rules_in_use
 
 #: Products whose prices are worked out at once, and rows that are written at once.
 PART, WRITE = 2_000, 500
-#: A price that was rejected is not proposed again for so many days, unless the old one has changed.
+#: A price that was rejected or taken back is not proposed again for so many days, unless the old one has changed.
 REJECTED_DAYS = 28
+REFUSED = (PriceProposal.State.REJECTED, PriceProposal.State.UNDONE)
 
 
 @dataclass
@@ -155,7 +157,8 @@ def _decided(part: Sequence[int], at: datetime) -> tuple[set[int], set[tuple[int
     for keys in in_parts(part):
         rows = PriceProposal.objects.filter(product__in=keys)
         waiting |= set(rows.filter(state__in=PriceProposal.WAITING).values_list("product_id", flat=True))
-        refused = rows.filter(state=PriceProposal.State.REJECTED, decided_at__gt=at - timedelta(days=REJECTED_DAYS))
+        lately = at - timedelta(days=REJECTED_DAYS)
+        refused = rows.filter(state__in=REFUSED, decided_at__gt=lately)
         rejected |= set(refused.values_list("product_id", "old_price", "new_price"))
     return waiting, rejected
 
@@ -163,6 +166,7 @@ def _decided(part: Sequence[int], at: datetime) -> tuple[set[int], set[tuple[int
 def _store(rows: list[PriceProposal], part: Sequence[int]) -> None:
     """Write the rows over those that nobody has decided, and delete what there is no reason for any more."""
     kept = {row.product_id for row in rows}
+    _approvals_keep(rows)
     names = [one.name for one in PriceProposal._meta.concrete_fields if one.name not in ("id", "undecided")]
     with transaction.atomic():
         for keys in in_parts(pk for pk in part if pk not in kept):
@@ -174,6 +178,20 @@ def _store(rows: list[PriceProposal], part: Sequence[int]) -> None:
             update_fields=names,
             **conflict_target(PriceProposal, "undecided"),
         )
+
+
+def _approvals_keep(rows: list[PriceProposal]) -> None:
+    """The first of two approvals stays with a price that is proposed again."""
+    if not ecomai.PRICING_FOUR_EYES:
+        return
+    by_product = {row.product_id: row for row in rows}
+    for keys in in_parts(by_product):
+        old = PriceProposal.objects.filter(undecided__in=keys, seconded_by__isnull=False)
+        columns = ("product_id", "old_price", "new_price", "seconded_by")
+        for pk, before, after, user in old.values_list(*columns):
+            row = by_product[pk]
+            if (row.old_price, row.new_price) == (before, after):
+                row.seconded_by_id = user
 
 
 def family_members(*, channel: str, product_ids: Sequence[int], rules: Iterable[PricingRule]) -> list[int]:
