@@ -14,11 +14,12 @@ class PricingConfig(AppConfig):
         from django_ecomai.core.persons import staff_records
         from django_ecomai.core.registry import doctor_checks, personal_data, price_elasticities, product_weights
 
-        from . import cards, checks, jobs, ledger_job, receivers
+        from . import apply_job, cards, checks, jobs, ledger_job, receivers
         from .diagnosis import diagnose
         from .steering import known_elasticities, margin_weights
 
         jobs.register()
+        apply_job.register()
         ledger_job.register()
         cards.register()
         receivers.connect()

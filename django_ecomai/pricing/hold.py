@@ -1,4 +1,4 @@
-"""A price that was shown stays valid for the cart: a signed token of product, price, currency and time, of no person."""
+"""A price that was shown stays valid for the cart: a signed token of product, price, currency, time."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from django_ecomai.mirror.admin.base import amount_format
 from . import words
 from .models import PriceProposal, PriceReduction
 from .pictures import Mark, curve_picture, market_strip
+from .worklist import costs_simulated
 
 POINTS = 60  # of the price history
 
@@ -26,6 +27,7 @@ def proposal_page(*, row: PriceProposal) -> dict[str, Any]:
     prices = curve.get("prices") or []
     reductions = list(PriceReduction.objects.filter(product=row.product_id).order_by("-began_at")[:10])
     return {
+        "simulated": costs_simulated(channel=row.channel),
         "figures": _figures(row),
         "effect": words.effect_words(row),
         "strength": words.STRENGTHS.get(row.strength, ""),
@@ -119,9 +121,7 @@ def _history(row: PriceProposal) -> list[SafeString]:
         if any(value is not None for value in values):
             labels = [_("%(n)s weeks ago") % {"n": len(values) - place} for place in range(len(values))]
             found.append(
-                canvas_chart(
-                    kind="line", labels=labels, series=[(label, values)], title=title, label_heading=_("Week")
-                )
+                canvas_chart(kind="line", labels=labels, series=[(label, values)], title=title, label_heading=_("Week"))
             )
     return found
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.apps import apps
 from django.db.models import Count, Max, Sum
 
 from .models import PriceProposal
@@ -23,6 +24,7 @@ class Summary:
     gains: list[tuple[float, str]] = field(default_factory=list)
     horizon_days: int | None = None
     made_at: datetime | None = None
+    simulated: bool = False
 
     @property
     def total(self) -> int:
@@ -31,7 +33,7 @@ class Summary:
 
 
 def worklist_summary(*, channel: str = "") -> Summary:
-    """Three queries whatever the number of proposals."""
+    """Four queries whatever the number of proposals. ``simulated``: the costs are, as the suppliers are."""
     rows = PriceProposal.objects.filter(channel=channel)
     counted = dict(rows.order_by().values_list("state").annotate(number=Count("pk")))
     undecided = rows.filter(state=State.OPEN).order_by()
@@ -43,7 +45,17 @@ def worklist_summary(*, channel: str = "") -> Summary:
         gains=sorted(((gain, currency) for currency, gain in money if gain), reverse=True),
         horizon_days=facts["days"],
         made_at=facts["made_at"],
+        simulated=costs_simulated(channel=channel),
     )
+
+
+def costs_simulated(*, channel: str) -> bool:
+    """Whether the shop's suppliers, and with them its costs, are simulated."""
+    if not apps.is_installed("django_ecomai.inventory"):
+        return False
+    from django_ecomai.inventory.models import Supplier
+
+    return bool(Supplier.objects.filter(channel=channel, is_simulated=True).exists())
 
 
 @dataclass

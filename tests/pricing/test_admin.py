@@ -13,7 +13,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
 
+from django_ecomai.pricing.admin.worklist_decide import AT_ONCE
 from django_ecomai.pricing.models import PriceChange, PriceProposal, PriceReduction, PricingRule
+from django_ecomai.runs.models import Run
+from django_ecomai.runs.services import run_now
 from django_ecomai.testing import category_make, product_make
 
 from .adapters import PricedShop
@@ -64,7 +67,7 @@ def states() -> list[str]:
     return list(PriceProposal.objects.order_by("pk").values_list("state", flat=True))
 
 
-# -- the worklist ------------------------------------------------------------------------------------------------------
+# -- the worklist ----------------------------------------------------------------------------------------------------
 def test_the_list_tells_what_to_do_when_it_is_empty(boss: Client) -> None:
     html = page(boss)
     assert "No prices have been worked out yet" in html and 'value="pricing.propose"' in html
@@ -123,7 +126,7 @@ def test_titles_of_the_shop_are_escaped(boss: Client) -> None:
         assert "<script>alert" not in html
 
 
-# -- approving -----------------------------------------------------------------------------------------------------------
+# -- approving -------------------------------------------------------------------------------------------------------
 def test_nothing_is_decided_before_the_sums_were_seen(boss: Client, shop: PricedShop) -> None:
     rows = [proposal_make(gain=10.0, gain_low=4.0, gain_high=16.0), proposal_make(new_price=Decimal("9.00"), gain=8.0,
             gain_low=0.0, gain_high=16.0)]  # fmt: skip
@@ -159,6 +162,50 @@ def test_later_and_a_part_first(boss: Client, shop: PricedShop) -> None:
     assert states()[0] == "scheduled"
     html = approve(boss, *rows[1:], canary="0.25")
     assert sorted(states()[1:]) == ["applied", "scheduled", "scheduled"] and "2 are approved for later." in html
+
+
+def test_many_are_put_into_the_shop_by_a_job_that_shows_how_far_it_is(
+    boss: Client, shop: PricedShop, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        html = approve(boss, *[proposal_make() for _ in range(AT_ONCE + 1)])
+    run = Run.objects.get(kind="pricing.apply")
+    assert "this page shows how far it is" in html and run.state == "done"
+    assert set(states()) == {"applied"} and run.metrics["applied"] == {"applied": 31, "stale": 0, "failed": 0}
+    assert PriceChange.objects.filter(user__username="boss").count() == 31
+
+
+def test_the_job_changes_nothing_for_who_may_not(shop: PricedShop) -> None:
+    proposal_make(state="approved")
+    clerk("start_run", "view_priceproposal")
+    for parameters in ({}, {"user": User.objects.get(username="clerk").pk}, {"user": "x"}):
+        assert run_now(kind="pricing.apply", parameters=parameters).state == "failed"
+    assert states() == ["approved"] and shop.written == []
+
+
+def test_approved_prices_are_a_file_for_shops_that_write_them_elsewhere(boss: Client) -> None:
+    proposal_make(priced_product(external_id="p7"), state="approved")
+    response = boss.get(reverse(f"{LIST[:-11]}_csv"))
+    assert response["Content-Type"].startswith("text/csv") and "p7" in response.content.decode()
+    assert clerk().get(reverse(f"{LIST[:-11]}_csv")).status_code == 403
+
+
+def test_last_month_is_played_again(boss: Client) -> None:
+    url = reverse(f"{LIST[:-11]}_replay")
+    assert "Nothing has been played yet." in boss.get(url).content.decode()
+    Run.objects.create(
+        kind="pricing.replay", state="done", metrics={"replay": {
+            "is_estimate": True, "since": "2026-02-01", "until": "2026-03-01", "products": 10, "changed": 4,
+            "money": {"EUR": {"products": 4, "revenue": 900.0, "profit": 400.0, "revenue_gain": -5.0, "gain": 30.0,
+                              "gain_low": -2.0, "gain_high": 62.0, "rows": [["p", "<b>Lamp", 10.0, 11.0, 30.0]]}},
+        }},
+    )  # fmt: skip
+    html = boss.get(url).content.decode()
+    for text in ("4 of 10 products", "+30.00 EUR", "−2.00 to +62.00", "&lt;b&gt;Lamp", "estimate"):
+        assert text in html, text
+    boss.post(url, {"weeks": "8"})
+    assert Run.objects.latest("pk").parameters == {"weeks": 8}
+    assert clerk("view_priceproposal").post(url, {"weeks": "8"}).status_code == 403
 
 
 def test_who_may_only_decide_changes_no_price(shop: PricedShop) -> None:
@@ -216,7 +263,7 @@ def test_two_people_where_the_shop_wants_two(boss: Client, shop: PricedShop, set
     assert "1 price is in the shop now." in approve(second, row)
 
 
-# -- one proposal ----------------------------------------------------------------------------------------------------------
+# -- one proposal ----------------------------------------------------------------------------------------------------
 def test_the_page_shows_curves_with_numbers_for_everybody(boss: Client, django_assert_max_num_queries: Any) -> None:
     row = proposal_make(
         curve=CURVE, trail=[["limit", 11.1234, 10.5]], binding="max_rise_week",
@@ -224,7 +271,12 @@ def test_the_page_shows_curves_with_numbers_for_everybody(boss: Client, django_a
         history={"units": [3, 4, 5], "prices": [10.0, 10.0, None]},
     )  # fmt: skip
     PriceReduction.objects.create(
-        product=row.product, began_at=timezone.now(), price=8, lowest_before=9, known_since=timezone.now(), currency="EUR"
+        product=row.product,
+        began_at=timezone.now(),
+        price=8,
+        lowest_before=9,
+        known_since=timezone.now(),
+        currency="EUR",
     )
     page(boss, "admin:ecomai_pricing_priceproposal_change", row.pk)
     with django_assert_max_num_queries(14):
@@ -268,7 +320,7 @@ def test_an_approved_price_is_put_into_the_shop_by_who_may(shop: PricedShop) -> 
     assert "1 price is in the shop now." in html and states() == ["applied"]
 
 
-# -- rules -------------------------------------------------------------------------------------------------------------------
+# -- rules -----------------------------------------------------------------------------------------------------------
 def preview(client: Client, **values: Any) -> str:
     data = {"action": "profit", "order": 100, "is_active": "on", "reference": "lowest", "offset": 0, "sell_share": 95,
             "left_worth": 100, "channel": "", **values}  # fmt: skip
@@ -353,7 +405,7 @@ def test_rules_are_told_in_words_and_the_limits_without_any(boss: Client, lamps:
     assert "Category “Lamps”, brand “Acme”" in html and "Least margin 40 %, 80 % to 110 % of the list price" in html
 
 
-# -- what was done, the ledger, the start page ---------------------------------------------------------------------------------
+# -- what was done, the ledger, the start page -----------------------------------------------------------------------
 def test_prices_in_the_shop_are_taken_back_from_their_list(boss: Client, shop: PricedShop) -> None:
     approve(boss, proposal_make(), proposal_make())
     name = "admin:ecomai_pricing_pricechange_changelist"
@@ -383,7 +435,13 @@ def test_elasticities_say_how_well_they_are_known(boss: Client) -> None:
     elasticity_make(priced_product(), test_low=Decimal(9), test_high=Decimal(11), test_weeks=8, test_worth=5.0)
     elasticity_make(priced_product(), elasticity=None, low=None, high=None, reason="price_never_varied")
     html = page(boss, "admin:ecomai_pricing_productelasticity_changelist")
-    for text in ("-1.60", "-2.00 to -1.20", "known well", "9.00 and 11.00 EUR in turn, 8 weeks", "its price has never varied"):
+    for text in (
+        "-1.60",
+        "-2.00 to -1.20",
+        "known well",
+        "9.00 and 11.00 EUR in turn, 8 weeks",
+        "its price has never varied",
+    ):
         assert text in html, text
 
 

@@ -1,4 +1,4 @@
-"""The price ledger over the mirror: every way by which a price changes, the tags of the storefront, and their queries."""
+"""The price ledger over the mirror: every way by which a price changes; the tags of the storefront, their queries."""
 
 from __future__ import annotations
 

@@ -85,6 +85,8 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
             "applies": adapter_applies(channel),
             "start_url": self.link("ecomai_runs_run_start") if request.user.has_perm(START) else "",
             "rules_url": self.link("ecomai_pricing_pricingrule_changelist"),
+            "replay_url": self.link("ecomai_pricing_priceproposal_replay"),
+            "csv_url": self.link("ecomai_pricing_priceproposal_csv"),
             "changes_url": self.link("ecomai_pricing_pricechange_changelist"),
             **(extra_context or {}),
         }

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_ecomai.conf import ecomai
 from django_ecomai.core.charts import format_value
 from django_ecomai.pricing import words
+from django_ecomai.pricing.apply_job import KIND
 from django_ecomai.pricing.models import PriceProposal
 from django_ecomai.pricing.services import (
     PricingError,
@@ -181,7 +182,7 @@ class WorklistDecide:
             messages.success(request, text % {"n": format_value(len(due))})
             return HttpResponseRedirect(f"{back.url}?show=waiting")
         if len(due) > AT_ONCE:
-            run = run_start(kind="pricing.watch", channel=due[0].channel, user=request.user)
+            run = run_start(kind=KIND, channel=due[0].channel, parameters={"user": request.user.pk}, user=request.user)
             page = self.link("ecomai_runs_run_change", run.pk)
             text = _("%(n)s are approved; they go into the shop now, this page shows how far it is.")
             messages.success(request, text % {"n": format_value(len(due))})

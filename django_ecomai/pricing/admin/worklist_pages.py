@@ -15,17 +15,20 @@ from django.urls.resolvers import URLPattern
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from django_ecomai.conf import ecomai
 from django_ecomai.core.charts import CHART_SCRIPTS
+from django_ecomai.pricing.export import proposals_csv
 from django_ecomai.pricing.models import PriceChange, PriceProposal
 from django_ecomai.pricing.proposal_page import proposal_page
 from django_ecomai.pricing.services import PricingError, adapter_applies, change_undo, proposals_reject
 
 from .base import APPLY, DECIDE, UNDO
+from .replay_page import ReplayPage
 
 State = PriceProposal.State
 
 
-class WorklistPages:
+class WorklistPages(ReplayPage):
     """Mixed into the worklist's admin."""
 
     admin_site: Any
@@ -37,6 +40,8 @@ class WorklistPages:
         view, name = self.admin_site.admin_view, "ecomai_pricing_priceproposal"
         return [
             path("approve/", view(require_POST(self.approve_view)), name=f"{name}_approve"),  # type: ignore[attr-defined]
+            path("replay/", view(self.replay_view), name=f"{name}_replay"),
+            path("csv/", view(self.csv_view), name=f"{name}_csv"),
             path("<int:pk>/decide/", view(require_POST(self.decide_view)), name=f"{name}_decide"),
         ]
 
@@ -108,6 +113,15 @@ class WorklistPages:
         except PricingError as error:
             messages.error(request, str(error))
         return here
+
+    def csv_view(self, request: HttpRequest) -> HttpResponse:
+        """Approved prices as a file, for shops whose prices are written elsewhere."""
+        if not self.has_view_permission(request):  # type: ignore[attr-defined]
+            raise PermissionDenied
+        channel = request.GET.get("channel", ecomai.CHANNEL)
+        response = HttpResponse(proposals_csv(channel=channel), content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = 'attachment; filename="prices.csv"'
+        return response
 
     @staticmethod
     def _log(row: PriceProposal) -> list[LogEntry]:

@@ -26,9 +26,9 @@ _KEPT = "_ecomai_price_ledger"
 def price_ledger(context: template.Context, product: Any) -> LowestPrice | None:
     """``{% price_ledger product as ledger %}``: the running reduction of a product of the shop (or its id).
 
-    ``None`` without one. ``ledger.lowest`` is the lowest price of the 30 days before it began (``None`` where no earlier
-    price is known), with ``currency``, ``began_at``, ``known_since``, ``list_price`` and ``price`` (of its first step).
-    One query, none after ``price_ledgers``.
+    ``None`` without one. ``ledger.lowest`` is the lowest price of the 30 days before it began (``None`` where no
+    earlier price is known), with ``currency``, ``began_at``, ``known_since``, ``list_price`` and ``price`` (of its
+    first step). One query, none after ``price_ledgers``.
     """
     found = _read(context, [product])
     return found[0] if found else None
