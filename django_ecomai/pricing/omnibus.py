@@ -8,7 +8,8 @@ Directive 98/6/EC, Article 6a (as Directive (EU) 2019/2161 put it), with the Com
 - The thirty days are calendar days in the shop's time zone: from midnight of the thirtieth day before to the moment at
   which the reduction began. Prices of earlier reductions in them count, those of the running one do not.
 - On sale for fewer than thirty days: what is known since then counts (paragraph 4).
-- Two reductions within a minute of each other (23:59:59 and 00:00:00) are one.
+- Two reductions within a minute of each other (23:59:59 and 00:00:00) are one; a list price that follows its price
+  within a minute has come with it.
 
 No Django and no I/O: the caller gives the history of one product in one currency.
 """
@@ -75,6 +76,7 @@ def spans(steps: Sequence[Step], offers: Sequence[Offer] = ()) -> list[Span]:
     """The history as stretches in the order of time. ``steps`` are so, too; of one moment the last counts."""
     if not steps:
         return []
+    steps = _settled(steps)
     moments = {step.at for step in steps}
     for offer in offers:
         moments |= {moment for moment in (offer.starts, offer.ends) if moment is not None and moment > steps[0].at}
@@ -87,6 +89,18 @@ def spans(steps: Sequence[Step], offers: Sequence[Offer] = ()) -> list[Span]:
         running = [one for one in offers if one.starts <= begin and (one.ends is None or begin < one.ends)]
         end = cuts[index + 1] if index + 1 < len(cuts) else None
         found.append(_span(steps, step, running, begin, end))
+    return found
+
+
+def _settled(steps: Sequence[Step]) -> list[Step]:
+    """A list price that follows its price within a minute has come with it: shops write one after the other."""
+    found: list[Step] = []
+    for step in steps:
+        last = found[-1] if found else None
+        if last is not None and last.price == step.price and step.at - last.at <= SAME:
+            found[-1] = Step(last.at, step.price, step.list_price)
+        else:
+            found.append(step)
     return found
 
 

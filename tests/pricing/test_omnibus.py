@@ -138,6 +138,12 @@ def test_promotions_that_meet_at_midnight_are_one_reduction() -> None:
     assert last([step(0, "10")], [first, offer(41, 43, percent="20")]).lowest == Decimal("9.00")
 
 
+def test_a_list_price_written_just_after_its_price_has_come_with_it() -> None:
+    for pause, lowest in ((timedelta(seconds=2), Decimal(10)), (timedelta(hours=1), Decimal(7))):
+        listed = Step(day(40) + pause, Decimal(7), Decimal(10))
+        assert only([step(0, "10"), step(40, "7"), listed]).lowest == lowest
+
+
 def test_a_promotion_that_ends_before_it_begins_or_before_the_history_is_none() -> None:
     assert reductions([step(10, "10")], [offer(2, 5, percent="50")], zone=BERLIN) == []
 
