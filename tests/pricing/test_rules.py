@@ -181,11 +181,13 @@ class TestWhatItDoes:
         assert proposed(known(-0.5)).new_price == 11
 
     def test_endings_are_wishes(self) -> None:
-        rule_make(action="markup", markup=1.6, endings="99, 95")
+        rule_make(action="markup", markup=1.7, endings="99, 95")
         row = proposed(known())
-        assert row.new_price == Decimal("10.95") and row.trail == [["ending", 10.4, 10.95]]
+        assert row.new_price == Decimal("10.95") and row.trail == [["ending", 10.8, 10.95]]
+        # 10.95 is above the limit now, and 9.99 further away than half a euro.
         rule_make(name="narrow", action="limits", max_change_day=0.05)
-        assert proposed(known()).new_price == Decimal("9.99")
+        row = proposed(known())
+        assert (row.new_price, row.binding) == (Decimal("10.50"), "max_rise_day")
 
     @pytest.mark.parametrize(("currency", "price"), [("CHF", "10.40"), ("JPY", "10"), ("EUR", "10.39")])
     def test_steps_of_the_currency(self, currency: str, price: str) -> None:
@@ -361,7 +363,7 @@ amounts = st.decimals("0.01", "5000", places=2)
             "max_change_week": shares,
             "step": st.sampled_from([0.01, 0.05, 1.0]),
         }
-    ),  # fmt: skip
+    ),
     target=st.floats(0.001, 1e5),
     endings=st.sampled_from([(), (99,), (95, 99), (0,)]),
 )
