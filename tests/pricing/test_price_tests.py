@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -56,7 +57,7 @@ def test_a_test_from_its_first_week_to_the_price_before(shop: PricedShop) -> Non
         prices_watch(now=MONDAY + timedelta(weeks=number, hours=1))
     # A price that stays for two weeks is written once.
     written = [planned[0]]
-    written += [price for before, price in zip(planned, planned[1:], strict=False) if price != before]
+    written += [price for before, price in itertools.pairwise(planned) if price != before]
     assert [price for _ident, price in shop.written] == [*written, Decimal("10")]
     test.refresh_from_db()
     assert test.state == "done" and Product.objects.get().price == 10
