@@ -63,7 +63,7 @@ def test_the_worklist_in_few_queries(staff: Client, django_assert_max_num_querie
         "Everything",
         "open",
     )
-    assert row["why"].startswith("10 → 10.5 EUR (+5 %)") and "curve" not in row
+    assert row["why"].startswith("10 → 10.50 EUR (+5 %)") and "curve" not in row
     (held,) = staff.get(f"{BASE}proposals/", {"state": "held"}).json()["results"]
     assert (held["held_code"], held["why"]) == ("cost_missing", "No cost.")
     for query in ({"state": "gone"}, {"risk": "x"}, {"limit": "0"}, {"offset": "-1"}, {"offset": "9" * 30}):
