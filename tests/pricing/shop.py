@@ -74,7 +74,8 @@ def sales_make(
                 price=Decimal(str(price)), currency=product.currency, source="shop",
             )
             for week, price in enumerate(prices.tolist())
-        ]
+        ],
+        ignore_conflicts=True,
     )  # fmt: skip
 
 

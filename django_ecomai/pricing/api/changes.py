@@ -28,8 +28,8 @@ class ChangeSerializer(serializers.ModelSerializer[PriceChange]):
     class Meta:
         model = PriceChange
         fields = (
-            "id", "product_id", "proposal", "kind", "at", "old_price", "new_price", "currency", "is_canary", "undone_at",
-            "verdict", "watch",
+            "id", "product_id", "proposal", "kind", "at", "old_price", "new_price", "currency", "is_canary",
+            "undone_at", "verdict", "watch",
         )  # fmt: skip
 
 
