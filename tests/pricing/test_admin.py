@@ -453,9 +453,14 @@ def test_the_start_page_names_what_is_to_decide(boss: Client) -> None:
     assert "1 price to decide" in html and "120 EUR expected more in 28 days" in html and "10.00 → 10.50" in html
 
 
-def test_the_pages_speak_german(boss: Client) -> None:
-    row = proposal_make(curve=CURVE, binding="max_rise_week")
+def test_the_pages_speak_german(boss: Client, settings: Any) -> None:
+    row = proposal_make(curve=CURVE, binding="max_rise_week", trail=[["limit", 11, 10.5]])
+    rule_make(name="R", min_margin=0.3)
+    settings.LANGUAGE_CODE = "de"
     with translation.override("de"):
-        boss.cookies["django_language"] = "de"
-        html = boss.get(reverse(LIST), headers={"Accept-Language": "de"}).content.decode()
-    assert row.pk and html
+        list_html, page_html = page(boss), page(boss, "admin:ecomai_pricing_priceproposal_change", row.pk)
+        rules_html = page(boss, "admin:ecomai_pricing_pricingrule_changelist")
+    assert "Begrenzt durch: " in list_html
+    assert "gut bekannt" in list_html and "+0,50 EUR" in list_html
+    assert "Seine Grenzen verschieben 11,00 EUR auf 10,50 EUR." in page_html
+    assert "Alle Produkte" in rules_html and "Mindestens 30 % Spanne" in rules_html

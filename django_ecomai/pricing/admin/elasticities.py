@@ -23,7 +23,7 @@ class ProductElasticityAdmin(ReadOnlyAdminMixin, PricingAdmin):
     """One row per product: an elasticity with its interval, or why there is none."""
 
     readonly_note = gettext_lazy(
-        "By how many per cent demand changes when a price rises by one, as the last run learned it, with its 95 % "
+        "By how many per cent demand changes when a price rises by one, as the last run learned it, with its "
         "interval. Where a small test would tell more, it is proposed."
     )
     list_display = ("product", "value", "interval", "known", "learned_from", "test")
