@@ -73,11 +73,11 @@ def _record(keys: list[int], now: datetime) -> int:
     for pk, history in histories(products=keys, now=now).items():
         rows = {row.began_at: row for row in known.get(pk, ())}
         for one in reductions(history.steps, history.offers, zone=zone):
-            row = rows.pop(one.began, None) or _the_running(rows, one, now)
-            if row is None:
+            found = rows.pop(one.began) if one.began in rows else _the_running(rows, one, now)
+            if found is None:
                 new.append(PriceReduction(channel=history.channel, product_id=pk, **_values(one, history.currency)))
-            elif _differs(row, one, history.currency):
-                changed.append(row)
+            elif _differs(found, one, history.currency):
+                changed.append(found)
         for row in rows.values():
             if row.began_at > now:
                 unplanned.append(row.pk)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext_lazy, ngettext
@@ -34,7 +34,7 @@ def promoted(*, promotions: Sequence[int], channel: str, most: int) -> list[int]
     return sorted(products)[:most]
 
 
-def _stands_below(category: int | None, above: set[int], parents: dict[int, int | None]) -> bool:
+def _stands_below(category: int | None, above: set[int], parents: Mapping[int, int | None]) -> bool:
     seen: set[int] = set()
     while category is not None and category not in seen:
         if category in above:

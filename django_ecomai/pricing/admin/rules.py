@@ -56,7 +56,7 @@ class PercentField(forms.FloatField):
         """0.3 is shown as 30; what was typed stays as it was typed."""
         return f"{round(100 * value, 6):g}" if isinstance(value, float) else value
 
-    def to_python(self, value: Any) -> float | None:
+    def to_python(self, value: Any) -> Any:
         """30 becomes 0.3."""
         found = super().to_python(value)
         return None if found is None else round(found / 100, 8)
@@ -187,7 +187,9 @@ class PricingRuleAdmin(PricingAdmin):
             context |= preview_context(rule_preview(rule=form.save(commit=False)))
         else:
             context["problems"] = [
-                f"{form.fields[name].label}: {' '.join(errors)}" if name in form.fields else " ".join(errors)
+                f"{form.fields[name].label}: {' '.join(map(str, errors))}"
+                if name in form.fields
+                else " ".join(map(str, errors))
                 for name, errors in form.errors.items()
             ]
         if request.headers.get("X-Requested-With") == "fetch":

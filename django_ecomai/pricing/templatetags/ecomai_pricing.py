@@ -58,7 +58,8 @@ def lowest_price(context: template.Context, product: Any) -> dict[str, Any]:
 def price_disclosure() -> dict[str, Any]:
     """``{% price_disclosure %}``: tells that a price was personalised by a computer.
 
-    Nothing unless ``ECOMAI["PRICE_DISCLOSURE"]`` says so. EcomAI itself never makes a price for a person; shops that do must tell (Directive 2011/83/EU, Article 6(1)(ea)).
+    Nothing unless ``ECOMAI["PRICE_DISCLOSURE"]`` says so. EcomAI itself never makes a price for a person; shops that do
+    must tell (Directive 2011/83/EU, Article 6(1)(ea)).
     """
     told = ecomai.PRICE_DISCLOSURE
     return {"text": _("This price was personalised by automated decision-making.") if told is True else told or ""}

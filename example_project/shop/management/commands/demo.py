@@ -58,7 +58,9 @@ class Command(BaseCommand):
                     watched = {"worker": children["worker"]}
                 self.step(
                     title,
-                    partial(step, report, **(watched if step in (demo.sync, demo.train, demo.plan, demo.price) else {})),
+                    partial(
+                        step, report, **(watched if step in (demo.sync, demo.train, demo.plan, demo.price) else {})
+                    ),
                     report,
                 )
             self.stdout.write("")
