@@ -14,7 +14,7 @@ class PricingConfig(AppConfig):
         from django_ecomai.core.persons import staff_records
         from django_ecomai.core.registry import doctor_checks, personal_data, price_elasticities, product_weights
 
-        from . import apply_job, cards, checks, jobs, ledger_job, receivers
+        from . import apply_job, cards, checks, jobs, ledger_job, product_panel, receivers
         from .diagnosis import diagnose
         from .steering import known_elasticities, margin_weights
 
@@ -22,6 +22,7 @@ class PricingConfig(AppConfig):
         apply_job.register()
         ledger_job.register()
         cards.register()
+        product_panel.register()
         receivers.connect()
         doctor_checks.register("pricing", diagnose)
         if "pricing.staff" not in personal_data:

@@ -431,6 +431,17 @@ def test_the_ledger_lists_reductions_with_the_price_before(boss: Client) -> None
     assert "9.00 EUR" in html and "no price before is known" in html and "still running" in html
 
 
+def test_the_page_of_a_product_shows_its_ledger(boss: Client) -> None:
+    product, now = product_make(title="Lantern"), timezone.now()
+    name = "admin:ecomai_mirror_product_change"
+    assert "announced reductions" not in page(boss, name, product.pk)
+    PriceReduction.objects.create(
+        product=product, began_at=now, price=8, lowest_before=Decimal("9.25"), known_since=now, currency="EUR"
+    )
+    html = page(boss, name, product.pk)
+    assert "announced reductions" in html and "9.25 EUR" in html
+
+
 def test_elasticities_say_how_well_they_are_known(boss: Client) -> None:
     elasticity_make(priced_product(), test_low=Decimal(9), test_high=Decimal(11), test_weeks=8, test_worth=5.0)
     elasticity_make(priced_product(), elasticity=None, low=None, high=None, reason="price_never_varied")
