@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-from django.db import connections, transaction
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -130,12 +130,7 @@ def _apply(found: Applied, pks: Sequence[int], *, channel: str, user: Any, now: 
 def _claimed(pks: Sequence[int], channel: str) -> list[PriceProposal]:
     """Rows that are approved and that no other worker holds, with their products."""
     rows = PriceProposal.objects.filter(pk__in=pks, channel=channel, state__in=PriceProposal.WAITING).order_by("pk")
-    features = connections[rows.db].features
-    if features.has_select_for_update_skip_locked:
-        own = ("self",) if features.has_select_for_update_of else ()
-        rows = rows.select_for_update(skip_locked=True, of=own)
-    else:
-        rows = locked_rows(rows)
+    rows = locked_rows(rows, skip=True)
     return list(rows.select_related("product").defer(*HEAVY, "product__description", "product__attributes"))
 
 
