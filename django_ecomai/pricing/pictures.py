@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -18,8 +17,12 @@ LEFT, RIGHT, TOP, FOOT = 46, 10, 34, 34
 Mark = tuple[Any, float, str]  # what it is, its price, and a class of the style sheet
 
 
+#: Beyond it no amount of money is meant, and differences lose their digits.
+LARGEST = 1e12
+
+
 def _finite(values: Sequence[Any]) -> list[float]:
-    return [float(value) for value in values if value is not None and math.isfinite(float(value))]
+    return [float(value) for value in values if value is not None and abs(float(value)) <= LARGEST]
 
 
 class _Scale:

@@ -51,7 +51,7 @@ def what_it_does(rule: PricingRule) -> str:
 
 
 def _offset(share: float) -> str:
-    return f"{'+' if share > 0 else '−'}{number_format(abs(100 * share), decimal_pos=1)} %" if share else ""
+    return f"{'+' if share > 0 else '−'}{number_format(round(abs(100 * share), 1), decimal_pos=1)} %" if share else ""
 
 
 def limits_told(rule: PricingRule) -> str:

@@ -64,7 +64,7 @@ def signed_percent(share: float | None) -> str:
     if share is None:
         return NONE
     sign = "+" if share > 0 else "−" if share < 0 else "±"
-    return f"{sign}{number_format(abs(100 * share), decimal_pos=1)} %"
+    return f"{sign}{number_format(round(abs(100 * share), 1), decimal_pos=1)} %"
 
 
 def percent(share: float | None) -> str:
@@ -76,7 +76,7 @@ def elasticity_words(row: PriceProposal) -> str:
     """``−2.1, known well``; what it means is told beside the list."""
     if row.elasticity is None:
         return str(STRENGTHS["none"])
-    value = number_format(abs(row.elasticity), decimal_pos=1)
+    value = number_format(round(abs(row.elasticity), 1), decimal_pos=1)
     return _("%(value)s, %(strength)s") % {
         "value": f"{'−' if row.elasticity < 0 else '+'}{value}",
         "strength": STRENGTHS.get(row.strength, row.strength),
@@ -88,7 +88,7 @@ def effect_words(row: PriceProposal) -> str:
     if row.elasticity is None:
         return ""
     text = _(
-        "If the price rises by 1 %%, demand changes by %(value)s %% (%(low)s to %(high)s), learned from %(source)s."
+        "If the price rises by 1 %%, demand changes by %(value)s %% (%(low)s to %(high)s); learned from: %(source)s."
     )
     return text % {
         "value": _plain(row.elasticity),
@@ -99,7 +99,7 @@ def effect_words(row: PriceProposal) -> str:
 
 
 def _plain(value: float | None) -> str:
-    return NONE if value is None else f"{'−' if value < 0 else ''}{number_format(abs(value), decimal_pos=2)}"
+    return NONE if value is None else f"{'−' if value < 0 else ''}{number_format(round(abs(value), 2), decimal_pos=2)}"
 
 
 def gain_words(row: PriceProposal) -> tuple[str, str]:

@@ -54,7 +54,7 @@ def test_the_worklist_in_few_queries(staff: Client, django_assert_max_num_querie
     proposal_make(priced_product(external_id="held"), state="held", held_code="cost_missing", held_reason="No cost.")
     staff.get(f"{BASE}proposals/")
     with django_assert_max_num_queries(4):
-        found = staff.get(f"{BASE}proposals/", {"limit": 3, "state": "open"}).json()
+        found = staff.get(f"{BASE}proposals/", {"limit": "3", "state": "open"}).json()
     assert [row["product_id"] for row in found["results"]] == ["p4", "p3", "p2"] and found["next_offset"] == 3
     row = found["results"][0]
     assert (row["old_price"], row["new_price"], row["rule"], row["state"]) == (
@@ -66,7 +66,14 @@ def test_the_worklist_in_few_queries(staff: Client, django_assert_max_num_querie
     assert row["why"].startswith("10 → 10.50 EUR (+5 %)") and "curve" not in row
     (held,) = staff.get(f"{BASE}proposals/", {"state": "held"}).json()["results"]
     assert (held["held_code"], held["why"]) == ("cost_missing", "No cost.")
-    for query in ({"state": "gone"}, {"risk": "x"}, {"limit": "0"}, {"offset": "-1"}, {"offset": "9" * 30}):
+    queries: list[dict[str, str]] = [
+        {"state": "gone"},
+        {"risk": "x"},
+        {"limit": "0"},
+        {"offset": "-1"},
+        {"offset": "9" * 30},
+    ]
+    for query in queries:
         assert staff.get(f"{BASE}proposals/", query).status_code == 400
 
 

@@ -23,6 +23,7 @@ from django_ecomai.pricing.services import (
     proposals_make,
     proposals_reject,
 )
+from django_ecomai.pricing.services.apply import families_together
 
 from .adapters import PricedShop
 from .factories import priced_product, proposal_make, rule_make
@@ -208,6 +209,20 @@ class TestApplying:
             "a0": Decimal("10.5"), "a1": Decimal("10"), "a2": Decimal("10.5"),
         }  # fmt: skip
 
+    def test_a_family_has_its_new_price_or_its_old_one(self, shop: PricedShop) -> None:
+        self.approved(3, family="p1")
+        shop.broken = {"a2"}
+        assert changes_apply().as_dict() == {"applied": 0, "stale": 0, "failed": 3}
+        ten, new = Decimal("10"), Decimal("10.5")
+        assert shop.written == [("a0", new), ("a1", new), ("a0", ten), ("a1", ten)]
+        assert set(Product.objects.values_list("price", flat=True)) == {ten}
+        PriceProposal.objects.update(state="approved")
+        Product.objects.filter(external_id="a0").update(price="9.00")
+        assert changes_apply().as_dict() == {"applied": 0, "stale": 3, "failed": 0}
+        assert len(shop.written) == 4
+        reasons = set(PriceProposal.objects.values_list("held_reason", flat=True))
+        assert "Another product of its family cannot have this price." in reasons
+
     def test_again_writes_nothing_again(self, shop: PricedShop) -> None:
         rows = self.approved()
         changes_apply()
@@ -286,6 +301,12 @@ class TestApplying:
         with django_assert_max_num_queries(45 + 2 * 50):
             changes_apply()
         assert len(shop.written) == 50
+
+
+def test_parts_never_cut_through_a_family() -> None:
+    named = [(1, ""), (2, "a"), (3, ""), (4, "a"), (5, "a"), (6, "")]
+    assert families_together(named, size=3) == [[1], [2, 4, 5], [3, 6]]
+    assert families_together([], size=3) == []
 
 
 class TestUndo:

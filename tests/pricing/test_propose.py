@@ -72,6 +72,7 @@ def test_every_product_gets_a_price_with_its_arithmetic(django_assert_max_num_qu
     # 28 days at about 60 a week; profit is what a piece leaves times the pieces.
     assert 190 < row.units_old < 290
     assert row.profit_old == pytest.approx(6 * row.units_old) and row.profit_new == pytest.approx(5 * row.units_new)
+    assert row.profit_old is not None and row.profit_new is not None and row.gain is not None
     assert row.gain == pytest.approx(row.profit_new - row.profit_old, abs=0.01)
     assert row.gain_low is not None and row.gain_high is not None and row.gain_low < row.gain < row.gain_high
     assert len(row.curve["prices"]) == len(row.curve["profit_low"]) == 21

@@ -39,13 +39,16 @@ class ProductElasticityAdmin(ReadOnlyAdminMixin, PricingAdmin):
 
     @admin.display(description=gettext_lazy("elasticity"))
     def value(self, row: ProductElasticity) -> str:
-        return NONE if row.elasticity is None else number_format(row.elasticity, decimal_pos=2)
+        return NONE if row.elasticity is None else number_format(round(row.elasticity, 2), decimal_pos=2)
 
     @admin.display(description=gettext_lazy("between"))
     def interval(self, row: ProductElasticity) -> str:
         if row.low is None or row.high is None:
             return str(row.get_reason_display()) if row.reason else NONE
-        ends = {"low": number_format(row.low, decimal_pos=2), "high": number_format(row.high, decimal_pos=2)}
+        ends = {
+            "low": number_format(round(row.low, 2), decimal_pos=2),
+            "high": number_format(round(row.high, 2), decimal_pos=2),
+        }
         return _("%(low)s to %(high)s") % ends
 
     @admin.display(description=gettext_lazy("evidence"))

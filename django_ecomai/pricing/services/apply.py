@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-from django.db import connections, transaction
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -79,14 +79,27 @@ def changes_apply(
             % {"adapter": name}
         )
     if proposals is None:
-        waiting = PriceProposal.objects.filter(channel=channel, state=State.APPROVED)
-        pks = list(waiting.order_by("pk").values_list("pk", flat=True))
+        rows = PriceProposal.objects.filter(channel=channel, state=State.APPROVED)
+        named = list(rows.values_list("pk", "family"))
     else:
-        pks = sorted({row.pk for row in proposals})
+        named = sorted({(row.pk, row.family) for row in proposals})
     found = Applied()
-    for start in range(0, len(pks), TOGETHER):
-        _apply(found, pks[start : start + TOGETHER], channel=channel, user=user, now=now or timezone.now())
+    for part in families_together(named, size=TOGETHER):
+        _apply(found, part, channel=channel, user=user, now=now or timezone.now())
     return found
+
+
+def families_together(named: Iterable[tuple[int, str]], *, size: int) -> list[list[int]]:
+    """Keys of proposals in parts of about ``size`` that never cut through a family."""
+    groups: dict[str, list[int]] = {}
+    for pk, family in named:
+        groups.setdefault(family or f"#{pk}", []).append(pk)
+    parts: list[list[int]] = []
+    for members in sorted((sorted(group) for group in groups.values()), key=lambda group: group[0]):
+        if not parts or len(parts[-1]) + len(members) > size:
+            parts.append([])
+        parts[-1] += members
+    return parts
 
 
 def _apply(found: Applied, pks: Sequence[int], *, channel: str, user: Any, now: datetime) -> None:
@@ -97,27 +110,19 @@ def _apply(found: Applied, pks: Sequence[int], *, channel: str, user: Any, now: 
             return
         prices = shop_prices(adapter, channel=channel, products=[row.product for row in rows])
         forbidden = _forbidden(rows, channel=channel, now=now)
-        done: list[PriceProposal] = []
-        stale: list[PriceProposal] = []
-        failed: list[PriceProposal] = []
+        families: dict[str, list[PriceProposal]] = {}
         for row in rows:
-            price = prices.get(row.product.external_id, row.product.price)
-            there = price == row.new_price
-            row.held_reason = "" if there else stale_reason(row, row.product, price) or forbidden.get(row.pk, "")
-            if row.held_reason:
-                stale.append(row)
-                continue
-            row.held_reason = "" if there else write_price(adapter, row.product, row.new_price)
-            (failed if row.held_reason else done).append(row)
-        for each, state in ((done, State.APPLIED), (stale, State.STALE), (failed, State.FAILED)):
-            for row in each:
-                row.state = state
+            families.setdefault(row.family or f"#{row.pk}", []).append(row)
+        for members in families.values():
+            _apply_family(adapter, members, prices, forbidden)
         PriceProposal.objects.bulk_update(rows, ["state", "held_reason"])
+        done, stale, failed = (
+            [row for row in rows if row.state == state] for state in (State.APPLIED, State.STALE, State.FAILED)
+        )
         changes = [change_of(row, user=user, now=now) for row in done]
         PriceChange.objects.bulk_create(changes)
-        mirror_follow(
-            adapter, channel=channel, prices={row.product.external_id: row.new_price for row in done}, now=now
-        )
+        written = {row.product.external_id: row.new_price for row in done}
+        mirror_follow(adapter, channel=channel, prices=written, now=now)
         text = _("put into the shop: %(old)s → %(new)s")
         lines = [text % {"old": _plain(row.old_price), "new": _plain(row.new_price)} for row in done]
         lines += [row.held_reason for row in [*stale, *failed]]
@@ -127,15 +132,45 @@ def _apply(found: Applied, pks: Sequence[int], *, channel: str, user: Any, now: 
     found.failed += failed
 
 
+def _apply_family(
+    adapter: ShopAdapter,
+    members: list[PriceProposal],
+    prices: dict[str, Decimal | None],
+    forbidden: dict[int, str],
+) -> None:
+    """Write the price of one product, or that of a whole family or of none; sets ``state`` and ``held_reason``."""
+    there = set()
+    for row in members:
+        price = prices.get(row.product.external_id, row.product.price)
+        if price == row.new_price:
+            there.add(row.pk)
+        row.held_reason = (
+            "" if row.pk in there else stale_reason(row, row.product, price) or forbidden.get(row.pk, "")
+        )  # fmt: skip
+    if any(row.held_reason for row in members):
+        for row in members:
+            row.state = State.STALE
+            row.held_reason = row.held_reason or _("Another product of its family cannot have this price.")
+        return
+    written: list[PriceProposal] = []
+    for row in members:
+        problem = "" if row.pk in there else write_price(adapter, row.product, row.new_price)
+        if problem:
+            for other in written:  # one price for all: what was written goes back
+                write_price(adapter, other.product, other.old_price)
+            for other in members:
+                other.state, other.held_reason = State.FAILED, problem
+            return
+        if row.pk not in there:
+            written.append(row)
+    for row in members:
+        row.state = State.APPLIED
+
+
 def _claimed(pks: Sequence[int], channel: str) -> list[PriceProposal]:
     """Rows that are approved and that no other worker holds, with their products."""
     rows = PriceProposal.objects.filter(pk__in=pks, channel=channel, state__in=PriceProposal.WAITING).order_by("pk")
-    features = connections[rows.db].features
-    if features.has_select_for_update_skip_locked:
-        own = ("self",) if features.has_select_for_update_of else ()
-        rows = rows.select_for_update(skip_locked=True, of=own)
-    else:
-        rows = locked_rows(rows)
+    rows = locked_rows(rows, skip=True)
     return list(rows.select_related("product").defer(*HEAVY, "product__description", "product__attributes"))
 
 

@@ -54,7 +54,7 @@ def proposals_approve(
     if ecomai.PRICING_FOUR_EYES and getattr(user, "pk", None) is None:
         raise PricingError(_("Two people must approve a price: log in, so that it is known who does."))
     with transaction.atomic():
-        rows = with_families(locked([row.pk for row in proposals]))
+        rows = with_families(proposals)
         _check_open(rows)
         rows, stale = _split_stale(rows)
         _mark_stale(stale, user=user, now=now)
@@ -77,7 +77,7 @@ def proposals_reject(*, proposals: Iterable[PriceProposal], user: Any = None, re
     if not text:
         raise PricingError(_("Give a reason, so that others understand it later."))
     with transaction.atomic():
-        rows = with_families(locked([row.pk for row in proposals]), states=(State.OPEN, *PriceProposal.WAITING))
+        rows = with_families(proposals, states=(State.OPEN, *PriceProposal.WAITING))
         for row in rows:
             if row.state not in (State.OPEN, *PriceProposal.WAITING):
                 raise PricingError(_not_open(row))
@@ -99,18 +99,20 @@ def _heavy_product() -> list[str]:
     return [f"product__{name}" for name in ("description", "attributes")]
 
 
-def with_families(rows: list[PriceProposal], *, states: Sequence[str] = (State.OPEN,)) -> list[PriceProposal]:
-    """The rows with all that are in one of these states and must have one price with them, locked."""
-    keys = {(row.channel, row.family) for row in rows if row.family}
-    if not keys:
-        return rows
-    known = {row.pk for row in rows}
-    more: list[int] = []
-    for channel in sorted({channel for channel, _family in keys}):
-        for part in in_parts(sorted(family for held, family in keys if held == channel)):
+def with_families(proposals: Iterable[PriceProposal], *, states: Sequence[str] = (State.OPEN,)) -> list[PriceProposal]:
+    """The rows and all others in one of these states that must have one price with them, locked together."""
+    pks = {row.pk for row in proposals}
+    keys: dict[str, set[str]] = {}
+    for part in in_parts(sorted(pks)):
+        known = PriceProposal.objects.filter(pk__in=part).exclude(family="")
+        for channel, family in known.values_list("channel", "family"):
+            keys.setdefault(channel, set()).add(family)
+    # All are known before any is locked, so that two people never wait for each other in a circle.
+    for channel, families in sorted(keys.items()):
+        for part in in_parts(sorted(families)):
             others = PriceProposal.objects.filter(channel=channel, family__in=part, state__in=states)
-            more += others.values_list("pk", flat=True)
-    return rows + locked([pk for pk in more if pk not in known])
+            pks |= set(others.values_list("pk", flat=True))
+    return locked(sorted(pks))
 
 
 def _check_open(rows: list[PriceProposal]) -> None:
