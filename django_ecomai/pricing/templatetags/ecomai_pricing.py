@@ -90,15 +90,14 @@ def _read(context: template.Context, products: Any) -> list[LowestPrice | None]:
     try:
         adapter = get_adapter(ecomai.CHANNEL)
         ids = [adapter.product_id(getattr(one, "object", one)) for one in products or () if one not in (None, "")]
-    except (TypeError, ValueError, AttributeError, ImportError):
-        # The shop's own objects and adapter: their mistakes are logged, the page is shown.
-        logger.exception("EcomAI could not tell which products the price ledger is asked for.")
+        missing = [one for one in dict.fromkeys(ids) if one not in kept]
+        if missing:
+            with shielded("read the price ledger", reads=True):
+                found = reductions_running(channel=ecomai.CHANNEL, product_ids=missing)
+                kept.update({one: found.get(one) for one in missing})
+    except Exception:  # whatever the shop's objects, its adapter or the database do: the page is shown
+        logger.exception("EcomAI could not read the price ledger; the page goes on without it.")
         return []
-    missing = [one for one in dict.fromkeys(ids) if one not in kept]
-    if missing:
-        with shielded("read the price ledger", reads=True):
-            found = reductions_running(channel=ecomai.CHANNEL, product_ids=missing)
-            kept.update({one: found.get(one) for one in missing})
     return [kept.get(one) for one in ids]
 
 
