@@ -43,6 +43,12 @@ SCREENSHOTS = (
     "admin-purchase-order.png",
     "admin-what-if.png",
     "admin-suppliers.png",
+    "admin-prices.png",
+    "admin-prices-approve.png",
+    "admin-price.png",
+    "admin-price-rule.png",
+    "admin-prices-replay.png",
+    "storefront-reduced.png",
 )
 suppress_warnings = (
     [] if all((HERE / "_static" / "screenshots" / name).exists() for name in SCREENSHOTS) else ["image.not_readable"]

@@ -141,6 +141,62 @@ def buying(browser: Browser, base: str) -> None:
     context.close()
 
 
+def prices(browser: Browser, base: str) -> None:
+    """The merchant's prices: list, approval, one price, a rule, last month again; and a reduced product in the shop.
+
+    One price is approved and taken back again.
+    """
+    context = browser.new_context(base_url=base, viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(120_000)
+    page.goto("/admin/")
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill("demo")
+    page.get_by_role("button", name="Log in").click()
+    worklist = "/admin/ecomai_pricing/priceproposal/"
+    page.goto(f"{worklist}replay/")
+    page.get_by_role("button", name="Play them again").click()
+    page.get_by_text("An estimate:").first.wait_for()
+    page.goto(f"{worklist}replay/")
+    save(page, "admin-prices-replay", 900)
+    page.goto(worklist)
+    for _ in range(3):
+        page.keyboard.press("j")
+        page.keyboard.press("x")
+    save(page, "admin-prices", 820)
+    page.keyboard.press("a")
+    page.get_by_role("heading", name="Approve 3 prices").wait_for()
+    save(page, "admin-prices-approve", 640)
+    page.goto(f"{worklist}?risk__exact=low")
+    page.locator(".ecomai-what").nth(1).click()
+    save(page, "admin-price", 1150)
+    page.set_viewport_size({"width": 390, "height": 844})
+    save(page, "admin-price-phone", 1500)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto("/admin/ecomai_pricing/pricingrule/add/")
+    page.get_by_label("Name").fill("Wholesale lines")
+    page.locator("[name=action]").select_option("markup")
+    page.locator("[name=markup]").fill("90")
+    page.locator("[name=min_margin]").fill("45")
+    page.locator("[name=max_change_week]").fill("5")
+    page.get_by_text("Stopped by the largest change per week").first.wait_for()
+    page.evaluate("window.scrollTo(0, 0)")
+    save(page, "admin-price-rule", 1580)
+    page.goto(f"{worklist}?direction=down")
+    sku = page.locator(".field-what .ecomai-quiet").first.inner_text().strip()
+    page.locator(".ecomai-what").first.click()
+    proposal = page.url
+    page.get_by_role("button", name="Approve …").click()
+    page.get_by_role("button", name="Yes, change these prices").click()
+    page.goto("/")
+    page.get_by_role("button", name="Yes, accept").click()
+    page.goto(f"/product/{sku}/x/")
+    save(page, "storefront-reduced", 640)
+    page.goto(proposal)
+    page.get_by_role("button", name="Undo: put the price before back").click()
+    context.close()
+
+
 def save(page: Page, name: str, height: int) -> None:
     """The upper ``height`` pixels of the page, once its pictures are there."""
     width = (page.viewport_size or {"width": 1280})["width"]
@@ -165,6 +221,7 @@ def main() -> None:
         order(browser, base)
         admin(browser, base)
         buying(browser, base)
+        prices(browser, base)
         browser.close()
 
 

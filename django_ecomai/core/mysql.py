@@ -27,10 +27,14 @@ class Limited(Subquery):
         return self.as_sql(compiler, connection, template="(SELECT * FROM (%(subquery)s) ecomai_limited)")
 
 
-def locked_rows(rows: Rows) -> Rows:
-    """``rows`` locked until the end of the transaction, and where the database can nothing that is joined to them."""
-    own = connections[rows.db].features.has_select_for_update_of
-    return rows.select_for_update(of=("self",)) if own else rows.select_for_update()
+def locked_rows(rows: Rows, *, skip: bool = False) -> Rows:
+    """``rows`` locked until the end of the transaction, and where the database can nothing that is joined to them.
+
+    ``skip``: rows that another transaction holds are left out where the database can, else they are waited for.
+    """
+    features = connections[rows.db].features
+    own = ("self",) if features.has_select_for_update_of else ()
+    return rows.select_for_update(of=own, skip_locked=skip and features.has_select_for_update_skip_locked)
 
 
 def conflict_target(model: type[models.Model], *fields: str) -> dict[str, Any]:

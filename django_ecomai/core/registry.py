@@ -118,6 +118,18 @@ class CustomerFeature:
 
 
 @dataclass(frozen=True)
+class ProductPanel:
+    """Something that is known of a product, for the product's page in the admin.
+
+    ``shown(product)`` receives a mirror ``Product`` and returns what a merchant reads, as text or safe HTML; empty
+    where nothing is known.
+    """
+
+    label: Any
+    shown: Callable[[Any], str]
+
+
+@dataclass(frozen=True)
 class CustomerSegments:
     """Groups of customers, for what is told per segment: ``members(channel)`` returns the shop's customer ids by the
     segment's name. A customer may be in several.
@@ -202,6 +214,7 @@ refusals: Registry[Refusals] = Registry("list of refusals")
 # ``(request) -> [(title, address, reason)]``: what this visitor would be shown now, and why.
 suggestion_reasons: Registry[Callable[[Any], list[tuple[str, str, str]]]] = Registry("explanation of suggestions")
 customer_features: Registry[CustomerFeature] = Registry("customer feature")
+product_panels: Registry[ProductPanel] = Registry("panel of a product")
 customer_segments: Registry[CustomerSegments] = Registry("set of customer segments")
 strategies: Registry[Strategy] = Registry("strategy")
 # ``(channel) -> {product id: factor}``: above 1 a product stands earlier in recommendations, below 1 later. Asked

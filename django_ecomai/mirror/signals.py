@@ -10,3 +10,11 @@ synced = Signal()
 # After one order was mirrored. Arguments: ``order`` (mirror ``Order``), ``created`` (bool), ``live`` (True: the shop
 # has just saved it; history that a sync imports does not send this signal).
 order_mirrored = Signal()
+
+# After the price history of products was added to. Arguments: ``channel``, ``products`` (keys of mirror ``Product``).
+# Sent after the commit, by syncs, deliveries and live changes alike, at most some thousand products at a time.
+prices_changed = Signal()
+
+# After promotions were written or removed. Arguments: ``channel``, ``promotions`` (keys of mirror ``Promotion``). Sent
+# after the commit.
+promotions_changed = Signal()

@@ -1,4 +1,4 @@
-"""The cart: product keys and quantities in the visitor's session."""
+"""The cart: product keys, quantities and prices that were shown, in the visitor's session."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from decimal import Decimal
 
 from django.http import HttpRequest
 
+from django_ecomai.pricing.hold import price_hold_verify
 from example_project.shop.models import Product
 
 SESSION_KEY = "cart"
+HELD_KEY = "cart_prices"  # tokens of the prices that were shown, by product key
 MOST_PER_LINE = 5_000
 MOST_LINES = 200
 
@@ -24,10 +26,16 @@ class CartLine:
 
     product: Product
     quantity: int
+    held: Decimal | None = None
+
+    @property
+    def price(self) -> Decimal:
+        """What one piece costs: the price that was shown as long as it is held, unless it is cheaper now."""
+        return min(self.product.price, self.held) if self.held is not None else self.product.price
 
     @property
     def total(self) -> Decimal:
-        return self.product.price * self.quantity
+        return self.price * self.quantity
 
     @property
     def problem(self) -> str:
@@ -99,15 +107,30 @@ def cart_read(request: HttpRequest) -> CartContents:
     """The cart; products deleted meanwhile are left out."""
     kept = quantities(request)
     products = Product.objects.in_bulk([int(key) for key in kept]) if kept else {}
-    return CartContents([CartLine(products[int(key)], value) for key, value in kept.items() if int(key) in products])
+    lines = [(products[int(key)], value) for key, value in kept.items() if int(key) in products]
+    return CartContents([CartLine(product, value, held_price(request, product)) for product, value in lines])
 
 
-def cart_add(request: HttpRequest, *, product: Product, quantity: int) -> int:
-    """Put more of a product into the cart; returns its new quantity. Raises CartError when there is not enough."""
+def held_price(request: HttpRequest, product: Product) -> Decimal | None:
+    """The price that was shown when the product was put into the cart, while it holds."""
+    tokens = request.session.get(HELD_KEY)
+    token = tokens.get(str(product.pk), "") if isinstance(tokens, dict) else ""
+    held = price_hold_verify(token=str(token), product_id=product.sku)
+    return held.price if held is not None else None
+
+
+def cart_add(request: HttpRequest, *, product: Product, quantity: int, hold: str = "") -> int:
+    """Put more of a product into the cart; returns its new quantity. `hold`: the token of the price that was shown.
+
+    Raises CartError when there is not enough.
+    """
     kept = quantities(request)
     if str(product.pk) not in kept and len(kept) >= MOST_LINES:
         raise CartError(f"The cart is full: it holds {MOST_LINES} different articles.")
-    return cart_set(request, product=product, quantity=kept.get(str(product.pk), 0) + quantity)
+    total = cart_set(request, product=product, quantity=kept.get(str(product.pk), 0) + quantity)
+    if price_hold_verify(token=hold, product_id=product.sku) is not None:
+        request.session[HELD_KEY] = {**request.session.get(HELD_KEY, {}), str(product.pk): hold}
+    return total
 
 
 def cart_set(request: HttpRequest, *, product: Product, quantity: int) -> int:
@@ -126,3 +149,4 @@ def cart_remove(request: HttpRequest, *, product_pk: int) -> None:
 def cart_clear(request: HttpRequest) -> None:
     """Empty the cart."""
     request.session.pop(SESSION_KEY, None)
+    request.session.pop(HELD_KEY, None)

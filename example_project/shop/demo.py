@@ -24,7 +24,7 @@ from example_project.shop.supply import supply_simulate, supply_simulated
 ADMIN_NAME, ADMIN_PASSWORD = "admin", "demo"
 # Trained on everything before, tested on everything from this day on: October to December 2011.
 EVALUATE_FROM = "2011-10-01"
-SYNC, TRAIN, PREFER = "mirror.sync", "recommend.train", "recommend.preferences"
+SYNC, TRAIN, PREFER, PRICE = "mirror.sync", "recommend.train", "recommend.preferences", "pricing.propose"
 
 
 class Worker(Protocol):
@@ -136,6 +136,15 @@ def plan(report: Report, progress: Progress, *, worker: Worker | None = None) ->
                 raise DemoError(f"{kind} ended as “{last.get_state_display()}”: {last.message or last.error}")
 
 
+def price(report: Report, progress: Progress, *, worker: Worker | None = None) -> None:
+    """Work out prices from real sales and simulated costs."""
+    with report.timed("price"):
+        if demo_planning.is_done(PRICE):
+            report.skipped.append("price")
+            return
+        run_wait(PRICE, {}, progress, worker=worker)
+
+
 def run_wait(kind: str, parameters: dict[str, Any], progress: Progress, *, worker: Worker | None) -> Run:
     """Execute a run here, or hand it to the Celery worker and watch it. Raises DemoError when it does not end well."""
     if worker is None:
@@ -167,6 +176,7 @@ STEPS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("Suppliers (simulated)", supply),
     ("Training and evaluation", train),
     ("Forecast and orders", plan),
+    ("Prices", price),
     ("Admin login", admin_create),
 )
 

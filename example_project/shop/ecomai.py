@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+
 from django_ecomai.adapters.declarative import ModelAdapter
 
 
@@ -47,3 +52,24 @@ class ShopAdapter(ModelAdapter):
     }
     line_fields = {"title": "title", "sku": "sku", "quantity": "quantity", "unit_price": "unit_price"}
     order_status = {"placed": "open", "shipped": "shipped", "completed": "delivered", "cancelled": "cancelled"}
+
+    def apply_price(self, product_id: str, price: Any) -> None:
+        """Write a confirmed price.
+
+        A price lower than any of the last 30 days is shown as a reduction: the former one is struck out. That is this
+        shop's choice; without it only `product.price` would be set.
+        """
+        from django_ecomai.mirror.selectors import product_get_many
+        from django_ecomai.pricing.ledger import lowest_if_reduced
+        from example_project.shop.models import Product
+
+        new = Decimal(str(price)).quantize(Decimal("0.01"))
+        with transaction.atomic():
+            product = Product.objects.select_for_update().get(sku=product_id)
+            known = product_get_many(external_ids=[product_id]).get(product_id)
+            lowest = lowest_if_reduced(product=known) if known else None
+            if lowest is not None and new < lowest and not product.saving_percent:
+                product.list_price = product.price
+            product.price = new
+            # Through save(), so that the mirror hears of it as of any other change.
+            product.save(update_fields=["price", "list_price", "updated"])

@@ -32,6 +32,7 @@ def order_place(*, lines: Sequence[CartLine], delivery: Delivery, customer: Cust
     if not lines:
         raise CartError("Your cart is empty.")
     wanted = {line.product.pk: line.quantity for line in lines}
+    held = {line.product.pk: line.held for line in lines}
     # Locked in key order, so that two checkouts never wait for each other.
     products = {one.pk: one for one in Product.objects.select_for_update().filter(pk__in=wanted).order_by("pk")}
     for line in lines:
@@ -39,6 +40,7 @@ def order_place(*, lines: Sequence[CartLine], delivery: Delivery, customer: Cust
         problem = stock_problem(current, line.quantity) if current else f"“{line.product.name}” is no longer sold."
         if problem:
             raise CartError(problem)
+    prices = {pk: CartLine(products[pk], wanted[pk], held[pk]).price for pk in wanted}
     order = Order.objects.create(
         number=order_number(),
         customer=customer,
@@ -49,7 +51,7 @@ def order_place(*, lines: Sequence[CartLine], delivery: Delivery, customer: Cust
         city=delivery.city,
         postcode=delivery.postcode,
         country=delivery.country,
-        total=sum((products[pk].price * quantity for pk, quantity in wanted.items()), Decimal("0.00")),
+        total=sum((prices[pk] * quantity for pk, quantity in wanted.items()), Decimal("0.00")),
     )
     Line.objects.bulk_create(
         Line(
@@ -58,7 +60,7 @@ def order_place(*, lines: Sequence[CartLine], delivery: Delivery, customer: Cust
             sku=products[pk].sku,
             title=products[pk].name,
             quantity=quantity,
-            unit_price=products[pk].price,
+            unit_price=prices[pk],
         )
         for pk, quantity in wanted.items()
     )

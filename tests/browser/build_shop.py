@@ -39,6 +39,7 @@ def main() -> None:
     demo.supply(report, no_progress)
     demo.train(report, no_progress)
     demo.plan(report, no_progress)
+    demo.price(report, no_progress)
     demo.admin_create(report, no_progress)
 
 

@@ -69,6 +69,10 @@ def inventory(**needs: tuple[str, ...]) -> Permitted:
     )
 
 
+def pricing(**needs: str) -> Permitted:
+    return Permitted({method: (f"ecomai_pricing.{name}",) for method, name in needs.items()}, staff=True)
+
+
 PRIVACY = "tests/privacy/test_pages.py"
 ACCESS: dict[str, Permitted | Open | Keyed] = {
     "ecomai_runs:live": Open(("GET",), "tests/runs/test_health.py::TestProbes::test_only_to_be_read"),
@@ -122,6 +126,14 @@ ACCESS: dict[str, Permitted | Open | Keyed] = {
     "ecomai_inventory:api-suppliers": inventory(GET=("view_supplier",)),
     "ecomai_inventory:api-what-if": inventory(GET=("view_suggestion",)),
     "ecomai_inventory:api-table": inventory(GET=("view_supplier",), POST=("add_supplier", "change_supplier")),
+    "ecomai_pricing:api-proposals": pricing(GET="view_priceproposal"),
+    "ecomai_pricing:api-proposal": pricing(GET="view_priceproposal"),
+    "ecomai_pricing:api-decide": pricing(POST="decide_priceproposal"),
+    "ecomai_pricing:api-apply": pricing(POST="apply_priceproposal"),
+    "ecomai_pricing:api-export": pricing(GET="view_priceproposal"),
+    "ecomai_pricing:api-changes": pricing(GET="view_pricechange"),
+    "ecomai_pricing:api-undo": pricing(POST="undo_pricechange"),
+    "ecomai_pricing:api-elasticities": pricing(GET="view_productelasticity"),
 }
 SUBSTITUTES = {"ecomai_inventory:api-table": {"table": "suppliers"}}
 

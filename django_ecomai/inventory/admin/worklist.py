@@ -74,8 +74,8 @@ class SuggestionAdmin(WorklistPages, ReadOnlyAdminMixin, InventoryAdmin):
     change_list_template = "ecomai/inventory/admin/worklist.html"
 
     class Media:
-        css = {"all": ("ecomai/admin.css", "ecomai/inventory/inventory.css")}
-        js = ("ecomai/inventory/worklist.js",)
+        css = {"all": ("ecomai/admin.css", "ecomai/worklist.css", "ecomai/inventory/inventory.css")}
+        js = ("ecomai/worklist.js",)
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         """For ``allowed_permissions`` of actions."""

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from django_ecomai.core.admin import FastModelAdmin, ReadOnlyAdminMixin
 from django_ecomai.core.charts import line_chart
+from django_ecomai.core.registry import product_panels
 from django_ecomai.mirror.models import Category, OrderLine, Product, ReturnLine
 
 from .base import NONE, amount_format, day_format, quantity_format
@@ -43,6 +44,16 @@ class ProductAdmin(ReadOnlyAdminMixin, FastModelAdmin):
             },
         ),
     )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """With what other apps know of products, where any does."""
+        found = super().get_fieldsets(request, obj)
+        return [*found[:-1], (None, {"fields": ("panels",)}), found[-1]] if product_panels.names() else found
+
+    @admin.display(description=gettext_lazy("also known"))
+    def panels(self, obj: Product) -> str | SafeString:
+        shown = [(panel.label, panel.shown(obj)) for _name, panel in product_panels.items()]
+        return format_html_join("", "<p><strong>{}</strong></p>{}", [pair for pair in shown if pair[1]]) or NONE
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
         queryset = super().get_queryset(request)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Max
 
 from django_ecomai.adapters.rows import CategoryRow, PriceRow, ProductRow, PromotionRow, StockRow
 from django_ecomai.mirror.models import Category, OrderLine, PricePoint, Product, Promotion, ReturnLine, StockPoint
 from django_ecomai.mirror.selectors import locked
+from django_ecomai.mirror.signals import prices_changed, promotions_changed
 
 from .bulk import CHUNK, batched, column_update, fingerprint, links_set
 from .cleaning import json_safe
@@ -213,6 +215,7 @@ def _history_write(ctx: SyncContext, written: Any, tidy: dict[str, dict[str, Any
         if "stock" not in ctx.tables and values["stock"] is not None and (old is None or old[9] != values["stock"]):
             stocks.append(StockPoint(channel=ctx.channel, product_id=pk, valid_from=at, quantity=values["stock"]))
     PricePoint.objects.bulk_create(prices, batch_size=CHUNK, ignore_conflicts=True)
+    _prices_tell(ctx, prices)
     StockPoint.objects.bulk_create(stocks, batch_size=CHUNK, ignore_conflicts=True)
     ctx.count("price", "created", len(prices))
     ctx.count("stock", "created", len(stocks))
@@ -281,7 +284,16 @@ def prices_write(ctx: SyncContext, batch: Sequence[PriceRow]) -> list[str]:
         ctx.became("price", made_of[key], "created")
     if not ctx.dry_run:
         PricePoint.objects.bulk_create(new, batch_size=CHUNK, ignore_conflicts=True)
+        _prices_tell(ctx, new)
     return []
+
+
+def _prices_tell(ctx: SyncContext, points: Sequence[PricePoint]) -> None:
+    """Whoever keeps books of prices hears of them once they are committed."""
+    if points:
+        pks = sorted({point.product_id for point in points})
+        send = partial(prices_changed.send_robust, sender=PricePoint, channel=ctx.channel, products=pks)
+        transaction.on_commit(send, robust=True)
 
 
 def stock_write(ctx: SyncContext, batch: Sequence[StockRow]) -> list[str]:
@@ -383,4 +395,13 @@ def promotions_write(ctx: SyncContext, batch: Sequence[PromotionRow]) -> list[st
             pk: {ids.known[i] for i in targets[ident][side] if i in ids.known} for ident, pk in written.changed.items()
         }
         links_set(relation.through, "promotion_id", column, wanted, fresh=fresh)
+    promotions_tell(ctx.channel, written.changed.values())
     return list(rows)
+
+
+def promotions_tell(channel: str, promotions: Iterable[Any]) -> None:
+    """Whoever keeps books of reductions hears of promotions once they are committed."""
+    keys = sorted(promotions)
+    if keys:
+        send = partial(promotions_changed.send_robust, sender=Promotion, channel=channel, promotions=keys)
+        transaction.on_commit(send, robust=True)

@@ -19,7 +19,15 @@ from django_ecomai.adapters.rows import (
 from django_ecomai.mirror.models import Category, Customer, Order, OrderLine, Product, Promotion, ReturnLine, Review
 from django_ecomai.mirror.signals import order_mirrored
 
-from .catalogue import categories_write, parents_finish, prices_write, products_write, promotions_write, stock_write
+from .catalogue import (
+    categories_write,
+    parents_finish,
+    prices_write,
+    products_write,
+    promotions_tell,
+    promotions_write,
+    stock_write,
+)
 from .context import SyncContext
 from .people import customers_write, reviews_write
 from .sales import orders_write
@@ -107,6 +115,8 @@ def row_remove(*, table: str, external_id: str, channel: str = "") -> bool:
         if model is Order:
             for part in (OrderLine, ReturnLine):
                 part.objects.filter(order__in=rows.values("pk"), removed_at=None).update(removed_at=now, synced_at=now)
+        if model is Promotion:
+            promotions_tell(channel, list(rows.values_list("pk", flat=True)))
         # synced_at: a sync that read the row before it was deleted must not bring it back.
         return bool(rows.update(removed_at=now, synced_at=now, **also))
 

@@ -1,0 +1,16 @@
+from .changes import PriceChange
+from .elasticities import ProductElasticity
+from .ledger import PriceReduction
+from .price_tests import PriceTest, PriceTestWeek
+from .proposals import PriceProposal
+from .rules import PricingRule
+
+__all__ = [
+    "PriceChange",
+    "PriceProposal",
+    "PriceReduction",
+    "PriceTest",
+    "PriceTestWeek",
+    "PricingRule",
+    "ProductElasticity",
+]

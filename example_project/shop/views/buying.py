@@ -44,7 +44,7 @@ def cart_add(request: HttpRequest, sku: str) -> HttpResponse:
     product = get_object_or_404(Product.objects.visible(), sku=sku)
     try:
         quantity = carts.parse_quantity(request.POST.get("quantity", "1"))
-        carts.cart_add(request, product=product, quantity=quantity)
+        carts.cart_add(request, product=product, quantity=quantity, hold=request.POST.get("hold", ""))
     except carts.CartError as error:
         messages.error(request, str(error))
         return redirect(next_url(request, product.get_absolute_url()))

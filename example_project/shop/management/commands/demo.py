@@ -30,8 +30,8 @@ class Bar(Protocol):
 
 class Command(BaseCommand):
     help = (
-        "Load the sample, sync, train, forecast, work out what to order, show how good the recommendations are, and "
-        "serve shop and admin."
+        "Load the sample, sync, train, forecast, work out what to order and which prices to change, show how good the "
+        "recommendations are, and serve shop and admin."
     )
     requires_system_checks: list[str] = []  # the tables do not exist yet
 
@@ -58,7 +58,9 @@ class Command(BaseCommand):
                     watched = {"worker": children["worker"]}
                 self.step(
                     title,
-                    partial(step, report, **(watched if step in (demo.sync, demo.train, demo.plan) else {})),
+                    partial(
+                        step, report, **(watched if step in (demo.sync, demo.train, demo.plan, demo.price) else {})
+                    ),
                     report,
                 )
             self.stdout.write("")

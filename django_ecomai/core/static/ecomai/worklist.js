@@ -1,5 +1,6 @@
-// Keys of the worklist: j and k move between rows, x ticks, q goes to the quantity, o orders, a accepts.
-// Typing a quantity ticks its row. Without JavaScript everything works by mouse and Tab.
+// Keys of a worklist: j and k move between rows, x ticks, q goes to the quantity; a button with
+// data-ecomai-key="a" is pressed by that key. Typing a quantity ticks its row. Without JavaScript everything works by
+// mouse and Tab.
 (() => {
   "use strict";
 
@@ -10,7 +11,6 @@
     }
     const rows = [...list.querySelectorAll("tbody tr")];
     const box = (row) => row.querySelector("input.action-select");
-    const button = (name) => document.querySelector(`.ecomai-decide button[value="${name}"]`);
     let at = -1;
 
     function go(to) {
@@ -55,9 +55,10 @@
         field?.focus();
         field?.select();
       },
-      o: () => button("put_into_orders")?.click(),
-      a: () => button("accept")?.click(),
     };
+    document.querySelectorAll(".ecomai-decide [data-ecomai-key]").forEach((button) => {
+      keys[button.dataset.ecomaiKey] = () => button.click();
+    });
     document.addEventListener("keydown", (event) => {
       const typing = event.target.matches("input:not([type=checkbox]), textarea, select");
       if (typing || event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) {

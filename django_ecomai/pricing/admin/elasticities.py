@@ -1,0 +1,85 @@
+"""How demand answers to prices, and the tests that would tell more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from django_ecomai.core.admin import ReadOnlyAdminMixin
+from django_ecomai.mirror.admin.base import NONE, amount_format
+from django_ecomai.pricing import words
+from django_ecomai.pricing.models import PriceTest, ProductElasticity
+
+from .base import PricingAdmin
+
+
+@admin.register(ProductElasticity)
+class ProductElasticityAdmin(ReadOnlyAdminMixin, PricingAdmin):
+    """One row per product: an elasticity with its interval, or why there is none."""
+
+    readonly_note = gettext_lazy(
+        "By how many per cent demand changes when a price rises by one, as the last run learned it, with its "
+        "interval. Where a small test would tell more, it is proposed."
+    )
+    list_display = ("product", "value", "interval", "known", "learned_from", "test")
+    list_select_related = ("product",)
+    list_filter = ("source", "reason")
+    search_fields = ("=product__external_id", "=product__sku", "product__title")
+    search_help_text = gettext_lazy("Shop's id, SKU, or a word of the title")
+    ordering = ("-test_worth", "pk")
+    sortable_by = ()
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        return super().changelist_view(request, {"title": _("How demand answers to prices"), **(extra_context or {})})
+
+    @admin.display(description=gettext_lazy("elasticity"))
+    def value(self, row: ProductElasticity) -> str:
+        return NONE if row.elasticity is None else number_format(round(row.elasticity, 2), decimal_pos=2)
+
+    @admin.display(description=gettext_lazy("between"))
+    def interval(self, row: ProductElasticity) -> str:
+        if row.low is None or row.high is None:
+            return str(row.get_reason_display()) if row.reason else NONE
+        ends = {
+            "low": number_format(round(row.low, 2), decimal_pos=2),
+            "high": number_format(round(row.high, 2), decimal_pos=2),
+        }
+        return _("%(low)s to %(high)s") % ends
+
+    @admin.display(description=gettext_lazy("evidence"))
+    def known(self, row: ProductElasticity) -> str:
+        return str(words.STRENGTHS.get(row.strength, row.strength))
+
+    @admin.display(description=gettext_lazy("learned from"))
+    def learned_from(self, row: ProductElasticity) -> str:
+        return str(row.get_source_display())
+
+    @admin.display(description=gettext_lazy("proposed test"))
+    def test(self, row: ProductElasticity) -> str:
+        if row.test_low is None or row.test_high is None:
+            return NONE
+        currency = row.product.currency
+        return _("%(low)s and %(high)s in turn, %(weeks)s weeks") % {
+            "low": amount_format(row.test_low), "high": amount_format(row.test_high, currency), "weeks": row.test_weeks
+        }  # fmt: skip
+
+
+@admin.register(PriceTest)
+class PriceTestAdmin(ReadOnlyAdminMixin, PricingAdmin):
+    """Two prices in turn, week by week, the same for everybody."""
+
+    readonly_note = gettext_lazy("Two prices of a product in turn, week by week and the same for everybody.")
+    list_display = ("product", "state", "both", "starts_on", "started_by", "reason")
+    list_select_related = ("product", "started_by")
+    list_filter = ("state",)
+    search_fields = ("=product__external_id", "=product__sku")
+    sortable_by = ()
+
+    @admin.display(description=gettext_lazy("prices"))
+    def both(self, row: PriceTest) -> str:
+        return f"{amount_format(row.low)} / {amount_format(row.high, row.currency)}"

@@ -1,0 +1,249 @@
+"""The rule builder: groups that follow a merchant's questions, and a preview on his own catalogue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import path
+from django.urls.resolvers import URLPattern
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
+
+from django_ecomai.conf import ecomai
+from django_ecomai.core.charts import format_value
+from django_ecomai.mirror.admin.base import amount_format
+from django_ecomai.mirror.models import Category, Product
+from django_ecomai.pricing import words
+from django_ecomai.pricing.models import PricingRule
+from django_ecomai.pricing.rule_preview import Preview, rule_preview
+from django_ecomai.pricing.rule_words import for_whom, limits_told, what_it_does
+from django_ecomai.pricing.rulebook import DEFAULT_LIMITS
+
+from .base import STYLES, PricingAdmin
+
+#: Kept as shares, typed as per cent.
+PERCENTS = (
+    "margin_from", "margin_to", "sell_share", "left_worth", "markup", "offset", "min_margin", "corridor_low",
+    "corridor_high", "max_change_day", "max_change_week",
+)  # fmt: skip
+HELP = {
+    "margin_from": gettext_lazy("In per cent of the price."),
+    "margin_to": gettext_lazy("In per cent of the price."),
+    "sell_share": gettext_lazy("In per cent of the pieces in stock."),
+    "left_worth": gettext_lazy("In per cent of its cost, what a piece is worth at the end: 0 for what spoils."),
+    "markup": gettext_lazy("In per cent of the cost: 50 means cost and half of it."),
+    "offset": gettext_lazy("In per cent of the offer, or of the price that is followed: −2 means 2 % below."),
+    "min_margin": gettext_lazy("In per cent of the price."),
+    "corridor_low": gettext_lazy("In per cent of the list price."),
+    "corridor_high": gettext_lazy("In per cent of the list price."),
+    "max_change_day": gettext_lazy("In per cent of the price before."),
+    "max_change_week": gettext_lazy("In per cent of the price before."),
+}
+
+
+class PercentField(forms.FloatField):
+    """A share, typed and shown as per cent."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """0.3 is shown as 30; what was typed stays as it was typed."""
+        return f"{round(100 * value, 6):g}" if isinstance(value, float) else value
+
+    def to_python(self, value: Any) -> Any:
+        """30 becomes 0.3."""
+        found = super().to_python(value)
+        return None if found is None else round(found / 100, 8)
+
+
+class RuleForm(forms.ModelForm):
+    """Shares as per cent."""
+
+    class Meta:
+        model = PricingRule
+        fields = ("name",)  # the admin asks for those of its groups
+        field_classes = dict.fromkeys(PERCENTS, PercentField)
+        help_texts = HELP
+
+
+@admin.register(PricingRule)
+class PricingRuleAdmin(PricingAdmin):
+    """Ordered rules; the most specific one counts, the limits of all that fit hold."""
+
+    form = RuleForm
+    list_display = ("name", "who", "does", "limits", "order", "is_active")
+    list_select_related = ("product", "category", "follows")
+    list_filter = ("is_active", "action")
+    search_fields = ("name", "brand")
+    sortable_by = ()
+    ordering = ("order", "pk")
+    raw_id_fields = ("product", "category", "follows")
+    change_list_template = "ecomai/pricing/admin/rule_list.html"
+    change_form_template = "ecomai/pricing/admin/rule.html"
+    fieldsets = (
+        (None, {"fields": ("channel", "name", ("is_active", "order"))}),
+        (
+            gettext_lazy("For which products"),
+            {
+                "fields": ("category", "brand", ("attribute", "attribute_value"), "product"),
+                "description": gettext_lazy("Everything that you fill in must hold. Nothing filled in: all products."),
+            },
+        ),
+        (
+            gettext_lazy("Only while …"),
+            {
+                "fields": (
+                    ("starts_on", "ends_on"),
+                    "weekdays",
+                    ("stock_days_min", "stock_days_max"),
+                    ("margin_from", "margin_to"),
+                    "position",
+                ),
+                "classes": ("collapse",),
+                "description": gettext_lazy(
+                    "Dates, age of the stock, margin and place in the market; all may be empty."
+                ),
+            },
+        ),
+        (
+            gettext_lazy("What it does with their prices"),
+            {
+                "fields": (
+                    "action",
+                    "markup",
+                    ("reference",),
+                    "follows",
+                    "offset",
+                    ("sell_until", "sell_share", "left_worth"),
+                ),
+            },
+        ),
+        (
+            gettext_lazy("Limits that always win"),
+            {
+                "fields": (
+                    "min_margin",
+                    ("max_change_day", "max_change_week"),
+                    ("corridor_low", "corridor_high"),
+                    "map_attribute",
+                ),
+                "description": gettext_lazy(
+                    "Of all rules that fit a product the strictest limit of each kind holds. No price is ever proposed "
+                    "below cost."
+                ),
+            },
+        ),
+        (
+            gettext_lazy("How prices look"),
+            {"fields": ("endings", "step", "family_attribute"), "classes": ("collapse",)},
+        ),
+    )
+
+    class Media:
+        css = {"all": STYLES}
+        js = ("ecomai/pricing/rule.js",)
+
+    def get_autocomplete_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        """Search as one types, where the site has the catalogue."""
+        names = {"product": Product, "category": Category, "follows": Product}
+        return tuple(name for name, model in names.items() if self.admin_site.is_registered(model))
+
+    def get_urls(self) -> list[URLPattern]:
+        """With the address that the preview asks."""
+        view = self.admin_site.admin_view(require_POST(self.preview_view))
+        return [path("preview/", view, name="ecomai_pricing_pricingrule_preview"), *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """With the limits that hold without any rule."""
+        limits = {**DEFAULT_LIMITS, **(ecomai.PRICING_LIMITS or {})}
+        held = PricingRule(**{name: value for name, value in limits.items() if name in DEFAULT_LIMITS})
+        context = {"title": _("Pricing rules"), "defaults": limits_told(held), **(extra_context or {})}
+        return super().changelist_view(request, context)
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """With the preview beside the form."""
+        context = {"preview_url": self.link("ecomai_pricing_pricingrule_preview"), **(extra_context or {})}
+        return super().changeform_view(request, object_id, form_url, context)
+
+    def preview_view(self, request: HttpRequest) -> HttpResponse:
+        """POST the form: a fragment for the script, a page of its own without it."""
+        if not self.has_change_permission(request) and not self.has_add_permission(request):
+            raise PermissionDenied
+        key = request.POST.get("_rule", "")
+        instance = PricingRule.objects.filter(pk=key).first() if key.isdigit() and len(key) < 18 else None
+        form = self.get_form(request, instance, change=instance is not None)(request.POST, instance=instance)
+        # A name is no matter of the preview: whoever has not typed one yet sees what the rule would do.
+        form.fields["name"].required = False
+        context: dict[str, Any] = {"problems": [], "lines": []}
+        if form.is_valid():
+            context |= preview_context(rule_preview(rule=form.save(commit=False)))
+        else:
+            context["problems"] = [
+                f"{form.fields[name].label}: {' '.join(map(str, errors))}"
+                if name in form.fields
+                else " ".join(map(str, errors))
+                for name, errors in form.errors.items()
+            ]
+        if request.headers.get("X-Requested-With") == "fetch":
+            return HttpResponse(render_to_string("ecomai/pricing/admin/_rule_preview.html", context))
+        page = {
+            **self.admin_site.each_context(request),
+            "title": _("Preview of the rule"),
+            "opts": self.opts,
+            **context,
+        }
+        return TemplateResponse(request, "ecomai/pricing/admin/rule_preview.html", page)
+
+    # -- columns
+    @admin.display(description=gettext_lazy("for which products"))
+    def who(self, row: PricingRule) -> str:
+        return str(capfirst(for_whom(row)))
+
+    @admin.display(description=gettext_lazy("what it does"))
+    def does(self, row: PricingRule) -> str:
+        return str(capfirst(what_it_does(row)))
+
+    @admin.display(description=gettext_lazy("limits"))
+    def limits(self, row: PricingRule) -> str:
+        return str(capfirst(limits_told(row))) or "–"
+
+
+def preview_context(found: Preview) -> dict[str, Any]:
+    """The preview in words."""
+    named = {"number": format_value(found.matches), "all": format_value(found.total)}
+    if found.exact:
+        told = _("It is for %(number)s of %(all)s products on sale.") % named
+    else:
+        named |= {"looked": format_value(found.looked_at), "may": format_value(found.may_fit)}
+        told = _(
+            "It is for %(number)s of the first %(looked)s products that were looked at; %(may)s of %(all)s may fit."
+        )
+        told = told % named
+    rows = [
+        {
+            "product": row.product,
+            "before": amount_format(row.old_price, row.currency),
+            "after": "" if row.new_price is None else amount_format(row.new_price, row.currency),
+            "change": "" if row.new_price in (None, row.old_price) else words.signed_percent(row.change),
+            "asked": _asked(row),
+            "limit": words.limit_words(row),
+            "held": row.held_reason,
+        }
+        for row in found.rows
+    ]
+    return {"told": told, "examples": rows, "matches": found.matches}
+
+
+def _asked(row: Any) -> str:
+    """The price that the rule asked for before its limits, where they moved it."""
+    if not row.trail or len(row.trail[0]) < 3 or row.new_price is None:
+        return ""
+    return str(amount_format(row.trail[0][1], row.currency))

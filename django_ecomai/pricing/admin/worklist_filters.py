@@ -1,0 +1,101 @@
+"""Filters of the worklist."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import F, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from django_ecomai.core.admin import ChannelFilter
+from django_ecomai.mirror.models import Category
+from django_ecomai.pricing.models import PriceProposal
+
+State = PriceProposal.State
+#: Categories that a filter lists; more are found by the search.
+MOST_CATEGORIES = 60
+
+
+class StateFilter(admin.SimpleListFilter):
+    """What is still to be decided, unless something else is asked for."""
+
+    title = _("decision")
+    parameter_name = "show"
+    groups = {
+        "waiting": PriceProposal.WAITING,
+        "applied": (State.APPLIED,),
+        "held": (State.HELD,),
+        "rejected": (State.REJECTED,),
+        "undone": (State.UNDONE,),
+        "trouble": (State.FAILED, State.STALE),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [
+            ("waiting", _("approved, not in the shop yet")),
+            ("applied", _("in the shop")),
+            ("held", _("held back")),
+            ("rejected", _("rejected")),
+            ("undone", _("undone")),
+            ("trouble", _("failed or overtaken")),
+            ("all", _("all")),
+        ]
+
+    def choices(self, changelist: Any) -> Any:
+        for choice in super().choices(changelist):
+            if choice["query_string"] == changelist.get_query_string(remove=[self.parameter_name]):
+                choice["display"] = _("to decide")
+            yield choice
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "all":
+            return queryset
+        if self.value() is None and "q" in request.GET:  # who searches looks at all of it
+            return queryset
+        return queryset.filter(state__in=self.groups.get(str(self.value()), (State.OPEN,)))
+
+
+class DirectionFilter(admin.SimpleListFilter):
+    """Dearer or cheaper."""
+
+    title = _("direction")
+    parameter_name = "direction"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("up", _("dearer")), ("down", _("cheaper"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "up":
+            return queryset.filter(new_price__gt=F("old_price"))
+        if self.value() == "down":
+            return queryset.filter(new_price__lt=F("old_price"))
+        return queryset
+
+
+class CategoryFilter(admin.SimpleListFilter):
+    """The first categories of the shop by name."""
+
+    title = _("category")
+    parameter_name = "category"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        rows = Category.objects.filter(channel=request.GET.get("channel", ""), removed_at=None)
+        named = rows.order_by("name", "pk").values_list("pk", "name")[:MOST_CATEGORIES]
+        return [(str(pk), name) for pk, name in named]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = str(self.value() or "")
+        return queryset.filter(product__categories=int(value)) if value.isdigit() and len(value) < 18 else queryset
+
+
+LIST_FILTERS = (
+    StateFilter,
+    "risk",
+    DirectionFilter,
+    "strength",
+    "goal",
+    CategoryFilter,
+    ChannelFilter,
+)

@@ -1,0 +1,152 @@
+"""Pages beside the list: one proposal with its curves and decisions, and the replay of last month."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path
+from django.urls.resolvers import URLPattern
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from django_ecomai.conf import ecomai
+from django_ecomai.core.charts import CHART_SCRIPTS
+from django_ecomai.pricing.export import proposals_csv
+from django_ecomai.pricing.models import PriceChange, PriceProposal
+from django_ecomai.pricing.proposal_page import proposal_page
+from django_ecomai.pricing.services import PricingError, adapter_applies, change_undo, proposals_reject
+
+from .base import APPLY, DECIDE, UNDO
+from .replay_page import ReplayPage
+
+State = PriceProposal.State
+
+
+class WorklistPages(ReplayPage):
+    """Mixed into the worklist's admin."""
+
+    admin_site: Any
+    opts: Any
+    link: Any
+
+    def page_urls(self) -> list[URLPattern]:
+        """Addresses of the pages."""
+        view, name = self.admin_site.admin_view, "ecomai_pricing_priceproposal"
+        return [
+            path("approve/", view(require_POST(self.approve_view)), name=f"{name}_approve"),  # type: ignore[attr-defined]
+            path("replay/", view(self.replay_view), name=f"{name}_replay"),
+            path("csv/", view(self.csv_view), name=f"{name}_csv"),
+            path("<int:pk>/decide/", view(require_POST(self.decide_view)), name=f"{name}_decide"),
+        ]
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """One proposal: why, its curves, its past, and what was decided."""
+        row = self._row(request, object_id)
+        changes = list(PriceChange.objects.filter(product=row.product_id).select_related("user")[:20])
+        decides = request.user.has_perm(DECIDE)
+        applies = adapter_applies(row.channel)
+        context = {
+            **self.admin_site.each_context(request),
+            **proposal_page(row=row),
+            "title": str(row.product),
+            "opts": self.opts,
+            "row": row,
+            "original": row,
+            "changes": changes,
+            "undoable": _undoable(changes) if request.user.has_perm(UNDO) and applies else None,
+            "may_approve": decides and row.state == State.OPEN,
+            "may_reject": decides and row.state in (State.OPEN, *PriceProposal.WAITING),
+            "may_put": request.user.has_perm(APPLY) and applies and row.state in PriceProposal.WAITING,
+            "applies": applies,
+            "log": self._log(row),
+            "chart_scripts": CHART_SCRIPTS,
+            "links": [
+                (url, label)
+                for url, label in (
+                    (self.link("ecomai_mirror_product_change", row.product_id), _("Product")),
+                    (self.link("ecomai_pricing_pricingrule_change", row.rule_id) if row.rule_id else "", _("Rule")),
+                )
+                if url
+            ],
+        }
+        return TemplateResponse(request, "ecomai/pricing/admin/proposal.html", context)
+
+    def decide_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """POST ``action``: ``approve`` leads to the questions, ``reject`` takes ``reason``, ``apply`` puts an approved
+        price into the shop, ``undo`` takes back the ``change`` named."""
+        row = self._row(request, pk)
+        action = request.POST.get("action", "")
+        needed = {"approve": DECIDE, "reject": DECIDE, "apply": APPLY, "undo": UNDO}.get(action)
+        if needed is None or not request.user.has_perm(needed):
+            raise PermissionDenied
+        here = HttpResponseRedirect(self.link("ecomai_pricing_priceproposal_change", row.pk))
+        if action == "approve":
+            from .worklist_decide import ApprovalForm
+
+            if row.state != State.OPEN:
+                messages.warning(request, _("None of these is open for a decision."))
+                return here
+            page: HttpResponse = self.approval_page(request, [row], ApprovalForm(initial={"ids": str(row.pk)}))  # type: ignore[attr-defined]
+            return page
+        try:
+            if action == "reject":
+                proposals_reject(proposals=[row], user=request.user, reason=request.POST.get("reason", ""))
+                messages.success(request, _("Rejected."))
+            elif action == "apply":
+                self.apply_now(request, [row])  # type: ignore[attr-defined]
+            else:
+                change = PriceChange.objects.filter(
+                    product=row.product_id, pk=_number(request.POST.get("change"))
+                ).first()
+                if change is None:
+                    raise Http404(_("There is no such change."))
+                change_undo(change=change, user=request.user)
+                messages.success(request, _("The price before is in the shop again."))
+        except PricingError as error:
+            messages.error(request, str(error))
+        return here
+
+    def csv_view(self, request: HttpRequest) -> HttpResponse:
+        """Approved prices as a file, for shops whose prices are written elsewhere."""
+        if not self.has_view_permission(request):  # type: ignore[attr-defined]
+            raise PermissionDenied
+        channel = request.GET.get("channel", ecomai.CHANNEL)
+        response = HttpResponse(proposals_csv(channel=channel), content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = 'attachment; filename="prices.csv"'
+        return response
+
+    @staticmethod
+    def _log(row: PriceProposal) -> list[LogEntry]:
+        """What people decided about it, newest first."""
+        kind = ContentType.objects.get_for_model(PriceProposal)
+        entries = LogEntry.objects.filter(content_type=kind, object_id=str(row.pk)).select_related("user")
+        return list(entries.order_by("-action_time", "-pk")[:20])
+
+    def _row(self, request: HttpRequest, pk: Any) -> PriceProposal:
+        """The proposal, as far as this user may see it."""
+        rows = self.get_queryset(request).select_related("product", "rule", "decided_by", "seconded_by")  # type: ignore[attr-defined]
+        row: PriceProposal | None = rows.filter(pk=pk).first() if str(pk).isdigit() else None
+        if row is None:
+            raise Http404(_("There is no such proposal: a later run may have renewed it."))
+        if not self.has_view_permission(request, row):  # type: ignore[attr-defined]
+            raise PermissionDenied
+        return row
+
+
+def _undoable(changes: list[PriceChange]) -> int | None:
+    """The newest change, if it put a price into the shop and stands."""
+    newest = changes[0] if changes else None
+    kinds = (PriceChange.Kind.APPLY, PriceChange.Kind.TEST)
+    return newest.pk if newest is not None and newest.undone_at is None and newest.kind in kinds else None
+
+
+def _number(text: Any) -> int:
+    return int(text) if str(text or "").isdigit() and len(str(text)) < 18 else 0

@@ -1,0 +1,96 @@
+"""Price histories of products from the mirror, as ``omnibus`` reads them, in a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import F
+
+from django_ecomai.mirror.models import Category, PricePoint, Product, Promotion
+
+from .omnibus import Offer, Step
+
+
+@dataclass(slots=True)
+class History:
+    """One product's prices in its present currency, and the promotions that cover it."""
+
+    product_id: int
+    channel: str
+    currency: str
+    steps: list[Step] = field(default_factory=list)
+    offers: list[Offer] = field(default_factory=list)
+
+
+def histories(*, products: Sequence[int], now: datetime) -> dict[int, History]:
+    """By product key; six queries. Prices in another currency than today's are left out.
+
+    Where the product's row says another price than its history (a price of ``update()`` that a sync has just found),
+    today's stands from ``now`` on.
+    """
+    columns = ("pk", "channel", "currency", "price", "list_price")
+    found, today = {}, {}
+    for pk, channel, currency, price, listed in Product.objects.filter(pk__in=products).values_list(*columns):
+        found[pk] = History(pk, channel, currency)
+        today[pk] = (price, listed)
+    points = PricePoint.objects.filter(product_id__in=found).order_by("valid_from", "pk")
+    for pk, at, price, listed, currency in points.values_list(
+        "product_id", "valid_from", "price", "list_price", "currency"
+    ):
+        if currency in ("", found[pk].currency):
+            found[pk].steps.append(Step(at, price, listed))
+    for pk, history in found.items():
+        past = [step for step in history.steps if step.at <= now]
+        if today[pk][0] is not None and (not past or (past[-1].price, past[-1].list_price) != today[pk]):
+            history.steps.append(Step(now, *today[pk]))
+            history.steps.sort(key=lambda step: step.at)
+    for channel in {history.channel for history in found.values()}:
+        _offers_add(channel, {pk: one for pk, one in found.items() if one.channel == channel})
+    return found
+
+
+def _offers_add(channel: str, found: dict[int, History]) -> None:
+    """Price reductions of the shop; one without products and categories covers all."""
+    rows = Promotion.objects.filter(channel=channel, removed_at=None, kind=Promotion.Kind.DISCOUNT)
+    promotions = {row.pk: row for row in rows}
+    if not promotions:
+        return
+    covered: dict[int, set[int]] = {pk: set() for pk in promotions}
+    through = Promotion.products.through.objects.filter(promotion_id__in=promotions)
+    narrow = set(through.values_list("promotion_id", flat=True).distinct())
+    for promotion, product in through.filter(product_id__in=found).values_list("promotion_id", "product_id"):
+        covered[promotion].add(product)
+    in_category = categories_above(channel, found)
+    links = Promotion.categories.through.objects.filter(promotion_id__in=promotions)
+    for promotion, category in links.values_list("promotion_id", "category_id"):
+        narrow.add(promotion)
+        covered[promotion] |= {pk for pk, categories in in_category.items() if category in categories}
+    for pk, row in promotions.items():
+        if row.ends_at is not None and row.ends_at <= row.starts_at:
+            continue
+        for product in covered[pk] if pk in narrow else found:
+            found[product].offers.append(Offer(row.starts_at, row.ends_at, row.percent, row.amount))
+
+
+def categories_above(channel: str, products: Iterable[int]) -> dict[int, set[int]]:
+    """The categories of products with all above them; two queries."""
+    parents = dict(Category.objects.filter(channel=channel).values_list("pk", "parent_id"))
+    found: dict[int, set[int]] = {}
+    links = Product.categories.through.objects.filter(product_id__in=list(products))
+    for product, leaf in links.values_list("product_id", "category_id"):
+        category: int | None = leaf
+        seen = found.setdefault(product, set())
+        while category is not None and category not in seen:
+            seen.add(category)
+            category = parents.get(category)
+    return found
+
+
+def ever_reduced(*, products: Sequence[int]) -> set[int]:
+    """Of these products those that may have been reduced: the others need no look at their history. Two queries."""
+    below = PricePoint.objects.filter(product_id__in=products, list_price__gt=F("price"))
+    found = set(below.values_list("product_id", flat=True).distinct())
+    now = Product.objects.filter(pk__in=products, list_price__gt=F("price"))
+    return found | set(now.values_list("pk", flat=True))

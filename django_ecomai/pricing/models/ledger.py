@@ -1,0 +1,46 @@
+"""Announced price reductions. The prices themselves are in the mirror's ``PricePoint``, which nothing rewrites."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from django_ecomai.mirror.models import Product
+from django_ecomai.mirror.models.base import MONEY
+
+
+class PriceReduction(models.Model):
+    """From when to when a product was reduced, and the lowest price of the thirty days before.
+
+    One row per reduction: a page reads its products' rows in one query, whatever the length of their history.
+    A reduction that is still to come (a planned promotion) has its row already.
+    """
+
+    channel = models.CharField(max_length=32, default="", blank=True)
+    product = models.ForeignKey(Product, models.CASCADE, related_name="reductions", verbose_name=_("product"))
+    currency = models.CharField(_("currency"), max_length=3, default="")
+    began_at = models.DateTimeField(_("reduced from"))
+    ended_at = models.DateTimeField(_("until"), null=True, blank=True)
+    price = models.DecimalField(_("reduced price"), **MONEY)
+    list_price = models.DecimalField(_("list price"), **MONEY, null=True, blank=True)
+    # Empty: no price before it is known.
+    lowest_before = models.DecimalField(_("lowest price of the 30 days before"), **MONEY, null=True, blank=True)
+    known_since = models.DateTimeField(_("prices known since"))
+    recorded_at = models.DateTimeField(_("recorded"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("price reduction")
+        verbose_name_plural = _("price reductions")
+        constraints = [
+            models.UniqueConstraint(fields=["product", "began_at"], name="ecomai_reduction_uniq"),
+        ]
+        indexes = [models.Index(fields=["channel", "began_at"], name="ecomai_reduction_began")]
+
+    def __str__(self) -> str:
+        return f"{self.price} {self.currency}"
+
+    def runs_at(self, moment: datetime) -> bool:
+        """Whether the reduction is announced at a moment."""
+        return self.began_at <= moment and (self.ended_at is None or moment < self.ended_at)

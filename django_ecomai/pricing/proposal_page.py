@@ -1,0 +1,150 @@
+"""What the page of one proposal shows: curves, the market, how the price came about, and what became of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from django_ecomai.core.charts import canvas_chart, format_value
+from django_ecomai.mirror.admin.base import amount_format
+
+from . import words
+from .models import PriceProposal, PriceReduction
+from .pictures import Mark, curve_picture, market_strip
+from .worklist import costs_simulated
+
+POINTS = 60  # of the price history
+
+
+def proposal_page(*, row: PriceProposal) -> dict[str, Any]:
+    """Context of the page, in a fixed number of queries."""
+    marks = _marks(row)
+    curve = row.curve or {}
+    prices = curve.get("prices") or []
+    reductions = list(PriceReduction.objects.filter(product=row.product_id).order_by("-began_at")[:10])
+    return {
+        "simulated": costs_simulated(channel=row.channel),
+        "figures": _figures(row),
+        "effect": words.effect_words(row),
+        "strength": words.STRENGTHS.get(row.strength, ""),
+        "steps": words.trail_sentences(row),
+        "demand_picture": curve_picture(
+            prices=prices, values=curve.get("units") or [], marks=marks, currency=row.currency, from_zero=True,
+            title=_("Pieces sold at each price, in %(days)s days") % {"days": row.horizon_days},
+        ),
+        "profit_picture": curve_picture(
+            prices=prices, values=curve.get("profit") or [], marks=marks, currency=row.currency,
+            band=(curve.get("profit_low") or [], curve.get("profit_high") or []),
+            title=_("Profit at each price, in %(days)s days, with its likely range") % {"days": row.horizon_days},
+        ),
+        "curve_rows": _curve_rows(row),
+        "market_picture": _market(row),
+        "market": words.market_words(row),
+        "history_charts": _history(row),
+        "price_points": _price_points(row),
+        "reductions": [_reduction(one) for one in reductions],
+    }  # fmt: skip
+
+
+def _marks(row: PriceProposal) -> list[Mark]:
+    found: list[Mark] = []
+    if row.old_price is not None:
+        found.append((_("today"), float(row.old_price), "today"))
+    if row.new_price is not None and row.new_price != row.old_price:
+        found.append((_("proposed"), float(row.new_price), "proposed"))
+    return found
+
+
+def _figures(row: PriceProposal) -> list[tuple[Any, str, str]]:
+    """Label, value and what stands small beside it."""
+    days = _("in %(days)s days") % {"days": row.horizon_days}
+    found: list[tuple[Any, str, str]] = [
+        (_("Price today"), amount_format(row.old_price, row.currency), ""),
+        (_("Proposed price"), amount_format(row.new_price, row.currency), words.signed_percent(row.change)),
+    ]
+    if row.gain is not None:
+        gain, between = words.gain_words(row)
+        found.append((_("Expected gain"), gain, f"{between}, {days}"))
+        found.append((_("Chance of a gain"), words.percent(row.gain_chance), ""))
+    if row.units_old is not None and row.units_new is not None:
+        pair = f"{format_value(round(row.units_old, 1))} → {format_value(round(row.units_new, 1))}"
+        found.append((_("Pieces"), pair, days))
+    if row.profit_old is not None and row.profit_new is not None:
+        pair = f"{words.money(row.profit_old, '')} → {words.money(row.profit_new, row.currency)}"
+        found.append((_("Profit"), pair, days))
+    if row.cost is not None:
+        found.append((_("Cost"), amount_format(row.cost, row.currency), ""))
+    if row.list_price is not None:
+        found.append((_("List price"), amount_format(row.list_price, row.currency), ""))
+    return found
+
+
+def _curve_rows(row: PriceProposal) -> list[tuple[str, ...]]:
+    """The numbers of both curves: price, pieces, profit and its ends."""
+    curve = row.curve or {}
+    columns = [curve.get(name) or [] for name in ("prices", "units", "profit", "profit_low", "profit_high")]
+    return [
+        (
+            amount_format(price, row.currency),
+            format_value(round(units, 1)),
+            words.money(profit, row.currency),
+            f"{words.money(low, '')} – {words.money(high, row.currency)}",
+        )
+        for price, units, profit, low, high in zip(*columns, strict=False)
+    ]
+
+
+def _market(row: PriceProposal) -> SafeString:
+    market = row.market or {}
+    if not market:
+        return SafeString("")
+    marks = _marks(row)
+    for name, label in (("lowest", _("lowest")), ("median", _("median"))):
+        if market.get(name) is not None:
+            marks.append((label, float(market[name]), "market"))
+    return market_strip(marks=marks, title=_("Own price among the offers of competitors"), currency=row.currency)
+
+
+def _history(row: PriceProposal) -> list[SafeString]:
+    """Pieces and mean price per week: two pictures, as their scales have nothing in common."""
+    history = row.history or {}
+    found = []
+    for name, label, title in (
+        ("units", _("pieces sold"), _("Pieces sold per week")),
+        ("prices", _("mean price"), _("Mean price per week (%(currency)s)") % {"currency": row.currency}),
+    ):
+        values = list(history.get(name) or [])
+        if any(value is not None for value in values):
+            labels = [_("%(n)s weeks ago") % {"n": len(values) - place} for place in range(len(values))]
+            found.append(
+                canvas_chart(kind="line", labels=labels, series=[(label, values)], title=title, label_heading=_("Week"))
+            )
+    return found
+
+
+def _price_points(row: PriceProposal) -> list[tuple[str, str, str]]:
+    """The last prices of the history, newest first."""
+    points = row.product.price_points.order_by("-valid_from", "-pk")[:POINTS]
+    return [
+        (
+            date_format(timezone.localtime(point.valid_from), "SHORT_DATETIME_FORMAT"),
+            amount_format(point.price, point.currency),
+            amount_format(point.list_price, point.currency),
+        )
+        for point in points
+    ]
+
+
+def _reduction(one: PriceReduction) -> dict[str, Any]:
+    return {
+        "began": one.began_at,
+        "ended": one.ended_at,
+        "price": amount_format(one.price, one.currency),
+        "list_price": amount_format(one.list_price, one.currency),
+        "lowest": amount_format(one.lowest_before, one.currency),
+        "runs": one.runs_at(timezone.now()),
+    }

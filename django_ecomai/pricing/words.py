@@ -1,0 +1,164 @@
+"""Numbers of a proposal in words that a merchant reads."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django.utils.formats import number_format
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from django_ecomai.core.charts import format_value
+from django_ecomai.mirror.admin.base import NONE, amount_format
+
+from .held import LIMITS
+
+if TYPE_CHECKING:
+    from .models import PriceProposal
+
+POSITIONS: dict[str, Any] = {
+    "cheapest": pgettext_lazy("market", "cheapest"),
+    "average": pgettext_lazy("market", "average"),
+    "premium": pgettext_lazy("market", "premium"),
+}
+STRENGTHS: dict[str, Any] = {
+    "strong": gettext_lazy("known well"),
+    "fair": gettext_lazy("known roughly"),
+    "weak": gettext_lazy("known poorly"),
+    "none": gettext_lazy("not known"),
+}
+RISKS: dict[str, Any] = {
+    "low": gettext_lazy("low risk"),
+    "medium": gettext_lazy("medium risk"),
+    "high": gettext_lazy("high risk"),
+}
+#: A step of the trail: what moved the price from one amount to the other.
+STEPS: dict[str, Any] = {
+    "target": gettext_lazy("The goal alone asks for %(after)s."),
+    "family": gettext_lazy("All products of its price family have one price: %(before)s becomes %(after)s."),
+    "limit": gettext_lazy("Its limits move %(before)s to %(after)s."),
+    "rounding": gettext_lazy("To the smallest step of prices: %(before)s becomes %(after)s."),
+    "ending": gettext_lazy("To a preferred ending: %(before)s becomes %(after)s."),
+}
+
+
+def money(value: Any, currency: str) -> str:
+    """``12.50 GBP``; from a hundred on without pence, for columns to skim."""
+    if value is not None and abs(value) >= 100:
+        return f"{format_value(round(float(value)))} {currency}".strip()
+    return amount_format(value, currency)
+
+
+def signed_money(value: Any, currency: str) -> str:
+    """``+12.50 GBP``."""
+    if value is None:
+        return NONE
+    sign = "+" if value > 0 else "−" if value < 0 else "±"
+    return f"{sign}{money(abs(value), currency)}"
+
+
+def signed_percent(share: float | None) -> str:
+    """``+5.3 %`` of a share."""
+    if share is None:
+        return NONE
+    sign = "+" if share > 0 else "−" if share < 0 else "±"
+    return f"{sign}{number_format(round(abs(100 * share), 1), decimal_pos=1)} %"
+
+
+def percent(share: float | None) -> str:
+    """``87 %`` of a share."""
+    return NONE if share is None else f"{format_value(round(100 * share))} %"
+
+
+def elasticity_words(row: PriceProposal) -> str:
+    """``−2.1, known well``; what it means is told beside the list."""
+    if row.elasticity is None:
+        return str(STRENGTHS["none"])
+    value = number_format(round(abs(row.elasticity), 1), decimal_pos=1)
+    return _("%(value)s, %(strength)s") % {
+        "value": f"{'−' if row.elasticity < 0 else '+'}{value}",
+        "strength": STRENGTHS.get(row.strength, row.strength),
+    }
+
+
+def effect_words(row: PriceProposal) -> str:
+    """What a price one per cent higher does to demand, with its interval and where it was learned."""
+    if row.elasticity is None:
+        return ""
+    text = _(
+        "If the price rises by 1 %%, demand changes by %(value)s %% (%(low)s to %(high)s); learned from: %(source)s."
+    )
+    return text % {
+        "value": _plain(row.elasticity),
+        "low": _plain(row.elasticity_low),
+        "high": _plain(row.elasticity_high),
+        "source": row.get_elasticity_source_display(),
+    }
+
+
+def _plain(value: float | None) -> str:
+    return NONE if value is None else f"{'−' if value < 0 else ''}{number_format(round(abs(value), 2), decimal_pos=2)}"
+
+
+def gain_words(row: PriceProposal) -> tuple[str, str]:
+    """The expected gain and its range; where the stock sells out at either price nothing is left to doubt."""
+    unit = _("pieces") if row.goal == "sell_through" else row.currency
+    between = _("%(low)s to %(high)s") % {
+        "low": signed_money(row.gain_low, ""), "high": signed_money(row.gain_high, "")
+    }  # fmt: skip
+    certain = row.gain_low is not None and row.gain_high is not None and row.gain_high - row.gain_low < 0.005
+    return signed_money(row.gain, str(unit)), _("the stock sells out either way") if certain else between
+
+
+def exact_amount(value: Any, currency: str) -> str:
+    """``2.288 GBP``: with all digits of a price on its way."""
+    if value is None:
+        return NONE
+    digits = f"{Decimal(str(value)).quantize(Decimal('0.0001')).normalize():f}"
+    places = max(2, len(digits.partition(".")[2]))
+    return f"{number_format(digits, decimal_pos=places, force_grouping=True)} {currency}".strip()
+
+
+def limit_words(row: PriceProposal) -> str:
+    """``Stopped by the largest change per day``; empty where no limit holds it."""
+    if row.binding not in LIMITS:
+        return ""
+    return _("Stopped by %(limit)s") % {"limit": LIMITS[row.binding]}
+
+
+def goal_words(row: PriceProposal) -> str:
+    """What the price is for: the rule's name, else the goal."""
+    if row.rule is not None:
+        return _("Rule “%(rule)s”") % {"rule": row.rule}
+    return str(capfirst(row.get_goal_display()))
+
+
+def market_words(row: PriceProposal) -> str:
+    """``cheapest of 4``; empty without offers."""
+    if not row.market:
+        return ""
+    return _("%(position)s, %(number)s offers") % {
+        "position": POSITIONS.get(row.market.get("position", ""), row.market.get("position", "")),
+        "number": row.market.get("offers", 0),
+    }
+
+
+def trail_sentences(row: PriceProposal) -> list[str]:
+    """How the price came about, a sentence per step that moved it."""
+    found = []
+    for step in row.trail:
+        stage, before, after = step if len(step) == 3 else (step[0], None, None)
+        text = str(STEPS.get(stage, "")) or _("%(stage)s: %(before)s becomes %(after)s.")
+        found.append(
+            text
+            % {
+                "stage": capfirst(str(LIMITS.get(stage, stage))),
+                "before": exact_amount(before, row.currency),
+                "after": exact_amount(after, row.currency),
+            }
+        )
+    if words := limit_words(row):
+        found.append(f"{words}.")
+    return found

@@ -1,0 +1,92 @@
+"""What stands above the list of proposed prices, and what several of them come to together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.apps import apps
+from django.db.models import Count, Max, Sum
+
+from .models import PriceProposal
+
+State = PriceProposal.State
+
+
+@dataclass
+class Summary:
+    """Proposals per state, what the open ones would earn, and when they were worked out."""
+
+    states: list[tuple[str, Any, int]] = field(default_factory=list)
+    open: int = 0
+    gains: list[tuple[float, str]] = field(default_factory=list)
+    horizon_days: int | None = None
+    made_at: datetime | None = None
+    simulated: bool = False
+
+    @property
+    def total(self) -> int:
+        """All proposals."""
+        return sum(number for _state, _label, number in self.states)
+
+
+def worklist_summary(*, channel: str = "") -> Summary:
+    """Four queries whatever the number of proposals. ``simulated``: the costs are, as the suppliers are."""
+    rows = PriceProposal.objects.filter(channel=channel)
+    counted = dict(rows.order_by().values_list("state").annotate(number=Count("pk")))
+    undecided = rows.filter(state=State.OPEN).order_by()
+    money = undecided.exclude(goal="sell_through").values_list("currency").annotate(gain=Sum("gain"))
+    facts = rows.aggregate(made_at=Max("made_at"), days=Max("horizon_days"))
+    return Summary(
+        states=[(state.value, state.label, counted.get(state.value, 0)) for state in State],
+        open=counted.get(State.OPEN.value, 0),
+        gains=sorted(((gain, currency) for currency, gain in money if gain), reverse=True),
+        horizon_days=facts["days"],
+        made_at=facts["made_at"],
+        simulated=costs_simulated(channel=channel),
+    )
+
+
+def costs_simulated(*, channel: str) -> bool:
+    """Whether the shop's suppliers, and with them its costs, are simulated."""
+    if not apps.is_installed("django_ecomai.inventory"):
+        return False
+    from django_ecomai.inventory.models import Supplier
+
+    return bool(Supplier.objects.filter(channel=channel, is_simulated=True).exists())
+
+
+@dataclass
+class Together:
+    """Several proposals as one decision."""
+
+    number: int = 0
+    up: int = 0
+    down: int = 0
+    gains: dict[str, list[float]] = field(default_factory=dict)
+    risks: dict[str, int] = field(default_factory=dict)
+    horizon_days: int = 0
+    largest: float = 0.0
+
+
+def together(rows: Iterable[PriceProposal]) -> Together:
+    """Number, ups and downs, expected gain per currency with the sums of its lower and upper ends, risks."""
+    found = Together()
+    for row in rows:
+        change = row.change or 0.0
+        found.number += 1
+        found.up += change > 0
+        found.down += change < 0
+        found.largest = max(found.largest, abs(change))
+        found.horizon_days = max(found.horizon_days, row.horizon_days)
+        found.risks[row.risk] = found.risks.get(row.risk, 0) + 1
+        if row.gain is not None and row.goal != "sell_through":
+            sums = found.gains.setdefault(row.currency, [0.0, 0.0])
+            sums[0] += row.gain
+            # Errors of products are taken as independent: their variances add up.
+            if row.gain_low is not None and row.gain_high is not None:
+                sums[1] += ((row.gain_high - row.gain_low) / 2) ** 2
+    found.gains = {currency: [gain, square**0.5] for currency, (gain, square) in found.gains.items()}
+    return found

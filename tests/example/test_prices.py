@@ -1,0 +1,109 @@
+"""Prices in the example shop: what is applied is shown with the price before, and a price shown holds in the cart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from django_ecomai.adapters.base import get_adapter
+from django_ecomai.mirror.models import PricePoint
+from django_ecomai.mirror.services import shop_sync
+from example_project.shop.models import Order, Product
+from tests.example.factories import product_create
+from tests.example.test_buying import ADDRESS
+
+pytestmark = pytest.mark.django_db
+LINE = "Lowest price of the last 30 days before the reduction: {} GBP"
+
+
+@pytest.fixture
+def heart() -> Iterator[Product]:
+    """An article at 2.95 that the mirror has known for forty days."""
+    product = product_create()
+    shop_sync()
+    PricePoint.objects.update(valid_from=timezone.now() - timedelta(days=40))
+    yield product
+
+
+def apply(price: str, commits: Any) -> Product:
+    with commits(execute=True):
+        get_adapter().apply_price("85123A", Decimal(price))
+    return Product.objects.get(sku="85123A")
+
+
+def page(client: Client, product: Product) -> str:
+    return client.get(product.get_absolute_url()).content.decode().split("ecomai-carousel")[0]
+
+
+def test_a_lower_price_is_struck_out_and_told_with_the_price_before(
+    client: Client, heart: Product, django_capture_on_commit_callbacks: Any
+) -> None:
+    assert "Lowest price" not in page(client, heart)
+    apply("2.45", django_capture_on_commit_callbacks)
+    html = page(client, heart)
+    assert "£2.45" in html and "<s>" in html and LINE.format("2.95") in html
+    # Undone: as it was.
+    apply("2.95", django_capture_on_commit_callbacks)
+    html = page(client, heart)
+    assert "£2.95" in html and "<s>" not in html and "Lowest price" not in html
+
+
+def test_a_price_raised_and_put_back_is_no_reduction(
+    client: Client, heart: Product, django_capture_on_commit_callbacks: Any
+) -> None:
+    apply("3.45", django_capture_on_commit_callbacks)
+    apply("2.95", django_capture_on_commit_callbacks)
+    html = page(client, heart)
+    assert "£2.95" in html and "<s>" not in html
+
+
+def test_lists_tell_the_price_before_as_well(
+    client: Client, heart: Product, django_capture_on_commit_callbacks: Any
+) -> None:
+    apply("2.45", django_capture_on_commit_callbacks)
+    assert LINE.format("2.95") in client.get("/search/?q=heart").content.decode()
+
+
+def token_of(client: Client, product: Product) -> str:
+    found = re.search(r'name="hold" value="([^"]+)"', page(client, product))
+    assert found is not None
+    return found[1]
+
+
+@pytest.mark.parametrize(("now", "paid"), [("3.45", "2.95"), ("2.45", "2.45")])
+def test_a_price_shown_holds_through_the_checkout_unless_it_is_cheaper_now(
+    client: Client, heart: Product, django_capture_on_commit_callbacks: Any, now: str, paid: str
+) -> None:
+    client.post("/cart/add/85123A/", {"quantity": "2", "hold": token_of(client, heart)})
+    apply(now, django_capture_on_commit_callbacks)
+    html = client.get("/cart/").content.decode()
+    assert f"£{paid} each" in html and ("as shown to you; now £3.45" in html) is (now == "3.45")
+    client.post("/checkout/", ADDRESS)
+    order = Order.objects.get()
+    assert order.total == 2 * Decimal(paid) and order.lines.get().unit_price == Decimal(paid)
+
+
+def test_another_product_s_or_a_made_up_token_holds_nothing(
+    client: Client, heart: Product, django_capture_on_commit_callbacks: Any
+) -> None:
+    other = product_create("22423", "Regency Cakestand")
+    for token in (token_of(client, other), "made up"):
+        client.post("/cart/add/85123A/", {"quantity": "1", "hold": token})
+    apply("3.45", django_capture_on_commit_callbacks)
+    assert "£3.45 each" in client.get("/cart/").content.decode()
+
+
+def test_after_its_time_today_s_price_counts(
+    client: Client, heart: Product, django_capture_on_commit_callbacks: Any, settings: Any
+) -> None:
+    client.post("/cart/add/85123A/", {"quantity": "1", "hold": token_of(client, heart)})
+    apply("3.45", django_capture_on_commit_callbacks)
+    settings.ECOMAI = {**settings.ECOMAI, "PRICE_HOLD_MINUTES": 0}
+    assert "£3.45 each" in client.get("/cart/").content.decode()

@@ -1,0 +1,183 @@
+"""``ecomai/api/pricing/``: staff with the right permission, the same rules as everywhere."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.utils import timezone
+
+from django_ecomai.mirror.models import Product
+from django_ecomai.pricing.models import PriceChange, PriceProposal
+
+from .adapters import PricedShop
+from .factories import elasticity_make, priced_product, proposal_make, rule_make
+
+pytestmark = pytest.mark.django_db
+BASE = "/ecomai/api/pricing/"
+
+
+@pytest.fixture
+def staff() -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("merchant"))
+    return client
+
+
+def clerk(*codenames: str) -> Client:
+    user = User.objects.create_user("clerk", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def post(client: Client, path: str, data: Any) -> Any:
+    return client.post(BASE + path, data, content_type="application/json")
+
+
+def test_nobody_else_reads_costs(client: Client) -> None:
+    assert client.get(f"{BASE}proposals/").status_code in (401, 403)
+    shopper = Client()
+    shopper.force_login(User.objects.create_user("shopper"))
+    assert shopper.get(f"{BASE}proposals/").status_code == 403
+    assert clerk("view_pricechange").get(f"{BASE}proposals/").status_code == 403
+
+
+def test_the_worklist_in_few_queries(staff: Client, django_assert_max_num_queries: Any) -> None:
+    rule = rule_make(name="Everything")
+    for number in range(5):
+        proposal_make(priced_product(external_id=f"p{number}"), gain=float(number), rule=rule)
+    proposal_make(priced_product(external_id="held"), state="held", held_code="cost_missing", held_reason="No cost.")
+    staff.get(f"{BASE}proposals/")
+    with django_assert_max_num_queries(4):
+        found = staff.get(f"{BASE}proposals/", {"limit": "3", "state": "open"}).json()
+    assert [row["product_id"] for row in found["results"]] == ["p4", "p3", "p2"] and found["next_offset"] == 3
+    row = found["results"][0]
+    assert (row["old_price"], row["new_price"], row["rule"], row["state"]) == (
+        "10.0000",
+        "10.5000",
+        "Everything",
+        "open",
+    )
+    assert row["why"].startswith("10 → 10.50 EUR (+5 %)") and "curve" not in row
+    (held,) = staff.get(f"{BASE}proposals/", {"state": "held"}).json()["results"]
+    assert (held["held_code"], held["why"]) == ("cost_missing", "No cost.")
+    queries: list[dict[str, str]] = [
+        {"state": "gone"},
+        {"risk": "x"},
+        {"limit": "0"},
+        {"offset": "-1"},
+        {"offset": "9" * 30},
+    ]
+    for query in queries:
+        assert staff.get(f"{BASE}proposals/", query).status_code == 400
+
+
+def test_one_with_its_curves(staff: Client) -> None:
+    row = proposal_make(curve={"prices": [9.0], "profit": [1.0]}, history={"units": [3.0], "prices": [10.0]})
+    found = staff.get(f"{BASE}proposals/{row.pk}/").json()
+    assert found["curve"] == {"prices": [9.0], "profit": [1.0]} and found["history"]["units"] == [3.0]
+    assert staff.get(f"{BASE}proposals/{row.pk + 1}/").status_code == 404
+    assert staff.get(f"{BASE}proposals/{'9' * 25}/").status_code == 404
+    other = proposal_make(priced_product(channel="other"))
+    assert staff.get(f"{BASE}proposals/{other.pk}/").status_code == 404
+
+
+def test_from_approval_to_undo(staff: Client, shop: PricedShop) -> None:
+    row = proposal_make(priced_product(external_id="p"))
+    answer = post(staff, "proposals/decision/", {"proposals": [row.pk], "action": "approve"})
+    assert answer.json() == [{"id": row.pk, "product_id": "p", "state": "approved", "reason": ""}]
+    answer = post(staff, "proposals/apply/", {})
+    assert answer.json() == {"applied": 1, "stale": 0, "failed": 0, "problems": []}
+    (change,) = staff.get(f"{BASE}changes/", {"product": "p"}).json()["results"]
+    assert (change["kind"], change["old_price"], change["new_price"]) == ("apply", "10.0000", "10.5000")
+    answer = post(staff, f"changes/{change['id']}/undo/", {})
+    assert answer.json()["kind"] == "undo" and Product.objects.get(external_id="p").price == 10
+    assert post(staff, f"changes/{change['id']}/undo/", {}).status_code == 400
+    assert post(staff, "changes/0/undo/", {}).status_code == 404
+
+
+def test_problems_are_told_one_by_one(staff: Client, shop: PricedShop) -> None:
+    row = proposal_make(priced_product(external_id="p", price="12.00"), state="approved")
+    found = post(staff, "proposals/apply/", {"proposals": [row.pk]}).json()
+    assert (found["stale"], found["problems"][0]["state"]) == (1, "stale")
+    assert "changed the price to 12" in found["problems"][0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        ({"action": "approve"}, "proposals"),
+        ({"proposals": [], "action": "approve"}, "proposals"),
+        ({"proposals": [0], "action": "approve"}, "proposals"),
+        ({"proposals": [99999], "action": "approve"}, "There is no proposal 99999"),
+        ({"proposals": ["one"], "action": "reject"}, "action"),
+        ({"proposals": ["one"], "action": "reject", "reason": " "}, "Give a reason"),
+        ({"proposals": ["one"], "action": "wait"}, "action"),
+        ({"proposals": ["one"], "action": "approve", "canary_share": 2}, "between 0 and 1"),
+        ({"proposals": ["one"], "action": "approve", "apply_at": "2020-01-01T00:00:00Z"}, "in the future"),
+    ],
+)
+def test_what_cannot_be_decided(data: dict[str, Any], text: str, staff: Client) -> None:
+    row = proposal_make()
+    if data.get("proposals") == ["one"]:
+        data = {**data, "proposals": [row.pk]}
+    answer = post(staff, "proposals/decision/", data)
+    assert answer.status_code == 400
+    assert text in answer.content.decode() or text == "action"
+    row.refresh_from_db()
+    assert row.state == "open"
+
+
+def test_only_who_may_apply_may_schedule(shop: PricedShop) -> None:
+    decider = clerk("view_priceproposal", "decide_priceproposal")
+    row, other = proposal_make(), proposal_make()
+    at = (timezone.now() + timedelta(days=1)).isoformat()
+    data = {"proposals": [row.pk], "action": "approve", "apply_at": at}
+    assert post(decider, "proposals/decision/", data).status_code == 403
+    assert post(decider, "proposals/apply/", {}).status_code == 403
+    assert post(decider, "proposals/decision/", {**data, "apply_at": None}).status_code == 200
+    reject = {"proposals": [other.pk], "action": "reject", "reason": "no"}
+    assert post(decider, "proposals/decision/", reject).json()[0]["state"] == "rejected"
+    change = PriceChange.objects.create(
+        product=row.product, at=timezone.now(), old_price=10, new_price=11, currency="EUR"
+    )  # fmt: skip
+    assert post(decider, f"changes/{change.pk}/undo/", {}).status_code == 403
+
+
+def test_without_apply_price_the_csv_is_left(staff: Client) -> None:
+    proposal_make(priced_product(external_id="p"), state="approved")
+    proposal_make(priced_product(external_id="q"))
+    answer = post(staff, "proposals/apply/", {})
+    assert answer.status_code == 400 and "download the approved ones as CSV" in answer.content.decode()
+    answer = staff.get(f"{BASE}proposals/csv/")
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    assert [line.split(",")[1] for line in answer.content.decode().splitlines()] == ["product_id", "p"]
+    assert len(staff.get(f"{BASE}proposals/csv/", {"state": "open"}).content.decode().splitlines()) == 2
+    assert staff.get(f"{BASE}proposals/csv/", {"state": "x"}).status_code == 400
+
+
+def test_elasticities_and_suggested_tests(staff: Client) -> None:
+    elasticity_make(priced_product(external_id="k"))
+    elasticity_make(
+        priced_product(external_id="l"), low=-4.0, high=0.0, test_low=9, test_high=11, test_weeks=8, test_worth=5.0
+    )
+    found = staff.get(f"{BASE}elasticities/").json()["results"]
+    assert [(row["product_id"], row["strength"]) for row in found] == [("k", "strong"), ("l", "weak")]
+    (row,) = staff.get(f"{BASE}elasticities/", {"tests": "1"}).json()["results"]
+    assert (row["product_id"], row["test_weeks"], row["test_low"]) == ("l", 8, "9.0000")
+    assert len(staff.get(f"{BASE}elasticities/", {"product": "k\x00"}).json()["results"]) == 1
+
+
+def test_two_eyes_are_told(staff: Client, settings: Any) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "PRICING_FOUR_EYES": True}
+    row = proposal_make()
+    data = {"proposals": [row.pk], "action": "approve"}
+    assert post(staff, "proposals/decision/", data).json()[0]["state"] == "open"
+    answer = post(staff, "proposals/decision/", data)
+    assert answer.status_code == 400 and "somebody else" in answer.content.decode()
+    assert PriceProposal.objects.get().state == "open"

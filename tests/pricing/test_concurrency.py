@@ -1,0 +1,60 @@
+"""Two workers at once: a price goes into the shop once. Needs a database with row locks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection, connections
+
+from django_ecomai.pricing.models import PriceChange, PriceProposal
+from django_ecomai.pricing.services import PricingError, change_undo, changes_apply, proposals_approve
+
+from .adapters import PricedShop
+from .factories import priced_product, proposal_make
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite writes one at a time"),
+]
+
+
+def at_once(*works: Callable[[], Any]) -> list[Any]:
+    """What each gives, or the ``PricingError`` that it raises."""
+    barrier = threading.Barrier(len(works))
+
+    def one(work: Callable[[], Any]) -> Any:
+        try:
+            barrier.wait(timeout=10)
+            return work()
+        except PricingError as error:
+            return error
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return list(pool.map(one, works))
+
+
+def test_workers_never_write_the_same_price_twice(shop: PricedShop) -> None:
+    for number in range(30):
+        proposal_make(priced_product(external_id=f"w{number}"), state="approved")
+    found = at_once(*[changes_apply] * 3)
+    assert sum(len(one.changes) for one in found) == 30
+    assert len(shop.written) == 30 and len({ident for ident, _price in shop.written}) == 30
+    assert PriceChange.objects.count() == 30
+    change = PriceChange.objects.order_by("pk").first() or PriceChange()
+    results = at_once(*[lambda: change_undo(change=change)] * 3)
+    assert sum(isinstance(one, PricingError) for one in results) == 2
+    assert shop.written[30:] == [(change.product.external_id, Decimal("10"))]
+
+
+def test_one_of_two_approvals_counts(shop: PricedShop) -> None:
+    row = proposal_make()
+    found = at_once(*[lambda: proposals_approve(proposals=[row])] * 2)
+    assert sum(isinstance(one, PricingError) for one in found) == 1
+    assert PriceProposal.objects.get().state == "approved"

@@ -1,0 +1,76 @@
+"""A price that was shown stays valid for the cart."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.core import signing
+from django.template import Context, Template
+from hypothesis import given
+from hypothesis import strategies as st
+
+from django_ecomai.pricing.hold import SALT, HeldPrice, price_hold, price_hold_verify
+
+
+def token(**changes: Any) -> str:
+    return price_hold(**{"product_id": "p", "price": Decimal("4.50"), "currency": "EUR", **changes})
+
+
+def test_a_held_price_is_given_back_exactly() -> None:
+    assert price_hold_verify(token=token(), product_id="p") == HeldPrice("p", Decimal("4.5"), "EUR")
+
+
+@given(st.decimals(min_value="0.0001", max_value="9999999999", places=4), st.text(min_size=1, max_size=64))
+def test_every_price_and_id_survives(price: Decimal, product_id: str) -> None:
+    held = price_hold_verify(token=token(price=price, product_id=product_id), product_id=product_id)
+    assert held is not None and held.price == price
+
+
+def test_it_holds_for_its_product_and_shop_only() -> None:
+    assert price_hold_verify(token=token(), product_id="q") is None
+    assert price_hold_verify(token=token(), product_id="p", channel="b2b") is None
+    assert price_hold_verify(token=token(channel="b2b"), product_id="p", channel="b2b") is not None
+
+
+def test_after_the_minutes_of_the_setting_it_is_void(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "PRICE_HOLD_MINUTES": 5}
+    made = token()
+    begin = datetime.now().timestamp()
+    monkeypatch.setattr("django.core.signing.time.time", lambda: begin + 4.9 * 60)
+    assert price_hold_verify(token=made, product_id="p") is not None
+    monkeypatch.setattr("django.core.signing.time.time", lambda: begin + 5.1 * 60)
+    assert price_hold_verify(token=made, product_id="p") is None
+    settings.ECOMAI = {**settings.ECOMAI, "PRICE_HOLD_MINUTES": 0}
+    assert token() == "" and price_hold_verify(token=made, product_id="p") is None
+
+
+@pytest.mark.parametrize("forged", ["", "x", "a:b:c", "é", token()[:-1], token().upper(), "a" * 10_000])
+def test_a_forged_token_holds_nothing(forged: str) -> None:
+    assert price_hold_verify(token=forged, product_id="p") is None
+
+
+@pytest.mark.parametrize("content", [[], ["", "p", "x", "EUR"], {"a": 1}, 5, ["", "p", "4.5"]])
+def test_a_signed_token_of_another_content_holds_nothing(content: Any) -> None:
+    signed = signing.TimestampSigner(salt=SALT).sign_object(content)
+    assert price_hold_verify(token=signed, product_id="p") is None
+
+
+@pytest.mark.parametrize("price", ["0", "-1", "NaN", "Infinity"])
+def test_no_price_is_not_held(price: str) -> None:
+    assert token(price=Decimal(price)) == ""
+
+
+@given(st.text(max_size=200))
+def test_whatever_comes_as_a_token_is_answered(text: str) -> None:
+    assert price_hold_verify(token=text, product_id="p") is None
+
+
+def test_the_tag_holds_the_price_shown_and_never_raises() -> None:
+    page = Template("{% load ecomai_pricing %}{% price_hold product price 'EUR' as token %}{{ token }}")
+    made = page.render(Context({"product": "p", "price": Decimal("4.50")}))
+    assert price_hold_verify(token=made, product_id="p") == HeldPrice("p", Decimal("4.5"), "EUR")
+    for product, price in ((None, None), ("p", "dear"), ("p", ""), (object(), 0)):
+        assert page.render(Context({"product": product, "price": price})) == ""

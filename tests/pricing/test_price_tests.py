@@ -1,0 +1,140 @@
+"""Prices that alternate by week: drawn before, within the limits, never over somebody else's price."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from django_ecomai.mirror.models import Product
+from django_ecomai.pricing.models import PriceChange, PriceTest, PriceTestWeek
+from django_ecomai.pricing.services import PricingError, price_test_start, price_test_stop, prices_watch
+from django_ecomai.pricing.services.price_tests import price_test_result, weeks_drawn
+from django_ecomai.pricing.services.propose import proposals_preview
+from django_ecomai.testing import order_make
+
+from .adapters import PricedShop
+from .factories import priced_product
+
+pytestmark = pytest.mark.django_db
+#: A Wednesday; the test begins on the Monday after.
+START = datetime(2026, 3, 4, 9, 0, tzinfo=UTC)
+MONDAY = datetime(2026, 3, 9, 0, 20, tzinfo=UTC)
+
+
+def started(weeks: int = 4, **fields: Any) -> PriceTest:
+    product = fields.pop("product", None) or priced_product(external_id="t")
+    return price_test_start(
+        **{
+            "product": product, "low": Decimal("9.80"), "high": Decimal("10.20"), "weeks": weeks, "seed": 1,
+            "now": START, **fields,
+        }
+    )  # fmt: skip
+
+
+def test_each_two_weeks_have_both_prices_in_a_drawn_order() -> None:
+    for seed in range(20):
+        drawn = weeks_drawn(8, seed)
+        assert [drawn[at] != drawn[at + 1] for at in range(0, 8, 2)] == [True] * 4
+        assert drawn == weeks_drawn(8, seed)
+    assert len({tuple(weeks_drawn(8, seed)) for seed in range(20)}) > 5
+    firsts = [weeks_drawn(2, seed)[0] for seed in range(400)]
+    assert 160 < sum(firsts) < 240
+
+
+def test_a_test_from_its_first_week_to_the_price_before(shop: PricedShop) -> None:
+    test = started()
+    assert test.starts_on == MONDAY.date() and test.base_price == 10
+    assert set(PriceTestWeek.objects.values_list("propensity", flat=True)) == {0.5}
+    planned = [week.price for week in test.weeks.all()]
+    assert sorted(planned) == [Decimal("9.80")] * 2 + [Decimal("10.20")] * 2
+    assert prices_watch(now=START).tests == 0
+    for number in range(5):
+        prices_watch(now=MONDAY + timedelta(weeks=number))
+        prices_watch(now=MONDAY + timedelta(weeks=number, hours=1))
+    # A price that stays for two weeks is written once.
+    written = [planned[0]]
+    written += [price for before, price in itertools.pairwise(planned) if price != before]
+    assert [price for _ident, price in shop.written] == [*written, Decimal("10")]
+    test.refresh_from_db()
+    assert test.state == "done" and Product.objects.get().price == 10
+    assert set(PriceChange.objects.values_list("kind", flat=True)) == {"test"}
+    assert not PriceTestWeek.objects.filter(applied_at=None).exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"weeks": 3}, "even number of weeks"),
+        ({"weeks": 0}, "even number of weeks"),
+        ({"weeks": 28}, "2 to 26"),
+        ({"low": Decimal(0)}, "above 0"),
+        ({"low": Decimal("10.20")}, "below the higher"),
+        ({"low": Decimal("3.90")}, "do not allow 3.9"),
+        # each is within 10 % of today's price, but not of the other
+        ({"low": Decimal("9.20"), "high": Decimal("10.80")}, "do not allow 10.8"),
+    ],
+)
+def test_what_cannot_be_tested(fields: dict[str, Any], text: str, shop: PricedShop) -> None:
+    with pytest.raises(PricingError, match=text):
+        started(**fields)
+    assert not PriceTest.objects.exists()
+
+
+def test_one_test_at_a_time_and_no_family(shop: PricedShop) -> None:
+    test = started()
+    with pytest.raises(PricingError, match="in a price test already"):
+        started(product=test.product)
+    variant = priced_product(parent=priced_product())
+    with pytest.raises(PricingError, match="price family"):
+        started(product=variant)
+    with pytest.raises(PricingError, match="is not on sale"):
+        started(product=priced_product(is_active=False))
+
+
+def test_without_apply_price_there_is_no_test() -> None:
+    with pytest.raises(PricingError, match="cannot write prices"):
+        started()
+
+
+def test_somebody_elses_price_ends_it_and_stays(shop: PricedShop) -> None:
+    test = started()
+    prices_watch(now=MONDAY)
+    Product.objects.update(price="12.00")
+    found = prices_watch(now=MONDAY + timedelta(weeks=1))
+    test.refresh_from_db()
+    assert test.state == "stopped" and "12" in test.reason
+    assert Product.objects.get().price == 12 and len(shop.written) == 1
+    assert "the shop has changed the price" in found.messages[0]
+
+
+def test_stopped_early_the_price_before_comes_back(shop: PricedShop) -> None:
+    test = started()
+    prices_watch(now=MONDAY)
+    test = price_test_stop(test=test, reason="Christmas", now=MONDAY + timedelta(days=2))
+    assert (test.state, test.reason) == ("stopped", "Christmas")
+    assert Product.objects.get().price == 10
+    with pytest.raises(PricingError, match="over already"):
+        price_test_stop(test=test, reason="again")
+
+
+def test_a_product_in_a_test_gets_no_proposal(shop: PricedShop) -> None:
+    test = started()
+    (row,) = proposals_preview(rules=[], product_ids=[test.product_id], now=START)
+    assert row.held_code == "in_test"
+
+
+def test_what_was_sold_at_each_price(shop: PricedShop) -> None:
+    test = started(weeks=2)
+    low_week = next(week.week for week in test.weeks.all() if week.price == test.low)
+    for number in range(3):
+        prices_watch(now=MONDAY + timedelta(weeks=number))
+    assert price_test_result(test, today=MONDAY.date())["weeks"] == 0
+    at = datetime(low_week.year, low_week.month, low_week.day, 12, tzinfo=UTC)
+    order_make(lines=[(test.product, 14)], placed_at=at, currency="EUR")
+    order_make(lines=[(test.product, 7)], placed_at=at + timedelta(days=1), currency="EUR")
+    found = price_test_result(test, today=MONDAY.date() + timedelta(days=14))
+    assert found == {"low": 3.0, "high": 0.0, "weeks": 2}

@@ -1,0 +1,84 @@
+"""Checks, the doctor, and what is declared to other apps."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from django_ecomai.core.persons import Subject
+from django_ecomai.core.registry import personal_data
+from django_ecomai.pricing.checks import check_pricing
+from django_ecomai.pricing.diagnosis import diagnose
+
+from .adapters import PricedShop
+from .factories import elasticity_make, priced_product, proposal_make
+
+
+@pytest.mark.parametrize(
+    ("values", "ids"),
+    [
+        ({}, []),
+        ({"PRICING_LIMITS": {"min_margin": 0.2, "max_change_day": 0.05}}, []),
+        ({"PRICING_LIMITS": {"max_change_day": None}}, ["ecomai.W114"]),
+        ({"PRICING_LIMITS": {"margin": 0.2}}, ["ecomai.E110"]),
+        ({"PRICING_LIMITS": {"min_margin": 1.0}}, ["ecomai.E110"]),
+        ({"PRICING_LIMITS": {"min_margin": "0.2"}}, ["ecomai.E110"]),
+        ({"PRICING_LIMITS": {"max_change_day": -0.1}}, ["ecomai.E110"]),
+        ({"PRICING_LIMITS": {"corridor_low": 2.0}}, ["ecomai.E110"]),
+        ({"PRICING_LIMITS": [0.1]}, ["ecomai.E110"]),
+        ({"PRICING_STEPS": {"SEK": "1"}}, []),
+        ({"PRICING_STEPS": {"SEK": "0"}}, ["ecomai.E111"]),
+        ({"PRICING_STEPS": {"SEK": "a"}}, ["ecomai.E111"]),
+        ({"PRICING_STEPS": "1"}, ["ecomai.E111"]),
+        ({"PRICING_HORIZON_DAYS": 0}, ["ecomai.E112"]),
+        ({"PRICING_HISTORY_WEEKS": 1.5}, ["ecomai.E112"]),
+        ({"PRICING_CANARY_DAYS": True}, ["ecomai.E112"]),
+        ({"PRICING_CAUTION": -1}, ["ecomai.E113"]),
+        ({"PRICING_CAUTION": 1}, []),
+    ],
+)
+def test_checks_say_what_to_type(values: dict[str, Any], ids: list[str], settings: LazySettings) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, **values}
+    found = check_pricing(None)
+    assert [one.id for one in found] == ids
+    assert all(one.hint for one in found)
+
+
+@pytest.mark.django_db
+def test_the_doctor(django_assert_max_num_queries: Any, shop: PricedShop) -> None:
+    assert diagnose() == []
+    product = priced_product(cost=None)
+    assert [str(one.title) for one in diagnose()] == [
+        "No product has a known cost", "Prices have not been worked out yet",
+    ]  # fmt: skip
+    product.cost = Decimal(4)
+    product.save()
+    row = elasticity_make(product, made_at=timezone.now())
+    with django_assert_max_num_queries(5):
+        assert [one.level for one in diagnose()] == ["ok"]
+    row.made_at = timezone.now() - timedelta(days=4)
+    row.save()
+    assert [str(one.title) for one in diagnose()] == ["Proposed prices are 4 days old"]
+
+
+@pytest.mark.django_db
+def test_the_doctor_tells_that_prices_cannot_be_written() -> None:
+    proposal_make()
+    assert "The adapter cannot write prices" in [str(one.title) for one in diagnose()]
+
+
+@pytest.mark.django_db
+def test_what_an_employee_decided_can_be_exported_and_his_name_erased() -> None:
+    user = User.objects.create_user("merchant")
+    row = proposal_make(decided_by=user, seconded_by=user)
+    declared, subject = personal_data.get("pricing.staff"), Subject(user_ids=frozenset([str(user.pk)]))
+    assert {one["record"] for one in declared.export(subject)} == {"ecomai_pricing.PriceProposal"}
+    assert declared.erase(subject) == 2
+    row.refresh_from_db()
+    assert row.decided_by is None and row.seconded_by is None and declared.staff
