@@ -86,6 +86,7 @@ class Part:
     horizon: NDArray[np.int64]
     has_forecast: NDArray[np.bool_]
     held: list[_Held | None]
+    propensity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
 
 def proposals_of(setting: Setting, product_ids: Sequence[int]) -> list[PriceProposal]:
@@ -177,6 +178,7 @@ def _targets(setting: Setting, part: Part) -> NDArray[np.float64]:
     share = np.array([0.95 if one.rule is None else one.rule.sell_share for one in part.choices])
     found = optimise(part.demand, part.limits, goal=goal, sell_through=share, caution=setting.caution)
     target = found.target.copy()
+    _explore(setting, part, goal, target)
     seen = np.isfinite(part.demand.elasticity)
     seeking = np.array([one.action in GOALS for one in part.choices])
     for row, choice in enumerate(part.choices):
@@ -193,6 +195,35 @@ def _targets(setting: Setting, part: Part) -> NDArray[np.float64]:
         if part.held[row] is not None:
             target[row] = np.nan
     return target
+
+
+def _explore(setting: Setting, part: Part, goal: NDArray[np.str_], target: NDArray[np.float64]) -> None:
+    """Where a rule tries prices, the best price for an elasticity that is drawn from what is believed of it, with the
+    probability of that price; the draw depends on the day alone, so that a run made again proposes the same."""
+    from django_ecomai.ml.pricing.explore import thompson
+    from django_ecomai.ml.pricing.optimise import Demand
+
+    part.propensity = np.full(len(part.facts), np.nan)
+    groups: dict[tuple[str, tuple[int, ...]], list[int]] = {}
+    for row, choice in enumerate(part.choices):
+        rule = choice.rule
+        if rule is not None and rule.explore and choice.action in (Action.PROFIT, Action.REVENUE):
+            groups.setdefault((str(goal[row]), choice.endings), []).append(row)
+    for number, ((aim, endings), members) in enumerate(sorted(groups.items())):
+        rows = np.array(members)
+        demand = part.demand
+        some = Demand(
+            demand.path[rows], demand.elasticity[rows], demand.sd[rows], demand.stock[rows], demand.left_value[rows]
+        )
+        # a family is drawn as one; products of different parts of the catalogue must not draw alike
+        seed = [setting.book.on.toordinal(), number, part.facts[members[0]].pk]
+        draws = thompson(
+            some, part.limits.only(rows), random_state=int(np.random.SeedSequence(seed).generate_state(1)[0]),
+            goal=aim, endings=endings,
+        )  # fmt: skip
+        free = (draws.held == "") & np.isfinite(target[rows])
+        target[rows[free]] = draws.price[free]
+        part.propensity[rows[free]] = draws.propensity[free]
 
 
 def _missing(choice: Choice, part: Part, row: int, seen: bool, reason: str) -> _Held | None:
@@ -316,6 +347,7 @@ def _rows(
             horizon_days=int(part.horizon[row]),
             has_forecast=bool(part.has_forecast[row]),
             market=_market(facts),
+            propensity=_number(part.propensity[row]) if held is None else None,
             history=_history(part.weeks, row),
         )
         if known[row] and held is None:
