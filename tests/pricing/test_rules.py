@@ -17,6 +17,7 @@ from django_ecomai.ml.pricing.guardrails import violations
 from django_ecomai.pricing.facts import Facts, product_facts
 from django_ecomai.pricing.limits import limits_build
 from django_ecomai.pricing.models import PriceProposal, PricingRule, ProductElasticity
+from django_ecomai.pricing.proposing import endings_in_steps
 from django_ecomai.pricing.rulebook import Choice, RuleBook, has_attribute, is_on
 from django_ecomai.pricing.services.propose import proposals_make, proposals_preview
 from django_ecomai.testing import category_make
@@ -209,6 +210,28 @@ class TestWhatItDoes:
         rule_make(name="narrow", action="limits", max_change_day=0.05)
         row = proposed(known())
         assert (row.new_price, row.binding) == (Decimal("10.50"), "max_rise_day")
+
+    @pytest.mark.parametrize(
+        ("endings", "step", "found"),
+        [
+            ((99, 95), 0.01, ((99, 95), 100)),
+            ((99, 95), 0.05, ((19,), 20)),
+            ((99,), 0.05, ((), 100)),
+            ((80, 8), 1.0, ((80, 8), 100)),
+            ((80, 8), 10.0, ((8,), 10)),
+            ((99,), 0.03, ((), 100)),
+            ((), 0.01, ((), 100)),
+        ],
+    )
+    def test_endings_in_steps(self, endings: Any, step: float, found: Any) -> None:
+        assert endings_in_steps(endings, step) == found
+
+    def test_endings_in_swiss_francs_and_yen(self) -> None:
+        rule_make(action="markup", markup=1.7, endings="99, 95")
+        assert proposed(known(currency="CHF")).new_price == Decimal("10.95")
+        PricingRule.objects.update(endings="80")
+        dear = {"price": "1000", "list_price": Decimal(1000), "cost": Decimal(380), "currency": "JPY"}
+        assert proposed(known(**dear)).new_price == Decimal("980")
 
     @pytest.mark.parametrize(("currency", "price"), [("CHF", "10.40"), ("JPY", "10"), ("EUR", "10.39")])
     def test_steps_of_the_currency(self, currency: str, price: str) -> None:
