@@ -224,6 +224,45 @@ class Defaults:
     INVENTORY_STEERS: bool = False
     """Let stock steer recommendations: what is sold out is shown later, what is surplus earlier, in every carousel."""
 
+    PRICING_HORIZON_DAYS: int = 28
+    """How many days ahead a proposed price is judged by, unless its rule names an end date."""
+
+    PRICING_HISTORY_WEEKS: int = 104
+    """How many weeks of sales and prices elasticities are learned from."""
+
+    PRICING_LIMITS: dict[str, float | None] | None = None
+    """Limits that hold for every price, whatever rules say; stricter ones of rules win. Defaults: ``{"min_margin": 0,
+    "corridor_low": 0.5, "corridor_high": 1.5, "max_change_day": 0.1, "max_change_week": 0.2}`` (shares of the price,
+    of the list price, of the price before); ``None`` switches one off. A price below cost is never proposed.
+    """
+
+    PRICING_STEPS: dict[str, str] | None = None
+    """Smallest step of prices per currency, such as ``{"SEK": "1"}``, beside those that are known (0.05 in Swiss
+    francs, 1 in yen, ...); else 0.01.
+    """
+
+    PRICING_MAP_ATTRIBUTE: str = ""
+    """Attribute of products that holds the least advertised price, below which none is proposed. Empty: none."""
+
+    PRICING_CAUTION: float = 0.0
+    """How many standard deviations are taken off what a price is expected to gain: above 0 prices move less where
+    little is known.
+    """
+
+    PRICING_FOUR_EYES: bool = False
+    """Whether two people must approve a price before it goes into the shop."""
+
+    PRICING_CANARY_DAYS: int = 14
+    """After how many days the other products of an approval follow those that went first, if these have earned what
+    was expected.
+    """
+
+    PRICING_ROLLBACK: bool = True
+    """Whether a price that earns less than expected is taken back without asking; else it is only reported."""
+
+    PRICING_STEERS: bool = False
+    """Let the margin at proposed prices steer recommendations: what leaves more is shown a little earlier."""
+
     FORECAST_FREQUENCY: str = "W"
     """Length of the periods that are forecast: ``D`` days, ``W`` weeks (from Monday), ``M`` months."""
 

@@ -73,6 +73,21 @@ MERCHANT_PERMISSIONS: dict[str, tuple[str, ...]] = {
         "view_receipt",
         "add_receipt",
     ),
+    "ecomai_pricing": (
+        "view_priceproposal",
+        "decide_priceproposal",
+        "apply_priceproposal",
+        "view_pricechange",
+        "undo_pricechange",
+        "view_productelasticity",
+        "view_pricingrule",
+        "add_pricingrule",
+        "change_pricingrule",
+        "delete_pricingrule",
+        "view_pricetest",
+        "add_pricetest",
+        "change_pricetest",
+    ),
     # A key reaches further than whoever makes it: that stays with whom an administrator gives ``add_apikey``.
     "ecomai_ingest": ("view_apikey", "revoke_apikey", "view_webhook"),
     "ecomai_privacy": (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from django_ecomai.mirror.columns import of_products
 from django_ecomai.mirror.models import Category, PricePoint, Product, Promotion
 
 from .days import day_date, day_number, local_days, midnight, period_days, period_numbers
@@ -49,6 +50,7 @@ def price_listed(
     until the next one, and those for a coming day are known ahead."""
     found = np.full((len(products), len(periods)), np.nan)
     rows = PricePoint.objects.filter(channel=channel, price__gt=0).order_by("product_id", "valid_from", "pk")
+    rows = of_products(rows, products.tolist()) if len(products) else rows.none()
     columns = rows.values_list("product_id", "valid_from", "price")
     place = {pk: row for row, pk in enumerate(products.tolist())}
     product, moment, price = [], [], []

@@ -11,4 +11,27 @@ class PricingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        return None
+        from django_ecomai.core.persons import staff_records
+        from django_ecomai.core.registry import doctor_checks, personal_data, price_elasticities, product_weights
+
+        from . import checks, jobs
+        from .diagnosis import diagnose
+        from .steering import known_elasticities, margin_weights
+
+        jobs.register()
+        doctor_checks.register("pricing", diagnose)
+        if "pricing.staff" not in personal_data:
+            personal_data.register(
+                "pricing.staff",
+                staff_records(
+                    _("Decisions of an employee about prices"),
+                    {
+                        "ecomai_pricing.PriceProposal": ("decided_by", "seconded_by"),
+                        "ecomai_pricing.PriceChange": ("user",),
+                        "ecomai_pricing.PriceTest": ("started_by",),
+                    },
+                ),
+            )
+        price_elasticities.register("pricing", known_elasticities)
+        product_weights.register("pricing", margin_weights)
+        del checks  # imported for its registration

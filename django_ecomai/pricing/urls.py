@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
+from django.apps import apps
+from django.urls import path
 from django.urls.resolvers import URLPattern
 
 app_name = "ecomai_pricing"
 urlpatterns: list[URLPattern] = []
+
+if apps.is_installed("rest_framework"):
+    from . import api
+
+    base = "api/pricing/"
+    urlpatterns += [
+        path(f"{base}proposals/", api.ProposalsView.as_view(), name="api-proposals"),
+        path(f"{base}proposals/decision/", api.DecideView.as_view(), name="api-decide"),
+        path(f"{base}proposals/apply/", api.ApplyView.as_view(), name="api-apply"),
+        path(f"{base}proposals/csv/", api.ExportView.as_view(), name="api-export"),
+        path(f"{base}proposals/<int:number>/", api.ProposalView.as_view(), name="api-proposal"),
+        path(f"{base}changes/", api.ChangesView.as_view(), name="api-changes"),
+        path(f"{base}changes/<int:number>/undo/", api.UndoView.as_view(), name="api-undo"),
+        path(f"{base}elasticities/", api.ElasticitiesView.as_view(), name="api-elasticities"),
+    ]

@@ -123,9 +123,17 @@ def optimise(
     held = guarded.held.copy()
     held[~np.isfinite(demand.elasticity)] = "no_elasticity"
     price = np.where(held == "", guarded.price, limits.price)
-    outcome = [_outcome(demand, limits, kind, price, np.arange(s, min(s + _CHUNK, n))) for s in range(0, n, _CHUNK)]
-    columns = np.concatenate(outcome, axis=1) if outcome else np.zeros((7, 0))
-    return Proposals(price, target, held, guarded, *columns)
+    return Proposals(price, target, held, guarded, *outcome(demand, limits, goal=kind, price=price))
+
+
+def outcome(demand: Demand, limits: Limits, *, goal: ArrayLike, price: ArrayLike) -> Floats:
+    """What prices [n] from elsewhere bring, float64 [7, n]: units, revenue, profit and its deviation, gain of the goal
+    against today's price, its deviation and the probability that there is any."""
+    n = len(limits)
+    kind = np.broadcast_to(np.asarray(goal), n)
+    asked = np.broadcast_to(np.asarray(price, dtype=np.float64), n)
+    parts = [_outcome(demand, limits, kind, asked, np.arange(s, min(s + _CHUNK, n))) for s in range(0, n, _CHUNK)]
+    return np.concatenate(parts, axis=1) if parts else np.zeros((7, 0))
 
 
 def _sold(demand: Demand, log_ratio: Floats, rows: NDArray[np.int64], nodes: Floats) -> Floats:

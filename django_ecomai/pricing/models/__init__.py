@@ -1,0 +1,7 @@
+from .changes import PriceChange
+from .elasticities import ProductElasticity
+from .price_tests import PriceTest, PriceTestWeek
+from .proposals import PriceProposal
+from .rules import PricingRule
+
+__all__ = ["PriceChange", "PriceProposal", "PriceTest", "PriceTestWeek", "PricingRule", "ProductElasticity"]

@@ -1,0 +1,89 @@
+"""Prices that were put into the shop, and taking them back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from django_ecomai.conf import ecomai
+from django_ecomai.pricing.models import PriceChange
+from django_ecomai.pricing.selectors import change_rows
+from django_ecomai.pricing.services import PricingError, change_undo
+
+from .base import MOST_ROWS, PricingView, whole
+
+
+class ChangeSerializer(serializers.ModelSerializer[PriceChange]):
+    """A price that was written into the shop."""
+
+    product_id = serializers.CharField(source="product.external_id", help_text="The shop's own id.")
+    proposal = serializers.IntegerField(source="proposal_id", allow_null=True)
+    watch = serializers.JSONField(help_text="What it earned beside what was expected, as last looked at.")
+
+    class Meta:
+        model = PriceChange
+        fields = (
+            "id", "product_id", "proposal", "kind", "at", "old_price", "new_price", "currency", "is_canary",
+            "undone_at", "verdict", "watch",
+        )  # fmt: skip
+
+
+class ChangesPageSerializer(serializers.Serializer[Any]):
+    """A part of the changes; ``next_offset`` is null at the end."""
+
+    results = ChangeSerializer(many=True)
+    next_offset = serializers.IntegerField(allow_null=True)
+
+
+class ChangesView(PricingView):
+    """Prices that were put into the shop, newest first: ``GET``."""
+
+    needs = {"GET": ("view_pricechange",)}
+
+    @extend_schema(
+        operation_id="ecomai_pricing_changes",
+        summary="Applied prices and what became of them",
+        parameters=[
+            OpenApiParameter("product", str, description="The shop's id of a product."),
+            OpenApiParameter("limit", int, description=f"Rows, 1 to {MOST_ROWS}; default 100."),
+            OpenApiParameter("offset", int, description="Rows to pass over."),
+        ],
+        responses={200: ChangesPageSerializer, 400: OpenApiResponse(description="A parameter cannot be used.")},
+    )
+    def get(self, request: Request) -> Response:
+        """See the schema."""
+        limit, offset = whole(request, "limit", 100, 1, MOST_ROWS), whole(request, "offset", 0, 0, 10**9)
+        rows = change_rows(channel=ecomai.CHANNEL)
+        if product := request.query_params.get("product", "").replace("\x00", ""):
+            rows = rows.filter(product__external_id=product)
+        found = list(rows[offset : offset + limit + 1])
+        more = offset + limit if len(found) > limit else None
+        return Response({"results": ChangeSerializer(found[:limit], many=True).data, "next_offset": more})
+
+
+class UndoView(PricingView):
+    """Restore the price before a change: ``POST``."""
+
+    needs = {"POST": ("undo_pricechange",)}
+
+    @extend_schema(
+        operation_id="ecomai_pricing_undo",
+        summary="Take an applied price back",
+        request=None,
+        responses={200: ChangeSerializer, 400: OpenApiResponse(description="The shop has another price by now.")},
+    )
+    def post(self, request: Request, number: int) -> Response:
+        """See the schema."""
+        change = change_rows(channel=ecomai.CHANNEL).filter(pk=number).first() if number < 2**63 else None
+        if change is None:
+            raise NotFound(f"There is no change {number}.")
+        try:
+            undone = change_undo(change=change, user=request.user)
+        except PricingError as error:
+            raise ValidationError({"detail": str(error)}) from error
+        return Response(ChangeSerializer(undone).data)

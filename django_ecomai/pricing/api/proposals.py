@@ -1,0 +1,233 @@
+"""The worklist of proposed prices, and decisions about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from django_ecomai.conf import ecomai
+from django_ecomai.pricing.export import proposals_csv
+from django_ecomai.pricing.models import PriceProposal
+from django_ecomai.pricing.selectors import proposal_rows
+from django_ecomai.pricing.services import PricingError, changes_apply, proposals_approve, proposals_reject
+
+from .base import APP, MOST_ROWS, PricingView, check_known, whole
+
+_FIELDS = (
+    "id", "product_id", "title", "state", "held_code", "held_reason", "old_price", "new_price", "list_price", "cost",
+    "currency", "family", "rule", "goal", "binding", "trail", "elasticity", "elasticity_low", "elasticity_high",
+    "elasticity_source", "strength", "units_old", "units_new", "revenue_old", "revenue_new", "profit_old", "profit_new",
+    "gain", "gain_low", "gain_high", "gain_chance", "horizon_days", "has_forecast", "risk", "market", "made_at",
+    "apply_at", "is_canary", "decided_at", "reason", "why",
+)  # fmt: skip
+
+
+class ProposalSerializer(serializers.ModelSerializer[PriceProposal]):
+    """A proposed price."""
+
+    product_id = serializers.CharField(source="product.external_id", help_text="The shop's own id.")
+    title = serializers.CharField(source="product.title")
+    rule = serializers.CharField(source="rule.name", default=None, allow_null=True)
+    trail = serializers.JSONField(help_text="What moved the price: stage, before, after.")
+    market = serializers.JSONField(help_text="Offers of competitors: lowest, median, number, position.")
+    why = serializers.CharField(help_text="The arithmetic behind it, in one line.")
+
+    class Meta:
+        model = PriceProposal
+        fields: tuple[str, ...] = _FIELDS
+
+
+class DetailSerializer(ProposalSerializer):
+    """A proposed price with its curves."""
+
+    curve = serializers.JSONField(help_text="Prices with expected units and profit, and the ends of its 95 % interval.")
+    history = serializers.JSONField(help_text="Units and prices per week, oldest first.")
+
+    class Meta(ProposalSerializer.Meta):
+        fields = (*_FIELDS, "curve", "history")
+
+
+class PageSerializer(serializers.Serializer[Any]):
+    """A part of the worklist; ``next_offset`` is null at its end."""
+
+    results = ProposalSerializer(many=True)
+    next_offset = serializers.IntegerField(allow_null=True)
+
+
+class DecisionSerializer(serializers.Serializer[Any]):
+    """A decision about proposals."""
+
+    proposals = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), min_length=1, max_length=MOST_ROWS
+    )
+    action = serializers.ChoiceField(choices=["approve", "reject"])
+    apply_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    canary_share = serializers.FloatField(required=False, allow_null=True, default=None)
+    reason = serializers.CharField(required=False, default="", allow_blank=True, max_length=255)
+
+
+class ChosenSerializer(serializers.Serializer[Any]):
+    """Which approved proposals; all of them where none is named."""
+
+    proposals = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), required=False, max_length=MOST_ROWS
+    )
+
+
+class DecidedSerializer(serializers.Serializer[Any]):
+    """How the proposals stand now, those of their price families among them."""
+
+    id = serializers.IntegerField(source="pk")
+    product_id = serializers.CharField(source="product.external_id")
+    state = serializers.CharField()
+    reason = serializers.CharField(source="held_reason")
+
+
+class AppliedSerializer(serializers.Serializer[Any]):
+    """What became of approved prices."""
+
+    applied = serializers.IntegerField()
+    stale = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    problems = DecidedSerializer(many=True)
+
+
+class ProposalsView(PricingView):
+    """The worklist: ``GET`` with filters by state and risk."""
+
+    needs = {"GET": ("view_priceproposal",)}
+
+    @extend_schema(
+        operation_id="ecomai_pricing_proposals",
+        summary="Proposed prices, the largest gain first",
+        parameters=[
+            OpenApiParameter("state", str, many=True, description="e.g. open; may be repeated."),
+            OpenApiParameter("risk", str, description="low, medium or high."),
+            OpenApiParameter("limit", int, description=f"Rows, 1 to {MOST_ROWS}; default 100."),
+            OpenApiParameter("offset", int, description="Rows to pass over."),
+        ],
+        responses={200: PageSerializer, 400: OpenApiResponse(description="A parameter cannot be used.")},
+    )
+    def get(self, request: Request) -> Response:
+        """See the schema."""
+        states, risk = request.query_params.getlist("state"), request.query_params.get("risk", "")
+        check_known("state", states, PriceProposal.State.values)
+        check_known("risk", [risk] if risk else [], PriceProposal.Risk.values)
+        limit, offset = whole(request, "limit", 100, 1, MOST_ROWS), whole(request, "offset", 0, 0, 10**9)
+        found = proposal_rows(channel=ecomai.CHANNEL, states=states, risk=risk).defer("curve", "history")
+        rows = list(found[offset : offset + limit + 1])
+        more = offset + limit if len(rows) > limit else None
+        return Response({"results": ProposalSerializer(rows[:limit], many=True).data, "next_offset": more})
+
+
+class ProposalView(PricingView):
+    """One proposed price with its curves: ``GET``."""
+
+    needs = {"GET": ("view_priceproposal",)}
+
+    @extend_schema(
+        operation_id="ecomai_pricing_proposal",
+        summary="A proposed price with its demand and profit curves",
+        responses={200: DetailSerializer, 404: OpenApiResponse(description="There is none of this number.")},
+    )
+    def get(self, request: Request, number: int) -> Response:
+        """See the schema."""
+        return Response(DetailSerializer(_one(number)).data)
+
+
+class DecideView(PricingView):
+    """Decisions about proposals: ``POST action``, for all of them or for none."""
+
+    needs = {"POST": ("decide_priceproposal",)}
+
+    @extend_schema(
+        operation_id="ecomai_pricing_decide",
+        summary="Approve (now, later, a part first) or reject",
+        request=DecisionSerializer,
+        responses={200: DecidedSerializer(many=True), 400: OpenApiResponse(description="It cannot be decided so.")},
+    )
+    def post(self, request: Request) -> Response:
+        """See the schema."""
+        asked = DecisionSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        values = dict(asked.validated_data)
+        user: Any = request.user
+        later = values["apply_at"] is not None or values["canary_share"] is not None
+        if values["action"] == "approve" and later and not user.has_perm(f"{APP}.apply_priceproposal"):
+            self.permission_denied(request)  # what is scheduled goes into the shop by itself
+        rows = _chosen(values["proposals"])
+        try:
+            if values["action"] == "approve":
+                found = proposals_approve(
+                    proposals=rows, user=user, apply_at=values["apply_at"], canary_share=values["canary_share"]
+                )
+            else:
+                found = proposals_reject(proposals=rows, user=user, reason=values["reason"])
+        except PricingError as error:
+            raise ValidationError({"detail": str(error)}) from error
+        return Response(DecidedSerializer(found, many=True).data)
+
+
+class ApplyView(PricingView):
+    """Put approved prices into the shop: ``POST``."""
+
+    needs = {"POST": ("apply_priceproposal",)}
+
+    @extend_schema(
+        operation_id="ecomai_pricing_apply",
+        summary="Write approved prices into the shop",
+        request=ChosenSerializer,
+        responses={200: AppliedSerializer, 400: OpenApiResponse(description="The adapter cannot write prices.")},
+    )
+    def post(self, request: Request) -> Response:
+        """See the schema."""
+        asked = ChosenSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        chosen = asked.validated_data.get("proposals")
+        rows = None if chosen is None else _chosen(chosen)
+        try:
+            found = changes_apply(proposals=rows, channel=ecomai.CHANNEL, user=request.user)
+        except PricingError as error:
+            raise ValidationError({"detail": str(error)}) from error
+        return Response(AppliedSerializer({**found.as_dict(), "problems": [*found.stale, *found.failed]}).data)
+
+
+class ExportView(PricingView):
+    """Proposals as CSV: ``GET``, by default what is approved."""
+
+    needs = {"GET": ("view_priceproposal",)}
+
+    @extend_schema(
+        operation_id="ecomai_pricing_export",
+        summary="Proposed prices as CSV",
+        parameters=[OpenApiParameter("state", str, many=True, description="Default: approved and scheduled.")],
+        responses={(200, "text/csv"): OpenApiTypes.STR, 400: OpenApiResponse(description="There is no such state.")},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """See the schema."""
+        states = request.query_params.getlist("state")
+        check_known("state", states, PriceProposal.State.values)
+        text = proposals_csv(channel=ecomai.CHANNEL, states=states)
+        return HttpResponse(text, content_type="text/csv; charset=utf-8")
+
+
+def _one(number: int) -> PriceProposal:
+    row = proposal_rows(channel=ecomai.CHANNEL).filter(pk=number).first() if number < 2**63 else None
+    if row is None:
+        raise NotFound(f"There is no proposal {number}.")
+    return row
+
+
+def _chosen(numbers: list[int]) -> list[PriceProposal]:
+    rows = list(PriceProposal.objects.filter(channel=ecomai.CHANNEL, pk__in=numbers).only("pk"))
+    missing = sorted(set(numbers) - {row.pk for row in rows})
+    if missing:
+        raise ValidationError({"proposals": f"There is no proposal {', '.join(map(str, missing[:10]))}."})
+    return rows

@@ -1,0 +1,104 @@
+"""System checks of this app's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, Warning, register
+
+from django_ecomai.conf import ecomai
+
+_LIMITS = ("min_margin", "corridor_low", "corridor_high", "max_change_day", "max_change_week")
+
+
+@register("ecomai")
+def check_pricing(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Limits, steps and numbers of days."""
+    found: list[CheckMessage] = []
+    if problem := limits_problem(ecomai.PRICING_LIMITS):
+        found.append(
+            Error(
+                f"ECOMAI['PRICING_LIMITS'] cannot be used: {problem}",
+                hint="Use shares such as {'min_margin': 0.1, 'max_change_day': 0.05}; None switches a limit off.",
+                id="ecomai.E110",
+            )
+        )
+    if problem := steps_problem(ecomai.PRICING_STEPS):
+        found.append(
+            Error(
+                f"ECOMAI['PRICING_STEPS'] cannot be used: {problem}",
+                hint="Use currencies and steps above 0 as text, such as {'CHF': '0.05'}.",
+                id="ecomai.E111",
+            )
+        )
+    for name, least, most in (
+        ("PRICING_HORIZON_DAYS", 1, 182),
+        ("PRICING_HISTORY_WEEKS", 8, 520),
+        ("PRICING_CANARY_DAYS", 1, 90),
+    ):
+        value = getattr(ecomai, name)
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            found.append(
+                Error(
+                    f"ECOMAI['{name}'] is {value!r}.",
+                    hint=f"Use a whole number from {least} to {most}.",
+                    id="ecomai.E112",
+                )
+            )
+    caution = ecomai.PRICING_CAUTION
+    if isinstance(caution, bool) or not isinstance(caution, int | float) or not 0 <= caution <= 5:
+        found.append(
+            Error(
+                f"ECOMAI['PRICING_CAUTION'] is {caution!r}.",
+                hint="Use a number of standard deviations from 0 to 5.",
+                id="ecomai.E113",
+            )
+        )
+    if not found and (ecomai.PRICING_LIMITS or {}).get("max_change_day", 0) is None:
+        found.append(
+            Warning(
+                "ECOMAI['PRICING_LIMITS'] lets prices change by any amount in a day.",
+                hint="Set 'max_change_day', such as 0.1, unless a rule for all products does.",
+                id="ecomai.W114",
+            )
+        )
+    return found
+
+
+def limits_problem(value: Any) -> str:
+    """What is wrong with ``PRICING_LIMITS``, "" when nothing is."""
+    if value is None:
+        return ""
+    if not isinstance(value, dict):
+        return f"{value!r} is no dict."
+    for name, share in value.items():
+        if name not in _LIMITS:
+            return f"there is no limit {name!r}."
+        if share is None:
+            continue
+        if isinstance(share, bool) or not isinstance(share, int | float) or not share >= 0:
+            return f"{name} is {share!r}."
+    if (value.get("min_margin") or 0) >= 1:
+        return "min_margin must be below 1."
+    low, high = value.get("corridor_low", 0.5), value.get("corridor_high", 1.5)
+    if low is not None and high is not None and low > high:
+        return "corridor_low is above corridor_high."
+    return ""
+
+
+def steps_problem(value: Any) -> str:
+    """What is wrong with ``PRICING_STEPS``, "" when nothing is."""
+    if value is None:
+        return ""
+    if not isinstance(value, dict):
+        return f"{value!r} is no dict."
+    for currency, step in value.items():
+        try:
+            number = Decimal(str(step))
+        except InvalidOperation:
+            number = Decimal(0)
+        if not number.is_finite() or number <= 0:
+            return f"the step of {currency} is {step!r}."
+    return ""

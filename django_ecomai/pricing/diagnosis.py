@@ -1,0 +1,62 @@
+"""Lines of the doctor: are there costs to price with, how old are the proposals, can prices be written?"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models import Max
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from django_ecomai.conf import ecomai
+from django_ecomai.core.registry import Finding
+from django_ecomai.mirror.models import Product
+
+from .models import PriceProposal, ProductElasticity
+
+STALE = timedelta(days=2)
+_WORKLIST = "admin:ecomai_pricing_priceproposal_changelist"
+
+
+def diagnose() -> list[Finding]:
+    """At most three findings; five look-ups."""
+    from .services.apply import adapter_applies
+
+    channel = ecomai.CHANNEL
+    priced = Product.objects.filter(
+        channel=channel, is_active=True, is_service=False, removed_at=None, price__isnull=False
+    )  # fmt: skip
+    if not priced.exists():
+        return []
+    found = []
+    if not priced.filter(cost__isnull=False).exists():
+        found.append(
+            Finding(
+                "info",
+                _("No product has a known cost"),
+                _("Without it no price is proposed: nobody could say what is earned."),
+                _("Map `cost` in your adapter, then type `python manage.py ecomai_sync`."),
+            )
+        )
+    made = ProductElasticity.objects.filter(channel=channel).aggregate(at=Max("made_at"))["at"]
+    step = _("Type `python manage.py ecomai_price`, or `ecomai_schedule --apply` to do it every morning.")
+    if made is None:
+        found.append(Finding("info", _("Prices have not been worked out yet"), "", step, _WORKLIST))
+    elif timezone.now() - made > STALE:
+        days = (timezone.now() - made).days
+        found.append(
+            Finding("warning", _("Proposed prices are %(days)d days old") % {"days": days}, "", step, _WORKLIST)
+        )
+    else:
+        found.append(Finding("ok", _("Prices are worked out"), "", "", _WORKLIST))
+    if not adapter_applies(channel) and PriceProposal.objects.filter(channel=channel).exists():
+        found.append(
+            Finding(
+                "info",
+                _("The adapter cannot write prices"),
+                _("Approved prices can be downloaded as CSV, but not be put into the shop."),
+                _("Override `apply_price(product_id, price)` in your adapter."),
+                _WORKLIST,
+            )
+        )
+    return found

@@ -1,0 +1,184 @@
+"""What is known of products when their prices are worked out: a fixed number of queries per part of the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.apps import apps
+from django.db.models import Max
+
+from django_ecomai.conf import ecomai
+from django_ecomai.forecast.days import local_date, midnight
+from django_ecomai.mirror.columns import KEYS_CHUNK
+from django_ecomai.mirror.models import PricePoint, Product, StockPoint
+
+from .market import MarketPosition, market_positions
+from .models import PriceChange, PriceTest
+
+COLUMNS = (
+    "pk", "external_id", "title", "parent_id", "price", "list_price", "cost", "currency", "stock",
+    "category_external_ids", "brand", "attributes", "created_at",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Facts:
+    """One product. ``price_day_ago`` and ``price_week_ago`` are what it cost then, None where nobody knows;
+    ``codes`` say what is wrong with it (see ``held.REASONS``)."""
+
+    pk: int
+    external_id: str
+    title: str
+    parent: int | None
+    price: Decimal | None
+    list_price: Decimal | None
+    cost: Decimal | None
+    currency: str
+    stock: float | None
+    categories: tuple[str, ...]
+    brand: str
+    attributes: dict[str, Any]
+    since: date | None
+    price_day_ago: Decimal | None = None
+    price_week_ago: Decimal | None = None
+    market: MarketPosition | None = None
+    on_order: float = 0.0
+    codes: list[str] = field(default_factory=list)
+
+    @property
+    def margin(self) -> float | None:
+        """Share of the price that is left over cost."""
+        if not self.price or self.cost is None:
+            return None
+        return float((self.price - self.cost) / self.price)
+
+
+def in_parts(keys: Iterable[Any]) -> Iterator[list[Any]]:
+    """As many keys at once as every database takes."""
+    known = list(keys)
+    for start in range(0, len(known), KEYS_CHUNK):
+        yield known[start : start + KEYS_CHUNK]
+
+
+def product_facts(
+    *, channel: str, product_ids: Sequence[int], at: datetime, horizon_days: int, stock_ages: bool = False
+) -> list[Facts]:
+    """Facts of products in the order of ``product_ids``; those that are not on sale are left out."""
+    found: dict[int, Facts] = {}
+    for part in in_parts(product_ids):
+        rows = Product.objects.filter(channel=channel, is_active=True, is_service=False, removed_at=None, pk__in=part)
+        for row in rows.values_list(*COLUMNS).iterator(chunk_size=2000):
+            pk, ident, title, parent, price, list_price, cost, currency, stock, keys, brand, attributes, created = row
+            found[pk] = Facts(
+                pk, ident, title, parent, price, list_price, cost, currency or ecomai.CURRENCY,
+                None if stock is None else float(stock), tuple(str(key) for key in keys or ()), brand,
+                attributes if isinstance(attributes, dict) else {}, None if created is None else local_date(created),
+            )  # fmt: skip
+    _parents(found)
+    _offers(found, channel)
+    _past_prices(found, at)
+    if stock_ages:
+        _sold_out_last(found)
+    _under_way(found, channel, local_date(at), horizon_days)
+    for part in in_parts(found):
+        running = PriceTest.objects.filter(product__in=part, state=PriceTest.State.RUNNING)
+        for pk in running.values_list("product_id", flat=True):
+            found[pk].codes.append("in_test")
+    for pk, market in market_positions(channel=channel, product_ids=list(found)).items():
+        if pk in found and market.currency == found[pk].currency:
+            found[pk].market = market
+    return [found[pk] for pk in product_ids if pk in found]
+
+
+def _parents(found: dict[int, Facts]) -> None:
+    """A variant that names no category or brand has those of its parent."""
+    wanted = {one.parent for one in found.values() if one.parent and not (one.categories and one.brand)}
+    known: dict[int, tuple[tuple[str, ...], str]] = {}
+    for part in in_parts(sorted(pk for pk in wanted if pk is not None)):
+        for pk, keys, brand in Product.objects.filter(pk__in=part).values_list("pk", "category_external_ids", "brand"):
+            known[pk] = (tuple(str(key) for key in keys or ()), brand)
+    for one in found.values():
+        if one.parent in known:
+            categories, brand = known[one.parent]
+            one.categories, one.brand = one.categories or categories, one.brand or brand
+
+
+def _offers(found: dict[int, Facts], channel: str) -> None:
+    """Where the catalogue knows no cost, that of the supplier's offer, if it is in the product's currency."""
+    missing = [pk for pk, one in found.items() if one.cost is None]
+    if not missing or not apps.is_installed("django_ecomai.inventory"):
+        return
+    from django_ecomai.inventory.offers import cost_currency, offers_preferred
+
+    for part in in_parts(missing):
+        for pk, offer in offers_preferred(channel=channel, product_ids=part).items():
+            one = found[pk]
+            if offer.cost is None:
+                continue
+            if cost_currency(offer, one.currency) != one.currency:
+                one.codes.append("cost_currency")
+            else:
+                one.cost = offer.cost
+
+
+def _past_prices(found: dict[int, Facts], at: datetime) -> None:
+    """The last price before a day ago, and before a week ago; of changes of a currency only what came after counts."""
+    moments = (at - timedelta(days=1), at - timedelta(days=7))
+    names = ("price_day_ago", "price_week_ago")
+    for part in in_parts(found):
+        for name, moment in zip(names, moments, strict=True):
+            latest = PricePoint.objects.filter(product__in=part, valid_from__lte=moment, price__isnull=False)
+            newest = dict(latest.order_by().values_list("product_id").annotate(at=Max("valid_from")))
+            rows = PricePoint.objects.filter(
+                product__in=part, valid_from__in=set(newest.values()), price__isnull=False
+            ).order_by("pk")
+            for pk, since, price, currency in rows.values_list("product_id", "valid_from", "price", "currency"):
+                if newest.get(pk) == since and (not currency or currency == found[pk].currency):
+                    setattr(found[pk], name, price)
+        # what was applied here counts even where the copy has no history yet
+        for name, moment in zip(names, moments, strict=True):
+            applied = PriceChange.objects.filter(product__in=part, at__gt=moment).order_by("-at", "-pk")
+            for pk, price in applied.values_list("product_id", "old_price"):
+                if getattr(found[pk], name) is None:
+                    setattr(found[pk], name, price)
+
+
+def _sold_out_last(found: dict[int, Facts]) -> None:
+    """What was sold out counts from then on."""
+    for part in in_parts(found):
+        rows = StockPoint.objects.filter(product__in=part, quantity__lte=0)
+        for pk, moment in rows.order_by().values_list("product_id").annotate(at=Max("valid_from")):
+            day, known = local_date(moment), found[pk].since
+            found[pk].since = day if known is None else max(known, day)
+
+
+def _under_way(found: dict[int, Facts], channel: str, today: date, days: int) -> None:
+    """Pieces that are ordered and expected before the horizon ends can be sold as well."""
+    if not apps.is_installed("django_ecomai.inventory"):
+        return
+    from django_ecomai.inventory.positions import on_order
+
+    counted = [pk for pk, one in found.items() if one.stock is not None]
+    for part in in_parts(counted):
+        pieces, due = on_order(channel=channel, as_of=today, product_ids=part)
+        for pk, number in pieces.items():
+            if pk in due and due[pk] < today + timedelta(days=days):
+                found[pk].on_order = number
+
+
+def attribute_number(value: Any) -> Decimal | None:
+    """An amount out of an attribute, None where it is no number above 0."""
+    try:
+        number = Decimal(str(value).strip())
+    except (InvalidOperation, ValueError):
+        return None
+    return number if number.is_finite() and number > 0 else None
+
+
+def day_begin(moment: datetime) -> datetime:
+    """The midnight before a moment, in the shop."""
+    return midnight(local_date(moment))

@@ -1,0 +1,97 @@
+"""The jobs of this app: thin callers; numpy and the rest are imported when they run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from django_ecomai.core.charts import format_value
+from django_ecomai.core.registry import JobKind, job_kinds
+
+
+def propose(context: Any) -> None:
+    """Execute "pricing.propose"; parameter: ``dry_run``."""
+    from .services.propose import proposals_make
+
+    report = proposals_make(
+        channel=context.channel,
+        run_number=context.run.pk,
+        dry_run=bool(context.parameters.get("dry_run")),
+        progress=context.part(0.0, 0.99),
+    )
+    context.metrics(pricing=report.as_dict())
+    for code, number in sorted(report.held.items()):
+        context.log(f"{code}: {number}")
+    for code, number in sorted(report.reasons.items()):
+        context.log(f"elasticity {code}: {number}")
+    if not report.products:
+        context.progress(1.0, _("No product is on sale: sync your shop first."))
+        return
+    text = ngettext(
+        "%(number)s price of %(products)s should change.",
+        "%(number)s prices of %(products)s should change.",
+        report.proposals,
+    )
+    named = {"number": format_value(report.proposals), "products": format_value(report.products)}
+    context.progress(1.0, text % named)
+
+
+def watch(context: Any) -> None:
+    """Execute "pricing.watch"."""
+    from .services.watch import prices_watch
+
+    found = prices_watch(channel=context.channel)
+    context.metrics(watch=found.as_dict())
+    for text in found.messages[:100]:
+        context.log(text)
+    named = {"applied": format_value(found.applied), "back": format_value(found.rolled_back)}
+    context.progress(1.0, _("%(applied)s prices put into the shop, %(back)s rolled back.") % named)
+
+
+def play(context: Any) -> None:
+    """Execute "pricing.replay"; parameter: ``weeks`` (default 4)."""
+    from .replay import replay
+
+    weeks = int(context.parameters.get("weeks") or 4)
+    found = replay(channel=context.channel, weeks=weeks, progress=context.part(0.0, 0.99))
+    context.metrics(replay=found.as_dict())
+    named = {"changed": format_value(found.changed), "products": format_value(found.products)}
+    context.progress(1.0, _("An estimate: %(changed)s of %(products)s prices would have been others.") % named)
+
+
+def register() -> None:
+    """Called once from ``ready()``."""
+    job_kinds.register(
+        "pricing.propose",
+        JobKind(
+            execute=propose,
+            label=gettext_lazy("Work out prices"),
+            help=gettext_lazy(
+                "Learns how demand answers to prices, and proposes prices within your rules and limits, for you to "
+                "decide."
+            ),
+            schedule="30 5 * * *",
+        ),
+    )
+    job_kinds.register(
+        "pricing.watch",
+        JobKind(
+            execute=watch,
+            label=gettext_lazy("Watch prices"),
+            help=gettext_lazy(
+                "Puts scheduled prices into the shop, takes back those that earn less than expected, and brings price "
+                "tests into their next week."
+            ),
+            schedule="20 * * * *",
+        ),
+    )
+    job_kinds.register(
+        "pricing.replay",
+        JobKind(
+            execute=play,
+            label=gettext_lazy("Play the last weeks with proposed prices"),
+            help=gettext_lazy("Estimates what prices as they would have been proposed would have earned."),
+        ),
+    )

@@ -1,0 +1,396 @@
+"""From facts, rules, elasticities and forecasts to proposals of a part of the catalogue: computes, writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from django_ecomai.conf import ecomai
+from django_ecomai.forecast.days import local_date
+from django_ecomai.forecast.selectors import forecast_days
+
+from .facts import Facts, product_facts
+from .held import reason_text
+from .learning import Learned
+from .limits import binding_limits, limits_build, problems
+from .models import PriceProposal, PricingRule
+from .models.elasticities import Reason, strength_of
+from .reading import Reader, Weeks
+from .rulebook import Choice, RuleBook
+from .validation import circle, followed_facts
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from django_ecomai.ml.pricing.guardrails import Guarded, Limits
+    from django_ecomai.ml.pricing.optimise import Demand
+
+#: Weeks of the sparkline, points of a curve, and the most days that an end date may lie ahead.
+HISTORY, POINTS, LONGEST = 26, 21, 182
+GOALS = (PricingRule.Action.PROFIT, PricingRule.Action.REVENUE, PricingRule.Action.SELL_THROUGH)
+Action = PricingRule.Action
+_Held = tuple[str, dict[str, Any]]
+
+
+@dataclass
+class Setting:
+    """What is the same for all parts of a run."""
+
+    channel: str
+    at: datetime
+    book: RuleBook
+    reader: Reader
+    learned: Learned
+    run_number: int | None = None
+    horizon: int = 28
+    caution: float = 0.0
+    past: bool = False  # play a moment in the past: prices as they were, nothing that was not known then
+    followed: dict[int, Facts] = field(default_factory=dict)
+    circles: set[int] = field(default_factory=set)
+
+    @classmethod
+    def build(
+        cls,
+        *,
+        channel: str,
+        at: datetime,
+        reader: Reader,
+        learned: Learned,
+        rules: Sequence[PricingRule] | None = None,
+        run_number: int | None = None,
+    ) -> Setting:
+        """With the rules in use on that day, or those given."""
+        book = RuleBook(channel=channel, on=local_date(at), rules=rules)
+        following = [rule for rule in book.rules if rule.action == Action.FOLLOW and rule.follows_id is not None]
+        return cls(
+            channel=channel, at=at, book=book, reader=reader, learned=learned, run_number=run_number,
+            horizon=ecomai.PRICING_HORIZON_DAYS, caution=ecomai.PRICING_CAUTION, followed=followed_facts(following),
+            circles={id(rule) for rule in following if circle(rule, following)},
+        )  # fmt: skip
+
+
+@dataclass(eq=False)
+class Part:
+    """A part of the catalogue while its prices are worked out, all [n] in one order."""
+
+    facts: list[Facts]
+    choices: list[Choice]
+    limits: Limits
+    weeks: Weeks
+    demand: Demand
+    horizon: NDArray[np.int64]
+    has_forecast: NDArray[np.bool_]
+    held: list[_Held | None]
+
+
+def proposals_of(setting: Setting, product_ids: Sequence[int]) -> list[PriceProposal]:
+    """Unsaved proposals of products (whole families among them), one for each on sale: open, or held with a reason.
+
+    Where the price is to stay as it is, ``new_price`` is ``old_price``.
+    """
+    from django_ecomai.ml.pricing.optimise import outcome
+
+    book = setting.book
+    facts = product_facts(
+        channel=setting.channel, product_ids=product_ids, at=setting.at, horizon_days=setting.horizon,
+        stock_ages=book.needs_stock_ages,
+    )  # fmt: skip
+    if not facts:
+        return []
+    if setting.past:
+        _as_then(setting, facts)
+    part = _part(setting, facts)
+    target = _targets(setting, part)
+    guarded = _guarded(part, target)
+    for row, code in enumerate(guarded.held.tolist()):
+        if code and part.held[row] is None:
+            part.held[row] = (code, {"limits": binding_limits(part.limits, row, part.choices[row])})
+    today = part.limits.price
+    fine = np.array([one is None for one in part.held])
+    price = np.where(fine, guarded.price, today)
+    goal = np.array([one.action if one.action in GOALS else "profit" for one in part.choices])
+    numbers = outcome(part.demand, part.limits, goal=goal, price=np.where(np.isfinite(price), price, 1.0))
+    return _rows(setting, part, guarded, price, numbers)
+
+
+def _part(setting: Setting, facts: list[Facts]) -> Part:
+    from django_ecomai.ml.pricing.optimise import Demand
+
+    choices = [setting.book.of(one) for one in facts]
+    pks = [one.pk for one in facts]
+    weeks = setting.reader.weeks(product_ids=pks, currencies=[one.currency for one in facts], weeks=HISTORY)
+    horizon = np.array([_days(setting, one) for one in choices], dtype=np.int64)
+    ahead = forecast_days(
+        channel=setting.channel, product_ids=pks, days=int(horizon.max()), start=setting.reader.until
+    )  # fmt: skip
+    elasticity = setting.learned.column("elasticity", pks)
+    limits = limits_build(facts, choices)
+    known = np.asarray(ahead.has_forecast) & (not setting.past)
+    days = np.where(known[:, None], ahead.mean, weeks.daily(limits.price, elasticity)[:, None])
+    path = np.where(np.arange(days.shape[1])[None, :] < horizon[:, None], days, 0.0).sum(axis=1, keepdims=True)
+    cost = np.array([np.nan if one.cost is None else float(one.cost) for one in facts])
+    worth = np.array([1.0 if one.rule is None else one.rule.left_worth for one in choices])
+    demand = Demand.build(
+        path=path,
+        elasticity=elasticity,
+        sd=setting.learned.column("sd", pks),
+        cost=cost,
+        stock=np.array([np.inf if one.stock is None else one.stock + one.on_order for one in facts]),
+        left_value=cost * worth,
+    )
+    held = [next(iter(problems(one, choice)), None) for one, choice in zip(facts, choices, strict=True)]
+    return Part(
+        facts, choices, limits, weeks, demand, horizon, known, held
+    )  # fmt: skip
+
+
+def _as_then(setting: Setting, facts: list[Facts]) -> None:
+    """Prices as they were at the end of the reader's last week; neither stock nor competitors of today."""
+    weeks = setting.reader.weeks(
+        product_ids=[one.pk for one in facts], currencies=[one.currency for one in facts], weeks=HISTORY
+    )  # fmt: skip
+    for row, one in enumerate(facts):
+        last, before = weeks.price[row, -1], weeks.price[row, -2]
+        one.price = _money(last) if np.isfinite(last) else None
+        one.price_week_ago = _money(before) if np.isfinite(before) else None
+        one.price_day_ago, one.stock, one.market, one.codes = None, None, None, []
+
+
+def _days(setting: Setting, choice: Choice) -> int:
+    """How many days an expectation is about: to the end date of the rule, else the usual horizon."""
+    rule = choice.rule
+    if rule is None or rule.action not in GOALS or rule.sell_until is None:
+        return setting.horizon
+    return min(max((rule.sell_until - setting.book.on).days + 1, 1), LONGEST)
+
+
+def _targets(setting: Setting, part: Part) -> NDArray[np.float64]:
+    """The price [n] that each product's rule asks for, NaN where there is none; fills in why."""
+    from django_ecomai.ml.pricing.optimise import optimise
+
+    goal = np.array([one.action if one.action in GOALS else "profit" for one in part.choices])
+    share = np.array([0.95 if one.rule is None else one.rule.sell_share for one in part.choices])
+    found = optimise(part.demand, part.limits, goal=goal, sell_through=share, caution=setting.caution)
+    target = found.target.copy()
+    seen = np.isfinite(part.demand.elasticity)
+    seeking = np.array([one.action in GOALS for one in part.choices])
+    for row, choice in enumerate(part.choices):
+        if not seeking[row]:
+            amount, problem = _asked(setting, part.facts[row], choice)
+            target[row] = np.nan if amount is None else amount
+            if part.held[row] is None:
+                part.held[row] = problem
+    _families_fill(part, target, seeking)
+    reasons = setting.learned.texts("reason", [one.pk for one in part.facts], "no_rows")
+    for row, choice in enumerate(part.choices):
+        if part.held[row] is None and seeking[row] and not np.isfinite(target[row]):
+            part.held[row] = _missing(choice, part, row, bool(seen[row]), reasons[row])
+        if part.held[row] is not None:
+            target[row] = np.nan
+    return target
+
+
+def _missing(choice: Choice, part: Part, row: int, seen: bool, reason: str) -> _Held | None:
+    """Why a goal has no target; None: its limits say it."""
+    if reason == "mixed_currency":
+        return "mixed_currency", {}
+    if not seen:
+        known = reason in Reason.values
+        return "no_elasticity", {"why": str(Reason(reason).label) if known else reason}
+    if choice.action == Action.SELL_THROUGH and not np.isfinite(part.demand.stock[row]):
+        return "no_stock", {"rule": choice.rule.name if choice.rule else ""}
+    return None
+
+
+def _asked(setting: Setting, facts: Facts, choice: Choice) -> tuple[float | None, _Held | None]:
+    """What a fixed rule asks for, or why it cannot."""
+    rule = choice.rule
+    if rule is None or facts.price is None:
+        return None, None
+    named = {"rule": rule.name}
+    if rule.action == Action.HOLD:
+        return float(facts.price), None
+    if rule.action == Action.MARKUP:
+        if facts.cost is None:
+            return None, ("cost_missing", named)
+        return float(facts.cost) * (1 + (rule.markup or 0.0)), None
+    if rule.action == Action.RELATIVE:
+        if facts.market is None:
+            return None, ("no_market", named)
+        offer = facts.market.lowest if rule.reference == PricingRule.Reference.LOWEST else facts.market.median
+        return float(offer) * (1 + rule.offset), None
+    if id(rule) in setting.circles:
+        return None, ("rule_cycle", named)
+    other = setting.followed.get(rule.follows_id or 0)
+    if other is None or not other.price or (other.currency or ecomai.CURRENCY) != facts.currency:
+        return None, ("no_followed", named)
+    return float(other.price) * (1 + rule.offset), None
+
+
+def _families_fill(part: Part, target: NDArray[np.float64], seeking: NDArray[np.bool_]) -> None:
+    """A member of a family that nothing is known of goes with the others, which get one price anyway."""
+    family = part.limits.family
+    for key in np.unique(family[(family >= 0) & seeking & ~np.isfinite(target)]).tolist():
+        rows = np.flatnonzero(family == key)
+        known = target[rows][np.isfinite(target[rows])]
+        if len(known):
+            target[rows] = np.where(seeking[rows] & ~np.isfinite(target[rows]), known.mean(), target[rows])
+
+
+def _guarded(part: Part, target: NDArray[np.float64]) -> Guarded:
+    """The targets inside the limits; a family has the endings of its first member, a held price none."""
+    from django_ecomai.ml.pricing.guardrails import Guarded, guard
+
+    first: dict[int, tuple[int, ...]] = {}
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for row, choice in enumerate(part.choices):
+        endings = () if choice.action == Action.HOLD else choice.endings
+        key = int(part.limits.family[row])
+        endings = endings if key < 0 else first.setdefault(key, endings)
+        groups.setdefault(endings, []).append(row)
+    n = len(part.facts)
+    price, held, binding = np.full(n, np.nan), np.full(n, "", dtype="U32"), np.full(n, "", dtype="U16")
+    names = ("target", "family", "limit", "rounding", "ending")
+    stages = {name: np.full(n, np.nan) for name in names}
+    for endings, members in groups.items():
+        rows = np.array(members)
+        base = 100 if all(one < 100 for one in endings) else 10_000
+        found = guard(target[rows], part.limits.only(rows), endings=endings, ending_base=base)
+        price[rows], held[rows], binding[rows] = found.price, found.held, found.binding
+        for name in names:
+            # where a stage was not asked for, nothing moved
+            before = stages[names[names.index(name) - 1]][rows] if name != "target" else target[rows]
+            stages[name][rows] = found.stages.get(name, before)
+    for row, choice in enumerate(part.choices):
+        if choice.action == Action.HOLD and not held[row] and not binding[row] and part.limits.family[row] < 0:
+            price[row] = part.limits.price[row]  # left to the letter, multiple of a step or not
+    return Guarded(price, held, binding, stages)
+
+
+def _rows(
+    setting: Setting, part: Part, guarded: Guarded, price: NDArray[np.float64], numbers: NDArray[np.float64]
+) -> list[PriceProposal]:
+    from django_ecomai.ml.pricing.curves import curves
+
+    pks = [one.pk for one in part.facts]
+    today = np.where(np.isfinite(part.limits.price) & (part.limits.price > 0), part.limits.price, np.nan)
+    low, high = part.limits.interval()
+    grid = curves(part.demand, today, _grid(today, price, low, high))
+    pair = curves(part.demand, today, np.column_stack([today, price]))
+    ends = {name: setting.learned.column(name, pks) for name in ("elasticity", "low", "high")}
+    sources = setting.learned.texts("source", pks, "none")
+    known = np.isfinite(part.demand.elasticity) & np.isfinite(today)
+    rows = []
+    for row, (facts, choice) in enumerate(zip(part.facts, part.choices, strict=True)):
+        held = part.held[row]
+        new = None if held is not None else _money(price[row])
+        proposal = PriceProposal(
+            channel=setting.channel,
+            product_id=facts.pk,
+            undecided=facts.pk,
+            run_number=setting.run_number,
+            made_at=setting.at,
+            state=PriceProposal.State.OPEN if held is None else PriceProposal.State.HELD,
+            held_code="" if held is None else held[0],
+            held_reason="" if held is None else reason_text(held[0], **held[1])[:500],
+            old_price=facts.price,
+            new_price=new if new is None or facts.price is None or new != facts.price else facts.price,
+            list_price=facts.list_price,
+            cost=facts.cost,
+            currency=facts.currency,
+            family=choice.families[0] if choice.families else "",
+            rule=choice.rule if choice.rule is not None and choice.rule.pk else None,
+            binding=str(guarded.binding[row]) if held is None else "",
+            trail=[] if held is not None else [[name, _round(a), _round(b)] for name, a, b in guarded.trail(row)],
+            goal=choice.action,
+            elasticity=_number(ends["elasticity"][row]),
+            elasticity_low=_number(ends["low"][row]),
+            elasticity_high=_number(ends["high"][row]),
+            elasticity_source=sources[row],
+            strength=strength_of(_number(ends["low"][row]), _number(ends["high"][row])),
+            horizon_days=int(part.horizon[row]),
+            has_forecast=bool(part.has_forecast[row]),
+            market=_market(facts),
+            history=_history(part.weeks, row),
+        )
+        if known[row] and held is None:
+            proposal.units_old, proposal.units_new = _pair(pair.units[row])
+            proposal.revenue_old, proposal.revenue_new = _pair(pair.revenue[row])
+            if facts.cost is not None:
+                proposal.profit_old, proposal.profit_new = _pair(pair.profit[row])
+            gain, sd, chance = (float(one) for one in numbers[4:7, row])
+            proposal.gain, proposal.gain_chance = round(gain, 4), round(chance, 4)
+            proposal.gain_low, proposal.gain_high = round(gain - 1.96 * sd, 4), round(gain + 1.96 * sd, 4)
+            proposal.curve = {
+                "prices": _list(grid.prices[row], 4),
+                "units": _list(grid.units[row], 3),
+                "profit": _list(grid.profit[row], 3),
+                "profit_low": _list(grid.profit_low[row], 3),
+                "profit_high": _list(grid.profit_high[row], 3),
+            }
+        proposal.risk = risk_of(proposal)
+        rows.append(proposal)
+    return rows
+
+
+def risk_of(row: PriceProposal) -> str:
+    """High: a gain is less likely than 70 %, or nothing is known of the demand; medium: less likely than 90 %, the
+    change is above 10 %, or the evidence is weak; else low."""
+    risk = PriceProposal.Risk
+    if row.gain_chance is None or row.gain_chance < 0.7:
+        return risk.HIGH
+    change = abs(row.change or 0.0)
+    if row.gain_chance < 0.9 or change > 0.1 + 1e-9 or row.strength == PriceProposal.Strength.WEAK:
+        return risk.MEDIUM
+    return risk.LOW
+
+
+def _grid(
+    today: NDArray[np.float64], price: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Prices [n, points] around what is allowed, today's and the proposal; NaN without a price."""
+    with np.errstate(invalid="ignore"):
+        least = np.fmin(np.fmin(today, price) * 0.9, np.where(np.isfinite(low), np.maximum(low, today * 0.5), today))
+        most = np.fmax(np.fmax(today, price) * 1.1, np.where(np.isfinite(high), np.minimum(high, today * 1.5), today))
+    part = np.linspace(0.0, 1.0, POINTS)
+    return np.asarray(least[:, None] * (1 - part) + most[:, None] * part)
+
+
+def _market(facts: Facts) -> dict[str, Any]:
+    market = facts.market
+    if market is None:
+        return {}
+    return {
+        "lowest": float(market.lowest), "median": float(market.median), "offers": market.offers,
+        "position": market.position,
+    }  # fmt: skip
+
+
+def _history(weeks: Weeks, row: int) -> dict[str, Any]:
+    price = [None if not np.isfinite(one) else round(float(one), 4) for one in weeks.price[row]]
+    return {"units": _list(weeks.units[row], 2), "prices": price}
+
+
+def _pair(values: NDArray[np.float64]) -> tuple[float, float]:
+    return round(float(values[0]), 4), round(float(values[1]), 4)
+
+
+def _list(values: NDArray[np.float64], digits: int) -> list[float]:
+    return [round(float(one), digits) for one in values]
+
+
+def _money(value: Any) -> Decimal:
+    return Decimal(str(round(float(value), 4)))
+
+
+def _round(value: Any) -> float | None:
+    return round(float(value), 4) if np.isfinite(value) else None
+
+
+def _number(value: Any) -> float | None:
+    return round(float(value), 6) if np.isfinite(value) else None

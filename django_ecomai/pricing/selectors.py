@@ -1,0 +1,25 @@
+"""Reading proposals and changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db.models import F, QuerySet
+
+from .models import PriceChange, PriceProposal
+
+
+def proposal_rows(*, channel: str = "", states: Iterable[str] = (), risk: str = "") -> QuerySet[PriceProposal]:
+    """The worklist, the largest gain first, those whose gain is not known last."""
+    rows = PriceProposal.objects.filter(channel=channel).select_related("product", "rule", "decided_by")
+    if known := list(states):
+        rows = rows.filter(state__in=known)
+    if risk:
+        rows = rows.filter(risk=risk)
+    return rows.order_by(F("gain").desc(nulls_last=True), "pk")
+
+
+def change_rows(*, channel: str = "") -> QuerySet[PriceChange]:
+    """What was done to prices in the shop, the newest first."""
+    rows = PriceChange.objects.filter(channel=channel).select_related("product", "proposal", "user")
+    return rows.order_by("-at", "-pk")

@@ -1,0 +1,228 @@
+"""What people decide about proposed prices: approve (now, later, a part first) or reject."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Any
+from uuid import uuid4
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from django_ecomai.conf import ecomai
+from django_ecomai.core.audit import change_log
+from django_ecomai.core.mysql import locked_rows
+from django_ecomai.mirror.models import Product
+from django_ecomai.pricing.facts import in_parts
+from django_ecomai.pricing.models import PriceProposal
+
+State = PriceProposal.State
+#: Columns that no decision needs and that make thousands of rows heavy.
+HEAVY = ("curve", "history", "trail", "market")
+
+
+class PricingError(Exception):
+    """Something cannot be done with a price; the message says why and what to do."""
+
+
+def proposals_approve(
+    *,
+    proposals: Iterable[PriceProposal],
+    user: Any = None,
+    apply_at: datetime | None = None,
+    canary_share: float | None = None,
+) -> list[PriceProposal]:
+    """Approve open proposals, and with them the others of their price families; returns the rows as they stand now.
+
+    ``apply_at``: the job "pricing.watch" puts them into the shop then; without, ``changes_apply`` does.
+    ``canary_share`` (0..1): that share of products goes first, drawn by chance; the others are scheduled for
+    ``PRICING_CANARY_DAYS`` later. A proposal whose price the shop has changed since becomes stale and is not approved.
+    With ``PRICING_FOUR_EYES`` the first approval only notes who gave it (``seconded_by``), the second, of somebody
+    else, approves. A fixed number of queries per 900 rows. Raises ``PricingError``, and approves none, when one is not
+    open, when nobody is named although two must be, when the same person approves twice, for a moment in the past and
+    for a share that is none.
+    """
+    now = timezone.now()
+    if apply_at is not None and (timezone.is_naive(apply_at) or apply_at <= now):
+        raise PricingError(_("Give a moment in the future, with its time zone."))
+    if canary_share is not None and not 0 < canary_share < 1:
+        raise PricingError(_("The share that goes first must be between 0 and 1."))
+    if ecomai.PRICING_FOUR_EYES and getattr(user, "pk", None) is None:
+        raise PricingError(_("Two people must approve a price: log in, so that it is known who does."))
+    with transaction.atomic():
+        rows = with_families(locked([row.pk for row in proposals]))
+        _check_open(rows)
+        rows, stale = _split_stale(rows)
+        _mark_stale(stale, user=user, now=now)
+        first, second = _eyes(rows, user)
+        if first:
+            _update(first, seconded_by=user)
+            change_log(objects=first, user=user, lines=[_("approved by the first of two")])
+        if second:
+            _approve(second, user=user, now=now, apply_at=apply_at, share=canary_share)
+    return [*second, *first, *stale]
+
+
+def proposals_reject(*, proposals: Iterable[PriceProposal], user: Any = None, reason: str) -> list[PriceProposal]:
+    """Reject open or approved proposals, and with them the others of their price families, with a reason.
+
+    The same price is not proposed again for four weeks. Raises ``PricingError`` without a reason, and when one is in
+    the shop already or was decided otherwise.
+    """
+    text = reason.strip()[:255]
+    if not text:
+        raise PricingError(_("Give a reason, so that others understand it later."))
+    with transaction.atomic():
+        rows = with_families(locked([row.pk for row in proposals]), states=(State.OPEN, *PriceProposal.WAITING))
+        for row in rows:
+            if row.state not in (State.OPEN, *PriceProposal.WAITING):
+                raise PricingError(_not_open(row))
+        _update(rows, state=State.REJECTED, reason=text, apply_at=None, **_decided(user, timezone.now()))
+        change_log(objects=rows, user=user, lines=[_("rejected: %(reason)s") % {"reason": text}])
+    return rows
+
+
+def locked(pks: Sequence[int], **narrowed: Any) -> list[PriceProposal]:
+    """The rows as they stand in the database, locked in the order of their keys, without their curves."""
+    found: list[PriceProposal] = []
+    for part in in_parts(sorted(set(pks))):
+        rows = locked_rows(PriceProposal.objects.filter(pk__in=part, **narrowed).order_by("pk"))
+        found += rows.select_related("product").defer(*HEAVY, *_heavy_product())
+    return found
+
+
+def _heavy_product() -> list[str]:
+    return [f"product__{name}" for name in ("description", "attributes")]
+
+
+def with_families(rows: list[PriceProposal], *, states: Sequence[str] = (State.OPEN,)) -> list[PriceProposal]:
+    """The rows with all that are in one of these states and must have one price with them, locked."""
+    keys = {(row.channel, row.family) for row in rows if row.family}
+    if not keys:
+        return rows
+    known = {row.pk for row in rows}
+    more: list[int] = []
+    for channel in sorted({channel for channel, _family in keys}):
+        for part in in_parts(sorted(family for held, family in keys if held == channel)):
+            others = PriceProposal.objects.filter(channel=channel, family__in=part, state__in=states)
+            more += others.values_list("pk", flat=True)
+    return rows + locked([pk for pk in more if pk not in known])
+
+
+def _check_open(rows: list[PriceProposal]) -> None:
+    for row in rows:
+        if row.state != State.OPEN:
+            raise PricingError(_not_open(row))
+
+
+def _not_open(row: PriceProposal) -> str:
+    named = {"product": row.product, "state": row.get_state_display(), "reason": row.held_reason}
+    if row.state == State.HELD:
+        return _("“%(product)s” is held back: %(reason)s") % named
+    return _("“%(product)s” is not open any more, but %(state)s: reload the page.") % named
+
+
+def _split_stale(rows: list[PriceProposal]) -> tuple[list[PriceProposal], list[PriceProposal]]:
+    """Those whose price is as it was when they were made, and the others; the latter are told what it is now."""
+    fine, stale = [], []
+    for row in rows:
+        reason = stale_reason(row, row.product)
+        if reason:
+            row.held_reason = reason
+            stale.append(row)
+        else:
+            fine.append(row)
+    families = {row.family for row in stale if row.family}
+    for row in [row for row in fine if row.family in families]:
+        row.held_reason = _("The price of another product of its family has changed since.")
+        fine.remove(row)
+        stale.append(row)
+    return fine, stale
+
+
+def stale_reason(row: PriceProposal, product: Product, price: Any = None) -> str:
+    """Why a proposal stands no longer, "" when it does. ``price``: what the shop says now, else that of the copy."""
+    now = product.price if price is None else price
+    if product.removed_at is not None or not product.is_active:
+        return _("The product is not on sale any more.")
+    if (product.currency or ecomai.CURRENCY) != row.currency:
+        return _("The currency of its price has changed to %(currency)s.") % {"currency": product.currency}
+    if now != row.old_price:
+        return _("The shop has changed the price to %(price)s since it was worked out.") % {
+            "price": "–" if now is None else f"{now.normalize():f}"
+        }
+    return ""
+
+
+def _mark_stale(rows: list[PriceProposal], *, user: Any, now: datetime) -> None:
+    if not rows:
+        return
+    for row in rows:
+        row.state, row.undecided, row.decided_at = State.STALE, None, now
+    PriceProposal.objects.bulk_update(rows, ["state", "undecided", "decided_at", "held_reason"], batch_size=900)
+    change_log(objects=rows, user=user, lines=[row.held_reason for row in rows])
+
+
+def _eyes(rows: list[PriceProposal], user: Any) -> tuple[list[PriceProposal], list[PriceProposal]]:
+    """Rows that get their first approval, and those that get the one that counts."""
+    if not ecomai.PRICING_FOUR_EYES:
+        return [], rows
+    first = [row for row in rows if row.seconded_by_id is None]
+    second = [row for row in rows if row.seconded_by_id is not None]
+    for row in second:
+        if row.seconded_by_id == user.pk:
+            raise PricingError(
+                _("You have approved “%(product)s” already: somebody else must do so too.") % {"product": row.product}
+            )
+    return first, second
+
+
+def _approve(
+    rows: list[PriceProposal], *, user: Any, now: datetime, apply_at: datetime | None, share: float | None
+) -> None:
+    batch = uuid4().hex
+    decided = {"batch": batch, **_decided(user, now)}
+    canaries = _canaries(rows, share, batch) if share is not None else rows
+    chosen = {row.pk for row in canaries}
+    later = [row for row in rows if row.pk not in chosen]
+    state = State.APPROVED if apply_at is None else State.SCHEDULED
+    _update(canaries, state=state, apply_at=apply_at, is_canary=share is not None, **decided)
+    if later:
+        after = (apply_at or now) + timedelta(days=ecomai.PRICING_CANARY_DAYS)
+        _update(later, state=State.SCHEDULED, apply_at=after, is_canary=False, **decided)
+    text = _("approved: %(old)s → %(new)s")
+    lines = [text % {"old": _plain(row.old_price), "new": _plain(row.new_price)} for row in [*canaries, *later]]
+    change_log(objects=[*canaries, *later], user=user, lines=lines)
+
+
+def _canaries(rows: list[PriceProposal], share: float, batch: str) -> list[PriceProposal]:
+    """A share of the products, whole families, by chance. Raises ``PricingError`` where that would be all."""
+    groups: dict[str, list[PriceProposal]] = {}
+    for row in rows:
+        groups.setdefault(row.family or f"#{row.product_id}", []).append(row)
+    number = ceil(share * len(groups))
+    if number >= len(groups):
+        raise PricingError(_("Too few products are chosen for a part of them to go first."))
+    names = random.Random(batch).sample(sorted(groups), number)
+    return [row for name in names for row in groups[name]]
+
+
+def _decided(user: Any, now: datetime) -> dict[str, Any]:
+    known = user if getattr(user, "pk", None) is not None else None
+    return {"decided_by": known, "decided_at": now, "undecided": None}
+
+
+def _update(rows: list[PriceProposal], **values: Any) -> None:
+    for part in in_parts(row.pk for row in rows):
+        PriceProposal.objects.filter(pk__in=part).update(**values)
+    for row in rows:
+        for name, value in values.items():
+            setattr(row, name, value)
+
+
+def _plain(value: Any) -> str:
+    return "–" if value is None else f"{value.normalize():f}"

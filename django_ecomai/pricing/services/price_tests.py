@@ -1,0 +1,223 @@
+"""Price tests: two prices of a product alternate by week, in an order drawn before, the same for every visitor."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from django_ecomai.adapters.base import get_adapter
+from django_ecomai.conf import ecomai
+from django_ecomai.core.audit import change_log
+from django_ecomai.core.mysql import locked_rows
+from django_ecomai.forecast.days import local_date
+from django_ecomai.mirror.models import Product
+from django_ecomai.pricing.facts import Facts, product_facts
+from django_ecomai.pricing.limits import binding_limits, limits_build
+from django_ecomai.pricing.models import PriceChange, PriceTest, PriceTestWeek
+from django_ecomai.pricing.reading import last_monday
+from django_ecomai.pricing.rulebook import RuleBook
+
+from .apply import adapter_applies, mirror_follow, shop_prices, write_price
+from .decide import PricingError
+
+LONGEST = 26
+
+
+def price_test_start(
+    *,
+    product: Product,
+    low: Decimal,
+    high: Decimal,
+    weeks: int,
+    user: Any = None,
+    seed: int,
+    now: datetime | None = None,
+) -> PriceTest:
+    """Draw the weeks of a test that begins next Monday: of each two weeks one has the lower price, which of them is
+    drawn from ``seed``, so each week has each price with probability 1/2.
+
+    Raises ``PricingError`` for prices that the limits forbid (also in the step from one to the other), fewer than 2 or
+    more than 26 weeks, a product in a price family or in a test, and an adapter that cannot write prices.
+    """
+    at = now or timezone.now()
+    if not 2 <= weeks <= LONGEST or weeks % 2:
+        raise PricingError(_("A test takes an even number of weeks, 2 to %(most)d.") % {"most": LONGEST})
+    if not 0 < low < high:
+        raise PricingError(_("The lower price must be above 0 and below the higher one."))
+    if not adapter_applies(product.channel):
+        raise PricingError(_("The adapter cannot write prices, so no test can run by itself."))
+    _check_limits(product, low, high, at)
+    first = last_monday(local_date(at)) + timedelta(days=7)
+    with transaction.atomic():
+        # one test per product: whoever starts two at once waits here
+        held = locked_rows(Product.objects.filter(pk=product.pk)).get()
+        if PriceTest.objects.filter(product=held, state=PriceTest.State.RUNNING).exists():
+            raise PricingError(_("“%(product)s” is in a price test already.") % {"product": held})
+        test = PriceTest.objects.create(
+            channel=held.channel, product=held, base_price=held.price or 0, low=low, high=high,
+            currency=held.currency, starts_on=first, seed=seed,
+            started_by=user if getattr(user, "pk", None) is not None else None,
+        )  # fmt: skip
+        PriceTestWeek.objects.bulk_create(
+            [
+                PriceTestWeek(test=test, week=first + timedelta(days=7 * number), price=low if lower else high)
+                for number, lower in enumerate(weeks_drawn(weeks, seed))
+            ]
+        )
+        change_log(objects=[test], user=user, lines=[_("started")], added=True)
+    return test
+
+
+def weeks_drawn(weeks: int, seed: int) -> list[bool]:
+    """Which weeks have the lower price: one of each two, drawn."""
+    draw = random.Random(seed)
+    found: list[bool] = []
+    for _number in range(0, weeks, 2):
+        first = draw.random() < 0.5
+        found += [first, not first]
+    return found[:weeks]
+
+
+def price_test_stop(*, test: PriceTest, user: Any = None, reason: str, now: datetime | None = None) -> PriceTest:
+    """End a test early and restore the price before it, unless the shop has changed it since."""
+    with transaction.atomic():
+        held = locked_rows(PriceTest.objects.filter(pk=test.pk)).select_related("product").get()
+        if held.state != PriceTest.State.RUNNING:
+            raise PricingError(_("The test is over already."))
+        _end(held, PriceTest.State.STOPPED, reason, now or timezone.now())
+        change_log(objects=[held], user=user, lines=[_("stopped: %(reason)s") % {"reason": reason}])
+    return held
+
+
+def price_tests_advance(
+    *, channel: str = "", now: datetime | None = None, tell: Callable[[str], Any] = lambda text: None
+) -> int:
+    """Bring every running test into its week; ended ones get the price before them back. Returns how many prices were
+    written. A test whose price somebody else has changed is stopped, and so is one that a limit forbids by now."""
+    at = now or timezone.now()
+    written = 0
+    running = PriceTest.objects.filter(channel=channel, state=PriceTest.State.RUNNING, starts_on__lte=local_date(at))
+    for pk in list(running.order_by("pk").values_list("pk", flat=True)):
+        with transaction.atomic():
+            test = locked_rows(PriceTest.objects.filter(pk=pk, state=PriceTest.State.RUNNING)).select_related("product")
+            for held in test:
+                written += _advance(held, at)
+                if held.reason:
+                    tell(f"{held.product}: {held.reason}")
+    return written
+
+
+def _advance(test: PriceTest, now: datetime) -> int:
+    monday = last_monday(local_date(now))
+    weeks = list(test.weeks.order_by("week"))
+    if not weeks or weeks[-1].week < monday:
+        return _end(test, PriceTest.State.DONE, "", now)
+    week = next((one for one in weeks if one.week == monday), None)
+    if week is None or week.applied_at is not None:
+        return 0
+    last = next((one.price for one in reversed(weeks) if one.applied_at is not None), test.base_price)
+    price = _price_now(test)
+    if price != last:
+        text = _("the shop has changed the price to %(price)s") % {"price": price}
+        return _end(test, PriceTest.State.STOPPED, text, now)
+    facts = _facts(test.product, now)
+    if facts is None or (problem := _forbidden(test.channel, facts, week.price, now)):
+        return _end(test, PriceTest.State.STOPPED, _("not on sale") if facts is None else problem, now)
+    if price != week.price and (problem := _set(test, price, week.price, now)):
+        return _end(test, PriceTest.State.STOPPED, problem, now)
+    week.applied_at = now
+    week.save(update_fields=["applied_at"])
+    return int(price != week.price)
+
+
+def _end(test: PriceTest, state: str, reason: str, now: datetime) -> int:
+    """Restore the price before, if the shop still has one of the test's."""
+    price, written = _price_now(test), 0
+    begun = test.weeks.filter(applied_at__isnull=False).exists()
+    if begun and price in (test.low, test.high) and price != test.base_price:
+        if problem := _set(test, price, test.base_price, now):
+            reason = f"{reason}; {problem}" if reason else problem
+        else:
+            written = 1
+    test.state, test.reason = state, reason[:500]
+    test.save(update_fields=["state", "reason"])
+    return written
+
+
+def _set(test: PriceTest, old: Decimal, new: Decimal, now: datetime) -> str:
+    adapter = get_adapter(test.channel)
+    if problem := write_price(adapter, test.product, new):
+        return problem
+    PriceChange.objects.create(
+        channel=test.channel, product=test.product, kind=PriceChange.Kind.TEST, at=now, old_price=old, new_price=new,
+        currency=test.currency, verdict=PriceChange.Verdict.UNKNOWN,
+    )  # fmt: skip
+    mirror_follow(adapter, channel=test.channel, prices={test.product.external_id: new}, now=now)
+    return ""
+
+
+def _price_now(test: PriceTest) -> Any:
+    product = Product.objects.get(pk=test.product_id)
+    prices = shop_prices(get_adapter(test.channel), channel=test.channel, products=[product])
+    return prices.get(product.external_id, product.price)
+
+
+def _facts(product: Product, now: datetime) -> Facts | None:
+    found = product_facts(
+        channel=product.channel, product_ids=[product.pk], at=now, horizon_days=ecomai.PRICING_HORIZON_DAYS
+    )  # fmt: skip
+    return found[0] if found else None
+
+
+def _check_limits(product: Product, low: Decimal, high: Decimal, now: datetime) -> None:
+    facts = _facts(product, now)
+    if facts is None:
+        raise PricingError(_("“%(product)s” is not on sale.") % {"product": product})
+    # from today's price to each, and from each to the other
+    steps = [(facts.price, low), (facts.price, high), (low, high), (high, low)]
+    for before, after in steps:
+        facts.price, facts.price_week_ago = before, before
+        if problem := _forbidden(product.channel, facts, after, now):
+            raise PricingError(problem)
+
+
+def _forbidden(channel: str, facts: Facts, price: Decimal, now: datetime) -> str:
+    from django_ecomai.ml.pricing.guardrails import violations
+
+    choice = RuleBook(channel=channel, on=local_date(now)).of(facts)
+    if choice.families:
+        return _("Products of a price family cannot be tested alone.")
+    if facts.cost is None:
+        return _("Its cost is not known, so that no lower limit can be kept.")
+    limits = replace(limits_build([facts], [choice]), family=np.full(1, -1))
+    if violations([float(price)], limits)[0]:
+        named = {"price": f"{price.normalize():f}", "limits": binding_limits(limits, 0, choice)}
+        return _("Its limits do not allow %(price)s: %(limits)s.") % named
+    return ""
+
+
+def price_test_result(test: PriceTest, *, today: date | None = None) -> dict[str, Any]:
+    """Pieces per day at each price in the weeks that have ended, as they were sold."""
+    from django_ecomai.forecast.selectors import demand_days
+
+    until = last_monday(today or timezone.localdate())
+    weeks = [one for one in test.weeks.all() if one.applied_at is not None and one.week < until]
+    if not weeks:
+        return {"low": None, "high": None, "weeks": 0}
+    since = min(one.week for one in weeks)
+    demand = demand_days(channel=test.channel, product_ids=[test.product_id], since=since, until=until)
+    sold: dict[Decimal, list[float]] = {test.low: [], test.high: []}
+    for one in weeks:
+        begin = (one.week - since).days
+        sold[one.price].append(float(demand.quantity[0, begin : begin + 7].sum()) / 7)
+    means = {key: sum(each) / len(each) if each else None for key, each in sold.items()}
+    return {"low": means[test.low], "high": means[test.high], "weeks": len(weeks)}

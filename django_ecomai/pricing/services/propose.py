@@ -1,0 +1,256 @@
+"""The job: learns elasticities and writes a proposal per product; what somebody has decided stays."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from django_ecomai.conf import ecomai
+from django_ecomai.core.mysql import conflict_target
+from django_ecomai.mirror.models import Product
+from django_ecomai.pricing.facts import in_parts
+from django_ecomai.pricing.learning import Learned, catalogue_read, elasticities_store, learn
+from django_ecomai.pricing.models import PriceProposal, PricingRule
+from django_ecomai.pricing.proposing import Setting, proposals_of
+from django_ecomai.pricing.reading import Reader
+from django_ecomai.pricing.rulebook import rules_in_use
+
+#: Products whose prices are worked out at once, and rows that are written at once.
+PART, WRITE = 2_000, 500
+#: A price that was rejected or taken back is not proposed again for so many days, unless the old one has changed.
+REJECTED_DAYS = 28
+REFUSED = (PriceProposal.State.REJECTED, PriceProposal.State.UNDONE)
+
+
+@dataclass
+class Report:
+    """What a run found. ``gains`` per currency; ``held`` per code of ``held.REASONS``."""
+
+    products: int = 0
+    proposals: int = 0
+    unchanged: int = 0
+    waiting: int = 0
+    learned: int = 0
+    tests: int = 0
+    without_forecast: int = 0
+    held: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    gains: dict[str, float] = field(default_factory=dict)
+    rows: list[PriceProposal] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "products": self.products,
+            "proposals": self.proposals,
+            "unchanged": self.unchanged,
+            "waiting": self.waiting,
+            "elasticities": self.learned,
+            "price_tests": self.tests,
+            "without_forecast": self.without_forecast,
+            "held": dict(self.held),
+            "without_elasticity": dict(self.reasons),
+            "gains": {currency: round(value, 2) for currency, value in self.gains.items()},
+        }
+
+
+def proposals_make(
+    *,
+    channel: str = "",
+    run_number: int | None = None,
+    dry_run: bool = False,
+    keep_rows: bool = False,
+    product_ids: Sequence[int] | None = None,
+    now: datetime | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Report:
+    """Learn elasticities and work out a proposal for every product on sale; with ``dry_run`` nothing is stored.
+
+    With ``product_ids`` only those and their families, from the elasticities of the last run. ``keep_rows`` hands the
+    rows over in the report. Products with an approved price that is not in the shop yet keep it. A product without a
+    known elasticity has no row: its ``ProductElasticity`` says why.
+    """
+    report, at = Report(), now or timezone.now()
+    reader = Reader(channel=channel)
+    rules = rules_in_use(channel=channel)
+    if product_ids is None:
+        catalogue = catalogue_read(channel=channel)
+        learned = learn(channel=channel, reader=reader, catalogue=catalogue, progress=_span(progress, 0.0, 0.5))
+        if not dry_run:
+            elasticities_store(channel=channel, learned=learned, run_number=run_number, now=at)
+        everything = catalogue.products.tolist()
+    else:
+        everything = family_members(channel=channel, product_ids=product_ids, rules=rules)
+        learned = Learned.stored(channel=channel, product_ids=everything)
+    report.learned = int((learned.reason == "").sum())
+    report.tests = len(learned.tests)
+    report.reasons.update(str(one) for one in learned.reason if one)
+    setting = Setting.build(
+        channel=channel, at=at, reader=reader, learned=learned, rules=rules, run_number=run_number
+    )  # fmt: skip
+    done = 0
+    for part in family_parts(channel=channel, product_ids=everything, rules=rules, size=PART):
+        _part(report, setting, part, dry_run=dry_run, keep_rows=keep_rows or dry_run)
+        done += len(part)
+        if progress is not None:
+            progress(0.5 + 0.5 * done / max(len(everything), 1))
+    if product_ids is None and everything and not dry_run:
+        # products that are not on sale any more
+        PriceProposal.objects.filter(channel=channel, undecided__isnull=False, made_at__lt=at).delete()
+    return report
+
+
+def proposals_preview(
+    *, channel: str = "", rules: Sequence[PricingRule], product_ids: Sequence[int], now: datetime | None = None
+) -> list[PriceProposal]:
+    """What rules (saved or not) would propose for products and their families, from the elasticities of the last run:
+    unsaved rows, unchanged prices among them."""
+    everything = family_members(channel=channel, product_ids=product_ids, rules=rules)
+    learned = Learned.stored(channel=channel, product_ids=everything)
+    setting = Setting.build(
+        channel=channel, at=now or timezone.now(), reader=Reader(channel=channel), learned=learned, rules=rules
+    )  # fmt: skip
+    return proposals_of(setting, everything)
+
+
+def _part(report: Report, setting: Setting, part: Sequence[int], *, dry_run: bool, keep_rows: bool) -> None:
+    found = proposals_of(setting, part)
+    report.products += len(found)
+    waiting, rejected = _decided(part, setting.at)
+    rows = []
+    for row in found:
+        report.without_forecast += not row.has_forecast
+        if row.product_id in waiting:
+            report.waiting += 1
+            continue
+        if row.held_code:
+            report.held[row.held_code] += 1
+            if row.held_code != "no_elasticity":
+                rows.append(row)
+            elif keep_rows:
+                report.rows.append(row)
+            continue
+        if row.new_price == row.old_price or (row.product_id, row.old_price, row.new_price) in rejected:
+            report.unchanged += 1
+            continue
+        report.proposals += 1
+        if row.goal != PricingRule.Action.SELL_THROUGH:
+            report.gains[row.currency] = report.gains.get(row.currency, 0.0) + (row.gain or 0.0)
+        rows.append(row)
+    if keep_rows:
+        report.rows += rows
+    if not dry_run:
+        _store(rows, part)
+
+
+def _decided(part: Sequence[int], at: datetime) -> tuple[set[int], set[tuple[int, Decimal | None, Decimal | None]]]:
+    """Products with an approved price that is under way, and prices that were rejected lately."""
+    waiting: set[int] = set()
+    rejected: set[tuple[int, Decimal | None, Decimal | None]] = set()
+    for keys in in_parts(part):
+        rows = PriceProposal.objects.filter(product__in=keys)
+        waiting |= set(rows.filter(state__in=PriceProposal.WAITING).values_list("product_id", flat=True))
+        lately = at - timedelta(days=REJECTED_DAYS)
+        refused = rows.filter(state__in=REFUSED, decided_at__gt=lately)
+        rejected |= set(refused.values_list("product_id", "old_price", "new_price"))
+    return waiting, rejected
+
+
+def _store(rows: list[PriceProposal], part: Sequence[int]) -> None:
+    """Write the rows over those that nobody has decided, and delete what there is no reason for any more."""
+    kept = {row.product_id for row in rows}
+    _approvals_keep(rows)
+    names = [one.name for one in PriceProposal._meta.concrete_fields if one.name not in ("id", "undecided")]
+    with transaction.atomic():
+        for keys in in_parts(pk for pk in part if pk not in kept):
+            PriceProposal.objects.filter(undecided__in=keys).delete()
+        PriceProposal.objects.bulk_create(
+            sorted(rows, key=lambda row: row.product_id),
+            batch_size=WRITE,
+            update_conflicts=True,
+            update_fields=names,
+            **conflict_target(PriceProposal, "undecided"),
+        )
+
+
+def _approvals_keep(rows: list[PriceProposal]) -> None:
+    """The first of two approvals stays with a price that is proposed again."""
+    if not ecomai.PRICING_FOUR_EYES:
+        return
+    by_product = {row.product_id: row for row in rows}
+    for keys in in_parts(by_product):
+        old = PriceProposal.objects.filter(undecided__in=keys, seconded_by__isnull=False)
+        columns = ("product_id", "old_price", "new_price", "seconded_by")
+        for pk, before, after, user in old.values_list(*columns):
+            row = by_product[pk]
+            if (row.old_price, row.new_price) == (before, after):
+                row.seconded_by_id = user
+
+
+def family_members(*, channel: str, product_ids: Sequence[int], rules: Iterable[PricingRule]) -> list[int]:
+    """Products with all that must have one price with them, by ascending key."""
+    found = set(product_ids)
+    rows = Product.objects.filter(channel=channel, is_active=True, is_service=False, removed_at=None)
+    for part in in_parts(sorted(found)):
+        parents = {one for one in rows.filter(pk__in=part).values_list("parent_id", flat=True) if one}
+        found |= set(rows.filter(parent__in=[*parents, *part]).values_list("pk", flat=True))
+    for name in sorted({rule.family_attribute for rule in rules if rule.family_attribute}):
+        values: set[str] = set()
+        for part in in_parts(sorted(found)):
+            for held in rows.filter(pk__in=part).values_list("attributes", flat=True):
+                values |= {str(one) for one in _each(held, name)}
+        if values:
+            others = rows.values_list("pk", "attributes").iterator(chunk_size=5000)
+            found |= {pk for pk, held in others if values & {str(one) for one in _each(held, name)}}
+    return sorted(found)
+
+
+def family_parts(
+    *, channel: str, product_ids: Sequence[int], rules: Iterable[PricingRule], size: int
+) -> Iterator[list[int]]:
+    """The products in parts of about ``size`` that never cut through a family."""
+    names = sorted({rule.family_attribute for rule in rules if rule.family_attribute})
+    lead: dict[int, int] = {}
+
+    def root(key: int) -> int:
+        while lead.get(key, key) != key:
+            lead[key] = lead.get(lead[key], lead[key])
+            key = lead[key]
+        return key
+
+    first: dict[tuple[str, str], int] = {}
+    for keys in in_parts(product_ids):
+        columns = ("pk", "parent_id", "attributes") if names else ("pk", "parent_id")
+        for pk, parent, *held in Product.objects.filter(pk__in=keys).values_list(*columns):
+            if parent is not None:
+                lead[root(pk)] = root(parent)
+            for name in names:
+                for one in _each(held[0], name):
+                    lead[root(pk)] = root(first.setdefault((name, str(one)), pk))
+    part: list[int] = []
+    last: int | None = None
+    for key, pk in sorted((root(pk), pk) for pk in product_ids):
+        if len(part) >= size and key != last:
+            yield part
+            part = []
+        part.append(pk)
+        last = key
+    if part:
+        yield part
+
+
+def _each(attributes: Any, name: str) -> list[Any]:
+    held = attributes.get(name) if isinstance(attributes, dict) else None
+    each = held if isinstance(held, list) else [held]
+    return [one for one in each if one not in (None, "")]
+
+
+def _span(progress: Callable[[float], None] | None, start: float, end: float) -> Callable[[float], None] | None:
+    return None if progress is None else lambda part: progress(start + (end - start) * part)

@@ -1,0 +1,172 @@
+"""Every hour: what is due goes into the shop, and what earns too little comes out of it again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from django_ecomai.conf import ecomai
+from django_ecomai.core.audit import change_log
+from django_ecomai.forecast.days import local_date
+from django_ecomai.forecast.ledger import ledger_until
+from django_ecomai.pricing.facts import in_parts
+from django_ecomai.pricing.models import PriceChange, PriceProposal
+from django_ecomai.pricing.watching import LOOKS, Seen, look, seen_of, together
+
+from .apply import adapter_applies, change_undo, changes_apply
+from .decide import HEAVY, PricingError
+from .price_tests import price_tests_advance
+
+State, Verdict = PriceProposal.State, PriceChange.Verdict
+#: Changes that are looked at together.
+PART = 500
+
+
+@dataclass
+class Watched:
+    """What an hour brought; ``messages`` are for the log of the run."""
+
+    applied: int = 0
+    stale: int = 0
+    failed: int = 0
+    stopped: int = 0
+    postponed: int = 0
+    looked: int = 0
+    rolled_back: int = 0
+    kept: int = 0
+    tests: int = 0
+    messages: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, int]:
+        """For JSON."""
+        return {name: value for name, value in self.__dict__.items() if isinstance(value, int)}
+
+
+def prices_watch(*, channel: str = "", now: datetime | None = None) -> Watched:
+    """Look at what was applied, roll back what earns too little (with ``PRICING_ROLLBACK``), apply what is due, let
+    what follows a canary go or stop it, and bring price tests into their next week."""
+    found, at = Watched(), now or timezone.now()
+    _look(found, channel=channel, now=at)
+    if not adapter_applies(channel):
+        if PriceProposal.objects.filter(channel=channel, state=State.SCHEDULED, apply_at__lte=at).exists():
+            found.messages.append(
+                _("The adapter cannot write prices: scheduled ones stay until you download them as CSV.")
+            )
+        return found
+    due = _due(found, channel=channel, now=at)
+    if due:
+        applied = changes_apply(proposals=due, channel=channel, now=at)
+        found.applied, found.stale, found.failed = len(applied.changes), len(applied.stale), len(applied.failed)
+        found.messages += [f"{row.product}: {row.held_reason}" for row in [*applied.stale, *applied.failed]]
+    found.tests = price_tests_advance(channel=channel, now=at, tell=found.messages.append)
+    return found
+
+
+def _look(found: Watched, *, channel: str, now: datetime) -> None:
+    until = min(ledger_until(channel=channel), local_date(now))
+    oldest = now - timedelta(days=LOOKS[-1] + 14)
+    rows = PriceChange.objects.filter(
+        channel=channel, kind=PriceChange.Kind.APPLY, verdict=Verdict.WATCHED, undone_at=None
+    )  # fmt: skip
+    rows.filter(at__lt=oldest).update(verdict=Verdict.UNKNOWN)
+    pks = list(rows.filter(at__lt=now - timedelta(days=LOOKS[0])).order_by("pk").values_list("pk", flat=True))
+    for start in range(0, len(pks), PART):
+        part = list(
+            PriceChange.objects.filter(pk__in=pks[start : start + PART])
+            .select_related("product", "proposal")
+            .defer("product__description", "product__attributes", *(f"proposal__{name}" for name in HEAVY))
+        )
+        _look_at(found, part, seen_of(channel=channel, changes=part, until=until), now=now)
+
+
+def _look_at(found: Watched, part: Sequence[PriceChange], seen: dict[int, Seen], *, now: datetime) -> None:
+    changed: list[PriceChange] = []
+    fallen: list[PriceChange] = []
+    for change in part:
+        here = seen.get(change.pk)
+        if here is None or change.product.price != change.new_price:
+            # nothing was expected of it, or the shop has moved on
+            if here is not None or change.proposal is None or change.proposal.units_new is None:
+                change.verdict = Verdict.UNKNOWN
+                changed.append(change)
+            continue
+        looks = look(here.days)
+        if looks <= int(change.watch.get("looks", 0)):
+            continue
+        found.looked += 1
+        change.watch = {**here.as_dict(), "looks": looks}
+        if here.below:
+            change.verdict = Verdict.BELOW
+            fallen.append(change)
+        elif looks == len(LOOKS):
+            change.verdict = Verdict.KEPT if here.enough else Verdict.UNKNOWN
+            found.kept += change.verdict == Verdict.KEPT
+        changed.append(change)
+    PriceChange.objects.bulk_update(changed, ["watch", "verdict"], batch_size=200)
+    for change in fallen:
+        _roll_back(found, change, now=now)
+
+
+def _roll_back(found: Watched, change: PriceChange, *, now: datetime) -> None:
+    named = {
+        "product": change.product,
+        "days": change.watch["days"],
+        "units": change.watch["units"],
+        "floor": change.watch["floor_units"],
+    }
+    text = _("“%(product)s” sold %(units)s pieces in %(days)s days, less than the %(floor)s it should at least") % named
+    found.messages.append(text)
+    if not ecomai.PRICING_ROLLBACK or not adapter_applies(change.channel):
+        return
+    try:
+        change_undo(change=change, kind=PriceChange.Kind.ROLLBACK, now=now)
+    except PricingError as error:
+        found.messages.append(str(error))
+        return
+    found.rolled_back += 1
+
+
+def _due(found: Watched, *, channel: str, now: datetime) -> list[PriceProposal]:
+    """What is to be applied now; followers of canaries only if those did not earn too little."""
+    rows = PriceProposal.objects.filter(channel=channel, state=State.SCHEDULED, apply_at__lte=now)
+    due = list(rows.order_by("pk").select_related("product").defer(*HEAVY))
+    verdicts = {batch: _canary(channel, batch, now) for batch in {row.batch for row in due if not row.is_canary}}
+    going: list[PriceProposal] = []
+    stopped: list[PriceProposal] = []
+    waiting: list[PriceProposal] = []
+    for row in due:
+        verdict = "" if row.is_canary else verdicts[row.batch]
+        {"": going, "below": stopped, "waiting": waiting}[verdict].append(row)
+    if stopped:
+        reason = _("Those that went first earned less than expected.")
+        for part in in_parts(row.pk for row in stopped):
+            PriceProposal.objects.filter(pk__in=part, state=State.SCHEDULED).update(
+                state=State.REJECTED, reason=reason, decided_at=now, apply_at=None
+            )
+        change_log(objects=stopped, user=None, lines=[reason])
+        found.messages.append(reason)
+    for part in in_parts(row.pk for row in waiting):
+        PriceProposal.objects.filter(pk__in=part, state=State.SCHEDULED).update(apply_at=now + timedelta(days=1))
+    found.stopped, found.postponed = len(stopped), len(waiting)
+    return going
+
+
+def _canary(channel: str, batch: str, now: datetime) -> str:
+    """What those of a batch that went first say about the others: "" go, "below" stop, "waiting": they are not in the
+    shop yet."""
+    first = PriceProposal.objects.filter(channel=channel, batch=batch, is_canary=True)
+    if not batch or not first.exists():
+        return ""
+    if first.filter(state__in=PriceProposal.WAITING).exists():
+        return "waiting"
+    rows = PriceChange.objects.filter(channel=channel, batch=batch, is_canary=True, kind=PriceChange.Kind.APPLY)
+    changes = list(rows.select_related("proposal"))
+    until = min(ledger_until(channel=channel), local_date(now))
+    standing = [change for change in changes if change.undone_at is None]
+    everything = together(list(seen_of(channel=channel, changes=standing, until=until).values()))
+    fallen = sum(change.verdict == Verdict.BELOW for change in changes)
+    return "below" if everything.below or 2 * fallen > len(changes) else ""

@@ -1,0 +1,18 @@
+"""What the tests of prices share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.conf import LazySettings
+
+from .adapters import SHOP, PricedShop
+
+
+@pytest.fixture
+def shop(settings: LazySettings) -> Iterator[PricedShop]:
+    """A shop that takes prices, and remembers them."""
+    SHOP.written, SHOP.broken = [], set()
+    settings.ECOMAI = {**settings.ECOMAI, "ADAPTER": "tests.pricing.adapters.SHOP"}
+    yield SHOP
