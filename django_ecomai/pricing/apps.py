@@ -14,11 +14,12 @@ class PricingConfig(AppConfig):
         from django_ecomai.core.persons import staff_records
         from django_ecomai.core.registry import doctor_checks, personal_data, price_elasticities, product_weights
 
-        from . import checks, jobs
+        from . import checks, jobs, offers_job
         from .diagnosis import diagnose
         from .steering import known_elasticities, margin_weights
 
         jobs.register()
+        offers_job.register()
         doctor_checks.register("pricing", diagnose)
         if "pricing.staff" not in personal_data:
             personal_data.register(
@@ -29,6 +30,7 @@ class PricingConfig(AppConfig):
                         "ecomai_pricing.PriceProposal": ("decided_by", "seconded_by"),
                         "ecomai_pricing.PriceChange": ("user",),
                         "ecomai_pricing.PriceTest": ("started_by",),
+                        "ecomai_pricing.VolumeOffer": ("dismissed_by",),
                     },
                 ),
             )

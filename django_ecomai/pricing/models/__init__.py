@@ -3,5 +3,14 @@ from .elasticities import ProductElasticity
 from .price_tests import PriceTest, PriceTestWeek
 from .proposals import PriceProposal
 from .rules import PricingRule
+from .volume_offers import VolumeOffer
 
-__all__ = ["PriceChange", "PriceProposal", "PriceTest", "PriceTestWeek", "PricingRule", "ProductElasticity"]
+__all__ = [
+    "PriceChange",
+    "PriceProposal",
+    "PriceTest",
+    "PriceTestWeek",
+    "PricingRule",
+    "ProductElasticity",
+    "VolumeOffer",
+]
