@@ -65,7 +65,7 @@ def _held(setting: OfferSetting, priced: Sequence[Priced], start: int, end: int)
     rows = demand_lines(channel=setting.channel, since=midnight(setting.since), until=midnight(setting.until))
     rows = rows.filter(order_id__gte=int(orders.key[start]), order_id__lte=int(orders.key[end - 1]))
     stream = rows.order_by().values_list("order_id", "product_id", "unit_price").iterator(chunk_size=CHUNK)
-    lines = [(order, product or 0, float(paid)) for order, product, paid in stream]
+    lines = [(order, product or 0, float(paid or 0)) for order, product, paid in stream]
     order = np.array([one[0] for one in lines], dtype=np.int64)
     product = np.array([one[1] for one in lines], dtype=np.int64)
     paid = np.array([one[2] for one in lines], dtype=np.float64)

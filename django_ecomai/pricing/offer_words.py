@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.utils.formats import number_format
@@ -9,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from django_ecomai.core.charts import format_value
-from django_ecomai.mirror.admin.base import amount_format
+from django_ecomai.mirror.admin.base import NONE, amount_format, quantity_format
 
 if TYPE_CHECKING:
     from .models import VolumeOffer
@@ -34,10 +35,10 @@ REASONS: dict[str, Any] = {
 def what_line(row: VolumeOffer) -> str:
     """``From 10 pieces on 8.00 EUR each instead of 10.00 EUR (−20 %).``"""
     named = {
-        "quantity": format_value(float(row.quantity)),
+        "quantity": quantity_format(row.quantity),
         "price": amount_format(row.price, row.currency),
         "old": amount_format(row.old_price, row.currency),
-        "percent": number_format(round(100 * row.discount, 1), decimal_pos=None),
+        "percent": quantity_format(Decimal(str(round(100 * row.discount, 1)))),
         "first": row.product,
         "second": row.other,
     }
@@ -95,3 +96,22 @@ def segment_name(attribute: str, name: str) -> str:
     if attribute == "volume":
         return str(VOLUMES.get(name, name))
     return name or _("main shop")
+
+
+def segment_cells(found: dict[str, Any]) -> list[str]:
+    """What a table tells of a segment: effect, interval, beside the first, products, lines."""
+    if found.get("elasticity") is None:
+        reason = str(REASONS.get(found.get("reason", ""), found.get("reason", "")))
+        values = [NONE, reason, NONE]
+    else:
+        more = found.get("more_than_first")
+        values = [
+            _signed(found["elasticity"]),
+            _("%(low)s to %(high)s") % {"low": _signed(found["low"]), "high": _signed(found["high"])},
+            NONE if more is None else f"{format_value(round(100 * more))} %",
+        ]
+    return [*values, format_value(found.get("products", 0)), format_value(found.get("lines", 0))]
+
+
+def _signed(value: float) -> str:
+    return f"{'−' if value < 0 else ''}{number_format(abs(value), decimal_pos=2)}"

@@ -18,11 +18,9 @@ from django_ecomai.forecast.ledger import Ledger, dense_quantity, ledger_read
 from django_ecomai.forecast.regressors import price_paid
 from django_ecomai.mirror.columns import NOBODY
 from django_ecomai.mirror.models import OrderLine, Product
-from django_ecomai.runs.models import Run
 
 from .facts import in_parts
 from .models import ProductElasticity
-from .offers_job import KIND
 from .order_facts import OrderFacts, orders_read
 from .reading import Reader, Weeks
 from .tiers import tier_attribute
@@ -70,7 +68,7 @@ def segments_learn(*, channel: str = "", progress: Callable[[float], None] | Non
     if not len(products):
         return []
     panels, category = _panels(channel, products, progress)
-    panels["channel"] = _channels(channel)
+    panels["channel"] = _channels()
     found = []
     for attribute, parts in panels.items():
         kept = sorted((name for name in parts if parts[name].columns), key=lambda name: (-parts[name].lines, name))
@@ -78,13 +76,6 @@ def segments_learn(*, channel: str = "", progress: Callable[[float], None] | Non
             groups = category if attribute != "channel" else None
             found.append(_compare(attribute, {name: parts[name] for name in kept[:PARTS]}, groups, len(products)))
     return found
-
-
-def segments_latest(*, channel: str = "") -> tuple[Run | None, list[dict[str, Any]]]:
-    """The last run that compared parts, and what it found; one query."""
-    runs = Run.objects.filter(kind=KIND, channel=channel, state=Run.State.DONE, metrics__has_key="segments")
-    run = runs.order_by("-pk").first()
-    return run, [] if run is None else list(run.metrics["segments"])
 
 
 def _products(channel: str) -> NDArray[np.int64]:
@@ -132,7 +123,7 @@ def _panels(
 def _own(ledger: Ledger, orders: OrderFacts, money: NDArray[np.object_]) -> Ledger:
     """The lines of known orders in the product's currency."""
     place = orders.places(ledger.order)
-    keep = place >= 0
+    keep = np.asarray(place >= 0, dtype=bool)
     keep[keep] = orders.in_currency(place[keep], money[ledger.product[keep]])
     return _lines(ledger, keep)
 
@@ -156,7 +147,7 @@ def _parts(orders: OrderFacts, ledger: Ledger) -> Iterator[tuple[str, list[tuple
         yield attribute, [(at, names[at]) for at in sorted(chosen)], code[place].astype(np.int64)
     if len(ledger):
         others = orders.pieces[place] - ledger.quantity
-        code = np.where(others >= LARGE, 2, np.where(others > 1e-9, 1, 0))
+        code = (others >= LARGE).astype(np.int64) + (others > 1e-9)
         yield "volume", list(enumerate(VOLUMES)), code
 
 
@@ -182,7 +173,7 @@ def _add(rows: _Rows, weeks: Weeks, ledger: Ledger, mine: NDArray[np.bool_], *, 
         rows.buyers.update(np.where(own.customer == NOBODY, -2 - own.order, own.customer).tolist())
 
 
-def _channels(channel: str) -> dict[str, _Rows]:
+def _channels() -> dict[str, _Rows]:
     """The same for whole shops, where there are several."""
     names = channels_of(ProductElasticity, limit=PARTS)
     found: dict[str, _Rows] = {}

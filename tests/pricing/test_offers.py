@@ -19,7 +19,7 @@ from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_now
 from django_ecomai.testing import product_make
 
-from .factories import MOMENT, elasticity_make, priced_product, rule_make
+from .factories import MOMENT, elasticity_make, offer_make, priced_product, rule_make
 
 pytestmark = pytest.mark.django_db
 #: A Sunday, the last day of the week before the run's.
@@ -41,7 +41,7 @@ def sell(
         [
             OrderLine(
                 external_id=f"{order.external_id}:{at}", order=order, product=product, quantity=Decimal(str(pieces)),
-                product_external_id=product.external_id, placed_at=SOLD, unit_price=Decimal(price or product.price),
+                product_external_id=product.external_id, placed_at=SOLD, unit_price=Decimal(price) if price else product.price,
             )
             for number, order in enumerate(orders)
             for at, (product, pieces) in enumerate(baskets[number % len(baskets)])
@@ -67,17 +67,6 @@ def pair() -> tuple[Product, Product]:
     sell(((one, 1), (other, 1)), times=100)
     sell(((one, 1),), ((other, 1),), times=1000)
     return one, other
-
-
-def offer_make(product: Product | None = None, **fields: Any) -> VolumeOffer:
-    """From ten pieces on 8.00 instead of 10.00."""
-    product = product or priced_product()
-    values = {
-        "kind": "break", "quantity": Decimal(10), "discount": 0.2, "price": Decimal(8), "old_price": Decimal(10),
-        "gain": 125.0, "gain_low": 80.0, "gain_high": 170.0, "gain_chance": 0.97, "currency": "EUR", "lines": 100,
-        "weeks": 52, "made_at": MOMENT, **fields,
-    }  # fmt: skip
-    return VolumeOffer.objects.create(product=product, **values)
 
 
 # -- quantity breaks -------------------------------------------------------------------------------------------------

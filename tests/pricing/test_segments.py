@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 from django.conf import LazySettings
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
 
 from django_ecomai.mirror.models import Customer, Order, OrderLine
 from django_ecomai.pricing.checks import check_pricing
-from django_ecomai.pricing.segments import segments_latest, segments_learn
+from django_ecomai.pricing.segments import segments_learn
+from django_ecomai.pricing.segments_stored import segments_latest
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_now
 
@@ -53,7 +57,7 @@ def trade(*parts: dict[str, Any], channel: str = "", weeks: int = WEEKS, product
                 lines += [
                     OrderLine(
                         channel=channel, external_id=f"{ident}-{place}", order=order, product=what, placed_at=moment,
-                        product_external_id=what.external_id, quantity=Decimal(int(count)), unit_price=Decimal(str(paid)),
+                        product_external_id=what.external_id, quantity=int(count), unit_price=Decimal(str(paid)),
                     )
                     for place, (what, count, paid) in enumerate(held)
                 ]  # fmt: skip
@@ -174,3 +178,47 @@ def test_the_job_keeps_the_comparison_with_the_run() -> None:
     latest, found = segments_latest()
     assert latest == run
     assert [(one["attribute"], one["products"]) for one in found] == [("region", PRODUCTS)]
+
+
+def viewer() -> Client:
+    user = User.objects.create_user("clerk", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename="view_volumeoffer"))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def run_make(*segments: dict[str, Any], attribute: str = "region") -> Run:
+    found = [{"attribute": attribute, "products": 40, "segments": list(segments)}]
+    return Run.objects.create(kind="pricing.offers", state="done", metrics={"segments": found}, finished_at=FIRST)
+
+
+DE = {
+    "name": "DE", "lines": 1200, "elasticity": -1.25, "low": -1.5, "high": -1.0, "products": 38, "reason": "",
+    "more_than_first": None,
+}  # fmt: skip
+FR = {**DE, "name": "FR", "elasticity": -2.5, "low": -3.5, "high": -1.5, "more_than_first": 0.98, "lines": 300}
+AT = {**DE, "name": "<i>AT</i>", "elasticity": None, "low": None, "high": None, "reason": "too_few_buyers"}
+
+
+def test_the_page_shows_a_picture_a_table_with_intervals_and_that_no_person_is_meant() -> None:
+    run_make(DE, FR, AT)
+    html = viewer().get(reverse("admin:ecomai_pricing_volumeoffer_segments")).content.decode()
+    assert "No price is proposed for a person" in html
+    assert '<svg class="ecomai-bars" role="img"' in html
+    for cell in ("−1.25", "−1.50 to −1.00", "−2.50", "98 %", "38", "1,200", "fewer than 30 buyers"):
+        assert cell in html, cell
+    assert "<i>AT</i>" not in html and "&lt;i&gt;AT" in html
+
+
+def test_the_page_says_what_is_missing_and_ignores_runs_that_failed() -> None:
+    Run.objects.create(kind="pricing.offers", state="failed", metrics={"segments": [{"attribute": "region"}]})
+    html = viewer().get(reverse("admin:ecomai_pricing_volumeoffer_segments")).content.decode()
+    assert "Nothing to compare yet" in html
+
+
+def test_the_comparison_as_json() -> None:
+    run_make(DE, AT, attribute="volume")
+    (found,) = viewer().get(reverse("ecomai_pricing:api-segments")).json()
+    assert (found["attribute"], found["products"]) == ("volume", 40)
+    assert [part["elasticity"] for part in found["segments"]] == [-1.25, None]

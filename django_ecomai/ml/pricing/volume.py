@@ -49,8 +49,9 @@ def quantity_break(
     """The all-units discount that earns most: from ``quantity`` pieces on each costs ``price * (1 - discount)``.
 
     ``quantities`` [m] are the pieces of past order lines at about this ``price``; ``cost`` is per piece and ``lowest``
-    the price that no limit allows to go below; prices are multiples of ``step`` (0: any). Lines of at least that many pieces grow as the ``elasticity`` (with its
-    ``sd``) has it. Lines of fewer pieces whose money would buy the larger quantity take it: that costs them nothing.
+    the price that no limit allows to go below; prices are multiples of ``step`` (0: any). Lines of at least that many
+    pieces grow as the ``elasticity`` (with its ``sd``) has it. Lines of fewer pieces whose money would buy the larger
+    quantity take it: that costs them nothing.
     Nobody else changes, so what is left out is on the careful side. Source of the scheme: Dolan, "Quantity discounts:
     managerial issues and research opportunities", Marketing Science 6 (1987).
     Reasons: "too_few_lines", "no_margin", "no_elasticity", "no_gain". Raises ``ValueError`` for a price of 0 or less.

@@ -32,7 +32,7 @@ def test_a_break_never_leaves_the_limits():
 
 
 def test_a_break_is_a_price_that_can_be_written_on_a_label():
-    # In steps of 1.50 there are 9.00 and 7.50: 500 pieces * (10 / 7.5) ** 2 at 3.50 are more than 500 * (10 / 9) ** 2 at 5
+    # In steps of 1.50 there are 9.00 and 7.50: 500 * (10 / 7.5) ** 2 at 3.50 each beat 500 * (10 / 9) ** 2 at 5
     found = quantity_break([1.0] * 50 + [10.0] * 50, **PRICE, step=1.5)
     assert found.discount == pytest.approx(0.25)
     assert found.gain == pytest.approx(500 * (0.75**-2 * 3.5 - 6))
