@@ -147,8 +147,7 @@ def _parts(orders: OrderFacts, ledger: Ledger) -> Iterator[tuple[str, list[tuple
         yield attribute, [(at, names[at]) for at in sorted(chosen)], code[place].astype(np.int64)
     if len(ledger):
         others = orders.pieces[place] - ledger.quantity
-        code = (others >= LARGE).astype(np.int64) + (others > 1e-9)
-        yield "volume", list(enumerate(VOLUMES)), code
+        yield "volume", list(enumerate(VOLUMES)), (others >= LARGE).astype(np.int64) + (others > 1e-9)
 
 
 def _add(rows: _Rows, weeks: Weeks, ledger: Ledger, mine: NDArray[np.bool_], *, start: int) -> None:
@@ -162,7 +161,7 @@ def _add(rows: _Rows, weeks: Weeks, ledger: Ledger, mine: NDArray[np.bool_], *, 
     units = dense_quantity(own).reshape(n, periods, 7).sum(axis=2, dtype=np.float64)[order]
     paid = price_paid(own, periods=weeks.periods, frequency="W")[order]
     ratio = np.ones(n)
-    sold = np.isfinite(paid).any(axis=1)
+    sold = np.asarray(np.isfinite(paid).any(axis=1), dtype=bool)
     ratio[sold] = np.nanmedian((paid / weeks.price)[sold], axis=1)
     price = np.where(np.isfinite(paid), paid, weeks.price * np.where(np.isfinite(ratio), ratio, 1.0)[:, None])
     row, week = np.nonzero(weeks.known & np.isfinite(price) & ~weeks.mixed[:, None] & sold[:, None])
