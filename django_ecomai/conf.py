@@ -244,6 +244,11 @@ class Defaults:
     PRICING_MAP_ATTRIBUTE: str = ""
     """Attribute of products that holds the least advertised price, below which none is proposed. Empty: none."""
 
+    PRICING_TIER_ATTRIBUTE: str = ""
+    """Attribute of customers that holds their tier, such as ``"group"`` with retail and wholesale: how price-sensitive
+    the tiers are is compared. Never an attribute of a person. Empty: tiers are not compared.
+    """
+
     PRICING_CAUTION: float = 0.0
     """How many standard deviations are taken off what a price is expected to gain: above 0 prices move less where
     little is known.

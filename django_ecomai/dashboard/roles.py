@@ -87,6 +87,8 @@ MERCHANT_PERMISSIONS: dict[str, tuple[str, ...]] = {
         "view_pricetest",
         "add_pricetest",
         "change_pricetest",
+        "view_volumeoffer",
+        "dismiss_volumeoffer",
     ),
     # A key reaches further than whoever makes it: that stays with whom an administrator gives ``add_apikey``.
     "ecomai_ingest": ("view_apikey", "revoke_apikey", "view_webhook"),

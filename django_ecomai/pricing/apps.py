@@ -14,7 +14,7 @@ class PricingConfig(AppConfig):
         from django_ecomai.core.persons import staff_records
         from django_ecomai.core.registry import doctor_checks, personal_data, price_elasticities, product_weights
 
-        from . import apply_job, cards, checks, jobs, ledger_job, product_panel, receivers
+        from . import apply_job, cards, checks, jobs, ledger_job, offers_job, product_panel, receivers
         from .diagnosis import diagnose
         from .steering import known_elasticities, margin_weights
 
@@ -24,6 +24,7 @@ class PricingConfig(AppConfig):
         cards.register()
         product_panel.register()
         receivers.connect()
+        offers_job.register()
         doctor_checks.register("pricing", diagnose)
         if "pricing.staff" not in personal_data:
             personal_data.register(
@@ -34,6 +35,7 @@ class PricingConfig(AppConfig):
                         "ecomai_pricing.PriceProposal": ("decided_by", "seconded_by"),
                         "ecomai_pricing.PriceChange": ("user",),
                         "ecomai_pricing.PriceTest": ("started_by",),
+                        "ecomai_pricing.VolumeOffer": ("dismissed_by",),
                     },
                 ),
             )

@@ -10,6 +10,8 @@ from django.core.checks import CheckMessage, Error, Warning, register
 
 from django_ecomai.conf import ecomai
 
+from .tiers import is_protected
+
 _LIMITS = ("min_margin", "corridor_low", "corridor_high", "max_change_day", "max_change_week")
 
 
@@ -54,6 +56,14 @@ def check_pricing(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Chec
                 f"ECOMAI['PRICING_CAUTION'] is {caution!r}.",
                 hint="Use a number of standard deviations from 0 to 5.",
                 id="ecomai.E113",
+            )
+        )
+    if is_protected(str(ecomai.PRICING_TIER_ATTRIBUTE)):
+        found.append(
+            Error(
+                f"ECOMAI['PRICING_TIER_ATTRIBUTE'] is {ecomai.PRICING_TIER_ATTRIBUTE!r}, an attribute of a person.",
+                hint="Name what the shop itself calls its tiers, such as 'group' with retail and wholesale.",
+                id="ecomai.E117",
             )
         )
     if not found and (ecomai.PRICING_LIMITS or {}).get("max_change_day", 0) is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from django.db.models import F, QuerySet
 
-from .models import PriceChange, PriceProposal
+from .models import PriceChange, PriceProposal, VolumeOffer
 
 
 def proposal_rows(*, channel: str = "", states: Iterable[str] = (), risk: str = "") -> QuerySet[PriceProposal]:
@@ -23,3 +23,11 @@ def change_rows(*, channel: str = "") -> QuerySet[PriceChange]:
     """What was done to prices in the shop, the newest first."""
     rows = PriceChange.objects.filter(channel=channel).select_related("product", "proposal", "user")
     return rows.order_by("-at", "-pk")
+
+
+def offer_rows(*, channel: str = "", kinds: Iterable[str] = (), dismissed: bool = False) -> QuerySet[VolumeOffer]:
+    """Volume prices that are suggested, or that were dismissed; the largest gain first."""
+    rows = VolumeOffer.objects.filter(channel=channel, dismissed_at__isnull=not dismissed)
+    if known := list(kinds):
+        rows = rows.filter(kind__in=known)
+    return rows.select_related("product", "other").order_by("-gain", "pk")

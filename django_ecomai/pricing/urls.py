@@ -22,4 +22,8 @@ if apps.is_installed("rest_framework"):
         path(f"{base}changes/", api.ChangesView.as_view(), name="api-changes"),
         path(f"{base}changes/<int:number>/undo/", api.UndoView.as_view(), name="api-undo"),
         path(f"{base}elasticities/", api.ElasticitiesView.as_view(), name="api-elasticities"),
+        path(f"{base}volume-prices/", api.OffersView.as_view(), name="api-offers"),
+        path(f"{base}volume-prices/csv/", api.OffersExportView.as_view(), name="api-offers-export"),
+        path(f"{base}volume-prices/decision/", api.OfferDecisionView.as_view(), name="api-offers-decide"),
+        path(f"{base}segments/", api.SegmentsView.as_view(), name="api-segments"),
     ]

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django_ecomai.mirror.models import Product
-from django_ecomai.pricing.models import PriceProposal, PricingRule, ProductElasticity
+from django_ecomai.pricing.models import PriceProposal, PricingRule, ProductElasticity, VolumeOffer
 from django_ecomai.testing import product_make
 
 MOMENT = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
@@ -45,3 +45,14 @@ def elasticity_make(product: Product, **fields: Any) -> ProductElasticity:
         "channel": product.channel, "weight": 0.9, **fields,
     }  # fmt: skip
     return ProductElasticity.objects.create(product=product, **values)
+
+
+def offer_make(product: Product | None = None, **fields: Any) -> VolumeOffer:
+    """From ten pieces on 8.00 instead of 10.00."""
+    product = product or priced_product()
+    values = {
+        "kind": "break", "quantity": Decimal(10), "discount": 0.2, "price": Decimal(8), "old_price": Decimal(10),
+        "gain": 125.0, "gain_low": 80.0, "gain_high": 170.0, "gain_chance": 0.97, "currency": "EUR", "lines": 100,
+        "weeks": 52, "made_at": MOMENT, **fields,
+    }  # fmt: skip
+    return VolumeOffer.objects.create(product=product, **values)

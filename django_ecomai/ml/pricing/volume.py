@@ -37,13 +37,21 @@ def _nothing(reason: str) -> Offer:
 
 
 def quantity_break(
-    quantities: ArrayLike, *, price: float, cost: float, elasticity: float, sd: float, lowest: float = 0.0
+    quantities: ArrayLike,
+    *,
+    price: float,
+    cost: float,
+    elasticity: float,
+    sd: float,
+    lowest: float = 0.0,
+    step: float = 0.0,
 ) -> Offer:
     """The all-units discount that earns most: from ``quantity`` pieces on each costs ``price * (1 - discount)``.
 
     ``quantities`` [m] are the pieces of past order lines at about this ``price``; ``cost`` is per piece and ``lowest``
-    the price that no limit allows to go below. Lines of at least that many pieces grow as the ``elasticity`` (with its
-    ``sd``) has it. Lines of fewer pieces whose money would buy the larger quantity take it: that costs them nothing.
+    the price that no limit allows to go below; prices are multiples of ``step`` (0: any). Lines of at least that many
+    pieces grow as the ``elasticity`` (with its ``sd``) has it. Lines of fewer pieces whose money would buy the larger
+    quantity take it: that costs them nothing.
     Nobody else changes, so what is left out is on the careful side. Source of the scheme: Dolan, "Quantity discounts:
     managerial issues and research opportunities", Marketing Science 6 (1987).
     Reasons: "too_few_lines", "no_margin", "no_elasticity", "no_gain". Raises ``ValueError`` for a price of 0 or less.
@@ -63,7 +71,7 @@ def quantity_break(
         steps = np.array([2.0])
     steps = np.unique(np.concatenate([steps, steps + 1])) if len(steps) < MOST_QUANTITIES else steps
     steps = steps[np.linspace(0, len(steps) - 1, min(len(steps), MOST_QUANTITIES)).astype(int)]
-    allowed = DISCOUNTS[price * (1 - DISCOUNTS) >= max(lowest, cost)]
+    allowed = _discounts(price, max(lowest, cost), step)
     nodes, weights = posterior_nodes()
     slopes = np.minimum(elasticity + sd * nodes, 0.0)
     total = np.concatenate([[0.0], np.cumsum(pieces)])
@@ -92,13 +100,15 @@ def bundle_price(
     elasticity: tuple[float, float],
     sd: tuple[float, float],
     lowest: float = 0.0,
+    step: float = 0.0,
 ) -> Offer:
     """The discount on two products bought together that earns most, each of them staying on sale alone.
 
     ``together``, ``first_only`` and ``second_only`` are numbers of orders. Who would buy one of them gets the other for
     the bundle's price less that one's; the share of such orders that take it grows from today's as the ``elasticity``
     of the other has it. Orders that hold both today pay less: that is the price of the offer (mixed bundling; Adams and
-    Yellen, Quarterly Journal of Economics 90, 1976). ``lowest`` is the least that both together may cost.
+    Yellen, Quarterly Journal of Economics 90, 1976). ``lowest`` is the least that both together may cost,
+    and what they cost is a multiple of ``step`` (0: any).
     Reasons: "too_few_lines" (fewer than 30 orders of both), "no_margin", "no_elasticity", "no_gain".
     Raises ``ValueError`` for a price of 0 or less and for negative numbers of orders.
     """
@@ -118,10 +128,10 @@ def bundle_price(
     both = sum(price)
     best, found = 0.0, _nothing("no_gain")
     joint_weights = np.outer(weights, weights).ravel()
-    for discount in DISCOUNTS.tolist():
+    for discount in _discounts(both, max(lowest, sum(cost)), step).tolist():
         asked = both * (1 - discount)
         extra = asked - price[0], asked - price[1]  # what the second, and the first, costs on top
-        if asked < max(lowest, sum(cost)) or min(extra) <= 0:
+        if min(extra) <= 0:
             continue
         # who buys the first alone adds the second at its lower price, and the other way round
         more_second = np.minimum(together * ((extra[0] / price[1]) ** slope[1] - 1), first_only)
@@ -136,6 +146,14 @@ def bundle_price(
         if mean > best:
             best, found = mean, Offer(1.0, discount, *_moments(gain, joint_weights))
     return found
+
+
+def _discounts(price: float, lowest: float, step: float) -> Floats:
+    """Those whose price is allowed; with a ``step`` each goes up to the next price that can be written on a label."""
+    if step <= 0:
+        return np.asarray(DISCOUNTS[price * (1 - DISCOUNTS) >= lowest])
+    prices = np.unique(np.round(np.ceil(np.round(price * (1 - DISCOUNTS) / step, 6)) * step, 9))[::-1]
+    return np.asarray(1 - prices[(prices < price) & (prices >= lowest)] / price)
 
 
 def _moments(gain: Floats, weights: Floats) -> tuple[float, float, float]:

@@ -1,5 +1,6 @@
 from .changes import PriceChangeAdmin
 from .elasticities import PriceTestAdmin, ProductElasticityAdmin
+from .offers import VolumeOfferAdmin
 from .reductions import PriceReductionAdmin
 from .rules import PricingRuleAdmin
 from .worklist import PriceProposalAdmin
@@ -11,4 +12,5 @@ __all__ = [
     "PriceTestAdmin",
     "PricingRuleAdmin",
     "ProductElasticityAdmin",
+    "VolumeOfferAdmin",
 ]

@@ -2,6 +2,7 @@
 
 from .changes import ChangesView, UndoView
 from .elasticities import ElasticitiesView
+from .offers import OfferDecisionView, OffersExportView, OffersView, SegmentsView
 from .proposals import ApplyView, DecideView, ExportView, ProposalsView, ProposalView
 
 __all__ = [
@@ -10,7 +11,11 @@ __all__ = [
     "DecideView",
     "ElasticitiesView",
     "ExportView",
+    "OfferDecisionView",
+    "OffersExportView",
+    "OffersView",
     "ProposalView",
     "ProposalsView",
+    "SegmentsView",
     "UndoView",
 ]

@@ -4,6 +4,7 @@ from .ledger import PriceReduction
 from .price_tests import PriceTest, PriceTestWeek
 from .proposals import PriceProposal
 from .rules import PricingRule
+from .volume_offers import VolumeOffer
 
 __all__ = [
     "PriceChange",
@@ -13,4 +14,5 @@ __all__ = [
     "PriceTestWeek",
     "PricingRule",
     "ProductElasticity",
+    "VolumeOffer",
 ]

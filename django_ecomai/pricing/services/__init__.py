@@ -4,6 +4,7 @@ from .apply import Applied, adapter_applies, change_undo, changes_apply
 from .decide import PricingError, proposals_approve, proposals_reject
 from .price_tests import price_test_start, price_test_stop
 from .propose import proposals_make, proposals_preview
+from .volume_offers import offers_dismiss, offers_make, offers_restore
 from .watch import prices_watch
 
 __all__ = [
@@ -12,6 +13,9 @@ __all__ = [
     "adapter_applies",
     "change_undo",
     "changes_apply",
+    "offers_dismiss",
+    "offers_make",
+    "offers_restore",
     "price_test_start",
     "price_test_stop",
     "prices_watch",

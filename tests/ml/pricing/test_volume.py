@@ -31,6 +31,14 @@ def test_a_break_never_leaves_the_limits():
     assert found.discount == pytest.approx(0.1)
 
 
+def test_a_break_is_a_price_that_can_be_written_on_a_label():
+    # In steps of 1.50 there are 9.00 and 7.50: 500 * (10 / 7.5) ** 2 at 3.50 each beat 500 * (10 / 9) ** 2 at 5
+    found = quantity_break([1.0] * 50 + [10.0] * 50, **PRICE, step=1.5)
+    assert found.discount == pytest.approx(0.25)
+    assert found.gain == pytest.approx(500 * (0.75**-2 * 3.5 - 6))
+    assert quantity_break([1.0] * 50 + [10.0] * 50, **PRICE, step=20.0).reason == "no_gain"
+
+
 def test_an_unsure_elasticity_is_said():
     found = quantity_break([1.0] * 50 + [10.0] * 50, **{**PRICE, "sd": 0.8})
     assert found.gain_sd > 0
@@ -93,6 +101,11 @@ def test_nobody_takes_the_other_twice():
 )
 def test_why_there_is_no_bundle(orders, changed, reason):
     assert bundle_price(*orders, **{**BOTH, **changed}).reason == reason
+
+
+def test_a_bundle_is_a_price_that_can_be_written_on_a_label():
+    found = bundle_price(100, 1000, 1000, **BOTH, step=0.75)
+    assert 20 * (1 - found.discount) / 0.75 == pytest.approx(round(20 * (1 - found.discount) / 0.75))
 
 
 def test_a_bundle_never_leaves_the_limits():

@@ -1,0 +1,178 @@
+"""Suggested volume prices, decisions about them, and how price-sensitive parts of the trade are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from django_ecomai.conf import ecomai
+from django_ecomai.pricing.models import VolumeOffer
+from django_ecomai.pricing.offers_export import offers_csv
+from django_ecomai.pricing.segments_stored import segments_latest
+from django_ecomai.pricing.selectors import offer_rows
+from django_ecomai.pricing.services import offers_dismiss, offers_restore
+
+from .base import MOST_ROWS, PricingView, check_known, whole
+
+_KIND = OpenApiParameter("kind", str, many=True, description="break or bundle; may be repeated.")
+_DISMISSED = OpenApiParameter("dismissed", bool, description="Those that were dismissed instead.")
+
+
+class OfferSerializer(serializers.ModelSerializer[VolumeOffer]):
+    """A quantity break, or two products for one price."""
+
+    product_id = serializers.CharField(source="product.external_id", help_text="The shop's own id.")
+    title = serializers.CharField(source="product.title")
+    other_id = serializers.CharField(
+        source="other.external_id", default=None, allow_null=True, help_text="The second product of a bundle."
+    )
+    other_title = serializers.CharField(source="other.title", default=None, allow_null=True)
+    what = serializers.CharField(help_text="What to enter into the shop, in a sentence.")
+    why = serializers.CharField(help_text="What it is expected to earn, and on what that rests.")
+
+    class Meta:
+        model = VolumeOffer
+        fields = (
+            "id", "kind", "product_id", "title", "other_id", "other_title", "quantity", "discount", "old_price",
+            "price", "currency", "gain", "gain_low", "gain_high", "gain_chance", "weeks", "lines", "made_at",
+            "dismissed_at", "what", "why",
+        )  # fmt: skip
+
+
+class OffersPageSerializer(serializers.Serializer[Any]):
+    """A part of the volume prices; ``next_offset`` is null at the end."""
+
+    results = OfferSerializer(many=True)
+    next_offset = serializers.IntegerField(allow_null=True)
+
+
+class OfferDecisionSerializer(serializers.Serializer[Any]):
+    """Which volume prices are not wanted, or wanted again."""
+
+    offers = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), min_length=1, max_length=MOST_ROWS
+    )
+    action = serializers.ChoiceField(choices=["dismiss", "restore"])
+
+
+class SegmentSerializer(serializers.Serializer[Any]):
+    """A part of the trade."""
+
+    name = serializers.CharField(allow_blank=True)
+    lines = serializers.IntegerField(help_text="Order lines it rests on.")
+    products = serializers.IntegerField(help_text="Products with an elasticity of their own there.")
+    elasticity = serializers.FloatField(allow_null=True)
+    low = serializers.FloatField(allow_null=True)
+    high = serializers.FloatField(allow_null=True)
+    reason = serializers.CharField(allow_blank=True, help_text="Why it has none.")
+    more_than_first = serializers.FloatField(
+        allow_null=True, help_text="Probability that it is more price-sensitive than the first."
+    )
+
+
+class SegmentsSerializer(serializers.Serializer[Any]):
+    """Parts of the trade by one attribute: channel, region, customer_tier or volume."""
+
+    attribute = serializers.CharField()
+    products = serializers.IntegerField(help_text="Products that were compared.")
+    segments = SegmentSerializer(many=True)
+
+
+class OffersView(PricingView):
+    """Suggested volume prices: ``GET``."""
+
+    needs = {"GET": ("view_volumeoffer",)}
+
+    @extend_schema(
+        operation_id="ecomai_pricing_offers",
+        summary="Quantity breaks and bundles, the largest gain first",
+        parameters=[
+            _KIND,
+            _DISMISSED,
+            OpenApiParameter("product", str, description="The shop's id of either product."),
+            OpenApiParameter("limit", int, description=f"Rows, 1 to {MOST_ROWS}; default 100."),
+            OpenApiParameter("offset", int, description="Rows to pass over."),
+        ],
+        responses={200: OffersPageSerializer, 400: OpenApiResponse(description="A parameter cannot be used.")},
+    )
+    def get(self, request: Request) -> Response:
+        """See the schema."""
+        limit, offset = whole(request, "limit", 100, 1, MOST_ROWS), whole(request, "offset", 0, 0, 10**9)
+        rows = offer_rows(channel=ecomai.CHANNEL, **_asked(request))
+        if product := request.query_params.get("product", "").replace("\x00", ""):
+            rows = rows.filter(product__external_id=product) | rows.filter(other__external_id=product)
+        found = list(rows[offset : offset + limit + 1])
+        more = offset + limit if len(found) > limit else None
+        return Response({"results": OfferSerializer(found[:limit], many=True).data, "next_offset": more})
+
+
+class OffersExportView(PricingView):
+    """Suggested volume prices as CSV: ``GET``."""
+
+    needs = {"GET": ("view_volumeoffer",)}
+
+    @extend_schema(
+        operation_id="ecomai_pricing_offers_export",
+        summary="Quantity breaks and bundles as CSV",
+        parameters=[_KIND, _DISMISSED],
+        responses={(200, "text/csv"): OpenApiTypes.STR, 400: OpenApiResponse(description="There is no such kind.")},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """See the schema."""
+        text = offers_csv(channel=ecomai.CHANNEL, **_asked(request))
+        return HttpResponse(text, content_type="text/csv; charset=utf-8")
+
+
+class OfferDecisionView(PricingView):
+    """Dismiss volume prices or bring them back: ``POST``, for all of them or for none."""
+
+    needs = {"POST": ("dismiss_volumeoffer",)}
+
+    @extend_schema(
+        operation_id="ecomai_pricing_offers_decide",
+        summary="Dismiss volume prices, or bring them back",
+        request=OfferDecisionSerializer,
+        responses={200: OfferSerializer(many=True), 400: OpenApiResponse(description="There is none of a number.")},
+    )
+    def post(self, request: Request) -> Response:
+        """See the schema."""
+        asked = OfferDecisionSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        numbers, action = asked.validated_data["offers"], asked.validated_data["action"]
+        rows = VolumeOffer.objects.filter(channel=ecomai.CHANNEL, pk__in=numbers)
+        missing = sorted(set(numbers) - set(rows.values_list("pk", flat=True)))
+        if missing:
+            raise ValidationError({"offers": f"There is no volume price {', '.join(map(str, missing[:10]))}."})
+        decide = offers_dismiss if action == "dismiss" else offers_restore
+        decide(offers=rows, user=request.user)
+        found = rows.select_related("product", "other").order_by("pk")
+        return Response(OfferSerializer(found, many=True).data)
+
+
+class SegmentsView(PricingView):
+    """How price-sensitive shops, regions, tiers and sizes of orders are: ``GET``. Never about a person."""
+
+    needs = {"GET": ("view_volumeoffer",)}
+
+    @extend_schema(
+        operation_id="ecomai_pricing_segments",
+        summary="Price elasticities of parts of the trade",
+        responses={200: SegmentsSerializer(many=True)},
+    )
+    def get(self, request: Request) -> Response:
+        """See the schema."""
+        _run, found = segments_latest(channel=ecomai.CHANNEL)
+        return Response(SegmentsSerializer(found, many=True).data)
+
+
+def _asked(request: Request) -> dict[str, Any]:
+    kinds = request.query_params.getlist("kind")
+    check_known("kind", kinds, VolumeOffer.Kind.values)
+    return {"kinds": kinds, "dismissed": request.query_params.get("dismissed", "") in ("1", "true")}

@@ -1,0 +1,81 @@
+"""Prices for more pieces that are suggested: a quantity break, or two products for one price."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from django_ecomai.mirror.models import Product
+
+from .elasticities import MONEY
+
+
+class VolumeOffer(models.Model):
+    """A suggestion to enter into the shop by hand; every run renews those that nobody has dismissed."""
+
+    class Kind(models.TextChoices):
+        BREAK = "break", _("quantity break")
+        BUNDLE = "bundle", _("two for one price")
+
+    channel = models.CharField(_("channel"), max_length=32, default="", blank=True)
+    kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices)
+    product = models.ForeignKey(Product, models.CASCADE, related_name="volume_offers", verbose_name=_("product"))
+    # The second product of a bundle; its key is the greater one.
+    other = models.ForeignKey(
+        Product, models.CASCADE, null=True, blank=True, related_name="+", verbose_name=_("together with")
+    )
+    quantity = models.DecimalField(
+        _("pieces"), max_digits=14, decimal_places=3, help_text=_("From so many on; of a bundle one of each.")
+    )
+    discount = models.FloatField(_("discount"), help_text=_("Share of the price that is taken off."))
+    price = models.DecimalField(
+        _("price"), **MONEY, help_text=_("Per piece from that quantity on; of a bundle both together.")
+    )
+    old_price = models.DecimalField(_("price today"), **MONEY, help_text=_("Per piece; of a bundle both together."))
+    # Expected profit more than was made with the same orders.
+    gain = models.FloatField(_("gain"), help_text=_("Profit over those weeks."))
+    gain_low = models.FloatField(_("gain at least"))
+    gain_high = models.FloatField(_("gain at most"))
+    gain_chance = models.FloatField(_("probability of a gain"))
+    currency = models.CharField(_("currency"), max_length=3)
+    lines = models.PositiveIntegerField(
+        _("rests on"), help_text=_("Order lines at about today's price; of a bundle orders that held both.")
+    )
+    weeks = models.PositiveSmallIntegerField(_("weeks"), help_text=_("From the first of them until the run."))
+    made_at = models.DateTimeField(_("worked out"))
+    run_number = models.BigIntegerField(null=True, blank=True, editable=False)
+    dismissed_at = models.DateTimeField(_("dismissed"), null=True, blank=True)
+    dismissed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+",
+        verbose_name=_("dismissed by"),
+    )  # fmt: skip
+
+    class Meta:
+        verbose_name = _("volume price")
+        verbose_name_plural = _("volume prices")
+        ordering = ["-gain", "pk"]
+        indexes = [models.Index(fields=["channel", "-gain"], name="ecomai_offer_gain")]
+        constraints = [
+            models.UniqueConstraint(fields=["product"], condition=models.Q(kind="break"), name="ecomai_offer_break"),
+            models.UniqueConstraint(fields=["product", "other"], name="ecomai_offer_pair"),
+            models.CheckConstraint(condition=~models.Q(product=models.F("other")), name="ecomai_offer_not_itself"),
+        ]
+        permissions = [("dismiss_volumeoffer", _("Can dismiss volume prices and bring them back"))]
+
+    def __str__(self) -> str:
+        return str(self.product) if self.other is None else f"{self.product} + {self.other}"
+
+    @property
+    def what(self) -> str:
+        """What to enter into the shop, as a sentence in the reader's language."""
+        from django_ecomai.pricing.offer_words import what_line
+
+        return what_line(self)
+
+    @property
+    def why(self) -> str:
+        """What it is expected to earn, and on what that rests."""
+        from django_ecomai.pricing.offer_words import why_line
+
+        return why_line(self)

@@ -1,0 +1,39 @@
+"""Volume prices as CSV: to enter them into a shop, or to look at them in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from .export import plain, safe
+from .selectors import offer_rows
+
+COLUMNS = (
+    "offer", "kind", "product_id", "sku", "title", "other_id", "other_sku", "other_title", "quantity", "discount",
+    "old_price", "price", "currency", "gain", "gain_low", "gain_high", "gain_chance", "weeks", "lines", "made_at",
+    "what", "why",
+)  # fmt: skip
+
+
+def offers_csv(*, channel: str = "", kinds: Sequence[str] = (), dismissed: bool = False) -> str:
+    """Suggested (or dismissed) volume prices, the largest gain first, with a heading line."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([safe(value) for value in row] for row in _rows(channel, kinds, dismissed))
+    return buffer.getvalue()
+
+
+def _rows(channel: str, kinds: Sequence[str], dismissed: bool) -> Iterator[list[Any]]:
+    rows = offer_rows(channel=channel, kinds=kinds, dismissed=dismissed)
+    rows = rows.defer("product__description", "product__attributes", "other__description", "other__attributes")
+    for row in rows.iterator(chunk_size=1000):
+        values: dict[str, Any] = {"offer": row.pk}
+        for prefix, product in (("product", row.product), ("other", row.other)):
+            names = ("product_id", "sku", "title") if prefix == "product" else ("other_id", "other_sku", "other_title")
+            each = ("", "", "") if product is None else (product.external_id, product.sku, product.title)
+            values |= dict(zip(names, each, strict=True))
+        values |= {name: getattr(row, name) for name in COLUMNS if name not in values}
+        yield [plain(values[name]) for name in COLUMNS]

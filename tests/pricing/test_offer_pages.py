@@ -1,0 +1,162 @@
+"""Volume prices as people and programs see them: sentences, the list, the file, REST."""
+
+from __future__ import annotations
+
+import csv
+import io
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+from django.utils import translation
+
+from django_ecomai.pricing.models import VolumeOffer
+
+from .factories import MOMENT, offer_make, priced_product
+
+pytestmark = pytest.mark.django_db
+LIST = "admin:ecomai_pricing_volumeoffer_changelist"
+
+
+def clerk(*codenames: str) -> Client:
+    user = User.objects.create_user("clerk", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def choose(client: Client, action: str, row: VolumeOffer, query: str = "") -> str:
+    data = {"action": action, "index": 0, "_selected_action": [row.pk]}
+    return client.post(reverse(LIST) + query, data, follow=True).content.decode()
+
+
+# -- words and pages -------------------------------------------------------------------------------------------------
+def test_a_suggestion_reads_as_what_to_enter_and_why() -> None:
+    row = offer_make(priced_product(title="Lamp"))
+    assert row.what == "From 10 pieces on 8.00 EUR each instead of 10.00 EUR (−20 %)."
+    assert row.why == (
+        "125 EUR more profit in 52 weeks (80 to 170), probable to 97 %. "
+        "Rests on 100 order lines at about today's price."
+    )
+    pair_of = offer_make(
+        priced_product(title="Cup"), kind="bundle", other=priced_product(title="Saucer"), quantity=1, discount=0.125,
+        price=Decimal("17.50"), old_price=Decimal(20), weeks=1, lines=40,
+    )  # fmt: skip
+    assert pair_of.what == "“Cup” with “Saucer” for 17.50 EUR instead of 20.00 EUR (−12.5 %)."
+    assert pair_of.why.endswith("Rests on 40 orders that held both at about today's prices.")
+    with translation.override("de"):
+        assert row.what == "Ab 10 Stück 8,00 EUR je Stück statt 10,00 EUR (−20 %)."
+        assert pair_of.what == "„Cup“ mit „Saucer“ für 17,50 EUR statt 20,00 EUR (−12,5 %)."
+
+
+def test_the_list_shows_suggestions_in_few_queries_and_filters_by_kind(django_assert_max_num_queries: Any) -> None:
+    client = clerk("view_volumeoffer")
+    html = client.get(reverse(LIST)).content.decode()
+    assert "No volume price is suggested" in html
+    for number in range(12):
+        offer_make(priced_product(title=f"Lamp {number}"), gain=float(number))
+    offer_make(kind="bundle", other=priced_product(title="<b>Saucer</b>"), gain=99.0)
+    client.get(reverse(LIST))
+    with django_assert_max_num_queries(12):
+        html = client.get(reverse(LIST)).content.decode()
+    assert html.count("From 10 pieces on") == 12
+    assert "enter in your shop" in html
+    assert html.index("&lt;b&gt;Saucer") < html.index("Lamp 11") < html.index("Lamp 0")
+    assert "<b>Saucer" not in html
+    html = client.get(reverse(LIST) + "?kind__exact=bundle").content.decode()
+    assert "Saucer" in html and "From 10 pieces on" not in html
+
+
+def test_who_may_dismisses_a_suggestion_and_brings_it_back() -> None:
+    client, row = clerk("view_volumeoffer", "dismiss_volumeoffer"), offer_make(priced_product(title="Lamp"))
+    html = choose(client, "dismiss", row)
+    assert "1 suggestion dismissed." in html and "?show=dismissed" in html and "Lamp" not in html
+    row.refresh_from_db()
+    assert row.dismissed_by == User.objects.get(username="clerk")
+    html = choose(client, "restore", row, "?show=dismissed")
+    assert "1 suggestion brought back." in html
+    row.refresh_from_db()
+    assert row.dismissed_at is None
+    assert [entry.change_message for entry in LogEntry.objects.order_by("pk")] == ["Dismissed", "Brought back"]
+
+
+def test_who_may_only_look_dismisses_nothing_and_others_see_nothing() -> None:
+    client, row = clerk("view_volumeoffer"), offer_make()
+    choose(client, "dismiss", row)
+    row.refresh_from_db()
+    assert row.dismissed_at is None
+    User.objects.all().delete()
+    stranger = clerk("view_priceproposal")
+    for page in ("changelist", "csv", "segments"):
+        assert stranger.get(reverse(f"admin:ecomai_pricing_volumeoffer_{page}")).status_code == 403
+
+
+def test_costs_that_are_simulated_are_called_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = clerk("view_volumeoffer")
+    assert "Simulated:" not in client.get(reverse(LIST)).content.decode()
+    monkeypatch.setattr("django_ecomai.pricing.admin.offers.costs_simulated", lambda **_: True)
+    assert "Simulated:" in client.get(reverse(LIST)).content.decode()
+
+
+def test_the_csv_file_holds_no_formula() -> None:
+    offer_make(priced_product(title="=1+1", external_id="a"))
+    offer_make(priced_product(external_id="b"), gain=5.0, dismissed_at=MOMENT)
+    text = clerk("view_volumeoffer").get(reverse("admin:ecomai_pricing_volumeoffer_csv")).content.decode()
+    (row,) = csv.DictReader(io.StringIO(text))
+    assert (row["kind"], row["product_id"], row["title"], row["other_id"]) == ("break", "a", "'=1+1", "")
+    assert (row["quantity"], row["price"], row["old_price"], row["gain"]) == ("10", "8", "10", "125.0")
+    assert row["what"].startswith("From 10 pieces on")
+
+
+# -- REST ------------------------------------------------------------------------------------------------------------
+def api(client: Client, name: str, query: str = "") -> Any:
+    return client.get(reverse(f"ecomai_pricing:{name}") + query)
+
+
+def test_the_list_as_json(django_assert_max_num_queries: Any) -> None:
+    client = clerk("view_volumeoffer")
+    for number in range(3):
+        offer_make(priced_product(external_id=f"p{number}"), gain=float(number))
+    offer_make(
+        priced_product(external_id="cup"), kind="bundle", other=priced_product(external_id="saucer"), gain=9.0
+    )  # fmt: skip
+    with django_assert_max_num_queries(6):
+        page = api(client, "api-offers", "?limit=2").json()
+    assert page["next_offset"] == 2
+    assert [(row["product_id"], row["other_id"]) for row in page["results"]] == [("cup", "saucer"), ("p2", None)]
+    assert page["results"][1]["price"] == "8.0000"
+    assert [row["product_id"] for row in api(client, "api-offers", "?kind=break").json()["results"]] == [
+        "p2", "p1", "p0",
+    ]  # fmt: skip
+    assert len(api(client, "api-offers", "?product=saucer").json()["results"]) == 1
+    assert api(client, "api-offers", "?kind=gift").status_code == 400
+    assert api(client, "api-offers-export", "?kind=bundle").content.decode().count("\r\n") == 2
+
+
+def test_decisions_by_rest_need_their_own_permission_and_count_for_all_or_none() -> None:
+    row, url = offer_make(), reverse("ecomai_pricing:api-offers-decide")
+    reader = clerk("view_volumeoffer")
+    body = {"offers": [row.pk], "action": "dismiss"}
+    assert reader.post(url, body, content_type="application/json").status_code == 403
+    User.objects.all().delete()
+    client = clerk("view_volumeoffer", "dismiss_volumeoffer")
+    wrong = client.post(url, {**body, "offers": [row.pk, 10**9]}, content_type="application/json")
+    assert wrong.status_code == 400 and wrong.json() == {"offers": "There is no volume price 1000000000."}
+    assert client.post(url, body, content_type="application/json").json()[0]["dismissed_at"] is not None
+    assert api(client, "api-offers").json()["results"] == []
+    assert len(api(client, "api-offers", "?dismissed=1").json()["results"]) == 1
+    back = client.post(url, {**body, "action": "restore"}, content_type="application/json")
+    assert back.json()[0]["dismissed_at"] is None
+
+
+@pytest.mark.parametrize("name", ["api-offers", "api-offers-export", "api-segments"])
+def test_reading_by_rest_needs_the_permission(name: str) -> None:
+    assert api(Client(), name).status_code == 403
+    assert api(clerk("view_priceproposal"), name).status_code == 403
+    User.objects.all().delete()
+    assert api(clerk("view_volumeoffer"), name).status_code == 200
