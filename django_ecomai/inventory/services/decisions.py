@@ -11,8 +11,8 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from django_ecomai.core.audit import change_log
 from django_ecomai.core.mysql import locked_rows
-from django_ecomai.inventory.audit import change_log
 from django_ecomai.inventory.models import Decision, PurchaseOrder, Suggestion
 
 FIELDS = ("state", "decided_quantity", "decided_at", "decided_by_id", "reason", "snoozed_until", "order_line_id")

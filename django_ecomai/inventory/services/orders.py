@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from django_ecomai.inventory.audit import change_log
+from django_ecomai.core.audit import change_log
 from django_ecomai.inventory.models import (
     Decision,
     PurchaseOrder,

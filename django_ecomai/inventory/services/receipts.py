@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from django_ecomai.inventory.audit import change_log
+from django_ecomai.core.audit import change_log
 from django_ecomai.inventory.models import PurchaseOrder, PurchaseOrderLine, Receipt, Supplier
 from django_ecomai.mirror.models import Product
 

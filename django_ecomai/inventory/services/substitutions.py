@@ -12,11 +12,11 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from django_ecomai.core.audit import change_log
 from django_ecomai.core.mysql import locked_rows
 from django_ecomai.forecast.days import local_date
 from django_ecomai.forecast.ledger import ledger_until
 from django_ecomai.forecast.selectors import demand_days
-from django_ecomai.inventory.audit import change_log
 from django_ecomai.inventory.models import Substitution
 from django_ecomai.inventory.positions import first_sales
 from django_ecomai.mirror.models import Product

@@ -1,0 +1,8 @@
+from .competitors import Competitor, CompetitorMatch, CompetitorOffer, CompetitorPrice
+
+__all__ = [
+    "Competitor",
+    "CompetitorMatch",
+    "CompetitorOffer",
+    "CompetitorPrice",
+]
