@@ -1,10 +1,10 @@
-"""CSV files of merchants: how they are read, and what is said about a value that cannot be used."""
+"""CSV files of merchants: how they are read and written, and what is said about a value that cannot be used."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -125,3 +125,26 @@ def moment(row: Mapping[str, Any], column: str) -> datetime | None:
     return (
         moment.replace(tzinfo=timezone.get_current_timezone()) if timezone.is_naive(moment) else moment.astimezone(UTC)
     )
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A CSV with a heading line; a text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer.writerow(columns)
+    writer.writerows([_safe(value) for value in row] for row in rows)
+    return buffer.getvalue()
+
+
+def _safe(value: Any) -> Any:
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") and not _is_number(value):
+        return "'" + value
+    return value
+
+
+def _is_number(value: str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True

@@ -11,4 +11,19 @@ class PricingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        return None
+        from django_ecomai.core.persons import staff_records
+        from django_ecomai.core.registry import personal_data
+
+        from . import market_cards, market_checks, market_jobs
+
+        market_jobs.register()
+        market_cards.register()
+        if "pricing.matches" not in personal_data:
+            personal_data.register(
+                "pricing.matches",
+                staff_records(
+                    _("Decisions of an employee about competitors' offers"),
+                    {"ecomai_pricing.CompetitorMatch": ("decided_by",)},
+                ),
+            )
+        del market_checks  # imported for its registration

@@ -69,15 +69,15 @@ def doubts_renew(*, offers: Iterable[CompetitorOffer]) -> dict[int, str]:
 
 
 def _jumps(offer: CompetitorOffer, past: list[tuple[datetime, Decimal | None, str]]) -> bool:
-    """Whether the price is far from what the offer usually costs, and new."""
-    since, before = offer.observed_at, []
-    for at, price, currency in reversed(past):
-        if currency != offer.currency or price is None:
-            continue
-        if price == offer.price and not before:
-            since = at
-        else:
-            before.append(price)
-    if not before or offer.observed_at - since >= SETTLED:
-        return False
-    return is_far(offer.price, median(before[:USUAL]))
+    """Whether the last price is far from what the offer usually costs, and new. Prices of the past that were far from
+    those before them say nothing about what is usual, unless they stayed."""
+    told = [(at, price) for at, price, currency in past if currency == offer.currency and price]
+    ends = [*(at for at, _price in told[1:]), offer.observed_at]
+    believed: list[Decimal] = []
+    doubted = False
+    for (at, price), end in zip(told, ends[: len(told)], strict=True):
+        doubted = bool(believed) and is_far(price, median(believed[-USUAL:])) and end - at < SETTLED
+        if not doubted:
+            # a new level replaces what was usual before
+            believed = [*believed, price] if not believed or not is_far(price, median(believed[-USUAL:])) else [price]
+    return doubted

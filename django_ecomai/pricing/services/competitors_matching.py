@@ -27,12 +27,13 @@ EAN_KEYS = ("ean", "gtin", "gtin13", "gtin14", "gtin8", "ean13", "upc", "barcode
 CHOICES = 3
 SKU_SURE, SEVERAL, ODD = 0.97, 0.5, 0.6
 MOST_LEARNED, _WRITE = 20_000, 500
+RENEWED = ("method", "confidence", "state", "evidence")
 Method, State = CompetitorMatch.Method, CompetitorMatch.State
 
 
 @dataclass
 class Found:
-    """What a search found. ``offers`` were looked at; ``accepted`` by EAN, SKU or a learned certainty; ``proposed`` wait
+    """What a search found: ``offers`` looked at, accepted ``by_…``, and ``proposed``, which wait
     for a decision; ``learned_from`` decided pairs (0: the rule of thumb orders the list)."""
 
     offers: int = 0
@@ -274,7 +275,7 @@ def _store(made: list[CompetitorMatch], offers: list[int], found: Found) -> None
         for start in range(0, len(gone), _WRITE):
             CompetitorMatch.objects.filter(pk__in=gone[start : start + _WRITE]).delete()
         CompetitorMatch.objects.bulk_create(new, batch_size=_WRITE)
-        CompetitorMatch.objects.bulk_update(renewed, ["method", "confidence", "state", "evidence"], batch_size=_WRITE)
+        CompetitorMatch.objects.bulk_update(renewed, RENEWED, batch_size=_WRITE)
     for one in [*new, *renewed]:
         if one.state == State.PROPOSED:
             found.proposed += 1
