@@ -1,7 +1,7 @@
 """What learning costs and earns: ``python -m benchmarks.pricing_regret --seeds 400 401 --json FILE``.
 
 **Simulated** markets (`benchmarks.pricing_market` with costs and competitors): 52 weeks under the manager's habits,
-then 26 weeks in which a policy sets every price of the week. The oracle knows elasticity and cost and asks the best price
+then 26 weeks in which a policy sets every price. The oracle knows elasticity and cost and asks the best price
 inside the same guardrails; the regret is the share of the oracle's expected profit that a policy does not earn. Demand
 of a week is drawn by the same random numbers for every policy. All policies keep the same limits (`LIMITS`), see the
 same history and the same sales, and learn again every `REFIT` weeks.
