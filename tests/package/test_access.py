@@ -69,6 +69,12 @@ def inventory(**needs: tuple[str, ...]) -> Permitted:
     )
 
 
+def pricing(**needs: tuple[str, ...]) -> Permitted:
+    return Permitted(
+        {method: tuple(f"ecomai_pricing.{name}" for name in names) for method, names in needs.items()}, staff=True
+    )
+
+
 PRIVACY = "tests/privacy/test_pages.py"
 ACCESS: dict[str, Permitted | Open | Keyed] = {
     "ecomai_runs:live": Open(("GET",), "tests/runs/test_health.py::TestProbes::test_only_to_be_read"),
@@ -110,6 +116,12 @@ ACCESS: dict[str, Permitted | Open | Keyed] = {
     "ecomai_ingest:api-reviews": Keyed("POST", "orders:write"),
     "ecomai_ingest:api-events": Keyed("POST", "events:write"),
     "ecomai_ingest:api-recommendations": Keyed("GET", "recommendations:read"),
+    "ecomai_pricing:api-offers": pricing(
+        GET=("view_competitoroffer",), POST=("add_competitoroffer", "change_competitoroffer")
+    ),
+    "ecomai_pricing:api-matches": pricing(GET=("view_competitormatch",)),
+    "ecomai_pricing:api-match-decide": pricing(POST=("decide_competitormatch",)),
+    "ecomai_pricing:api-market": pricing(GET=("view_competitoroffer",)),
     "ecomai_inventory:api-suggestions": inventory(GET=("view_suggestion",)),
     "ecomai_inventory:api-decide": inventory(POST=("decide_suggestion",)),
     "ecomai_inventory:api-orders": inventory(

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from django_ecomai.adapters.base import BadRow, CompetitorOfferRow, ShopAdapter
+from django_ecomai.conf import ecomai
 from django_ecomai.core.tables import FileError, RowError
 from django_ecomai.pricing.models import Competitor, CompetitorOffer, CompetitorPrice
 from django_ecomai.pricing.services import competitors_import
@@ -161,7 +162,7 @@ def test_the_adapter_may_know_offers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found is not None and (found.created, found.failed) == (1, 1)
     assert "no_number ?" in found.verdicts[0].message
     offer = CompetitorOffer.objects.get()
-    assert (offer.price, offer.available, offer.currency) == (Decimal("5.5"), False, "EUR")
+    assert (offer.price, offer.available, offer.currency) == (Decimal("5.5"), False, ecomai.CURRENCY)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -64,6 +65,12 @@ def test_titles_are_proposed_and_never_accepted_by_the_rule_of_thumb() -> None:
     assert 0.3 <= match.confidence <= 0.9
 
 
+@pytest.fixture
+def everything_is_reviewed(settings: Any) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "PRICING_MATCH_REVIEW": 0.0}
+
+
+@pytest.mark.usefixtures("everything_is_reviewed")
 def test_what_was_rejected_is_not_proposed_again_and_what_was_accepted_stays() -> None:
     product_make(title="White hanging heart", price="8")
     product_make(title="Red hanging heart", price="8")
@@ -107,6 +114,7 @@ def test_titles_without_a_word_find_nothing() -> None:
     assert matches_find().proposed == 0
 
 
+@pytest.mark.usefixtures("everything_is_reviewed")
 def test_it_learns_from_decisions_and_then_accepts_by_itself() -> None:
     colours = ("red", "blue", "green", "black", "white", "pink")
     things = ("lantern", "mug", "cakestand", "drawer knob", "wall clock", "doormat", "lunch bag")

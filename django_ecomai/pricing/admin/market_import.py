@@ -62,7 +62,8 @@ class ImportMixin:
             raise PermissionDenied
         if request.method == "POST" and "add_competitors" in request.POST:
             self._may_add(request)
-        form = OffersForm(request.POST or None, request.FILES or None)
+        told = (request.POST, request.FILES) if request.method == "POST" else (None, None)
+        form = OffersForm(*told)
         outcome: OffersOutcome | None = None
         error, carried = "", ""
         if request.method == "POST" and form.is_valid():

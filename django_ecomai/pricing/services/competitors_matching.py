@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -176,7 +177,9 @@ def _by_title(
 
     if not offers or not products:
         return []
-    left, right = _listings(offers), _listings(products)
+    # prices in another currency than most products' say nothing
+    ((main, _number),) = Counter(one.currency for one in products.values()).most_common(1)
+    left, right = _listings(offers, main), _listings(products, main)
     try:
         space = TextSpace().fit([*said(left), *said(right)])
     except ValueError:  # not one word in all titles
@@ -213,11 +216,11 @@ def _by_title(
     return made
 
 
-def _listings(items: Mapping[int, _Item]) -> Any:
+def _listings(items: Mapping[int, _Item], main: str) -> Any:
     from django_ecomai.ml.pricing.matching.features import Listings
 
     every = list(items.values())
-    prices = [float(one.price) if one.price and one.currency == ecomai.CURRENCY else float("nan") for one in every]
+    prices = [float(one.price) if one.price and one.currency == main else float("nan") for one in every]
     return Listings.build(title=[one.title for one in every], brand=[one.brand for one in every], price=prices)
 
 
