@@ -121,7 +121,13 @@ class CompetitorOfferAdmin(ImportMixin, ViewOnlyMixin, MarketAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """With the ways to the other pages."""
-        return super().changelist_view(request, {**self.market_links(request), **(extra_context or {})})
+        context = {
+            **self.market_links(request),
+            "title": _("What competitors ask"),
+            "is_nav_sidebar_enabled": False,  # the table needs the room
+            **(extra_context or {}),
+        }
+        return super().changelist_view(request, context)
 
     # -- columns
     @admin.display(description=gettext_lazy("offer"))

@@ -39,7 +39,7 @@ def rule_probability(features: ArrayLike) -> Floats:
     """[m] by the rule of thumb, at most 0.9."""
     rows = np.asarray(features, dtype=np.float64)
     weights = np.array([RULE.get(name, 0.0) for name in FEATURES])
-    return np.asarray(np.minimum(1 / (1 + np.exp(-(RULE_BASE + rows @ weights))), RULE_MOST))
+    return np.asarray(RULE_MOST / (1 + np.exp(-(RULE_BASE + rows @ weights))))
 
 
 class MatchModel:
