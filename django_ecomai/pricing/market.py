@@ -99,13 +99,13 @@ def market_positions(*, channel: str, product_ids: Sequence[int]) -> dict[int, M
 
 def _positions(matches: QuerySet[CompetitorMatch]) -> dict[int, MarketPosition]:
     grouped: dict[int, list[tuple[Any, ...]]] = {}
-    for product, *facts in matches.exclude(offer__available=False).values_list(
+    for row in matches.exclude(offer__available=False).values_list(
         "product_id", "offer__price", "offer__currency", "offer__observed_at", "product__price", "product__currency",
         "offer__competitor__is_simulated",
     ):  # fmt: skip
-        price, currency, _seen, own, own_currency, _simulated = facts
-        if usable(price, currency, own, own_currency):
-            grouped.setdefault(product, []).append(tuple(facts))
+        product, price, currency, _seen, own, own_currency, _simulated = row
+        if price is not None and usable(price, currency, own, own_currency):
+            grouped.setdefault(product, []).append(row[1:])
     found = {}
     for product, rows in grouped.items():
         prices = sorted(row[0] for row in rows)
@@ -135,11 +135,14 @@ def position_of(own: Decimal | None, lowest: Decimal, middle: Decimal) -> str:
 
 
 def category_positions(*, channel: str) -> list[CategoryPosition]:
-    """Per category how its products stand, largest first; products in several categories count in each. Two queries."""
+    """Per category how its products stand, largest first; products in several categories count in each."""
     positions = _positions(trusted_matches(channel=channel))
     rows: dict[str, CategoryPosition] = {}
     gaps: dict[str, list[float]] = {}
-    named = Product.objects.filter(pk__in=list(positions)).order_by().values_list("pk", "categories__name")
+    ids, named = list(positions), []
+    for start in range(0, len(ids), _CHUNK):
+        some = Product.objects.filter(pk__in=ids[start : start + _CHUNK]).order_by()
+        named += list(some.values_list("pk", "categories__name"))
     for product, name in named:
         position = positions[product]
         if not position.position or position.own is None:

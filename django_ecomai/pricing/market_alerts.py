@@ -59,28 +59,28 @@ def market_alerts(*, channel: str) -> dict[str, list[MarketAlert]]:
     """Alerts by kind, the largest difference first; only what may be used (see ``market``) counts. Two queries."""
     found: dict[str, list[MarketAlert]] = {kind: [] for kind in MARKET_ALERTS}
     rows = [
-        match
+        (match, match.offer.price or Decimal(0), match.product.price or Decimal(0))
         for match in trusted_matches(channel=channel)
         .filter(product__price__gt=0)
         .select_related("offer__competitor", "product")
-        if usable(match.offer.price, match.offer.currency, match.product.price, match.product.currency)
+        if usable(match.offer.price or Decimal(0), match.offer.currency, match.product.price, match.product.currency)
     ]
     changed = _changes(channel)
     lowest: dict[int, Decimal] = {}
-    for row in rows:
+    for row, price, _own in rows:
         if row.offer.available is not False:
-            lowest[row.product_id] = min(row.offer.price, lowest.get(row.product_id, row.offer.price))
+            lowest[row.product_id] = min(price, lowest.get(row.product_id, price))
     least = 1 - Decimal(str(ecomai.PRICING_UNDERCUT_PERCENT)) / 100
-    for row in rows:
-        offer, own = row.offer, row.product.price
+    for row, price, own in rows:
+        offer = row.offer
         now, before = changed.get(row.offer_id, (None, None))
         if offer.available is False:
             if now is not None and before is not None and before.available is not False:
                 found["sold_out"].append(_alert("sold_out", row))
             continue
-        if offer.price <= own * least:
+        if price <= own * least:
             found["undercut"].append(_alert("undercut", row))
-        if now is not None and before is not None and offer.price == lowest[row.product_id] < own:
+        if now is not None and before is not None and price == lowest[row.product_id] < own:
             was = before.price if before.currency == offer.currency and before.available is not False else None
             if was is None or was >= own:
                 found["new_cheapest"].append(_alert("new_cheapest", row))

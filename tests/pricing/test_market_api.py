@@ -73,7 +73,14 @@ def test_every_offer_gets_a_verdict(staff: Client) -> None:
 
 
 def test_bodies_that_are_none(staff: Client) -> None:
-    for body in ({}, {"offers": []}, {"offers": "x"}, {"offers": [1]}, {"offers": [{"title": "x"}] * 501}):
+    bodies: tuple[dict[str, Any], ...] = (
+        {},
+        {"offers": []},
+        {"offers": "x"},
+        {"offers": [1]},
+        {"offers": [{"title": "x"}] * 501},
+    )
+    for body in bodies:
         assert post(staff, "competitor-offers/", body).status_code == 400
 
 

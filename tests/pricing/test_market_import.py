@@ -91,7 +91,7 @@ def test_an_older_file_fills_the_history_and_not_the_present() -> None:
     offers_import(content=lines(HEAD, "A;1;;Cup;6;;;"))
     found = offers_import(content=lines(HEAD, "A;1;;Cup;4;;;2025-01-01"))
     assert (found.history, CompetitorOffer.objects.get().price) == (1, 6)
-    assert sorted(CompetitorPrice.objects.values_list("price", flat=True)) == [4, 6]
+    assert list(CompetitorPrice.objects.order_by("price").values_list("price", flat=True)) == [4, 6]
 
 
 def test_a_slipped_comma_is_held_against_the_offers_own_past() -> None:

@@ -35,12 +35,12 @@ def doubts_renew(*, offers: Iterable[CompetitorOffer]) -> dict[int, str]:
         chunk = every[start : start + _CHUNK]
         pks = [one.pk for one in chunk]
         past: dict[int, list[tuple[datetime, Decimal | None, str]]] = {}
-        for pk, *point in (
+        for pk, at, price, currency in (
             CompetitorPrice.objects.filter(offer__in=pks)
             .order_by("offer", "observed_at")
             .values_list("offer", "observed_at", "price", "currency")
         ):
-            past.setdefault(pk, []).append((point[0], point[1], point[2]))
+            past.setdefault(pk, []).append((at, price, currency))
         product = {
             match.offer_id: match.product
             for match in CompetitorMatch.objects.filter(
