@@ -59,8 +59,6 @@ def test_the_same_thing_in_other_words_is_the_likeliest() -> None:
 def test_codes_units_brands_and_prices_are_compared() -> None:
     titles = ["Lantern AB-100 500 ml", "Lantern AB-200 1 l"]
     offers = Listings.build(title=titles, brand=["Acme", "Acme"], price=[10, 5])
-        title=["Lantern AB-100 500 ml", "Lantern AB-200 1 l"], brand=["Acme", "Acme"], price=[10, 5]
-    )
     products = Listings.build(title=["Lantern ab100 0.5 l"], brand=["ACME"], price=[10])
     left, _right, features = table(offers, products)
     first, second = int(np.flatnonzero(left == 0)[0]), int(np.flatnonzero(left == 1)[0])
