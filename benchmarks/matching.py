@@ -49,9 +49,9 @@ def table(folder: Path) -> tuple[Floats, NDArray[np.bool_], NDArray[np.int64], i
     learned = [said(listings(frames[:1], side)[0]) for side in ("left", "right")]
     space = TextSpace().fit([*learned[0], *learned[1]])
     pairs = pd.concat(frames)
-    left = pairs["right_id"].map(offer_row).to_numpy()
-    right = pairs["left_id"].map(product_row).to_numpy()
-    same = pairs["label"].to_numpy() == 1
+    left = pairs["right_id"].map(offer_row).to_numpy(np.int64)
+    right = pairs["left_id"].map(product_row).to_numpy(np.int64)
+    same = np.asarray(pairs["label"].to_numpy() == 1)
     near = candidates(space, offers, products)
     key = left * len(products) + right
     other = near[0] * len(products) + near[1]

@@ -68,7 +68,7 @@ class Play:
     def panel(self) -> PricePanel:
         """All weeks so far."""
         names = ("product", "period", "units", "price", "promotion", "in_stock")
-        columns = {name: np.concatenate([getattr(one, name) for one in self.rows]) for name in names}
+        columns: dict[str, Any] = {name: np.concatenate([getattr(one, name) for one in self.rows]) for name in names}
         return PricePanel.build(**columns, category=self.market.panel.category)
 
     def limits(self) -> Limits:

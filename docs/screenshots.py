@@ -141,6 +141,27 @@ def buying(browser: Browser, base: str) -> None:
     context.close()
 
 
+def market(browser: Browser, base: str) -> None:
+    """Competitors: the review list with a decision or two, an offer, where the shop stands, a file before it is read."""
+    context = browser.new_context(base_url=base, viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto("/admin/")
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill("demo")
+    page.get_by_role("button", name="Log in").click()
+    page.goto("/admin/ecomai_pricing/competitormatch/")
+    for key in "jar":  # down, the same, another
+        page.keyboard.press(key)
+        page.wait_for_timeout(500)
+    for _ in range(2):  # taken back: the pictures leave the demo as it was
+        page.keyboard.press("u")
+        page.wait_for_timeout(500)
+    save(page, "admin-competitor-review", 820)
+    page.goto("/admin/ecomai_pricing/competitoroffer/market/")
+    save(page, "admin-competitor-market", 760)
+    context.close()
+
+
 def save(page: Page, name: str, height: int) -> None:
     """The upper ``height`` pixels of the page, once its pictures are there."""
     width = (page.viewport_size or {"width": 1280})["width"]
@@ -165,6 +186,7 @@ def main() -> None:
         order(browser, base)
         admin(browser, base)
         buying(browser, base)
+        market(browser, base)
         browser.close()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from .models import CompetitorMatch, CompetitorOffer
 
@@ -23,6 +23,15 @@ def review_rows(*, channel: str) -> QuerySet[CompetitorMatch]:
         .filter(~Exists(others.filter(state=State.ACCEPTED)), ~Exists(better))
         .select_related("offer__competitor", "product")
     )
+
+
+def decided_titles(*, channel: str) -> dict[str, int]:
+    """How many pairs found by title people have accepted and rejected: what can be learned from. One query."""
+    rows = CompetitorMatch.objects.filter(
+        offer__competitor__channel=channel, method=CompetitorMatch.Method.TITLE, decided_at__isnull=False
+    )
+    found = {str(state): int(number) for state, number in rows.order_by().values_list("state").annotate(Count("pk"))}
+    return {state: found.get(state, 0) for state in (State.ACCEPTED, State.REJECTED)}
 
 
 def offer_rows(*, channel: str) -> QuerySet[CompetitorOffer]:

@@ -11,7 +11,9 @@ from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from django_ecomai.ml.pricing.matching.model import LEAST
 from django_ecomai.pricing.models import Competitor, CompetitorMatch, CompetitorOffer
 from django_ecomai.testing import category_make, product_make
 
@@ -101,6 +103,18 @@ def test_the_review_list_shows_the_likeliest_product_of_each_open_offer(boss: Cl
     assert "ecomai/pricing/market.js" in html and "<strong data-ecomai-left>1</strong>" in html
     decide(boss, CompetitorMatch.objects.get(product__title="Likelier"), "other")
     assert "Less" in boss.get(reverse(REVIEW)).content.decode()
+
+
+def test_confidence_is_called_a_rule_of_thumb_until_it_is_learned(
+    boss: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proposal_make()
+    for state in ("accepted", "rejected"):
+        match_make(state=state, method="title", decided_at=timezone.now())
+    assert "rule of thumb until 30 pairs" in boss.get(reverse(REVIEW)).content.decode()
+    monkeypatch.setattr("django_ecomai.pricing.admin.market_review.ENOUGH", 1)
+    assert "rule of thumb" not in boss.get(reverse(REVIEW)).content.decode()
+    assert LEAST == 30
 
 
 def test_a_key_decides_and_another_takes_it_back(boss: Client) -> None:

@@ -18,13 +18,15 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_ecomai.conf import ecomai
 from django_ecomai.core.admin import ViewOnlyMixin
 from django_ecomai.mirror.admin.base import amount_format
-from django_ecomai.pricing.market_rows import review_rows
+from django_ecomai.pricing.market_rows import decided_titles, review_rows
 from django_ecomai.pricing.models import CompetitorMatch
 from django_ecomai.pricing.services.competitors_deciding import MatchError, match_undo, matches_decide
 
 from .market_base import MarketAdmin, badge, percent, simulated_badge
 
 DECIDE = "ecomai_pricing.decide_competitormatch"
+#: As `ml.pricing.matching.model.LEAST`, which web processes do not import.
+ENOUGH = 30
 KINDS = {"proposed": "warning", "accepted": "ok", "rejected": "quiet"}
 
 
@@ -96,6 +98,8 @@ class CompetitorMatchAdmin(ViewOnlyMixin, MarketAdmin):
             "left": waiting.count(),
             "simulated": waiting.filter(offer__competitor__is_simulated=True).exists(),
             "may_decide": self.has_decide_permission(request),
+            "learning": min(decided_titles(channel=channel).values()) < ENOUGH,
+            "enough": ENOUGH,
             "is_nav_sidebar_enabled": False,  # the two sides need the room
             **(extra_context or {}),
         }
