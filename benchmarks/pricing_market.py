@@ -22,11 +22,17 @@ PROMOTED = 0.15
 
 @dataclass(frozen=True, eq=False)
 class Market:
-    """``panel`` is what the shop sees; ``truth`` [n] the elasticities; ``varied`` [n] whether the price ever moved."""
+    """``panel`` is what the shop sees; ``truth`` [n] the elasticities; ``varied`` [n] whether the price ever moved.
+
+    ``listed`` [n] are list prices, ``base`` [n, t] the logarithm of the demand that is expected at them without a
+    promotion, ``stock`` [n, t] what can be sold in a week (infinite: all that is asked for)."""
 
     panel: PricePanel
     truth: Floats
     varied: NDArray[np.bool_]
+    listed: Floats
+    base: Floats
+    stock: Floats
 
 
 def _lasting(draw: np.random.Generator, shape: tuple[int, int], rho: float, sd: float) -> Floats:
@@ -68,8 +74,8 @@ def simulate(seed: int, *, products: int = 200, weeks: int = 52, categories: int
     price = np.round(listed[:, None] * LADDER[step], 2)
     lift = draw.normal(0.3, 0.15, n)
     trend = draw.normal(0, 0.2, n)[:, None] * (week / t - 0.5)
-    log = draw.normal(np.log(15), 1.0, n)[:, None] + truth[:, None] * np.log(LADDER[step]) + known
-    log = log + lift[:, None] * promotion + trend + _lasting(draw, (n, t), 0.4, 0.25)
+    base = draw.normal(np.log(15), 1.0, n)[:, None] + known + trend + _lasting(draw, (n, t), 0.4, 0.25)
+    log = base + truth[:, None] * np.log(LADDER[step]) + lift[:, None] * promotion
     demand = draw.poisson(np.exp(log)).astype(float)
     # one delivery in twelve is too small for what usually sells
     usual = np.exp(log.mean(axis=1))
@@ -86,4 +92,4 @@ def simulate(seed: int, *, products: int = 200, weeks: int = 52, categories: int
         in_stock=share.ravel(),
         category=category,
     )
-    return Market(panel, truth, moved & (np.ptp(price, axis=1) > 0))
+    return Market(panel, truth, moved & (np.ptp(price, axis=1) > 0), listed, base, stock)

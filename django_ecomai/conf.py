@@ -292,6 +292,25 @@ class Defaults:
     reference of jobs.
     """
 
+    PRICING_COMPETITOR_MAX_AGE_DAYS: int = 14
+    """How many days after it was seen a competitor's offer is still used. Older ones are shown and used for nothing."""
+
+    PRICING_MATCH_ACCEPT: float = 0.95
+    """From which probability on the search takes an offer for a product without asking, 0 to 1. Below it the pair waits
+    in the review list. What a person has accepted always counts.
+    """
+
+    PRICING_MATCH_REVIEW: float = 0.3
+    """From which probability on a pair of offer and product is shown in the review list; likelier ones first."""
+
+    PRICING_UNDERCUT_PERCENT: float = 5.0
+    """By how many per cent a competitor must be cheaper before it is told."""
+
+    PRICING_MARKET_ALERTS: list[str] | tuple[str, ...] = ()
+    """E-mail addresses that are told each morning who undercuts the shop, who has sold out and who has become the
+    cheapest. Empty: nobody; the start page says it anyway.
+    """
+
     METRICS_TOKEN: str | None = None
     """What a Prometheus server sends as ``Authorization: Bearer …`` to read ``ecomai/metrics/``. ``None``: only staff
     who may see runs read it. Take it from the environment, never from the repository.

@@ -207,6 +207,27 @@ def save(page: Page, name: str, height: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
 
 
+def market(browser: Browser, base: str) -> None:
+    """Competitors: the review list with a decision or two, and where the shop stands."""
+    context = browser.new_context(base_url=base, viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto("/admin/")
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill("demo")
+    page.get_by_role("button", name="Log in").click()
+    page.goto("/admin/ecomai_pricing/competitormatch/")
+    for key in "jar":  # down, the same, another
+        page.keyboard.press(key)
+        page.wait_for_timeout(500)
+    for _ in range(2):  # taken back: the pictures leave the demo as it was
+        page.keyboard.press("u")
+        page.wait_for_timeout(500)
+    save(page, "admin-competitor-review", 820)
+    page.goto("/admin/ecomai_pricing/competitoroffer/market/")
+    save(page, "admin-competitor-market", 760)
+    context.close()
+
+
 def main() -> None:
     """Take them all."""
     from tests.services import chromium_path
@@ -222,6 +243,7 @@ def main() -> None:
         admin(browser, base)
         buying(browser, base)
         prices(browser, base)
+        market(browser, base)
         browser.close()
 
 

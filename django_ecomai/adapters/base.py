@@ -22,6 +22,7 @@ from .rows import (
     Behaviour,
     CategoryRow,
     Change,
+    CompetitorOfferRow,
     CustomerRow,
     OrderLineRow,
     OrderRow,
@@ -41,6 +42,7 @@ __all__ = [
     "Behaviour",
     "CategoryRow",
     "Change",
+    "CompetitorOfferRow",
     "CustomerRow",
     "NotSupported",
     "NullAdapter",
@@ -158,6 +160,11 @@ class ShopAdapter:
 
     def promotions(self) -> Iterator[PromotionRow | BadRow]:
         """Promotions and campaigns."""
+        return iter(())
+
+    def competitor_offers(self) -> Iterator[CompetitorOfferRow | BadRow]:
+        """What competitors ask, from a price-watching service for instance; read before offers are matched to products
+        (job ``pricing.match``), not by the sync. Offers that are missing keep their last price until it is too old."""
         return iter(())
 
     def tables(self) -> tuple[str, ...]:

@@ -182,6 +182,27 @@ class StockRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CompetitorOfferRow:
+    """What a competitor asks for something, as it was seen at ``observed_at`` (default: now).
+
+    ``competitor`` is his code; at least one of ``ean``, ``sku`` (the maker's number, or the shop's own) and ``title``
+    says what it is. ``offer_id`` is the competitor's own id, by which the offer is known the next time.
+    """
+
+    competitor: str
+    price: Number
+    offer_id: str = ""
+    ean: str = ""
+    sku: str = ""
+    title: str = ""
+    brand: str = ""
+    url: str = ""
+    currency: str = ""
+    available: bool | None = None
+    observed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BadRow:
     """A row that could not be read.
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
+
+from django_ecomai.core.tables import csv_text
 
 from .models import PurchaseOrder, Receipt, Substitution, Suggestion, Supplier, SupplierProduct
 from .tables_in import COLUMNS
@@ -34,15 +34,6 @@ SUGGESTION_COLUMNS = (
     "supplier_code",
     "why",
 )
-
-
-def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A CSV with a heading line; a text that a spreadsheet would take for a formula gets an apostrophe before it."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow(columns)
-    writer.writerows([_safe(value) for value in row] for row in rows)
-    return buffer.getvalue()
 
 
 def table_csv(*, table: str, channel: str = "") -> str:
@@ -150,17 +141,3 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "normalize"):
         return f"{value.normalize():f}"
     return round(value, 4) if isinstance(value, float) else value
-
-
-def _safe(value: Any) -> Any:
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") and not _is_number(value):
-        return "'" + value
-    return value
-
-
-def _is_number(value: str) -> bool:
-    try:
-        float(value)
-    except ValueError:
-        return False
-    return True

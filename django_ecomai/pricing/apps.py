@@ -14,17 +14,25 @@ class PricingConfig(AppConfig):
         from django_ecomai.core.persons import staff_records
         from django_ecomai.core.registry import doctor_checks, personal_data, price_elasticities, product_weights
 
-        from . import apply_job, cards, checks, jobs, ledger_job, offers_job, product_panel, receivers
+        from . import (
+            apply_job,
+            cards,
+            checks,
+            jobs,
+            ledger_job,
+            market_cards,
+            market_checks,
+            market_jobs,
+            offers_job,
+            product_panel,
+            receivers,
+        )
         from .diagnosis import diagnose
         from .steering import known_elasticities, margin_weights
 
-        jobs.register()
-        apply_job.register()
-        ledger_job.register()
-        cards.register()
-        product_panel.register()
+        for one in (jobs, apply_job, ledger_job, market_jobs, offers_job, cards, market_cards, product_panel):
+            one.register()
         receivers.connect()
-        offers_job.register()
         doctor_checks.register("pricing", diagnose)
         if "pricing.staff" not in personal_data:
             personal_data.register(
@@ -36,9 +44,10 @@ class PricingConfig(AppConfig):
                         "ecomai_pricing.PriceChange": ("user",),
                         "ecomai_pricing.PriceTest": ("started_by",),
                         "ecomai_pricing.VolumeOffer": ("dismissed_by",),
+                        "ecomai_pricing.CompetitorMatch": ("decided_by",),
                     },
                 ),
             )
         price_elasticities.register("pricing", known_elasticities)
         product_weights.register("pricing", margin_weights)
-        del checks  # imported for its registration
+        del checks, market_checks  # imported for their registration

@@ -16,6 +16,7 @@ from django_ecomai.mirror.selectors import mirror_counts
 from django_ecomai.runs.models import LiveArtifact, Run
 from django_ecomai.runs.services import run_now, run_start
 from example_project.shop import demo_planning
+from example_project.shop.competitors import competitors_simulate, competitors_simulated
 from example_project.shop.load import Progress
 from example_project.shop.load_tables import sample_load, sample_loaded
 from example_project.shop.models import Line
@@ -102,6 +103,15 @@ def supply(report: Report, progress: Progress) -> None:
         supply_simulate()
 
 
+def market(report: Report, progress: Progress) -> None:
+    """Competitors and their offers, all of them simulated: the sample has none."""
+    with report.timed("market"):
+        if competitors_simulated():
+            report.skipped.append("market")
+            return
+        competitors_simulate()
+
+
 def train(report: Report, progress: Progress, *, worker: Worker | None = None) -> None:
     """Work out preferences, train, test on the last ten weeks, go live; forecast and suggestions are made beside it."""
     with report.timed("train"):
@@ -174,6 +184,7 @@ STEPS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("Sample data", load),
     ("Sync", sync),
     ("Suppliers (simulated)", supply),
+    ("Competitors (simulated)", market),
     ("Training and evaluation", train),
     ("Forecast and orders", plan),
     ("Prices", price),

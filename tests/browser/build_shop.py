@@ -37,6 +37,7 @@ def main() -> None:
         sample_load(path=path)
     demo.sync(report, no_progress)
     demo.supply(report, no_progress)
+    demo.market(report, no_progress)
     demo.train(report, no_progress)
     demo.plan(report, no_progress)
     demo.price(report, no_progress)

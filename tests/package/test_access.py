@@ -69,8 +69,10 @@ def inventory(**needs: tuple[str, ...]) -> Permitted:
     )
 
 
-def pricing(**needs: str) -> Permitted:
-    return Permitted({method: (f"ecomai_pricing.{name}",) for method, name in needs.items()}, staff=True)
+def pricing(**needs: tuple[str, ...]) -> Permitted:
+    return Permitted(
+        {method: tuple(f"ecomai_pricing.{name}" for name in names) for method, names in needs.items()}, staff=True
+    )
 
 
 PRIVACY = "tests/privacy/test_pages.py"
@@ -114,6 +116,12 @@ ACCESS: dict[str, Permitted | Open | Keyed] = {
     "ecomai_ingest:api-reviews": Keyed("POST", "orders:write"),
     "ecomai_ingest:api-events": Keyed("POST", "events:write"),
     "ecomai_ingest:api-recommendations": Keyed("GET", "recommendations:read"),
+    "ecomai_pricing:api-competitor-offers": pricing(
+        GET=("view_competitoroffer",), POST=("add_competitoroffer", "change_competitoroffer")
+    ),
+    "ecomai_pricing:api-matches": pricing(GET=("view_competitormatch",)),
+    "ecomai_pricing:api-match-decide": pricing(POST=("decide_competitormatch",)),
+    "ecomai_pricing:api-market": pricing(GET=("view_competitoroffer",)),
     "ecomai_inventory:api-suggestions": inventory(GET=("view_suggestion",)),
     "ecomai_inventory:api-decide": inventory(POST=("decide_suggestion",)),
     "ecomai_inventory:api-orders": inventory(
@@ -126,14 +134,18 @@ ACCESS: dict[str, Permitted | Open | Keyed] = {
     "ecomai_inventory:api-suppliers": inventory(GET=("view_supplier",)),
     "ecomai_inventory:api-what-if": inventory(GET=("view_suggestion",)),
     "ecomai_inventory:api-table": inventory(GET=("view_supplier",), POST=("add_supplier", "change_supplier")),
-    "ecomai_pricing:api-proposals": pricing(GET="view_priceproposal"),
-    "ecomai_pricing:api-proposal": pricing(GET="view_priceproposal"),
-    "ecomai_pricing:api-decide": pricing(POST="decide_priceproposal"),
-    "ecomai_pricing:api-apply": pricing(POST="apply_priceproposal"),
-    "ecomai_pricing:api-export": pricing(GET="view_priceproposal"),
-    "ecomai_pricing:api-changes": pricing(GET="view_pricechange"),
-    "ecomai_pricing:api-undo": pricing(POST="undo_pricechange"),
-    "ecomai_pricing:api-elasticities": pricing(GET="view_productelasticity"),
+    "ecomai_pricing:api-proposals": pricing(GET=("view_priceproposal",)),
+    "ecomai_pricing:api-proposal": pricing(GET=("view_priceproposal",)),
+    "ecomai_pricing:api-decide": pricing(POST=("decide_priceproposal",)),
+    "ecomai_pricing:api-apply": pricing(POST=("apply_priceproposal",)),
+    "ecomai_pricing:api-export": pricing(GET=("view_priceproposal",)),
+    "ecomai_pricing:api-changes": pricing(GET=("view_pricechange",)),
+    "ecomai_pricing:api-undo": pricing(POST=("undo_pricechange",)),
+    "ecomai_pricing:api-elasticities": pricing(GET=("view_productelasticity",)),
+    "ecomai_pricing:api-offers": pricing(GET=("view_volumeoffer",)),
+    "ecomai_pricing:api-offers-export": pricing(GET=("view_volumeoffer",)),
+    "ecomai_pricing:api-offers-decide": pricing(POST=("dismiss_volumeoffer",)),
+    "ecomai_pricing:api-segments": pricing(GET=("view_productelasticity",)),
 }
 SUBSTITUTES = {"ecomai_inventory:api-table": {"table": "suppliers"}}
 

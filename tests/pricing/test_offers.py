@@ -41,7 +41,8 @@ def sell(
         [
             OrderLine(
                 external_id=f"{order.external_id}:{at}", order=order, product=product, quantity=Decimal(str(pieces)),
-                product_external_id=product.external_id, placed_at=SOLD, unit_price=Decimal(price) if price else product.price,
+                product_external_id=product.external_id, placed_at=SOLD,
+                unit_price=Decimal(price) if price else product.price,
             )
             for number, order in enumerate(orders)
             for at, (product, pieces) in enumerate(baskets[number % len(baskets)])

@@ -27,6 +27,7 @@ from django_ecomai.runs.models import Artifact, Run
 from django_ecomai.runs.services import artifact_go_live, artifact_save
 from django_ecomai.testing import customer_make, order_make, product_make
 from tests.inventory.factories import suggestion_make, supplier_make
+from tests.pricing.market import match_make
 
 ANN, BOB = "K-ann-4711", "K-bob-0815"
 PHONE, TABLET = "a" * 31 + "1", "b" * 31 + "2"
@@ -112,5 +113,6 @@ def _staff_fill(user: Any) -> None:
     )
     suggestion = suggestion_make(product=product_make(), decided_by=user)
     Decision.objects.create(suggestion=suggestion, action="approve", user=user)
+    match_make(decided_by=user)
     key_make(name="Storefront", scopes=["orders:write"], user=user)
     ListRelease.objects.create(number=1, kind="popular", epsilon=Decimal("0.1"), most=10, made_by=user)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-MOST_ROWS, MOST_BYTES, MOST_ERRORS = 100_000, 10 * 1024 * 1024, 500
-CHUNK = 500
-#: Line of the file and its columns.
-Row = tuple[int, dict[str, str]]
+from django_ecomai.core import tables
+from django_ecomai.core.tables import MOST_BYTES, FileError, Row, RowError
+
+__all__ = ["COLUMNS", "MOST_BYTES", "NEEDED", "FileError", "Outcome", "Problem", "Row", "RowError", "records", "take"]
+
+MOST_ERRORS, CHUNK = 500, 500
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "suppliers": ("code", "name", "email", "country", "currency", "lead_time_days"),
@@ -39,18 +39,6 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "receipts": ("product_id", "quantity", "received_at"),
     "substitutions": ("product_id", "substitute_id", "share"),
 }
-
-
-class FileError(Exception):
-    """The file as a whole cannot be read; the message says what to do."""
-
-
-class RowError(Exception):
-    """A row cannot be used."""
-
-    def __init__(self, column: str, message: str, value: str = "") -> None:
-        super().__init__(message)
-        self.column, self.message, self.value = column, message, value
 
 
 @dataclass
@@ -90,38 +78,8 @@ class Outcome:
 
 
 def records(table: str, content: bytes | str) -> Iterator[Row]:
-    """Rows of a CSV with their lines; raises ``FileError`` when it cannot be read."""
-    if len(content) > MOST_BYTES:
-        raise FileError(_("The file is larger than 10 MB: split it."))
-    if isinstance(content, bytes):
-        try:
-            content = content.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise FileError(
-                _("The file is not UTF-8 (byte %(place)s): save it as “CSV UTF-8”.") % {"place": error.start}
-            ) from error
-    if "\x00" in content:
-        raise FileError(_("The file is no text: save it as “CSV UTF-8”."))
-    head = content.lstrip("\ufeff").split("\n", 1)[0]
-    delimiter = max(",;\t", key=head.count)
-    reader = csv.DictReader(io.StringIO(content.lstrip("\ufeff"), newline=""), delimiter=delimiter)
-    try:
-        names = [(name or "").strip().lower() for name in reader.fieldnames or ()]
-    except csv.Error as error:
-        raise FileError(str(error)) from error
-    if missing := [name for name in NEEDED[table] if name not in names]:
-        raise FileError(
-            _("The first line lacks the column %(missing)s. Columns: %(known)s.")
-            % {"missing": ", ".join(missing), "known": ", ".join(COLUMNS[table])}
-        )
-    reader.fieldnames = names
-    try:
-        for number, row in enumerate(reader):
-            if number >= MOST_ROWS:
-                raise FileError(_("The file has more than %(most)d rows: split it.") % {"most": MOST_ROWS})
-            yield reader.line_num, {k: (v or "").strip() for k, v in row.items() if k in COLUMNS[table] and k}
-    except csv.Error as error:
-        raise FileError(f"{reader.line_num}: {error}") from error
+    """Rows of a table's CSV with their lines; raises ``FileError`` when it cannot be read."""
+    return tables.records(content, columns=COLUMNS[table], needed=NEEDED[table])
 
 
 def take(rows: Iterator[Row], outcome: Outcome) -> list[Row]:

@@ -1,16 +1,21 @@
-"""``ecomai/api/pricing/…``: proposals, decisions and applied prices as JSON and CSV, for staff."""
+"""``ecomai/api/pricing/…``: proposals, decisions, applied prices and competitors' offers, for staff."""
 
 from .changes import ChangesView, UndoView
 from .elasticities import ElasticitiesView
+from .market import CompetitorMatchDecideView, CompetitorMatchesView, CompetitorOffersView, MarketPositionsView
 from .offers import OfferDecisionView, OffersExportView, OffersView, SegmentsView
 from .proposals import ApplyView, DecideView, ExportView, ProposalsView, ProposalView
 
 __all__ = [
     "ApplyView",
     "ChangesView",
+    "CompetitorMatchDecideView",
+    "CompetitorMatchesView",
+    "CompetitorOffersView",
     "DecideView",
     "ElasticitiesView",
     "ExportView",
+    "MarketPositionsView",
     "OfferDecisionView",
     "OffersExportView",
     "OffersView",

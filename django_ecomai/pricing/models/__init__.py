@@ -1,4 +1,5 @@
 from .changes import PriceChange
+from .competitors import Competitor, CompetitorMatch, CompetitorOffer, CompetitorPrice
 from .elasticities import ProductElasticity
 from .ledger import PriceReduction
 from .price_tests import PriceTest, PriceTestWeek
@@ -7,6 +8,10 @@ from .rules import PricingRule
 from .volume_offers import VolumeOffer
 
 __all__ = [
+    "Competitor",
+    "CompetitorMatch",
+    "CompetitorOffer",
+    "CompetitorPrice",
     "PriceChange",
     "PriceProposal",
     "PriceReduction",

@@ -1,0 +1,124 @@
+"""The page on which a file of competitors' offers is read: first what would happen, then it happens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import path
+from django.urls.resolvers import URLPattern
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from django_ecomai.conf import ecomai
+from django_ecomai.core.tables import MOST_BYTES, FileError
+from django_ecomai.pricing.market_out import offers_csv
+from django_ecomai.pricing.services.competitors_import import OffersOutcome, offers_import
+from django_ecomai.pricing.services.competitors_reading import COLUMNS, NEEDED
+
+NEEDS = ("add_competitoroffer", "change_competitoroffer")
+#: A file up to this size travels with the page, so that it need not be chosen again.
+CARRIED = 1_000_000
+
+
+class OffersForm(forms.Form):
+    """The file, and what to do with competitors that are not known."""
+
+    file = forms.FileField(label=gettext_lazy("CSV file"), required=False)
+    content = forms.CharField(required=False, widget=forms.HiddenInput, strip=False)
+    add_competitors = forms.BooleanField(label=gettext_lazy("Add competitors that are not known yet"), required=False)
+
+    def clean(self) -> dict[str, Any]:
+        """One of file and content, not too large."""
+        data = super().clean() or {}
+        file = data.get("file")
+        if file is not None and file.size > MOST_BYTES:
+            raise forms.ValidationError(_("The file is larger than 10 MB: split it."))
+        if file is None and not data.get("content"):
+            raise forms.ValidationError(_("Choose a file."))
+        return data
+
+
+class ImportMixin:
+    """Mix in before the admin's base class: adds the page and the download."""
+
+    admin_site: Any
+    opts: Any
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("import/", view(self.import_view), name="ecomai_pricing_competitoroffer_import"),
+            path("offers.csv", view(self.download_view), name="ecomai_pricing_competitoroffer_download"),
+            *super().get_urls(),  # type: ignore[misc]
+        ]
+
+    def import_view(self, request: HttpRequest) -> HttpResponse:
+        """Preview, then write."""
+        if not all(request.user.has_perm(f"ecomai_pricing.{name}") for name in NEEDS):
+            raise PermissionDenied
+        if request.method == "POST" and "add_competitors" in request.POST:
+            self._may_add(request)
+        told = (request.POST, request.FILES) if request.method == "POST" else (None, None)
+        form = OffersForm(*told)
+        outcome: OffersOutcome | None = None
+        error, carried = "", ""
+        if request.method == "POST" and form.is_valid():
+            file = form.cleaned_data["file"]
+            content = file.read() if file is not None else form.cleaned_data["content"]
+            write = "write" in request.POST
+            try:
+                outcome = offers_import(
+                    content=content,
+                    channel=ecomai.CHANNEL,
+                    check_only=not write,
+                    add_competitors=form.cleaned_data["add_competitors"],
+                    user=request.user,
+                )
+                if not write and len(content) <= CARRIED:
+                    carried = content if isinstance(content, str) else content.decode("utf-8-sig")
+            except FileError as problem:
+                error = str(problem)
+        context = {
+            **self.admin_site.each_context(request),
+            **self.market_links(request),  # type: ignore[attr-defined]
+            "title": _("Read competitors' offers"),
+            "opts": self.opts,
+            "form": form,
+            "error": error,
+            "outcome": outcome,
+            "summary": _summary(outcome) if outcome else "",
+            "carried": carried,
+            "columns": [(name, name in NEEDED) for name in COLUMNS],
+        }
+        return TemplateResponse(request, "ecomai/pricing/admin/market_import.html", context)
+
+    def download_view(self, request: HttpRequest) -> HttpResponse:
+        """All offers as they are now, in the columns that can be read."""
+        if not request.user.has_perm("ecomai_pricing.view_competitoroffer"):
+            raise PermissionDenied
+        response = HttpResponse(offers_csv(channel=ecomai.CHANNEL), content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = 'attachment; filename="competitor-offers.csv"'
+        return response
+
+    def _may_add(self, request: HttpRequest) -> None:
+        if not request.user.has_perm("ecomai_pricing.add_competitor"):
+            raise PermissionDenied
+
+
+def _summary(outcome: OffersOutcome) -> str:
+    text = ngettext("%(n)d row read", "%(n)d rows read", outcome.read) % {"n": outcome.read}
+    parts = [
+        (outcome.created, _("%(n)d new")),
+        (outcome.updated, _("%(n)d changed")),
+        (outcome.unchanged, _("%(n)d as before")),
+        (outcome.history, _("%(n)d older than what is known")),
+        (outcome.failed, _("%(n)d that cannot be used")),
+        (outcome.doubted, _("%(n)d shown and not used")),
+        (len(outcome.new_competitors), _("%(n)d new competitors")),
+    ]
+    told = ", ".join(words % {"n": number} for number, words in parts if number)
+    return f"{text}: {told}." if told else f"{text}."

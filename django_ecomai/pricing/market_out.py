@@ -1,0 +1,25 @@
+"""Competitors' offers as CSV, in the columns that can be read back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django_ecomai.core.tables import csv_text
+
+from .market_rows import offer_rows
+from .services.competitors_reading import COLUMNS
+
+
+def offers_csv(*, channel: str) -> str:
+    """All offers as they are now."""
+    return csv_text(COLUMNS, _rows(channel))
+
+
+def _rows(channel: str) -> Iterator[tuple[Any, ...]]:
+    for offer in offer_rows(channel=channel).order_by("competitor__code", "pk").iterator(chunk_size=2000):
+        yield (
+            offer.competitor.code, offer.external_id, offer.ean, offer.sku, offer.title, offer.brand, offer.url,
+            "" if offer.price is None else f"{offer.price.normalize():f}", offer.currency,
+            {None: "", True: "yes", False: "no"}[offer.available], offer.observed_at.isoformat(),
+        )  # fmt: skip

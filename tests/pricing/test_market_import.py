@@ -1,0 +1,214 @@
+"""Competitors' offers as CSV, dicts or from the adapter: good rows are written, every other one is told why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase
+
+from django_ecomai.adapters.base import BadRow, CompetitorOfferRow, ShopAdapter
+from django_ecomai.conf import ecomai
+from django_ecomai.core.tables import FileError, RowError
+from django_ecomai.pricing.models import Competitor, CompetitorOffer, CompetitorPrice
+from django_ecomai.pricing.services import competitors_import
+from django_ecomai.pricing.services.competitors_import import offers_fetch, offers_import
+from django_ecomai.pricing.services.competitors_reading import COLUMNS, ean_plain, offer_read, web_address
+from django_ecomai.testing import product_make
+
+from .market import competitor_make, match_make, offer_make, point_make
+
+pytestmark = pytest.mark.django_db
+HEAD = "competitor;offer_id;ean;title;price;currency;available;observed_at"
+
+
+def lines(*rows: str) -> str:
+    return "\n".join(rows) + "\n"
+
+
+def test_good_rows_are_written_and_the_others_told_why_not() -> None:
+    competitor_make(code="A")
+    tomorrow = (timezone.now() + timedelta(days=1)).isoformat()
+    text = lines(
+        HEAD,
+        "A;1;4006381333931;Lantern;12,50;EUR;yes;",
+        "A;1;;Lantern again;13;;;",
+        "A;2;;;9;;;",
+        "A;3;;Cup;free;;;",
+        "A;4;;Cup;-1;;;",
+        f"A;5;;Cup;4;;;{tomorrow}",
+        "A;6;;Cup;4;euro;;",
+        "A;7;;Cup;4;;maybe;",
+        "X;8;;Cup;4;;;",
+    )
+    dry = offers_import(content=text, check_only=True)
+    assert not CompetitorOffer.objects.exists()
+    found = offers_import(content=text)
+    assert (found.read, found.created, found.failed) == (dry.read, dry.created, dry.failed) == (9, 1, 8)
+    assert [(one.line, one.column) for one in found.verdicts] == [
+        (3, "offer_id"),
+        (4, "title"),
+        (5, "price"),
+        (6, "price"),
+        (7, "observed_at"),
+        (8, "currency"),
+        (9, "available"),
+        (10, "competitor"),
+    ]
+    offer = CompetitorOffer.objects.get()
+    assert (offer.price, offer.ean, offer.available) == (Decimal("12.5"), "4006381333931", True)
+
+
+def test_a_row_without_a_price_or_with_a_wrong_ean_is_kept_and_told() -> None:
+    competitor_make(code="A")
+    found = offers_import(content=lines(HEAD, "A;1;;Cup;0;;;", "A;2;4006381333932;Mug;3;;;"))
+    assert (found.created, found.doubted) == (2, 1)
+    assert ["no price" in found.verdicts[0].message, "check digit" in found.verdicts[1].message] == [True, True]
+    cup, mug = CompetitorOffer.objects.order_by("external_id")
+    assert (cup.price, cup.doubt, mug.ean, mug.doubt) == (None, "no_price", "", "")
+
+
+def test_history_grows_only_when_price_or_availability_change() -> None:
+    competitor_make(code="A")
+    for price, available, verdict in ((5, "yes", "created"), (5, "yes", "unchanged"), (6, "yes", "updated"),
+                                      (6, "no", "updated")):  # fmt: skip
+        found = offers_import(content=lines(HEAD, f"A;1;;Cup;{price};;{available};"), keep_all=True)
+        assert [one.verdict for one in found.verdicts] == [verdict]
+    points = CompetitorPrice.objects.order_by("observed_at").values_list("price", "available")
+    assert list(points) == [(5, True), (6, True), (6, False)]
+
+
+def test_an_older_file_fills_the_history_and_not_the_present() -> None:
+    competitor_make(code="A")
+    offers_import(content=lines(HEAD, "A;1;;Cup;6;;;"))
+    found = offers_import(content=lines(HEAD, "A;1;;Cup;4;;;2025-01-01"))
+    assert (found.history, CompetitorOffer.objects.get().price) == (1, 6)
+    assert list(CompetitorPrice.objects.order_by("price").values_list("price", flat=True)) == [4, 6]
+
+
+def test_a_slipped_comma_is_held_against_the_offers_own_past() -> None:
+    offer = offer_make(competitor_make(code="A"), external_id="1", title="Cup", price=Decimal(8), days_ago=3)
+    point_make(offer, 3, 8)
+    found = offers_import(content=lines(HEAD, "A;1;;Cup;800;;;"))
+    offer.refresh_from_db()
+    assert (offer.price, offer.doubt, found.doubted) == (800, "jump", 1)
+    assert "five times" in found.verdicts[0].message
+    offers_import(content=lines(HEAD, "A;1;;Cup;8;;;"))
+    offer.refresh_from_db()
+    assert offer.doubt == ""
+
+
+def test_a_new_price_that_stays_for_a_month_is_believed() -> None:
+    offer = offer_make(competitor_make(code="A"), external_id="1", title="Cup", price=Decimal(800), doubt="jump")
+    point_make(offer, 60, 8)
+    point_make(offer, 31, 800)
+    offers_import(content=lines(HEAD, "A;1;;Cup;800;;;"))
+    offer.refresh_from_db()
+    assert offer.doubt == ""
+
+
+def test_a_price_far_from_ours_or_in_another_currency_is_held() -> None:
+    competitor = competitor_make(code="A")
+    dozen = offer_make(competitor, external_id="dozen")
+    dollars = offer_make(competitor, external_id="dollars")
+    match_make(product_make(price="10"), dozen)
+    match_make(product_make(price="10"), dollars)
+    offers_import(content=lines(HEAD, "A;dozen;;Dozen;120;;;", "A;dollars;;Dollars;9;USD;;"))
+    assert dict(CompetitorOffer.objects.values_list("external_id", "doubt")) == {"dozen": "far", "dollars": "currency"}
+
+
+def test_unknown_competitors_are_added_only_when_asked() -> None:
+    text = lines("competitor,price,title", "New,4,Cup", "New,5,Mug")
+    assert offers_import(content=text).failed == 2
+    found = offers_import(content=text, add_competitors=True)
+    assert (found.created, found.new_competitors, Competitor.objects.get().code) == (2, ["New"], "New")
+
+
+def test_many_rows_need_no_more_queries_than_few() -> None:
+    competitor_make(code="A")
+
+    def asked(numbers: range) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            offers_import(content=lines(HEAD, *(f"A;{number};;Cup {number};5;;;" for number in numbers)))
+        return len(queries)
+
+    assert asked(range(20)) == asked(range(100, 150))
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"title\nx\n", b""])
+def test_a_file_that_is_none_is_refused(content: bytes) -> None:
+    with pytest.raises(FileError):
+        offers_import(content=content)
+
+
+class Watching(ShopAdapter):
+    def competitor_offers(self) -> Iterator[CompetitorOfferRow | BadRow]:
+        yield CompetitorOfferRow(competitor="A", price=5.5, title="Cup", available=False)
+        yield BadRow(table="competitor_offer", code="no_number", value="?")
+
+
+def test_the_adapter_may_know_offers(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert offers_fetch() is None
+    monkeypatch.setattr(competitors_import, "get_adapter", lambda channel: Watching())
+    found = offers_fetch()
+    assert found is not None and (found.created, found.failed) == (1, 1)
+    assert "no_number ?" in found.verdicts[0].message
+    offer = CompetitorOffer.objects.get()
+    assert (offer.price, offer.available, offer.currency) == (Decimal("5.5"), False, ecomai.CURRENCY)
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        ("4006381333931", "4006381333931"),
+        ("0036000291452", "36000291452"),
+        ("036000291452", "36000291452"),
+        ("4 006381-333931", "4006381333931"),
+        ("4006381333932", ""),
+        ("00000000", ""),
+        ("lantern", ""),
+        ("٤٠٠٦٣٨١٣٣٣٩٣١", ""),
+    ],
+)
+def test_eans_are_checked(value: str, plain: str) -> None:
+    assert ean_plain(value) == plain
+
+
+def test_only_web_addresses_become_links() -> None:
+    assert web_address("https://example.com/a") == "https://example.com/a"
+    assert web_address("javascript:alert(1)") == ""
+
+
+VALUES = st.text(max_size=40) | st.sampled_from(["5", "-1", "NaN", "1e400", "2026-13-01", "yes", "EUR", "=1+1"])
+
+
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(COLUMNS, VALUES)))
+def test_whatever_a_line_says_it_is_read_or_refused(row: dict[str, str]) -> None:
+    try:
+        told = offer_read(row)
+    except RowError as error:
+        assert error.message
+        return
+    assert told.price is None or told.price > 0
+    assert told.ean or told.sku or told.title
+    assert 0 < len(told.external_id) <= 64 and len(told.currency) in (0, 3)
+    assert told.observed_at <= timezone.now() + timedelta(minutes=6)
+
+
+class AnyFile(TestCase):
+    @given(st.text(max_size=300))
+    def test_any_text_is_read_or_refused(self, text: str) -> None:
+        competitor_make(code=f"c{timezone.now().timestamp()}")
+        try:
+            found: Any = offers_import(content="competitor,price,title\n" + text, add_competitors=True)
+        except FileError:
+            return
+        assert found.read == found.created + found.updated + found.unchanged + found.history + found.failed
