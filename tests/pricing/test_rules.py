@@ -230,7 +230,7 @@ class TestWhatItDoes:
         rule_make(action="markup", markup=1.7, endings="99, 95")
         assert proposed(known(currency="CHF")).new_price == Decimal("10.95")
         PricingRule.objects.update(endings="80")
-        dear = {"price": "1000", "list_price": Decimal(1000), "cost": Decimal(380), "currency": "JPY"}
+        dear: dict[str, Any] = {"price": "1000", "list_price": Decimal(1000), "cost": Decimal(380), "currency": "JPY"}
         assert proposed(known(**dear)).new_price == Decimal("980")
 
     @pytest.mark.parametrize(("currency", "price"), [("CHF", "10.40"), ("JPY", "10"), ("EUR", "10.39")])
