@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from django_ecomai.mirror.columns import of_products
-from django_ecomai.mirror.models import Category, PricePoint, Product, Promotion
+from django_ecomai.mirror.columns import price_columns
+from django_ecomai.mirror.models import Category, Product, Promotion
 
 from .days import day_date, day_number, local_days, midnight, period_days, period_numbers
 from .ledger import Ledger
@@ -49,23 +49,19 @@ def price_listed(
     """Price of the price history per product and period, float64 [n, periods], NaN before its first entry: each holds
     until the next one, and those for a coming day are known ahead."""
     found = np.full((len(products), len(periods)), np.nan)
-    rows = PricePoint.objects.filter(channel=channel, price__gt=0).order_by("product_id", "valid_from", "pk")
-    rows = of_products(rows, products.tolist()) if len(products) else rows.none()
-    columns = rows.values_list("product_id", "valid_from", "price")
-    place = {pk: row for row, pk in enumerate(products.tolist())}
-    product, moment, price = [], [], []
-    for pk, at, amount in columns.iterator(chunk_size=CHUNK):
-        if pk in place:
-            product.append(place[pk])
-            moment.append(at.timestamp())
-            price.append(float(amount or 0))
-    if not product:
+    if not len(products) or not len(periods):
         return found
-    period = period_numbers(local_days(np.array(moment)), frequency) - int(periods[0])
-    for row, first, value in zip(product, period.tolist(), price, strict=True):
-        if first < found.shape[1]:
-            found[row, max(first, 0) :] = value
-    return found
+    known = price_columns(channel=channel, products=products.tolist())
+    order = np.argsort(products, kind="stable")
+    place = np.minimum(np.searchsorted(products, known.product, sorter=order), len(products) - 1)
+    row = order[place]
+    here = products[row] == known.product  # of many keys, those between them are read too
+    period = period_numbers(local_days(known.at[here]), frequency) - int(periods[0])
+    inside = period < found.shape[1]
+    # by time: of several in a period the last one stays
+    found[row[here][inside], np.maximum(period[inside], 0)] = known.price[here][inside]
+    since = np.maximum.accumulate(np.where(np.isfinite(found), np.arange(found.shape[1]), 0), axis=1)
+    return np.take_along_axis(found, since, axis=1)
 
 
 def promotion_matrix(

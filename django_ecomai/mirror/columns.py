@@ -15,7 +15,7 @@ from django.db.models.functions import Cast, Coalesce
 
 from django_ecomai.core.arrays import arrays_available, arrays_read
 
-from .models import Customer, Order, OrderLine, Product, ReturnLine
+from .models import Customer, Order, OrderLine, PricePoint, Product, ReturnLine
 from .selectors import demand_lines, sale_lines
 
 if TYPE_CHECKING:
@@ -128,6 +128,51 @@ def return_columns(
         np.array(at, dtype=np.float64),
         np.array(quantity, dtype=np.float64),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class PriceColumns:
+    """Prices above 0 of the price history, by product, then by time: primary key of the product int64 [n], ``at`` epoch
+    seconds and ``price``, float64 [n]."""
+
+    product: NDArray[np.int64]
+    at: NDArray[np.float64]
+    price: NDArray[np.float64]
+
+
+def price_columns(
+    *, channel: str = "", products: Iterable[int], currencies: Sequence[str] | None = None
+) -> PriceColumns:
+    """The price history of products, narrowed as `of_products` does; with ``currencies`` only prices in these."""
+    rows = of_products(PricePoint.objects.filter(channel=channel, price__gt=0), products)
+    if currencies is not None:
+        rows = rows.filter(currency__in=currencies)
+    parts: list[list[NDArray[Any]]] = []
+    if arrays_available(rows):
+        at = Func("valid_from", template="EXTRACT(EPOCH FROM %(expressions)s)", output_field=FloatField())
+        last = 0
+        while True:
+            some = rows.filter(pk__gt=last).order_by("pk")[:ARRAY_CHUNK]
+            part = arrays_read(some.values_list("pk", "product_id", at, "price"), ["int", "int", "float", "float"])
+            parts.append(part)
+            if len(part[0]) < ARRAY_CHUNK:
+                break
+            last = int(part[0][-1])
+    else:
+        stream = rows.order_by("pk").values_list("pk", "product_id", "valid_from", "price")
+        found = list(stream.iterator(chunk_size=CHUNK))
+        key, product, moment, price = zip(*found, strict=True) if found else ((), (), (), ())
+        parts.append(
+            [
+                np.array(key, dtype=np.int64),
+                np.array(product, dtype=np.int64),
+                np.array([one.timestamp() for one in moment], dtype=np.float64),
+                np.array(price, dtype=np.float64),
+            ]
+        )
+    columns = [np.concatenate([part[at] for part in parts]) for at in range(4)]
+    order = np.lexsort((columns[0], columns[2], columns[1]))
+    return PriceColumns(columns[1][order], columns[2][order], columns[3][order])
 
 
 def _read(lines: QuerySet[OrderLine], *, tell: Callable[[int], None] | None, price: bool) -> tuple[NDArray[Any], ...]:

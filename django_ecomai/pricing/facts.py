@@ -13,8 +13,8 @@ from django.db.models import Max
 
 from django_ecomai.conf import ecomai
 from django_ecomai.forecast.days import local_date, midnight
-from django_ecomai.mirror.columns import KEYS_CHUNK
-from django_ecomai.mirror.models import PricePoint, Product, StockPoint
+from django_ecomai.mirror.columns import KEYS_CHUNK, price_columns
+from django_ecomai.mirror.models import Product, StockPoint
 
 from .market import MarketPosition, market_positions
 from .models import PriceChange, PriceTest
@@ -80,7 +80,7 @@ def product_facts(
             )  # fmt: skip
     _parents(found)
     _offers(found, channel)
-    _past_prices(found, at)
+    _past_prices(found, channel, at)
     if stock_ages:
         _sold_out_last(found)
     _under_way(found, channel, local_date(at), horizon_days)
@@ -125,25 +125,27 @@ def _offers(found: dict[int, Facts], channel: str) -> None:
                 one.cost = offer.cost
 
 
-def _past_prices(found: dict[int, Facts], at: datetime) -> None:
-    """The last price before a day ago, and before a week ago; of changes of a currency only what came after counts."""
-    moments = (at - timedelta(days=1), at - timedelta(days=7))
-    names = ("price_day_ago", "price_week_ago")
+def _past_prices(found: dict[int, Facts], channel: str, at: datetime) -> None:
+    """The last price before a day ago, and before a week ago, in the currency of today's."""
+    moments = {"price_day_ago": at - timedelta(days=1), "price_week_ago": at - timedelta(days=7)}
+    by_currency: dict[str, list[int]] = {}
+    for pk, one in found.items():
+        by_currency.setdefault(one.currency, []).append(pk)
+    for currency, pks in by_currency.items():
+        history = price_columns(channel=channel, products=pks, currencies=["", currency])
+        wanted = set(pks)
+        for name, moment in moments.items():
+            before = history.at <= moment.timestamp()
+            # by time: the last one stays
+            latest = dict(zip(history.product[before].tolist(), history.price[before].tolist(), strict=True))
+            for pk in wanted & latest.keys():
+                setattr(found[pk], name, Decimal(str(round(latest[pk], 4))))
+    # what was applied here counts even where the copy has no history yet
     for part in in_parts(found):
-        for name, moment in zip(names, moments, strict=True):
-            latest = PricePoint.objects.filter(product__in=part, valid_from__lte=moment, price__isnull=False)
-            newest = dict(latest.order_by().values_list("product_id").annotate(at=Max("valid_from")))
-            rows = PricePoint.objects.filter(
-                product__in=part, valid_from__in=set(newest.values()), price__isnull=False
-            ).order_by("pk")
-            for pk, since, price, currency in rows.values_list("product_id", "valid_from", "price", "currency"):
-                if newest.get(pk) == since and (not currency or currency == found[pk].currency):
-                    setattr(found[pk], name, price)
-        # what was applied here counts even where the copy has no history yet
-        for name, moment in zip(names, moments, strict=True):
-            applied = PriceChange.objects.filter(product__in=part, at__gt=moment).order_by("-at", "-pk")
-            for pk, price in applied.values_list("product_id", "old_price"):
-                if getattr(found[pk], name) is None:
+        applied = PriceChange.objects.filter(product__in=part, at__gt=moments["price_week_ago"]).order_by("-at", "-pk")
+        for pk, when, price in applied.values_list("product_id", "at", "old_price"):
+            for name, moment in moments.items():
+                if when > moment and getattr(found[pk], name) is None:
                     setattr(found[pk], name, price)
 
 

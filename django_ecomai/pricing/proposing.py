@@ -86,6 +86,7 @@ class Part:
     horizon: NDArray[np.int64]
     has_forecast: NDArray[np.bool_]
     held: list[_Held | None]
+    propensity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
 
 def proposals_of(setting: Setting, product_ids: Sequence[int]) -> list[PriceProposal]:
@@ -126,7 +127,7 @@ def _part(setting: Setting, facts: list[Facts]) -> Part:
     weeks = setting.reader.weeks(product_ids=pks, currencies=[one.currency for one in facts], weeks=HISTORY)
     horizon = np.array([_days(setting, one) for one in choices], dtype=np.int64)
     ahead = forecast_days(
-        channel=setting.channel, product_ids=pks, days=int(horizon.max()), start=setting.reader.until
+        channel=setting.channel, product_ids=pks, days=int(horizon.max()), start=setting.reader.day
     )  # fmt: skip
     elasticity = setting.learned.column("elasticity", pks)
     limits = limits_build(facts, choices)
@@ -177,6 +178,7 @@ def _targets(setting: Setting, part: Part) -> NDArray[np.float64]:
     share = np.array([0.95 if one.rule is None else one.rule.sell_share for one in part.choices])
     found = optimise(part.demand, part.limits, goal=goal, sell_through=share, caution=setting.caution)
     target = found.target.copy()
+    _explore(setting, part, goal, target)
     seen = np.isfinite(part.demand.elasticity)
     seeking = np.array([one.action in GOALS for one in part.choices])
     for row, choice in enumerate(part.choices):
@@ -193,6 +195,35 @@ def _targets(setting: Setting, part: Part) -> NDArray[np.float64]:
         if part.held[row] is not None:
             target[row] = np.nan
     return target
+
+
+def _explore(setting: Setting, part: Part, goal: NDArray[np.str_], target: NDArray[np.float64]) -> None:
+    """Where a rule tries prices, the best price for an elasticity that is drawn from what is believed of it, with the
+    probability of that price. No endings: they would change it. A run made again on the same day draws the same."""
+    from django_ecomai.ml.pricing.explore import thompson
+    from django_ecomai.ml.pricing.optimise import Demand
+
+    part.propensity = np.full(len(part.facts), np.nan)
+    groups: dict[str, list[int]] = {}
+    for row, choice in enumerate(part.choices):
+        rule = choice.rule
+        if rule is not None and rule.explore and choice.action in (Action.PROFIT, Action.REVENUE):
+            groups.setdefault(str(goal[row]), []).append(row)
+    for number, (aim, members) in enumerate(sorted(groups.items())):
+        rows = np.array(members)
+        demand = part.demand
+        some = Demand(
+            demand.path[rows], demand.elasticity[rows], demand.sd[rows], demand.stock[rows], demand.left_value[rows]
+        )
+        # a family is drawn as one; products of different parts of the catalogue must not draw alike
+        seed = [setting.book.on.toordinal(), number, part.facts[members[0]].pk]
+        draws = thompson(
+            some, part.limits.only(rows), random_state=int(np.random.SeedSequence(seed).generate_state(1)[0]),
+            goal=aim,
+        )  # fmt: skip
+        free = (draws.held == "") & np.isfinite(target[rows])
+        target[rows[free]] = draws.price[free]
+        part.propensity[rows[free]] = draws.propensity[free]
 
 
 def _missing(choice: Choice, part: Part, row: int, seen: bool, reason: str) -> _Held | None:
@@ -247,19 +278,18 @@ def _guarded(part: Part, target: NDArray[np.float64]) -> Guarded:
     from django_ecomai.ml.pricing.guardrails import Guarded, guard
 
     first: dict[int, tuple[int, ...]] = {}
-    groups: dict[tuple[int, ...], list[int]] = {}
+    groups: dict[tuple[tuple[int, ...], int], list[int]] = {}
     for row, choice in enumerate(part.choices):
-        endings = () if choice.action == Action.HOLD else choice.endings
+        endings = () if choice.action == Action.HOLD or np.isfinite(part.propensity[row]) else choice.endings
         key = int(part.limits.family[row])
         endings = endings if key < 0 else first.setdefault(key, endings)
-        groups.setdefault(endings, []).append(row)
+        groups.setdefault(endings_in_steps(endings, float(part.limits.step[row])), []).append(row)
     n = len(part.facts)
     price, held, binding = np.full(n, np.nan), np.full(n, "", dtype="U32"), np.full(n, "", dtype="U16")
     names = ("target", "family", "limit", "rounding", "ending")
     stages = {name: np.full(n, np.nan) for name in names}
-    for endings, members in groups.items():
+    for (endings, base), members in groups.items():
         rows = np.array(members)
-        base = 100 if all(one < 100 for one in endings) else 10_000
         found = guard(target[rows], part.limits.only(rows), endings=endings, ending_base=base)
         price[rows], held[rows], binding[rows] = found.price, found.held, found.binding
         for name in names:
@@ -270,6 +300,18 @@ def _guarded(part: Part, target: NDArray[np.float64]) -> Guarded:
         if choice.action == Action.HOLD and not held[row] and not binding[row] and part.limits.family[row] < 0:
             price[row] = part.limits.price[row]  # left to the letter, multiple of a step or not
     return Guarded(price, held, binding, stages)
+
+
+def endings_in_steps(endings: Sequence[int], step: float) -> tuple[tuple[int, ...], int]:
+    """Endings as the engine takes them, in steps, and of how many steps they are the last: hundredths of one, or with
+    steps of one or more the last two digits. What is no multiple of the step is left out."""
+    unit = 0.01 if step < 1 else 1.0
+    base = round(100 * unit / step)
+    if not endings or base < 2 or abs(base * step - 100 * unit) > 1e-6:
+        return (), 100
+    steps = [one * unit / step for one in endings]
+    whole = tuple(round(one) for one in steps if abs(one - round(one)) < 1e-6 and round(one) < base)
+    return (whole, base) if whole else ((), 100)
 
 
 def _rows(
@@ -316,6 +358,7 @@ def _rows(
             horizon_days=int(part.horizon[row]),
             has_forecast=bool(part.has_forecast[row]),
             market=_market(facts),
+            propensity=_number(part.propensity[row]) if held is None else None,
             history=_history(part.weeks, row),
         )
         if known[row] and held is None:

@@ -73,7 +73,9 @@ class Reader:
 
     def __init__(self, *, channel: str = "", until: date | None = None) -> None:
         self.channel = channel
-        self.until = last_monday(until or ledger_until(channel=channel))
+        #: The first day without data, and the Monday on or before it: the first week that is not whole.
+        self.day = until or ledger_until(channel=channel)
+        self.until = last_monday(self.day)
         used = Order.objects.filter(channel=channel, removed_at=None).order_by()
         self.currencies = set(used.values_list("currency", flat=True).distinct()) - {""}
 

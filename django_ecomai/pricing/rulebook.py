@@ -34,7 +34,7 @@ DEFAULT_LIMITS: dict[str, float] = {
 }
 #: Smallest steps of prices where they are not a hundredth.
 STEPS = {"CHF": "0.05", "JPY": "1", "KRW": "1", "HUF": "1", "CLP": "1", "ISK": "1", "VND": "1000", "IDR": "100"}
-_LIKE = ("action", "sell_until", "sell_share", "left_worth", "markup", "reference", "offset", "follows_id")
+_LIKE = ("action", "sell_until", "sell_share", "left_worth", "markup", "reference", "offset", "follows_id", "explore")
 
 
 @dataclass(slots=True)

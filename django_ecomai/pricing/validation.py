@@ -26,6 +26,8 @@ def rule_problems(rule: PricingRule) -> dict[str, str]:
         found["sell_until"] = _("Give the date until which the stock is to be sold.")
     if rule.action == Action.FOLLOW and rule.follows_id is None:
         found["follows"] = _("Choose the product whose price is followed.")
+    if rule.explore and rule.action not in (Action.PROFIT, Action.REVENUE):
+        found["explore"] = _("Only the most profit or the most revenue can be looked for by trying.")
     if rule.attribute_value and not rule.attribute:
         found["attribute"] = _("Name the attribute that has this value.")
     for low, high, text in (

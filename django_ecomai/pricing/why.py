@@ -32,6 +32,11 @@ def why_line(row: PriceProposal) -> str:
         parts.append(_evidence(row))
     elif row.rule is not None:
         parts.append(_("the rule “%(rule)s” asks for it; what it does to demand is not known") % {"rule": row.rule})
+    if row.propensity is not None:
+        parts.append(
+            _("drawn with a probability of %(chance)s %%, to learn")
+            % {"chance": format_value(round(100 * row.propensity))}
+        )
     if row.market:
         named = {
             "number": row.market.get("offers"),

@@ -16,7 +16,8 @@ from django_ecomai.mirror.models import StockPoint
 from django_ecomai.ml.pricing.guardrails import violations
 from django_ecomai.pricing.facts import Facts, product_facts
 from django_ecomai.pricing.limits import limits_build
-from django_ecomai.pricing.models import PriceProposal, PricingRule
+from django_ecomai.pricing.models import PriceProposal, PricingRule, ProductElasticity
+from django_ecomai.pricing.proposing import endings_in_steps
 from django_ecomai.pricing.rulebook import Choice, RuleBook, has_attribute, is_on
 from django_ecomai.pricing.services.propose import proposals_make, proposals_preview
 from django_ecomai.testing import category_make
@@ -180,6 +181,27 @@ class TestWhatItDoes:
         assert proposed(known(-1.6)).new_price == 9
         assert proposed(known(-0.5)).new_price == 11
 
+    def test_prices_are_tried_with_a_probability_that_is_kept(self) -> None:
+        rule_make(action="profit", explore=True)
+        products = [known(-1.6) for _number in range(40)]
+        ProductElasticity.objects.update(sd=0.6)
+        rules = list(PricingRule.objects.all())
+        pks = [product.pk for product in products]
+        first = proposals_preview(rules=rules, product_ids=pks, now=NOW)
+        assert [row.new_price for row in proposals_preview(rules=rules, product_ids=pks, now=NOW)] == [
+            row.new_price for row in first
+        ]
+        prices = {row.new_price for row in first}
+        assert len(prices) > 2 and prices <= {Decimal(cents) / 100 for cents in range(900, 1101)}
+        assert all(row.propensity is not None and 1 / 32 <= row.propensity <= 1 for row in first)
+        # The products are alike: each price has one probability, and those of all prices seen are no more than 1.
+        chances = {(row.new_price, row.propensity or 0.0) for row in first}
+        assert len(chances) == len(prices) and 0.8 < sum(chance for _price, chance in chances) <= 1
+        assert "to learn" in first[0].why
+        PricingRule.objects.update(explore=False)
+        best = proposals_preview(rules=list(PricingRule.objects.all()), product_ids=pks, now=NOW)
+        assert {row.propensity for row in best} == {None}
+
     def test_endings_are_wishes(self) -> None:
         rule_make(action="markup", markup=1.7, endings="99, 95")
         row = proposed(known())
@@ -188,6 +210,28 @@ class TestWhatItDoes:
         rule_make(name="narrow", action="limits", max_change_day=0.05)
         row = proposed(known())
         assert (row.new_price, row.binding) == (Decimal("10.50"), "max_rise_day")
+
+    @pytest.mark.parametrize(
+        ("endings", "step", "found"),
+        [
+            ((99, 95), 0.01, ((99, 95), 100)),
+            ((99, 95), 0.05, ((19,), 20)),
+            ((99,), 0.05, ((), 100)),
+            ((80, 8), 1.0, ((80, 8), 100)),
+            ((80, 8), 10.0, ((8,), 10)),
+            ((99,), 0.03, ((), 100)),
+            ((), 0.01, ((), 100)),
+        ],
+    )
+    def test_endings_in_steps(self, endings: Any, step: float, found: Any) -> None:
+        assert endings_in_steps(endings, step) == found
+
+    def test_endings_in_swiss_francs_and_yen(self) -> None:
+        rule_make(action="markup", markup=1.7, endings="99, 95")
+        assert proposed(known(currency="CHF")).new_price == Decimal("10.95")
+        PricingRule.objects.update(endings="80")
+        dear: dict[str, Any] = {"price": "1000", "list_price": Decimal(1000), "cost": Decimal(380), "currency": "JPY"}
+        assert proposed(known(**dear)).new_price == Decimal("980")
 
     @pytest.mark.parametrize(("currency", "price"), [("CHF", "10.40"), ("JPY", "10"), ("EUR", "10.39")])
     def test_steps_of_the_currency(self, currency: str, price: str) -> None:
@@ -296,6 +340,7 @@ class TestValidation:
             ({"action": "sell_through", "sell_until": DAY, "starts_on": DAY}, "sell_until"),
             ({"action": "follow"}, "follows"),
             ({"attribute_value": "red"}, "attribute"),
+            ({"action": "hold", "explore": True}, "explore"),
             ({"corridor_low": 1.2, "corridor_high": 1.1}, "corridor_high"),
             ({"margin_from": 0.5, "margin_to": 0.5}, "margin_to"),
             ({"starts_on": DAY, "ends_on": DAY - timedelta(days=1)}, "ends_on"),

@@ -111,7 +111,7 @@ class TestRollBack:
         assert shop.written == [("p", Decimal("10.5")), ("p", Decimal("10"))]
         assert PriceChange.objects.filter(kind="rollback", old_price="10.50", new_price="10.00").exists()
         assert PriceProposal.objects.get(product__external_id="p").state == "undone"
-        assert "sold 28.0 pieces in 7 days" in found.messages[0]
+        assert "sold 28 pieces in 7 days" in found.messages[0]
 
     def test_only_told_where_it_is_switched_off(self, shop: PricedShop, settings: LazySettings) -> None:
         settings.ECOMAI = {**settings.ECOMAI, "PRICING_ROLLBACK": False}

@@ -77,6 +77,9 @@ class PriceProposal(models.Model):
     )
     strength = models.CharField(_("evidence"), max_length=8, choices=Strength.choices, default=Strength.NONE)
 
+    # With which probability this price was drawn, where its rule tries prices to learn; empty: the best one was taken.
+    propensity = models.FloatField(_("probability of this price"), null=True, blank=True)
+
     # Expected over the horizon, at the price of today and at the proposed one.
     units_old = models.FloatField(_("pieces at the price"), null=True, blank=True)
     units_new = models.FloatField(_("pieces at the proposed price"), null=True, blank=True)

@@ -96,6 +96,10 @@ class PricingRule(models.Model):
         _("worth of what is left"), default=1.0, validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
         help_text=_("Share of its cost that a piece is worth at the end: 0 for what spoils."),
     )  # fmt: skip
+    explore = models.BooleanField(
+        _("try prices to learn"), default=False,
+        help_text=_("Other prices within the limits, more often where little is known. For profit or revenue."),
+    )  # fmt: skip
     markup = models.FloatField(
         _("markup over cost"), null=True, blank=True, validators=_SHARE, help_text=_("0.5 means cost and half of it.")
     )

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.audit import change_log
+from django_ecomai.core.charts import format_value
 from django_ecomai.forecast.days import local_date
 from django_ecomai.forecast.ledger import ledger_until
 from django_ecomai.pricing.facts import in_parts
@@ -115,8 +116,8 @@ def _roll_back(found: Watched, change: PriceChange, *, now: datetime) -> None:
     named = {
         "product": change.product,
         "days": change.watch["days"],
-        "units": change.watch["units"],
-        "floor": change.watch["floor_units"],
+        "units": format_value(round(change.watch["units"], 1)),
+        "floor": format_value(round(change.watch["floor_units"], 1)),
     }
     text = _("“%(product)s” sold %(units)s pieces in %(days)s days, less than the %(floor)s it should at least") % named
     found.messages.append(text)
