@@ -142,7 +142,7 @@ def buying(browser: Browser, base: str) -> None:
 
 
 def market(browser: Browser, base: str) -> None:
-    """Competitors: the review list with a decision or two, an offer, where the shop stands, a file before it is read."""
+    """Competitors: the review list with a decision or two, which are taken back, and where the shop stands."""
     context = browser.new_context(base_url=base, viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.goto("/admin/")
