@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from django_ecomai.mirror.models import Category, Customer, Product
+from django_ecomai.mirror.selectors import locked
 from django_ecomai.mirror.services.bulk import column_update, links_set, rows_upsert
 
 pytestmark = pytest.mark.django_db
@@ -41,6 +42,15 @@ def test_upserts_go_by_the_shops_id() -> None:
     ((_sql, params),) = [found for found in seen if found[0].startswith("INSERT")]
     flat = [value for part in params for value in (part if isinstance(part, list) else [part])]
     assert [value for value in flat if value in ("a", "b", "c")] == ["a", "b", "c"]
+
+
+def test_rows_are_locked_in_that_order_too_whatever_language_the_database_sorts_by() -> None:
+    names = ["b", "A", "_", "a", "é", "B", "10", "9"]
+    for name in names:
+        Product.objects.create(external_id=name, title=name, synced_at=timezone.now())
+    with transaction.atomic(), statements() as seen:
+        assert [one.external_id for one in locked(Product.objects.all())] == sorted(names)
+    assert connection.vendor != "postgresql" or ('COLLATE "C"' in seen[0][0] and "FOR UPDATE" in seen[0][0])
 
 
 def test_updates_go_by_the_key() -> None:
