@@ -145,7 +145,7 @@ ACCESS: dict[str, Permitted | Open | Keyed] = {
     "ecomai_pricing:api-offers": pricing(GET=("view_volumeoffer",)),
     "ecomai_pricing:api-offers-export": pricing(GET=("view_volumeoffer",)),
     "ecomai_pricing:api-offers-decide": pricing(POST=("dismiss_volumeoffer",)),
-    "ecomai_pricing:api-segments": pricing(GET=("view_productelasticity",)),
+    "ecomai_pricing:api-segments": pricing(GET=("view_volumeoffer",)),
 }
 SUBSTITUTES = {"ecomai_inventory:api-table": {"table": "suppliers"}}
 

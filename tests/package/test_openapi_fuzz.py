@@ -67,12 +67,14 @@ def operations(schema: Any) -> Iterator[Any]:
         yield result.ok()
 
 
-def hammer(operation: Any, headers: dict[str, str]) -> set[int]:
+def hammer(operation: Any, headers: dict[str, str], **known: str) -> set[int]:
+    """Statuses that were met; ``known`` are values for parameters of the path instead of drawn ones."""
     seen: set[int] = set()
 
     @FUZZ
     @given(case=operation.as_strategy() | operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))
     def once(case: Any) -> None:
+        case.path_parameters.update(known)
         response = case.call(headers=headers)
         seen.add(response.status_code)
         checks = [not_a_server_error]
@@ -114,4 +116,4 @@ def test_an_error_of_ours_would_be_found(schema: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr("django_ecomai.recommend.api.carousels", lambda *args, **values: 1 / 0)
     found = [one for one in operations(schema) if one.path.startswith("/ecomai/api/recommendations/")]
     with pytest.raises(BaseException, match=r"(?i)server error|sub-exception"):
-        hammer(found[0], {})
+        hammer(found[0], {}, placement="home")

@@ -23,3 +23,5 @@ class PricedShop(FakeAdapter):
 
 
 SHOP = PricedShop()
+#: A shop that takes no prices.
+DEAF = FakeAdapter()

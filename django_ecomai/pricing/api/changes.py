@@ -18,7 +18,7 @@ from django_ecomai.pricing.services import PricingError, change_undo
 from .base import MOST_ROWS, PricingView, whole
 
 
-class ChangeSerializer(serializers.ModelSerializer[PriceChange]):
+class PriceChangeSerializer(serializers.ModelSerializer[PriceChange]):
     """A price that was written into the shop."""
 
     product_id = serializers.CharField(source="product.external_id", help_text="The shop's own id.")
@@ -33,10 +33,10 @@ class ChangeSerializer(serializers.ModelSerializer[PriceChange]):
         )  # fmt: skip
 
 
-class ChangesPageSerializer(serializers.Serializer[Any]):
+class PriceChangesPageSerializer(serializers.Serializer[Any]):
     """A part of the changes; ``next_offset`` is null at the end."""
 
-    results = ChangeSerializer(many=True)
+    results = PriceChangeSerializer(many=True)
     next_offset = serializers.IntegerField(allow_null=True)
 
 
@@ -53,7 +53,7 @@ class ChangesView(PricingView):
             OpenApiParameter("limit", int, description=f"Rows, 1 to {MOST_ROWS}; default 100."),
             OpenApiParameter("offset", int, description="Rows to pass over."),
         ],
-        responses={200: ChangesPageSerializer, 400: OpenApiResponse(description="A parameter cannot be used.")},
+        responses={200: PriceChangesPageSerializer, 400: OpenApiResponse(description="A parameter cannot be used.")},
     )
     def get(self, request: Request) -> Response:
         """See the schema."""
@@ -63,7 +63,7 @@ class ChangesView(PricingView):
             rows = rows.filter(product__external_id=product)
         found = list(rows[offset : offset + limit + 1])
         more = offset + limit if len(found) > limit else None
-        return Response({"results": ChangeSerializer(found[:limit], many=True).data, "next_offset": more})
+        return Response({"results": PriceChangeSerializer(found[:limit], many=True).data, "next_offset": more})
 
 
 class UndoView(PricingView):
@@ -75,7 +75,7 @@ class UndoView(PricingView):
         operation_id="ecomai_pricing_undo",
         summary="Take an applied price back",
         request=None,
-        responses={200: ChangeSerializer, 400: OpenApiResponse(description="The shop has another price by now.")},
+        responses={200: PriceChangeSerializer, 400: OpenApiResponse(description="The shop has another price by now.")},
     )
     def post(self, request: Request, number: int) -> Response:
         """See the schema."""
@@ -86,4 +86,4 @@ class UndoView(PricingView):
             undone = change_undo(change=change, user=request.user)
         except PricingError as error:
             raise ValidationError({"detail": str(error)}) from error
-        return Response(ChangeSerializer(undone).data)
+        return Response(PriceChangeSerializer(undone).data)

@@ -51,7 +51,7 @@ class OffersSerializer(serializers.Serializer[Any]):
     add_competitors = serializers.BooleanField(required=False, default=False)
 
 
-class VerdictSerializer(serializers.Serializer[Any]):
+class OfferVerdictSerializer(serializers.Serializer[Any]):
     """What became of one offer."""
 
     line = serializers.IntegerField(help_text="Counted from 1.")
@@ -73,7 +73,7 @@ class OffersOutcomeSerializer(serializers.Serializer[Any]):
     doubted = serializers.IntegerField()
     check_only = serializers.BooleanField()
     new_competitors = serializers.ListField(child=serializers.CharField())
-    verdicts = VerdictSerializer(many=True)
+    verdicts = OfferVerdictSerializer(many=True)
 
 
 class CompetitorOffersView(MarketView):
@@ -82,7 +82,7 @@ class CompetitorOffersView(MarketView):
     needs = {"GET": ("view_competitoroffer",), "POST": ("add_competitoroffer", "change_competitoroffer")}
 
     @extend_schema(
-        operation_id="ecomai_pricing_offers",
+        operation_id="ecomai_pricing_competitor_offers",
         summary="Competitors' offers",
         parameters=[OpenApiParameter("competitor", str, description="Only those of this code."), *PAGE],
         responses={200: CompetitorOfferSerializer(many=True)},
@@ -126,6 +126,7 @@ class CompetitorMatchSerializer(serializers.ModelSerializer[CompetitorMatch]):
     product_id = serializers.CharField(source="product.external_id", help_text="The shop's own id.")
     product_title = serializers.CharField(source="product.title")
     offer = CompetitorOfferSerializer()
+    state = serializers.CharField(help_text="proposed, accepted or rejected.")
 
     class Meta:
         model = CompetitorMatch

@@ -34,7 +34,11 @@ class ProposalSerializer(serializers.ModelSerializer[PriceProposal]):
 
     product_id = serializers.CharField(source="product.external_id", help_text="The shop's own id.")
     title = serializers.CharField(source="product.title")
+    state = serializers.CharField(
+        help_text="open, approved, scheduled, applied, rejected, stale, failed, undone or held."
+    )
     rule = serializers.CharField(source="rule.name", default=None, allow_null=True)
+    elasticity_source = serializers.CharField(help_text="own, category, shop or none: what it mostly rests on.")
     trail = serializers.JSONField(help_text="What moved the price: stage, before, after.")
     market = serializers.JSONField(help_text="Offers of competitors: lowest, median, number, position.")
     why = serializers.CharField(help_text="The arithmetic behind it, in one line.")
@@ -54,14 +58,14 @@ class DetailSerializer(ProposalSerializer):
         fields = (*_FIELDS, "curve", "history")
 
 
-class PageSerializer(serializers.Serializer[Any]):
+class ProposalsPageSerializer(serializers.Serializer[Any]):
     """A part of the worklist; ``next_offset`` is null at its end."""
 
     results = ProposalSerializer(many=True)
     next_offset = serializers.IntegerField(allow_null=True)
 
 
-class DecisionSerializer(serializers.Serializer[Any]):
+class PriceDecisionSerializer(serializers.Serializer[Any]):
     """A decision about proposals."""
 
     proposals = serializers.ListField(
@@ -113,7 +117,7 @@ class ProposalsView(PricingView):
             OpenApiParameter("limit", int, description=f"Rows, 1 to {MOST_ROWS}; default 100."),
             OpenApiParameter("offset", int, description="Rows to pass over."),
         ],
-        responses={200: PageSerializer, 400: OpenApiResponse(description="A parameter cannot be used.")},
+        responses={200: ProposalsPageSerializer, 400: OpenApiResponse(description="A parameter cannot be used.")},
     )
     def get(self, request: Request) -> Response:
         """See the schema."""
@@ -150,12 +154,12 @@ class DecideView(PricingView):
     @extend_schema(
         operation_id="ecomai_pricing_decide",
         summary="Approve (now, later, a part first) or reject",
-        request=DecisionSerializer,
+        request=PriceDecisionSerializer,
         responses={200: DecidedSerializer(many=True), 400: OpenApiResponse(description="It cannot be decided so.")},
     )
     def post(self, request: Request) -> Response:
         """See the schema."""
-        asked = DecisionSerializer(data=request.data)
+        asked = PriceDecisionSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         values = dict(asked.validated_data)
         user: Any = request.user
