@@ -51,7 +51,7 @@ class OffersSerializer(serializers.Serializer[Any]):
     add_competitors = serializers.BooleanField(required=False, default=False)
 
 
-class VerdictSerializer(serializers.Serializer[Any]):
+class OfferVerdictSerializer(serializers.Serializer[Any]):
     """What became of one offer."""
 
     line = serializers.IntegerField(help_text="Counted from 1.")
@@ -73,7 +73,7 @@ class OffersOutcomeSerializer(serializers.Serializer[Any]):
     doubted = serializers.IntegerField()
     check_only = serializers.BooleanField()
     new_competitors = serializers.ListField(child=serializers.CharField())
-    verdicts = VerdictSerializer(many=True)
+    verdicts = OfferVerdictSerializer(many=True)
 
 
 class CompetitorOffersView(MarketView):
