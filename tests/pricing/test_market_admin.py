@@ -154,7 +154,8 @@ def test_two_products_of_one_offer_are_not_accepted_at_once(boss: Client) -> Non
 def test_who_may_only_look_cannot_decide() -> None:
     match = proposal_make()
     client = clerk("view_competitormatch", "view_competitoroffer")
-    assert client.get(reverse(REVIEW)).status_code == 200
+    page = client.get(reverse(REVIEW))
+    assert page.status_code == 200 and "data-ecomai-decide" not in page.content.decode()
     assert decide(client, match, "same").status_code == 403
     url = reverse("admin:ecomai_pricing_competitoroffer_product", args=[match.offer_id])
     assert client.post(url, {"product": match.product.external_id}).status_code == 403
@@ -210,3 +211,14 @@ def test_what_is_downloaded_can_be_read_again(boss: Client) -> None:
     assert "'=cmd()" in text and "8.5,EUR,yes" in text
     html = boss.post(reverse(IMPORT), {"content": text}).content.decode()
     assert "1 row read: 1 changed" in html  # the apostrophe stays
+
+
+def test_the_start_page_tells_where_the_shop_stands(boss: Client) -> None:
+    start = reverse("admin:ecomai_dashboard_start_changelist")
+    assert "No competitors are watched" in boss.get(start).content.decode()
+    match_make(product_make(title="Lantern", price="10"), offer_make(competitor_make(is_simulated=True)))
+    proposal_make()
+    html = " ".join(boss.get(start).content.decode().split())
+    for text in ("1 premium", "A competitor is cheaper: 1", "Lantern: 8.00 EUR at", "1 offer waits to be matched",
+                 "are simulated: nobody asks these prices"):  # fmt: skip
+        assert text in html, text

@@ -212,3 +212,11 @@ class AnyFile(TestCase):
         except FileError:
             return
         assert found.read == found.created + found.updated + found.unchanged + found.history + found.failed
+
+
+def test_a_database_that_does_not_return_keys_is_asked_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(connection.features), "can_return_rows_from_bulk_insert", False)
+    competitor_make(code="A")
+    offers_import(content=lines(HEAD, "A;1;;Cup;5;;;", "A;2;;Mug;6;;;"))
+    points = CompetitorPrice.objects.order_by("price").values_list("offer__title", "price")
+    assert list(points) == [("Cup", 5), ("Mug", 6)]

@@ -61,7 +61,6 @@ class ShowFilter(admin.SimpleListFilter):
 class CompetitorMatchAdmin(ViewOnlyMixin, MarketAdmin):
     """Pairs are found by the job; here they are decided."""
 
-    list_display = ("offered", "ours", "sure", "decide")
     list_display_links = None
     list_filter = (ShowFilter, "method", ("offer__competitor", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("offer__competitor", "product")
@@ -80,6 +79,10 @@ class CompetitorMatchAdmin(ViewOnlyMixin, MarketAdmin):
     def has_decide_permission(self, request: HttpRequest) -> bool:
         """For ``allowed_permissions`` of actions."""
         return request.user.has_perm(DECIDE)
+
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        """Who may not decide sees no buttons."""
+        return ("offered", "ours", "sure", "decide" if self.has_decide_permission(request) else "standing")
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.decide_view)
@@ -170,6 +173,10 @@ class CompetitorMatchAdmin(ViewOnlyMixin, MarketAdmin):
             ),
         )
         return format_html('<span data-ecomai-state>{}</span> <span class="ecomai-buttons">{}</span>', state, buttons)
+
+    @admin.display(description=gettext_lazy("state"))
+    def standing(self, row: CompetitorMatch) -> SafeString:
+        return badge(row.get_state_display(), KINDS[row.state])
 
     # -- decisions
     def decide_view(self, request: HttpRequest, pk: int, action: str) -> HttpResponse:

@@ -174,6 +174,7 @@ def _write(chunk: Sequence[Row], channel: str, outcome: OffersOutcome, add: bool
             history.append(point)
         said.append((line, verdict, offer, told.notes))
     CompetitorOffer.objects.bulk_create(new)
+    _keys(new)
     CompetitorOffer.objects.bulk_update(
         changed, ["ean", "sku", "title", "brand", "url", "price", "currency", "available", "observed_at"]
     )
@@ -183,6 +184,18 @@ def _write(chunk: Sequence[Row], channel: str, outcome: OffersOutcome, add: bool
     for line, verdict, offer, notes in said:
         reason = doubted.get(offer.pk, "") if verdict != "history" and not notes else ""
         outcome.say(Verdict(line, verdict, message=" ".join([*notes, reason]).strip()))
+
+
+def _keys(new: list[CompetitorOffer]) -> None:
+    """Fetch the keys of new rows where the database does not return them (MySQL)."""
+    if not new or new[0].pk is not None:
+        return
+    known = CompetitorOffer.objects.filter(
+        competitor__in={one.competitor_id for one in new}, external_id__in=[one.external_id for one in new]
+    ).values_list("competitor_id", "external_id", "pk")
+    keys = {(competitor, ident): pk for competitor, ident, pk in known}
+    for one in new:
+        one.pk = keys[one.competitor_id, one.external_id]
 
 
 def _point(offer: CompetitorOffer, told: Told, currency: str) -> CompetitorPrice:
@@ -201,9 +214,9 @@ def _competitors(
     known = {one.code: one for one in rows}
     missing = sorted(codes - known.keys())
     if missing and add:
-        made = Competitor.objects.bulk_create(
-            [Competitor(channel=channel, code=code, name=code, is_simulated=simulated) for code in missing]
-        )
+        made = [
+            Competitor.objects.create(channel=channel, code=code, name=code, is_simulated=simulated) for code in missing
+        ]
         change_log(objects=made, user=user, lines=[_("Added with its offers.")], added=True)
         outcome.new_competitors += missing
         known |= {one.code: one for one in made}
