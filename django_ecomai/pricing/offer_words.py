@@ -51,9 +51,9 @@ def gain_line(row: VolumeOffer) -> str:
     """``111 EUR more profit in 52 weeks (80 to 142), probable to 97 %.``"""
     named = {
         "gain": f"{format_value(round(row.gain, 2))} {row.currency}",
-        "low": format_value(round(row.gain_low, 2)),
-        "high": format_value(round(row.gain_high, 2)),
-        "chance": format_value(round(100 * row.gain_chance)),
+        "low": _amount(row.gain_low),
+        "high": _amount(row.gain_high),
+        "chance": format_value(min(round(100 * row.gain_chance), 99)),  # nothing is certain
         "weeks": row.weeks,
     }
     text = ngettext(
@@ -115,3 +115,7 @@ def segment_cells(found: dict[str, Any]) -> list[str]:
 
 def _signed(value: float) -> str:
     return f"{'−' if value < 0 else ''}{number_format(abs(value), decimal_pos=2)}"
+
+
+def _amount(value: float) -> str:
+    return f"{'−' if value < 0 else ''}{format_value(abs(round(value, 2)))}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 #: A line at no more than this share from today's price was bought at about today's price.
 NEAR = 0.1
+#: A quantity that more than this share of the lines reach would be a lower price for most: proposals weigh that up.
+MOST_REACHED = 0.25
+#: Bundles that a product is in at most.
+BUNDLES = 3
 #: Pairs of products that are looked at: those most often ordered together.
 PAIRS = 5_000
 #: Limits of change are about the price of one piece, which stays.
@@ -132,7 +136,7 @@ def breaks_of(setting: OfferSetting, priced: Sequence[Priced]) -> tuple[list[Vol
         one.first = int(ledger.day[mine].min()) if len(mine) else 0
         offer = quantity_break(
             ledger.quantity[mine], price=one.price, cost=one.cost, elasticity=one.elasticity, sd=one.sd,
-            lowest=one.lowest, step=one.step,
+            lowest=one.lowest, step=one.step, most_reached=MOST_REACHED,
         )  # fmt: skip
         if reason := _reason(offer):
             reasons[reason] += 1
@@ -142,9 +146,10 @@ def breaks_of(setting: OfferSetting, priced: Sequence[Priced]) -> tuple[list[Vol
 
 
 def bundles_of(
-    setting: OfferSetting, priced: Sequence[Priced], baskets: Baskets
+    setting: OfferSetting, priced: Sequence[Priced], baskets: Baskets, *, dismissed: Collection[tuple[int, int]] = ()
 ) -> tuple[list[VolumeOffer], Counter[str]]:
-    """Bundles of pairs that were ordered together often enough and that gain; ``priced`` [k] as in ``baskets``."""
+    """Bundles of pairs that were ordered together often enough and that gain, the best ``BUNDLES`` of each product;
+    ``priced`` [k] as in ``baskets``. Pairs in ``dismissed`` do not count among these."""
     from django_ecomai.ml.pricing.volume import bundle_price
 
     found, reasons = [], Counter[str]()
@@ -164,7 +169,17 @@ def bundles_of(
             reasons[reason] += 1
         else:
             found.append(_row(setting, offer, one, other, lines=together))
-    return found, reasons
+    best, taken = [], Counter[int]()
+    for row in sorted(found, key=lambda row: -row.gain):
+        pair = row.product_id, row.other_id or 0
+        if pair in dismissed:
+            continue
+        if max(taken[pair[0]], taken[pair[1]]) >= BUNDLES:
+            reasons["better_bundles"] += 1
+            continue
+        taken.update(pair)
+        best.append(row)
+    return best, reasons
 
 
 def near(paid: Any, price: Any) -> Any:
@@ -183,10 +198,11 @@ def _pairs(baskets: Baskets) -> Iterator[tuple[int, int]]:
 
 
 def _reason(offer: Offer) -> str:
-    """Why an offer is not made; also where the caution of the settings leaves no gain."""
+    """Why an offer is not made; also where a loss is likelier, or the caution of the settings leaves no gain."""
     if offer.reason:
         return offer.reason
-    return "" if offer.gain - ecomai.PRICING_CAUTION * offer.gain_sd > 0 else "no_gain"
+    sure = offer.gain - ecomai.PRICING_CAUTION * offer.gain_sd > 0 and offer.gain_chance >= 0.5
+    return "" if sure else "no_gain"
 
 
 def _row(setting: OfferSetting, offer: Offer, one: Priced, other: Priced | None, *, lines: int) -> VolumeOffer:

@@ -37,6 +37,10 @@ PARTS, MOST_VALUES = 12, 20
 #: A part with fewer buyers is left out: nobody is looked at singly.
 FEWEST_BUYERS = 30
 VOLUMES = ("alone", "small", "large")
+#: A product of which a part bought fewer lines tells nothing about it: a few large orders would.
+FEWEST_LINES = 30
+#: With fewer lines in a week the price that a part paid may be that of one large order.
+OWN_LINES = 3
 #: From so many other pieces on an order is large.
 LARGE = 10.0
 
@@ -71,7 +75,7 @@ def segments_learn(*, channel: str = "", progress: Callable[[float], None] | Non
     panels["channel"] = _channels()
     found = []
     for attribute, parts in panels.items():
-        kept = sorted((name for name in parts if parts[name].columns), key=lambda name: (-parts[name].lines, name))
+        kept = sorted((name for name in parts if parts[name].lines), key=lambda name: (-parts[name].lines, name))
         if len(kept) >= 2:
             groups = category if attribute != "channel" else None
             found.append(_compare(attribute, {name: parts[name] for name in kept[:PARTS]}, groups, len(products)))
@@ -151,11 +155,19 @@ def _parts(orders: OrderFacts, ledger: Ledger) -> Iterator[tuple[str, list[tuple
 
 
 def _add(rows: _Rows, weeks: Weeks, ledger: Ledger, mine: NDArray[np.bool_], *, start: int) -> None:
-    """Rows of a part of the trade for products from place ``start`` on: its pieces, and the price that it saw: what it
-    paid, in weeks without a sale the shop's price times what it usually pays of that."""
-    if not mine.any():
-        return
+    """Rows of a part of the trade for products from place ``start`` on: its pieces, and the price that it saw: the
+    median of what it paid where that is of several lines, else the shop's price times what it usually pays of that.
+
+    Who orders many pieces at once often pays less for each: with single lines that would pass for an elasticity.
+    """
     own = _lines(ledger, mine)
+    rows.lines += len(own)
+    if len(rows.buyers) < FEWEST_BUYERS:
+        rows.buyers.update(np.where(own.customer == NOBODY, -2 - own.order, own.customer).tolist())
+    enough = np.bincount(own.product, minlength=len(own.products)) >= FEWEST_LINES
+    own = _lines(own, enough[own.product])
+    if not len(own):
+        return
     n, periods = weeks.units.shape
     order = np.searchsorted(own.products, weeks.products)
     units = dense_quantity(own).reshape(n, periods, 7).sum(axis=2, dtype=np.float64)[order]
@@ -163,13 +175,12 @@ def _add(rows: _Rows, weeks: Weeks, ledger: Ledger, mine: NDArray[np.bool_], *, 
     ratio = np.ones(n)
     sold = np.asarray(np.isfinite(paid).any(axis=1), dtype=bool)
     ratio[sold] = np.nanmedian((paid / weeks.price)[sold], axis=1)
-    price = np.where(np.isfinite(paid), paid, weeks.price * np.where(np.isfinite(ratio), ratio, 1.0)[:, None])
+    usual = weeks.price * np.where(np.isfinite(ratio), ratio, 1.0)[:, None]
+    lines = np.bincount(own.product * periods + own.day // 7, minlength=n * periods).reshape(n, periods)[order]
+    price = np.where(np.isfinite(paid) & (lines >= OWN_LINES), paid, usual)
     row, week = np.nonzero(weeks.known & np.isfinite(price) & ~weeks.mixed[:, None] & sold[:, None])
     cells = (units, price, weeks.promotion, weeks.in_stock)
     rows.columns.append((start + row, weeks.periods[week], *(one[row, week] for one in cells)))
-    rows.lines += len(own)
-    if len(rows.buyers) < FEWEST_BUYERS:
-        rows.buyers.update(np.where(own.customer == NOBODY, -2 - own.order, own.customer).tolist())
 
 
 def _channels() -> dict[str, _Rows]:
@@ -200,7 +211,9 @@ def _compare(
 ) -> dict[str, Any]:
     from django_ecomai.ml.pricing.segments import segment_elasticities
 
-    few = {name for name, rows in parts.items() if attribute != "channel" and len(rows.buyers) < FEWEST_BUYERS}
+    few = {name: "too_few_products" for name, rows in parts.items() if not rows.columns}
+    if attribute != "channel":
+        few |= {name: "too_few_buyers" for name, rows in parts.items() if len(rows.buyers) < FEWEST_BUYERS}
     fit = segment_elasticities(
         attribute,
         {name: rows.panel(_groups(rows, category)) for name, rows in parts.items() if name not in few},
@@ -214,7 +227,7 @@ def _compare(
             {
                 "name": name,
                 "lines": rows.lines,
-                **(_numbers(fit, at[name], first) if name in at else {**_NOTHING, "reason": "too_few_buyers"}),
+                **(_numbers(fit, at[name], first) if name in at else {**_NOTHING, "reason": few[name]}),
             }
             for name, rows in parts.items()
         ],

@@ -58,8 +58,9 @@ def known(slope: float = -2.0, sd: float = 1e-9, **fields: Any) -> Product:
 
 
 def ten_or_one(product: Product, **fields: Any) -> None:
-    """Half of the orders hold one piece, half ten."""
-    sell(((product, 1),), ((product, 10),), times=50, **fields)
+    """Three of four orders hold one piece, one holds ten."""
+    one, ten = ((product, 1),), ((product, 10),)
+    sell(one, one, one, ten, times=25, **fields)
 
 
 def pair() -> tuple[Product, Product]:
@@ -77,10 +78,10 @@ def test_elastic_large_lines_get_a_lower_price_from_their_quantity_on() -> None:
     report = offers_make(now=MOMENT, run_number=7)
     assert (report.products, report.breaks, report.bundles, report.dismissed) == (1, 1, 0, 0)
     row = VolumeOffer.objects.get()
-    # The markup rule at an elasticity of -2: twice the cost. 500 pieces become 500 * 0.8 ** -2 that leave 4 each.
+    # The markup rule at an elasticity of -2: twice the cost. 250 pieces become 250 * 0.8 ** -2 that leave 4 each.
     assert (row.kind, row.product, row.other, row.quantity) == ("break", product, None, 10)
     assert (row.price, row.old_price, row.discount, row.currency) == (8, 10, pytest.approx(0.2), "EUR")
-    assert row.gain == pytest.approx(500 * (0.8**-2 * 4 - 6), abs=0.01)
+    assert row.gain == pytest.approx(250 * (0.8**-2 * 4 - 6), abs=0.01)
     assert row.gain_low == pytest.approx(row.gain, abs=0.01) and row.gain_high == pytest.approx(row.gain, abs=0.01)
     assert (row.gain_chance, row.lines, row.run_number) == (1.0, 100, 7)
     assert row.weeks == 1  # the week of the orders is the last whole one of the data
@@ -154,7 +155,7 @@ def test_only_lines_at_about_todays_price_in_its_currency_count() -> None:
     ten_or_one(product, price="11.01", tag="dear")
     ten_or_one(product, price="8.99", tag="cheap")
     ten_or_one(product, currency="GBP", tag="pounds")
-    sell(((product, 10),), times=29, price="9.00", tag="near")
+    sell(((product, 1),), times=29, price="9.00", tag="near")
     report = offers_make(now=MOMENT)
     assert report.reasons == {"too_few_lines": 1}
     sell(((product, 10),), times=1, price="11.00", tag="last")
@@ -240,6 +241,25 @@ def test_products_in_two_currencies_are_no_bundle() -> None:
     sell(((one, 1),), ((other, 1),), times=500, currency="")
     report = offers_make(now=MOMENT)
     assert report.reasons["mixed_currency"] == 1 and report.bundles == 0
+
+
+def test_a_product_is_in_its_three_best_bundles_and_a_dismissed_one_makes_room_for_the_next() -> None:
+    hub, partners = known(-3.0), [known(-3.0) for _number in range(4)]
+    for number, partner in enumerate(partners):
+        sell(((hub, 1), (partner, 1)), times=100 - 10 * number)
+    sell(((hub, 1),), *(((partner, 1),) for partner in partners), times=500)
+    assert offers_make(now=MOMENT).reasons["better_bundles"] == 1
+    bundles = VolumeOffer.objects.filter(kind="bundle")
+    assert [row.other for row in bundles] == partners[:3]
+    offers_dismiss(offers=bundles.filter(other=partners[0]))
+    assert offers_make(now=MOMENT + timedelta(days=7)).bundles == 3
+    assert [row.other for row in bundles.filter(dismissed_at=None)] == partners[1:]
+
+
+def test_a_quantity_that_most_lines_reach_is_a_lower_price_and_no_break() -> None:
+    product = known()
+    sell(((product, 10),), times=50)
+    assert offers_make(now=MOMENT).reasons == {"no_gain": 1}
 
 
 # -- runs ------------------------------------------------------------------------------------------------------------

@@ -160,6 +160,21 @@ def test_shops_are_compared_where_there_are_several() -> None:
     assert found["b2b"]["low"] < -3 < found["b2b"]["high"]
 
 
+def test_a_rebate_on_large_orders_does_not_pass_for_an_elasticity() -> None:
+    trade({"slope": 0.0}, {"slope": 0.0}, {"slope": 0.0, "beside": 5})
+    # Beside another product large orders pay less for each piece, as price lists by quantity have it.
+    large = OrderLine.objects.filter(external_id__contains="-2-", quantity__gt=45)
+    large.exclude(product__external_id="filler").update(quantity=150, unit_price=Decimal("6.00"))
+    assert compared()["volume"]["small"]["elasticity"] > -1.5
+
+
+def test_products_of_which_a_part_bought_little_tell_nothing_about_it() -> None:
+    trade({"slope": -2.0, "country": "DE"}, {"slope": -2.0, "country": "FR"}, weeks=29)
+    for part in compared()["region"].values():
+        assert (part["elasticity"], part["products"], part["reason"]) == (None, 0, "too_few_products")
+        assert part["lines"] == PRODUCTS * 29
+
+
 def test_orders_in_another_currency_are_left_out() -> None:
     trade({"slope": -1.0, "country": "DE"}, {"slope": -3.0, "country": "GB"})
     Order.objects.filter(country="GB").update(currency="GBP")

@@ -45,15 +45,17 @@ def quantity_break(
     sd: float,
     lowest: float = 0.0,
     step: float = 0.0,
+    most_reached: float = 1.0,
 ) -> Offer:
     """The all-units discount that earns most: from ``quantity`` pieces on each costs ``price * (1 - discount)``.
 
     ``quantities`` [m] are the pieces of past order lines at about this ``price``; ``cost`` is per piece and ``lowest``
     the price that no limit allows to go below; prices are multiples of ``step`` (0: any). Lines of at least that many
     pieces grow as the ``elasticity`` (with its ``sd``) has it. Lines of fewer pieces whose money would buy the larger
-    quantity take it: that costs them nothing.
-    Nobody else changes, so what is left out is on the careful side. Source of the scheme: Dolan, "Quantity discounts:
-    managerial issues and research opportunities", Marketing Science 6 (1987).
+    quantity take it: that costs them nothing. Nobody else changes, so what is left out is on the careful side.
+    Quantities that more than the share ``most_reached`` of the lines have are left out: what nearly everybody gets is a
+    lower price, not a break. Source of the scheme: Dolan, "Quantity discounts: managerial issues and research
+    opportunities", Marketing Science 6 (1987).
     Reasons: "too_few_lines", "no_margin", "no_elasticity", "no_gain". Raises ``ValueError`` for a price of 0 or less.
     """
     pieces = np.asarray(quantities, dtype=np.float64)
@@ -70,23 +72,26 @@ def quantity_break(
     if not len(steps):
         steps = np.array([2.0])
     steps = np.unique(np.concatenate([steps, steps + 1])) if len(steps) < MOST_QUANTITIES else steps
+    steps = steps[len(pieces) - np.searchsorted(pieces, steps) <= most_reached * len(pieces)]
+    if not len(steps):
+        return _nothing("no_gain")
     steps = steps[np.linspace(0, len(steps) - 1, min(len(steps), MOST_QUANTITIES)).astype(int)]
     allowed = _discounts(price, max(lowest, cost), step)
     nodes, weights = posterior_nodes()
     slopes = np.minimum(elasticity + sd * nodes, 0.0)
     total = np.concatenate([[0.0], np.cumsum(pieces)])
     best, found = 0.0, _nothing("no_gain")
-    for quantity in steps.tolist():
+    lower, kept = price * (1 - allowed), (1 - allowed)[:, None] ** slopes  # [discounts], [discounts, nodes]
+    for quantity in steps.tolist() if len(allowed) else []:
         many = int(np.searchsorted(pieces, quantity))
         above = total[-1] - total[many]
-        for discount in allowed.tolist():
-            lower = price * (1 - discount)
-            reach = int(np.searchsorted(pieces, quantity * (1 - discount)))
-            jump = (many - reach) * quantity * (lower - cost) - (total[many] - total[reach]) * (price - cost)
-            gain = above * ((1 - discount) ** slopes * (lower - cost) - (price - cost)) + jump
-            mean = float(gain @ weights)
-            if mean > best:
-                best, found = mean, Offer(quantity, discount, *_moments(gain, weights))
+        reach = np.searchsorted(pieces, quantity * (1 - allowed))
+        jump = (many - reach) * quantity * (lower - cost) - (total[many] - total[reach]) * (price - cost)
+        gains = above * (kept * (lower - cost)[:, None] - (price - cost)) + jump[:, None]
+        means = gains @ weights
+        at = int(means.argmax())
+        if means[at] > best:
+            best, found = float(means[at]), Offer(quantity, float(allowed[at]), *_moments(gains[at], weights))
     return found
 
 

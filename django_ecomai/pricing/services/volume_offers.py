@@ -61,7 +61,9 @@ def offers_make(
         _tell(progress, 0.6 * report.products / max(total, 1))
     sold.sort(key=lambda one: one.pk)
     baskets = baskets_count(setting, sold, progress=lambda part: _tell(progress, 0.6 + 0.3 * part))
-    found, without = bundles_of(setting, sold, baskets)
+    gone = VolumeOffer.objects.filter(channel=channel, kind=VolumeOffer.Kind.BUNDLE, dismissed_at__isnull=False)
+    dismissed = set(gone.values_list("product_id", "other_id"))
+    found, without = bundles_of(setting, sold, baskets, dismissed=dismissed)
     report.reasons.update(without)
     for start in range(0, len(found), WRITE):
         report.bundles += _store(report, found[start : start + WRITE])

@@ -39,6 +39,13 @@ def test_a_break_is_a_price_that_can_be_written_on_a_label():
     assert quantity_break([1.0] * 50 + [10.0] * 50, **PRICE, step=20.0).reason == "no_gain"
 
 
+def test_what_most_lines_reach_is_no_quantity_for_a_break():
+    lines = [1.0] * 20 + [2.0] * 60 + [10.0] * 20
+    assert quantity_break(lines, **PRICE).quantity == 2.0
+    assert quantity_break(lines, **PRICE, most_reached=0.25).quantity == 3.0  # whoever takes two is near to it
+    assert quantity_break([5.0] * 50, **PRICE, most_reached=0.25).reason == "no_gain"
+
+
 def test_an_unsure_elasticity_is_said():
     found = quantity_break([1.0] * 50 + [10.0] * 50, **{**PRICE, "sd": 0.8})
     assert found.gain_sd > 0
