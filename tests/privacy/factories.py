@@ -28,7 +28,7 @@ from django_ecomai.runs.models import Artifact, Run
 from django_ecomai.runs.services import artifact_go_live, artifact_save
 from django_ecomai.testing import customer_make, order_make, product_make
 from tests.inventory.factories import suggestion_make, supplier_make
-from tests.pricing.factories import proposal_make
+from tests.pricing.factories import offer_make, proposal_make
 from tests.pricing.market import match_make
 
 ANN, BOB = "K-ann-4711", "K-bob-0815"
@@ -116,6 +116,7 @@ def _staff_fill(user: Any) -> None:
     suggestion = suggestion_make(product=product_make(), decided_by=user)
     Decision.objects.create(suggestion=suggestion, action="approve", user=user)
     match_make(decided_by=user)
+    offer_make(dismissed_by=user, dismissed_at=moment)
     proposal_make(decided_by=user, seconded_by=user)
     prices: dict[str, Any] = {"product": product_make(), "currency": "EUR"}
     PriceChange.objects.create(at=moment, user=user, old_price=Decimal(10), new_price=Decimal(9), **prices)
