@@ -386,8 +386,8 @@ def test_a_merchant_sees_few_sections_and_no_machinery(merchant: Client) -> None
         assert f"/{model}/" not in index
     labels = [app["app_label"] for app in merchant.get("/admin/").context["app_list"]]
     assert set(labels) <= {
-            "ecomai_dashboard", "ecomai_forecast", "ecomai_inventory", "ecomai_mirror", "ecomai_pricing",
-            "ecomai_recommend", "ecomai_ingest", "ecomai_privacy", "ecomai_runs",
+            "ecomai_dashboard", "ecomai_forecast", "ecomai_inventory", "ecomai_mirror", "ecomai_recommend",
+            "ecomai_ingest", "ecomai_pricing", "ecomai_privacy", "ecomai_runs",
         }  # fmt: skip
     filled()
     tiles = {str(tile["label"]): tile["url"] for tile in merchant.get(

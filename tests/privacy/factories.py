@@ -20,6 +20,7 @@ from django_ecomai.ingest.services import key_make
 from django_ecomai.ingest.services.versions import versions_claim
 from django_ecomai.inventory.models import Decision, PurchaseOrder
 from django_ecomai.mirror.models import ReturnLine, Review, SyncIssue, SyncReport
+from django_ecomai.pricing.models import PriceChange, PriceTest
 from django_ecomai.privacy.ledger import consent_record
 from django_ecomai.privacy.models import ListRelease
 from django_ecomai.recommend.models import CustomerPreference, Revision
@@ -27,6 +28,7 @@ from django_ecomai.runs.models import Artifact, Run
 from django_ecomai.runs.services import artifact_go_live, artifact_save
 from django_ecomai.testing import customer_make, order_make, product_make
 from tests.inventory.factories import suggestion_make, supplier_make
+from tests.pricing.factories import proposal_make
 
 ANN, BOB = "K-ann-4711", "K-bob-0815"
 PHONE, TABLET = "a" * 31 + "1", "b" * 31 + "2"
@@ -112,5 +114,11 @@ def _staff_fill(user: Any) -> None:
     )
     suggestion = suggestion_make(product=product_make(), decided_by=user)
     Decision.objects.create(suggestion=suggestion, action="approve", user=user)
+    proposal_make(decided_by=user, seconded_by=user)
+    prices: dict[str, Any] = {"product": product_make(), "currency": "EUR"}
+    PriceChange.objects.create(at=moment, user=user, old_price=Decimal(10), new_price=Decimal(9), **prices)
+    PriceTest.objects.create(
+        base_price=10, low=9, high=11, starts_on=moment.date(), seed=1, started_by=user, **prices
+    )  # fmt: skip
     key_make(name="Storefront", scopes=["orders:write"], user=user)
     ListRelease.objects.create(number=1, kind="popular", epsilon=Decimal("0.1"), most=10, made_by=user)
