@@ -41,7 +41,7 @@ def listings(frames: list[pd.DataFrame], side: str) -> tuple[Listings, dict[int,
     return made, {ident: row for row, ident in enumerate(both[f"{side}_id"])}
 
 
-def table(folder: Path) -> tuple[Floats, NDArray[np.bool_], NDArray[np.int64], int, dict[str, Any]]:
+def table(folder: Path) -> tuple[Floats, Any, Any, int, dict[str, Any]]:
     """Features and labels of all pairs, the training ones first, their Amazon products, how many train, and facts."""
     frames = [pd.read_csv(folder / "product-matching" / f"{name}.csv") for name in ("train", "validation")]
     products, product_row = listings(frames, "left")

@@ -37,3 +37,15 @@ def test_peers_are_told_the_category_without_the_product():
 def test_random_limits_are_never_broken():
     assert pricing_scale.fuzz(2000)["violations"] == 0
     assert pricing_scale.fuzz(2000)["let_through"] > 200
+
+
+def test_a_policy_that_knows_the_truth_earns_most_and_none_leaves_the_limits():
+    from benchmarks import pricing_regret as regret
+    from django_ecomai.ml.pricing.guardrails import violations
+
+    play = regret.Play(1)
+    allowed = play.limits()
+    _profit, price = play.week(0, np.full(play.n, 1e6))
+    assert not violations(price, allowed).any()
+    assert len(play.panel()) > len(play.rows[0])
+    assert regret.earned("Oracle", 1) > regret.earned("Fixed (list price)", 1) > 0
