@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -471,11 +472,21 @@ def test_a_flood_does_not_ask_a_shop_that_does_not_answer(
     assert len(published["asked"]) == 3
 
 
-def test_many_at_once_look_once(keys: tuple[KeyRing, KeyRing], published: dict[str, Any]) -> None:
+def test_many_at_once_look_once(
+    keys: tuple[KeyRing, KeyRing], published: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     jwt = pytest.importorskip("jwt")
     published["keys"] = [keys[0].public]
     shop = signatures.SaleorShop("", DOMAIN)
     barrier, found = threading.Barrier(8), []
+
+    read = signatures.jwks_read
+
+    def slow(address: str) -> bytes:
+        time.sleep(0.1)  # so that all have come before the first has an answer
+        return read(address)
+
+    monkeypatch.setattr(signatures, "jwks_read", slow)
 
     def look() -> None:
         barrier.wait()
