@@ -12,7 +12,7 @@ from django.apps import apps
 from django.db.models import Max
 
 from django_ecomai.conf import ecomai
-from django_ecomai.forecast.days import local_date, midnight
+from django_ecomai.forecast.days import local_date
 from django_ecomai.mirror.columns import KEYS_CHUNK, price_columns
 from django_ecomai.mirror.models import Product, StockPoint
 
@@ -179,8 +179,3 @@ def attribute_number(value: Any) -> Decimal | None:
     except (InvalidOperation, ValueError):
         return None
     return number if number.is_finite() and number > 0 else None
-
-
-def day_begin(moment: datetime) -> datetime:
-    """The midnight before a moment, in the shop."""
-    return midnight(local_date(moment))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from .limits import binding_limits, limits_build, problems
 from .models import PriceProposal, PricingRule
 from .models.elasticities import Reason, strength_of
 from .reading import Reader, Weeks
+from .row_numbers import history_json, market_json, money, number, pair_of, price_grid, risk_of, rounded, rounded_list
 from .rulebook import Choice, RuleBook
 from .validation import circle, followed_facts
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from django_ecomai.ml.pricing.guardrails import Guarded, Limits
     from django_ecomai.ml.pricing.optimise import Demand
 
-#: Weeks of the sparkline, points of a curve, and the most days that an end date may lie ahead.
-HISTORY, POINTS, LONGEST = 26, 21, 182
+#: Weeks of the sparkline, and the most days that an end date may lie ahead.
+HISTORY, LONGEST = 26, 182
 GOALS = (PricingRule.Action.PROFIT, PricingRule.Action.REVENUE, PricingRule.Action.SELL_THROUGH)
 Action = PricingRule.Action
 _Held = tuple[str, dict[str, Any]]
@@ -157,8 +157,8 @@ def _as_then(setting: Setting, facts: list[Facts]) -> None:
     )  # fmt: skip
     for row, one in enumerate(facts):
         last, before = weeks.price[row, -1], weeks.price[row, -2]
-        one.price = _money(last) if np.isfinite(last) else None
-        one.price_week_ago = _money(before) if np.isfinite(before) else None
+        one.price = money(last) if np.isfinite(last) else None
+        one.price_week_ago = money(before) if np.isfinite(before) else None
         one.price_day_ago, one.stock, one.market, one.codes = None, None, None, []
 
 
@@ -209,14 +209,14 @@ def _explore(setting: Setting, part: Part, goal: NDArray[np.str_], target: NDArr
         rule = choice.rule
         if rule is not None and rule.explore and choice.action in (Action.PROFIT, Action.REVENUE):
             groups.setdefault(str(goal[row]), []).append(row)
-    for number, (aim, members) in enumerate(sorted(groups.items())):
+    for group, (aim, members) in enumerate(sorted(groups.items())):
         rows = np.array(members)
         demand = part.demand
         some = Demand(
             demand.path[rows], demand.elasticity[rows], demand.sd[rows], demand.stock[rows], demand.left_value[rows]
         )
         # a family is drawn as one; products of different parts of the catalogue must not draw alike
-        seed = [setting.book.on.toordinal(), number, part.facts[members[0]].pk]
+        seed = [setting.book.on.toordinal(), group, part.facts[members[0]].pk]
         draws = thompson(
             some, part.limits.only(rows), random_state=int(np.random.SeedSequence(seed).generate_state(1)[0]),
             goal=aim,
@@ -322,7 +322,7 @@ def _rows(
     pks = [one.pk for one in part.facts]
     today = np.where(np.isfinite(part.limits.price) & (part.limits.price > 0), part.limits.price, np.nan)
     low, high = part.limits.interval()
-    grid = curves(part.demand, today, _grid(today, price, low, high))
+    grid = curves(part.demand, today, price_grid(today, price, low, high))
     pair = curves(part.demand, today, np.column_stack([today, price]))
     ends = {name: setting.learned.column(name, pks) for name in ("elasticity", "low", "high")}
     sources = setting.learned.texts("source", pks, "none")
@@ -330,7 +330,7 @@ def _rows(
     rows = []
     for row, (facts, choice) in enumerate(zip(part.facts, part.choices, strict=True)):
         held = part.held[row]
-        new = None if held is not None else _money(price[row])
+        new = None if held is not None else money(price[row])
         proposal = PriceProposal(
             channel=setting.channel,
             product_id=facts.pk,
@@ -348,92 +348,34 @@ def _rows(
             family=choice.families[0] if choice.families else "",
             rule=choice.rule if choice.rule is not None and choice.rule.pk else None,
             binding=str(guarded.binding[row]) if held is None else "",
-            trail=[] if held is not None else [[name, _round(a), _round(b)] for name, a, b in guarded.trail(row)],
+            trail=[] if held is not None else [[name, rounded(a), rounded(b)] for name, a, b in guarded.trail(row)],
             goal=choice.action,
-            elasticity=_number(ends["elasticity"][row]),
-            elasticity_low=_number(ends["low"][row]),
-            elasticity_high=_number(ends["high"][row]),
+            elasticity=number(ends["elasticity"][row]),
+            elasticity_low=number(ends["low"][row]),
+            elasticity_high=number(ends["high"][row]),
             elasticity_source=sources[row],
-            strength=strength_of(_number(ends["low"][row]), _number(ends["high"][row])),
+            strength=strength_of(number(ends["low"][row]), number(ends["high"][row])),
             horizon_days=int(part.horizon[row]),
             has_forecast=bool(part.has_forecast[row]),
-            market=_market(facts),
-            propensity=_number(part.propensity[row]) if held is None else None,
-            history=_history(part.weeks, row),
+            market=market_json(facts),
+            propensity=number(part.propensity[row]) if held is None else None,
+            history=history_json(part.weeks, row),
         )
         if known[row] and held is None:
-            proposal.units_old, proposal.units_new = _pair(pair.units[row])
-            proposal.revenue_old, proposal.revenue_new = _pair(pair.revenue[row])
+            proposal.units_old, proposal.units_new = pair_of(pair.units[row])
+            proposal.revenue_old, proposal.revenue_new = pair_of(pair.revenue[row])
             if facts.cost is not None:
-                proposal.profit_old, proposal.profit_new = _pair(pair.profit[row])
+                proposal.profit_old, proposal.profit_new = pair_of(pair.profit[row])
             gain, sd, chance = (float(one) for one in numbers[4:7, row])
             proposal.gain, proposal.gain_chance = round(gain, 4), round(chance, 4)
             proposal.gain_low, proposal.gain_high = round(gain - 1.96 * sd, 4), round(gain + 1.96 * sd, 4)
             proposal.curve = {
-                "prices": _list(grid.prices[row], 4),
-                "units": _list(grid.units[row], 3),
-                "profit": _list(grid.profit[row], 3),
-                "profit_low": _list(grid.profit_low[row], 3),
-                "profit_high": _list(grid.profit_high[row], 3),
+                "prices": rounded_list(grid.prices[row], 4),
+                "units": rounded_list(grid.units[row], 3),
+                "profit": rounded_list(grid.profit[row], 3),
+                "profit_low": rounded_list(grid.profit_low[row], 3),
+                "profit_high": rounded_list(grid.profit_high[row], 3),
             }
         proposal.risk = risk_of(proposal)
         rows.append(proposal)
     return rows
-
-
-def risk_of(row: PriceProposal) -> str:
-    """High: a gain is less likely than 70 %, or nothing is known of the demand; medium: less likely than 90 %, the
-    change is above 10 %, or the evidence is weak; else low."""
-    risk = PriceProposal.Risk
-    if row.gain_chance is None or row.gain_chance < 0.7:
-        return risk.HIGH
-    change = abs(row.change or 0.0)
-    if row.gain_chance < 0.9 or change > 0.1 + 1e-9 or row.strength == PriceProposal.Strength.WEAK:
-        return risk.MEDIUM
-    return risk.LOW
-
-
-def _grid(
-    today: NDArray[np.float64], price: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Prices [n, points] around what is allowed, today's and the proposal; NaN without a price."""
-    with np.errstate(invalid="ignore"):
-        least = np.fmin(np.fmin(today, price) * 0.9, np.where(np.isfinite(low), np.maximum(low, today * 0.5), today))
-        most = np.fmax(np.fmax(today, price) * 1.1, np.where(np.isfinite(high), np.minimum(high, today * 1.5), today))
-    part = np.linspace(0.0, 1.0, POINTS)
-    return np.asarray(least[:, None] * (1 - part) + most[:, None] * part)
-
-
-def _market(facts: Facts) -> dict[str, Any]:
-    market = facts.market
-    if market is None:
-        return {}
-    return {
-        "lowest": float(market.lowest), "median": float(market.median), "offers": market.offers,
-        "position": market.position,
-    }  # fmt: skip
-
-
-def _history(weeks: Weeks, row: int) -> dict[str, Any]:
-    price = [None if not np.isfinite(one) else round(float(one), 4) for one in weeks.price[row]]
-    return {"units": _list(weeks.units[row], 2), "prices": price}
-
-
-def _pair(values: NDArray[np.float64]) -> tuple[float, float]:
-    return round(float(values[0]), 4), round(float(values[1]), 4)
-
-
-def _list(values: NDArray[np.float64], digits: int) -> list[float]:
-    return [round(float(one), digits) for one in values]
-
-
-def _money(value: Any) -> Decimal:
-    return Decimal(str(round(float(value), 4)))
-
-
-def _round(value: Any) -> float | None:
-    return round(float(value), 4) if np.isfinite(value) else None
-
-
-def _number(value: Any) -> float | None:
-    return round(float(value), 6) if np.isfinite(value) else None
