@@ -23,3 +23,5 @@ class PricedShop(FakeAdapter):
 
 
 SHOP = PricedShop()
+# Writes no prices: it has the base's apply_price.
+READING = FakeAdapter()

@@ -16,3 +16,9 @@ def shop(settings: LazySettings) -> Iterator[PricedShop]:
     SHOP.written, SHOP.broken = [], set()
     settings.ECOMAI = {**settings.ECOMAI, "ADAPTER": "tests.pricing.adapters.SHOP"}
     yield SHOP
+
+
+@pytest.fixture
+def reading_shop(settings: LazySettings) -> None:
+    """A shop that takes no prices."""
+    settings.ECOMAI = {**settings.ECOMAI, "ADAPTER": "tests.pricing.adapters.READING"}

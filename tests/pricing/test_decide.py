@@ -280,9 +280,9 @@ class TestApplying:
         assert shop.written == [] and states() == {"a0": "stale"}
         assert text in found.stale[0].held_reason
 
-    def test_an_adapter_that_writes_no_prices_says_so_and_csv_is_left(self) -> None:
+    def test_an_adapter_that_writes_no_prices_says_so_and_csv_is_left(self, reading_shop: None) -> None:
         self.approved(2)
-        with pytest.raises(PricingError, match="ShopAdapter cannot write prices: download the approved ones as CSV"):
+        with pytest.raises(PricingError, match="FakeAdapter cannot write prices: download the approved ones as CSV"):
             changes_apply()
         lines = proposals_csv().splitlines()
         assert lines[0] == ",".join(COLUMNS)
