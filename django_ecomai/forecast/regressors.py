@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from django_ecomai.mirror.columns import price_columns
+from django_ecomai.mirror.columns import of_products, price_columns
 from django_ecomai.mirror.models import Category, Product, Promotion
 
 from .days import day_date, day_number, local_days, midnight, period_days, period_numbers
@@ -80,7 +81,7 @@ def promotion_matrix(
     running = list(rows.prefetch_related("products", "categories"))
     if not running:
         return found
-    below = _below(channel)
+    below = _below(channel, products.tolist())
     place = {pk: row for row, pk in enumerate(products.tolist())}
     for promotion in running:
         last = promotion.ends_at or until
@@ -100,11 +101,12 @@ def promotion_matrix(
     return found
 
 
-def _below(channel: str) -> dict[int, set[int]]:
-    """Products of each category and of those below it, by primary keys."""
+def _below(channel: str, products: Sequence[int]) -> dict[int, set[int]]:
+    """Which of these products are in each category or in one below it, by primary keys."""
     parents = dict(Category.objects.filter(channel=channel).values_list("pk", "parent_id"))
     found: dict[int, set[int]] = {}
-    links = Product.categories.through.objects.filter(product__channel=channel).values_list("product_id", "category_id")
+    rows = of_products(Product.categories.through.objects.filter(product__channel=channel), products)
+    links = rows.values_list("product_id", "category_id")
     for product, leaf in links.iterator(chunk_size=CHUNK):
         category: int | None = leaf
         seen: set[int] = set()

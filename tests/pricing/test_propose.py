@@ -21,7 +21,7 @@ from django_ecomai.pricing.reading import Reader
 from django_ecomai.pricing.services.propose import family_parts, proposals_make, proposals_preview
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_now
-from django_ecomai.testing import product_make
+from django_ecomai.testing import category_make, product_make
 
 from .factories import elasticity_make, priced_product, proposal_make, rule_make
 from .shop import FIRST, NOW, WEEKS, sales_make, shop_make
@@ -330,3 +330,16 @@ class TestReading:
         assert as_sold == pytest.approx(found.units.sum() / 56)
         factor = (10.0 / found.price[0]) ** -2.0
         assert as_now == pytest.approx((found.units[0] * factor).sum() / 56)
+
+    def test_a_promotion_of_a_category_counts_for_what_is_below_it_alone(self) -> None:
+        top = category_make(external_id="top")
+        below, aside = category_make(external_id="below", parent=top), category_make(external_id="aside")
+        product, other = priced_product(categories=[below]), priced_product(categories=[aside])
+        sales_make(product)
+        sales_make(other)
+        promotion = Promotion.objects.create(
+            external_id="week", name="Week", starts_at=NOW - timedelta(weeks=1, hours=10), ends_at=NOW
+        )
+        promotion.categories.add(top)
+        assert self.weeks(product).promotion[0].tolist() == [0.0, 0.0, 0.0, 1.0]
+        assert self.weeks(other).promotion[0].tolist() == [0.0] * 4
