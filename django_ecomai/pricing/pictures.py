@@ -31,8 +31,8 @@ class _Scale:
     def __init__(self, values: Sequence[float], start: float, end: float) -> None:
         self.low, self.high = min(values), max(values)
         reach = self.high - self.low
-        if reach <= 0:
-            reach = abs(self.high) or 1.0
+        if reach < 1e-9:
+            reach = max(abs(self.high), 1.0)
             self.low, self.high = self.low - reach / 2, self.high + reach / 2
         self.start, self.end = start, end
 

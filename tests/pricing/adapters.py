@@ -23,5 +23,5 @@ class PricedShop(FakeAdapter):
 
 
 SHOP = PricedShop()
-#: A shop that takes no prices.
-DEAF = FakeAdapter()
+# Writes no prices: it has the base's apply_price.
+READING = FakeAdapter()

@@ -19,6 +19,6 @@ def shop(settings: LazySettings) -> Iterator[PricedShop]:
 
 
 @pytest.fixture
-def deaf_shop(settings: LazySettings) -> None:
+def reading_shop(settings: LazySettings) -> None:
     """A shop that takes no prices."""
-    settings.ECOMAI = {**settings.ECOMAI, "ADAPTER": "tests.pricing.adapters.DEAF"}
+    settings.ECOMAI = {**settings.ECOMAI, "ADAPTER": "tests.pricing.adapters.READING"}

@@ -149,8 +149,7 @@ def test_only_who_may_apply_may_schedule(shop: PricedShop) -> None:
     assert post(decider, f"changes/{change.pk}/undo/", {}).status_code == 403
 
 
-@pytest.mark.usefixtures("deaf_shop")
-def test_without_apply_price_the_csv_is_left(staff: Client) -> None:
+def test_without_apply_price_the_csv_is_left(reading_shop: None, staff: Client) -> None:
     proposal_make(priced_product(external_id="p"), state="approved")
     proposal_make(priced_product(external_id="q"))
     answer = post(staff, "proposals/apply/", {})

@@ -280,8 +280,7 @@ class TestApplying:
         assert shop.written == [] and states() == {"a0": "stale"}
         assert text in found.stale[0].held_reason
 
-    @pytest.mark.usefixtures("deaf_shop")
-    def test_an_adapter_that_writes_no_prices_says_so_and_csv_is_left(self) -> None:
+    def test_an_adapter_that_writes_no_prices_says_so_and_csv_is_left(self, reading_shop: None) -> None:
         self.approved(2)
         with pytest.raises(PricingError, match="FakeAdapter cannot write prices: download the approved ones as CSV"):
             changes_apply()

@@ -95,8 +95,7 @@ def test_one_test_at_a_time_and_no_family(shop: PricedShop) -> None:
         started(product=priced_product(is_active=False))
 
 
-@pytest.mark.usefixtures("deaf_shop")
-def test_without_apply_price_there_is_no_test() -> None:
+def test_without_apply_price_there_is_no_test(reading_shop: None) -> None:
     with pytest.raises(PricingError, match="cannot write prices"):
         started()
 

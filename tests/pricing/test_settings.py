@@ -68,8 +68,7 @@ def test_the_doctor(django_assert_max_num_queries: Any, shop: PricedShop) -> Non
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("deaf_shop")
-def test_the_doctor_tells_that_prices_cannot_be_written() -> None:
+def test_the_doctor_tells_that_prices_cannot_be_written(reading_shop: None) -> None:
     proposal_make()
     assert "The adapter cannot write prices" in [str(one.title) for one in diagnose()]
 

@@ -155,8 +155,7 @@ class TestScheduled:
         assert prices_watch(now=START + timedelta(hours=1)).applied == 0
         assert shop.written == [("p", Decimal("10.5"))]
 
-    @pytest.mark.usefixtures("deaf_shop")
-    def test_without_apply_price_it_stays_and_is_told(self) -> None:
+    def test_without_apply_price_it_stays_and_is_told(self, reading_shop: None) -> None:
         proposal_make(state="scheduled", apply_at=START)
         found = prices_watch(now=START)
         assert found.applied == 0 and "download them as CSV" in found.messages[0]
