@@ -19,7 +19,9 @@ class ElasticitySerializer(serializers.ModelSerializer[ProductElasticity]):
     """The price elasticity of a product, or why it has none, and the price test that would tell most."""
 
     product_id = serializers.CharField(source="product.external_id", help_text="The shop's own id.")
-    source = serializers.CharField(help_text="own, category, shop or none: what it mostly rests on.")
+    source = serializers.CharField(  # type: ignore[assignment]
+        help_text="own, category, shop or none: what it mostly rests on."
+    )
     strength = serializers.CharField(help_text="strong, fair, weak or none.")
 
     class Meta:
