@@ -37,7 +37,7 @@ def execute(context: Any) -> None:
         for name, number in found.as_dict().items():
             numbers[name] += number
         for row in [*found.stale, *found.failed]:
-            context.log(f"{row.product}: {row.held_words}")
+            context.log(f"{row.product}: {row.held_reason}")
         done = min(begin + PART, len(pks))
         named = {"done": format_value(done), "all": format_value(len(pks))}
         context.progress(0.99 * done / len(pks), _("%(done)s of %(all)s prices") % named)

@@ -62,7 +62,7 @@ def prices_watch(*, channel: str = "", now: datetime | None = None) -> Watched:
     if due:
         applied = changes_apply(proposals=due, channel=channel, now=at)
         found.applied, found.stale, found.failed = len(applied.changes), len(applied.stale), len(applied.failed)
-        found.messages += [f"{row.product}: {row.held_words}" for row in [*applied.stale, *applied.failed]]
+        found.messages += [f"{row.product}: {row.held_reason}" for row in [*applied.stale, *applied.failed]]
     found.tests = price_tests_advance(channel=channel, now=at, tell=found.messages.append)
     return found
 
