@@ -19,7 +19,7 @@ from .market import category_positions, fresh_since
 from .market_alerts import MARKET_ALERTS, market_alerts
 from .market_rows import review_rows
 from .models import Competitor, CompetitorOffer
-from .models.rules import POSITIONS
+from .models.rules import POSITION_WORDS
 
 MOST = 5
 _PAGE = "admin:ecomai_pricing_competitoroffer_market"
@@ -39,7 +39,7 @@ def market_context(request: HttpRequest) -> dict[str, Any]:
     return {
         "watched": True,
         "simulated": competitors.filter(is_simulated=True).exists(),
-        "positions": [(label, counts[one]) for one, label in POSITIONS.items() if counts[one]],
+        "positions": [(POSITION_WORDS[one], counts[one]) for one in POSITION_WORDS if counts[one]],
         "alerts": [(kind, MARKET_ALERTS[kind], len(rows)) for kind, rows in alerts.items() if rows],
         "worst": alerts["undercut"][:MOST],
         "to_decide": review_rows(channel=channel).count(),

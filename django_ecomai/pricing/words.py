@@ -14,7 +14,7 @@ from django_ecomai.core.charts import format_value
 from django_ecomai.mirror.admin.base import NONE, amount_format
 
 from .held import LIMITS
-from .models.rules import POSITIONS
+from .models.rules import POSITION_WORDS
 
 if TYPE_CHECKING:
     from .models import PriceProposal
@@ -136,7 +136,7 @@ def market_words(row: PriceProposal) -> str:
     if not row.market:
         return ""
     return _("%(position)s, %(number)s offers") % {
-        "position": POSITIONS.get(row.market.get("position", ""), row.market.get("position", "")),
+        "position": POSITION_WORDS.get(row.market.get("position", ""), row.market.get("position", "")),
         "number": row.market.get("offers", 0),
     }
 

@@ -10,7 +10,7 @@ from django.utils import translation
 
 from django_ecomai.pricing import words
 from django_ecomai.pricing.models import PriceProposal, PricingRule
-from django_ecomai.pricing.models.rules import POSITIONS
+from django_ecomai.pricing.models.rules import POSITION_WORDS
 from django_ecomai.pricing.rule_words import for_whom
 
 CATALOGUE = Path(words.__file__).parent / "locale" / "de" / "LC_MESSAGES" / "django.po"
@@ -87,7 +87,7 @@ def test_a_position_is_called_the_same_wherever_it_is_told() -> None:
     with translation.override("de"):
         assert words.market_words(row) == "hochpreisig, 4 Angebote"
         assert for_whom(rule) == "im Markt: hochpreisig"
-        assert [str(one) for one in POSITIONS.values()] == ["am billigsten", "im Mittelfeld", "hochpreisig"]
+        assert [str(one) for one in POSITION_WORDS.values()] == ["am billigsten", "im Mittelfeld", "hochpreisig"]
 
 
 @pytest.mark.parametrize(

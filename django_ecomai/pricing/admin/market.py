@@ -26,7 +26,7 @@ from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.market import category_positions, fresh_since, market_positions
 from django_ecomai.pricing.market_alerts import MARKET_ALERTS, market_alerts
 from django_ecomai.pricing.models import Competitor, CompetitorMatch, CompetitorOffer
-from django_ecomai.pricing.models.rules import POSITIONS
+from django_ecomai.pricing.models.rules import POSITION_WORDS
 from django_ecomai.pricing.services.competitors_deciding import MatchError, match_declare
 
 from .market_base import MarketAdmin, badge, percent, simulated_badge
@@ -192,7 +192,7 @@ class CompetitorOfferAdmin(ImportMixin, ViewOnlyMixin, MarketAdmin):
                 for one in offer.matches.all()
             ],
             "position": position,
-            "position_word": POSITIONS.get(position.position, "") if position else "",
+            "position_word": POSITION_WORDS.get(position.position, "") if position else "",
             "use": use_badge(offer),
             "chart": _history_chart(offer),
             "chart_scripts": CHART_SCRIPTS,
@@ -233,9 +233,9 @@ class CompetitorOfferAdmin(ImportMixin, ViewOnlyMixin, MarketAdmin):
             **self.market_links(request),
             "title": _("Where you stand among competitors"),
             "opts": self.opts,
-            "words": POSITIONS,
+            "words": POSITION_WORDS,
             "categories": [
-                (row, percent(row.gap), [(row.counts[one], _share(row, one)) for one in POSITIONS]) for row in rows
+                (row, percent(row.gap), [(row.counts[one], _share(row, one)) for one in POSITION_WORDS]) for row in rows
             ],
             "alerts": [
                 (MARKET_ALERTS[kind], len(alerts), alerts[:MOST_ALERTS])

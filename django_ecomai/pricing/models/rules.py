@@ -159,4 +159,4 @@ class PricingRule(models.Model):
 
 
 #: What a position in the market is called, wherever it is told.
-POSITIONS: dict[str, Any] = dict(PricingRule.Position.choices)
+POSITION_WORDS: dict[str, Any] = dict(PricingRule.Position.choices)
