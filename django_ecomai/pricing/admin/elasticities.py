@@ -7,15 +7,19 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.formats import number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from django_ecomai.conf import ecomai
 from django_ecomai.core.admin import ReadOnlyAdminMixin
 from django_ecomai.mirror.admin.base import NONE, amount_format
 from django_ecomai.pricing import words
-from django_ecomai.pricing.models import PriceTest, ProductElasticity
+from django_ecomai.pricing.models import ProductElasticity
+from django_ecomai.pricing.services import adapter_applies
 
-from .base import PricingAdmin
+from .base import APPLY, PricingAdmin
 
 
 @admin.register(ProductElasticity)
@@ -36,6 +40,18 @@ class ProductElasticityAdmin(ReadOnlyAdminMixin, PricingAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         return super().changelist_view(request, {"title": _("How demand answers to prices"), **(extra_context or {})})
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Who may put prices into the shop starts tests here."""
+        may = request.user.has_perm(APPLY) and adapter_applies(request.GET.get("channel", ecomai.CHANNEL))
+        return (*self.list_display, "try_prices") if may else self.list_display
+
+    @admin.display(description=gettext_lazy("price test"))
+    def try_prices(self, row: ProductElasticity) -> SafeString:
+        url = self.link("ecomai_pricing_pricetest_start", row.product_id)
+        if row.test_low is None or not url:
+            return SafeString("")
+        return format_html('<a class="button ecomai-second" href="{}">{}</a>', url, _("Try two prices by week …"))
 
     @admin.display(description=gettext_lazy("elasticity"))
     def value(self, row: ProductElasticity) -> str:
@@ -67,19 +83,3 @@ class ProductElasticityAdmin(ReadOnlyAdminMixin, PricingAdmin):
         return _("%(low)s and %(high)s in turn, %(weeks)s weeks") % {
             "low": amount_format(row.test_low), "high": amount_format(row.test_high, currency), "weeks": row.test_weeks
         }  # fmt: skip
-
-
-@admin.register(PriceTest)
-class PriceTestAdmin(ReadOnlyAdminMixin, PricingAdmin):
-    """Two prices in turn, week by week, the same for everybody."""
-
-    readonly_note = gettext_lazy("Two prices of a product in turn, week by week and the same for everybody.")
-    list_display = ("product", "state", "both", "starts_on", "started_by", "reason")
-    list_select_related = ("product", "started_by")
-    list_filter = ("state",)
-    search_fields = ("=product__external_id", "=product__sku")
-    sortable_by = ()
-
-    @admin.display(description=gettext_lazy("prices"))
-    def both(self, row: PriceTest) -> str:
-        return f"{amount_format(row.low)} / {amount_format(row.high, row.currency)}"
