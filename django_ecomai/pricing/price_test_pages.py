@@ -21,10 +21,12 @@ from . import words
 from .facts import product_facts
 from .models import PriceTest, ProductElasticity
 from .reading import last_monday
-from .services.price_tests import LONGEST, price_test_result
+from .services import PricingError
+from .services.price_tests import LONGEST, price_test_problems, price_test_result
 
-#: Where no test is suggested: both prices this far from today's, and so many weeks.
-STEP, WEEKS = Decimal("0.05"), 12
+#: How far both prices may be from today's, furthest first, where no test is suggested or limits forbid it; and so many
+#: weeks.
+STEPS, WEEKS = ("0.15", "0.10", "0.08", "0.05", "0.04", "0.03", "0.02"), 12
 
 
 @dataclass(frozen=True)
@@ -37,16 +39,29 @@ class Plan:
 
 
 def plan_suggested(*, product: Product) -> Plan | None:
-    """The test that the last run suggests, else 5 % up and down; None without a price. Weeks are made even."""
-    found = ProductElasticity.objects.filter(product=product).first()
-    if found is not None and found.test_low and found.test_high and found.test_weeks:
-        return Plan(found.test_low, found.test_high, min(found.test_weeks + found.test_weeks % 2, LONGEST))
+    """The test that the last run suggests, else the widest up to 8 % up and down; narrower and longer where limits
+    forbid it. None without a price. Weeks are made even."""
     if not product.price:
         return None
     cent = Decimal("0.01")
-    return Plan(
-        (product.price * (1 - STEP)).quantize(cent), (product.price * (1 + STEP)).quantize(cent), WEEKS
-    )  # fmt: skip
+    found = ProductElasticity.objects.filter(product=product).first()
+    if found is not None and found.test_low and found.test_high and found.test_weeks:
+        weeks, widest = found.test_weeks, found.test_high / product.price - 1
+        pairs = [(found.test_low, found.test_high)]
+    else:
+        weeks, widest, pairs = WEEKS, Decimal("0.081"), []
+    steps = [step for step in map(Decimal, STEPS) if step < widest]
+    pairs += [((product.price / (1 + one)).quantize(cent), (product.price * (1 + one)).quantize(cent)) for one in steps]
+    pairs = [(low, high) for low, high in pairs if 0 < low < high]
+    if not pairs:
+        return None
+    try:
+        problems = price_test_problems(product=product, pairs=pairs)
+    except PricingError:
+        problems = []
+    at = problems.index("") if "" in problems else 0
+    longer = weeks if at == 0 or found is None or not found.test_weeks else LONGEST
+    return Plan(*pairs[at], min(longer + longer % 2, LONGEST))
 
 
 def plan_told(*, product: Product, plan: Plan) -> list[tuple[Any, list[str]]]:
@@ -77,7 +92,7 @@ def _costs(product: Product, plan: Plan, found: ProductElasticity | None) -> lis
     answers = _answers(found)
     if cost is None or not product.price or found is None or not found.rate or not answers:
         return [_("That cannot be told: it takes sales of this product and its cost.")]
-    price = float(product.price)
+    today, price = product.price, float(product.price)
 
     def profit(asked: Decimal, elasticity: float) -> float:
         """Per week, where demand answers alike over all prices."""
@@ -86,7 +101,7 @@ def _costs(product: Product, plan: Plan, found: ProductElasticity | None) -> lis
     def more(elasticity: float) -> float:
         """Profit of the test more than of today's price."""
         pair = profit(plan.low, elasticity) + profit(plan.high, elasticity)
-        return plan.weeks / 2 * (pair - 2 * profit(product.price, elasticity))
+        return plan.weeks / 2 * (pair - 2 * profit(today, elasticity))
 
     middle, ends = answers
     differences = sorted([more(one) for one in (middle, *ends)])
@@ -101,7 +116,7 @@ def _costs(product: Product, plan: Plan, found: ProductElasticity | None) -> lis
         said = _("Probably nothing: about %(money)s more profit in %(weeks)s weeks than at %(today)s.")
     return [
         said % named,
-        _("As little is known of the demand, it may be anything from %(low)s to %(high)s.") % named,
+        _("As far as we know the demand, between %(low)s and %(high)s.") % named,
     ]
 
 

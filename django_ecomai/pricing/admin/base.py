@@ -23,7 +23,7 @@ STYLES = ("ecomai/admin.css", "ecomai/worklist.css", "ecomai/pricing/pricing.css
 class PricingAdmin(ShopFieldMixin, FastModelAdmin):
     """Lists that stay fast; the shop is asked for only where there are several."""
 
-    change_list_template: Any = "ecomai/pricing/admin/list.html"
+    change_list_template = "ecomai/pricing/admin/list.html"
 
     class Media:
         css = {"all": STYLES}

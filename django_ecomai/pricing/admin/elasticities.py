@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import F
 from django.http import HttpRequest
 from django.utils.formats import number_format
 from django.utils.html import format_html
@@ -30,32 +31,43 @@ class ProductElasticityAdmin(ReadOnlyAdminMixin, PricingAdmin):
         "By how many per cent demand changes when a price rises by one, as the last run learned it, with its "
         "interval. Where a small test would tell more, it is proposed."
     )
-    list_display = ("product", "value", "interval", "known", "learned_from", "test")
+    list_display = ("product", "test", "value", "interval", "known", "learned_from")
     list_select_related = ("product",)
     list_filter = ("source", "reason")
     search_fields = ("=product__external_id", "=product__sku", "product__title")
     search_help_text = gettext_lazy("Shop's id, SKU, or a word of the title")
-    ordering = ("-test_worth", "pk")
+    # PostgreSQL would begin with those that have no test
+    ordering = (F("test_worth").desc(nulls_last=True), "pk")
     sortable_by = ()
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        return super().changelist_view(request, {"title": _("How demand answers to prices"), **(extra_context or {})})
+        context = {
+            "title": _("How demand answers to prices"),
+            "cards_on_phones": True,
+            "is_nav_sidebar_enabled": False,  # the table needs the room
+            **(extra_context or {}),
+        }
+        return super().changelist_view(request, context)
 
     def get_list_display(self, request: HttpRequest) -> Any:
         """Who may put prices into the shop starts tests here."""
         may = request.user.has_perm(APPLY) and adapter_applies(request.GET.get("channel", ecomai.CHANNEL))
-        return (*self.list_display, "try_prices") if may else self.list_display
+        return ("product", "try_prices", *self.list_display[2:]) if may else self.list_display
 
-    @admin.display(description=gettext_lazy("price test"))
+    @admin.display(description=gettext_lazy("proposed test"))
     def try_prices(self, row: ProductElasticity) -> SafeString:
         url = self.link("ecomai_pricing_pricetest_start", row.product_id)
         if row.test_low is None or not url:
-            return SafeString("")
-        return format_html('<a class="button ecomai-second" href="{}">{}</a>', url, _("Try two prices by week …"))
+            return format_html("{}", self.test(row))
+        return format_html(
+            '{}<span class="ecomai-line-of"><a class="button ecomai-second" href="{}">{}</a></span>',
+            self.test(row), url, _("Try two prices by week …"),
+        )  # fmt: skip
 
     @admin.display(description=gettext_lazy("elasticity"))
-    def value(self, row: ProductElasticity) -> str:
-        return NONE if row.elasticity is None else number_format(round(row.elasticity, 2), decimal_pos=2)
+    def value(self, row: ProductElasticity) -> SafeString:
+        value = NONE if row.elasticity is None else number_format(round(row.elasticity, 2), decimal_pos=2)
+        return format_html('{} <span class="ecomai-phone">{}</span>', value, _("price elasticity"))
 
     @admin.display(description=gettext_lazy("between"))
     def interval(self, row: ProductElasticity) -> str:

@@ -84,6 +84,7 @@ class VolumeOfferAdmin(ViewOnlyMixin, PricingAdmin):
         """With what to do with a suggestion, and the buttons."""
         context = {
             "title": _("Volume prices"),
+            "is_nav_sidebar_enabled": False,  # the table needs the room
             "start_url": self.link("ecomai_runs_run_start") if request.user.has_perm(START) else "",
             "csv_url": self.link("ecomai_pricing_volumeoffer_csv"),
             "kind": KIND,

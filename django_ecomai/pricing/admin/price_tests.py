@@ -27,7 +27,7 @@ from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.models import PriceTest
 from django_ecomai.pricing.price_test_pages import Plan, plan_suggested, plan_told, test_context
 from django_ecomai.pricing.services import PricingError, adapter_applies, price_test_start, price_test_stop
-from django_ecomai.pricing.services.price_tests import LONGEST
+from django_ecomai.pricing.services.price_tests import LONGEST, price_test_problems
 from django_ecomai.pricing.worklist import costs_simulated
 
 from .base import APPLY, PricingAdmin
@@ -77,7 +77,9 @@ class PriceTestAdmin(ReadOnlyAdminMixin, PricingAdmin):
         ]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        return super().changelist_view(request, {"title": _("Price tests"), **(extra_context or {})})
+        return super().changelist_view(
+            request, {"title": _("Price tests"), "cards_on_phones": True, **(extra_context or {})}
+        )
 
     def start_view(self, request: HttpRequest, product: int) -> HttpResponse:
         """GET: what a test would cost and teach, at the prices suggested or asked for. POST: it is started."""
@@ -115,6 +117,7 @@ class PriceTestAdmin(ReadOnlyAdminMixin, PricingAdmin):
             "product": row,
             "today": amount_format(row.price, row.currency),
             "form": form,
+            "problem": _problem(row, plan) if plan is not None else "",
             "told": plan_told(product=row, plan=plan) if plan is not None and row.price else [],
             "applies": adapter_applies(row.channel),
             "simulated": costs_simulated(channel=row.channel),
@@ -191,6 +194,14 @@ class PriceTestAdmin(ReadOnlyAdminMixin, PricingAdmin):
     @admin.display(description=gettext_lazy("prices"))
     def both(self, row: PriceTest) -> str:
         return f"{amount_format(row.low)} / {amount_format(row.high, row.currency)}"
+
+
+def _problem(product: Product, plan: Plan) -> str:
+    """Why these prices cannot be tried, before anybody presses the button."""
+    try:
+        return price_test_problems(product=product, pairs=[(plan.low, plan.high)])[0]
+    except PricingError as error:
+        return str(error)
 
 
 def _plain(price: Any) -> str:

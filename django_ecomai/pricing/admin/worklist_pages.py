@@ -34,6 +34,7 @@ class WorklistPages(ReplayPage):
     admin_site: Any
     opts: Any
     link: Any
+    price_links: Any
 
     def page_urls(self) -> list[URLPattern]:
         """Addresses of the pages."""
