@@ -44,6 +44,8 @@ def proposal_page(*, row: PriceProposal) -> dict[str, Any]:
         "curve_rows": _curve_rows(row),
         "market_picture": _market(row),
         "market": words.market_words(row),
+        "market_simulated": bool((row.market or {}).get("simulated")),
+        "tried": words.tried_words(row),
         "history_charts": _history(row),
         "price_points": _price_points(row),
         "reductions": [_reduction(one) for one in reductions],

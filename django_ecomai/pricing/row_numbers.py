@@ -46,10 +46,11 @@ def market_json(facts: Facts) -> dict[str, Any]:
     market = facts.market
     if market is None:
         return {}
-    return {
+    found = {
         "lowest": float(market.lowest), "median": float(market.median), "offers": market.offers,
         "position": market.position,
     }  # fmt: skip
+    return {**found, "simulated": True} if market.simulated else found
 
 
 def history_json(weeks: Weeks, row: int) -> dict[str, Any]:

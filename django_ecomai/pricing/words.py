@@ -141,6 +141,14 @@ def market_words(row: PriceProposal) -> str:
     }
 
 
+def tried_words(row: PriceProposal) -> str:
+    """How probable the price was that a rule drew to learn; empty where the best one was taken."""
+    if row.propensity is None:
+        return ""
+    chance = format_value(round(100 * row.propensity)) if row.propensity >= 0.01 else "<1"
+    return _("Tried to learn: this price was drawn with a probability of %(chance)s %%.") % {"chance": chance}
+
+
 def trail_sentences(row: PriceProposal) -> list[str]:
     """How the price came about, a sentence per step that moved it."""
     found = []

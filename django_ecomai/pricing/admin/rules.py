@@ -26,6 +26,7 @@ from django_ecomai.pricing.models import PricingRule
 from django_ecomai.pricing.rule_preview import Preview, rule_preview
 from django_ecomai.pricing.rule_words import for_whom, limits_told, what_it_does
 from django_ecomai.pricing.rulebook import DEFAULT_LIMITS
+from django_ecomai.pricing.worklist import costs_simulated
 
 from .base import STYLES, PricingAdmin
 
@@ -125,6 +126,19 @@ class PricingRuleAdmin(PricingAdmin):
             },
         ),
         (
+            gettext_lazy("Learn by trying"),
+            {
+                "fields": ("explore",),
+                "description": gettext_lazy(
+                    "Instead of the price that looks best today, one is drawn within the limits: a price is drawn as "
+                    "often as it is likely to be the best. Where demand is known well that is nearly always the same "
+                    "one; where little is known, others are tried and the next runs learn from them. Each draw is kept "
+                    "with its probability, and you decide about it as about any other proposal. Everybody sees the "
+                    "same price. Only with “the most profit” or “the most revenue”."
+                ),
+            },
+        ),
+        (
             gettext_lazy("Limits that always win"),
             {
                 "fields": (
@@ -184,7 +198,8 @@ class PricingRuleAdmin(PricingAdmin):
         form.fields["name"].required = False
         context: dict[str, Any] = {"problems": [], "lines": []}
         if form.is_valid():
-            context |= preview_context(rule_preview(rule=form.save(commit=False)))
+            rule = form.save(commit=False)
+            context |= preview_context(rule_preview(rule=rule)) | {"simulated": costs_simulated(channel=rule.channel)}
         else:
             context["problems"] = [
                 f"{form.fields[name].label}: {' '.join(map(str, errors))}"

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.admin import ReadOnlyAdminMixin
-from django_ecomai.core.admin_parts import badge
+from django_ecomai.core.admin_parts import badge, simulated_badge
 from django_ecomai.core.charts import sparkline
 from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.pricing import words
@@ -84,10 +84,8 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
             "may_apply": request.user.has_perm(APPLY),
             "applies": adapter_applies(channel),
             "start_url": self.link("ecomai_runs_run_start") if request.user.has_perm(START) else "",
-            "rules_url": self.link("ecomai_pricing_pricingrule_changelist"),
             "replay_url": self.link("ecomai_pricing_priceproposal_replay"),
             "csv_url": self.link("ecomai_pricing_priceproposal_csv"),
-            "changes_url": self.link("ecomai_pricing_pricechange_changelist"),
             **(extra_context or {}),
         }
         return super().changelist_view(request, context)
@@ -147,7 +145,8 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
         if not row.market:
             return format_html('<span class="ecomai-quiet">{}</span>', _("no offers"))
         lowest = _("from %(price)s") % {"price": amount_format(row.market.get("lowest"), row.currency)}
-        return format_html('<span class="ecomai-line-of">{}</span>{}', words.market_words(row), _quiet([lowest]))
+        told = format_html('<span class="ecomai-line-of">{}</span>{}', words.market_words(row), _quiet([lowest]))
+        return told + simulated_badge() if row.market.get("simulated") else told
 
     @admin.display(description=gettext_lazy("risk"))
     def standing(self, row: PriceProposal) -> SafeString:

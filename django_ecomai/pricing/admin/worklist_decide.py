@@ -28,7 +28,7 @@ from django_ecomai.pricing.services import (
     proposals_approve,
     proposals_reject,
 )
-from django_ecomai.pricing.worklist import Together, together
+from django_ecomai.pricing.worklist import Together, costs_simulated, together
 from django_ecomai.runs.services import run_start
 
 from .base import APPLY, DECIDE
@@ -132,6 +132,7 @@ class WorklistDecide:
             "may_apply": request.user.has_perm(APPLY),
             "four_eyes": ecomai.PRICING_FOUR_EYES,
             "canary_days": ecomai.PRICING_CANARY_DAYS,
+            "simulated": costs_simulated(channel=channel),
             "list_url": self.link("ecomai_pricing_priceproposal_changelist"),
             "action_url": self.link("ecomai_pricing_priceproposal_approve"),
         }

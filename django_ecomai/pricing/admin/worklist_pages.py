@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 from django_ecomai.conf import ecomai
 from django_ecomai.core.charts import CHART_SCRIPTS
 from django_ecomai.pricing.export import proposals_csv
-from django_ecomai.pricing.models import PriceChange, PriceProposal
+from django_ecomai.pricing.models import PriceChange, PriceProposal, PriceTest
 from django_ecomai.pricing.proposal_page import proposal_page
 from django_ecomai.pricing.services import PricingError, adapter_applies, change_undo, proposals_reject
 
@@ -34,6 +34,7 @@ class WorklistPages(ReplayPage):
     admin_site: Any
     opts: Any
     link: Any
+    price_links: Any
 
     def page_urls(self) -> list[URLPattern]:
         """Addresses of the pages."""
@@ -57,6 +58,7 @@ class WorklistPages(ReplayPage):
             **self.admin_site.each_context(request),
             **proposal_page(row=row),
             "title": str(row.product),
+            "price_links": self.price_links(request),
             "opts": self.opts,
             "row": row,
             "original": row,
@@ -67,6 +69,7 @@ class WorklistPages(ReplayPage):
             "may_put": request.user.has_perm(APPLY) and applies and row.state in PriceProposal.WAITING,
             "applies": applies,
             "log": self._log(row),
+            **self._test(request, row, applies),
             "chart_scripts": CHART_SCRIPTS,
             "links": [
                 (url, label)
@@ -122,6 +125,17 @@ class WorklistPages(ReplayPage):
         response = HttpResponse(proposals_csv(channel=channel), content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = 'attachment; filename="prices.csv"'
         return response
+
+    def _test(self, request: HttpRequest, row: PriceProposal, applies: bool) -> dict[str, Any]:
+        """Where the running price test of the product is, or where one is started."""
+        running = PriceTest.objects.filter(product=row.product_id, state=PriceTest.State.RUNNING).first()
+        if running is not None:
+            may = request.user.has_perm("ecomai_pricing.view_pricetest")
+            url = self.link("ecomai_pricing_pricetest_change", running.pk) if may else ""
+        else:
+            may = request.user.has_perm(APPLY) and applies and bool(row.product.price)
+            url = self.link("ecomai_pricing_pricetest_start", row.product_id) if may else ""
+        return {"test_url": url, "in_test": running is not None}
 
     @staticmethod
     def _log(row: PriceProposal) -> list[LogEntry]:

@@ -99,7 +99,7 @@ class PriceProposal(models.Model):
         _("rests on a forecast"), default=False, help_text=_("Else on the average of the last eight weeks.")
     )
 
-    # {"lowest", "median", "offers", "position"}; empty without offers of competitors.
+    # {"lowest", "median", "offers", "position"}, and "simulated" where they are; empty without offers of competitors.
     market = models.JSONField(_("market"), default=dict, blank=True, editable=False)
     # {"prices", "units", "profit", "profit_low", "profit_high"}: what each price would bring.
     curve = models.JSONField(default=dict, blank=True, editable=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -24,7 +24,7 @@ from django_ecomai.pricing.facts import Facts, product_facts
 from django_ecomai.pricing.limits import binding_limits, limits_build
 from django_ecomai.pricing.models import PriceChange, PriceTest, PriceTestWeek
 from django_ecomai.pricing.reading import last_monday
-from django_ecomai.pricing.rulebook import RuleBook
+from django_ecomai.pricing.rulebook import Choice, RuleBook
 
 from .apply import adapter_applies, mirror_follow, shop_prices, write_price
 from .decide import PricingError
@@ -55,7 +55,8 @@ def price_test_start(
         raise PricingError(_("The lower price must be above 0 and below the higher one."))
     if not adapter_applies(product.channel):
         raise PricingError(_("The adapter cannot write prices, so no test can run by itself."))
-    _check_limits(product, low, high, at)
+    if problem := price_test_problems(product=product, pairs=[(low, high)], now=at)[0]:
+        raise PricingError(problem)
     first = last_monday(local_date(at)) + timedelta(days=7)
     with transaction.atomic():
         # one test per product: whoever starts two at once waits here
@@ -178,22 +179,36 @@ def _facts(product: Product, now: datetime) -> Facts | None:
     return found[0] if found else None
 
 
-def _check_limits(product: Product, low: Decimal, high: Decimal, now: datetime) -> None:
-    facts = _facts(product, now)
+def price_test_problems(
+    *, product: Product, pairs: Sequence[tuple[Decimal, Decimal]], now: datetime | None = None
+) -> list[str]:
+    """Per pair of a lower and a higher price why limits forbid a test of them, "" where none does.
+
+    Raises ``PricingError`` for a product that is not on sale. A fixed number of queries.
+    """
+    at = now or timezone.now()
+    facts = _facts(product, at)
     if facts is None:
         raise PricingError(_("“%(product)s” is not on sale.") % {"product": product})
-    # from today's price to each, and from each to the other
-    steps = [(facts.price, low), (facts.price, high), (low, high), (high, low)]
-    for before, after in steps:
-        facts.price, facts.price_week_ago = before, before
-        if problem := _forbidden(product.channel, facts, after, now):
-            raise PricingError(problem)
+    choice = RuleBook(channel=product.channel, on=local_date(at)).of(facts)
+    found = []
+    for low, high in pairs:
+        # from today's price to each, and from each to the other
+        steps = [(facts.price, low), (facts.price, high), (low, high), (high, low)]
+        problems = (
+            _not_allowed(replace(facts, price=before, price_week_ago=before), choice, after) for before, after in steps
+        )
+        found.append(next(filter(None, problems), ""))
+    return found
 
 
 def _forbidden(channel: str, facts: Facts, price: Decimal, now: datetime) -> str:
+    return _not_allowed(facts, RuleBook(channel=channel, on=local_date(now)).of(facts), price)
+
+
+def _not_allowed(facts: Facts, choice: Choice, price: Decimal) -> str:
     from django_ecomai.ml.pricing.guardrails import violations
 
-    choice = RuleBook(channel=channel, on=local_date(now)).of(facts)
     if choice.families:
         return _("Products of a price family cannot be tested alone.")
     if facts.cost is None:
