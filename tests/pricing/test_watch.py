@@ -169,6 +169,10 @@ class TestScheduled:
 
 
 class TestCanary:
+    @pytest.fixture(autouse=True)
+    def a_week(self, settings: LazySettings) -> None:
+        settings.ECOMAI = {**settings.ECOMAI, "PRICING_CANARY_DAYS": 7}
+
     def batch(self, shop: PricedShop, pieces: int) -> None:
         """Two that went first and sold ``pieces`` a day of ten, and one that follows after a week."""
         changes = [applied(shop, f"c{number}", batch="b", is_canary=True) for number in range(2)]

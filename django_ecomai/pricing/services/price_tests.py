@@ -21,13 +21,15 @@ from django_ecomai.core.mysql import locked_rows
 from django_ecomai.forecast.days import local_date
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.facts import Facts, product_facts
-from django_ecomai.pricing.limits import binding_limits, limits_build
+from django_ecomai.pricing.held import reason_text
+from django_ecomai.pricing.limits import binding_limits, limits_build, problems
 from django_ecomai.pricing.models import PriceChange, PriceTest, PriceTestWeek
 from django_ecomai.pricing.reading import last_monday
 from django_ecomai.pricing.rulebook import RuleBook
 
-from .apply import adapter_applies, mirror_follow, shop_prices, write_price
+from .allowed import restoring_forbidden
 from .decide import PricingError
+from .shop import adapter_applies, mirror_follow, shop_prices, write_price
 
 LONGEST = 26
 
@@ -124,8 +126,10 @@ def _advance(test: PriceTest, now: datetime) -> int:
     week = next((one for one in weeks if one.week == monday), None)
     if week is None or week.applied_at is not None:
         return 0
-    last = next((one.price for one in reversed(weeks) if one.applied_at is not None), test.base_price)
-    price = _price_now(test)
+    last = _last_price(test)
+    price, problem = _price_now(test)
+    if problem:
+        return 0  # the shop could not be read: the next hour tries again
     if price != last:
         text = _("the shop has changed the price to %(price)s") % {"price": price}
         return _end(test, PriceTest.State.STOPPED, text, now)
@@ -140,11 +144,14 @@ def _advance(test: PriceTest, now: datetime) -> int:
 
 
 def _end(test: PriceTest, state: str, reason: str, now: datetime) -> int:
-    """Restore the price before, if the shop still has one of the test's."""
-    price, written = _price_now(test), 0
-    begun = test.weeks.filter(applied_at__isnull=False).exists()
-    if begun and price in (test.low, test.high) and price != test.base_price:
-        if problem := _set(test, price, test.base_price, now):
+    """Restore the price before, if the shop still has that of the test's last week and no limit forbids it by now."""
+    written = 0
+    price, problem = _price_now(test)
+    if problem:
+        reason = f"{reason}; {problem}" if reason else problem
+    elif price == _last_price(test) != test.base_price:
+        forbidden = restoring_forbidden({test.product_id: test.base_price}, channel=test.channel, now=now)
+        if problem := forbidden.get(test.product_id, "") or _set(test, price, test.base_price, now):
             reason = f"{reason}; {problem}" if reason else problem
         else:
             written = 1
@@ -165,10 +172,17 @@ def _set(test: PriceTest, old: Decimal, new: Decimal, now: datetime) -> str:
     return ""
 
 
-def _price_now(test: PriceTest) -> Any:
+def _last_price(test: PriceTest) -> Decimal:
+    """What the test has put into the shop last; the price before while it has put none."""
+    last = test.weeks.filter(applied_at__isnull=False).order_by("-week").first()
+    return test.base_price if last is None else last.price
+
+
+def _price_now(test: PriceTest) -> tuple[Any, str]:
+    """What the shop says now, or why it says nothing."""
     product = Product.objects.get(pk=test.product_id)
-    prices = shop_prices(get_adapter(test.channel), channel=test.channel, products=[product])
-    return prices.get(product.external_id, product.price)
+    said = shop_prices(get_adapter(test.channel), products=[product])[product.external_id]
+    return said.price, said.problem
 
 
 def _facts(product: Product, now: datetime) -> Facts | None:
@@ -198,6 +212,10 @@ def _forbidden(channel: str, facts: Facts, price: Decimal, now: datetime) -> str
         return _("Products of a price family cannot be tested alone.")
     if facts.cost is None:
         return _("Its cost is not known, so that no lower limit can be kept.")
+    # Its own prices of the weeks before are neither another test nor a change that has to wait.
+    found = next((one for one in problems(facts, choice) if one[0] not in ("in_test", "changed_today")), None)
+    if found is not None:
+        return reason_text(found[0], **found[1])
     limits = replace(limits_build([facts], [choice]), family=np.full(1, -1))
     if violations([float(price)], limits)[0]:
         named = {"price": f"{price.normalize():f}", "limits": binding_limits(limits, 0, choice)}
