@@ -36,8 +36,9 @@ class LiveShop(PricedShop):
 
     def empty(self) -> None:
         """As new."""
-        self.written, self.broken, self.unreadable = [], set(), set()
-        self.prices: dict[str, Decimal] = {}
+        self.written, self.broken = [], set()
+        self.unreadable: set[str] = set()
+        self.now: dict[str, Decimal] = {}
         self.currencies: dict[str, str] = {}
         self.cent = Decimal("0.0001")
         self.later_broken: int | None = None
@@ -46,15 +47,15 @@ class LiveShop(PricedShop):
         if self.later_broken is not None and len(self.written) >= self.later_broken:
             raise RuntimeError("the line is dead")
         super().apply_price(product_id, price)
-        self.prices[product_id] = Decimal(price).quantize(self.cent, ROUND_DOWN)
+        self.now[product_id] = Decimal(price).quantize(self.cent, ROUND_DOWN)
 
     def rows_of(self, table: str, *, since: Any = None, pks: Sequence[Any] = ()) -> Iterator[ProductRow]:
         for ident in pks:
             if ident in self.unreadable:
                 raise KeyError(ident)
-            if ident in self.prices:
+            if ident in self.now:
                 currency = self.currencies.get(ident, "EUR")
-                yield product_row(id=ident, price=self.prices[ident], currency=currency)
+                yield product_row(id=ident, price=self.now[ident], currency=currency)
 
 
 SHOP = PricedShop()

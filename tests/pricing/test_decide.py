@@ -240,7 +240,7 @@ class TestApplying:
 
     def test_what_the_shop_itself_says_counts_more_than_the_copy(self, live_shop: LiveShop) -> None:
         self.approved(2)
-        live_shop.prices = {"a0": Decimal("9.00"), "a1": Decimal("10.00")}
+        live_shop.now = {"a0": Decimal("9.00"), "a1": Decimal("10.00")}
         assert changes_apply().as_dict() == {"applied": 1, "stale": 1, "failed": 0}
         assert states() == {"a0": "stale", "a1": "applied"}
 

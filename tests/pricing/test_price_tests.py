@@ -17,7 +17,7 @@ from django_ecomai.pricing.services.propose import proposals_preview
 from django_ecomai.testing import order_make
 
 from .adapters import PricedShop
-from .factories import priced_product
+from .factories import priced_product, rule_make
 
 pytestmark = pytest.mark.django_db
 #: A Wednesday; the test begins on the Monday after.
@@ -109,6 +109,45 @@ def test_somebody_elses_price_ends_it_and_stays(shop: PricedShop) -> None:
     assert test.state == "stopped" and "12" in test.reason
     assert Product.objects.get().price == 12 and len(shop.written) == 1
     assert "the shop has changed the price" in found.messages[0]
+
+
+@pytest.mark.parametrize("stops", [True, False])
+def test_somebody_elses_price_stays_also_when_it_is_one_of_the_tests(stops: bool, shop: PricedShop) -> None:
+    test = started()
+    prices_watch(now=MONDAY)
+    first = test.weeks.order_by("week")[0].price
+    theirs = test.high if first == test.low else test.low
+    Product.objects.update(price=theirs)
+    if stops:
+        price_test_stop(test=test, reason="enough", now=MONDAY + timedelta(days=2))
+    else:
+        prices_watch(now=MONDAY + timedelta(weeks=1))
+    test.refresh_from_db()
+    assert test.state == "stopped"
+    assert Product.objects.get().price == theirs and [price for _ident, price in shop.written] == [first]
+
+
+def test_a_price_before_that_a_limit_forbids_by_now_does_not_come_back(shop: PricedShop) -> None:
+    test = started()
+    prices_watch(now=MONDAY)
+    Product.objects.update(cost="10.10")
+    test = price_test_stop(test=test, reason="enough", now=MONDAY + timedelta(days=2))
+    assert len(shop.written) == 1 and "enough; Its limits do not allow this price any more" in test.reason
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_least_price_that_cannot_be_read_stops_it(before: bool, shop: PricedShop) -> None:
+    rule_make(action="limits", map_attribute="map")
+    unreadable = {"attributes": {"map": "9,90 EUR"}}
+    if before:
+        with pytest.raises(PricingError, match="9,90 EUR"):
+            started(product=priced_product(**unreadable))
+        return
+    test = started()
+    Product.objects.update(**unreadable)
+    prices_watch(now=MONDAY)
+    test.refresh_from_db()
+    assert test.state == "stopped" and "9,90 EUR" in test.reason and shop.written == []
 
 
 def test_stopped_early_the_price_before_comes_back(shop: PricedShop) -> None:

@@ -31,8 +31,8 @@ from .worklist_pages import WorklistPages
 State = PriceProposal.State
 RISKS = {"low": "ok", "medium": "warning", "high": "error"}
 STATES = {
-    State.APPROVED: "info", State.SCHEDULED: "info", State.WRITING: "info", State.APPLIED: "ok", State.REJECTED: "quiet",
-    State.STALE: "warning", State.FAILED: "error", State.UNDONE: "quiet", State.HELD: "warning",
+    State.APPROVED: "info", State.SCHEDULED: "info", State.WRITING: "info", State.APPLIED: "ok",
+    State.REJECTED: "quiet", State.STALE: "warning", State.FAILED: "error", State.UNDONE: "quiet", State.HELD: "warning",
 }  # fmt: skip
 DEFERRED = ("curve", "trail", "product__description", "product__attributes")
 

@@ -175,9 +175,7 @@ def _apply(
     _record(found, adapter, claim, channel=channel, user=user, now=now)
 
 
-def _claim(
-    pks: Sequence[int], *, channel: str, states: Collection[str], now: datetime
-) -> tuple[Claim, dict[int, str]]:
+def _claim(pks: Sequence[int], *, channel: str, states: Collection[str], now: datetime) -> tuple[Claim, dict[int, str]]:
     """The rows that may be written, noted as being written, and the states that they had; others wait for their lock
     and then find nothing left, so that a family is never shared between two workers."""
     with transaction.atomic():

@@ -168,8 +168,8 @@ def _split_stale(rows: list[PriceProposal]) -> tuple[list[PriceProposal], list[P
 
 
 def stale_reason(row: PriceProposal, product: Product, price: Any = None, currency: str = "") -> str:
-    """Why a proposal stands no longer, "" when it does. ``price`` and ``currency``: what the shop says now, else those of
-    the copy."""
+    """Why a proposal stands no longer, "" when it does. ``price`` and ``currency``: what the shop says now, else
+    those of the copy."""
     here = currency or product.currency or ecomai.CURRENCY
     now = product.price if price is None else price
     if product.removed_at is not None or not product.is_active:
