@@ -8,10 +8,18 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
+from django.contrib.auth.models import User
 
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.models import PriceChange, PriceTest, PriceTestWeek
-from django_ecomai.pricing.services import PricingError, price_test_start, price_test_stop, prices_watch
+from django_ecomai.pricing.services import (
+    PricingError,
+    price_test_approve,
+    price_test_start,
+    price_test_stop,
+    prices_watch,
+)
 from django_ecomai.pricing.services.price_tests import price_test_result, weeks_drawn
 from django_ecomai.pricing.services.propose import proposals_preview
 from django_ecomai.testing import order_make
@@ -148,6 +156,37 @@ def test_a_least_price_that_cannot_be_read_stops_it(before: bool, shop: PricedSh
     prices_watch(now=MONDAY)
     test.refresh_from_db()
     assert test.state == "stopped" and "9,90 EUR" in test.reason and shop.written == []
+
+
+def test_two_people_where_the_shop_wants_two(shop: PricedShop, settings: LazySettings) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "PRICING_FOUR_EYES": True}
+    first, second = (User.objects.create_user(name) for name in ("first", "second"))
+    product = priced_product(external_id="t")
+    with pytest.raises(PricingError, match="log in"):
+        started(product=product)
+    test = started(product=product, user=first)
+    planned = list(test.weeks.values_list("price", flat=True))
+    assert test.state == "asked" and prices_watch(now=MONDAY).tests == 0 and shop.written == []
+    with pytest.raises(PricingError, match="in a price test already"):
+        started(product=test.product, user=first)
+    with pytest.raises(PricingError, match="somebody else"):
+        price_test_approve(test=test, user=first)
+    test = price_test_approve(test=test, user=second, now=MONDAY + timedelta(days=1))
+    assert (test.state, test.approved_by, test.starts_on) == ("running", second, MONDAY.date() + timedelta(days=7))
+    weeks = list(test.weeks.values_list("week", "price"))
+    assert weeks == [(MONDAY.date() + timedelta(days=7 * at), price) for at, price in enumerate(planned, 1)]
+    assert prices_watch(now=MONDAY + timedelta(weeks=1)).tests == 1
+    with pytest.raises(PricingError, match="does not wait"):
+        price_test_approve(test=test, user=second)
+
+
+def test_a_test_of_another_price_than_that_of_now_is_not_approved(shop: PricedShop, settings: LazySettings) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "PRICING_FOUR_EYES": True}
+    test = started(user=User.objects.create_user("first"))
+    Product.objects.update(price="11.00")
+    with pytest.raises(PricingError, match="start a new test"):
+        price_test_approve(test=test, user=User.objects.create_user("second"))
+    assert price_test_stop(test=test, reason="no").state == "stopped" and shop.written == []
 
 
 def test_stopped_early_the_price_before_comes_back(shop: PricedShop) -> None:

@@ -32,7 +32,8 @@ State = PriceProposal.State
 RISKS = {"low": "ok", "medium": "warning", "high": "error"}
 STATES = {
     State.APPROVED: "info", State.SCHEDULED: "info", State.WRITING: "info", State.APPLIED: "ok",
-    State.REJECTED: "quiet", State.STALE: "warning", State.FAILED: "error", State.UNDONE: "quiet", State.HELD: "warning",
+    State.REJECTED: "quiet", State.STALE: "warning", State.FAILED: "error", State.UNDONE: "quiet",
+    State.HELD: "warning",
 }  # fmt: skip
 DEFERRED = ("curve", "trail", "product__description", "product__attributes")
 

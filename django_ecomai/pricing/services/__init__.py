@@ -2,7 +2,7 @@
 
 from .apply import Applied, changes_apply, prices_resume
 from .decide import PricingError, proposals_approve, proposals_reject
-from .price_tests import price_test_start, price_test_stop
+from .price_tests import price_test_approve, price_test_start, price_test_stop
 from .propose import proposals_make, proposals_preview
 from .shop import adapter_applies
 from .undo import AgainstLimits, change_undo
@@ -19,6 +19,7 @@ __all__ = [
     "offers_dismiss",
     "offers_make",
     "offers_restore",
+    "price_test_approve",
     "price_test_start",
     "price_test_stop",
     "prices_resume",

@@ -32,6 +32,8 @@ from .decide import PricingError
 from .shop import adapter_applies, mirror_follow, shop_prices, write_price
 
 LONGEST = 26
+#: Not over yet.
+GOING = (PriceTest.State.ASKED, PriceTest.State.RUNNING)
 
 
 def price_test_start(
@@ -48,9 +50,12 @@ def price_test_start(
     drawn from ``seed``, so each week has each price with probability 1/2.
 
     Raises ``PricingError`` for prices that the limits forbid (also in the step from one to the other), fewer than 2 or
-    more than 26 weeks, a product in a price family or in a test, and an adapter that cannot write prices.
+    more than 26 weeks, a product in a price family or in a test, and an adapter that cannot write prices. With
+    ``PRICING_FOUR_EYES`` it waits for ``price_test_approve`` of somebody else, and ``user`` must be known.
     """
     at = now or timezone.now()
+    if ecomai.PRICING_FOUR_EYES and getattr(user, "pk", None) is None:
+        raise PricingError(_("Two people must approve a price: log in, so that it is known who does."))
     if not 2 <= weeks <= LONGEST or weeks % 2:
         raise PricingError(_("A test takes an even number of weeks, 2 to %(most)d.") % {"most": LONGEST})
     if not 0 < low < high:
@@ -62,11 +67,12 @@ def price_test_start(
     with transaction.atomic():
         # one test per product: whoever starts two at once waits here
         held = locked_rows(Product.objects.filter(pk=product.pk)).get()
-        if PriceTest.objects.filter(product=held, state=PriceTest.State.RUNNING).exists():
+        if PriceTest.objects.filter(product=held, state__in=GOING).exists():
             raise PricingError(_("“%(product)s” is in a price test already.") % {"product": held})
         test = PriceTest.objects.create(
             channel=held.channel, product=held, base_price=held.price or 0, low=low, high=high,
             currency=held.currency, starts_on=first, seed=seed,
+            state=PriceTest.State.ASKED if ecomai.PRICING_FOUR_EYES else PriceTest.State.RUNNING,
             started_by=user if getattr(user, "pk", None) is not None else None,
         )  # fmt: skip
         PriceTestWeek.objects.bulk_create(
@@ -77,6 +83,36 @@ def price_test_start(
         )
         change_log(objects=[test], user=user, lines=[_("started")], added=True)
     return test
+
+
+def price_test_approve(*, test: PriceTest, user: Any, now: datetime | None = None) -> PriceTest:
+    """The second of two people lets a test begin, next Monday at the earliest: its weeks move there in their order.
+
+    Raises ``PricingError`` when it does not wait for that, when nobody is named, for the person who started it, and for
+    a product whose price has changed since.
+    """
+    at = now or timezone.now()
+    with transaction.atomic():
+        held = locked_rows(PriceTest.objects.filter(pk=test.pk)).select_related("product").get()
+        if held.state != PriceTest.State.ASKED:
+            raise PricingError(_("This test does not wait for a second person."))
+        if getattr(user, "pk", None) in (None, held.started_by_id):
+            raise PricingError(
+                _("You have approved “%(product)s” already: somebody else must do so too.") % {"product": held.product}
+            )
+        if held.product.price != held.base_price:
+            raise PricingError(
+                _("The price of “%(product)s” has changed: start a new test.") % {"product": held.product}
+            )
+        first = last_monday(local_date(at)) + timedelta(days=7)
+        # the last one first, so that no two weeks of the test are ever the same
+        for week in held.weeks.order_by("-week"):
+            week.week += first - held.starts_on
+            week.save(update_fields=["week"])
+        held.state, held.starts_on, held.approved_by = PriceTest.State.RUNNING, first, user
+        held.save(update_fields=["state", "starts_on", "approved_by"])
+        change_log(objects=[held], user=user, lines=[_("approved by the second of two")])
+    return held
 
 
 def weeks_drawn(weeks: int, seed: int) -> list[bool]:
@@ -93,7 +129,7 @@ def price_test_stop(*, test: PriceTest, user: Any = None, reason: str, now: date
     """End a test early and restore the price before it, unless the shop has changed it since."""
     with transaction.atomic():
         held = locked_rows(PriceTest.objects.filter(pk=test.pk)).select_related("product").get()
-        if held.state != PriceTest.State.RUNNING:
+        if held.state not in GOING:
             raise PricingError(_("The test is over already."))
         _end(held, PriceTest.State.STOPPED, reason, now or timezone.now())
         change_log(objects=[held], user=user, lines=[_("stopped: %(reason)s") % {"reason": reason}])
