@@ -12,11 +12,9 @@ from django.utils.translation import gettext_lazy
 from django_ecomai.core.charts import format_value
 from django_ecomai.core.registry import JobKind, job_kinds
 
-from .models import PriceProposal
 from .services import changes_apply
 
 KIND = "pricing.apply"
-PART = 100
 APPLY = "ecomai_pricing.apply_priceproposal"
 
 
@@ -28,19 +26,15 @@ def execute(context: Any) -> None:
     user = get_user_model()._default_manager.filter(pk=context.parameters.get("user")).first()
     if user is None or not user.has_perm(APPLY):
         raise PermissionDenied(_("Approve prices in their list: that puts them into the shop, if you may."))
-    waiting = PriceProposal.objects.filter(channel=context.channel, state=PriceProposal.State.APPROVED)
-    pks = list(waiting.order_by("pk").values_list("pk", flat=True))
-    numbers = {"applied": 0, "stale": 0, "failed": 0}
-    for begin in range(0, len(pks), PART):
-        part = PriceProposal.objects.filter(pk__in=pks[begin : begin + PART])
-        found = changes_apply(proposals=part.only("pk"), channel=context.channel, user=user)
-        for name, number in found.as_dict().items():
-            numbers[name] += number
-        for row in [*found.stale, *found.failed]:
-            context.log(f"{row.product}: {row.held_reason}")
-        done = min(begin + PART, len(pks))
-        named = {"done": format_value(done), "all": format_value(len(pks))}
-        context.progress(0.99 * done / len(pks), _("%(done)s of %(all)s prices") % named)
+
+    def progress(done: int, number: int) -> None:
+        named = {"done": format_value(done), "all": format_value(number)}
+        context.progress(0.99 * done / number, _("%(done)s of %(all)s prices") % named)
+
+    found = changes_apply(channel=context.channel, user=user, progress=progress)
+    numbers = found.as_dict()
+    for row in [*found.stale, *found.failed]:
+        context.log(f"{row.product}: {row.held_reason}")
     context.metrics(applied=numbers)
     text = _("%(applied)s prices are in the shop; %(stale)s were overtaken, %(failed)s failed.")
     context.progress(1.0, text % {name: format_value(number) for name, number in numbers.items()})

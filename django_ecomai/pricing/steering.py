@@ -33,7 +33,8 @@ def margin_weights(channel: str) -> Mapping[str, float]:
     margins: dict[str, float] = {}
     with shielded("read the margins of proposed prices", reads=True):
         rows = PriceProposal.objects.filter(
-            channel=channel, state=PriceProposal.State.OPEN, cost__isnull=False, new_price__gt=0
+            channel=channel, state=PriceProposal.State.OPEN, cost__isnull=False, new_price__gt=0,
+            gain__isnull=False,
         ).order_by("-gain")  # fmt: skip
         for ident, price, cost in rows.values_list("product__external_id", "new_price", "cost")[:MOST_PRODUCTS]:
             margins[ident] = 1 - float(cost or 0) / float(price or 1)

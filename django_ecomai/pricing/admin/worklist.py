@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls.resolvers import URLPattern
 from django.utils.html import format_html, format_html_join
@@ -31,8 +31,9 @@ from .worklist_pages import WorklistPages
 State = PriceProposal.State
 RISKS = {"low": "ok", "medium": "warning", "high": "error"}
 STATES = {
-    State.APPROVED: "info", State.SCHEDULED: "info", State.APPLIED: "ok", State.REJECTED: "quiet",
-    State.STALE: "warning", State.FAILED: "error", State.UNDONE: "quiet", State.HELD: "warning",
+    State.APPROVED: "info", State.SCHEDULED: "info", State.WRITING: "info", State.APPLIED: "ok",
+    State.REJECTED: "quiet", State.STALE: "warning", State.FAILED: "error", State.UNDONE: "quiet",
+    State.HELD: "warning",
 }  # fmt: skip
 DEFERRED = ("curve", "trail", "product__description", "product__attributes")
 
@@ -49,7 +50,7 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
     search_fields = ("=product__external_id", "=product__sku", "product__title")
     search_help_text = gettext_lazy("Shop's id, SKU, or a word of the title")
     sortable_by = ("expected",)
-    ordering = ("-gain", "pk")
+    ordering = (F("gain").desc(nulls_last=True), "pk")
     list_per_page = 30
     actions = ("approve", "reject")
     change_list_template = "ecomai/pricing/admin/worklist.html"
@@ -115,7 +116,7 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
             words.signed_percent(change),
         )
 
-    @admin.display(description=gettext_lazy("expected gain"), ordering="gain")
+    @admin.display(description=gettext_lazy("expected gain"), ordering=F("gain").asc(nulls_first=True))
     def expected(self, row: PriceProposal) -> SafeString:
         if row.gain is None:
             return format_html('<span class="ecomai-quiet">{}</span>', _("not known"))

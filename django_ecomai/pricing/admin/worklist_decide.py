@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -75,11 +76,12 @@ class ApprovalForm(forms.Form):
         found = super().clean() or self.cleaned_data
         if found.get("when") == "later" and not found.get("apply_at"):
             self.add_error("apply_at", _("Say when the prices are to change."))
-        keys = [key for key in found.get("ids", "").split(",") if key]
-        if any(not key.isdigit() or len(key) > 18 for key in keys):
+        each = [one.partition(":") for one in found.get("ids", "").split(",") if one]
+        try:
+            found["seen"] = {_key(key): Decimal(price) for key, _colon, price in each if price}
+            found["pks"] = [_key(key) for key, _colon, _price in each]
+        except (ArithmeticError, ValueError):
             self.add_error("ids", _("Go back to the list and choose again."))
-        else:
-            found["pks"] = [int(key) for key in keys]
         return found
 
 
@@ -113,7 +115,7 @@ class WorklistDecide:
         if not rows:
             messages.warning(request, _("None of these is open for a decision."))
             return None
-        return self.approval_page(request, rows, ApprovalForm(initial={"ids": ",".join(str(row.pk) for row in rows)}))
+        return self.approval_page(request, rows, ApprovalForm(initial={"ids": ids_seen(rows)}))
 
     def approval_page(self, request: HttpRequest, rows: Sequence[PriceProposal], form: ApprovalForm) -> HttpResponse:
         """What these prices come to together, and the questions of an approval."""
@@ -155,11 +157,16 @@ class WorklistDecide:
         share = form.cleaned_data["canary"]
         try:
             done = proposals_approve(
-                proposals=rows, user=request.user, apply_at=later, canary_share=float(share) if share else None
-            )
-        except PricingError as error:
+                proposals=rows, user=request.user, apply_at=later, canary_share=float(share) if share else None,
+                seen=form.cleaned_data["seen"],
+            )  # fmt: skip
+        except (PricingError, PermissionDenied) as error:
             messages.error(request, str(error))
-            return self.approval_page(request, self._rows(request, pks), form)
+            rows = self._rows(request, pks)
+            # with the numbers of now, which are the ones that are seen next
+            post = request.POST.copy()
+            post["ids"] = ids_seen(rows)
+            return self.approval_page(request, rows, ApprovalForm(post))
         return self._approved(request, done)
 
     def _approved(self, request: HttpRequest, done: Sequence[PriceProposal]) -> HttpResponse:
@@ -223,6 +230,17 @@ class WorklistDecide:
             rows = self.get_queryset(request).filter(pk__in=pks[begin : begin + 900], state=State.OPEN)  # type: ignore[attr-defined]
             found += rows.select_related("product", "rule").defer(*NO_CURVES)
         return sorted(found, key=lambda row: (-(row.gain or 0.0), row.pk))
+
+
+def ids_seen(rows: Iterable[PriceProposal]) -> str:
+    """Keys with the prices that the page shows, so that nobody approves what he has not seen."""
+    return ",".join(f"{row.pk}:{row.new_price}" for row in rows)
+
+
+def _key(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > 18:
+        raise ValueError
+    return int(text)
 
 
 def sum_lines(sums: Together) -> list[tuple[Any, Any]]:

@@ -24,7 +24,7 @@ class StateFilter(admin.SimpleListFilter):
     title = _("decision")
     parameter_name = "show"
     groups = {
-        "waiting": PriceProposal.WAITING,
+        "waiting": PriceProposal.UNDER_WAY,
         "applied": (State.APPLIED,),
         "held": (State.HELD,),
         "rejected": (State.REJECTED,),

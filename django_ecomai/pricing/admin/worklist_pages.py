@@ -66,7 +66,7 @@ class WorklistPages(ReplayPage):
             "undoable": _undoable(changes) if request.user.has_perm(UNDO) and applies else None,
             "may_approve": decides and row.state == State.OPEN,
             "may_reject": decides and row.state in (State.OPEN, *PriceProposal.WAITING),
-            "may_put": request.user.has_perm(APPLY) and applies and row.state in PriceProposal.WAITING,
+            "may_put": request.user.has_perm(APPLY) and applies and row.state == State.APPROVED,
             "applies": applies,
             "log": self._log(row),
             **self._test(request, row, applies),
@@ -92,12 +92,12 @@ class WorklistPages(ReplayPage):
             raise PermissionDenied
         here = HttpResponseRedirect(self.link("ecomai_pricing_priceproposal_change", row.pk))
         if action == "approve":
-            from .worklist_decide import ApprovalForm
+            from .worklist_decide import ApprovalForm, ids_seen
 
             if row.state != State.OPEN:
                 messages.warning(request, _("None of these is open for a decision."))
                 return here
-            page: HttpResponse = self.approval_page(request, [row], ApprovalForm(initial={"ids": str(row.pk)}))  # type: ignore[attr-defined]
+            page: HttpResponse = self.approval_page(request, [row], ApprovalForm(initial={"ids": ids_seen([row])}))  # type: ignore[attr-defined]
             return page
         try:
             if action == "reject":

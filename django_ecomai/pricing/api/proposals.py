@@ -18,7 +18,7 @@ from django_ecomai.pricing.models import PriceProposal
 from django_ecomai.pricing.selectors import proposal_rows
 from django_ecomai.pricing.services import PricingError, changes_apply, proposals_approve, proposals_reject
 
-from .base import APP, MOST_ROWS, PricingView, check_known, whole
+from .base import MOST_ROWS, PricingView, check_known, whole
 
 _FIELDS = (
     "id", "product_id", "title", "state", "held_code", "held_reason", "old_price", "new_price", "list_price", "cost",
@@ -35,7 +35,7 @@ class ProposalSerializer(serializers.ModelSerializer[PriceProposal]):
     product_id = serializers.CharField(source="product.external_id", help_text="The shop's own id.")
     title = serializers.CharField(source="product.title")
     state = serializers.CharField(
-        help_text="open, approved, scheduled, applied, rejected, stale, failed, undone or held."
+        help_text="open, approved, scheduled, writing, applied, rejected, stale, failed, undone or held."
     )
     rule = serializers.CharField(source="rule.name", default=None, allow_null=True)
     elasticity_source = serializers.CharField(help_text="own, category, shop or none: what it mostly rests on.")
@@ -75,6 +75,12 @@ class PriceDecisionSerializer(serializers.Serializer[Any]):
     action = serializers.ChoiceField(choices=["approve", "reject"])
     apply_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
     canary_share = serializers.FloatField(required=False, allow_null=True, default=None)
+    seen = serializers.DictField(
+        child=serializers.DecimalField(max_digits=14, decimal_places=4),
+        required=False,
+        default=dict,
+        help_text="Price that was looked at by the proposal's id; another one by now is not approved.",
+    )
     reason = serializers.CharField(required=False, default="", allow_blank=True, max_length=255)
 
 
@@ -164,15 +170,13 @@ class DecideView(PricingView):
         asked.is_valid(raise_exception=True)
         values = dict(asked.validated_data)
         user: Any = request.user
-        later = values["apply_at"] is not None or values["canary_share"] is not None
-        if values["action"] == "approve" and later and not user.has_perm(f"{APP}.apply_priceproposal"):
-            self.permission_denied(request)  # what is scheduled goes into the shop by itself
         rows = _chosen(values["proposals"])
         try:
             if values["action"] == "approve":
                 found = proposals_approve(
-                    proposals=rows, user=user, apply_at=values["apply_at"], canary_share=values["canary_share"]
-                )
+                    proposals=rows, user=user, apply_at=values["apply_at"], canary_share=values["canary_share"],
+                    seen=_seen(values["seen"]),
+                )  # fmt: skip
             else:
                 found = proposals_reject(proposals=rows, user=user, reason=values["reason"])
         except PricingError as error:
@@ -221,6 +225,12 @@ class ExportView(PricingView):
         check_known("state", states, PriceProposal.State.values)
         text = proposals_csv(channel=ecomai.CHANNEL, states=states)
         return HttpResponse(text, content_type="text/csv; charset=utf-8")
+
+
+def _seen(given: dict[str, Any]) -> dict[int, Any]:
+    if wrong := [key for key in given if not (key.isascii() and key.isdigit() and len(key) < 19)]:
+        raise ValidationError({"seen": f"{wrong[0]!r} is no proposal's id."})
+    return {int(key): price for key, price in given.items()}
 
 
 def _one(number: int) -> PriceProposal:

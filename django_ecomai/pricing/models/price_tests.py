@@ -15,6 +15,7 @@ class PriceTest(models.Model):
     """Two prices of a product, half of the weeks each, in an order that was drawn before the test began."""
 
     class State(models.TextChoices):
+        ASKED = "asked", _("waits for a second person")
         RUNNING = "running", _("running")
         DONE = "done", _("done")
         STOPPED = "stopped", _("stopped")
@@ -31,6 +32,11 @@ class PriceTest(models.Model):
     started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("started by")
     )
+    # The second of two with PRICING_FOUR_EYES.
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+",
+        verbose_name=_("approved by"),
+    )  # fmt: skip
     made_at = models.DateTimeField(_("started"), auto_now_add=True)
     reason = models.CharField(_("why it was stopped"), max_length=500, default="", blank=True)
 

@@ -20,6 +20,7 @@ class PriceProposal(models.Model):
         OPEN = "open", pgettext_lazy("proposal", "open")
         APPROVED = "approved", _("approved")
         SCHEDULED = "scheduled", _("approved for later")
+        WRITING = "writing", _("being put into the shop")
         APPLIED = "applied", _("in the shop")
         REJECTED = "rejected", _("rejected")
         STALE = "stale", _("overtaken")
@@ -42,6 +43,8 @@ class PriceProposal(models.Model):
     UNDECIDED = (State.OPEN, State.HELD)
     #: Approved and not yet in the shop.
     WAITING = (State.APPROVED, State.SCHEDULED)
+    #: The same, and those that a worker is writing right now.
+    UNDER_WAY = (*WAITING, State.WRITING)
 
     channel = models.CharField(_("channel"), max_length=32, default="", blank=True)
     product = models.ForeignKey(Product, models.CASCADE, related_name="price_proposals", verbose_name=_("product"))
@@ -107,6 +110,8 @@ class PriceProposal(models.Model):
     history = models.JSONField(default=dict, blank=True, editable=False)
 
     apply_at = models.DateTimeField(_("to be applied at"), null=True, blank=True)
+    # Since when a worker has been writing it; it says so again while the shop is slow.
+    writing_since = models.DateTimeField(null=True, blank=True, editable=False)
     # Approved together: canaries go first, the others follow when those have earned what was expected.
     batch = models.CharField(max_length=32, default="", blank=True, editable=False)
     is_canary = models.BooleanField(_("goes first"), default=False)
@@ -124,7 +129,7 @@ class PriceProposal(models.Model):
     class Meta:
         verbose_name = _("price proposal")
         verbose_name_plural = _("price proposals")
-        ordering = ["-gain", "pk"]
+        ordering = [models.F("gain").desc(nulls_last=True), "pk"]
         indexes = [
             models.Index(fields=["channel", "state", "-gain"], name="ecomai_proposal_work"),
             models.Index(fields=["state", "apply_at"], name="ecomai_proposal_due"),

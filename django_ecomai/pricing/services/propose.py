@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from django_ecomai.conf import ecomai
-from django_ecomai.core.mysql import conflict_target
+from django_ecomai.core.mysql import conflict_target, locked_rows
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.facts import in_parts
 from django_ecomai.pricing.learning import Learned, catalogue_read, elasticities_store, learn
@@ -147,7 +147,7 @@ def _part(report: Report, setting: Setting, part: Sequence[int], *, dry_run: boo
     if keep_rows:
         report.rows += rows
     if not dry_run:
-        _store(rows, part)
+        _store(rows, part, setting.at)
 
 
 def _decided(part: Sequence[int], at: datetime) -> tuple[set[int], set[tuple[int, Decimal | None, Decimal | None]]]:
@@ -156,19 +156,28 @@ def _decided(part: Sequence[int], at: datetime) -> tuple[set[int], set[tuple[int
     rejected: set[tuple[int, Decimal | None, Decimal | None]] = set()
     for keys in in_parts(part):
         rows = PriceProposal.objects.filter(product__in=keys)
-        waiting |= set(rows.filter(state__in=PriceProposal.WAITING).values_list("product_id", flat=True))
+        waiting |= set(rows.filter(state__in=PriceProposal.UNDER_WAY).values_list("product_id", flat=True))
         lately = at - timedelta(days=REJECTED_DAYS)
         refused = rows.filter(state__in=REFUSED, decided_at__gt=lately)
         rejected |= set(refused.values_list("product_id", "old_price", "new_price"))
     return waiting, rejected
 
 
-def _store(rows: list[PriceProposal], part: Sequence[int]) -> None:
-    """Write the rows over those that nobody has decided, and delete what there is no reason for any more."""
-    kept = {row.product_id for row in rows}
-    _approvals_keep(rows)
+def _store(rows: list[PriceProposal], part: Sequence[int], at: datetime) -> None:
+    """Write the rows over those that nobody has decided, and delete what there is no reason for any more. Waits for
+    who is deciding about one of them right now, and then leaves that product alone."""
     names = [one.name for one in PriceProposal._meta.concrete_fields if one.name not in ("id", "undecided")]
     with transaction.atomic():
+        undecided = PriceProposal.objects.order_by("pk")
+        for keys in in_parts(part):
+            list(locked_rows(undecided.filter(undecided__in=keys)).values_list("pk", flat=True))
+        waiting, rejected = _decided([row.product_id for row in rows], at)
+        rows = [
+            row for row in rows
+            if row.product_id not in waiting and (row.product_id, row.old_price, row.new_price) not in rejected
+        ]  # fmt: skip
+        kept = {row.product_id for row in rows}
+        _approvals_keep(rows)
         for keys in in_parts(pk for pk in part if pk not in kept):
             PriceProposal.objects.filter(undecided__in=keys).delete()
         PriceProposal.objects.bulk_create(
