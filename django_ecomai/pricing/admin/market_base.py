@@ -5,30 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from django_ecomai.core.admin import FastModelAdmin
 from django_ecomai.core.charts import format_value
-from django_ecomai.mirror.admin.shop import ShopFieldMixin
 
-START = "ecomai_runs.start_run"
+from .base import START, PricingAdmin
 
 
-class MarketAdmin(ShopFieldMixin, FastModelAdmin):
-    """Lists that stay fast; the shop is asked for only where there are several."""
+class MarketAdmin(PricingAdmin):
+    """With the ways between the pages about competitors."""
 
     class Media:
+        extend = False
         css = {"all": ("ecomai/admin.css", "ecomai/pricing/market.css")}
-
-    def link(self, name: str, *args: Any) -> str:
-        """An address in this admin site; empty where the site has no such page."""
-        try:
-            return reverse(f"admin:{name}", args=args, current_app=self.admin_site.name)
-        except NoReverseMatch:
-            return ""
 
     def market_links(self, request: HttpRequest) -> dict[str, Any]:
         """Context with the ways between the pages that this user may open."""
@@ -44,16 +33,6 @@ class MarketAdmin(ShopFieldMixin, FastModelAdmin):
             "market_links": [(self.link(name), label) for name, label, needed in pages if may(needed)],
             "start_url": self.link("ecomai_runs_run_start") if may(START) else "",
         }
-
-
-def badge(text: Any, kind: str) -> SafeString:
-    """A word with a colour and a frame, so that it is not told by colour alone."""
-    return format_html('<span class="ecomai-badge ecomai-badge-{}">{}</span>', kind, text)
-
-
-def simulated_badge() -> SafeString:
-    """Beside whatever is no fact."""
-    return badge(_("simulated"), "simulated")
 
 
 def percent(share: float) -> str:
