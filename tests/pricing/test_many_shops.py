@@ -56,7 +56,10 @@ def test_links_and_buttons_stay_with_the_shop(boss: Client, two_shops: Any) -> N
 def test_prices_of_two_shops_approved_together_go_into_their_shops(
     boss: Client, shop: PricedShop, two_shops: Any, settings: Any
 ) -> None:
-    settings.ECOMAI = {**settings.ECOMAI, "ADAPTERS": {"b2b": "tests.pricing.adapters.SHOP"}}
+    settings.ECOMAI = {
+        **settings.ECOMAI,
+        "ADAPTER": {"b2b": "tests.pricing.adapters.SHOP", "": "tests.pricing.adapters.SHOP"},
+    }
     data = {"ids": ",".join(str(row.pk) for row in two_shops), "when": "now"}
     boss.post(reverse(f"{PAGE}_approve"), data)
     for row in two_shops:

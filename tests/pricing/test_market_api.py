@@ -106,6 +106,16 @@ def test_matches_are_listed_and_decided(staff: Client) -> None:
     assert post(clerk("view_competitormatch"), url, {"action": "same"}).status_code == 403
 
 
+def test_offers_and_matches_come_in_pages(staff: Client) -> None:
+    for _ in range(3):
+        match_make(product_make(), offer_make(), state="proposed", method="title", confidence=0.6)
+    for path in ("competitor-offers/", "competitor-matches/"):
+        first = staff.get(BASE + path, {"limit": "2"}).json()
+        last = staff.get(BASE + path, {"limit": "2", "offset": first["next_offset"]}).json()
+        assert (len(first["results"]), first["next_offset"]) == (2, 2), path
+        assert (len(last["results"]), last["next_offset"]) == (1, None), path
+
+
 def test_positions_of_products(staff: Client) -> None:
     match_make(product_make(external_id="p1", price="10"), offer_make(competitor_make(is_simulated=True)))
     product_make(external_id="p2")

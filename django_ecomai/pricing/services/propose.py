@@ -207,7 +207,7 @@ def family_members(*, channel: str, product_ids: Sequence[int], rules: Iterable[
             for held in rows.filter(pk__in=part).values_list("attributes", flat=True):
                 values |= {str(one) for one in _each(held, name)}
         if values:
-            others = rows.values_list("pk", "attributes").iterator(chunk_size=5000)
+            others = rows.filter(attributes__has_key=name).values_list("pk", "attributes").iterator(chunk_size=5000)
             found |= {pk for pk, held in others if values & {str(one) for one in _each(held, name)}}
     return sorted(found)
 

@@ -71,7 +71,7 @@ def price_hold(product: Any, price: Any, currency: str = "") -> str:
     """``{% price_hold product product.price as token %}``: a signed token that holds the price shown for the cart.
 
     Valid for ``ECOMAI["PRICE_HOLD_MINUTES"]``; checked by ``pricing.hold.price_hold_verify``. Empty without a price. No
-    query of its own; in a transaction of the shop an object costs a savepoint, the shop's id (a text or number) nothing.
+    query of its own; in a transaction of the shop an object costs a savepoint, the shop's id nothing.
     """
     token = ""
     try:
