@@ -7,6 +7,8 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from django_ecomai.core.tables import safe
+
 from .models import PriceProposal
 
 COLUMNS = (
@@ -49,13 +51,3 @@ def plain(value: Any) -> Any:
     if hasattr(value, "isoformat"):
         return value.isoformat()
     return round(value, 4) if isinstance(value, float) else value
-
-
-def safe(value: Any) -> Any:
-    """A text that a spreadsheet would take for a formula gets an apostrophe before it."""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        try:
-            float(value)
-        except ValueError:
-            return "'" + value
-    return value

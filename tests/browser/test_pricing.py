@@ -88,6 +88,9 @@ def test_a_rule_is_previewed_while_it_is_typed(page: Page) -> None:
     page.locator("[name=markup]").fill("90")
     page.locator("[name=max_change_week]").fill("5")
     panel.get_by_text("Stopped by the largest change per week").first.wait_for()
+    assert "products on sale" in panel.get_by_role("status").inner_text()
+    assert panel.get_by_role("button", name="Preview").count() == 1
+    assert page.locator("[data-ecomai-preview-plain]").count() == 0
     assert complaints == []
 
 

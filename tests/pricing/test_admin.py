@@ -438,6 +438,9 @@ def test_prices_in_the_shop_are_taken_back_from_their_list(boss: Client, shop: P
     assert change is not None
     data = {"action": "take_back", "index": 0, "_selected_action": [change.pk]}
     html = boss.post(reverse(name), data, follow=True).content.decode()
+    assert "Take back 1 price" in html and "10.50 EUR" in html and len(shop.written) == 2
+    data["confirmed"] = "1"
+    html = boss.post(reverse(name), data, follow=True).content.decode()
     assert "1 price was taken back." in html
     html = boss.post(reverse(name), data, follow=True).content.decode()
     assert "taken back before" in html

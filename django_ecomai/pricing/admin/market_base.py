@@ -7,25 +7,20 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from django_ecomai.core.admin import FastModelAdmin
-from django_ecomai.core.admin_parts import admin_url, badge, simulated_badge
+from django_ecomai.core.admin_parts import badge, simulated_badge
 from django_ecomai.core.charts import format_value
-from django_ecomai.mirror.admin.shop import ShopFieldMixin
 
-from .base import START, pages_linked
+from .base import START, PricingAdmin, pages_linked
 
 __all__ = ["START", "MarketAdmin", "badge", "percent", "simulated_badge"]
 
 
-class MarketAdmin(ShopFieldMixin, FastModelAdmin):
-    """Lists that stay fast; the shop is asked for only where there are several."""
+class MarketAdmin(PricingAdmin):
+    """With the ways between the pages about competitors."""
 
     class Media:
+        extend = False
         css = {"all": ("ecomai/admin.css", "ecomai/pricing/market.css")}
-
-    def link(self, name: str, *args: Any) -> str:
-        """An address in this admin site; empty where the site has no such page."""
-        return admin_url(self.admin_site, name, *args)
 
     def market_links(self, request: HttpRequest) -> dict[str, Any]:
         """Context with the ways between the pages that this user may open."""

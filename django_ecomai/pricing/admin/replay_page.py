@@ -11,10 +11,10 @@ from django.template.response import TemplateResponse
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 
-from django_ecomai.conf import ecomai
 from django_ecomai.core.charts import bar_chart, format_value
 from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.pricing import words
+from django_ecomai.pricing.asked import channel_asked, of_channel
 from django_ecomai.pricing.worklist import costs_simulated
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_start
@@ -37,8 +37,8 @@ class ReplayPage:
         """GET: the last result. POST ``weeks``: start another."""
         if not self.has_view_permission(request):  # type: ignore[attr-defined]
             raise PermissionDenied
-        channel = request.GET.get("channel", ecomai.CHANNEL)
-        here = self.link("ecomai_pricing_priceproposal_replay")
+        channel = channel_asked(request)
+        here = of_channel(self.link("ecomai_pricing_priceproposal_replay"), channel)
         if request.method == "POST":
             if not request.user.has_perm(START):
                 raise PermissionDenied
@@ -62,7 +62,7 @@ class ReplayPage:
             "simulated": costs_simulated(channel=channel),
             "may_start": request.user.has_perm(START),
             "here": here,
-            "list_url": self.link("ecomai_pricing_priceproposal_changelist"),
+            "list_url": of_channel(self.link("ecomai_pricing_priceproposal_changelist"), channel),
         }
         return TemplateResponse(request, "ecomai/pricing/admin/replay.html", context)
 

@@ -22,6 +22,7 @@ from django_ecomai.core.charts import format_value
 from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.mirror.models import Category, Product
 from django_ecomai.pricing import words
+from django_ecomai.pricing.asked import key_asked
 from django_ecomai.pricing.models import PricingRule
 from django_ecomai.pricing.rule_preview import Preview, rule_preview
 from django_ecomai.pricing.rule_words import for_whom, limits_told, what_it_does
@@ -191,8 +192,7 @@ class PricingRuleAdmin(PricingAdmin):
         """POST the form: a fragment for the script, a page of its own without it."""
         if not self.has_change_permission(request) and not self.has_add_permission(request):
             raise PermissionDenied
-        key = request.POST.get("_rule", "")
-        instance = PricingRule.objects.filter(pk=key).first() if key.isdigit() and len(key) < 18 else None
+        instance = PricingRule.objects.filter(pk=key_asked(request.POST.get("_rule"))).first()
         form = self.get_form(request, instance, change=instance is not None)(request.POST, instance=instance)
         # A name is no matter of the preview: whoever has not typed one yet sees what the rule would do.
         form.fields["name"].required = False

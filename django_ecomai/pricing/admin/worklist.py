@@ -13,12 +13,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_ecomai.conf import ecomai
-from django_ecomai.core.admin import ReadOnlyAdminMixin
+from django_ecomai.core.admin import ChannelFilter, ReadOnlyAdminMixin
 from django_ecomai.core.admin_parts import badge, simulated_badge
 from django_ecomai.core.charts import sparkline
 from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.pricing import words
+from django_ecomai.pricing.asked import channel_asked, of_channel
 from django_ecomai.pricing.models import PriceProposal
 from django_ecomai.pricing.services import adapter_applies
 from django_ecomai.pricing.worklist import worklist_summary
@@ -76,7 +76,7 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """With the numbers above the list and the buttons that this user may press."""
-        channel = request.GET.get("channel", ecomai.CHANNEL)
+        channel = channel_asked(request)
         context = {
             "title": _("Proposed prices"),
             "summary": worklist_summary(channel=channel),
@@ -85,11 +85,16 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
             "may_apply": request.user.has_perm(APPLY),
             "applies": adapter_applies(channel),
             "start_url": self.link("ecomai_runs_run_start") if request.user.has_perm(START) else "",
-            "replay_url": self.link("ecomai_pricing_priceproposal_replay"),
-            "csv_url": self.link("ecomai_pricing_priceproposal_csv"),
+            "replay_url": of_channel(self.link("ecomai_pricing_priceproposal_replay"), channel),
+            "csv_url": of_channel(self.link("ecomai_pricing_priceproposal_csv"), channel),
+            "channel": channel,
             **(extra_context or {}),
         }
         return super().changelist_view(request, context)
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        """With the shop that the numbers above the list are of, in place of the filter that shows all shops."""
+        return [one for one in super().get_list_filter(request) if one is not ChannelFilter]
 
     # -- columns
     @admin.display(description=gettext_lazy("product"))

@@ -15,8 +15,8 @@ from django.urls.resolvers import URLPattern
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from django_ecomai.conf import ecomai
 from django_ecomai.core.charts import CHART_SCRIPTS
+from django_ecomai.pricing.asked import channel_asked, key_asked
 from django_ecomai.pricing.export import proposals_csv
 from django_ecomai.pricing.models import PriceChange, PriceProposal, PriceTest
 from django_ecomai.pricing.proposal_page import proposal_page
@@ -104,11 +104,10 @@ class WorklistPages(ReplayPage):
                 proposals_reject(proposals=[row], user=request.user, reason=request.POST.get("reason", ""))
                 messages.success(request, _("Rejected."))
             elif action == "apply":
-                self.apply_now(request, [row])  # type: ignore[attr-defined]
+                self.apply_now(request, [row], channel=row.channel)  # type: ignore[attr-defined]
             else:
-                change = PriceChange.objects.filter(
-                    product=row.product_id, pk=_number(request.POST.get("change"))
-                ).first()
+                key = key_asked(request.POST.get("change"))
+                change = PriceChange.objects.filter(product=row.product_id, pk=key).first()
                 if change is None:
                     raise Http404(_("There is no such change."))
                 change_undo(change=change, user=request.user)
@@ -121,7 +120,7 @@ class WorklistPages(ReplayPage):
         """Approved prices as a file, for shops whose prices are written elsewhere."""
         if not self.has_view_permission(request):  # type: ignore[attr-defined]
             raise PermissionDenied
-        channel = request.GET.get("channel", ecomai.CHANNEL)
+        channel = channel_asked(request)
         response = HttpResponse(proposals_csv(channel=channel), content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = 'attachment; filename="prices.csv"'
         return response
@@ -147,7 +146,7 @@ class WorklistPages(ReplayPage):
     def _row(self, request: HttpRequest, pk: Any) -> PriceProposal:
         """The proposal, as far as this user may see it."""
         rows = self.get_queryset(request).select_related("product", "rule", "decided_by", "seconded_by")  # type: ignore[attr-defined]
-        row: PriceProposal | None = rows.filter(pk=pk).first() if str(pk).isdigit() else None
+        row: PriceProposal | None = rows.filter(pk=key_asked(pk)).first()
         if row is None:
             raise Http404(_("There is no such proposal: a later run may have renewed it."))
         if not self.has_view_permission(request, row):  # type: ignore[attr-defined]
@@ -160,7 +159,3 @@ def _undoable(changes: list[PriceChange]) -> int | None:
     newest = changes[0] if changes else None
     kinds = (PriceChange.Kind.APPLY, PriceChange.Kind.TEST)
     return newest.pk if newest is not None and newest.undone_at is None and newest.kind in kinds else None
-
-
-def _number(text: Any) -> int:
-    return int(text) if str(text or "").isdigit() and len(str(text)) < 18 else 0

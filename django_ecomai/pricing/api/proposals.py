@@ -13,10 +13,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from django_ecomai.conf import ecomai
+from django_ecomai.pricing.apply_job import AT_ONCE, KIND, apply_parameters
 from django_ecomai.pricing.export import proposals_csv
 from django_ecomai.pricing.models import PriceProposal
 from django_ecomai.pricing.selectors import proposal_rows
-from django_ecomai.pricing.services import PricingError, changes_apply, proposals_approve, proposals_reject
+from django_ecomai.pricing.services import (
+    PricingError,
+    adapter_applies,
+    changes_apply,
+    proposals_approve,
+    proposals_reject,
+)
+from django_ecomai.runs.services import run_start
 
 from .base import MOST_ROWS, PricingView, check_known, whole
 
@@ -110,6 +118,12 @@ class AppliedSerializer(serializers.Serializer[Any]):
     problems = DecidedSerializer(many=True)
 
 
+class ApplyingSerializer(serializers.Serializer[Any]):
+    """The job that puts many prices into the shop."""
+
+    run = serializers.IntegerField()
+
+
 class ProposalsView(PricingView):
     """The worklist: ``GET`` with filters by state and risk."""
 
@@ -185,7 +199,7 @@ class DecideView(PricingView):
 
 
 class ApplyView(PricingView):
-    """Put approved prices into the shop: ``POST``."""
+    """Put approved prices into the shop: ``POST``; many of them by a job."""
 
     needs = {"POST": ("apply_priceproposal",)}
 
@@ -193,14 +207,27 @@ class ApplyView(PricingView):
         operation_id="ecomai_pricing_apply",
         summary="Write approved prices into the shop",
         request=ChosenSerializer,
-        responses={200: AppliedSerializer, 400: OpenApiResponse(description="The adapter cannot write prices.")},
+        responses={
+            200: AppliedSerializer,
+            202: OpenApiResponse(ApplyingSerializer, description=f"More than {AT_ONCE}: a job does it."),
+            400: OpenApiResponse(description="The adapter cannot write prices."),
+        },
     )
     def post(self, request: Request) -> Response:
         """See the schema."""
         asked = ChosenSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         chosen = asked.validated_data.get("proposals")
-        rows = None if chosen is None else _chosen(chosen)
+        if chosen is None:
+            waiting = PriceProposal.objects.filter(channel=ecomai.CHANNEL, state=PriceProposal.State.APPROVED)
+            rows = list(waiting.only("pk", "family", "batch"))
+        else:
+            rows = _chosen(chosen)
+        if len(rows) > AT_ONCE and adapter_applies(ecomai.CHANNEL):
+            user: Any = request.user
+            named = apply_parameters(user=user, rows=rows) if chosen is None else {"user": user.pk, "proposals": chosen}
+            run = run_start(kind=KIND, channel=ecomai.CHANNEL, parameters=named, user=user)
+            return Response({"run": run.pk}, status=202)
         try:
             found = changes_apply(proposals=rows, channel=ecomai.CHANNEL, user=request.user)
         except PricingError as error:

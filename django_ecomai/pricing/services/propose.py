@@ -216,7 +216,9 @@ def family_members(*, channel: str, product_ids: Sequence[int], rules: Iterable[
             for held in rows.filter(pk__in=part).values_list("attributes", flat=True):
                 values |= {str(one) for one in _each(held, name)}
         if values:
-            others = rows.values_list("pk", "attributes").iterator(chunk_size=5000)
+            # SQLite does not find a name with a quotation mark in it by its path.
+            with_it = rows if '"' in name or "\\" in name else rows.filter(attributes__has_key=name)
+            others = with_it.values_list("pk", "attributes").iterator(chunk_size=5000)
             found |= {pk for pk, held in others if values & {str(one) for one in _each(held, name)}}
     return sorted(found)
 
