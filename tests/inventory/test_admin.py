@@ -353,7 +353,7 @@ def test_a_row_says_units_currency_and_classes_in_words(boss: Client) -> None:
     suggestion_make(product_make(title="Gone"), status="stocked_out", stock_out_probability=1)
     html = boss.get(reverse(LIST)).content.decode()
     for told in (
-        "AZ: sells for most, erratically", "10,284 pieces", "1,715 EUR", "104 EUR to keep it", "lasts 8 days,",
+        "AZ: sells for most, erratically", "10,284 pieces", "1,715 EUR", "104 EUR to keep it", "lasts 9 days,",
         "until 03/10/2026", "16 % risk of selling out", "nothing left", "Stock and sales up to 03/01/2026.",
         "Most margin at stake first.", "Budget in EUR", "A: sells for most", "Accept only notes that you agree",
     ):  # fmt: skip
