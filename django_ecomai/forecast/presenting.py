@@ -200,13 +200,13 @@ def range_note(row: Forecast, effects: Effects | None) -> str:
     middle = float(np.median(places)) if places else 0.5
     if middle < EDGE:
         return _(
-            "The likely range lies above the forecast: in the test, forecasts of this size were nearly always too low. "
-            "More may be sold than the line says."
+            "The likely range lies above the forecast: in the test, forecasts of this size were nearly always too "
+            "low. More may be sold than the line says."
         )
     if middle > 1 - EDGE:
         return _(
-            "The likely range lies below the forecast: in the test, forecasts of this size were nearly always too high. "
-            "Less may be sold than the line says."
+            "The likely range lies below the forecast: in the test, forecasts of this size were nearly always too "
+            "high. Less may be sold than the line says."
         )
     return ""
 

@@ -18,6 +18,7 @@ from django_ecomai.inventory.models import Decision, PurchaseOrder, Receipt, Sug
 from django_ecomai.inventory.product_page import product_page
 from django_ecomai.inventory.selectors import alert_counts, with_alert
 from django_ecomai.inventory.services import order_advance, orders_draft, suggestions_decide
+from django_ecomai.inventory.words import days_left
 from django_ecomai.testing import product_make
 
 from .factories import DAY, offer_make, suggestion_make, supplier_make
@@ -243,6 +244,24 @@ def test_the_start_page_names_the_most_urgent(boss: Client) -> None:
     suggestion_make(product_make(title="Gone lantern"), status="stocked_out", alerts=["stock_out"])
     html = boss.get(reverse("admin:ecomai_dashboard_start_changelist")).content.decode()
     assert "1 product should be ordered" in html and "Gone lantern" in html and "?alert=stock_out" in html
+
+
+def test_the_start_page_lists_first_what_the_worklist_lists_first(boss: Client) -> None:
+    suggestion_make(product_make(title="Small loss"), status="stocked_out", lost_margin=Decimal(5))
+    suggestion_make(product_make(title="Large loss"), status="reorder", lost_margin=Decimal(900))
+    for name in ("admin:ecomai_dashboard_start_changelist", LIST):
+        html = boss.get(reverse(name)).content.decode()
+        assert html.index("Large loss") < html.index("Small loss")
+
+
+@pytest.mark.parametrize(
+    ("cover", "out", "days"), [(20.4, 6, 7), (20.4, 0, 1), (20.4, None, 20), (None, None, None)]
+)  # fmt: skip
+def test_days_left_come_from_the_day_that_is_shown_beside_them(
+    cover: float | None, out: int | None, days: int | None
+) -> None:
+    row = Suggestion(as_of=DAY, cover_days=cover, stock_out_on=None if out is None else DAY + timedelta(days=out))
+    assert days_left(row) == days
 
 
 def ordered(row: Suggestion) -> PurchaseOrder:

@@ -15,6 +15,7 @@ from django_ecomai.core.persons import Subject
 from django_ecomai.core.registry import personal_data
 from django_ecomai.pricing.checks import check_pricing
 from django_ecomai.pricing.diagnosis import diagnose
+from django_ecomai.pricing.models import PriceReduction
 
 from .adapters import PricedShop
 from .factories import elasticity_make, priced_product, proposal_make
