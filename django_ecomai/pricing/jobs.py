@@ -29,7 +29,7 @@ def propose(context: Any) -> None:
         context.log(_("Held back, %(number)s: %(why)s") % named)
     labels = dict(Reason.choices)
     for code, number in sorted(report.reasons.items()):
-        named = {"number": format_value(number), "why": labels.get(code, code)}
+        named = {"number": format_value(number), "why": str(labels.get(code, code))}
         context.log(_("Without a price elasticity of their own, %(number)s: %(why)s.") % named)
     if not report.products:
         context.progress(1.0, _("No product is on sale: sync your shop first."))

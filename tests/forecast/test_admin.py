@@ -276,15 +276,16 @@ def test_a_target_is_of_a_category_of_its_own_shop() -> None:
     assert choices[1:] == [("category", [("category:c1", "Laternen")])]
 
 
-def test_a_range_that_failed_its_test_is_flagged_where_it_is_read(boss: Client, shop: dict[str, Any]) -> None:
+def test_a_range_that_failed_its_test_is_flagged_where_it_is_read(shop: dict[str, Any]) -> None:
+    client = client_of("view_forecast")
     lamp, fine = shop["rows"]["lamp"], shop["rows"]["vase"]
     lamp.accuracy = {**lamp.accuracy, "coverage_80": 0.38}
     lamp.save()
-    html = boss.get(reverse("admin:ecomai_forecast_forecast_changelist")).content.decode()
+    html = client.get(reverse("admin:ecomai_forecast_forecast_changelist")).content.decode()
     assert html.count("range failed its test: held 38 %") == 1 and "failed its test: held 81 %" not in html
-    html = boss.get(reverse("admin:ecomai_forecast_forecast_change", args=[lamp.pk])).content.decode()
+    html = client.get(reverse("admin:ecomai_forecast_forecast_change", args=[lamp.pk])).content.decode()
     assert "in the test it held 38 % of the time" in html and "The likely range failed its test" in html
-    html = boss.get(reverse("admin:ecomai_forecast_forecast_change", args=[fine.pk])).content.decode()
+    html = client.get(reverse("admin:ecomai_forecast_forecast_change", args=[fine.pk])).content.decode()
     assert "in the test it held 81 % of the time" in html and "failed its test" not in html
 
 
