@@ -187,28 +187,33 @@ def range_failed(row: Forecast) -> bool:
 
 
 def range_note(row: Forecast, effects: Effects | None) -> str:
-    """What to know before trusting the range: that it failed its test, or why the forecast runs along its edge.
+    """What to know before trusting the range: that it failed its test, and why the forecast runs along its edge.
 
     A range is made of the errors of the test on series of like size, above and below apart, and not added up from
     those of the levels below: where nearly all errors went one way, it lies to that side of the forecast.
     """
+    told = []
     if range_failed(row):
-        return _("The likely range failed its test: expect sales outside it more often than it says.")
+        told.append(_("The likely range failed its test: expect sales outside it more often than it says."))
     final = final_mean(row, effects)
     low, high = final_ends(row, final)
     places = [(now - a) / (b - a) for now, a, b in zip(final, low, high, strict=True) if b > a]
     middle = float(np.median(places)) if places else 0.5
     if middle < EDGE:
-        return _(
-            "The likely range lies above the forecast: in the test, forecasts of this size were nearly always too "
-            "low. More may be sold than the line says."
+        told.append(
+            _(
+                "The likely range lies above the forecast: in the test, forecasts of this size were nearly always too "
+                "low. More may be sold than the line says."
+            )
         )
     if middle > 1 - EDGE:
-        return _(
-            "The likely range lies below the forecast: in the test, forecasts of this size were nearly always too "
-            "high. Less may be sold than the line says."
+        told.append(
+            _(
+                "The likely range lies below the forecast: in the test, forecasts of this size were nearly always too "
+                "high. Less may be sold than the line says."
+            )
         )
-    return ""
+    return " ".join(told)
 
 
 def past_table(row: Forecast) -> dict[str, Any]:

@@ -301,3 +301,6 @@ def test_a_forecast_along_the_edge_of_its_range_is_explained(
     whole.lo_80, whole.hi_80 = [low] * 4, [high] * 4
     note = presenting.range_note(whole, None)
     assert told in note and bool(note) is bool(told)
+    whole.accuracy = {**whole.accuracy, "coverage_80": 0.15}
+    both = presenting.range_note(whole, None)
+    assert both.startswith("The likely range failed its test") and both.endswith(note)
