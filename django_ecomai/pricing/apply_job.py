@@ -72,6 +72,7 @@ def register() -> None:
         JobKind(
             execute=execute,
             label=gettext_lazy("Put approved prices into the shop"),
+            page="admin:ecomai_pricing_pricechange_changelist",
             help=gettext_lazy("Started by approving many prices at once."),
         ),
     )

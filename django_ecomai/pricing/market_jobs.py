@@ -45,6 +45,7 @@ def register() -> None:
         JobKind(
             execute=match,
             label=gettext_lazy("Match competitors' offers"),
+            page="admin:ecomai_pricing_competitormatch_changelist",
             help=gettext_lazy("Reads your adapter's offers of competitors, and finds which product each offer is."),
             schedule="30 3 * * *",
         ),

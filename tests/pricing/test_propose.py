@@ -17,6 +17,7 @@ from django.utils import translation
 from django_ecomai.core.registry import price_elasticities, product_weights
 from django_ecomai.forecast.models import Forecast
 from django_ecomai.mirror.models import Order, PricePoint, Product, Promotion, StockPoint
+from django_ecomai.pricing.held import REASONS
 from django_ecomai.pricing.models import PriceProposal, ProductElasticity
 from django_ecomai.pricing.models.elasticities import Reason
 from django_ecomai.pricing.reading import Reader
@@ -91,8 +92,17 @@ def test_a_run_tells_what_it_found_and_a_dry_run_stores_nothing() -> None:
     run = run_now(kind="pricing.propose")
     assert run.state == Run.State.DONE, run.error
     assert run.metrics["pricing"]["proposals"] == 3
+    # The log speaks in sentences, not in codes.
+    assert not [code for code in (*REASONS, *Reason.values) if f"{code}:" in run.log or f" {code}" in run.log]
     assert set(PriceProposal.objects.values_list("run_number", flat=True)) == {run.pk}
     assert run_now(kind="pricing.propose", channel="other").state == Run.State.DONE
+
+
+def test_the_log_says_in_words_what_is_held_back() -> None:
+    shop_make()
+    Product.objects.filter(external_id="p1").update(cost=None)
+    run = run_now(kind="pricing.propose")
+    assert "Held back, 1: Its cost is not known" in run.log
 
 
 def test_the_same_data_gives_the_same_prices_over_the_open_ones_and_decided_ones_stay() -> None:
