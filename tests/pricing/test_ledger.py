@@ -227,6 +227,38 @@ def test_a_price_that_the_history_missed_stands_from_now_on(clock: SimpleNamespa
     assert found is not None and (found.began_at, found.lowest) == (day(40), Decimal(10))
 
 
+def test_it_stands_from_when_it_was_first_seen(clock: SimpleNamespace) -> None:
+    product = history(product_make(external_id="p"), (0, "10", None))
+    Product.objects.filter(pk=product.pk).update(price=7, list_price=10)
+    for number in (40, 41, 50):
+        clock.now = day(number)
+        price_record(products=[product.pk])
+        assert rows() == [("p", day(40), None, Decimal(7), Decimal(10))]
+
+
+def test_a_price_history_of_the_shop_that_tells_no_list_prices(clock: SimpleNamespace) -> None:
+    first, second = product_make(external_id="a"), product_make(external_id="b")
+    for product in (first, second):
+        PricePoint.objects.create(product=product, valid_from=day(0), price=10, currency="EUR", source="shop")
+        PricePoint.objects.create(product=product, valid_from=day(40), price=7, currency="EUR", source="shop")
+    # Of the first the copy heard three hours later, of the second only its row in the catalogue tells.
+    history(first, (40.125, "7", "10"))
+    Product.objects.filter(pk=second.pk).update(price=7, list_price=10)
+    for number in (41, 45):
+        clock.now = day(number)
+        price_record(products=[first.pk, second.pk])
+        assert rows() == [(one, day(40), None, Decimal(7), Decimal(10)) for one in ("a", "b")]
+
+
+def test_a_list_price_of_before_stays_where_the_shop_s_history_tells_none(clock: SimpleNamespace) -> None:
+    product = history(product_make(external_id="p"), (0, "10", "10"), (60, "10", "10"))
+    for at, price in ((40, 7), (45, 10)):
+        PricePoint.objects.create(product=product, valid_from=day(at), price=price, currency="EUR", source="shop")
+    clock.now = day(61)
+    price_record(products=[product.pk])
+    assert rows() == [("p", day(40), day(45), Decimal(7), Decimal(10))]
+
+
 def test_products_that_were_never_reduced_cost_four_queries_whatever_their_number(
     django_assert_num_queries: Any,
 ) -> None:
