@@ -10,9 +10,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from django.template import Context, Template
 from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 from django_ecomai.adapters.rows import PriceRow, PromotionRow
@@ -21,7 +22,7 @@ from django_ecomai.mirror.services import batch_apply, product_upsert, row_remov
 from django_ecomai.pricing.ledger import lowest_before, lowest_if_reduced, price_record, reductions_running
 from django_ecomai.pricing.ledger_job import promoted
 from django_ecomai.pricing.models import PriceReduction
-from django_ecomai.pricing.receivers import MOST_AT_ONCE, promotions_heard
+from django_ecomai.pricing.receivers import MOST_AT_ONCE, prices_heard, promotions_heard
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_now
 from django_ecomai.testing import FakeAdapter, category_make, product_make, product_row
@@ -176,6 +177,50 @@ def test_a_sale_over_thousands_of_products_is_the_work_of_a_job(clock: SimpleNam
         promotions_heard(None, channel="", promotions=[sale.pk])
     assert Run.objects.get().kind == "pricing.ledger"
     assert PriceReduction.objects.count() == MOST_AT_ONCE + 1
+
+
+def test_a_product_taken_out_of_a_promotion_is_reduced_no_longer(clock: SimpleNamespace, committed: Any) -> None:
+    clock.now = day(39)
+    lamps = category_make(external_id="lamps")
+    history(product_make(external_id="named"), (0, "10", None))
+    history(product_make(external_id="lamp", categories=[lamps]), (0, "10", None))
+    history(product_make(external_id="stays"), (0, "10", None))
+    for number, products, categories, running in (
+        (39, ("named", "stays"), ("lamps",), ["lamp", "named", "stays"]),
+        (41, ("stays",), ("lamps",), ["lamp", "stays"]),
+        (42, ("stays",), (), ["stays"]),
+        (43, (), (), ["lamp", "named", "stays"]),
+        (44, ("named",), (), ["named"]),
+    ):
+        clock.now = day(number)
+        sale = PromotionRow(
+            id="sale", kind="discount", starts_at=day(38), percent=Decimal(20), product_ids=products,
+            category_ids=categories,
+        )  # fmt: skip
+        with committed():
+            batch_apply(table="promotion", rows=[sale], adapter=FAKE)
+        asked = reductions_running(channel="", product_ids=["named", "lamp", "stays"], at=day(number + 0.5))
+        assert sorted(asked) == running, number
+
+
+def test_prices_of_thousands_of_products_at_once_are_the_work_of_a_job(
+    clock: SimpleNamespace, committed: Any, settings: Any
+) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "DISPATCH": "queue"}
+    with committed():
+        prices_heard(None, channel="", products=list(range(MOST_AT_ONCE + 1)))
+    assert [run.kind for run in Run.objects.all()] == ["pricing.ledger"]
+
+
+def test_the_products_of_a_promotion_are_not_all_read_to_know_that_it_names_some(
+    clock: SimpleNamespace,
+) -> None:
+    sale = Promotion.objects.create(external_id="s", name="Some", starts_at=day(-1), percent=10)
+    sale.products.set([product_make() for _ in range(9)])
+    with CaptureQueriesContext(connection) as asked:
+        assert len(promoted(promotions=[sale.pk], channel="", most=5)) == 5
+    links = [one["sql"] for one in asked if "mirror_promotion_products" in one["sql"]]
+    assert [("EXISTS" in sql, "LIMIT 5" in sql) for sql in links] == [(True, False), (False, True)]
 
 
 def test_the_job_fills_the_ledger_from_the_past_and_changes_nothing_the_second_time(clock: SimpleNamespace) -> None:

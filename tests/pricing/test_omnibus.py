@@ -283,7 +283,9 @@ def read_by_moments(
         if price is None:
             read.append((None, None, False, set()))
             continue
-        list_price = next(told for change, told in reversed(list(zip(written, listed, strict=True))) if change[0] <= now)
+        list_price = next(
+            told for change, told in reversed(list(zip(written, listed, strict=True))) if change[0] <= now
+        )
         running = {one for one in promotions if one[0] <= now < one[0] + one[1]}
         below = list_price is not None and price < list_price
         shown, least = [price], [price]
@@ -328,9 +330,7 @@ def test_every_history_is_read_as_the_rule_says(written: list[Told], promotions:
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Pacific/Kiritimati"])
 @given(changes)
-def test_no_price_before_is_ever_from_the_reduction_itself(
-    zone: str, written: list[Told]
-) -> None:
+def test_no_price_before_is_ever_from_the_reduction_itself(zone: str, written: list[Told]) -> None:
     steps = [Step(moment(at), *rest) for at, *rest in sorted(written, key=lambda change: change[0])]
     for one in reductions(steps, zone=ZoneInfo(zone)):
         before = [each.price for each in steps if each.at < one.began and each.price is not None]
