@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -11,11 +12,20 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
-from django_ecomai.pricing.models import PriceChange, PriceProposal
-from django_ecomai.pricing.services import PricingError, change_undo, changes_apply, proposals_approve
+from django_ecomai.pricing.models import CompetitorMatch, PriceChange, PriceProposal
+from django_ecomai.pricing.services import (
+    PricingError,
+    change_undo,
+    changes_apply,
+    competitors_matching,
+    proposals_approve,
+)
+from django_ecomai.pricing.services.competitors_deciding import match_declare
+from django_ecomai.testing import product_make
 
 from .adapters import PricedShop
 from .factories import priced_product, proposal_make
+from .market import offer_make
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -51,6 +61,28 @@ def test_workers_never_write_the_same_price_twice(shop: PricedShop) -> None:
     results = at_once(*[lambda: change_undo(change=change)] * 3)
     assert sum(isinstance(one, PricingError) for one in results) == 2
     assert shop.written[30:] == [(change.product.external_id, Decimal("10"))]
+
+
+def test_a_search_and_a_person_never_accept_two_products_of_one_offer(monkeypatch: pytest.MonkeyPatch) -> None:
+    product_make(title="Lantern", attributes={"ean": "4006381333931"})
+    offer, mine = offer_make(ean="4006381333931"), product_make(title="Mine")
+    store = competitors_matching._store_some
+    stored = threading.Event()
+
+    def slowly(made: Any, offers: Any) -> Any:
+        written = store(made, offers)
+        stored.set()
+        time.sleep(0.3)  # before the commit: the person has to wait for it
+        return written
+
+    def person() -> None:
+        assert stored.wait(timeout=10)
+        match_declare(offer=offer, product=mine)
+
+    monkeypatch.setattr(competitors_matching, "_store_some", slowly)
+    at_once(competitors_matching.matches_find, person)
+    rows = CompetitorMatch.objects.values_list("product__title", "state")
+    assert set(rows) == {("Lantern", "rejected"), ("Mine", "accepted")}
 
 
 def test_one_of_two_approvals_counts(shop: PricedShop) -> None:
