@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, connections
+from django.db.models import QuerySet
 
 from django_ecomai.pricing.models import CompetitorMatch, PriceChange, PriceProposal
 from django_ecomai.pricing.services import (
@@ -66,20 +67,20 @@ def test_workers_never_write_the_same_price_twice(shop: PricedShop) -> None:
 def test_a_search_and_a_person_never_accept_two_products_of_one_offer(monkeypatch: pytest.MonkeyPatch) -> None:
     product_make(title="Lantern", attributes={"ean": "4006381333931"})
     offer, mine = offer_make(ean="4006381333931"), product_make(title="Mine")
-    store = competitors_matching._store_some
-    stored = threading.Event()
+    write = QuerySet.bulk_create
+    writes = threading.Event()
 
-    def slowly(made: Any, offers: Any) -> Any:
-        written = store(made, offers)
-        stored.set()
-        time.sleep(0.3)  # before the commit: the person has to wait for it
-        return written
+    def slowly(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.model is CompetitorMatch:
+            writes.set()
+            time.sleep(0.5)  # the search has read what is decided: the person has to wait
+        return write(self, *args, **kwargs)
 
     def person() -> None:
-        assert stored.wait(timeout=10)
+        assert writes.wait(timeout=10)
         match_declare(offer=offer, product=mine)
 
-    monkeypatch.setattr(competitors_matching, "_store_some", slowly)
+    monkeypatch.setattr(QuerySet, "bulk_create", slowly)
     at_once(competitors_matching.matches_find, person)
     rows = CompetitorMatch.objects.values_list("product__title", "state")
     assert set(rows) == {("Lantern", "rejected"), ("Mine", "accepted")}
