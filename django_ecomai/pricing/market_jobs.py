@@ -47,7 +47,8 @@ def register() -> None:
             execute=match,
             label=gettext_lazy("Match competitors' offers"),
             help=gettext_lazy(
-                "Reads your adapter's offers of competitors, finds which product each offer is, and counts where you stand."
+                "Reads your adapter's offers of competitors, finds which product each offer is, and counts for the "
+                "start page where you stand."
             ),
             schedule="30 3 * * *",
         ),

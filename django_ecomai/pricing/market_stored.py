@@ -19,7 +19,7 @@ MOST = 5
 
 @dataclass(frozen=True)
 class MarketNumbers:
-    """``positions`` and ``alerts`` by kind as counts; ``worst``: who undercuts the most; ``at``: when it was counted."""
+    """``positions`` and ``alerts`` as counts by kind; ``worst``: who undercuts the most; ``at``: when that was."""
 
     at: datetime | None
     positions: dict[str, int]

@@ -198,13 +198,13 @@ def test_of_a_long_history_the_last_prices_are_looked_at(monkeypatch: pytest.Mon
     for days, price in ((400, 9), (50, 9), (40, 90), (5, 91)):
         point_make(offer, days, price)
     looked_at: list[int] = []
-    judge = competitors_doubts._jumps
+
+    def note(offer: CompetitorOffer, past: Any) -> bool:
+        looked_at.extend(int(one[1]) for one in past)
+        return False
+
     monkeypatch.setattr(competitors_doubts, "PAST", 3)
-    monkeypatch.setattr(
-        competitors_doubts,
-        "_jumps",
-        lambda offer, past: looked_at.extend(int(one[1]) for one in past) or judge(offer, past),
-    )
+    monkeypatch.setattr(competitors_doubts, "_jumps", note)
     doubts_renew(offers=[offer])
     assert looked_at == [9, 90, 91]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
@@ -228,6 +227,10 @@ def moment(number: int) -> datetime:
     return (START.astimezone(UTC) + number * TEN_MINUTES).astimezone(BERLIN)
 
 
+def as_steps(written: list[Told]) -> list[Step]:
+    return [Step(moment(one[0]), one[1], one[2], one[3]) for one in sorted(written, key=lambda change: change[0])]
+
+
 def in_force(written: list[Told], now: int) -> Decimal | None:
     past = [change for change in written if change[0] <= now]
     return past[-1][1] if past else None
@@ -243,8 +246,8 @@ def list_prices(written: list[Told]) -> list[Decimal | None]:
         if at and written[at - 1][1] == price:
             known.append(known[-1])
             continue
-        same = list(itertools.takewhile(lambda change, price=price: change[1] == price, written[at + 1 :]))
-        said = [change[2] for change in same if change[3]]
+        other = [place for place in range(at + 1, len(written)) if written[place][1] != price]
+        said = [change[2] for change in written[at + 1 : min(other, default=len(written))] if change[3]]
         known.append(said[0] if said else known[-1] if known else None)
     return known
 
@@ -322,7 +325,7 @@ def read_by_moments(
 
 @given(changes, runs)
 def test_every_history_is_read_as_the_rule_says(written: list[Told], promotions: list[tuple[int, int, int]]) -> None:
-    steps = [Step(moment(at), *rest) for at, *rest in sorted(written, key=lambda change: change[0])]
+    steps = as_steps(written)
     offers = [Offer(moment(begin), moment(begin + length), Decimal(percent)) for begin, length, percent in promotions]
     found = [(one.began, one.lowest) for one in reductions(steps, offers, zone=BERLIN) if one.began < moment(END)]
     assert found == read_by_moments(written, promotions)
@@ -331,7 +334,7 @@ def test_every_history_is_read_as_the_rule_says(written: list[Told], promotions:
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Pacific/Kiritimati"])
 @given(changes)
 def test_no_price_before_is_ever_from_the_reduction_itself(zone: str, written: list[Told]) -> None:
-    steps = [Step(moment(at), *rest) for at, *rest in sorted(written, key=lambda change: change[0])]
+    steps = as_steps(written)
     for one in reductions(steps, zone=ZoneInfo(zone)):
         before = [each.price for each in steps if each.at < one.began and each.price is not None]
         assert one.lowest is None or one.lowest in before
