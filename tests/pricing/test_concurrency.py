@@ -12,18 +12,23 @@ from typing import Any
 
 import pytest
 from django.db import connection, connections, transaction
+from django.db.models import QuerySet
 
-from django_ecomai.pricing.models import PriceChange, PriceProposal
+from django_ecomai.pricing.models import CompetitorMatch, PriceChange, PriceProposal
 from django_ecomai.pricing.services import (
     PricingError,
     change_undo,
     changes_apply,
+    competitors_matching,
     proposals_approve,
     proposals_make,
 )
+from django_ecomai.pricing.services.competitors_deciding import match_declare
+from django_ecomai.testing import product_make
 
 from .adapters import PricedShop
 from .factories import priced_product, proposal_make
+from .market import offer_make
 from .shop import NOW, shop_make
 
 pytestmark = [
@@ -96,6 +101,28 @@ def test_an_approval_under_way_is_not_followed_by_another_row(shop: PricedShop) 
 
     at_once(person, run)
     assert list(PriceProposal.objects.values_list("pk", "state")) == [(row.pk, "approved")]
+
+
+def test_a_search_and_a_person_never_accept_two_products_of_one_offer(monkeypatch: pytest.MonkeyPatch) -> None:
+    product_make(title="Lantern", attributes={"ean": "4006381333931"})
+    offer, mine = offer_make(ean="4006381333931"), product_make(title="Mine")
+    write = QuerySet.bulk_create
+    writes = threading.Event()
+
+    def slowly(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.model is CompetitorMatch:
+            writes.set()
+            time.sleep(0.5)  # the search has read what is decided: the person has to wait
+        return write(self, *args, **kwargs)
+
+    def person() -> None:
+        assert writes.wait(timeout=10)
+        match_declare(offer=offer, product=mine)
+
+    monkeypatch.setattr(QuerySet, "bulk_create", slowly)
+    at_once(competitors_matching.matches_find, person)
+    rows = CompetitorMatch.objects.values_list("product__title", "state")
+    assert set(rows) == {("Lantern", "rejected"), ("Mine", "accepted")}
 
 
 def test_one_of_two_approvals_counts(shop: PricedShop) -> None:
