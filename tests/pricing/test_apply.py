@@ -71,7 +71,9 @@ class TestFamilies:
         rows = approved(102)
         PriceProposal.objects.filter(pk__in=[rows[0].pk, rows[101].pk]).update(family="p1")
         shop.broken = {"a101"}
-        run = run_now(kind="pricing.apply", parameters={"user": User.objects.create_superuser("boss").pk})
+        boss = User.objects.create_superuser("boss")
+        keys = [row.pk for row in rows]
+        run = run_now(kind="pricing.apply", parameters={"user": boss.pk, "proposals": keys})
         assert run.state == Run.State.DONE, run.error
         assert run.metrics["applied"] == {"applied": 100, "stale": 0, "failed": 2}
         assert states()["a0"] == states()["a101"] == "failed"

@@ -59,24 +59,6 @@ def test_a_second_confirmation_while_the_job_runs_has_a_job_of_its_own(user: Use
     assert runs[0].pk != runs[1].pk and runs[0].parameters != runs[1].parameters
 
 
-def test_a_family_is_never_cut_apart_by_the_parts_of_the_job(
-    user: User, shop: PricedShop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("django_ecomai.pricing.apply_job.PART", 2)
-    rows = [proposal_make(family=f"parent:{number % 2}") for number in range(6)]
-    parts: list[int] = []
-    apply = worklist_decide.changes_apply
-
-    def counted(**values: Any) -> Any:
-        parts.append(len(list(values["proposals"])))
-        return apply(**values)
-
-    monkeypatch.setattr("django_ecomai.pricing.apply_job.changes_apply", counted)
-    done = proposals_approve(proposals=rows, user=user)
-    run_now(kind="pricing.apply", parameters=apply_parameters(user=user, rows=done))
-    assert parts == [3, 3] and len(shop.written) == 6
-
-
 def test_the_job_writes_nothing_where_nothing_is_named(user: User, shop: PricedShop) -> None:
     proposals_approve(proposals=[proposal_make()], user=user)
     assert run_now(kind="pricing.apply", parameters={"user": user.pk}).state == "failed"
@@ -106,8 +88,8 @@ def test_one_approval_is_of_so_many_prices_at_most(
     data = {"action": "approve_all", "index": 0}
     html = boss.post(reverse(f"{PAGE}_changelist"), data, follow=True).content.decode()
     assert "At most 3 are approved at once" in html and "Approve 3 prices" in html
-    best = PriceProposal.objects.order_by("-gain").values_list("pk", flat=True)[:3]
-    assert f'value="{",".join(map(str, best))}"' in html
+    best = PriceProposal.objects.order_by("-gain")[:3]
+    assert f'value="{worklist_decide.ids_seen(best)}"' in html
 
 
 def test_no_more_are_taken_back_at_once_than_a_request_bears(boss: Client, shop: PricedShop) -> None:

@@ -218,7 +218,8 @@ def test_a_test_is_stopped_with_a_reason_only(boss: Client, shop: PricedShop) ->
 
 def test_a_price_that_cannot_be_restored_is_told(boss: Client, shop: PricedShop) -> None:
     test = running()
-    Product.objects.filter(pk=test.product_id).update(price=test.low)
+    last = test.weeks.filter(applied_at__isnull=False).order_by("week").last()
+    Product.objects.filter(pk=test.product_id).update(price=last.price)
     shop.broken.add(test.product.external_id)
     url = reverse("admin:ecomai_pricing_pricetest_stop", args=[test.pk])
     html = boss.post(url, {"reason": "sale"}, follow=True).content.decode()
