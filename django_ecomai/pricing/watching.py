@@ -32,7 +32,7 @@ FEWEST = 10.0
 class Seen:
     """What became of a price: whole ``days`` since it came (on ``open_days`` of them it could be bought), ``units`` and
     ``expected`` units until then; ``chance_sd`` and ``common_sd`` in pieces: deviations that average out over products,
-    and those that do not; ``left``: what a piece leaves, None without a cost."""
+    and those that do not; ``left``: what a piece leaves without tax, None without a cost."""
 
     days: int
     open_days: int
@@ -132,5 +132,5 @@ def _seen(change: PriceChange, days: int, open_days: int, units: float, learned:
     rho = min(max(rho, 0.0), 0.9)
     chance = dispersion * (1 + alpha * week) * expected * (1 + rho) / (1 - rho)
     cost = proposal.cost if proposal is not None else None
-    left = None if cost is None else float(change.new_price - cost)
+    left = None if proposal is None or cost is None else float(change.new_price) / (1 + proposal.tax) - float(cost)
     return Seen(days, open_days, units, expected, sqrt(max(chance, expected)), doubt * expected, left)

@@ -82,7 +82,10 @@ class CompetitorOffer(models.Model):
 class CompetitorPrice(models.Model):
     """The price and availability of an offer from a moment on; a row is written when either changes."""
 
-    offer = models.ForeignKey(CompetitorOffer, models.CASCADE, related_name="prices", verbose_name=_("offer"))
+    # its constraint begins with the offer
+    offer = models.ForeignKey(
+        CompetitorOffer, models.CASCADE, related_name="prices", db_index=False, verbose_name=_("offer")
+    )
     observed_at = models.DateTimeField(_("since"))
     price = models.DecimalField(_("price"), **MONEY, null=True)
     currency = models.CharField(_("currency"), max_length=3, default="")
@@ -111,7 +114,10 @@ class CompetitorMatch(models.Model):
         ACCEPTED = "accepted", pgettext_lazy("competitor match", "the same")
         REJECTED = "rejected", pgettext_lazy("competitor match", "another product")
 
-    offer = models.ForeignKey(CompetitorOffer, models.CASCADE, related_name="matches", verbose_name=_("offer"))
+    # its constraint begins with the offer
+    offer = models.ForeignKey(
+        CompetitorOffer, models.CASCADE, related_name="matches", db_index=False, verbose_name=_("offer")
+    )
     product = models.ForeignKey(Product, models.CASCADE, related_name="+", verbose_name=_("product"))
     method = models.CharField(_("found by"), max_length=16, choices=Method.choices, default=Method.TITLE)
     confidence = models.FloatField(
