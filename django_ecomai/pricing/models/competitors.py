@@ -53,7 +53,10 @@ class CompetitorOffer(models.Model):
         FAR = "far", _("price five times yours, or a fifth of it")
         CURRENCY = "currency", _("another currency than the product's")
 
-    competitor = models.ForeignKey(Competitor, models.CASCADE, related_name="offers", verbose_name=_("competitor"))
+    # its constraint begins with the competitor
+    competitor = models.ForeignKey(
+        Competitor, models.CASCADE, related_name="offers", db_index=False, verbose_name=_("competitor")
+    )
     # Of the competitor: its id, else what the offer is known by (its EAN, SKU or a hash of its title).
     external_id = models.CharField(_("competitor's id"), max_length=64)
     ean = models.CharField(_("EAN"), max_length=14, default="", blank=True)
