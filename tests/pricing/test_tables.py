@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.apps import apps
 from django.db import IntegrityError, models, transaction
@@ -42,7 +44,7 @@ def test_no_unique_constraint_has_a_condition(model: type[models.Model]) -> None
 def test_no_column_has_an_index_twice(model: type[models.Model]) -> None:
     """A foreign key with which a constraint begins needs no index of its own."""
     first = {one.fields[0] for one in uniques(model) if len(one.fields) > 1}
-    keys = [one for one in model._meta.concrete_fields if isinstance(one, models.ForeignKey)]
+    keys: list[Any] = [one for one in model._meta.concrete_fields if isinstance(one, models.ForeignKey)]
     assert [one.name for one in keys if one.db_index and one.name in first] == []
 
 

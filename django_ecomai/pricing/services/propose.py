@@ -244,7 +244,7 @@ def family_parts(
             if parent is not None:
                 lead[root(pk)] = root(parent)
             for name in names:
-                for one in _values(*held, name):
+                for one in _values(held[0], held[1], name):
                     lead[root(pk)] = root(first.setdefault((name, one), pk))
     part: list[int] = []
     last: int | None = None
