@@ -20,7 +20,18 @@ from .limits import binding_limits, limits_build, problems
 from .models import PriceProposal, PricingRule
 from .models.elasticities import Reason, strength_of
 from .reading import Reader, Weeks
-from .row_numbers import history_json, market_json, money, number, pair_of, price_grid, risk_of, rounded, rounded_list
+from .row_numbers import (
+    history_json,
+    market_json,
+    money,
+    number,
+    pair_of,
+    price_grid,
+    risk_of,
+    rounded,
+    rounded_list,
+    shares_of,
+)
 from .rulebook import Choice, RuleBook
 from .validation import circles, followed_facts
 
@@ -86,6 +97,7 @@ class Part:
     horizon: NDArray[np.int64]
     has_forecast: NDArray[np.bool_]
     held: list[_Held | None]
+    days: NDArray[np.float64]  # [n, longest horizon] pieces expected per day at today's price, 0 after the own horizon
     propensity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
 
@@ -133,12 +145,12 @@ def _part(setting: Setting, facts: list[Facts]) -> Part:
     limits = limits_build(facts, choices)
     known = np.asarray(ahead.has_forecast) & (not setting.past)
     days = np.where(known[:, None], ahead.mean, weeks.daily(limits.price, elasticity)[:, None])
-    path = np.where(np.arange(days.shape[1])[None, :] < horizon[:, None], days, 0.0).sum(axis=1, keepdims=True)
+    days = np.where(np.arange(days.shape[1])[None, :] < horizon[:, None], days, 0.0)
     # in what shoppers pay: profits are taken back to net amounts when rows are made
     cost = np.array([np.nan if one.cost_taxed is None else float(one.cost_taxed) for one in facts])
     worth = np.array([1.0 if one.rule is None else one.rule.left_worth for one in choices])
     demand = Demand.build(
-        path=path,
+        path=days.sum(axis=1, keepdims=True),
         elasticity=elasticity,
         sd=setting.learned.column("sd", pks),
         cost=cost,
@@ -147,7 +159,7 @@ def _part(setting: Setting, facts: list[Facts]) -> Part:
     )
     held = [next(iter(problems(one, choice)), None) for one, choice in zip(facts, choices, strict=True)]
     return Part(
-        facts, choices, limits, weeks, demand, horizon, known, held
+        facts, choices, limits, weeks, demand, horizon, known, held, days
     )  # fmt: skip
 
 
@@ -328,11 +340,14 @@ def _rows(
     ends = {name: setting.learned.column(name, pks) for name in ("elasticity", "low", "high")}
     sources = setting.learned.texts("source", pks, "none")
     known = np.isfinite(part.demand.elasticity) & np.isfinite(today)
+    # what is expected begins with the first day without data, what is watched not before today
+    lag = max((setting.book.on - setting.reader.day).days, 0)
     rows = []
     for row, (facts, choice) in enumerate(zip(part.facts, part.choices, strict=True)):
         held = part.held[row]
         new = None if held is not None else money(price[row])
         net = 1 / (1 + float(facts.tax))
+        shares = shares_of(part.days[row, : part.horizon[row]])
         proposal = PriceProposal(
             channel=setting.channel,
             product_id=facts.pk,
@@ -360,6 +375,7 @@ def _rows(
             strength=strength_of(number(ends["low"][row]), number(ends["high"][row])),
             horizon_days=int(part.horizon[row]),
             has_forecast=bool(part.has_forecast[row]),
+            daily=shares[lag:] if part.has_forecast[row] and held is None else [],
             market=market_json(facts),
             propensity=number(part.propensity[row]) if held is None else None,
             history=history_json(part.weeks, row),

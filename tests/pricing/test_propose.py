@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command
 
 from django_ecomai.core.registry import price_elasticities, product_weights
 from django_ecomai.forecast.models import Forecast
+from django_ecomai.forecast.selectors import forecast_days
 from django_ecomai.mirror.models import Order, PricePoint, Product, Promotion, StockPoint
 from django_ecomai.pricing.learning import catalogue_read
 from django_ecomai.pricing.models import PriceProposal, ProductElasticity
@@ -214,6 +215,13 @@ def test_the_forecast_is_what_is_expected_where_there_is_one() -> None:
     )
     row = proposed(product)
     assert row.has_forecast and row.units_old == pytest.approx(280.0, rel=1e-3)
+    # The data end six days before the run, and with them the first six days of the horizon have passed.
+    assert (NOW.date() - Reader().day).days == 6 and len(row.daily) == 22
+    Forecast.objects.update(mean=[35.0, 70.0, 70.0, 105.0, 70.0, 70.0, 70.0, 70.0])
+    ahead = forecast_days(product_ids=[product.pk], days=28, start=Reader().day).mean[0]
+    daily = proposed(product).daily
+    assert daily == pytest.approx((ahead / ahead.sum())[6:].tolist(), abs=1e-5)
+    assert sum(daily[:7]) < sum(daily[14:21])
 
 
 def test_rows_are_handed_over_part_by_part_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:

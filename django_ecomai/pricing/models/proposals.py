@@ -111,6 +111,9 @@ class PriceProposal(models.Model):
     market = models.JSONField(_("market"), default=dict, blank=True, editable=False)
     # {"prices", "units", "profit", "profit_low", "profit_high"}: what each price would bring.
     curve = models.JSONField(default=dict, blank=True, editable=False)
+    # Which share of the pieces is expected on each day from that of the run until the horizon ends; empty without a
+    # forecast: all days alike.
+    daily = models.JSONField(default=list, blank=True, editable=False)
     # {"units": [...], "prices": [...]} per week, oldest first.
     history = models.JSONField(default=dict, blank=True, editable=False)
 
