@@ -15,7 +15,7 @@ COLUMNS = (
     "profit_old", "profit_new", "gain", "gain_low", "gain_high", "gain_chance", "horizon_days", "risk", "tax",
     "apply_at", "held_reason", "why",
 )  # fmt: skip
-_ASIDE = {"proposal", "product_id", "sku", "title", "rule", "why"}
+_ASIDE = {"proposal", "product_id", "sku", "title", "rule", "held_reason", "why"}
 
 
 def proposals_csv(*, channel: str = "", states: Sequence[str] = ()) -> str:
@@ -34,7 +34,8 @@ def _rows(channel: str, states: Sequence[str]) -> Iterator[list[Any]]:
         values: dict[str, Any] = {name: getattr(row, name) for name in COLUMNS if name not in _ASIDE}
         values |= {
             "proposal": row.pk, "product_id": row.product.external_id, "sku": row.product.sku,
-            "title": row.product.title, "rule": "" if row.rule is None else row.rule.name, "why": row.why,
+            "title": row.product.title, "rule": "" if row.rule is None else row.rule.name,
+            "held_reason": row.held_words, "why": row.why,
         }  # fmt: skip
         yield [plain(values[name]) for name in COLUMNS]
 

@@ -58,7 +58,7 @@ def play(context: Any) -> None:
     found = replay(channel=context.channel, weeks=weeks, progress=context.part(0.0, 0.99))
     context.metrics(replay=found.as_dict())
     named = {"changed": format_value(found.changed), "products": format_value(found.products)}
-    context.progress(1.0, _("An estimate: %(changed)s of %(products)s prices would have been others.") % named)
+    context.progress(1.0, _("An estimate: %(changed)s of %(products)s prices would have been different.") % named)
 
 
 def register() -> None:

@@ -19,15 +19,11 @@ from .market import category_positions, fresh_since
 from .market_alerts import MARKET_ALERTS, market_alerts
 from .market_rows import review_rows
 from .models import Competitor, CompetitorOffer
+from .models.rules import POSITION_WORDS
 
 MOST = 5
 _PAGE = "admin:ecomai_pricing_competitoroffer_market"
 _REVIEW = "admin:ecomai_pricing_competitormatch_changelist"
-POSITION_WORDS: dict[str, Any] = {
-    "cheapest": gettext_lazy("cheapest"),
-    "average": gettext_lazy("average"),
-    "premium": gettext_lazy("premium"),
-}
 
 
 def market_context(request: HttpRequest) -> dict[str, Any]:

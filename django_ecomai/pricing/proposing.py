@@ -14,11 +14,10 @@ from django_ecomai.forecast.days import local_date
 from django_ecomai.forecast.selectors import forecast_days
 
 from .facts import Facts, product_facts
-from .held import reason_text
 from .learning import Learned
-from .limits import binding_limits, limits_build, problems
+from .limits import limits_build, limits_named, problems
 from .models import PriceProposal, PricingRule
-from .models.elasticities import Reason, strength_of
+from .models.elasticities import strength_of
 from .reading import Reader, Weeks
 from .row_numbers import (
     history_json,
@@ -122,7 +121,7 @@ def proposals_of(setting: Setting, product_ids: Sequence[int]) -> list[PriceProp
     guarded = _guarded(part, target)
     for row, code in enumerate(guarded.held.tolist()):
         if code and part.held[row] is None:
-            part.held[row] = (code, {"limits": binding_limits(part.limits, row, part.choices[row])})
+            part.held[row] = (code, {"limits": limits_named(part.limits, row, part.choices[row])})
     today = part.limits.price
     fine = np.array([one is None for one in part.held])
     price = np.where(fine, guarded.price, today)
@@ -244,8 +243,7 @@ def _missing(choice: Choice, part: Part, row: int, seen: bool, reason: str) -> _
     if reason == "mixed_currency":
         return "mixed_currency", {}
     if not seen:
-        known = reason in Reason.values
-        return "no_elasticity", {"why": str(Reason(reason).label) if known else reason}
+        return "no_elasticity", {"why": reason}
     if choice.action == Action.SELL_THROUGH and not np.isfinite(part.demand.stock[row]):
         return "no_stock", {"rule": choice.rule.name if choice.rule else ""}
     return None
@@ -356,7 +354,7 @@ def _rows(
             made_at=setting.at,
             state=PriceProposal.State.OPEN if held is None else PriceProposal.State.HELD,
             held_code="" if held is None else held[0],
-            held_reason="" if held is None else reason_text(held[0], **held[1])[:500],
+            held_named={} if held is None else held[1],
             old_price=facts.price,
             new_price=new if new is None or facts.price is None or new != facts.price else facts.price,
             list_price=facts.list_price,

@@ -8,21 +8,17 @@ from typing import TYPE_CHECKING, Any
 from django.utils.formats import number_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy
 
 from django_ecomai.core.charts import format_value
 from django_ecomai.mirror.admin.base import NONE, amount_format
 
 from .held import LIMITS
+from .models.rules import POSITION_WORDS
 
 if TYPE_CHECKING:
     from .models import PriceProposal
 
-POSITIONS: dict[str, Any] = {
-    "cheapest": pgettext_lazy("market", "cheapest"),
-    "average": pgettext_lazy("market", "average"),
-    "premium": pgettext_lazy("market", "premium"),
-}
 STRENGTHS: dict[str, Any] = {
     "strong": gettext_lazy("known well"),
     "fair": gettext_lazy("known roughly"),
@@ -140,7 +136,7 @@ def market_words(row: PriceProposal) -> str:
     if not row.market:
         return ""
     return _("%(position)s, %(number)s offers") % {
-        "position": POSITIONS.get(row.market.get("position", ""), row.market.get("position", "")),
+        "position": POSITION_WORDS.get(row.market.get("position", ""), row.market.get("position", "")),
         "number": row.market.get("offers", 0),
     }
 

@@ -474,4 +474,4 @@ def test_the_pages_speak_german(boss: Client, settings: Any) -> None:
     assert "Begrenzt durch: " in list_html
     assert "gut bekannt" in list_html and "+0,50 EUR" in list_html
     assert "Seine Grenzen verschieben 11,00 EUR auf 10,50 EUR." in page_html
-    assert "Alle Produkte" in rules_html and "Mindestens 30 % Spanne" in rules_html
+    assert "Alle Produkte" in rules_html and "Marge mindestens 30 %" in rules_html

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from django.conf import LazySettings
 from django.core.management import CommandError, call_command
+from django.utils import translation
 
 from django_ecomai.core.registry import price_elasticities, product_weights
 from django_ecomai.forecast.models import Forecast
@@ -19,6 +20,7 @@ from django_ecomai.forecast.selectors import forecast_days
 from django_ecomai.mirror.models import Order, PricePoint, Product, Promotion, StockPoint
 from django_ecomai.pricing.learning import catalogue_read
 from django_ecomai.pricing.models import PriceProposal, ProductElasticity
+from django_ecomai.pricing.models.elasticities import Reason
 from django_ecomai.pricing.reading import Reader
 from django_ecomai.pricing.services.propose import family_parts, proposals_make, proposals_preview
 from django_ecomai.runs.models import Run
@@ -135,7 +137,34 @@ def test_what_is_wrong_with_a_product_is_said(
     settings.ECOMAI = {**settings.ECOMAI, "PRICING_MAP_ATTRIBUTE": "map"}
     row = proposed(known(**fields))
     assert (row.state, row.held_code, row.new_price) == ("held", code, None)
-    assert text in row.held_reason and text in row.why
+    assert text in row.held_words and text in row.why
+
+
+def test_why_it_is_held_back_is_worded_for_whoever_reads_it() -> None:
+    rule_make(name="paid", action="limits", min_margin=0.7)
+    product = known(cost=Decimal("4.00"))
+    with translation.override("de"):  # the job's language
+        proposals_make(now=NOW, product_ids=[product.pk])
+    row = PriceProposal.objects.get()
+    assert (row.held_code, row.held_named) == (
+        "limits_contradict", {"limits": [["min_margin", "13.3333", "paid"], ["max_rise_day", "11", None]]}
+    )  # fmt: skip
+    assert row.why == (
+        "Its limits contradict each other: the least margin (13.3333, rule “paid”); the largest change per day (11)."
+    )
+    with translation.override("de"):
+        assert row.why.startswith("Seine Grenzen widersprechen einander: ")
+        assert "die größte Änderung je Tag (11)" in row.why
+
+
+def test_why_nothing_is_known_of_demand_is_worded_for_whoever_reads_it() -> None:
+    product = priced_product()
+    with translation.override("de"):
+        row = proposed(product)
+    assert (row.held_code, row.held_named) == ("no_elasticity", {"why": "no_rows"})
+    assert row.held_words == f"How demand answers to its price is not known: {Reason('no_rows').label}."
+    with translation.override("de"):
+        assert row.held_words.endswith(f": {Reason('no_rows').label}.")
 
 
 def test_one_price_ever_teaches_nothing() -> None:
@@ -145,7 +174,7 @@ def test_one_price_ever_teaches_nothing() -> None:
     assert report.held == {"no_elasticity": 1} and report.reasons == {"price_never_varied": 1}
     assert ProductElasticity.objects.get().reason == "price_never_varied"
     (row,) = report.rows
-    assert "its price has never varied" in row.held_reason
+    assert "its price has never varied" in row.held_words
     # The table holds what somebody can decide or repair; why nothing is known stands with the elasticity.
     assert not PriceProposal.objects.exists()
 
@@ -204,7 +233,7 @@ def test_short_stock_raises_the_price_and_surplus_with_an_end_date_lowers_it() -
     assert row.rule is not None and row.rule.name == "Clear"
     assert "pieces more" in row.why
     uncounted = proposed(known(attributes={"season": "winter"}))
-    assert uncounted.held_code == "no_stock" and "Clear" in uncounted.held_reason
+    assert uncounted.held_code == "no_stock" and "Clear" in uncounted.held_words
 
 
 def test_the_forecast_is_what_is_expected_where_there_is_one() -> None:

@@ -67,7 +67,7 @@ class TestLimits:
     def test_where_the_cost_with_tax_cannot_be_reached_the_price_is_held(self, taxed: LazySettings) -> None:
         row = proposed(priced("11.00", "11.00"))
         assert row.held_code == "limits_contradict"
-        assert "its cost with tax (13.09); the largest change per day (12.1)" in row.held_reason
+        assert "its cost with tax (13.09); the largest change per day (12.1)" in row.held_words
 
     def test_the_least_margin_is_one_of_the_net_price(self, taxed: LazySettings) -> None:
         rule_make(action="hold")
@@ -112,7 +112,7 @@ class TestRates:
     def test_one_that_cannot_be_read_holds_the_price(self, taxed: LazySettings) -> None:
         row = proposed(priced("11.90", "4.00", attributes={"vat": "reduced"}))
         assert (row.held_code, row.new_price) == ("tax_unreadable", None)
-        assert "reduced, is no number of per cent" in row.held_reason
+        assert "reduced, is no number of per cent" in row.held_words
 
 
 class TestMoney:

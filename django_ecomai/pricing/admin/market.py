@@ -25,8 +25,8 @@ from django_ecomai.mirror.admin.base import NONE, amount_format, day_format
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.market import category_positions, fresh_since, market_positions
 from django_ecomai.pricing.market_alerts import MARKET_ALERTS, market_alerts
-from django_ecomai.pricing.market_cards import POSITION_WORDS
 from django_ecomai.pricing.models import Competitor, CompetitorMatch, CompetitorOffer
+from django_ecomai.pricing.models.rules import POSITION_WORDS
 from django_ecomai.pricing.services.competitors_deciding import MatchError, match_declare
 
 from .market_base import MarketAdmin, badge, percent, simulated_badge

@@ -89,8 +89,8 @@ def _money(currency: str, sums: dict[str, Any]) -> dict[str, Any]:
         "currency": currency,
         "figures": [
             (_("Profit as it was, of these products"), words.money(sums["profit"], currency), ""),
-            (_("Profit more with the proposed prices"), words.signed_money(sums["gain"], currency), between),
-            (_("Revenue more"), words.signed_money(sums["revenue_gain"], currency), ""),
+            (_("More profit with the proposed prices"), words.signed_money(sums["gain"], currency), between),
+            (_("More revenue"), words.signed_money(sums["revenue_gain"], currency), ""),
         ],
         "picture": bar_chart(best, title=_("The largest gains of profit (%(currency)s)") % {"currency": currency})
         if best

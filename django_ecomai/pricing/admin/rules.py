@@ -235,7 +235,7 @@ def preview_context(found: Preview) -> dict[str, Any]:
             "change": "" if row.new_price in (None, row.old_price) else words.signed_percent(row.change),
             "asked": _asked(row),
             "limit": words.limit_words(row),
-            "held": row.held_reason,
+            "held": row.held_words,
         }
         for row in found.rows
     ]

@@ -202,7 +202,7 @@ class WorklistDecide:
             text = ngettext("%(n)s price is in the shop now.", "%(n)s prices are in the shop now.", len(found.changes))
             messages.success(request, text % {"n": format_value(len(found.changes))})
         for row in [*found.stale, *found.failed]:
-            messages.warning(request, f"{row.product}: {row.held_reason}")
+            messages.warning(request, f"{row.product}: {row.held_words}")
 
     @admin.action(description=gettext_lazy("Reject"), permissions=["decide"])
     def reject(self, request: HttpRequest, queryset: QuerySet[PriceProposal]) -> None:

@@ -41,6 +41,7 @@ class ProposalSerializer(serializers.ModelSerializer[PriceProposal]):
     elasticity_source = serializers.CharField(help_text="own, category, shop or none: what it mostly rests on.")
     trail = serializers.JSONField(help_text="What moved the price: stage, before, after.")
     market = serializers.JSONField(help_text="Offers of competitors: lowest, median, number, position.")
+    held_reason = serializers.CharField(source="held_words", help_text="Why it is held back, was overtaken or failed.")
     why = serializers.CharField(help_text="The arithmetic behind it, in one line.")
 
     class Meta:
@@ -91,7 +92,7 @@ class DecidedSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField(source="pk")
     product_id = serializers.CharField(source="product.external_id")
     state = serializers.CharField()
-    reason = serializers.CharField(source="held_reason")
+    reason = serializers.CharField(source="held_words")
 
 
 class AppliedSerializer(serializers.Serializer[Any]):

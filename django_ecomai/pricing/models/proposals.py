@@ -51,6 +51,8 @@ class PriceProposal(models.Model):
     made_at = models.DateTimeField(_("worked out"))
     state = models.CharField(_("state"), max_length=16, choices=State.choices, default=State.OPEN)
     held_code = models.CharField(max_length=32, default="", blank=True, editable=False)
+    held_named = models.JSONField(default=dict, blank=True, editable=False)  # what the code's sentence names
+    # Where there is no code: what the shop answered, or why it was overtaken.
     held_reason = models.CharField(_("why it is held back"), max_length=500, default="", blank=True)
 
     old_price = models.DecimalField(_("price"), **MONEY, null=True, blank=True)
@@ -157,6 +159,13 @@ class PriceProposal(models.Model):
         if not self.old_price or self.new_price is None:
             return None
         return float(self.new_price / self.old_price) - 1
+
+    @property
+    def held_words(self) -> str:
+        """Why it is held back, was overtaken or failed, in the reader's language; empty when it is none of these."""
+        from django_ecomai.pricing.held import reason_text
+
+        return self.held_reason or (reason_text(self.held_code, **self.held_named) if self.held_code else "")
 
     @property
     def why(self) -> str:

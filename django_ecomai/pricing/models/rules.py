@@ -160,3 +160,7 @@ class PricingRule(models.Model):
 
         if problems := rule_problems(self):
             raise ValidationError(problems)
+
+
+#: What a position in the market is called, wherever it is told.
+POSITION_WORDS: dict[str, Any] = dict(PricingRule.Position.choices)

@@ -122,7 +122,7 @@ def _check_open(rows: list[PriceProposal]) -> None:
 
 
 def _not_open(row: PriceProposal) -> str:
-    named = {"product": row.product, "state": row.get_state_display(), "reason": row.held_reason}
+    named = {"product": row.product, "state": row.get_state_display(), "reason": row.held_words}
     if row.state == State.HELD:
         return _("“%(product)s” is held back: %(reason)s") % named
     return _("“%(product)s” is not open any more, but %(state)s: reload the page.") % named

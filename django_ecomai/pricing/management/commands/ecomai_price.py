@@ -110,7 +110,7 @@ def _most_first(row: PriceProposal) -> tuple[bool, float, str]:
 def as_json(row: PriceProposal) -> dict[str, Any]:
     """A proposal for programs."""
     names = (
-        "state", "held_code", "held_reason", "currency", "goal", "binding", "trail", "elasticity", "elasticity_low",
+        "state", "held_code", "currency", "goal", "binding", "trail", "elasticity", "elasticity_low",
         "elasticity_high", "elasticity_source", "strength", "units_old", "units_new", "revenue_old", "revenue_new",
         "profit_old", "profit_new", "gain", "gain_low", "gain_high", "gain_chance", "horizon_days", "risk", "market",
         "propensity", "tax", "why",
@@ -123,4 +123,5 @@ def as_json(row: PriceProposal) -> dict[str, Any]:
         "rule": row.rule.name if row.rule else None,
         **{name: None if value is None else float(value) for name, value in amounts.items()},
         **{name: getattr(row, name) for name in names},
+        "held_reason": row.held_words,
     }
