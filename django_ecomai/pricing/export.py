@@ -14,8 +14,8 @@ from .models import PriceProposal
 COLUMNS = (
     "proposal", "product_id", "sku", "title", "state", "old_price", "new_price", "currency", "cost", "list_price",
     "goal", "rule", "binding", "elasticity", "elasticity_low", "elasticity_high", "strength", "units_old", "units_new",
-    "profit_old", "profit_new", "gain", "gain_low", "gain_high", "gain_chance", "horizon_days", "risk", "apply_at",
-    "held_reason", "why",
+    "profit_old", "profit_new", "gain", "gain_low", "gain_high", "gain_chance", "horizon_days", "risk", "tax",
+    "apply_at", "held_reason", "why",
 )  # fmt: skip
 _ASIDE = {"proposal", "product_id", "sku", "title", "rule", "held_reason", "why"}
 

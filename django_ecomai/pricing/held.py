@@ -27,12 +27,14 @@ REASONS: Mapping[str, Any] = {
     "no_price_point": gettext_lazy("No multiple of the smallest step lies between its limits: %(limits)s."),
     "no_elasticity": gettext_lazy("How demand answers to its price is not known: %(why)s."),
     "map_unreadable": gettext_lazy("Its least advertised price, %(value)s, is no number."),
+    "tax_unreadable": gettext_lazy("Its tax rate, %(value)s, is no number of per cent from 0 to 100."),
     "changed_today": gettext_lazy("Its price changed within the last day, and changes per day are limited."),
     "in_test": gettext_lazy("It is in a price test."),
 }
 
 LIMITS: Mapping[str, Any] = {
     "cost": gettext_lazy("its cost"),
+    "cost_taxed": gettext_lazy("its cost with tax"),
     "min_margin": gettext_lazy("the least margin"),
     "map": gettext_lazy("the least advertised price"),
     "corridor_low": gettext_lazy("the lowest share of the list price"),

@@ -34,7 +34,7 @@ def limits_build(facts: Sequence[Facts], choices: Sequence[Choice]) -> Limits:
     family = [keys.setdefault(one.families[0], len(keys)) if one.families else -1 for one in choices]
     return Limits.build(
         price=np.array([number(one.price) for one in facts], dtype=np.float64),
-        cost=np.array([number(one.cost) for one in facts], dtype=np.float64),
+        cost=np.array([number(one.cost_taxed) for one in facts], dtype=np.float64),
         list_price=np.array([number(one.list_price) for one in facts], dtype=np.float64),
         price_week_ago=np.array([number(one.price_week_ago) for one in facts], dtype=np.float64),
         map_price=np.array([number(one.map_price[0] if one.map_price else None) for one in choices], dtype=np.float64),
@@ -85,7 +85,7 @@ def limits_named(limits: Limits, row: int, choice: Choice) -> list[tuple[str, st
         name = names[int(at)]
         if np.isfinite(amounts[at]):
             amount = Decimal(str(round(float(amounts[at]), 4))).normalize()
-            rule = source_of(name, choice)
+            name, rule = "cost_taxed" if name == "cost" and choice.taxed else name, source_of(name, choice)
             told.append((name, f"{amount:f}", None if rule is None else str(rule)))
     return told
 

@@ -79,7 +79,8 @@ def _figures(row: PriceProposal) -> list[tuple[Any, str, str]]:
         pair = f"{words.money(row.profit_old, '')} → {words.money(row.profit_new, row.currency)}"
         found.append((_("Profit"), pair, days))
     if row.cost is not None:
-        found.append((_("Cost"), amount_format(row.cost, row.currency), ""))
+        beside = _("without tax; %(tax)s tax in the prices") % {"tax": words.percent(row.tax)} if row.tax else ""
+        found.append((_("Cost"), amount_format(row.cost, row.currency), beside))
     if row.list_price is not None:
         found.append((_("List price"), amount_format(row.list_price, row.currency), ""))
     return found

@@ -64,6 +64,12 @@ def pair_of(values: NDArray[np.float64]) -> tuple[float, float]:
     return round(float(values[0]), 4), round(float(values[1]), 4)
 
 
+def shares_of(days: NDArray[np.float64]) -> list[float]:
+    """Which part of their sum each day has; empty where there is none."""
+    whole = float(np.nan_to_num(days).sum())
+    return rounded_list(np.nan_to_num(days) / whole, 5) if whole > 0 else []
+
+
 def rounded_list(values: NDArray[np.float64], digits: int) -> list[float]:
     """For JSON."""
     return [round(float(one), digits) for one in values]

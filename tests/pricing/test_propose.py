@@ -16,8 +16,10 @@ from django.utils import translation
 
 from django_ecomai.core.registry import price_elasticities, product_weights
 from django_ecomai.forecast.models import Forecast
+from django_ecomai.forecast.selectors import forecast_days
 from django_ecomai.mirror.models import Order, PricePoint, Product, Promotion, StockPoint
 from django_ecomai.pricing.held import REASONS
+from django_ecomai.pricing.learning import catalogue_read
 from django_ecomai.pricing.models import PriceProposal, ProductElasticity
 from django_ecomai.pricing.models.elasticities import Reason
 from django_ecomai.pricing.reading import Reader
@@ -252,6 +254,58 @@ def test_the_forecast_is_what_is_expected_where_there_is_one() -> None:
     )
     row = proposed(product)
     assert row.has_forecast and row.units_old == pytest.approx(280.0, rel=1e-3)
+    # The data end six days before the run, and with them the first six days of the horizon have passed.
+    assert (NOW.date() - Reader().day).days == 6 and len(row.daily) == 22
+    Forecast.objects.update(mean=[35.0, 70.0, 70.0, 105.0, 70.0, 70.0, 70.0, 70.0])
+    ahead = forecast_days(product_ids=[product.pk], days=28, start=Reader().day).mean[0]
+    daily = proposed(product).daily
+    assert daily == pytest.approx((ahead / ahead.sum())[6:].tolist(), abs=1e-5)
+    assert sum(daily[:7]) < sum(daily[14:21])
+
+
+def test_rows_are_handed_over_part_by_part_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("django_ecomai.pricing.services.propose.PART", 1)
+    shop_make((-3.0, -2.5))
+    parts: list[list[PriceProposal]] = []
+    report = proposals_make(dry_run=True, now=NOW, on_rows=parts.append)
+    assert [[row.product.external_id for row in part] for part in parts] == [["p0"], ["p1"]]
+    assert report.rows == [] and report.proposals == 2
+
+
+def test_the_command_gives_those_that_gain_most_first_and_those_held_back_last() -> None:
+    products = shop_make((-2.5, -3.0, -2.0))
+    Product.objects.filter(pk=products[2].pk).update(cost=None)
+    out = StringIO()
+    call_command("ecomai_price", "--json", stdout=out)
+    found = json.loads(out.getvalue())
+    assert [(one["product_id"], one["state"]) for one in found["proposals"]] == [
+        ("p1", "open"), ("p0", "open"), ("p2", "held"),
+    ]  # fmt: skip
+    assert (found["products"], found["dry_run"]) == (3, False)
+    for arguments in ([], ["--dry-run"]):
+        out = StringIO()
+        call_command("ecomai_price", "--limit", "1", *arguments, stdout=out)
+        assert "p1" in out.getvalue() and "p0" not in out.getvalue() and "and 2 more" in out.getvalue()
+
+
+def test_the_command_of_an_empty_shop_is_json_too() -> None:
+    out = StringIO()
+    call_command("ecomai_price", "--dry-run", "--json", stdout=out)
+    assert json.loads(out.getvalue())["proposals"] == []
+
+
+def test_categories_of_parents_are_found_in_several_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("django_ecomai.pricing.facts.KEYS_CHUNK", 1)
+    for number in range(3):
+        parent = product_make(external_id=f"parent{number}", categories=[category_make(external_id=f"c{number}")])
+        for size in "sl":
+            priced_product(external_id=f"{size}{number}", parent=parent)
+    Product.objects.filter(parent=None).update(is_active=False)
+    found = catalogue_read()
+    groups = dict(zip(found.products.tolist(), found.category.tolist(), strict=True))
+    names = dict(Product.objects.filter(pk__in=found.products.tolist()).values_list("external_id", "pk"))
+    assert found.named.all() and len(set(groups.values())) == 3
+    assert all(groups[names[f"s{number}"]] == groups[names[f"l{number}"]] for number in range(3))
 
 
 def test_the_command_prints_or_gives_json() -> None:

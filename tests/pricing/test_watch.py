@@ -14,7 +14,7 @@ from django_ecomai.mirror.models import Product, StockPoint
 from django_ecomai.pricing.models import PriceChange, PriceProposal
 from django_ecomai.pricing.services import change_undo, prices_watch
 from django_ecomai.pricing.services.apply import changes_apply
-from django_ecomai.pricing.watching import LOOKS, Seen, Z, look, seen_of, together
+from django_ecomai.pricing.watching import LOOKS, Seen, Z, expected_days, look, seen_of, together
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_now
 from django_ecomai.testing import order_make
@@ -58,6 +58,24 @@ def test_the_arithmetic_of_the_test(shop: PricedShop) -> None:
     assert found.floor == pytest.approx(70.0 - Z * sqrt(70.0 + (70 * doubt) ** 2))
     assert found.left == 6.5 and found.below
     assert found.as_dict()["profit"] == 182.0 and found.as_dict()["expected"] == 455.0
+
+
+def test_what_is_expected_follows_the_season_of_the_forecast(shop: PricedShop) -> None:
+    """Of 280 pieces in four weeks 28 in the first and 140 in the last: 28 sold in the first week are no loss."""
+    shares = [share / 7 for share in (0.1, 0.2, 0.2, 0.5) for _day in range(7)]
+    change = applied(shop, daily=10.0)
+    proposal = change.proposal
+    assert proposal is not None
+    proposal.daily, proposal.made_at = shares, START + timedelta(days=1)
+    sell(change, 7, 4)
+    (found,) = seen_of(channel="", changes=[change], until=START.date() + timedelta(days=8)).values()
+    assert (found.units, found.expected) == (28.0, pytest.approx(28.0)) and not found.below
+    # After the horizon its last week goes on.
+    first = (START + timedelta(days=1)).date()
+    assert expected_days(proposal, first, 35)[21:].tolist() == pytest.approx([20.0] * 14)
+    assert expected_days(proposal, first - timedelta(days=3), 4).tolist() == pytest.approx([4.0] * 4)
+    proposal.daily = []
+    assert expected_days(proposal, first, 2).tolist() == [10.0, 10.0]
 
 
 def test_days_without_stock_are_not_held_against_a_price(shop: PricedShop) -> None:

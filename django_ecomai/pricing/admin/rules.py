@@ -37,13 +37,13 @@ PERCENTS = (
     "corridor_high", "max_change_day", "max_change_week",
 )  # fmt: skip
 HELP = {
-    "margin_from": gettext_lazy("In per cent of the price."),
-    "margin_to": gettext_lazy("In per cent of the price."),
+    "margin_from": gettext_lazy("In per cent of the price without tax."),
+    "margin_to": gettext_lazy("In per cent of the price without tax."),
     "sell_share": gettext_lazy("In per cent of the pieces in stock."),
     "left_worth": gettext_lazy("In per cent of its cost, what a piece is worth at the end: 0 for what spoils."),
-    "markup": gettext_lazy("In per cent of the cost: 50 means cost and half of it."),
+    "markup": gettext_lazy("In per cent of the cost: 50 means cost and half of it; tax comes on top."),
     "offset": gettext_lazy("In per cent of the offer, or of the price that is followed: −2 means 2 % below."),
-    "min_margin": gettext_lazy("In per cent of the price."),
+    "min_margin": gettext_lazy("In per cent of the price without tax."),
     "corridor_low": gettext_lazy("In per cent of the list price."),
     "corridor_high": gettext_lazy("In per cent of the list price."),
     "max_change_day": gettext_lazy("In per cent of the price before."),

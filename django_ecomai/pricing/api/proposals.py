@@ -30,7 +30,7 @@ from .base import MOST_ROWS, PricingView, check_known, whole
 
 _FIELDS = (
     "id", "product_id", "title", "state", "held_code", "held_reason", "old_price", "new_price", "list_price", "cost",
-    "currency", "family", "rule", "goal", "binding", "trail", "elasticity", "elasticity_low", "elasticity_high",
+    "tax", "currency", "family", "rule", "goal", "binding", "trail", "elasticity", "elasticity_low", "elasticity_high",
     "elasticity_source", "strength", "units_old", "units_new", "revenue_old", "revenue_new", "profit_old", "profit_new",
     "gain", "gain_low", "gain_high", "gain_chance", "horizon_days", "has_forecast", "risk", "market", "propensity",
     "made_at", "apply_at", "is_canary", "decided_at", "reason", "why",

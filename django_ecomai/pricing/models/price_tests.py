@@ -53,7 +53,10 @@ class PriceTest(models.Model):
 class PriceTestWeek(models.Model):
     """A week of a test: which price, with which probability it was drawn, and when it came into the shop."""
 
-    test = models.ForeignKey(PriceTest, models.CASCADE, related_name="weeks", verbose_name=_("price test"))
+    # its constraint begins with the test
+    test = models.ForeignKey(
+        PriceTest, models.CASCADE, related_name="weeks", db_index=False, verbose_name=_("price test")
+    )
     week = models.DateField(_("Monday"))
     price = models.DecimalField(_("price"), **MONEY)
     propensity = models.FloatField(_("probability of this price"), default=0.5)

@@ -61,7 +61,8 @@ class PriceProposal(models.Model):
     old_price = models.DecimalField(_("price"), **MONEY, null=True, blank=True)
     new_price = models.DecimalField(_("proposed price"), **MONEY, null=True, blank=True)
     list_price = models.DecimalField(_("list price"), **MONEY, null=True, blank=True)
-    cost = models.DecimalField(_("cost"), **MONEY, null=True, blank=True)
+    cost = models.DecimalField(_("cost"), **MONEY, null=True, blank=True, help_text=_("Without tax."))
+    tax = models.FloatField(_("tax"), default=0.0, help_text=_("In the prices, as a share of the net price."))
     currency = models.CharField(_("currency"), max_length=3, default="", blank=True)
     # Products with one price: "p" and the parent's key, or an attribute and its value.
     family = models.CharField(_("price family"), max_length=160, default="", blank=True)
@@ -88,11 +89,20 @@ class PriceProposal(models.Model):
     # Expected over the horizon, at the price of today and at the proposed one.
     units_old = models.FloatField(_("pieces at the price"), null=True, blank=True)
     units_new = models.FloatField(_("pieces at the proposed price"), null=True, blank=True)
-    revenue_old = models.FloatField(_("revenue at the price"), null=True, blank=True)
-    revenue_new = models.FloatField(_("revenue at the proposed price"), null=True, blank=True)
-    profit_old = models.FloatField(_("profit at the price"), null=True, blank=True)
-    profit_new = models.FloatField(_("profit at the proposed price"), null=True, blank=True)
-    gain = models.FloatField(_("gain"), null=True, blank=True, help_text=_("Of the goal, over the horizon."))
+    revenue_old = models.FloatField(
+        _("revenue at the price"), null=True, blank=True, help_text=_("As shoppers pay it, with tax.")
+    )
+    revenue_new = models.FloatField(
+        _("revenue at the proposed price"), null=True, blank=True, help_text=_("As shoppers pay it, with tax.")
+    )
+    profit_old = models.FloatField(_("profit at the price"), null=True, blank=True, help_text=_("Without tax."))
+    profit_new = models.FloatField(
+        _("profit at the proposed price"), null=True, blank=True, help_text=_("Without tax.")
+    )
+    gain = models.FloatField(
+        _("gain"), null=True, blank=True,
+        help_text=_("Of the goal, over the horizon: profit without tax, revenue with it."),
+    )  # fmt: skip
     gain_low = models.FloatField(_("gain at least"), null=True, blank=True)
     gain_high = models.FloatField(_("gain at most"), null=True, blank=True)
     gain_chance = models.FloatField(_("probability of a gain"), null=True, blank=True)
@@ -106,6 +116,9 @@ class PriceProposal(models.Model):
     market = models.JSONField(_("market"), default=dict, blank=True, editable=False)
     # {"prices", "units", "profit", "profit_low", "profit_high"}: what each price would bring.
     curve = models.JSONField(default=dict, blank=True, editable=False)
+    # Which share of the pieces is expected on each day from that of the run until the horizon ends; empty without a
+    # forecast: all days alike.
+    daily = models.JSONField(default=list, blank=True, editable=False)
     # {"units": [...], "prices": [...]} per week, oldest first.
     history = models.JSONField(default=dict, blank=True, editable=False)
 
@@ -134,6 +147,8 @@ class PriceProposal(models.Model):
             models.Index(fields=["channel", "state", "-gain"], name="ecomai_proposal_work"),
             models.Index(fields=["state", "apply_at"], name="ecomai_proposal_due"),
             models.Index(fields=["batch"], name="ecomai_proposal_batch"),
+            models.Index(fields=["channel", "family"], name="ecomai_proposal_family"),
+            models.Index(fields=["channel", "run_number"], name="ecomai_proposal_run"),
         ]
         permissions = [
             ("decide_priceproposal", _("Can decide about price proposals")),
