@@ -21,13 +21,13 @@ def test_a_family_is_looked_for_among_products_that_have_its_attribute(
     for number in range(20):
         product_make(attributes={"colour": number})
     looked: list[Any] = []
-    each = propose._each
+    values = propose._values
 
-    def counted(held: Any, attribute: str) -> list[Any]:
+    def counted(above: Any, held: Any, attribute: str) -> set[str]:
         looked.append(held)
-        return each(held, attribute)
+        return values(above, held, attribute)
 
-    monkeypatch.setattr(propose, "_each", counted)
+    monkeypatch.setattr(propose, "_values", counted)
     rule = PricingRule(family_attribute=name)
     found = propose.family_members(channel="", product_ids=[twins[0].pk], rules=[rule])
     assert found == [one.pk for one in twins] and len(looked) == read
