@@ -116,13 +116,25 @@ def line_chart(points: Sequence[tuple[Any, Any]], *, title: Any, width: int = 64
     )  # fmt: skip
 
 
-def bar_chart(rows: Sequence[tuple[Any, Any]], *, title: Any, width: int = 360, limit: int = 24) -> SafeString:
-    """Horizontal bars, one per ``(label, number)``, each with label and number as text; none is drawn below zero."""
+def bar_chart(
+    rows: Sequence[tuple[Any, Any]],
+    *,
+    title: Any,
+    width: int = 360,
+    limit: int = 24,
+    label_width: int = 130,
+    unit: str = "",
+) -> SafeString:
+    """Horizontal bars, one per ``(label, number)``, each with label and number as text; none is drawn below zero.
+
+    ``label_width``: pixels for the labels; longer ones are cut. ``unit``: stands behind each number.
+    """
     shown = [(str(label), _number(value)) for label, value in rows][:limit]
     top = max([value for _label, value in shown if value is not None] + [0.0]) or 1.0
-    row_height, text_width = 22, 130
-    space = width - text_width - 60
-    summary = "; ".join(f"{label} {format_value(value)}" for label, value in shown) or _("No data yet.")
+    row_height, text_width = 22, label_width
+    letters = 20 if label_width == 130 else label_width // 8  # capitals are about 8 pixels wide
+    space = width - text_width - 60 - 8 * len(unit)
+    summary = "; ".join(f"{label} {format_value(value)} {unit}".strip() for label, value in shown) or _("No data yet.")
     bars = format_html_join(
         "",
         '<text x="0" y="{}" font-size="12" fill="currentColor">{}</text>'
@@ -131,13 +143,13 @@ def bar_chart(rows: Sequence[tuple[Any, Any]], *, title: Any, width: int = 360, 
         (
             (
                 index * row_height + 15,
-                label if len(label) <= 20 else label[:19] + "…",
+                label if len(label) <= letters else label[: letters - 1] + "…",
                 text_width,
                 index * row_height + 5,
                 f"{(length := max(value or 0.0, 0.0) / top * space):.1f}",
                 f"{text_width + length + 6:.1f}",
                 index * row_height + 15,
-                format_value(value),
+                f"{format_value(value)} {unit}".strip(),
             )
             for index, (label, value) in enumerate(shown)
         ),

@@ -50,26 +50,37 @@ def proposal_page(*, row: PriceProposal) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _price_words(row: PriceProposal) -> tuple[str, str, str, str]:
+    """The old and the new price as figures and as marks: what is in the shop is not proposed any more."""
+    if row.state == PriceProposal.State.APPLIED:
+        return _("Price before"), _("In the shop"), _("before"), _("in the shop")
+    if row.state in (PriceProposal.State.OPEN, PriceProposal.State.HELD, *PriceProposal.WAITING):
+        return _("Price today"), _("Proposed price"), _("today"), _("proposed")
+    return _("Price of then"), _("Proposed price"), _("then"), _("proposed")
+
+
 def _marks(row: PriceProposal) -> list[Mark]:
+    _old, _new, before, after = _price_words(row)
     found: list[Mark] = []
     if row.old_price is not None:
-        found.append((_("today"), float(row.old_price), "today"))
+        found.append((before, float(row.old_price), "today"))
     if row.new_price is not None and row.new_price != row.old_price:
-        found.append((_("proposed"), float(row.new_price), "proposed"))
+        found.append((after, float(row.new_price), "proposed"))
     return found
 
 
 def _figures(row: PriceProposal) -> list[tuple[Any, str, str]]:
     """Label, value and what stands small beside it."""
     days = _("in %(days)s days") % {"days": row.horizon_days}
+    before, after, *_marked = _price_words(row)
     found: list[tuple[Any, str, str]] = [
-        (_("Price today"), amount_format(row.old_price, row.currency), ""),
-        (_("Proposed price"), amount_format(row.new_price, row.currency), words.signed_percent(row.change)),
+        (before, amount_format(row.old_price, row.currency), ""),
+        (after, amount_format(row.new_price, row.currency), words.signed_percent(row.change)),
     ]
     if row.gain is not None:
         gain, between = words.gain_words(row)
         found.append((_("Expected gain"), gain, f"{between}, {days}"))
-        found.append((_("Chance of a gain"), words.percent(row.gain_chance), ""))
+        found.append((_("Chance of a gain"), words.chance(row.gain_chance), ""))
     if row.units_old is not None and row.units_new is not None:
         pair = f"{format_value(round(row.units_old, 1))} → {format_value(round(row.units_new, 1))}"
         found.append((_("Pieces"), pair, days))

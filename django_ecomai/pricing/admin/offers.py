@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, path, reverse
 from django.urls.resolvers import URLPattern
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -20,12 +20,14 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_ecomai.conf import ecomai
 from django_ecomai.core.admin import FastModelAdmin, ViewOnlyMixin
 from django_ecomai.core.charts import bar_chart, format_value
+from django_ecomai.mirror.models import Product
 from django_ecomai.pricing import offer_words
 from django_ecomai.pricing.models import VolumeOffer
 from django_ecomai.pricing.offers_export import offers_csv
 from django_ecomai.pricing.offers_job import KIND
 from django_ecomai.pricing.segments_stored import segments_latest
 from django_ecomai.pricing.services import offers_dismiss, offers_restore
+from django_ecomai.runs.models import Run
 
 DISMISS = "ecomai_pricing.dismiss_volumeoffer"
 
@@ -83,13 +85,15 @@ class VolumeOfferAdmin(ViewOnlyMixin, FastModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """With what to do with a suggestion, and the buttons."""
+        channel = request.GET.get("channel", ecomai.CHANNEL)
         context = {
             "title": _("Volume prices"),
             "start_url": self._url("ecomai_runs_run_start") if request.user.has_perm("ecomai_runs.start_run") else "",
             "segments_url": self._url("ecomai_pricing_volumeoffer_segments"),
             "csv_url": self._url("ecomai_pricing_volumeoffer_csv"),
             "kind": KIND,
-            "simulated": costs_simulated(channel=request.GET.get("channel", ecomai.CHANNEL)),
+            "worked_out": Run.objects.filter(kind=KIND, channel=channel, state=Run.State.DONE).exists(),
+            "simulated": costs_simulated(channel=channel),
         }
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
@@ -109,7 +113,8 @@ class VolumeOfferAdmin(ViewOnlyMixin, FastModelAdmin):
         request.current_app = self.admin_site.name
         context = {
             **self.admin_site.each_context(request),
-            "title": _("How price-sensitive your regions, tiers and orders are"),
+            "title": _("Where your trade is price-sensitive"),
+            "missing": _missing(found) if found else "",
             "opts": self.opts,
             "run": run,
             "tables": [_table(one) for one in found],
@@ -119,8 +124,10 @@ class VolumeOfferAdmin(ViewOnlyMixin, FastModelAdmin):
 
     @admin.display(description=gettext_lazy("what to enter"))
     def offer(self, row: VolumeOffer) -> SafeString:
-        title = row.product.title if row.other is None else row.get_kind_display()
-        return format_html("<strong>{}</strong><br>{}", title, row.what)
+        parts = [row.product] if row.other is None else [row.product, row.other]
+        links = format_html_join(" + ", '<a href="{}">{}</a>', ((self._product_url(one), one.title) for one in parts))
+        kind = "" if row.other is None else format_html("{}: ", row.get_kind_display())
+        return format_html("<strong>{}{}</strong><br>{}", kind, links, row.what)
 
     @admin.display(description=gettext_lazy("expected"))
     def expected(self, row: VolumeOffer) -> str:
@@ -146,9 +153,12 @@ class VolumeOfferAdmin(ViewOnlyMixin, FastModelAdmin):
         text = ngettext("%(n)s suggestion brought back.", "%(n)s suggestions brought back.", number)
         messages.success(request, text % {"n": format_value(number)})
 
-    def _url(self, name: str) -> str:
+    def _product_url(self, product: Product) -> str:
+        return self._url("ecomai_mirror_product_change", product.pk)
+
+    def _url(self, name: str, *args: Any) -> str:
         try:
-            return reverse(f"admin:{name}", current_app=self.admin_site.name)
+            return reverse(f"admin:{name}", args=args, current_app=self.admin_site.name)
         except NoReverseMatch:
             return ""
 
@@ -162,6 +172,15 @@ def costs_simulated(*, channel: str) -> bool:
     return bool(Supplier.objects.filter(channel=channel, is_simulated=True).exists())
 
 
+def _missing(found: list[dict[str, Any]]) -> str:
+    """What could not be compared, as the shop has fewer than two of it."""
+    there = {str(one.get("attribute", "")) for one in found}
+    names = [str(offer_words.ATTRIBUTES[name]) for name in ("region", "customer_tier", "channel") if name not in there]
+    if not names:
+        return ""
+    return _("Not compared, as fewer than two are known: %(names)s.") % {"names": ", ".join(names)}
+
+
 def _table(found: dict[str, Any]) -> dict[str, Any]:
     """One attribute: bars of per cent of demand lost per per cent of price, and the same with intervals as rows."""
     attribute = str(found.get("attribute", ""))
@@ -172,7 +191,8 @@ def _table(found: dict[str, Any]) -> dict[str, Any]:
     return {
         "heading": heading,
         "products": format_value(found.get("products", 0)),
-        "picture": bar_chart(known, title=f"{heading}: {title}") if known else "",
+        "picture": bar_chart(known, title=f"{heading}: {title}", width=460, label_width=200) if len(known) > 1 else "",
+        "picture_help": title,
         "rows": [(name, offer_words.segment_cells(one)) for name, one in rows],
         "is_volume": attribute == "volume",
     }

@@ -26,6 +26,7 @@ from django_ecomai.pricing.models import PricingRule
 from django_ecomai.pricing.rule_preview import Preview, rule_preview
 from django_ecomai.pricing.rule_words import for_whom, limits_told, what_it_does
 from django_ecomai.pricing.rulebook import DEFAULT_LIMITS
+from django_ecomai.pricing.worklist import costs_simulated
 
 from .base import STYLES, PricingAdmin
 
@@ -163,7 +164,12 @@ class PricingRuleAdmin(PricingAdmin):
         """With the limits that hold without any rule."""
         limits = {**DEFAULT_LIMITS, **(ecomai.PRICING_LIMITS or {})}
         held = PricingRule(**{name: value for name, value in limits.items() if name in DEFAULT_LIMITS})
-        context = {"title": _("Pricing rules"), "defaults": limits_told(held), **(extra_context or {})}
+        context = {
+            "title": _("Pricing rules"),
+            "defaults": limits_told(held),
+            "simulated": costs_simulated(channel=request.GET.get("channel", ecomai.CHANNEL)),
+            **(extra_context or {}),
+        }
         return super().changelist_view(request, context)
 
     def changeform_view(
@@ -184,7 +190,8 @@ class PricingRuleAdmin(PricingAdmin):
         form.fields["name"].required = False
         context: dict[str, Any] = {"problems": [], "lines": []}
         if form.is_valid():
-            context |= preview_context(rule_preview(rule=form.save(commit=False)))
+            rule = form.save(commit=False)
+            context |= preview_context(rule_preview(rule=rule)) | {"simulated": costs_simulated(channel=rule.channel)}
         else:
             context["problems"] = [
                 f"{form.fields[name].label}: {' '.join(map(str, errors))}"

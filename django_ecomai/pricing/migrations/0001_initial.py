@@ -328,7 +328,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('channel', models.CharField(blank=True, default='', max_length=32, verbose_name='channel')),
-                ('kind', models.CharField(choices=[('break', 'quantity break'), ('bundle', 'two for one price')], max_length=8, verbose_name='kind')),
+                ('kind', models.CharField(choices=[('break', 'quantity break'), ('bundle', 'set price')], max_length=8, verbose_name='kind')),
                 ('quantity', models.DecimalField(decimal_places=3, help_text='From so many on; of a bundle one of each.', max_digits=14, verbose_name='pieces')),
                 ('discount', models.FloatField(help_text='Share of the price that is taken off.', verbose_name='discount')),
                 ('price', models.DecimalField(decimal_places=4, help_text='Per piece from that quantity on; of a bundle both together.', max_digits=14, verbose_name='price')),
