@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -13,9 +15,12 @@ from django_ecomai.core.charts import canvas_chart, format_value
 from django_ecomai.mirror.admin.base import amount_format
 
 from . import words
-from .models import PriceProposal, PriceReduction
+from .models import PriceChange, PriceProposal, PriceReduction
 from .pictures import Mark, curve_picture, market_strip
 from .worklist import costs_simulated
+
+if TYPE_CHECKING:
+    from django.contrib.admin.models import LogEntry
 
 POINTS = 60  # of the price history
 
@@ -148,6 +153,32 @@ def _price_points(row: PriceProposal) -> list[tuple[str, str, str]]:
         )
         for point in points
     ]
+
+
+def decisions(log: Sequence[LogEntry], changes: Sequence[PriceChange]) -> list[tuple[datetime, Any, str]]:
+    """When, who and what, newest first. The log's line of a price that was put into the shop is left out: the change
+    itself tells it, with what became of it."""
+    applied = [one for one in changes if one.kind == PriceChange.Kind.APPLY]
+    found: list[tuple[datetime, Any, str]] = [(one.at, one.user, _changed(one)) for one in changes]
+    for entry in log:
+        text = str(entry.change_message)
+        told = any(
+            one.at <= entry.action_time
+            and str(one.proposal_id) == entry.object_id
+            and text.endswith(f"{one.old_price.normalize():f} → {one.new_price.normalize():f}")
+            for one in applied
+        )
+        if not told:
+            found.append((entry.action_time, entry.user, text))
+    return sorted(found, key=lambda one: one[0], reverse=True)
+
+
+def _changed(one: PriceChange) -> str:
+    parts = [
+        f"{one.get_kind_display()}: {amount_format(one.old_price)} → {amount_format(one.new_price, one.currency)}",
+        _("undone") if one.undone_at else str(one.get_verdict_display()) if one.verdict else "",
+    ]
+    return " – ".join(filter(None, parts))
 
 
 def _reduction(one: PriceReduction) -> dict[str, Any]:

@@ -47,7 +47,9 @@ class PriceChangeAdmin(ReadOnlyAdminMixin, PricingAdmin):
         return request.user.has_perm(UNDO)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        return super().changelist_view(request, {"title": _("Prices in the shop"), **(extra_context or {})})
+        return super().changelist_view(
+            request, {"title": _("Prices in the shop"), "is_nav_sidebar_enabled": False, **(extra_context or {})}
+        )
 
     @admin.display(description=gettext_lazy("product"))
     def what(self, row: PriceChange) -> SafeString:

@@ -35,7 +35,10 @@ class ProductElasticityAdmin(ReadOnlyAdminMixin, PricingAdmin):
     sortable_by = ()
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        return super().changelist_view(request, {"title": _("How demand answers to prices"), **(extra_context or {})})
+        return super().changelist_view(
+            request,
+            {"title": _("How demand answers to prices"), "is_nav_sidebar_enabled": False, **(extra_context or {})},
+        )
 
     @admin.display(description=gettext_lazy("elasticity"))
     def value(self, row: ProductElasticity) -> str:

@@ -238,7 +238,7 @@ class CompetitorOfferAdmin(ImportMixin, ViewOnlyMixin, MarketAdmin):
                 (row, percent(row.gap), [(row.counts[one], _share(row, one)) for one in POSITION_WORDS]) for row in rows
             ],
             "alerts": [
-                (MARKET_ALERTS[kind], len(alerts), alerts[:MOST_ALERTS])
+                (MARKET_ALERTS[kind], len(alerts), alerts[:MOST_ALERTS], max(len(alerts) - MOST_ALERTS, 0))
                 for kind, alerts in market_alerts(channel=channel).items()
             ],
             "simulated": Competitor.objects.filter(channel=channel, is_simulated=True, is_active=True).exists(),

@@ -33,7 +33,9 @@ class PriceReductionAdmin(ReadOnlyAdminMixin, PricingAdmin):
     sortable_by = ()
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        return super().changelist_view(request, {"title": _("Price ledger"), **(extra_context or {})})
+        return super().changelist_view(
+            request, {"title": _("Price ledger"), "is_nav_sidebar_enabled": False, **(extra_context or {})}
+        )
 
     @admin.display(description=gettext_lazy("until"))
     def until(self, row: PriceReduction) -> Any:

@@ -19,7 +19,7 @@ from django_ecomai.conf import ecomai
 from django_ecomai.core.charts import CHART_SCRIPTS
 from django_ecomai.pricing.export import proposals_csv
 from django_ecomai.pricing.models import PriceChange, PriceProposal
-from django_ecomai.pricing.proposal_page import proposal_page
+from django_ecomai.pricing.proposal_page import decisions, proposal_page
 from django_ecomai.pricing.services import PricingError, adapter_applies, change_undo, proposals_reject
 
 from .base import APPLY, DECIDE, UNDO
@@ -60,13 +60,12 @@ class WorklistPages(ReplayPage):
             "opts": self.opts,
             "row": row,
             "original": row,
-            "changes": changes,
             "undoable": _undoable(changes) if request.user.has_perm(UNDO) and applies else None,
             "may_approve": decides and row.state == State.OPEN,
             "may_reject": decides and row.state in (State.OPEN, *PriceProposal.WAITING),
             "may_put": request.user.has_perm(APPLY) and applies and row.state in PriceProposal.WAITING,
             "applies": applies,
-            "log": self._log(row),
+            "decisions": decisions(self._log(row), changes),
             "chart_scripts": CHART_SCRIPTS,
             "links": [
                 (url, label)
