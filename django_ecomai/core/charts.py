@@ -170,11 +170,13 @@ def canvas_chart(
     title: Any,
     label_heading: Any = "",
     band: tuple[Any, Sequence[Any], Any, Sequence[Any]] | None = None,
+    stepped: bool = False,
 ) -> SafeString:
     """A chart that Chart.js draws over a table with the same numbers; without JavaScript the table stays.
 
     ``series``: ``(name, numbers)``, each as long as ``labels``. ``band``: name and numbers of a lower and of an upper
-    bound, shaded between. Raises ``ValueError`` for another kind or length.
+    bound, shaded between. ``stepped``: a value holds until the next one.
+    Raises ``ValueError`` for another kind or length.
     The page must load ``ecomai/vendor/chart.umd.min.js`` and ``ecomai/charts.js`` (see ``CHART_SCRIPTS``).
     """
     if kind not in KINDS:
@@ -189,7 +191,14 @@ def canvas_chart(
             raise ValueError(f"canvas_chart(): {name!r} has {len(values)} values for {len(labels)} labels.")
     texts = [str(label) for label in labels]
     shown = [{"label": name, "data": values} for name, values in columns]
-    config = {"type": kind, "labels": texts, "series": shown[:lines], **({"band": shown[lines:]} if band else {})}
+    config: dict[str, Any] = {
+        "type": kind,
+        "labels": texts,
+        "series": shown[:lines],
+        **({"band": shown[lines:]} if band else {}),
+    }
+    if stepped:
+        config["stepped"] = True
     rows = [(text, [format_value(values[index]) for _name, values in columns]) for index, text in enumerate(texts)]
     context = {
         "title": title,

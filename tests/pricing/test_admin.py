@@ -461,7 +461,9 @@ def test_the_page_of_a_product_shows_its_ledger(boss: Client) -> None:
 
 
 def test_elasticities_say_how_well_they_are_known(boss: Client) -> None:
-    elasticity_make(priced_product(), test_low=Decimal(9), test_high=Decimal(11), test_weeks=8, test_worth=5.0)
+    known = elasticity_make(
+        priced_product(), periods=30, levels=4, test_low=Decimal(9), test_high=Decimal(11), test_weeks=8, test_worth=5.0
+    )
     elasticity_make(priced_product(), elasticity=None, low=None, high=None, reason="price_never_varied")
     html = page(boss, "admin:ecomai_pricing_productelasticity_changelist")
     for text in (
@@ -472,6 +474,9 @@ def test_elasticities_say_how_well_they_are_known(boss: Client) -> None:
         "its price has never varied",
     ):
         assert text in html, text
+    html = page(boss, "admin:ecomai_pricing_productelasticity_change", known.pk)
+    assert "If the price rises by 1 %, demand changes by -1.60 % (-2.00 to -1.20)." in html
+    assert "30 weeks on sale at 4 prices, 10 pieces per week. Its own sales count for 90 %" in html
 
 
 def test_the_start_page_names_what_is_to_decide(boss: Client) -> None:

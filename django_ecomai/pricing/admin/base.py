@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
 from django_ecomai.core.admin import FastModelAdmin
 from django_ecomai.core.admin_parts import admin_url
 from django_ecomai.mirror.admin.shop import ShopFieldMixin
@@ -13,6 +16,14 @@ APPLY = "ecomai_pricing.apply_priceproposal"
 UNDO = "ecomai_pricing.undo_pricechange"
 START = "ecomai_runs.start_run"
 STYLES = ("ecomai/admin.css", "ecomai/worklist.css", "ecomai/pricing/pricing.css")
+
+
+LIST = "ecomai/pricing/admin/plain_list.html"  # cards on a phone
+
+
+def labelled(text: Any, label: Any) -> SafeString:
+    """A cell that names itself where the table is shown as cards."""
+    return format_html('{} <span class="ecomai-phone ecomai-quiet">{}</span>', text, label)
 
 
 class PricingAdmin(ShopFieldMixin, FastModelAdmin):

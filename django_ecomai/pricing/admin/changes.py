@@ -7,6 +7,8 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -20,7 +22,7 @@ from django_ecomai.pricing import words
 from django_ecomai.pricing.models import PriceChange
 from django_ecomai.pricing.services import PricingError, change_undo
 
-from .base import UNDO, PricingAdmin
+from .base import LIST, UNDO, PricingAdmin
 
 VERDICTS = {"kept": "ok", "below": "error", "unknown": "quiet", "": "info"}
 
@@ -32,13 +34,14 @@ class PriceChangeAdmin(ReadOnlyAdminMixin, PricingAdmin):
     readonly_note = gettext_lazy(
         "What was done to prices in the shop. Tick a price to take it back; that works while the shop still has it."
     )
-    list_display = ("at", "what", "price", "done", "who", "outcome")
+    list_display = ("moment", "what", "price", "done", "who", "outcome")
     list_display_links = None
     list_select_related = ("product", "user", "proposal")
     list_filter = ("kind", "verdict")
     search_fields = ("=product__external_id", "=product__sku", "product__title")
     search_help_text = gettext_lazy("Shop's id, SKU, or a word of the title")
     day_field = "at"
+    change_list_template = LIST
     sortable_by = ()
     actions = ("take_back",)
 
@@ -50,6 +53,10 @@ class PriceChangeAdmin(ReadOnlyAdminMixin, PricingAdmin):
         return super().changelist_view(
             request, {"title": _("Prices in the shop"), "is_nav_sidebar_enabled": False, **(extra_context or {})}
         )
+
+    @admin.display(description=gettext_lazy("when"))
+    def moment(self, row: PriceChange) -> str:
+        return str(date_format(timezone.localtime(row.at), "SHORT_DATETIME_FORMAT"))
 
     @admin.display(description=gettext_lazy("product"))
     def what(self, row: PriceChange) -> SafeString:

@@ -298,4 +298,4 @@ def _history_chart(offer: CompetitorOffer) -> SafeString:
         labels.append(date_format(localtime(offer.observed_at), "SHORT_DATE_FORMAT"))
         series = [(name, [*values, values[-1]]) for name, values in series]
     title = _("Price in %(currency)s since each change") % {"currency": offer.currency}
-    return canvas_chart(kind="line", labels=labels, series=series, title=title, label_heading=_("Since"))
+    return canvas_chart(kind="line", labels=labels, series=series, title=title, label_heading=_("Since"), stepped=True)
