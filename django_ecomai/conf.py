@@ -244,6 +244,17 @@ class Defaults:
     PRICING_MAP_ATTRIBUTE: str = ""
     """Attribute of products that holds the least advertised price, below which none is proposed. Empty: none."""
 
+    PRICING_TAX_RATE: float | None = None
+    """Tax that prices hold, as a share of the net price: ``0.19`` where shoppers pay 19 % VAT. Costs are net, so with
+    it margins, floors and profits are worked out from net prices. ``None`` or 0: prices and costs are compared as they
+    stand.
+    """
+
+    PRICING_TAX_ATTRIBUTE: str = ""
+    """Attribute of products that holds a tax rate of their own in per cent, such as ``7`` for books. Products without
+    it have ``PRICING_TAX_RATE``. Empty: none.
+    """
+
     PRICING_TIER_ATTRIBUTE: str = ""
     """Attribute of customers that holds their tier, such as ``"group"`` with retail and wholesale: how price-sensitive
     the tiers are is compared. Never an attribute of a person. Empty: tiers are not compared.

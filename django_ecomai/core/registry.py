@@ -55,7 +55,8 @@ class Registry(Generic[T]):
 class JobKind:
     """A kind of heavy work that ``runs`` can execute.
 
-    ``execute(context)`` receives a ``runs.services.RunContext``; ``label`` is what a merchant reads.
+    ``execute(context)`` receives a ``runs.services.RunContext``; ``label`` is what a merchant reads. ``page`` names the
+    admin page that shows what came of it, for the link on the page of a run.
     """
 
     execute: Callable[[Any], None]
@@ -63,6 +64,7 @@ class JobKind:
     help: Any = ""
     schedule: str = ""  # crontab, e.g. "15 3 * * *"; empty: never by schedule
     per_channel: bool = True  # False: one run serves all shops of an installation
+    page: str = ""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from django.utils.translation import ngettext
 
 from django_ecomai.core.charts import CHART_SCRIPTS, canvas_chart, format_value
 from django_ecomai.core.registry import Finding, Period, dashboard_cards, job_kinds
+from django_ecomai.runs.models import LiveArtifact
 
 from . import selectors
 from .periods import period_choices, period_title
@@ -43,6 +44,7 @@ def page_context(request: HttpRequest, *, period: Period, channels: list[str], a
         "periods": period_choices(current=period),
         "channels": channels if len(channels) > 1 else [],
         "steps": steps if not all(step.done for step in steps) else [],
+        "steps_folded": LiveArtifact.objects.filter(channel=period.channel).exists(),
         "steps_done": sum(step.done for step in steps),
         "next_step": _next_step(steps, shown),
         "problems": [entry for entry in shown if entry["level"] in ("error", "warning")],

@@ -31,6 +31,7 @@ class ForecastConfig(AppConfig):
             JobKind(
                 execute=job.train,
                 label=_("Make forecasts"),
+                page="admin:ecomai_forecast_forecast_changelist",
                 help=_(
                     "Learns from orders, prices, promotions and holidays what will be sold, tests the result beside a "
                     "simple forecast and stores it if it is better."

@@ -30,6 +30,10 @@ SHOWN = {"D": 60, "W": 78, "M": 30}
 #: Periods that a list adds up.
 NEAR = {"D": 28, "W": 4, "M": 3}
 PAST_ROWS = 12
+#: An 80 % range that held less often than this in the test has failed it.
+RANGE_LEAST = 0.65
+#: A forecast this near to an end of its range, as a share of its width, runs along the edge.
+EDGE = 0.1
 _JUDGED = ("naive_value", "model_value", "final_value")
 
 
@@ -163,6 +167,53 @@ def accuracy_verdict(row: Forecast) -> str:
             text += " " + _("Over all products it missed less, which is why it is used here as well.")
         return text
     return _("In the test it was as good as the simple forecast.")
+
+
+def range_words(row: Forecast) -> str:
+    """What the shade of the chart is, and how often it held in the test."""
+    held = (row.accuracy or {}).get("coverage_80")
+    if not isinstance(held, int | float):
+        return _("The shade is the likely range: four times out of five what is sold should fall into it.")
+    return _(
+        "The shade is the likely range: four times out of five (80 %%) what is sold should fall into it; in the test "
+        "it held %(share)s %% of the time."
+    ) % {"share": format_value(round(100 * held))}
+
+
+def range_failed(row: Forecast) -> bool:
+    """Whether the likely range held clearly less often in the test than it should."""
+    held = (row.accuracy or {}).get("coverage_80")
+    return isinstance(held, int | float) and held < RANGE_LEAST
+
+
+def range_note(row: Forecast, effects: Effects | None) -> str:
+    """What to know before trusting the range: that it failed its test, and why the forecast runs along its edge.
+
+    A range is made of the errors of the test on series of like size, above and below apart, and not added up from
+    those of the levels below: where nearly all errors went one way, it lies to that side of the forecast.
+    """
+    told = []
+    if range_failed(row):
+        told.append(_("The likely range failed its test: expect sales outside it more often than it says."))
+    final = final_mean(row, effects)
+    low, high = final_ends(row, final)
+    places = [(now - a) / (b - a) for now, a, b in zip(final, low, high, strict=True) if b > a]
+    middle = float(np.median(places)) if places else 0.5
+    if middle < EDGE:
+        told.append(
+            _(
+                "The likely range lies above the forecast: in the test, forecasts of this size were nearly always too "
+                "low. More may be sold than the line says."
+            )
+        )
+    if middle > 1 - EDGE:
+        told.append(
+            _(
+                "The likely range lies below the forecast: in the test, forecasts of this size were nearly always too "
+                "high. Less may be sold than the line says."
+            )
+        )
+    return " ".join(told)
 
 
 def past_table(row: Forecast) -> dict[str, Any]:

@@ -12,14 +12,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from .authentication import IngestThrottle, KeyView
-from .models import ApiKey, Scope
+from .models import ApiKey, DeliveryAnswer, Scope
 from .reading import NDJSON, BadDelivery, Line, body_receive
 from .schemas import DeliveredSerializer, RefusedSerializer, batch_of
 from .services import (
     AnswerConflict,
     answer_begin,
     answer_finish,
-    answer_kept,
     answer_release,
     events_deliver,
     rows_deliver,
@@ -53,7 +52,7 @@ class DeliveryView(KeyView):
             status, detail = _CONFLICTS[error.code]
             response = Response({"error": error.code, "detail": detail}, status=status)
             if error.code == "in_progress":
-                response["Retry-After"] = "2"
+                response["Retry-After"] = str(error.seconds)
         return response
 
     def _answered(self, request: Request, key: ApiKey) -> Response:
@@ -62,7 +61,7 @@ class DeliveryView(KeyView):
             raise BadDelivery(400, "idempotency_key", f"Send an Idempotency-Key of at most {_HEADER_LONGEST} letters.")
         body = body_receive(request._request)
         if not header:
-            return Response(self._delivered(body.lines(), key))
+            return Response(self._delivered(body.lines(), key, None))
         answer = answer_begin(key=key, header=header, address=request.path, body_digest=body.sha256)
         if answer.status is not None:
             response = Response(answer.answer, status=answer.status)
@@ -70,7 +69,7 @@ class DeliveryView(KeyView):
             return response
         done = False
         try:
-            told = self._delivered(answer_kept(body.lines(), answer=answer), key)
+            told = self._delivered(body.lines(), key, answer)
             answer_finish(answer=answer, status=200, body=told)
             done = True
             return Response(told)
@@ -78,10 +77,10 @@ class DeliveryView(KeyView):
             if not done:
                 answer_release(answer=answer)
 
-    def _delivered(self, lines: Iterable[Line], key: ApiKey) -> dict[str, Any]:
+    def _delivered(self, lines: Iterable[Line], key: ApiKey, answer: DeliveryAnswer | None) -> dict[str, Any]:
         if self.table == "event":
-            return _told(events_deliver(lines=lines, channel=key.channel))
-        return _told(rows_deliver(table=self.table, lines=lines, channel=key.channel))
+            return _told(events_deliver(lines=lines, channel=key.channel, answer=answer))
+        return _told(rows_deliver(table=self.table, lines=lines, channel=key.channel, answer=answer))
 
 
 def _told(verdicts: list[RowVerdict]) -> dict[str, Any]:
@@ -149,7 +148,7 @@ def _documented(address: Address) -> Any:
             400: OpenApiResponse(RefusedSerializer, description="The body cannot be read; nothing was written."),
             401: OpenApiResponse(description="No key, an unknown one, or one that was revoked or has expired."),
             403: OpenApiResponse(description="The key does not open this address."),
-            409: OpenApiResponse(RefusedSerializer, description="The same delivery is being worked on."),
+            409: OpenApiResponse(RefusedSerializer, description="It is being worked on: see Retry-After."),
             411: OpenApiResponse(RefusedSerializer, description="No Content-Length: the body came in chunks."),
             413: OpenApiResponse(RefusedSerializer, description="Too large; nothing was written."),
             415: OpenApiResponse(RefusedSerializer, description="Neither JSON nor NDJSON, or compressed."),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -29,6 +29,9 @@ from .services.keys import key_find, key_used
 logger = logging.getLogger("django_ecomai.ingest")
 
 RETRY_AFTER = 5  # seconds; a database that is started again takes about as long
+# What may be over when the request comes again: a connection, a lock, a row that two deliveries made at once. Any other
+# error of the database would be the same for ever.
+_PASSING = (OperationalError, InterfaceError, IntegrityError)
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ class KeyView(APIView):
 
     def handle_exception(self, exc: Exception) -> Response:
         """A failure of the database is no failure of the sender's."""
-        if not isinstance(exc, (DatabaseError, InterfaceError)):
+        if not isinstance(exc, _PASSING):
             return super().handle_exception(exc)
         logger.error("A request with an API key could not be answered.", exc_info=exc)
         error, detail = self.unavailable

@@ -25,6 +25,7 @@ class KeyForm(forms.ModelForm):
     class Meta:
         model = ApiKey
         fields = ("name", "channel", "scopes", "expires_at")
+        labels = {"channel": gettext_lazy("Shop")}
 
     def clean_expires_at(self) -> Any:
         """Not in the past."""

@@ -70,6 +70,7 @@ def register() -> None:
         JobKind(
             execute=replenish,
             label=gettext_lazy("Work out what to order"),
+            page="admin:ecomai_inventory_suggestion_changelist",
             help=gettext_lazy("Compares stock, forecast and lead times, and renews the replenishment worklist."),
             schedule="15 5 * * *",
         ),
@@ -79,6 +80,7 @@ def register() -> None:
         JobKind(
             execute=find_substitutes,
             label=gettext_lazy("Look for substitutes"),
+            page="admin:ecomai_inventory_substitution_changelist",
             help=gettext_lazy(
                 "Looks for products that were bought instead of each other while one was sold out, for you to decide."
             ),

@@ -19,7 +19,7 @@ from django_ecomai.mirror.admin.base import NONE, amount_format
 
 from .models import PurchaseOrderLine, Suggestion
 from .positions import OPEN_ORDERS
-from .words import class_words, pieces
+from .words import class_words, days_left, pieces
 
 WEEKS_BACK, WEEKS_AHEAD = 26, 12
 
@@ -69,7 +69,7 @@ def _facts(row: Suggestion) -> list[tuple[Any, Any]]:
         (_("Days to bridge, until the order after this one arrives"), _days(row.protection_days)),
         (_("Demand of these days: as likely more as less than"), pieces(round(row.p50))),
         (_("Demand of these days: in nine of ten cases at most"), pieces(round(row.p90))),
-        (_("Lasts"), _days(row.cover_days)),
+        (_("Lasts"), _days(days_left(row))),
         (_("Sold out on"), _day(row.stock_out_on)),
         (_("Risk of selling out before an order of today arrives"), _percent(row.stock_out_probability)),
         (_("Order when stock and orders fall to (reorder point)"), pieces(round(row.reorder_point))),

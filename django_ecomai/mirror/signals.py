@@ -15,6 +15,7 @@ order_mirrored = Signal()
 # Sent after the commit, by syncs, deliveries and live changes alike, at most some thousand products at a time.
 prices_changed = Signal()
 
-# After promotions were written or removed. Arguments: ``channel``, ``promotions`` (keys of mirror ``Promotion``). Sent
-# after the commit.
+# After promotions were written or removed. Arguments: ``channel``, ``promotions`` (keys of mirror ``Promotion``),
+# ``products`` and ``categories`` (keys of those that one of them named before and does not any more), ``everything``
+# (one of them covered the whole shop before). Sent after the commit.
 promotions_changed = Signal()

@@ -1,7 +1,8 @@
-"""The job behind an approval of many prices: puts them into the shop, and shows how far it is."""
+"""The job behind an approval of many prices: puts these into the shop, and no others; shows how far it is."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -16,34 +17,52 @@ from .models import PriceProposal
 from .services import changes_apply
 
 KIND = "pricing.apply"
-PART = 100
+#: More prices than this are written by the job, not within a request.
+AT_ONCE = 30
 APPLY = "ecomai_pricing.apply_priceproposal"
 
 
 def execute(context: Any) -> None:
-    """Execute "pricing.apply"; parameter: ``user``, the key of who may do it.
+    """Execute "pricing.apply"; parameters: ``user``, the key of who may do it, and what: ``batches`` of approvals or
+    the keys of ``proposals``. Others that are approved wait on.
 
-    Raises ``PermissionDenied`` where that is nobody who has the right: whoever may start jobs need not have it.
+    Raises ``PermissionDenied`` where nobody who has the right is named: whoever may start jobs need not have it; and
+    where nothing is named.
     """
     user = get_user_model()._default_manager.filter(pk=context.parameters.get("user")).first()
     if user is None or not user.has_perm(APPLY):
         raise PermissionDenied(_("Approve prices in their list: that puts them into the shop, if you may."))
-    waiting = PriceProposal.objects.filter(channel=context.channel, state=PriceProposal.State.APPROVED)
-    pks = list(waiting.order_by("pk").values_list("pk", flat=True))
-    numbers = {"applied": 0, "stale": 0, "failed": 0}
-    for begin in range(0, len(pks), PART):
-        part = PriceProposal.objects.filter(pk__in=pks[begin : begin + PART])
-        found = changes_apply(proposals=part.only("pk"), channel=context.channel, user=user)
-        for name, number in found.as_dict().items():
-            numbers[name] += number
-        for row in [*found.stale, *found.failed]:
-            context.log(f"{row.product}: {row.held_reason}")
-        done = min(begin + PART, len(pks))
-        named = {"done": format_value(done), "all": format_value(len(pks))}
-        context.progress(0.99 * done / len(pks), _("%(done)s of %(all)s prices") % named)
+
+    def progress(done: int, number: int) -> None:
+        told = {"done": format_value(done), "all": format_value(number)}
+        context.progress(0.99 * done / max(number, 1), _("%(done)s of %(all)s prices") % told)
+
+    found = changes_apply(proposals=_named(context), channel=context.channel, user=user, progress=progress)
+    numbers = found.as_dict()
+    for row in [*found.stale, *found.failed]:
+        context.log(f"{row.product}: {row.held_reason}")
     context.metrics(applied=numbers)
     text = _("%(applied)s prices are in the shop; %(stale)s were overtaken, %(failed)s failed.")
     context.progress(1.0, text % {name: format_value(number) for name, number in numbers.items()})
+
+
+def apply_parameters(*, user: Any, rows: Iterable[PriceProposal]) -> dict[str, Any]:
+    """Parameters of a job that puts the approvals of these rows into the shop: one batch is one confirmation."""
+    return {"user": user.pk, "batches": sorted({row.batch for row in rows})}
+
+
+def _named(context: Any) -> list[PriceProposal]:
+    """The approved rows that the parameters name, with key and family only."""
+    batches, keys = context.parameters.get("batches"), context.parameters.get("proposals")
+    if not isinstance(batches, list) and not isinstance(keys, list):
+        raise PermissionDenied(_("Approve prices in their list: that puts them into the shop, if you may."))
+    waiting = PriceProposal.objects.filter(channel=context.channel, state=PriceProposal.State.APPROVED)
+    found: dict[int, PriceProposal] = {}
+    for column, values in (("batch__in", batches or []), ("pk__in", keys or [])):
+        for begin in range(0, len(values), 900):
+            rows = waiting.filter(**{column: values[begin : begin + 900]}).only("pk", "family")
+            found |= {row.pk: row for row in rows}
+    return [found[pk] for pk in sorted(found)]
 
 
 def register() -> None:
@@ -53,6 +72,7 @@ def register() -> None:
         JobKind(
             execute=execute,
             label=gettext_lazy("Put approved prices into the shop"),
+            page="admin:ecomai_pricing_pricechange_changelist",
             help=gettext_lazy("Started by approving many prices at once."),
         ),
     )

@@ -8,8 +8,10 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error, Warning, register
 
+from django_ecomai.adapters.base import AdapterError, get_adapter
 from django_ecomai.conf import ecomai
 
+from .tax import rate_problem
 from .tiers import is_protected
 
 _LIMITS = ("min_margin", "corridor_low", "corridor_high", "max_change_day", "max_change_week")
@@ -66,6 +68,23 @@ def check_pricing(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Chec
                 id="ecomai.E117",
             )
         )
+    if problem := rate_problem(ecomai.PRICING_TAX_RATE):
+        found.append(
+            Error(
+                f"ECOMAI['PRICING_TAX_RATE'] cannot be used: {problem}",
+                hint="Use the tax as a share of the net price, such as 0.19 for 19 %; None for net prices.",
+                id="ecomai.E118",
+            )
+        )
+    if ecomai.PRICING_TAX_RATE is None and uses_oscar():
+        found.append(
+            Warning(
+                "Oscar tells prices with tax, and ECOMAI['PRICING_TAX_RATE'] is not set: costs without tax are held "
+                "against prices with it, so margins look better than they are.",
+                hint="Set it to your usual rate, such as 0.19 for 19 % VAT, or to 0 where prices hold no tax.",
+                id="ecomai.W119",
+            )
+        )
     if not found and (ecomai.PRICING_LIMITS or {}).get("max_change_day", 0) is None:
         found.append(
             Warning(
@@ -75,6 +94,19 @@ def check_pricing(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Chec
             )
         )
     return found
+
+
+def uses_oscar() -> bool:
+    """Whether an adapter of the settings is Oscar's or made from it; Oscar itself is not imported for that."""
+    target = ecomai.ADAPTER
+    for channel in target if isinstance(target, dict) else ("",):
+        try:
+            kinds = type(get_adapter(str(channel))).__mro__
+        except (AdapterError, ImportError):  # which a check of its own tells
+            continue
+        if any(one.__module__.startswith("django_ecomai.adapters.oscar") for one in kinds):
+            return True
+    return False
 
 
 def limits_problem(value: Any) -> str:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.registry import Finding
 from django_ecomai.mirror.models import Product
 
-from .models import PriceProposal, ProductElasticity
+from .models import PriceProposal, PriceReduction, ProductElasticity
 
 STALE = timedelta(days=2)
 _WORKLIST = "admin:ecomai_pricing_priceproposal_changelist"
 
 
 def diagnose() -> list[Finding]:
-    """At most three findings; five look-ups."""
+    """At most four findings; six look-ups."""
     from .services.apply import adapter_applies
 
     channel = ecomai.CHANNEL
@@ -49,6 +50,25 @@ def diagnose() -> list[Finding]:
         )
     else:
         found.append(Finding("ok", _("Prices are worked out"), "", "", _WORKLIST))
+    now = timezone.now()
+    untold = PriceReduction.objects.filter(
+        Q(ended_at=None) | Q(ended_at__gt=now), channel=channel, began_at__lte=now, lowest_before=None
+    ).count()
+    if untold:
+        found.append(
+            Finding(
+                "warning",
+                ngettext(
+                    "%(count)d running reduction has no known lowest price",
+                    "%(count)d running reductions have no known lowest price",
+                    untold,
+                )
+                % {"count": untold},
+                _("The copy knows no price from before they began, so nothing can be told beside the struck price."),
+                _("Do not announce these as reductions: show no struck price and no badge, as the example shop does."),
+                "admin:ecomai_pricing_pricereduction_changelist",
+            )
+        )
     if not adapter_applies(channel) and PriceProposal.objects.filter(channel=channel).exists():
         found.append(
             Finding(

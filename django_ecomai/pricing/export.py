@@ -7,15 +7,17 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from django_ecomai.core.tables import safe
+
 from .models import PriceProposal
 
 COLUMNS = (
     "proposal", "product_id", "sku", "title", "state", "old_price", "new_price", "currency", "cost", "list_price",
     "goal", "rule", "binding", "elasticity", "elasticity_low", "elasticity_high", "strength", "units_old", "units_new",
-    "profit_old", "profit_new", "gain", "gain_low", "gain_high", "gain_chance", "horizon_days", "risk", "apply_at",
-    "held_reason", "why",
+    "profit_old", "profit_new", "gain", "gain_low", "gain_high", "gain_chance", "horizon_days", "risk", "tax",
+    "apply_at", "held_reason", "why",
 )  # fmt: skip
-_ASIDE = {"proposal", "product_id", "sku", "title", "rule", "why"}
+_ASIDE = {"proposal", "product_id", "sku", "title", "rule", "held_reason", "why"}
 
 
 def proposals_csv(*, channel: str = "", states: Sequence[str] = ()) -> str:
@@ -34,7 +36,8 @@ def _rows(channel: str, states: Sequence[str]) -> Iterator[list[Any]]:
         values: dict[str, Any] = {name: getattr(row, name) for name in COLUMNS if name not in _ASIDE}
         values |= {
             "proposal": row.pk, "product_id": row.product.external_id, "sku": row.product.sku,
-            "title": row.product.title, "rule": "" if row.rule is None else row.rule.name, "why": row.why,
+            "title": row.product.title, "rule": "" if row.rule is None else row.rule.name,
+            "held_reason": row.held_words, "why": row.why,
         }  # fmt: skip
         yield [plain(values[name]) for name in COLUMNS]
 
@@ -48,13 +51,3 @@ def plain(value: Any) -> Any:
     if hasattr(value, "isoformat"):
         return value.isoformat()
     return round(value, 4) if isinstance(value, float) else value
-
-
-def safe(value: Any) -> Any:
-    """A text that a spreadsheet would take for a formula gets an apostrophe before it."""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        try:
-            float(value)
-        except ValueError:
-            return "'" + value
-    return value

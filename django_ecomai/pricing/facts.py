@@ -18,17 +18,20 @@ from django_ecomai.mirror.models import Product, StockPoint
 
 from .market import MarketPosition, market_positions
 from .models import PriceChange, PriceTest
+from .tax import NONE, tax_of
 
 COLUMNS = (
     "pk", "external_id", "title", "parent_id", "price", "list_price", "cost", "currency", "stock",
     "category_external_ids", "brand", "attributes", "created_at",
 )  # fmt: skip
+#: Seconds between what a change and the copy call the moment of the same change.
+SAME = 60
 
 
 @dataclass(slots=True)
 class Facts:
-    """One product. ``price_day_ago`` and ``price_week_ago`` are what it cost then, None where nobody knows;
-    ``codes`` say what is wrong with it (see ``held.REASONS``)."""
+    """One product. ``price_day_ago`` and ``price_week_ago`` are what it cost then, None where nobody knows; prices hold
+    ``tax`` (a share of the net price), ``cost`` does not; ``codes``: what is wrong with it (see ``held.REASONS``)."""
 
     pk: int
     external_id: str
@@ -48,13 +51,28 @@ class Facts:
     market: MarketPosition | None = None
     on_order: float = 0.0
     codes: list[str] = field(default_factory=list)
+    tax: Decimal = NONE
+
+    @property
+    def cost_taxed(self) -> Decimal | None:
+        """The cost with the tax that the price holds: what can be compared with prices."""
+        return None if self.cost is None else self.cost * (1 + self.tax)
 
     @property
     def margin(self) -> float | None:
-        """Share of the price that is left over cost."""
-        if not self.price or self.cost is None:
+        """Share of the net price that is left over cost."""
+        cost = self.cost_taxed
+        if not self.price or cost is None:
             return None
-        return float((self.price - self.cost) / self.price)
+        return float((self.price - cost) / self.price)
+
+
+def attributes_merged(parent: Any, own: Any) -> dict[str, Any]:
+    """Attributes of a variant: its own, and those of its parent that it does not name itself."""
+    found: dict[str, Any] = dict(parent) if isinstance(parent, dict) else {}
+    if isinstance(own, dict):
+        found |= {name: value for name, value in own.items() if name not in found or value not in (None, "", [])}
+    return found
 
 
 def in_parts(keys: Iterable[Any]) -> Iterator[list[Any]]:
@@ -79,6 +97,8 @@ def product_facts(
                 attributes if isinstance(attributes, dict) else {}, None if created is None else local_date(created),
             )  # fmt: skip
     _parents(found)
+    for one in found.values():
+        one.tax = tax_of(one.attributes) or NONE
     _offers(found, channel)
     _past_prices(found, channel, at)
     if stock_ages:
@@ -95,16 +115,18 @@ def product_facts(
 
 
 def _parents(found: dict[int, Facts]) -> None:
-    """A variant that names no category or brand has those of its parent."""
-    wanted = {one.parent for one in found.values() if one.parent and not (one.categories and one.brand)}
-    known: dict[int, tuple[tuple[str, ...], str]] = {}
-    for part in in_parts(sorted(pk for pk in wanted if pk is not None)):
-        for pk, keys, brand in Product.objects.filter(pk__in=part).values_list("pk", "category_external_ids", "brand"):
-            known[pk] = (tuple(str(key) for key in keys or ()), brand)
+    """What a variant does not say itself, it has from its parent: categories, brand, attributes."""
+    wanted = {one.parent for one in found.values() if one.parent is not None}
+    known: dict[int, tuple[tuple[str, ...], str, Any]] = {}
+    columns = ("pk", "category_external_ids", "brand", "attributes")
+    for part in in_parts(sorted(wanted)):
+        for pk, keys, brand, attributes in Product.objects.filter(pk__in=part).values_list(*columns):
+            known[pk] = (tuple(str(key) for key in keys or ()), brand, attributes)
     for one in found.values():
         if one.parent in known:
-            categories, brand = known[one.parent]
+            categories, brand, attributes = known[one.parent]
             one.categories, one.brand = one.categories or categories, one.brand or brand
+            one.attributes = attributes_merged(attributes, one.attributes)
 
 
 def _offers(found: dict[int, Facts], channel: str) -> None:
@@ -126,27 +148,39 @@ def _offers(found: dict[int, Facts], channel: str) -> None:
 
 
 def _past_prices(found: dict[int, Facts], channel: str, at: datetime) -> None:
-    """The last price before a day ago, and before a week ago, in the currency of today's."""
+    """The price of a day ago, and of a week ago, in the currency of today's; of what was not known by then the oldest
+    price that is known."""
     moments = {"price_day_ago": at - timedelta(days=1), "price_week_ago": at - timedelta(days=7)}
     by_currency: dict[str, list[int]] = {}
+    oldest: dict[int, tuple[float, float]] = {}
     for pk, one in found.items():
         by_currency.setdefault(one.currency, []).append(pk)
     for currency, pks in by_currency.items():
         history = price_columns(channel=channel, products=pks, currencies=["", currency])
         wanted = set(pks)
+        # the other way round: the first one stays
+        times, prices = history.at[::-1].tolist(), history.price[::-1].tolist()
+        oldest |= dict(zip(history.product[::-1].tolist(), zip(times, prices, strict=True), strict=True))
         for name, moment in moments.items():
             before = history.at <= moment.timestamp()
             # by time: the last one stays
             latest = dict(zip(history.product[before].tolist(), history.price[before].tolist(), strict=True))
             for pk in wanted & latest.keys():
                 setattr(found[pk], name, Decimal(str(round(latest[pk], 4))))
-    # what was applied here counts even where the copy has no history yet
+    # What was applied here counts even where the copy has no history yet: until the first change after a moment there
+    # was the price that it replaced.
     for part in in_parts(found):
-        applied = PriceChange.objects.filter(product__in=part, at__gt=moments["price_week_ago"]).order_by("-at", "-pk")
+        applied = PriceChange.objects.filter(product__in=part, at__gt=moments["price_week_ago"]).order_by("at", "pk")
         for pk, when, price in applied.values_list("product_id", "at", "old_price"):
             for name, moment in moments.items():
                 if when > moment and getattr(found[pk], name) is None:
-                    setattr(found[pk], name, price)
+                    seen, amount = oldest.get(pk, (when.timestamp(), 0.0))
+                    later = seen > when.timestamp() - SAME
+                    setattr(found[pk], name, price if later else Decimal(str(round(amount, 4))))
+    for pk, (_seen, amount) in oldest.items():
+        for name in moments:
+            if pk in found and getattr(found[pk], name) is None:
+                setattr(found[pk], name, Decimal(str(round(amount, 4))))
 
 
 def _sold_out_last(found: dict[int, Facts]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -29,12 +29,14 @@ REASONS: Mapping[str, Any] = {
     "no_price_point": gettext_lazy("No multiple of the smallest step lies between its limits: %(limits)s."),
     "no_elasticity": gettext_lazy("How demand answers to its price is not known: %(why)s."),
     "map_unreadable": gettext_lazy("Its least advertised price, %(value)s, is no number."),
+    "tax_unreadable": gettext_lazy("Its tax rate, %(value)s, is no number of per cent from 0 to 100."),
     "changed_today": gettext_lazy("Its price changed within the last day, and changes per day are limited."),
     "in_test": gettext_lazy("It is in a price test."),
 }
 
 LIMITS: Mapping[str, Any] = {
     "cost": gettext_lazy("its cost"),
+    "cost_taxed": gettext_lazy("its cost with tax"),
     "min_margin": gettext_lazy("the least margin"),
     "map": gettext_lazy("the least advertised price"),
     "corridor_low": gettext_lazy("the lowest share of the list price"),
@@ -58,10 +60,27 @@ STAGES: Mapping[str, Any] = {
 
 
 def reason_text(code: str, **named: Any) -> str:
-    """The sentence of a code, in the language of who reads it; what is not named is left blank."""
-    text = str(REASONS.get(code, code))
+    """The sentence of a code, in the language of who reads it; what is not named is left blank.
+
+    ``limits`` are those of ``limits_named``, ``why`` is a code of ``Reason``: they are put into words too.
+    """
+    if code not in REASONS:
+        return code
     fill = {"rule": "–", "first": "–", "second": "–", "names": "–", "limits": "–", "why": "–", "value": "–", **named}
-    return text % fill if code in REASONS else text
+    if not isinstance(fill["limits"], str):
+        fill["limits"] = limits_text(fill["limits"])
+    return str(REASONS[code]) % {**fill, "why": _unlearned(fill["why"])}
+
+
+def limits_text(limits: Sequence[Sequence[Any]]) -> str:
+    """Limits with their amounts and the rules that set them: each a name, an amount and a rule's name or None."""
+    return "; ".join(limit_text(*one) for one in limits)
+
+
+def _unlearned(code: str) -> str:
+    from .models.elasticities import Reason
+
+    return str(Reason(code).label) if code in Reason.values else code
 
 
 def limit_text(code: str, value: Any, rule: Any = None) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, Q
 
 from django_ecomai.mirror.models import Category, PricePoint, Product, Promotion
 
@@ -15,18 +16,23 @@ from .omnibus import Offer, Step
 
 @dataclass(slots=True)
 class History:
-    """One product's prices in its present currency, and the promotions that cover it."""
+    """One product's prices in its present currency, and the promotions that cover it.
+
+    ``missed``: the history does not have today's price, which stands from now on until somebody tells since when.
+    """
 
     product_id: int
     channel: str
     currency: str
     steps: list[Step] = field(default_factory=list)
     offers: list[Offer] = field(default_factory=list)
+    missed: bool = False
 
 
 def histories(*, products: Sequence[int], now: datetime) -> dict[int, History]:
     """By product key; six queries. Prices in another currency than today's are left out.
 
+    The shop's own history often has no list prices: where it has none for a product, that is "not told", see ``Step``.
     Where the product's row says another price than its history (a price of ``update()`` that a sync has just found),
     today's stands from ``now`` on.
     """
@@ -36,19 +42,34 @@ def histories(*, products: Sequence[int], now: datetime) -> dict[int, History]:
         found[pk] = History(pk, channel, currency)
         today[pk] = (price, listed)
     points = PricePoint.objects.filter(product_id__in=found).order_by("valid_from", "pk")
-    for pk, at, price, listed, currency in points.values_list(
-        "product_id", "valid_from", "price", "list_price", "currency"
+    of_shop: dict[int, list[int]] = {}
+    for pk, at, price, listed, currency, source in points.values_list(
+        "product_id", "valid_from", "price", "list_price", "currency", "source"
     ):
         if currency in ("", found[pk].currency):
+            if source == "shop":
+                of_shop.setdefault(pk, []).append(len(found[pk].steps))
             found[pk].steps.append(Step(at, price, listed))
+    for pk, places in of_shop.items():
+        steps = found[pk].steps
+        if all(steps[place].list_price is None for place in places):
+            for place in places:
+                steps[place] = replace(steps[place], told=False)
     for pk, history in found.items():
-        past = [step for step in history.steps if step.at <= now]
-        if today[pk][0] is not None and (not past or (past[-1].price, past[-1].list_price) != today[pk]):
-            history.steps.append(Step(now, *today[pk]))
-            history.steps.sort(key=lambda step: step.at)
+        _today_add(history, *today[pk], now)
     for channel in {history.channel for history in found.values()}:
         _offers_add(channel, {pk: one for pk, one in found.items() if one.channel == channel})
     return found
+
+
+def _today_add(history: History, price: Decimal | None, listed: Decimal | None, now: datetime) -> None:
+    past = [step for step in history.steps if step.at <= now]
+    last = past[-1] if past else None
+    if price is None or (last is not None and last.told and (last.price, last.list_price) == (price, listed)):
+        return
+    history.missed = last is None or last.price != price or last.told
+    history.steps.append(Step(now, price, listed))
+    history.steps.sort(key=lambda step: step.at)
 
 
 def _offers_add(channel: str, found: dict[int, History]) -> None:
@@ -58,20 +79,27 @@ def _offers_add(channel: str, found: dict[int, History]) -> None:
     if not promotions:
         return
     covered: dict[int, set[int]] = {pk: set() for pk in promotions}
+    narrow = narrow_promotions(promotions)
     through = Promotion.products.through.objects.filter(promotion_id__in=promotions)
-    narrow = set(through.values_list("promotion_id", flat=True).distinct())
     for promotion, product in through.filter(product_id__in=found).values_list("promotion_id", "product_id"):
         covered[promotion].add(product)
     in_category = categories_above(channel, found)
     links = Promotion.categories.through.objects.filter(promotion_id__in=promotions)
     for promotion, category in links.values_list("promotion_id", "category_id"):
-        narrow.add(promotion)
         covered[promotion] |= {pk for pk, categories in in_category.items() if category in categories}
     for pk, row in promotions.items():
         if row.ends_at is not None and row.ends_at <= row.starts_at:
             continue
         for product in covered[pk] if pk in narrow else found:
             found[product].offers.append(Offer(row.starts_at, row.ends_at, row.percent, row.amount))
+
+
+def narrow_promotions(promotions: Iterable[int]) -> set[int]:
+    """Those that name products or categories: the others cover all. One query that looks at one link of each."""
+    products = Promotion.products.through.objects.filter(promotion_id=OuterRef("pk"))
+    categories = Promotion.categories.through.objects.filter(promotion_id=OuterRef("pk"))
+    rows = Promotion.objects.filter(Exists(products) | Exists(categories), pk__in=list(promotions))
+    return set(rows.values_list("pk", flat=True))
 
 
 def categories_above(channel: str, products: Iterable[int]) -> dict[int, set[int]]:
@@ -90,7 +118,9 @@ def categories_above(channel: str, products: Iterable[int]) -> dict[int, set[int
 
 def ever_reduced(*, products: Sequence[int]) -> set[int]:
     """Of these products those that may have been reduced: the others need no look at their history. Two queries."""
-    below = PricePoint.objects.filter(product_id__in=products, list_price__gt=F("price"))
+    listed = PricePoint.objects.filter(product=OuterRef("product"), list_price__isnull=False)
+    untold = Q(source="shop", list_price=None) & Exists(listed)
+    below = PricePoint.objects.filter(Q(list_price__gt=F("price")) | untold, product_id__in=products)
     found = set(below.values_list("product_id", flat=True).distinct())
     now = Product.objects.filter(pk__in=products, list_price__gt=F("price"))
     return found | set(now.values_list("pk", flat=True))

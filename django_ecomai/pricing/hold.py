@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
+from hashlib import sha256
 
 from django.core import signing
+from django.core.cache import cache
 
 from django_ecomai.conf import ecomai
 
+logger = logging.getLogger("django_ecomai")
 SALT = "ecomai.pricing.hold"
 
 
@@ -32,7 +37,10 @@ def price_hold(*, product_id: str, price: Decimal, currency: str, channel: str =
 
 
 def price_hold_verify(*, token: str, product_id: str, channel: str = "") -> HeldPrice | None:
-    """The price that a token holds for this product; ``None`` when it is forged, of another product, or too old."""
+    """The price that a token holds for this product; ``None`` when it is forged, of another product, too old or void.
+
+    Reads the cache once, for ``price_hold_void``.
+    """
     if not token or not ecomai.PRICE_HOLD_MINUTES:
         return None
     try:
@@ -45,4 +53,40 @@ def price_hold_verify(*, token: str, product_id: str, channel: str = "") -> Held
         return None
     if (shop, product) != (channel, str(product_id)):
         return None
+    voided = _voided(channel, product)
+    if voided is not None and signing.b62_decode(token.rsplit(":", 2)[1]) <= voided:
+        return None
     return HeldPrice(product_id=product, price=amount, currency=currency)
+
+
+def price_hold_cheaper(*, kept: str, shown: str, product_id: str, channel: str = "") -> str:
+    """Of the token that the cart keeps and the one just shown, the valid one with the lower price; "" without any."""
+    found = [
+        (held.price, token)
+        for token in (shown, kept)
+        if (held := price_hold_verify(token=token, product_id=product_id, channel=channel)) is not None
+    ]
+    return min(found, key=lambda one: one[0])[1] if found else ""
+
+
+def price_hold_void(*, product_id: str, channel: str = "") -> None:
+    """Make all tokens of a product void that were made until now: for a price that was mistyped.
+
+    Kept in the cache of the name ``default`` for as long as a token lives; all web processes must share it.
+    """
+    cache.set(_void_key(channel, str(product_id)), int(time.time()), timeout=60 * ecomai.PRICE_HOLD_MINUTES + 60)
+
+
+def _voided(channel: str, product_id: str) -> int | None:
+    """Until when tokens of the product are void. A cache that is away must not stop the shop's cart."""
+    try:
+        found: int | None = cache.get(_void_key(channel, product_id))
+    except Exception:
+        logger.exception("EcomAI could not read which held prices are void; the cart goes on.")
+        return None
+    return found
+
+
+def _void_key(channel: str, product_id: str) -> str:
+    # Ids of a shop may be long and hold whatever a cache refuses in its keys.
+    return f"ecomai:hold-void:{sha256(f'{channel}/{product_id}'.encode()).hexdigest()[:32]}"

@@ -13,6 +13,8 @@ from django_ecomai.core.registry import JobKind, job_kinds
 
 def propose(context: Any) -> None:
     """Execute "pricing.propose"; parameter: ``dry_run``."""
+    from .held import reason_text
+    from .models.elasticities import Reason
     from .services.propose import proposals_make
 
     report = proposals_make(
@@ -23,9 +25,12 @@ def propose(context: Any) -> None:
     )
     context.metrics(pricing=report.as_dict())
     for code, number in sorted(report.held.items()):
-        context.log(f"{code}: {number}")
+        named = {"number": format_value(number), "why": reason_text(code)}
+        context.log(_("Held back, %(number)s: %(why)s") % named)
+    labels = dict(Reason.choices)
     for code, number in sorted(report.reasons.items()):
-        context.log(f"elasticity {code}: {number}")
+        named = {"number": format_value(number), "why": str(labels.get(code, code))}
+        context.log(_("Without a price elasticity of their own, %(number)s: %(why)s.") % named)
     if not report.products:
         context.progress(1.0, _("No product is on sale: sync your shop first."))
         return
@@ -58,7 +63,7 @@ def play(context: Any) -> None:
     found = replay(channel=context.channel, weeks=weeks, progress=context.part(0.0, 0.99))
     context.metrics(replay=found.as_dict())
     named = {"changed": format_value(found.changed), "products": format_value(found.products)}
-    context.progress(1.0, _("An estimate: %(changed)s of %(products)s prices would have been others.") % named)
+    context.progress(1.0, _("An estimate: %(changed)s of %(products)s prices would have been different.") % named)
 
 
 def register() -> None:
@@ -68,6 +73,7 @@ def register() -> None:
         JobKind(
             execute=propose,
             label=gettext_lazy("Work out prices"),
+            page="admin:ecomai_pricing_priceproposal_changelist",
             help=gettext_lazy(
                 "Learns how demand answers to prices, and proposes prices within your rules and limits, for you to "
                 "decide."
@@ -80,6 +86,7 @@ def register() -> None:
         JobKind(
             execute=watch,
             label=gettext_lazy("Watch prices"),
+            page="admin:ecomai_pricing_pricechange_changelist",
             help=gettext_lazy(
                 "Puts scheduled prices into the shop, takes back those that earn less than expected, and brings price "
                 "tests into their next week."
@@ -92,6 +99,7 @@ def register() -> None:
         JobKind(
             execute=play,
             label=gettext_lazy("Play the last weeks with proposed prices"),
+            page="admin:ecomai_pricing_priceproposal_replay",
             help=gettext_lazy("Estimates what prices as they would have been proposed would have earned."),
         ),
     )

@@ -115,20 +115,20 @@ def catalogue_read(*, channel: str = "") -> Catalogue:
     money: list[str] = []
     categories: list[str] = []
     price: list[float] = []
-    orphans: dict[int, int] = {}
+    orphans: dict[int, list[int]] = {}
     columns = ("pk", "currency", "category_external_ids", "price", "parent_id")
     for pk, currency, keys, amount, parent in rows.values_list(*columns).iterator(chunk_size=5000):
         if not keys and parent is not None:
-            orphans[len(pks)] = parent
+            orphans.setdefault(parent, []).append(len(pks))
         pks.append(pk)
         money.append(currency or ecomai.CURRENCY)
         categories.append(str(keys[0]) if keys else "")
         price.append(np.nan if amount is None else float(amount))
-    for part in in_parts(sorted(set(orphans.values()))):
-        known = dict(Product.objects.filter(pk__in=part).values_list("pk", "category_external_ids"))
-        for row, parent in orphans.items():
-            if known.get(parent):
-                categories[row] = str(known[parent][0])
+    for part in in_parts(sorted(orphans)):
+        known = Product.objects.filter(pk__in=part).values_list("pk", "category_external_ids")
+        for parent, held in known:
+            for row in orphans[parent] if held else ():
+                categories[row] = str(held[0])
     names, code = np.unique(np.array(categories, dtype=object).astype(str), return_inverse=True)
     return Catalogue(
         np.array(pks, dtype=np.int64), money, code.astype(np.int64), np.array(price), names[code] != ""

@@ -74,6 +74,8 @@ def _record(keys: list[int], now: datetime) -> int:
         rows = {row.began_at: row for row in known.get(pk, ())}
         for one in reductions(history.steps, history.offers, zone=zone):
             found = rows.pop(one.began) if one.began in rows else _the_running(rows, one, now)
+            if found is not None and history.missed and one.began == now > found.began_at and found.price >= one.price:
+                continue  # it is known to run for longer than the history says
             if found is None:
                 new.append(PriceReduction(channel=history.channel, product_id=pk, **_values(one, history.currency)))
             elif _differs(found, one, history.currency):

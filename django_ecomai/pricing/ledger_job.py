@@ -11,21 +11,20 @@ from django_ecomai.core.charts import format_value
 from django_ecomai.core.registry import JobKind, job_kinds
 from django_ecomai.mirror.models import Category, Product, Promotion
 
+from .histories import narrow_promotions
 from .ledger import CHUNK, price_record
 
 
-def promoted(*, promotions: Sequence[int], channel: str, most: int) -> list[int]:
-    """Keys of up to ``most`` products that these promotions cover, those of categories below theirs included."""
-    products: set[int] = set()
-    named = Promotion.products.through.objects.filter(promotion_id__in=promotions)
-    direct = dict(named.values_list("promotion_id", "product_id"))
-    products.update(named.order_by("pk").values_list("product_id", flat=True)[:most])
-    links = Promotion.categories.through.objects.filter(promotion_id__in=promotions)
-    above = set(links.values_list("category_id", flat=True))
-    narrow = direct.keys() | set(links.values_list("promotion_id", flat=True))
+def promoted(*, promotions: Sequence[int], channel: str, most: int, categories: Sequence[int] = ()) -> list[int]:
+    """Keys of up to ``most`` products that these promotions cover, or that stand in these categories; those of
+    categories below included."""
     everything = Product.objects.filter(channel=channel, removed_at=None).order_by("pk")
-    if any(pk not in narrow for pk in promotions):
+    if narrow_promotions(promotions) < set(promotions):
         return list(everything.values_list("pk", flat=True)[:most])
+    named = Promotion.products.through.objects.filter(promotion_id__in=promotions)
+    products = set(named.order_by("pk").values_list("product_id", flat=True)[:most])
+    links = Promotion.categories.through.objects.filter(promotion_id__in=promotions)
+    above = {*categories, *links.values_list("category_id", flat=True)}
     if above:
         parents = dict(Category.objects.filter(channel=channel).values_list("pk", "parent_id"))
         below = {pk for pk in parents if _stands_below(pk, above, parents)}
@@ -75,6 +74,7 @@ def register() -> None:
         JobKind(
             execute=execute,
             label=gettext_lazy("Bring the price ledger up to date"),
+            page="admin:ecomai_pricing_pricereduction_changelist",
             help=gettext_lazy(
                 "Works out from the price history when each reduction began and the lowest price of the 30 days before."
             ),

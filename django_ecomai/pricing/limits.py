@@ -11,7 +11,7 @@ import numpy as np
 from django_ecomai.ml.pricing.guardrails import CEILINGS, FLOORS, Limits
 
 from .facts import Facts
-from .held import limit_text
+from .held import limits_text
 from .rulebook import Choice
 
 _NAMES = {
@@ -34,7 +34,7 @@ def limits_build(facts: Sequence[Facts], choices: Sequence[Choice]) -> Limits:
     family = [keys.setdefault(one.families[0], len(keys)) if one.families else -1 for one in choices]
     return Limits.build(
         price=np.array([number(one.price) for one in facts], dtype=np.float64),
-        cost=np.array([number(one.cost) for one in facts], dtype=np.float64),
+        cost=np.array([number(one.cost_taxed) for one in facts], dtype=np.float64),
         list_price=np.array([number(one.list_price) for one in facts], dtype=np.float64),
         price_week_ago=np.array([number(one.price_week_ago) for one in facts], dtype=np.float64),
         map_price=np.array([number(one.map_price[0] if one.map_price else None) for one in choices], dtype=np.float64),
@@ -74,14 +74,20 @@ def problems(facts: Facts, choice: Choice) -> list[tuple[str, dict[str, Any]]]:
 
 def binding_limits(limits: Limits, row: int, choice: Choice) -> str:
     """The highest floor and the lowest ceiling of a product in words, with the rules that set them."""
+    return limits_text(limits_named(limits, row, choice))
+
+
+def limits_named(limits: Limits, row: int, choice: Choice) -> list[tuple[str, str, str | None]]:
+    """The same as data: names, amounts and the names of the rules."""
     floors, ceilings = limits.floors()[row], limits.ceilings()[row]
     told = []
     for names, amounts, at in ((FLOORS, floors, floors.argmax()), (CEILINGS, ceilings, ceilings.argmin())):
         name = names[int(at)]
         if np.isfinite(amounts[at]):
             amount = Decimal(str(round(float(amounts[at]), 4))).normalize()
-            told.append(limit_text(name, f"{amount:f}", source_of(name, choice)))
-    return "; ".join(told)
+            name, rule = "cost_taxed" if name == "cost" and choice.taxed else name, source_of(name, choice)
+            told.append((name, f"{amount:f}", None if rule is None else str(rule)))
+    return told
 
 
 def source_of(limit: str, choice: Choice) -> Any:

@@ -21,7 +21,6 @@ from .services.competitors_doubts import is_far
 
 #: Dearer than the median by more than this share is premium.
 PREMIUM = Decimal("0.05")
-POSITIONS = ("cheapest", "average", "premium")
 _CHUNK = 5000
 
 

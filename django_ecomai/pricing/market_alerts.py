@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from django.core.mail import send_mail
+from django.db.models import F, Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -16,7 +18,7 @@ from django_ecomai.conf import ecomai
 from django_ecomai.mirror.admin.base import amount_format
 
 from .market import trusted_matches, usable
-from .models import CompetitorMatch, CompetitorPrice
+from .models import CompetitorPrice
 
 MARKET_ALERTS: dict[str, Any] = {
     "undercut": gettext_lazy("A competitor is cheaper"),
@@ -55,68 +57,92 @@ class MarketAlert:
         return text
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    product_id: int
+    product: str
+    own: Decimal
+    offer_id: int
+    price: Decimal
+    currency: str
+    available: bool | None
+    competitor: str
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What an offer asked before its last change."""
+
+    price: Decimal | None
+    currency: str
+    available: bool | None
+
+
 def market_alerts(*, channel: str) -> dict[str, list[MarketAlert]]:
     """Alerts by kind, the largest difference first; only what may be used (see ``market``) counts. Two queries."""
     found: dict[str, list[MarketAlert]] = {kind: [] for kind in MARKET_ALERTS}
-    rows = [
-        (match, match.offer.price or Decimal(0), match.product.price or Decimal(0))
-        for match in trusted_matches(channel=channel)
-        .filter(product__price__gt=0)
-        .select_related("offer__competitor", "product")
-        if usable(match.offer.price or Decimal(0), match.offer.currency, match.product.price, match.product.currency)
-    ]
+    rows = _rows(channel)
     changed = _changes(channel)
     lowest: dict[int, Decimal] = {}
-    for row, price, _own in rows:
-        if row.offer.available is not False:
-            lowest[row.product_id] = min(price, lowest.get(row.product_id, price))
+    for row in rows:
+        if row.available is not False:
+            lowest[row.product_id] = min(row.price, lowest.get(row.product_id, row.price))
     least = 1 - Decimal(str(ecomai.PRICING_UNDERCUT_PERCENT)) / 100
-    for row, price, own in rows:
-        offer = row.offer
-        now, before = changed.get(row.offer_id, (None, None))
-        if offer.available is False:
-            if now is not None and before is not None and before.available is not False:
+    for row in rows:
+        before = changed.get(row.offer_id)
+        if row.available is False:
+            if before is not None and before.available is not False:
                 found["sold_out"].append(_alert("sold_out", row))
             continue
-        if price <= own * least:
+        if row.price <= row.own * least:
             found["undercut"].append(_alert("undercut", row))
-        if now is not None and before is not None and price == lowest[row.product_id] < own:
-            was = before.price if before.currency == offer.currency and before.available is not False else None
-            if was is None or was >= own:
+        if before is not None and row.price == lowest[row.product_id] < row.own:
+            was = before.price if before.currency == row.currency and before.available is not False else None
+            if was is None or was >= row.own:
                 found["new_cheapest"].append(_alert("new_cheapest", row))
     for alerts in found.values():
         alerts.sort(key=lambda one: (-one.below, one.product_id))
     return found
 
 
-def _changes(channel: str) -> dict[int, tuple[CompetitorPrice, CompetitorPrice | None]]:
-    """The last change of offers that changed lately, and the one before it."""
-    recent = CompetitorPrice.objects.filter(
-        offer__competitor__channel=channel, observed_at__gte=timezone.now() - NEWS
-    ).values("offer")
-    found: dict[int, tuple[CompetitorPrice, CompetitorPrice | None]] = {}
-    for point in CompetitorPrice.objects.filter(offer__in=recent).order_by("offer", "-observed_at"):
-        if point.offer_id not in found:
-            found[point.offer_id] = point, None
-        elif found[point.offer_id][1] is None:
-            found[point.offer_id] = found[point.offer_id][0], point
+def _rows(channel: str) -> list[_Row]:
+    matches = trusted_matches(channel=channel).filter(product__price__gt=0)
+    columns = (
+        "product__currency", "product_id", "product__title", "product__price", "offer_id", "offer__price",
+        "offer__currency", "offer__available", "offer__competitor__name", "offer__competitor__is_simulated",
+    )  # fmt: skip
+    found = []
+    for own_currency, *told in matches.values_list(*columns).iterator(chunk_size=5000):
+        row = _Row(*told)
+        if usable(row.price, row.currency, row.own, own_currency):
+            found.append(row)
     return found
 
 
-def _alert(kind: str, match: CompetitorMatch) -> MarketAlert:
-    offer, product = match.offer, match.product
-    price, own = offer.price or Decimal(0), product.price or Decimal(0)
+def _changes(channel: str) -> dict[int, _Before]:
+    """Of offers that changed lately, what they asked before; an offer that is new has asked nothing."""
+    recent = CompetitorPrice.objects.filter(
+        offer__competitor__channel=channel, observed_at__gte=timezone.now() - NEWS
+    ).values("offer")
+    place = Window(RowNumber(), partition_by=F("offer"), order_by=F("observed_at").desc())
+    second = CompetitorPrice.objects.filter(offer__in=recent).annotate(place=place).filter(place=2)
+    columns = ("offer_id", "price", "currency", "available")
+    return {offer: _Before(*told) for offer, *told in second.values_list(*columns).iterator(chunk_size=5000)}
+
+
+def _alert(kind: str, row: _Row) -> MarketAlert:
     return MarketAlert(
         kind=kind,
-        product_id=product.pk,
-        product=product.title,
-        offer_id=offer.pk,
-        competitor=offer.competitor.name,
-        price=price,
-        own=own,
-        currency=offer.currency,
-        below=float(1 - price / own) if own else 0.0,
-        simulated=offer.competitor.is_simulated,
+        product_id=row.product_id,
+        product=row.product,
+        offer_id=row.offer_id,
+        competitor=row.competitor,
+        price=row.price,
+        own=row.own,
+        currency=row.currency,
+        below=float(1 - row.price / row.own),
+        simulated=row.simulated,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 from django.db.models import Max
@@ -15,37 +14,32 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_ecomai.conf import ecomai
 from django_ecomai.core.registry import Card, Finding, dashboard_cards, doctor_checks
 
-from .market import category_positions, fresh_since
-from .market_alerts import MARKET_ALERTS, market_alerts
+from .market import fresh_since
+from .market_alerts import MARKET_ALERTS
 from .market_rows import review_rows
+from .market_stored import market_numbers_latest
 from .models import Competitor, CompetitorOffer
+from .models.rules import POSITION_WORDS
 
-MOST = 5
 _PAGE = "admin:ecomai_pricing_competitoroffer_market"
 _REVIEW = "admin:ecomai_pricing_competitormatch_changelist"
-POSITION_WORDS: dict[str, Any] = {
-    "cheapest": gettext_lazy("cheapest"),
-    "average": gettext_lazy("average"),
-    "premium": gettext_lazy("premium"),
-}
 
 
 def market_context(request: HttpRequest) -> dict[str, Any]:
-    """Positions, alerts, the largest differences, and how many pairs wait."""
+    """Positions, alerts and the largest differences of last night, and how many pairs wait."""
     channel = request.ecomai_period.channel  # type: ignore[attr-defined]
     competitors = Competitor.objects.filter(channel=channel, is_active=True)
     if not competitors.exists():
         return {"watched": False, "page_url": _url("admin:ecomai_pricing_competitor_changelist")}
-    alerts = market_alerts(channel=channel)
-    counts: Counter[str] = Counter()
-    for row in category_positions(channel=channel):
-        counts += row.counts
+    found = market_numbers_latest(channel=channel)
     return {
         "watched": True,
         "simulated": competitors.filter(is_simulated=True).exists(),
-        "positions": [(POSITION_WORDS[one], counts[one]) for one in POSITION_WORDS if counts[one]],
-        "alerts": [(kind, MARKET_ALERTS[kind], len(rows)) for kind, rows in alerts.items() if rows],
-        "worst": alerts["undercut"][:MOST],
+        "found": found,
+        "positions": [(POSITION_WORDS[one], found.positions[one]) for one in POSITION_WORDS if one in found.positions]
+        if found
+        else [],
+        "alerts": [(kind, MARKET_ALERTS[kind], number) for kind, number in found.alerts.items()] if found else [],
         "to_decide": review_rows(channel=channel).count(),
         "page_url": _url(_PAGE),
         "review_url": _url(_REVIEW),

@@ -13,6 +13,7 @@ from django_ecomai.core.registry import JobKind, job_kinds
 
 def match(context: Any) -> None:
     """Execute "pricing.match"."""
+    from .market_stored import market_numbers
     from .services.competitors_import import offers_fetch
     from .services.competitors_matching import matches_find
 
@@ -23,7 +24,7 @@ def match(context: Any) -> None:
         for one in fetched.verdicts[:20]:
             context.log(f"{one.line}: {one.message}")
     found = matches_find(channel=context.channel, progress=context.part(0.1, 0.95))
-    context.metrics(matches=found.as_dict())
+    context.metrics(matches=found.as_dict(), market=market_numbers(channel=context.channel))
     if found.learned_from:
         context.log(_("Learned from %(n)s decided pairs.") % {"n": format_value(found.learned_from)})
     accepted = found.by_ean + found.by_sku + found.by_title
@@ -45,7 +46,11 @@ def register() -> None:
         JobKind(
             execute=match,
             label=gettext_lazy("Match competitors' offers"),
-            help=gettext_lazy("Reads your adapter's offers of competitors, and finds which product each offer is."),
+            page="admin:ecomai_pricing_competitormatch_changelist",
+            help=gettext_lazy(
+                "Reads your adapter's offers of competitors, finds which product each offer is, and counts for the "
+                "start page where you stand."
+            ),
             schedule="30 3 * * *",
         ),
     )

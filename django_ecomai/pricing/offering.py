@@ -67,7 +67,8 @@ class OfferSetting:
 @dataclass(slots=True)
 class Priced:
     """A product that can be offered: money as floats, ``lowest`` is the least price that its limits allow for a piece.
-    ``lines`` at about today's price were found from day ``first`` on."""
+    All hold the tax (a share of the net price), the cost too. ``lines`` at about today's price were found from day
+    ``first`` on."""
 
     pk: int
     currency: str
@@ -77,6 +78,7 @@ class Priced:
     step: float
     elasticity: float
     sd: float
+    tax: float = 0.0
     lines: int = 0
     first: int = 0
 
@@ -109,7 +111,10 @@ def priced_products(
         else:
             mean, sd = elasticities[one.pk]
             step = choice.limits["step"][0]
-            found.append(Priced(one.pk, one.currency, float(one.price), float(one.cost), float(lowest), step, mean, sd))
+            cost = float(one.cost_taxed or 0)
+            found.append(
+                Priced(one.pk, one.currency, float(one.price), cost, float(lowest), step, mean, sd, float(one.tax))
+            )
     return found, reasons
 
 
@@ -157,6 +162,9 @@ def bundles_of(
         one, other = priced[first], priced[second]
         if one.currency != other.currency:
             reasons["mixed_currency"] += 1
+            continue
+        if one.tax != other.tax:
+            reasons["mixed_tax"] += 1
             continue
         together = int(baskets.together[first, second])
         offer = bundle_price(
@@ -209,19 +217,20 @@ def _row(setting: OfferSetting, offer: Offer, one: Priced, other: Priced | None,
     from django_ecomai.ml.pricing.elasticity import Z95
 
     old = one.price + (other.price if other is not None else 0.0)
-    reach = Z95 * offer.gain_sd
+    gain, reach = offer.gain / (1 + one.tax), Z95 * offer.gain_sd / (1 + one.tax)
     return VolumeOffer(
         channel=setting.channel,
         kind=VolumeOffer.Kind.BREAK if other is None else VolumeOffer.Kind.BUNDLE,
         product_id=one.pk,
         other_id=None if other is None else other.pk,
+        break_of=one.pk if other is None else None,
         quantity=Decimal(str(round(offer.quantity, 3))),
         discount=offer.discount,
         price=Decimal(str(round(old * (1 - offer.discount), 4))),
         old_price=Decimal(str(round(old, 4))),
-        gain=offer.gain,
-        gain_low=offer.gain - reach,
-        gain_high=offer.gain + reach,
+        gain=gain,
+        gain_low=gain - reach,
+        gain_high=gain + reach,
         gain_chance=offer.gain_chance,
         currency=one.currency,
         lines=lines,

@@ -7,7 +7,9 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .export import plain, safe
+from django_ecomai.core.tables import safe
+
+from .export import plain
 from .selectors import offer_rows
 
 COLUMNS = (

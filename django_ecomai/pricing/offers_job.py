@@ -38,6 +38,7 @@ def register() -> None:
         JobKind(
             execute=execute,
             label=gettext_lazy("Work out volume prices"),
+            page="admin:ecomai_pricing_volumeoffer_changelist",
             help=gettext_lazy(
                 "Suggests quantity breaks and bundles, and compares how price-sensitive regions, tiers and sizes of "
                 "orders are."

@@ -49,6 +49,8 @@ def proposal_page(*, row: PriceProposal) -> dict[str, Any]:
         "curve_rows": _curve_rows(row),
         "market_picture": _market(row),
         "market": words.market_words(row),
+        "market_simulated": bool((row.market or {}).get("simulated")),
+        "tried": words.tried_words(row),
         "history_charts": _history(row),
         "price_points": _price_points(row),
         "reductions": [_reduction(one) for one in reductions],
@@ -93,7 +95,8 @@ def _figures(row: PriceProposal) -> list[tuple[Any, str, str]]:
         pair = f"{words.money(row.profit_old, '')} → {words.money(row.profit_new, row.currency)}"
         found.append((_("Profit"), pair, days))
     if row.cost is not None:
-        found.append((_("Cost"), amount_format(row.cost, row.currency), ""))
+        beside = _("without tax; %(tax)s tax in the prices") % {"tax": words.percent(row.tax)} if row.tax else ""
+        found.append((_("Cost"), amount_format(row.cost, row.currency), beside))
     if row.list_price is not None:
         found.append((_("List price"), amount_format(row.list_price, row.currency), ""))
     return found

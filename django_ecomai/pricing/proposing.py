@@ -14,15 +14,25 @@ from django_ecomai.forecast.days import local_date
 from django_ecomai.forecast.selectors import forecast_days
 
 from .facts import Facts, product_facts
-from .held import reason_text
 from .learning import Learned
-from .limits import binding_limits, limits_build, problems
+from .limits import limits_build, limits_named, problems
 from .models import PriceProposal, PricingRule
-from .models.elasticities import Reason, strength_of
+from .models.elasticities import strength_of
 from .reading import Reader, Weeks
-from .row_numbers import history_json, market_json, money, number, pair_of, price_grid, risk_of, rounded, rounded_list
+from .row_numbers import (
+    history_json,
+    market_json,
+    money,
+    number,
+    pair_of,
+    price_grid,
+    risk_of,
+    rounded,
+    rounded_list,
+    shares_of,
+)
 from .rulebook import Choice, RuleBook
-from .validation import circle, followed_facts
+from .validation import circles, followed_facts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,7 +80,7 @@ class Setting:
         return cls(
             channel=channel, at=at, book=book, reader=reader, learned=learned, run_number=run_number,
             horizon=ecomai.PRICING_HORIZON_DAYS, caution=ecomai.PRICING_CAUTION, followed=followed_facts(following),
-            circles={id(rule) for rule in following if circle(rule, following)},
+            circles=circles(channel, following),
         )  # fmt: skip
 
 
@@ -86,6 +96,7 @@ class Part:
     horizon: NDArray[np.int64]
     has_forecast: NDArray[np.bool_]
     held: list[_Held | None]
+    days: NDArray[np.float64]  # [n, longest horizon] pieces expected per day at today's price, 0 after the own horizon
     propensity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
 
@@ -110,7 +121,7 @@ def proposals_of(setting: Setting, product_ids: Sequence[int]) -> list[PriceProp
     guarded = _guarded(part, target)
     for row, code in enumerate(guarded.held.tolist()):
         if code and part.held[row] is None:
-            part.held[row] = (code, {"limits": binding_limits(part.limits, row, part.choices[row])})
+            part.held[row] = (code, {"limits": limits_named(part.limits, row, part.choices[row])})
     today = part.limits.price
     fine = np.array([one is None for one in part.held])
     price = np.where(fine, guarded.price, today)
@@ -133,11 +144,12 @@ def _part(setting: Setting, facts: list[Facts]) -> Part:
     limits = limits_build(facts, choices)
     known = np.asarray(ahead.has_forecast) & (not setting.past)
     days = np.where(known[:, None], ahead.mean, weeks.daily(limits.price, elasticity)[:, None])
-    path = np.where(np.arange(days.shape[1])[None, :] < horizon[:, None], days, 0.0).sum(axis=1, keepdims=True)
-    cost = np.array([np.nan if one.cost is None else float(one.cost) for one in facts])
+    days = np.where(np.arange(days.shape[1])[None, :] < horizon[:, None], days, 0.0)
+    # in what shoppers pay: profits are taken back to net amounts when rows are made
+    cost = np.array([np.nan if one.cost_taxed is None else float(one.cost_taxed) for one in facts])
     worth = np.array([1.0 if one.rule is None else one.rule.left_worth for one in choices])
     demand = Demand.build(
-        path=path,
+        path=days.sum(axis=1, keepdims=True),
         elasticity=elasticity,
         sd=setting.learned.column("sd", pks),
         cost=cost,
@@ -146,7 +158,7 @@ def _part(setting: Setting, facts: list[Facts]) -> Part:
     )
     held = [next(iter(problems(one, choice)), None) for one, choice in zip(facts, choices, strict=True)]
     return Part(
-        facts, choices, limits, weeks, demand, horizon, known, held
+        facts, choices, limits, weeks, demand, horizon, known, held, days
     )  # fmt: skip
 
 
@@ -231,8 +243,7 @@ def _missing(choice: Choice, part: Part, row: int, seen: bool, reason: str) -> _
     if reason == "mixed_currency":
         return "mixed_currency", {}
     if not seen:
-        known = reason in Reason.values
-        return "no_elasticity", {"why": str(Reason(reason).label) if known else reason}
+        return "no_elasticity", {"why": reason}
     if choice.action == Action.SELL_THROUGH and not np.isfinite(part.demand.stock[row]):
         return "no_stock", {"rule": choice.rule.name if choice.rule else ""}
     return None
@@ -247,9 +258,9 @@ def _asked(setting: Setting, facts: Facts, choice: Choice) -> tuple[float | None
     if rule.action == Action.HOLD:
         return float(facts.price), None
     if rule.action == Action.MARKUP:
-        if facts.cost is None:
+        if facts.cost_taxed is None:
             return None, ("cost_missing", named)
-        return float(facts.cost) * (1 + (rule.markup or 0.0)), None
+        return float(facts.cost_taxed) * (1 + (rule.markup or 0.0)), None
     if rule.action == Action.RELATIVE:
         if facts.market is None:
             return None, ("no_market", named)
@@ -327,10 +338,14 @@ def _rows(
     ends = {name: setting.learned.column(name, pks) for name in ("elasticity", "low", "high")}
     sources = setting.learned.texts("source", pks, "none")
     known = np.isfinite(part.demand.elasticity) & np.isfinite(today)
+    # what is expected begins with the first day without data, what is watched not before today
+    lag = max((setting.book.on - setting.reader.day).days, 0)
     rows = []
     for row, (facts, choice) in enumerate(zip(part.facts, part.choices, strict=True)):
         held = part.held[row]
         new = None if held is not None else money(price[row])
+        net = 1 / (1 + float(facts.tax))
+        shares = shares_of(part.days[row, : part.horizon[row]])
         proposal = PriceProposal(
             channel=setting.channel,
             product_id=facts.pk,
@@ -339,11 +354,12 @@ def _rows(
             made_at=setting.at,
             state=PriceProposal.State.OPEN if held is None else PriceProposal.State.HELD,
             held_code="" if held is None else held[0],
-            held_reason="" if held is None else reason_text(held[0], **held[1])[:500],
+            held_named={} if held is None else held[1],
             old_price=facts.price,
             new_price=new if new is None or facts.price is None or new != facts.price else facts.price,
             list_price=facts.list_price,
             cost=facts.cost,
+            tax=float(facts.tax),
             currency=facts.currency,
             family=choice.families[0] if choice.families else "",
             rule=choice.rule if choice.rule is not None and choice.rule.pk else None,
@@ -357,6 +373,7 @@ def _rows(
             strength=strength_of(number(ends["low"][row]), number(ends["high"][row])),
             horizon_days=int(part.horizon[row]),
             has_forecast=bool(part.has_forecast[row]),
+            daily=shares[lag:] if part.has_forecast[row] and held is None else [],
             market=market_json(facts),
             propensity=number(part.propensity[row]) if held is None else None,
             history=history_json(part.weeks, row),
@@ -365,16 +382,18 @@ def _rows(
             proposal.units_old, proposal.units_new = pair_of(pair.units[row])
             proposal.revenue_old, proposal.revenue_new = pair_of(pair.revenue[row])
             if facts.cost is not None:
-                proposal.profit_old, proposal.profit_new = pair_of(pair.profit[row])
+                proposal.profit_old, proposal.profit_new = pair_of(pair.profit[row] * net)
             gain, sd, chance = (float(one) for one in numbers[4:7, row])
+            if choice.action not in (Action.REVENUE, Action.SELL_THROUGH):
+                gain, sd = gain * net, sd * net
             proposal.gain, proposal.gain_chance = round(gain, 4), round(chance, 4)
             proposal.gain_low, proposal.gain_high = round(gain - 1.96 * sd, 4), round(gain + 1.96 * sd, 4)
             proposal.curve = {
                 "prices": rounded_list(grid.prices[row], 4),
                 "units": rounded_list(grid.units[row], 3),
-                "profit": rounded_list(grid.profit[row], 3),
-                "profit_low": rounded_list(grid.profit_low[row], 3),
-                "profit_high": rounded_list(grid.profit_high[row], 3),
+                "profit": rounded_list(grid.profit[row] * net, 3),
+                "profit_low": rounded_list(grid.profit_low[row] * net, 3),
+                "profit_high": rounded_list(grid.profit_high[row] * net, 3),
             }
         proposal.risk = risk_of(proposal)
         rows.append(proposal)

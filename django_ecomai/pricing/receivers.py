@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from django_ecomai.core.db import shielded
@@ -17,23 +18,37 @@ JOB = "pricing.ledger"
 
 def prices_heard(sender: Any, channel: str, products: list[int], **kwargs: Any) -> None:
     """Prices of these products changed: a live change, a delivery, or a batch of a sync."""
-    from .ledger import price_record
-
     with shielded("bring the price ledger up to date"):
-        price_record(products=products)
+        _record(channel, products)
 
 
-def promotions_heard(sender: Any, channel: str, promotions: list[int], **kwargs: Any) -> None:
-    """Promotions changed: their products are reduced from another moment on, or no longer."""
-    from .ledger import price_record
+def promotions_heard(
+    sender: Any,
+    channel: str,
+    promotions: list[int],
+    products: Sequence[int] = (),
+    categories: Sequence[int] = (),
+    everything: bool = False,
+    **kwargs: Any,
+) -> None:
+    """Promotions changed: their products, and those that were, are reduced from another moment on, or no longer."""
     from .ledger_job import promoted
 
     with shielded("bring the price ledger up to date"):
-        products = promoted(promotions=promotions, channel=channel, most=MOST_AT_ONCE + 1)
-        if len(products) > MOST_AT_ONCE:
+        if everything or len(products) > MOST_AT_ONCE:
             _job_start(channel)
-        else:
-            price_record(products=products)
+            return
+        covered = promoted(promotions=promotions, channel=channel, most=MOST_AT_ONCE + 1, categories=categories)
+        _record(channel, sorted({*products, *covered}))
+
+
+def _record(channel: str, products: Sequence[int]) -> None:
+    from .ledger import price_record
+
+    if len(products) > MOST_AT_ONCE:
+        _job_start(channel)
+    else:
+        price_record(products=products)
 
 
 def synced_heard(sender: Any, report: Any, **kwargs: Any) -> None:

@@ -146,8 +146,8 @@ def _add(found: Replay, rows: list[PriceProposal], weeks: Weeks) -> None:
 
 
 def played(row: PriceProposal, units: Any, price: Any) -> tuple[float, float, float, float, float] | None:
-    """Revenue and profit as they were, gains of revenue and profit at the proposed price, and the deviation of the
-    latter over the posterior of the elasticity. ``units`` and ``price`` [weeks]; None where nothing was sold."""
+    """Revenue (with tax) and profit (without) as they were, gains of both at the proposed price, and the deviation of
+    the latter over the posterior of the elasticity. ``units`` and ``price`` [weeks]; None where nothing was sold."""
     from django_ecomai.ml.pricing.optimise import posterior_nodes
 
     sold = np.isfinite(price) & (units > 0)
@@ -156,12 +156,13 @@ def played(row: PriceProposal, units: Any, price: Any) -> tuple[float, float, fl
     if row.elasticity_low is None or row.elasticity_high is None:
         return None
     pieces, paid, new, cost = units[sold], price[sold], float(row.new_price), float(row.cost)
+    net = 1 / (1 + row.tax)
     nodes, weights = posterior_nodes()
     slope = np.minimum(row.elasticity + (row.elasticity_high - row.elasticity_low) / (2 * Z95) * nodes, 0.0)
     moved = pieces[:, None] * (new / paid)[:, None] ** slope[None, :]
     before = float((paid * pieces).sum())
-    profit = float(((paid - cost) * pieces).sum())
-    gains = (new - cost) * moved.sum(axis=0) - profit
+    profit = float(((paid * net - cost) * pieces).sum())
+    gains = (new * net - cost) * moved.sum(axis=0) - profit
     gain = float(gains @ weights)
     sd = float(np.sqrt(((gains - gain) ** 2 @ weights).clip(min=0.0)))
     return before, profit, float(new * moved.sum(axis=0) @ weights) - before, gain, sd

@@ -46,10 +46,11 @@ def market_json(facts: Facts) -> dict[str, Any]:
     market = facts.market
     if market is None:
         return {}
-    return {
+    found = {
         "lowest": float(market.lowest), "median": float(market.median), "offers": market.offers,
         "position": market.position,
     }  # fmt: skip
+    return {**found, "simulated": True} if market.simulated else found
 
 
 def history_json(weeks: Weeks, row: int) -> dict[str, Any]:
@@ -61,6 +62,12 @@ def history_json(weeks: Weeks, row: int) -> dict[str, Any]:
 def pair_of(values: NDArray[np.float64]) -> tuple[float, float]:
     """Today and the proposal."""
     return round(float(values[0]), 4), round(float(values[1]), 4)
+
+
+def shares_of(days: NDArray[np.float64]) -> list[float]:
+    """Which part of their sum each day has; empty where there is none."""
+    whole = float(np.nan_to_num(days).sum())
+    return rounded_list(np.nan_to_num(days) / whole, 5) if whole > 0 else []
 
 
 def rounded_list(values: NDArray[np.float64], digits: int) -> list[float]:

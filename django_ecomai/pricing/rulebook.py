@@ -15,6 +15,7 @@ from django_ecomai.mirror.models import Category
 
 from .facts import Facts, attribute_number
 from .models import PricingRule
+from .tax import tax_of
 
 #: How limits of several rules are merged: the strictest of each.
 MERGED = {
@@ -40,7 +41,8 @@ _LIKE = ("action", "sell_until", "sell_share", "left_worth", "markup", "referenc
 @dataclass(slots=True)
 class Choice:
     """What is to be done with the price of a product. ``limits``: value and the rule that set it (None: the settings)
-    by name; ``map_price`` likewise; ``families``: keys of the price families it is in; ``endings`` as written."""
+    by name; ``map_price`` likewise; ``families``: keys of the price families it is in; ``endings`` as written;
+    ``taxed``: its price holds tax."""
 
     rule: PricingRule | None = None
     clash: tuple[PricingRule, PricingRule] | None = None
@@ -49,6 +51,7 @@ class Choice:
     families: tuple[str, ...] = ()
     endings: tuple[int, ...] = ()
     codes: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    taxed: bool = False
 
     @property
     def action(self) -> str:
@@ -82,7 +85,10 @@ class RuleBook:
     def of(self, facts: Facts) -> Choice:
         """The rule that counts, and the limits of all that fit."""
         fit = [rule for rule in self.rules if self.fits(rule, facts)]
-        choice = Choice()
+        choice = Choice(taxed=facts.tax > 0)
+        if tax_of(facts.attributes) is None:
+            value = str(facts.attributes[ecomai.PRICING_TAX_ATTRIBUTE])[:60]
+            choice.codes.append(("tax_unreadable", {"value": value}))
         self._action(choice, fit)
         self._limits(choice, fit, facts)
         return choice

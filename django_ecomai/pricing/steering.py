@@ -33,10 +33,12 @@ def margin_weights(channel: str) -> Mapping[str, float]:
     margins: dict[str, float] = {}
     with shielded("read the margins of proposed prices", reads=True):
         rows = PriceProposal.objects.filter(
-            channel=channel, state=PriceProposal.State.OPEN, cost__isnull=False, new_price__gt=0
+            channel=channel, state=PriceProposal.State.OPEN, cost__isnull=False, new_price__gt=0,
+            gain__isnull=False,
         ).order_by("-gain")  # fmt: skip
-        for ident, price, cost in rows.values_list("product__external_id", "new_price", "cost")[:MOST_PRODUCTS]:
-            margins[ident] = 1 - float(cost or 0) / float(price or 1)
+        columns = ("product__external_id", "new_price", "cost", "tax")
+        for ident, price, cost, tax in rows.values_list(*columns)[:MOST_PRODUCTS]:
+            margins[ident] = 1 - float(cost or 0) * (1 + tax) / float(price or 1)
     if not margins:
         return {}
     mean = sum(margins.values()) / len(margins)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from django_ecomai.mirror.models import Product
 
-from .facts import Facts
+from .facts import Facts, attributes_merged
 from .models import PricingRule
 from .rulebook import RuleBook, rules_in_use
 
@@ -53,28 +52,66 @@ def circle(rule: PricingRule, rules: Iterable[PricingRule]) -> str:
 
     Only conditions that do not change from day to day are looked at, so rules that meet on some days are told too.
     """
-    following = [one for one in rules if one.action == Action.FOLLOW and one.follows_id is not None]
-    book = RuleBook(channel=rule.channel, on=timezone.localdate(), rules=following, every_day=True)
-    facts = followed_facts(following)
+    ways = _Ways(rule.channel, rules)
     goal = rule.follows_id
-    if goal is None or goal not in facts:
+    if goal is None or goal not in ways.facts:
         return ""
-    if rule.product_id is not None and rule.product_id in (goal, facts[goal].parent):
-        return f"{facts[goal].title} → {facts[goal].title}"
-    ways: list[tuple[int, list[str]]] = [(goal, [facts[goal].title])]
-    seen: set[int] = set()
-    while ways:
-        here, way = ways.pop()
-        for one in following:
-            target = one.follows_id
-            if target is None or not book.names(one, facts[here]):
-                continue
-            if target == goal:
-                return " → ".join([*way, facts[goal].title])
-            if target not in seen:
-                seen.add(target)
-                ways.append((target, [*way, facts[target].title]))
-    return ""
+    way = [goal, goal] if ways.names_its_own(rule) else ways.back_to(goal)
+    return " → ".join(ways.facts[pk].title for pk in way)
+
+
+def circles(channel: str, rules: Iterable[PricingRule]) -> set[int]:
+    """``id()`` of the rules in a circle: as `circle` of each, with the queries of one."""
+    ways = _Ways(channel, rules)
+    closed = {goal for goal in ways.facts if ways.back_to(goal)}
+    return {id(one) for one in ways.following if one.follows_id in closed or ways.names_its_own(one)}
+
+
+class _Ways:
+    """From each followed product to those that it follows itself."""
+
+    def __init__(self, channel: str, rules: Iterable[PricingRule]) -> None:
+        self.following = [one for one in rules if one.action == Action.FOLLOW and one.follows_id is not None]
+        self.facts = followed_facts(self.following)
+        self._book = RuleBook(channel=channel, on=timezone.localdate(), rules=self.following, every_day=True)
+        self._steps: dict[int, list[int]] = {}
+        # rules for one product are looked up; only the others are held against every product
+        self._of_product: dict[int, list[PricingRule]] = {}
+        for one in self.following:
+            if one.product_id is not None:
+                self._of_product.setdefault(one.product_id, []).append(one)
+        self._of_many = [one for one in self.following if one.product_id is None]
+
+    def names_its_own(self, rule: PricingRule) -> bool:
+        """Whether a rule for one product follows it, or its variant."""
+        followed, pk = self.facts.get(rule.follows_id or 0), rule.product_id
+        return followed is not None and pk is not None and pk in (followed.pk, followed.parent)
+
+    def steps(self, pk: int) -> list[int]:
+        """The products that a followed product follows."""
+        if pk not in self._steps:
+            one = self.facts[pk]
+            rules = [*self._of_many, *self._of_product.get(pk, ()), *self._of_product.get(one.parent or 0, ())]
+            goals = [rule.follows_id for rule in rules if self._book.names(rule, one)]
+            self._steps[pk] = list(dict.fromkeys(goal for goal in goals if goal in self.facts))
+        return self._steps[pk]
+
+    def back_to(self, goal: int) -> list[int]:
+        """The products on the way from one back to itself, with it at both ends; empty where there is none."""
+        before: dict[int, int] = {}
+        ways = [goal]
+        while ways:
+            here = ways.pop()
+            for target in self.steps(here):
+                if target == goal:
+                    way = [here]
+                    while way[-1] != goal:
+                        way.append(before[way[-1]])
+                    return [*reversed(way), goal]
+                if target not in before:
+                    before[target] = here
+                    ways.append(target)
+        return []
 
 
 def followed_facts(rules: Iterable[PricingRule]) -> dict[int, Facts]:
@@ -84,7 +121,7 @@ def followed_facts(rules: Iterable[PricingRule]) -> dict[int, Facts]:
     for row in rows:
         keys = row.category_external_ids or (row.parent.category_external_ids if row.parent else [])
         brand = row.brand or (row.parent.brand if row.parent else "")
-        attributes: Any = row.attributes if isinstance(row.attributes, dict) else {}
+        attributes = attributes_merged(row.parent.attributes if row.parent else {}, row.attributes)
         found[row.pk] = Facts(
             row.pk, row.external_id, row.title, row.parent_id, row.price, row.list_price, row.cost, row.currency,
             None, tuple(str(key) for key in keys or ()), brand, attributes, None,

@@ -14,11 +14,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from math import log, sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from django_ecomai.forecast.days import local_date
 from django_ecomai.forecast.selectors import demand_days
 
-from .models import PriceChange, ProductElasticity
+from .models import PriceChange, PriceProposal, ProductElasticity
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 LOOKS = (7, 14, 21, 28)
 #: The normal quantile of 0.025 / 4.
@@ -32,7 +38,7 @@ FEWEST = 10.0
 class Seen:
     """What became of a price: whole ``days`` since it came (on ``open_days`` of them it could be bought), ``units`` and
     ``expected`` units until then; ``chance_sd`` and ``common_sd`` in pieces: deviations that average out over products,
-    and those that do not; ``left``: what a piece leaves, None without a cost."""
+    and those that do not; ``left``: what a piece leaves without tax, None without a cost."""
 
     days: int
     open_days: int
@@ -112,25 +118,38 @@ def seen_of(*, channel: str, changes: Sequence[PriceChange], until: date) -> dic
     known = {row.product_id: row for row in ProductElasticity.objects.filter(product__in=products)}
     for change in asked:
         row, begin = place[change.product_id], (first[change.pk] - since).days
-        out = demand.censored[row, begin:]
-        days = len(out)
+        open_days = ~np.asarray(demand.censored[row, begin:], dtype=bool)
         units = float(demand.quantity[row, begin:].sum())
-        found[change.pk] = _seen(change, days, days - int(out.sum()), units, known.get(change.product_id))
+        found[change.pk] = _seen(change, first[change.pk], open_days, units, known.get(change.product_id))
     return found
 
 
-def _seen(change: PriceChange, days: int, open_days: int, units: float, learned: ProductElasticity | None) -> Seen:
+def expected_days(proposal: PriceProposal, first: date, number: int) -> NDArray[np.float64]:
+    """Pieces [number] expected per day from ``first`` on; after the horizon its last week goes on."""
+    units = proposal.units_new or 0.0
+    if not proposal.daily:
+        return np.full(number, units / proposal.horizon_days)
+    share = np.asarray(proposal.daily, dtype=np.float64)
+    at = np.maximum((first - local_date(proposal.made_at)).days + np.arange(number), 0)
+    week = min(7, len(share))
+    at = np.where(at < len(share), at, len(share) - week + (at - len(share)) % week)
+    return np.asarray(units * share[at])
+
+
+def _seen(
+    change: PriceChange, first: date, open_days: NDArray[np.bool_], units: float, learned: ProductElasticity | None
+) -> Seen:
     proposal = change.proposal
-    daily = (proposal.units_new or 0.0) / proposal.horizon_days if proposal is not None else 0.0
-    expected = daily * open_days
+    days, number = len(open_days), int(open_days.sum())
+    expected = 0.0 if proposal is None else float(expected_days(proposal, first, days)[open_days].sum())
     doubt = LEVEL_SD
     if proposal is not None and proposal.elasticity_low is not None and proposal.elasticity_high is not None:
         sd = (proposal.elasticity_high - proposal.elasticity_low) / 3.92
         doubt = sqrt(LEVEL_SD**2 + (sd * log(float(change.new_price) / float(change.old_price))) ** 2)
     dispersion, alpha, rho = (1.0, 0.0, 0.0) if learned is None else (learned.dispersion, learned.alpha, learned.rho)
-    week = 7 * daily
+    week = 7 * expected / max(number, 1)
     rho = min(max(rho, 0.0), 0.9)
     chance = dispersion * (1 + alpha * week) * expected * (1 + rho) / (1 - rho)
     cost = proposal.cost if proposal is not None else None
-    left = None if cost is None else float(change.new_price - cost)
-    return Seen(days, open_days, units, expected, sqrt(max(chance, expected)), doubt * expected, left)
+    left = None if proposal is None or cost is None else float(change.new_price) / (1 + proposal.tax) - float(cost)
+    return Seen(days, number, units, expected, sqrt(max(chance, expected)), doubt * expected, left)

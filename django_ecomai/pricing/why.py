@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 def why_line(row: PriceProposal) -> str:
     """Old price, new price and what the difference earns, worked out in front of the reader."""
-    if row.held_reason:
-        return row.held_reason
+    if held := row.held_words:
+        return held
     if row.old_price is None or row.new_price is None:
         return ""
     parts = [_change(row)]

@@ -8,21 +8,17 @@ from typing import TYPE_CHECKING, Any
 from django.utils.formats import number_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from django_ecomai.core.charts import format_value
 from django_ecomai.mirror.admin.base import NONE, amount_format
 
 from .held import LIMITS
+from .models.rules import POSITION_WORDS
 
 if TYPE_CHECKING:
     from .models import PriceProposal
 
-POSITIONS: dict[str, Any] = {
-    "cheapest": pgettext_lazy("market", "cheapest"),
-    "average": pgettext_lazy("market", "average"),
-    "premium": pgettext_lazy("market", "premium"),
-}
 STRENGTHS: dict[str, Any] = {
     "strong": gettext_lazy("known well"),
     "fair": gettext_lazy("known roughly"),
@@ -154,9 +150,17 @@ def market_words(row: PriceProposal) -> str:
         return ""
     number = int(row.market.get("offers") or 0)
     return ngettext("%(position)s, %(number)s offer", "%(position)s, %(number)s offers", number) % {
-        "position": POSITIONS.get(row.market.get("position", ""), row.market.get("position", "")),
+        "position": POSITION_WORDS.get(row.market.get("position", ""), row.market.get("position", "")),
         "number": format_value(number),
     }
+
+
+def tried_words(row: PriceProposal) -> str:
+    """How probable the price was that a rule drew to learn; empty where the best one was taken."""
+    if row.propensity is None:
+        return ""
+    chance = format_value(round(100 * row.propensity)) if row.propensity >= 0.01 else "<1"
+    return _("Tried to learn: this price was drawn with a probability of %(chance)s %%.") % {"chance": chance}
 
 
 def trail_sentences(row: PriceProposal) -> list[str]:

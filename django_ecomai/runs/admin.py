@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -10,7 +11,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, JsonResponse
 from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import NoReverseMatch, Resolver404, path, resolve, reverse
 from django.urls.resolvers import URLPattern
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -155,9 +156,22 @@ class RunAdmin(PageMixin, ReadOnlyAdminMixin, FastModelAdmin):
             "can_restart": status["finished"] and run.kind in job_kinds,
             "start_label": _("Train now") if presenting.is_training(run.kind) else _("Start again"),
             "back_url": self._back_url(request, run),
+            "result_url": self._result_url(request, run) if status["finished"] else "",
             **(extra_context or {}),
         }
         return self._page(request, "ecomai/runs/run.html", run, **context)
+
+    def _result_url(self, request: HttpRequest, run: Run) -> str:
+        """The page that shows what came of the job; empty where it has none, or this user may not see it."""
+        name = job_kinds.get(run.kind).page if run.kind in job_kinds else ""
+        try:
+            url = reverse(name, current_app=self.admin_site.name) if name else ""
+            owner = getattr(resolve(url).func, "model_admin", None) if url else None
+        except (NoReverseMatch, Resolver404):
+            return ""
+        if owner is not None and not owner.has_view_permission(request):
+            return ""
+        return f"{url}?{urlencode({'channel': run.channel})}" if url and run.channel != ecomai.CHANNEL else url
 
     def _back_url(self, request: HttpRequest, run: Run) -> str:
         """Where to put the model before this run's live again, while this run's is."""

@@ -126,7 +126,7 @@ def _workers() -> list[Finding]:
 
 def scheduler_silence() -> Finding | None:
     """The finding that belongs on a banner: the scheduler was seen once, and is silent now."""
-    found = [finding for finding in _scheduler() if finding.level == "warning"]
+    found = [one for one in _scheduler() if one.level == "warning" and one.data["beat_seen_at"] is not None]
     return found[0] if found else None
 
 
@@ -143,7 +143,7 @@ def _scheduler() -> list[Finding]:
     if last is None:
         return [
             Finding(
-                "info",
+                "warning" if started else "info",  # before the first job there is nothing to refresh
                 _("Nothing is scheduled"),
                 _("Models and data are refreshed only when somebody starts it. Last time: %(when)s.")
                 % {"when": _ago(started) if started else _("never")},

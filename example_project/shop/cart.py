@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from django.http import HttpRequest
 
-from django_ecomai.pricing.hold import price_hold_verify
+from django_ecomai.pricing.hold import price_hold_cheaper, price_hold_verify
 from example_project.shop.models import Product
 
 SESSION_KEY = "cart"
@@ -120,7 +120,8 @@ def held_price(request: HttpRequest, product: Product) -> Decimal | None:
 
 
 def cart_add(request: HttpRequest, *, product: Product, quantity: int, hold: str = "") -> int:
-    """Put more of a product into the cart; returns its new quantity. `hold`: the token of the price that was shown.
+    """Put more of a product into the cart; returns its new quantity. `hold`: the token of the price that was shown; of
+    two that hold the lower price counts.
 
     Raises CartError when there is not enough.
     """
@@ -128,8 +129,11 @@ def cart_add(request: HttpRequest, *, product: Product, quantity: int, hold: str
     if str(product.pk) not in kept and len(kept) >= MOST_LINES:
         raise CartError(f"The cart is full: it holds {MOST_LINES} different articles.")
     total = cart_set(request, product=product, quantity=kept.get(str(product.pk), 0) + quantity)
-    if price_hold_verify(token=hold, product_id=product.sku) is not None:
-        request.session[HELD_KEY] = {**request.session.get(HELD_KEY, {}), str(product.pk): hold}
+    tokens = request.session.get(HELD_KEY)
+    tokens = tokens if isinstance(tokens, dict) else {}
+    kept_token = str(tokens.get(str(product.pk), ""))
+    if token := price_hold_cheaper(kept=kept_token, shown=hold, product_id=product.sku):
+        request.session[HELD_KEY] = {**tokens, str(product.pk): token}
     return total
 
 

@@ -68,7 +68,7 @@ class ShopAdapter(ModelAdapter):
             product = Product.objects.select_for_update().get(sku=product_id)
             known = product_get_many(external_ids=[product_id]).get(product_id)
             lowest = lowest_if_reduced(product=known) if known else None
-            if lowest is not None and new < lowest and not product.saving_percent:
+            if lowest is not None and new < lowest and not product.is_reduced:
                 product.list_price = product.price
             product.price = new
             # Through save(), so that the mirror hears of it as of any other change.

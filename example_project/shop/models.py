@@ -104,9 +104,14 @@ class Product(models.Model):
         return self.stock > 0
 
     @property
+    def is_reduced(self) -> bool:
+        """Whether the usual price is struck out beside it, however little it is lower."""
+        return self.list_price is not None and self.list_price > self.price
+
+    @property
     def saving_percent(self) -> int:
-        """How much lower the price is than the usual one, in whole per cent; 0 when it is not."""
-        if not self.list_price or self.list_price <= self.price:
+        """How much lower the price is than the usual one, in whole per cent; 0 for less than one, too."""
+        if self.list_price is None or not self.is_reduced:
             return 0
         return int((1 - self.price / self.list_price) * 100)
 

@@ -39,6 +39,22 @@ def test_pairs_are_decided_and_taken_back_by_keys(page: Page) -> None:
     assert complaints == []
 
 
+def test_a_decision_is_taken_back_by_mouse_and_u_undoes_the_one_before(page: Page) -> None:
+    log_in(page)
+    page.goto(REVIEW)
+    rows = page.locator("#result_list tbody tr")
+    states = page.locator("[data-ecomai-state]")
+    for number in (0, 1):
+        rows.nth(number).locator('[data-ecomai-decide="same"]').click()
+        states.nth(number).get_by_text("the same").wait_for()
+    rows.nth(0).get_by_role("button", name="Undo").click()
+    states.nth(0).get_by_text("to decide").wait_for()
+    assert rows.nth(0).get_by_role("button", name="Undo").count() == 0
+    page.keyboard.press("u")
+    states.nth(1).get_by_text("to decide").wait_for()
+    assert page.locator("[data-ecomai-said]").inner_text() == "to decide"
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_no_page_is_wider_than_the_screen(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 850})

@@ -88,6 +88,34 @@ def test_a_rule_is_previewed_while_it_is_typed(page: Page) -> None:
     page.locator("[name=markup]").fill("90")
     page.locator("[name=max_change_week]").fill("5")
     panel.get_by_text("Stopped by the largest change per week").first.wait_for()
+    assert "products on sale" in panel.get_by_role("status").inner_text()
+    assert panel.get_by_role("button", name="Preview").count() == 1
+    assert page.locator("[data-ecomai-preview-plain]").count() == 0
+    assert complaints == []
+
+
+def test_two_prices_are_tried_and_the_test_is_stopped(page: Page) -> None:
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    log_in(page)
+    page.goto(WORKLIST)
+    page.locator(".ecomai-what").nth(3).click()
+    proposal = page.url
+    page.get_by_role("link", name="Try two prices by week …").click()
+    page.get_by_role("heading", name="What it teaches").wait_for()
+    page.get_by_text("The costs of this shop are simulated").wait_for()
+    page.get_by_label("Weeks").fill("4")
+    page.get_by_role("button", name="Work it out again").click()
+    page.get_by_text("In 2 of the 4 weeks it is the lower one").wait_for()
+    page.get_by_role("button", name="Yes, start the test on Monday").click()
+    page.get_by_text("The test begins on Monday").wait_for()
+    assert page.get_by_text("50 %").count() == 4
+    page.goto(proposal)
+    page.get_by_role("link", name="Two prices are being tried").click()
+    page.get_by_placeholder("Reason").fill("enough")
+    page.get_by_role("button", name="Stop and restore the price").click()
+    page.get_by_text("The test is over").wait_for()
     assert complaints == []
 
 
@@ -102,6 +130,10 @@ def test_no_page_is_wider_than_the_screen(page: Page, width: int) -> None:
         "/admin/ecomai_pricing/pricingrule/add/",
         "/admin/ecomai_pricing/pricechange/",
         "/admin/ecomai_pricing/pricereduction/",
+        "/admin/ecomai_pricing/productelasticity/",
+        "/admin/ecomai_pricing/pricetest/",
+        "/admin/ecomai_pricing/volumeoffer/",
+        "/admin/ecomai_pricing/volumeoffer/segments/",
     ]
     page.goto(WORKLIST)
     paths.append(page.locator(".ecomai-what").first.get_attribute("href") or "")

@@ -84,7 +84,7 @@ def test_placeholders_and_commands_survive_translation(path: Path) -> None:
         assert re.findall(r"manage\.py \w+", entry["to"]) == re.findall(r"manage\.py \w+", entry["id"])
 
 
-@pytest.mark.parametrize("app", ["core", "dashboard", "forecast", "ingest", "inventory"])
+@pytest.mark.parametrize("app", ["core", "dashboard", "forecast", "ingest", "inventory", "pricing"])
 def test_everything_is_translated(app: str) -> None:
     words = marked(PACKAGE / app)
     assert len(words) > 15

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
 
 from django_ecomai.dashboard import roles
 from django_ecomai.dashboard.models import MerchantRole
@@ -113,3 +115,36 @@ class Nowhere:
 def test_an_emptied_database_gets_the_group_again() -> None:
     call_command("flush", interactive=False, verbosity=0)
     assert granted(Group.objects.get(name="Merchant")) == expected()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ecomai_pricing_priceproposal_changelist",
+        "ecomai_pricing_priceproposal_replay",
+        "ecomai_pricing_pricingrule_changelist",
+        "ecomai_pricing_pricingrule_add",
+        "ecomai_pricing_pricechange_changelist",
+        "ecomai_pricing_pricereduction_changelist",
+        "ecomai_pricing_productelasticity_changelist",
+        "ecomai_pricing_pricetest_changelist",
+        "ecomai_pricing_volumeoffer_changelist",
+        "ecomai_pricing_competitor_changelist",
+        "ecomai_pricing_competitor_add",
+        "ecomai_pricing_competitoroffer_changelist",
+        "ecomai_pricing_competitoroffer_market",
+        "ecomai_pricing_competitoroffer_import",
+        "ecomai_pricing_competitormatch_changelist",
+    ],
+)
+def test_the_group_opens_each_page_that_the_guides_to_prices_name(client: Client, name: str) -> None:
+    user = User.objects.create_user("merchant", is_staff=True)
+    user.groups.add(Group.objects.get(name="Merchant"))
+    client.force_login(user)
+    assert client.get(reverse(f"admin:{name}")).status_code == 200
+
+
+def test_the_group_decides_which_product_an_offer_is() -> None:
+    user = User.objects.create_user("merchant", is_staff=True)
+    user.groups.add(Group.objects.get(name="Merchant"))
+    assert user.has_perm("ecomai_pricing.decide_competitormatch")

@@ -138,10 +138,14 @@ def test_steps_are_ticked_one_by_one(boss: Client, jobs: list[str]) -> None:
     assert "1 of 5 steps done" in html and html.count('value="sync"') == 2 and 'value="train"' not in html
     Product.objects.create(external_id="1", title="Mug")
     html = page(boss)
+    assert html.index('id="ecomai-steps"') < html.index('id="ecomai-data"') and "Show the steps" not in html
     assert "2 of 5 steps done" in html and html.count('value="train"') == 2
     artifact = Artifact.objects.create(kind="recommend", path="a", sha256="0" * 64)
     LiveArtifact.objects.create(kind="recommend", artifact=artifact)
-    assert "3 of 5 steps done" in page(boss)
+    html = page(boss)
+    assert "3 of 5 steps done" in html
+    # A model serves: what the shop brings comes first, the steps are folded away below it.
+    assert html.index('id="ecomai-data"') < html.index('id="ecomai-steps"') and "Show the steps" in html
     Event.objects.create(id=uuid7(), name="view_item_list", received_at=NOW)
     assert "4 of 5 steps done" in page(boss)
     Event.objects.create(id=uuid7(), name="view_item", received_at=NOW)

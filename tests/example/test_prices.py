@@ -48,7 +48,7 @@ def test_a_lower_price_is_struck_out_and_told_with_the_price_before(
     assert "Lowest price" not in page(client, heart)
     apply("2.45", django_capture_on_commit_callbacks)
     html = page(client, heart)
-    assert "£2.45" in html and "<s>" in html and LINE.format("2.95") in html
+    assert "£2.45" in html and "<s>" in html and "−16 %" in html and LINE.format("2.95") in html
     # Undone: as it was.
     apply("2.95", django_capture_on_commit_callbacks)
     html = page(client, heart)
@@ -69,6 +69,14 @@ def test_lists_tell_the_price_before_as_well(
 ) -> None:
     apply("2.45", django_capture_on_commit_callbacks)
     assert LINE.format("2.95") in client.get("/search/?q=heart").content.decode()
+
+
+def test_without_a_known_price_before_nothing_is_announced_as_reduced(client: Client) -> None:
+    product = product_create(list_price=Decimal("5.00"))
+    shop_sync()
+    assert product.saving_percent == 41
+    for html in (page(client, product), client.get("/search/?q=heart").content.decode()):
+        assert "£2.95" in html and "<s>" not in html and "−41 %" not in html
 
 
 def token_of(client: Client, product: Product) -> str:

@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from django_ecomai.forecast import presenting
 from django_ecomai.forecast.forms import TargetForm
 from django_ecomai.forecast.models import Forecast, ForecastOverride, PastForecast, SalesTarget, Signal
 from django_ecomai.testing import category_make, product_make
@@ -273,3 +274,33 @@ def test_a_target_is_of_a_category_of_its_own_shop() -> None:
     target = SalesTarget.objects.create(channel="de", level="category", key="c1", **span)
     choices: Any = TargetForm(instance=target).fields["about"].choices  # type: ignore[attr-defined]
     assert choices[1:] == [("category", [("category:c1", "Laternen")])]
+
+
+def test_a_range_that_failed_its_test_is_flagged_where_it_is_read(shop: dict[str, Any]) -> None:
+    client = client_of("view_forecast")
+    lamp, fine = shop["rows"]["lamp"], shop["rows"]["vase"]
+    lamp.accuracy = {**lamp.accuracy, "coverage_80": 0.38}
+    lamp.save()
+    html = client.get(reverse("admin:ecomai_forecast_forecast_changelist")).content.decode()
+    assert html.count("range failed its test: held 38 %") == 1 and "failed its test: held 81 %" not in html
+    html = client.get(reverse("admin:ecomai_forecast_forecast_change", args=[lamp.pk])).content.decode()
+    assert "in the test it held 38 % of the time" in html and "The likely range failed its test" in html
+    html = client.get(reverse("admin:ecomai_forecast_forecast_change", args=[fine.pk])).content.decode()
+    assert "in the test it held 81 % of the time" in html and "failed its test" not in html
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [(100, 200, ""), (148, 400, "The likely range lies above the forecast"), (160, 400, "lies above the forecast"),
+     (20, 152, "The likely range lies below the forecast"), (150, 150, "")],
+)  # fmt: skip
+def test_a_forecast_along_the_edge_of_its_range_is_explained(
+    shop: dict[str, Any], low: float, high: float, told: str
+) -> None:
+    whole = shop["rows"]["money"]  # 150 a week
+    whole.lo_80, whole.hi_80 = [low] * 4, [high] * 4
+    note = presenting.range_note(whole, None)
+    assert told in note and bool(note) is bool(told)
+    whole.accuracy = {**whole.accuracy, "coverage_80": 0.15}
+    both = presenting.range_note(whole, None)
+    assert both.startswith("The likely range failed its test") and both.endswith(note)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable
 from datetime import timedelta
 from unittest import mock
 
 import pytest
-from django.db import DatabaseError, connection, connections
+from django.db import OperationalError, connection, connections
 from django.utils import timezone
 
 from django_ecomai.ingest.models import DeliveryAnswer
@@ -16,6 +17,7 @@ from django_ecomai.ingest.services import (
     AnswerConflict,
     answer_begin,
     answer_finish,
+    answers,
     answers_prune,
 )
 from django_ecomai.mirror.models import Product
@@ -66,7 +68,7 @@ def test_a_key_that_is_too_long(shop: Sender) -> None:
 
 @pytest.mark.django_db
 def test_what_fails_can_be_sent_again_under_the_same_key(shop: Sender) -> None:
-    with mock.patch("django_ecomai.ingest.api.rows_deliver", side_effect=DatabaseError("gone")):
+    with mock.patch("django_ecomai.ingest.api.rows_deliver", side_effect=OperationalError("gone")):
         assert shop.send("products", ROW, status=503, **KEY)["error"] == "not_stored"
     assert verdicts(shop.send("products", ROW, **KEY)) == ["accepted"]
 
@@ -99,6 +101,27 @@ def test_a_worker_that_died_does_not_block_the_key_for_ever(shop: Sender) -> Non
     assert DeliveryAnswer.objects.get().status is None
     answer_finish(answer=taken, status=200, body={})
     assert DeliveryAnswer.objects.get().status == 200
+
+
+@pytest.mark.django_db
+def test_who_comes_too_early_is_told_when_the_key_is_free_at_the_latest(shop: Sender) -> None:
+    now = timezone.now()
+    with mock.patch.object(answers.timezone, "now", side_effect=lambda: now):
+        answer_begin(key=shop.key, header="night-1", address="/ecomai/api/ingest/products/", body_digest="b")
+
+        def asked() -> tuple[int, str]:
+            body = hashlib.sha256(b'{"rows": []}').hexdigest()
+            DeliveryAnswer.objects.update(body_digest=body)
+            answer = shop.client.post(
+                "/ecomai/api/ingest/products/", '{"rows": []}', content_type="application/json", headers=KEY
+            )
+            return answer.status_code, answer.get("Retry-After", "")
+
+        assert asked() == (409, "30")
+        now += timedelta(seconds=21.5)
+        assert asked() == (409, "9")  # 8.5 s are left
+        now += timedelta(seconds=9)
+        assert asked() == (200, "")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -245,3 +245,11 @@ def test_answers_go_with_their_key(shop: Sender) -> None:
     shop.send("products", **{"idempotency-key": "x"})
     shop.key.delete()
     assert not DeliveryAnswer.objects.exists()
+
+
+def test_the_form_asks_for_the_shop_and_has_one_button(client: Client) -> None:
+    client.force_login(get_user_model().objects.create_superuser("boss"))
+    html = client.get(ADD).content.decode()
+    assert "Shop:</label>" in html and "Channel:" not in html
+    assert 'value="Make the key"' in html and "shown on the next page, once" in html
+    assert "_addanother" not in html and "_continue" not in html

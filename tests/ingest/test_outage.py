@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 from unittest import mock
 
 import pytest
-from django.db import OperationalError, connection, connections
+from django.db import (
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+    connection,
+    connections,
+    transaction,
+)
 from django.utils import timezone
 
 from django_ecomai.ingest.models import DeliveryAnswer
+from django_ecomai.ingest.reading import Line
 from django_ecomai.ingest.services import AnswerConflict, answer_begin, answer_kept, answers, rows, rows_deliver
-from django_ecomai.mirror.models import Product
+from django_ecomai.ingest.services.answers import answer_hold
+from django_ecomai.mirror.models import Category, Product
 from tests.events.queues.conftest import die, in_child
 
 from .conftest import Sender, verdicts
@@ -110,8 +121,92 @@ def test_a_long_delivery_keeps_its_key(shop: Sender) -> None:
                 answer_begin(key=shop.key, header="k", address="/x", body_digest="b")
         now += timedelta(seconds=31)
         taken = answer_begin(key=shop.key, header="k", address="/x", body_digest="b")
-        assert list(answer_kept("ab", answer=begun)) == ["a", "b"]  # goes on, but the key is the other's
+        with pytest.raises(AnswerConflict, match="in_progress"):  # it is the other's now
+            list(answer_kept("ab", answer=begun))
     assert DeliveryAnswer.objects.get().started_at == taken.started_at
+
+
+@pytest.mark.django_db
+def test_whose_delivery_was_taken_over_writes_nothing_over_what_came_since(shop: Sender) -> None:
+    begun = answer_begin(key=shop.key, header="k", address="/x", body_digest="b")
+
+    def lines() -> Iterator[Line]:
+        yield Line(1, {"id": "A", "title": "of the first"})
+        # Before it is written the worker is held up for so long that the sender repeats it, then sends what is newer.
+        DeliveryAnswer.objects.update(started_at=timezone.now() - timedelta(seconds=31))
+        begun.refresh_from_db()
+        answer_begin(key=shop.key, header="k", address="/x", body_digest="b")
+        rows_deliver(table="product", lines=[Line(1, {"id": "A", "title": "newer"})], channel="")
+
+    with pytest.raises(AnswerConflict, match="in_progress"):
+        rows_deliver(table="product", lines=lines(), channel="", answer=begun)
+    assert Product.objects.get().title == "newer"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_takes_over_what_is_about_to_be_committed(shop: Sender) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("needs locks of rows")
+    begun = answer_begin(key=shop.key, header="k", address="/x", body_digest="b")
+    other = connection.copy("other")
+    try:
+        with transaction.atomic():
+            answer_hold(answer=begun)
+            with other.cursor() as cursor, pytest.raises(OperationalError, match="could not obtain lock"):
+                cursor.execute("SELECT 1 FROM ecomai_ingest_deliveryanswer FOR UPDATE NOWAIT")
+    finally:
+        other.close()
+
+
+@pytest.mark.django_db
+def test_it_keeps_its_key_while_children_are_linked_to_parents_that_came_later(shop: Sender) -> None:
+    now = timezone.now()
+    with mock.patch.object(answers.timezone, "now", side_effect=lambda: now):
+        begun = answer_begin(key=shop.key, header="k", address="/x", body_digest="b")
+
+        def lines() -> Iterator[Line]:
+            nonlocal now
+            yield Line(1, {"id": "child", "name": "Child", "parent_id": "parent"})
+            yield Line(2, {"id": "parent", "name": "Parent"})
+            now += timedelta(seconds=20)
+
+        with mock.patch.object(rows, "CHUNK", 1):
+            rows_deliver(table="category", lines=lines(), channel="", answer=begun)
+    assert Category.objects.get(external_id="child").parent.external_id == "parent"
+    assert DeliveryAnswer.objects.get().started_at == now
+
+
+@pytest.mark.django_db
+def test_a_delivery_that_lost_its_key_answers_that_it_is_in_progress(shop: Sender) -> None:
+    def write(*args: Any) -> Any:
+        DeliveryAnswer.objects.update(started_at=timezone.now() + timedelta(seconds=1))  # another's
+        return writing(*args)
+
+    writing = rows._write
+    with mock.patch.object(rows, "_write", write):
+        answer = shop.client.post(
+            "/ecomai/api/ingest/products/", {"rows": ROWS}, content_type="application/json", headers=KEY
+        )
+    assert (answer.status_code, answer["Retry-After"], answer.json()["error"]) == (409, "30", "in_progress")
+    assert not Product.objects.exists()
+    assert DeliveryAnswer.objects.get().status is None  # still the other's
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("error", [DataError("out of range"), ProgrammingError("no such column")])
+def test_what_would_fail_for_ever_asks_nobody_to_come_back(shop: Sender, error: Exception) -> None:
+    shop.client.raise_request_exception = False
+    with mock.patch("django_ecomai.ingest.api.rows_deliver", side_effect=error):
+        answer = shop.client.post("/ecomai/api/ingest/products/", {"rows": ROWS}, content_type="application/json")
+    assert answer.status_code == 500
+    assert "Retry-After" not in answer
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("error", [OperationalError("deadlock"), InterfaceError("closed"), IntegrityError("twice")])
+def test_what_passes_asks_to_come_back(shop: Sender, error: Exception) -> None:
+    with mock.patch("django_ecomai.ingest.api.rows_deliver", side_effect=error):
+        assert shop.send("products", *ROWS, status=503)["error"] == "not_stored"
 
 
 @pytest.mark.django_db

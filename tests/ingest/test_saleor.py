@@ -520,3 +520,21 @@ def test_a_missing_extra_is_found_by_the_checks(ecomai_setting: Callable[..., No
         found = [one for one in run_checks(tags=["ecomai"]) if one.id == "ecomai.E081"]
     assert [one.hint for one in found] == ["Type: pip install 'django-ecomai[saleor]'"]
     assert "ecomai.E081" not in {one.id for one in run_checks(tags=["ecomai"])}
+
+
+def test_a_slow_shop_holds_up_no_other(
+    keys: tuple[KeyRing, KeyRing], published: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jwt = pytest.importorskip("jwt")
+    published["keys"] = [keys[0].public]
+    read, found = signatures.jwks_read, []
+
+    def slow(address: str) -> bytes:
+        if "slow" in address:  # while it is being asked
+            found.append(signatures._key(signatures.SaleorShop("", DOMAIN), "1", jwt))
+        return read(address)
+
+    monkeypatch.setattr(signatures, "jwks_read", slow)
+    monkeypatch.setattr(signatures, "_TIMEOUT", 0)
+    signatures._key(signatures.SaleorShop("", "slow.example"), "1", jwt)
+    assert (len(found), None in found) == (1, False)

@@ -18,6 +18,7 @@ from django_ecomai.inventory.models import Decision, PurchaseOrder, Receipt, Sug
 from django_ecomai.inventory.product_page import product_page
 from django_ecomai.inventory.selectors import alert_counts, with_alert
 from django_ecomai.inventory.services import order_advance, orders_draft, suggestions_decide
+from django_ecomai.inventory.words import days_left
 from django_ecomai.testing import product_make
 
 from .factories import DAY, offer_make, suggestion_make, supplier_make
@@ -245,6 +246,24 @@ def test_the_start_page_names_the_most_urgent(boss: Client) -> None:
     assert "1 product should be ordered" in html and "Gone lantern" in html and "?alert=stock_out" in html
 
 
+def test_the_start_page_lists_first_what_the_worklist_lists_first(boss: Client) -> None:
+    suggestion_make(product_make(title="Small loss"), status="stocked_out", lost_margin=Decimal(5))
+    suggestion_make(product_make(title="Large loss"), status="reorder", lost_margin=Decimal(900))
+    for name in ("admin:ecomai_dashboard_start_changelist", LIST):
+        html = boss.get(reverse(name)).content.decode()
+        assert html.index("Large loss") < html.index("Small loss")
+
+
+@pytest.mark.parametrize(
+    ("cover", "out", "days"), [(20.4, 6, 7), (20.4, 0, 1), (20.4, None, 20), (None, None, None)]
+)  # fmt: skip
+def test_days_left_come_from_the_day_that_is_shown_beside_them(
+    cover: float | None, out: int | None, days: int | None
+) -> None:
+    row = Suggestion(as_of=DAY, cover_days=cover, stock_out_on=None if out is None else DAY + timedelta(days=out))
+    assert days_left(row) == days
+
+
 def ordered(row: Suggestion) -> PurchaseOrder:
     (order,) = orders_draft(suggestions=[row])
     for to in ("approved", "ordered"):
@@ -353,7 +372,7 @@ def test_a_row_says_units_currency_and_classes_in_words(boss: Client) -> None:
     suggestion_make(product_make(title="Gone"), status="stocked_out", stock_out_probability=1)
     html = boss.get(reverse(LIST)).content.decode()
     for told in (
-        "AZ: sells for most, erratically", "10,284 pieces", "1,715 EUR", "104 EUR to keep it", "lasts 8 days,",
+        "AZ: sells for most, erratically", "10,284 pieces", "1,715 EUR", "104 EUR to keep it", "lasts 9 days,",
         "until 03/10/2026", "16 % risk of selling out", "nothing left", "Stock and sales up to 03/01/2026.",
         "Most margin at stake first.", "Budget in EUR", "A: sells for most", "Accept only notes that you agree",
     ):  # fmt: skip

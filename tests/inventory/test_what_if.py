@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from django_ecomai.core.registry import price_elasticities
 from django_ecomai.inventory import what_if
+from django_ecomai.inventory.admin.what_if_page import _rows, _sentence
 from django_ecomai.inventory.models import Suggestion, SupplierProduct
 from django_ecomai.inventory.services import substitution_declare
 from django_ecomai.inventory.services.replenish import suggestions_make
@@ -141,6 +142,18 @@ def test_no_price_brings_more_than_ten_times_the_demand(shop: list[int]) -> None
     assert times == pytest.approx(10, rel=0.06)
 
 
+def test_less_demand_is_no_gain_because_it_costs_less(shop: list[int]) -> None:
+    found = what_if.play(product_ids=shop, change=what_if.Change(demand=-50))
+    assert found is not None
+    today, changed = found.futures.base, found.futures.changed
+    assert changed.sold < today.sold and changed.revenue < today.revenue
+    assert changed.cost < today.cost and changed.profit < today.profit
+    rows = {str(row["label"]): row["verdict"] for row in _rows(found, what_if.Change(demand=-50))}
+    assert rows["Pieces sold"] == rows["Profit: margin less holding and ordering"] == "worse"
+    assert rows["Cost of holding"] == rows["Margin lost to stock-outs"] == ""
+    assert "less profit in twelve weeks" in _sentence(found, what_if.Change(demand=-50))
+
+
 def test_a_query_is_read() -> None:
     assert what_if.change_read({"demand": "10,5", "service": "97", "price": ""}) == what_if.Change(
         demand=10.5, service=0.97
@@ -152,7 +165,7 @@ def test_the_page(client: Client, shop: list[int], django_assert_max_num_queries
     url = reverse(URL)
     with django_assert_max_num_queries(32):
         html = client.get(url, {"lead_days": "20"}).content.decode()
-    assert "Lead time +20 days: " in html and "in twelve weeks." in html and ">+20 days</output>" in html
+    assert "Lead time +20 days: " in html and "profit in twelve weeks, and " in html and ">+20 days</output>" in html
     assert ">as planned</output>" in html
     assert "Today&#x27;s plan" in html or "Today's plan" in html
     assert " worse" in html and 'value="20"' in html and "Products without stock" in html

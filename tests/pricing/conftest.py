@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from django.conf import LazySettings
 
-from .adapters import SHOP, PricedShop
+from .adapters import LIVE, SHOP, LiveShop, PricedShop
 
 
 @pytest.fixture
@@ -16,6 +16,14 @@ def shop(settings: LazySettings) -> Iterator[PricedShop]:
     SHOP.written, SHOP.broken = [], set()
     settings.ECOMAI = {**settings.ECOMAI, "ADAPTER": "tests.pricing.adapters.SHOP"}
     yield SHOP
+
+
+@pytest.fixture
+def live_shop(settings: LazySettings) -> LiveShop:
+    """A shop that takes prices and is asked for those of now."""
+    LIVE.empty()
+    settings.ECOMAI = {**settings.ECOMAI, "ADAPTER": "tests.pricing.adapters.LIVE"}
+    return LIVE
 
 
 @pytest.fixture

@@ -53,6 +53,7 @@ def offer_make(product: Product | None = None, **fields: Any) -> VolumeOffer:
     values = {
         "kind": "break", "quantity": Decimal(10), "discount": 0.2, "price": Decimal(8), "old_price": Decimal(10),
         "gain": 125.0, "gain_low": 80.0, "gain_high": 170.0, "gain_chance": 0.97, "currency": "EUR", "lines": 100,
-        "weeks": 52, "made_at": MOMENT, **fields,
+        "weeks": 52, "made_at": MOMENT, "break_of": product.pk if fields.get("kind", "break") == "break" else None,
+        **fields,
     }  # fmt: skip
     return VolumeOffer.objects.create(product=product, **values)

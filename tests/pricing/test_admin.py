@@ -167,7 +167,7 @@ def test_all_with_these_filters_are_approved_at_once(boss: Client, shop: PricedS
         proposal_make(risk="low" if number < 33 else "high")
     html = choose(boss, "approve_all", query="?risk__exact=low")
     assert "Approve 33 prices" in html
-    ids = re.search(r'name="ids" value="([\d,]+)"', html)
+    ids = re.search(r'name="ids" value="([\d,.:]+)"', html)
     assert ids is not None and len(ids[1].split(",")) == 33
 
 
@@ -180,6 +180,29 @@ def test_later_and_a_part_first(boss: Client, shop: PricedShop) -> None:
     assert states()[0] == "scheduled"
     html = approve(boss, *rows[1:], canary="0.25")
     assert sorted(states()[1:]) == ["applied", "scheduled", "scheduled"] and "2 are approved for later." in html
+
+
+@pytest.mark.parametrize("fields", [{"canary": "0.5"}, {"when": "later"}])
+def test_who_may_only_decide_does_not_say_when(fields: dict[str, str], shop: PricedShop) -> None:
+    tomorrow = timezone.now() + timedelta(days=1)
+    moment = {"apply_at_0": tomorrow.strftime("%Y-%m-%d"), "apply_at_1": "06:30"}
+    rows = [proposal_make() for _number in range(3)]
+    html = approve(clerk("view_priceproposal", "decide_priceproposal"), *rows, **fields, **moment)
+    assert "not say when they go into the shop" in html and states() == ["open"] * 3
+
+
+def test_a_price_that_a_run_wrote_over_meanwhile_is_shown_again(boss: Client, shop: PricedShop) -> None:
+    row = proposal_make()
+    ids = re.search(r'name="ids" value="([^"]+)"', choose(boss, "approve", row))
+    PriceProposal.objects.update(new_price="10.80")
+    url = reverse(f"{LIST[:-11]}_approve")
+    assert ids is not None
+    html = boss.post(url, {"ids": ids[1], "when": "now"}).content.decode()
+    assert "look at the new prices" in html and "10.80" in html and states() == ["open"]
+    again = re.search(r'name="ids" value="([^"]+)"', html)
+    assert again is not None
+    boss.post(url, {"ids": again[1], "when": "now"})
+    assert states() == ["applied"] and shop.written[-1][1] == Decimal("10.8")
 
 
 def test_many_are_put_into_the_shop_by_a_job_that_shows_how_far_it_is(
@@ -433,6 +456,9 @@ def test_prices_in_the_shop_are_taken_back_from_their_list(boss: Client, shop: P
     assert change is not None
     data = {"action": "take_back", "index": 0, "_selected_action": [change.pk]}
     html = boss.post(reverse(name), data, follow=True).content.decode()
+    assert "Take back 1 price" in html and "10.50 EUR" in html and len(shop.written) == 2
+    data["confirmed"] = "1"
+    html = boss.post(reverse(name), data, follow=True).content.decode()
     assert "1 price was taken back." in html
     html = boss.post(reverse(name), data, follow=True).content.decode()
     assert "taken back before" in html
@@ -497,4 +523,4 @@ def test_the_pages_speak_german(boss: Client, settings: Any) -> None:
     assert "Begrenzt durch: " in list_html
     assert "gut bekannt" in list_html and "+0,50 EUR" in list_html
     assert "Seine Grenzen verschieben 11,00 EUR auf 10,50 EUR." in page_html
-    assert "Alle Produkte" in rules_html and "Mindestens 30 % Spanne" in rules_html
+    assert "Alle Produkte" in rules_html and "Marge mindestens 30 %" in rules_html

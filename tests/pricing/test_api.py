@@ -101,6 +101,34 @@ def test_from_approval_to_undo(staff: Client, shop: PricedShop) -> None:
     assert post(staff, "changes/0/undo/", {}).status_code == 404
 
 
+def test_a_price_that_was_not_seen_is_not_approved(staff: Client) -> None:
+    row = proposal_make()
+    data = {"proposals": [row.pk], "action": "approve", "seen": {str(row.pk): "9.90"}}
+    answer = post(staff, "proposals/decision/", data)
+    assert answer.status_code == 400 and "look at the new prices" in answer.json()["detail"]
+    assert post(staff, "proposals/decision/", {**data, "seen": {"x": "9.90"}}).status_code == 400
+    answer = post(staff, "proposals/decision/", {**data, "seen": {str(row.pk): "10.50"}})
+    assert answer.json()[0]["state"] == "approved"
+
+
+def test_what_is_scheduled_is_not_put_into_the_shop_at_once(staff: Client, shop: PricedShop) -> None:
+    row = proposal_make(state="scheduled", apply_at=timezone.now() + timedelta(days=5))
+    assert post(staff, "proposals/apply/", {"proposals": [row.pk]}).json()["applied"] == 0
+    assert shop.written == []
+
+
+def test_a_price_that_a_limit_forbids_by_now_is_restored_when_that_is_confirmed(
+    staff: Client, shop: PricedShop
+) -> None:
+    proposal_make(priced_product(external_id="p"), state="approved")
+    post(staff, "proposals/apply/", {})
+    Product.objects.update(cost="10.20")
+    path = f"changes/{PriceChange.objects.get().pk}/undo/"
+    answer = post(staff, path, {})
+    assert answer.status_code == 400 and "does not get 10 back" in answer.json()["detail"]
+    assert post(staff, path, {"confirm": True}).json()["kind"] == "undo"
+
+
 def test_problems_are_told_one_by_one(staff: Client, shop: PricedShop) -> None:
     row = proposal_make(priced_product(external_id="p", price="12.00"), state="approved")
     found = post(staff, "proposals/apply/", {"proposals": [row.pk]}).json()

@@ -41,6 +41,15 @@ def test_the_cart_takes_the_price_that_was_shown() -> None:
     assert line_price(product, "forged") == Decimal("5.00")
 
 
+def test_of_two_prices_shown_the_cart_keeps_the_lower() -> None:
+    token_kept = run("def token_kept")["token_kept"]
+    product = SimpleNamespace(pk=7)
+    low, high = (price_hold(product_id="7", price=Decimal(one), currency="EUR") for one in ("4.50", "4.90"))
+    assert token_kept(product, low, high) == token_kept(product, high, low) == low
+    assert token_kept(product, "", high) == high and token_kept(product, low, "forged") == low
+    assert token_kept(product, "", "forged") == ""
+
+
 def test_a_price_is_announced_only_below_those_of_thirty_days() -> None:
     product = product_make(external_id="7", price="10.00")
     PricePoint.objects.create(product=product, valid_from=timezone.now() - timedelta(days=9), price=10, currency="EUR")

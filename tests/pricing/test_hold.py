@@ -8,11 +8,16 @@ from typing import Any
 
 import pytest
 from django.core import signing
+from django.core.cache import cache
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import DatabaseError, connection
 from django.template import Context, Template
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_ecomai.pricing.hold import SALT, HeldPrice, price_hold, price_hold_verify
+from django_ecomai.adapters.base import AdapterError
+from django_ecomai.pricing.hold import SALT, HeldPrice, price_hold, price_hold_verify, price_hold_void
+from django_ecomai.testing import FakeAdapter
 
 
 def token(**changes: Any) -> str:
@@ -74,3 +79,53 @@ def test_the_tag_holds_the_price_shown_and_never_raises() -> None:
     assert price_hold_verify(token=made, product_id="p") == HeldPrice("p", Decimal("4.5"), "EUR")
     for product, price in ((None, None), ("p", "dear"), ("p", ""), (object(), 0)):
         assert page.render(Context({"product": product, "price": price})) == ""
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "error", [KeyError("pk"), ObjectDoesNotExist(), DatabaseError("gone"), AdapterError("no such")]
+)
+def test_whatever_the_shop_raises_its_page_is_shown(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Any, value: Any) -> str:
+        raise error
+
+    monkeypatch.setattr(FakeAdapter, "product_id", fail)
+    monkeypatch.setattr("django_ecomai.pricing.templatetags.ecomai_pricing.get_adapter", lambda channel: FakeAdapter())
+    page = Template("before{% load ecomai_pricing %}{% price_hold product price 'EUR' %}after")
+    assert page.render(Context({"product": object(), "price": Decimal("4.50")})) == "beforeafter"
+
+
+@pytest.mark.django_db
+def test_a_database_error_leaves_the_transaction_of_the_shop_usable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Any, value: Any) -> str:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT * FROM no_such_table")
+        return "p"
+
+    monkeypatch.setattr(FakeAdapter, "product_id", fail)
+    monkeypatch.setattr("django_ecomai.pricing.templatetags.ecomai_pricing.get_adapter", lambda channel: FakeAdapter())
+    page = Template("{% load ecomai_pricing %}{% price_hold product price 'EUR' %}")
+    assert page.render(Context({"product": object(), "price": Decimal("4.50")})) == ""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        assert cursor.fetchone() == (1,)
+
+
+def test_tokens_of_a_mistyped_price_are_made_void(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.clear()
+    wrong, other = token(price=Decimal("0.01")), token(product_id="q")
+    price_hold_void(product_id="p")
+    assert price_hold_verify(token=wrong, product_id="p") is None
+    assert price_hold_verify(token=other, product_id="q") is not None
+    later = datetime.now().timestamp() + 2
+    monkeypatch.setattr("django.core.signing.time.time", lambda: later)
+    assert price_hold_verify(token=token(), product_id="p") is not None
+    cache.clear()
+
+
+def test_a_cache_that_is_away_does_not_stop_the_cart(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any) -> None:
+        raise ConnectionError("no cache")
+
+    monkeypatch.setattr("django_ecomai.pricing.hold.cache.get", fail)
+    assert price_hold_verify(token=token(), product_id="p") is not None

@@ -10,9 +10,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from django.template import Context, Template
 from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 from django_ecomai.adapters.rows import PriceRow, PromotionRow
@@ -21,7 +22,7 @@ from django_ecomai.mirror.services import batch_apply, product_upsert, row_remov
 from django_ecomai.pricing.ledger import lowest_before, lowest_if_reduced, price_record, reductions_running
 from django_ecomai.pricing.ledger_job import promoted
 from django_ecomai.pricing.models import PriceReduction
-from django_ecomai.pricing.receivers import MOST_AT_ONCE, promotions_heard
+from django_ecomai.pricing.receivers import MOST_AT_ONCE, prices_heard, promotions_heard
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_now
 from django_ecomai.testing import FakeAdapter, category_make, product_make, product_row
@@ -178,6 +179,50 @@ def test_a_sale_over_thousands_of_products_is_the_work_of_a_job(clock: SimpleNam
     assert PriceReduction.objects.count() == MOST_AT_ONCE + 1
 
 
+def test_a_product_taken_out_of_a_promotion_is_reduced_no_longer(clock: SimpleNamespace, committed: Any) -> None:
+    clock.now = day(39)
+    lamps = category_make(external_id="lamps")
+    history(product_make(external_id="named"), (0, "10", None))
+    history(product_make(external_id="lamp", categories=[lamps]), (0, "10", None))
+    history(product_make(external_id="stays"), (0, "10", None))
+    for number, products, categories, running in (
+        (39, ("named", "stays"), ("lamps",), ["lamp", "named", "stays"]),
+        (41, ("stays",), ("lamps",), ["lamp", "stays"]),
+        (42, ("stays",), (), ["stays"]),
+        (43, (), (), ["lamp", "named", "stays"]),
+        (44, ("named",), (), ["named"]),
+    ):
+        clock.now = day(number)
+        sale = PromotionRow(
+            id="sale", kind="discount", starts_at=day(38), percent=Decimal(20), product_ids=products,
+            category_ids=categories,
+        )  # fmt: skip
+        with committed():
+            batch_apply(table="promotion", rows=[sale], adapter=FAKE)
+        asked = reductions_running(channel="", product_ids=["named", "lamp", "stays"], at=day(number + 0.5))
+        assert sorted(asked) == running, number
+
+
+def test_prices_of_thousands_of_products_at_once_are_the_work_of_a_job(
+    clock: SimpleNamespace, committed: Any, settings: Any
+) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "DISPATCH": "queue"}
+    with committed():
+        prices_heard(None, channel="", products=list(range(MOST_AT_ONCE + 1)))
+    assert [run.kind for run in Run.objects.all()] == ["pricing.ledger"]
+
+
+def test_the_products_of_a_promotion_are_not_all_read_to_know_that_it_names_some(
+    clock: SimpleNamespace,
+) -> None:
+    sale = Promotion.objects.create(external_id="s", name="Some", starts_at=day(-1), percent=10)
+    sale.products.set([product_make() for _ in range(9)])
+    with CaptureQueriesContext(connection) as asked:
+        assert len(promoted(promotions=[sale.pk], channel="", most=5)) == 5
+    links = [one["sql"] for one in asked if "mirror_promotion_products" in one["sql"]]
+    assert [("EXISTS" in sql, "LIMIT 5" in sql) for sql in links] == [(True, False), (False, True)]
+
+
 def test_the_job_fills_the_ledger_from_the_past_and_changes_nothing_the_second_time(clock: SimpleNamespace) -> None:
     reduced(external_id="a")
     history(product_make(external_id="b"), (0, "10", None), (5, "6", "10"), (8, "10", "10"))
@@ -225,6 +270,38 @@ def test_a_price_that_the_history_missed_stands_from_now_on(clock: SimpleNamespa
     clock.now = day(40)
     found = lowest_before(product=product)
     assert found is not None and (found.began_at, found.lowest) == (day(40), Decimal(10))
+
+
+def test_it_stands_from_when_it_was_first_seen(clock: SimpleNamespace) -> None:
+    product = history(product_make(external_id="p"), (0, "10", None))
+    Product.objects.filter(pk=product.pk).update(price=7, list_price=10)
+    for number in (40, 41, 50):
+        clock.now = day(number)
+        price_record(products=[product.pk])
+        assert rows() == [("p", day(40), None, Decimal(7), Decimal(10))]
+
+
+def test_a_price_history_of_the_shop_that_tells_no_list_prices(clock: SimpleNamespace) -> None:
+    first, second = product_make(external_id="a"), product_make(external_id="b")
+    for product in (first, second):
+        PricePoint.objects.create(product=product, valid_from=day(0), price=10, currency="EUR", source="shop")
+        PricePoint.objects.create(product=product, valid_from=day(40), price=7, currency="EUR", source="shop")
+    # Of the first the copy heard three hours later, of the second only its row in the catalogue tells.
+    history(first, (40.125, "7", "10"))
+    Product.objects.filter(pk=second.pk).update(price=7, list_price=10)
+    for number in (41, 45):
+        clock.now = day(number)
+        price_record(products=[first.pk, second.pk])
+        assert rows() == [(one, day(40), None, Decimal(7), Decimal(10)) for one in ("a", "b")]
+
+
+def test_a_list_price_of_before_stays_where_the_shop_s_history_tells_none(clock: SimpleNamespace) -> None:
+    product = history(product_make(external_id="p"), (0, "10", "10"), (60, "10", "10"))
+    for at, price in ((40, 7), (45, 10)):
+        PricePoint.objects.create(product=product, valid_from=day(at), price=price, currency="EUR", source="shop")
+    clock.now = day(61)
+    price_record(products=[product.pk])
+    assert rows() == [("p", day(40), day(45), Decimal(7), Decimal(10))]
 
 
 def test_products_that_were_never_reduced_cost_four_queries_whatever_their_number(

@@ -9,12 +9,15 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from django_ecomai.ml.pricing.matching.model import LEAST
 from django_ecomai.pricing.models import Competitor, CompetitorMatch, CompetitorOffer
+from django_ecomai.runs.services import run_now
 from django_ecomai.testing import category_make, product_make
 
 from .market import competitor_make, match_make, offer_make, point_make
@@ -213,12 +216,23 @@ def test_what_is_downloaded_can_be_read_again(boss: Client) -> None:
     assert "1 row read: 1 changed" in html  # the apostrophe stays
 
 
-def test_the_start_page_tells_where_the_shop_stands(boss: Client) -> None:
+def test_the_start_page_tells_where_the_shop_stood_last_night(boss: Client) -> None:
     start = reverse("admin:ecomai_dashboard_start_changelist")
     assert "No competitors are watched" in boss.get(start).content.decode()
     match_make(product_make(title="Lantern", price="10"), offer_make(competitor_make(is_simulated=True)))
+    assert "counts tonight, or when you start it" in boss.get(start).content.decode()
+    run_now(kind="pricing.match")
     proposal_make()
     html = " ".join(boss.get(start).content.decode().split())
     for text in ("1 premium", "A competitor is cheaper: 1", "Lantern: 8.00 EUR at", "1 offer waits to be matched",
-                 "are simulated: nobody asks these prices"):  # fmt: skip
+                 "are simulated: nobody asks these prices", "Counted "):  # fmt: skip
         assert text in html, text
+
+
+def test_the_start_page_reads_no_offers_to_tell_it(boss: Client) -> None:
+    match_make()
+    run_now(kind="pricing.match")
+    with CaptureQueriesContext(connection) as queries:
+        boss.get(reverse("admin:ecomai_dashboard_start_changelist"))
+    asked = [one["sql"] for one in queries if "pricing_competitorprice" in one["sql"] or '"doubt"' in one["sql"]]
+    assert asked == []

@@ -67,8 +67,8 @@ def test_every_offer_gets_a_verdict(staff: Client) -> None:
         (5, "failed", "price"),
         (6, "failed", "competitor"),
     ]
-    assert staff.get(f"{BASE}competitor-offers/").json()[0]["offer_id"] == "1"
-    assert staff.get(f"{BASE}competitor-offers/", {"competitor": "B"}).json() == []
+    assert staff.get(f"{BASE}competitor-offers/").json()["results"][0]["offer_id"] == "1"
+    assert staff.get(f"{BASE}competitor-offers/", {"competitor": "B"}).json()["results"] == []
     assert staff.get(f"{BASE}competitor-offers/", {"limit": "0"}).status_code == 400
 
 
@@ -94,16 +94,26 @@ def test_adding_competitors_needs_its_own_permission() -> None:
 
 def test_matches_are_listed_and_decided(staff: Client) -> None:
     match = match_make(product_make(external_id="p1"), state="proposed", method="title", confidence=0.6)
-    (row,) = staff.get(f"{BASE}competitor-matches/").json()
+    (row,) = staff.get(f"{BASE}competitor-matches/").json()["results"]
     assert (row["id"], row["product_id"], row["offer"]["price"]) == (match.pk, "p1", "8.0000")
     url = f"competitor-matches/{match.pk}/decision/"
     assert post(staff, url, {"action": "same"}).json()["state"] == "accepted"
-    assert staff.get(f"{BASE}competitor-matches/").json() == []
+    assert staff.get(f"{BASE}competitor-matches/").json() == {"results": [], "next_offset": None}
     assert post(staff, url, {"action": "undo"}).json()["state"] == "proposed"
     assert post(staff, url, {"action": "undo"}).status_code == 400
     assert post(staff, url, {"action": "perhaps"}).status_code == 400
     assert post(staff, "competitor-matches/0/decision/", {"action": "same"}).status_code == 404
     assert post(clerk("view_competitormatch"), url, {"action": "same"}).status_code == 403
+
+
+def test_offers_and_matches_come_in_pages(staff: Client) -> None:
+    for _ in range(3):
+        match_make(product_make(), offer_make(), state="proposed", method="title", confidence=0.6)
+    for path in ("competitor-offers/", "competitor-matches/"):
+        first = staff.get(BASE + path, {"limit": "2"}).json()
+        last = staff.get(BASE + path, {"limit": "2", "offset": first["next_offset"]}).json()
+        assert (len(first["results"]), first["next_offset"]) == (2, 2), path
+        assert (len(last["results"]), last["next_offset"]) == (1, None), path
 
 
 def test_positions_of_products(staff: Client) -> None:

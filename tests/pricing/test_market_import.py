@@ -19,7 +19,8 @@ from django_ecomai.adapters.base import BadRow, CompetitorOfferRow, ShopAdapter
 from django_ecomai.conf import ecomai
 from django_ecomai.core.tables import FileError, RowError
 from django_ecomai.pricing.models import Competitor, CompetitorOffer, CompetitorPrice
-from django_ecomai.pricing.services import competitors_import
+from django_ecomai.pricing.services import competitors_doubts, competitors_import
+from django_ecomai.pricing.services.competitors_doubts import doubts_renew
 from django_ecomai.pricing.services.competitors_import import offers_fetch, offers_import
 from django_ecomai.pricing.services.competitors_reading import COLUMNS, ean_plain, offer_read, web_address
 from django_ecomai.testing import product_make
@@ -163,6 +164,65 @@ def test_the_adapter_may_know_offers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "no_number ?" in found.verdicts[0].message
     offer = CompetitorOffer.objects.get()
     assert (offer.price, offer.available, offer.currency) == (Decimal("5.5"), False, ecomai.CURRENCY)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_adapter_that_breaks_off_loses_nothing_and_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Breaking(ShopAdapter):
+        def competitor_offers(self) -> Iterator[CompetitorOfferRow | BadRow]:
+            for number in range(competitors_import.CHUNK + 1):
+                assert not connection.in_atomic_block
+                yield CompetitorOfferRow(competitor="A", offer_id=str(number), price=5, title="Cup")
+            raise TimeoutError("no answer")
+
+    monkeypatch.setattr(competitors_import, "get_adapter", lambda channel: Breaking())
+    found = offers_fetch()
+    assert found is not None
+    assert (found.read, found.created, found.failed) == (502, 501, 1)
+    assert "TimeoutError: no answer" in found.verdicts[-1].message
+    assert CompetitorOffer.objects.count() == 501
+
+
+def test_a_check_of_many_rows_says_what_the_import_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(competitors_import, "CHUNK", 2)
+    text = lines("competitor,price,title", *(f"New,4,Cup {number}" for number in range(5)))
+    dry = offers_import(content=text, add_competitors=True, check_only=True)
+    assert not Competitor.objects.exists()
+    assert (dry.created, dry.new_competitors) == (5, ["New"])
+    done = offers_import(content=text, add_competitors=True)
+    assert (done.created, done.new_competitors) == (5, ["New"])
+
+
+def test_of_a_long_history_the_last_prices_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    offer = offer_make(price=Decimal(90))
+    for days, price in ((400, 9), (50, 9), (40, 90), (5, 91)):
+        point_make(offer, days, price)
+    looked_at: list[int] = []
+
+    def note(offer: CompetitorOffer, past: Any) -> bool:
+        looked_at.extend(int(one[1]) for one in past)
+        return False
+
+    monkeypatch.setattr(competitors_doubts, "PAST", 3)
+    monkeypatch.setattr(competitors_doubts, "_jumps", note)
+    doubts_renew(offers=[offer])
+    assert looked_at == [9, 90, 91]
+
+
+def test_offers_are_judged_without_holding_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(competitors_doubts, "_CHUNK", 2)
+    competitor = competitor_make()
+    for number in range(5):
+        offer_make(competitor, external_id=str(number), price=None)
+    stored: list[int] = []
+
+    def offers() -> Iterator[CompetitorOffer]:
+        for one in list(CompetitorOffer.objects.order_by("pk")):
+            stored.append(CompetitorOffer.objects.filter(doubt="no_price").count())
+            yield one
+
+    assert len(doubts_renew(offers=offers())) == 5
+    assert stored == [0, 0, 2, 2, 4]
 
 
 @pytest.mark.parametrize(

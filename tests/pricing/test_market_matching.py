@@ -147,10 +147,23 @@ def test_an_offer_is_of_one_product() -> None:
     with pytest.raises(MatchError, match="taken for another product"):
         match_undo(match=first, user=user)
     match_undo(match=second, user=user)
-    assert match_undo(match=first, user=user).state == "accepted"
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.state, first.decided_by, second.state) == ("accepted", user, "proposed")
     assert LogEntry.objects.count() == 5
     with pytest.raises(MatchError, match="no decision to undo"):
         match_undo(match=first, user=user)
+
+
+def test_what_was_rejected_by_a_decision_of_its_own_stays_so() -> None:
+    first, second = match_make(state="proposed"), match_make(state="proposed")
+    CompetitorMatch.objects.filter(pk=second.pk).update(offer=first.offer)
+    matches_decide(matches=[first], same=True)
+    matches_decide(matches=[first], same=False)
+    second.refresh_from_db()
+    matches_decide(matches=[second], same=True)
+    match_undo(match=second)
+    assert set(CompetitorMatch.objects.values_list("pk", "state")) == {(first.pk, "rejected"), (second.pk, "proposed")}
 
 
 def test_a_product_of_another_shop_is_refused() -> None:

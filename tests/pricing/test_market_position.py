@@ -98,6 +98,16 @@ def test_a_competitor_who_has_become_the_cheapest() -> None:
     assert titles("new_cheapest") == ["New"]
 
 
+def test_alerts_cost_two_queries_however_long_the_histories_are(django_assert_num_queries: Any) -> None:
+    for number in range(9):
+        offer = offer_make()
+        for days in range(1, 20):
+            point_make(offer, days, 8 + (days + number) % 2)
+        match_make(product_make(), offer)
+    with django_assert_num_queries(2):
+        market_alerts(channel="")
+
+
 def test_the_digest_is_sent_to_those_who_are_named(settings: Any) -> None:
     assert "Nobody is to be told" in market_digest_send()
     settings.ECOMAI = {**settings.ECOMAI, "PRICING_MARKET_ALERTS": ["buyer@example.com"]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -130,12 +130,61 @@ def test_the_price_of_an_earlier_promotion_counts_for_the_next_reduction() -> No
 
 def test_promotions_that_meet_at_midnight_are_one_reduction() -> None:
     almost = day(41) - timedelta(seconds=1)
-    first = Offer(day(40), almost, Decimal(10), None)
+    first = Offer(day(40), almost, Decimal(20), None)
     found = only([step(0, "10")], [first, offer(41, 43, percent="20")])
     assert (found.began, found.ended, found.lowest) == (day(40), day(43), Decimal(10))
     # An hour at the full price is a pause: the second reduction knows the price of the first.
-    first = Offer(day(40), day(41) - timedelta(hours=1), Decimal(10), None)
-    assert last([step(0, "10")], [first, offer(41, 43, percent="20")]).lowest == Decimal("9.00")
+    first = Offer(day(40), day(41) - timedelta(hours=1), Decimal(20), None)
+    assert last([step(0, "10")], [first, offer(41, 43, percent="20")]).lowest == Decimal("8.00")
+
+
+def test_steps_down_are_one_reduction_within_one_campaign_only() -> None:
+    two = [offer(40, 82, percent="20"), offer(82, 90, percent="30")]
+    assert [one.lowest for one in reductions([step(0, "100")], two, zone=BERLIN)] == [Decimal(100), Decimal("80.00")]
+    # The shop lowers the price itself while one promotion goes on.
+    steps = [step(0, "100"), step(40, "80"), step(82, "70")]
+    found = only(steps, [offer(40, 90, percent="20")])
+    assert (found.began, found.ended, found.lowest) == (day(40), day(90), Decimal(100))
+    # A promotion on top of a reduction is another one.
+    assert last([step(0, "100"), step(10, "90", "100")], [offer(50, 55, percent="20")]).lowest == Decimal("72.00")
+
+
+def test_a_promotion_in_the_cart_on_a_price_below_its_list_price_is_a_price_that_was_asked() -> None:
+    steps = [step(0, "80", "100"), step(14, "80", "100"), step(36, "100"), step(38, "70", "100")]
+    assert last(steps, [offer(15, 20, percent="20")]).lowest == Decimal("64.00")
+
+
+def test_a_price_that_fell_by_less_than_the_promotion_may_not_have_it_yet() -> None:
+    steps = [step(0, "100"), step(15, "95"), step(20, "100"), step(38, "70", "100")]
+    assert last(steps, [offer(15, 20, percent="20")]).lowest == Decimal("76.00")
+    # To the hundredth of rounding it has: 79.99 and 80.50 for 100 less 20 %.
+    for price in ("79.99", "80.50"):
+        steps[1] = step(15, price)
+        assert last(steps, [offer(15, 20, percent="20")]).lowest == Decimal(price)
+
+
+def test_a_price_lowered_some_minutes_before_its_promotion_has_it() -> None:
+    early = Step(day(40) - timedelta(minutes=5), Decimal(80))
+    found = only([step(0, "100"), early, step(47, "100")], [offer(40, 47, percent="20")])
+    assert (found.began, found.price, found.lowest) == (early.at, Decimal(80), Decimal(100))
+    # Half a day before it is a price of its own, that was asked before the promotion was.
+    found = only([step(0, "100"), step(39.5, "80"), step(47, "100")], [offer(40, 47, percent="20")])
+    assert (found.began, found.price, found.lowest) == (day(40), Decimal("64.00"), Decimal(80))
+
+
+def untold(number: float, price: str) -> Step:
+    return Step(day(number), Decimal(price), None, told=False)
+
+
+def test_a_list_price_that_the_shop_s_history_does_not_tell_is_that_of_the_copy() -> None:
+    found = only([step(0, "100"), untold(40, "75"), step(40.125, "75", "100")])
+    assert (found.began, found.lowest) == (day(40), Decimal(100))
+    # As it was before, too, and where nobody ever told one the price is not reduced.
+    found = only([step(0, "100", "100"), untold(40, "75"), untold(45, "70")])
+    assert (found.began, found.ended, found.lowest) == (day(40), None, Decimal(100))
+    assert reductions([untold(0, "100"), untold(40, "75")], zone=BERLIN) == []
+    # The copy said that there was none at this price.
+    assert only([step(0, "75"), untold(10, "75"), step(40, "75", "100")]).began == day(40)
 
 
 def test_a_list_price_written_just_after_its_price_has_come_with_it() -> None:
@@ -148,82 +197,144 @@ def test_a_promotion_that_ends_before_it_begins_or_before_the_history_is_none() 
     assert reductions([step(10, "10")], [offer(2, 5, percent="50")], zone=BERLIN) == []
 
 
-# -- the rule, read hour by hour -------------------------------------------------------------------------------------
-HOURS = 24 * 75
-PRICES = [Decimal(price) for price in (5, 6, 8, 10)]
+# -- the rule, read moment by moment ---------------------------------------------------------------------------------
+TEN_MINUTES = timedelta(minutes=10)
+DAY = 24 * 6
+END = 75 * DAY
+PRICES = [Decimal(price) for price in ("5", "6", "7.50", "8", "10")]
+Told = tuple[int, Decimal | None, Decimal | None, bool]
+# Moments of the same days again and again: what happens within minutes of something else is what goes wrong.
+moments = st.builds(
+    lambda number, part: number * DAY + part,
+    st.one_of(st.integers(0, 74), st.sampled_from([20, 40, 41])),
+    st.sampled_from([0, 0, 1, 2, 6, 80]),
+)
 changes = st.lists(
     st.tuples(
-        st.integers(0, HOURS - 1),
+        moments,
         st.one_of(st.none(), st.sampled_from(PRICES)),
         st.one_of(st.none(), st.sampled_from(PRICES)),
-    ),
+        st.booleans(),
+    ).map(lambda one: one if one[3] else (one[0], one[1], None, False)),
     min_size=1,
     max_size=8,
     unique_by=lambda change: change[0],
 )
-runs = st.lists(st.tuples(st.integers(0, HOURS), st.integers(1, 400), st.sampled_from([10, 25, 50])), max_size=2)
+runs = st.lists(st.tuples(moments, st.integers(1, 20 * DAY), st.sampled_from([10, 25, 50])), max_size=3)
 
 
-def hour(number: int) -> datetime:
-    return (START.astimezone(UTC) + timedelta(hours=number)).astimezone(BERLIN)
+def moment(number: int) -> datetime:
+    return (START.astimezone(UTC) + number * TEN_MINUTES).astimezone(BERLIN)
 
 
-def read_by_hours(
-    written: list[tuple[int, Decimal | None, Decimal | None]], promotions: list[tuple[int, int, int]]
-) -> list[tuple[datetime, Decimal | None]]:
-    """Walks through every hour: what was asked, whether it was announced as reduced, and what was asked before."""
-    written = sorted(written, key=lambda change: change[0])
-    asked: list[Decimal | None] = []
-    announced: list[bool] = []
-    for now in range(HOURS):
-        past = [change for change in written if change[0] <= now]
-        price, listed = past[-1][1:] if past else (None, None)
-        running = [one for one in promotions if one[0] <= now < one[0] + one[1]]
-        if price is None:
-            asked.append(None)
-            announced.append(False)
+def as_steps(written: list[Told]) -> list[Step]:
+    return [Step(moment(one[0]), one[1], one[2], one[3]) for one in sorted(written, key=lambda change: change[0])]
+
+
+def in_force(written: list[Told], now: int) -> Decimal | None:
+    past = [change for change in written if change[0] <= now]
+    return past[-1][1] if past else None
+
+
+def list_prices(written: list[Told]) -> list[Decimal | None]:
+    """What was not told: as the change before or the ones after say of the same price, else as it was."""
+    known: list[Decimal | None] = []
+    for at, (_moment, price, listed, told) in enumerate(written):
+        if told:
+            known.append(listed)
             continue
-        announced.append(bool(running) or (listed is not None and price < listed))
-        lower = price
-        if listed is None or price >= listed:
-            for begin, _length, percent in running:
-                before = [change[1] for change in written if change[0] < begin]
-                if not (before and before[-1] is not None and price < before[-1]):
-                    lower = min(lower, price * (100 - percent) / 100)
-        asked.append(lower)
-    found: list[tuple[datetime, Decimal | None]] = []
-    for now in range(HOURS):
-        here, before_this = asked[now], asked[now - 1] if now else None
-        goes_on = (
-            now > 0 and announced[now - 1] and here is not None and before_this is not None and here <= before_this
+        if at and written[at - 1][1] == price:
+            known.append(known[-1])
+            continue
+        other = [place for place in range(at + 1, len(written)) if written[place][1] != price]
+        said = [change[2] for change in written[at + 1 : min(other, default=len(written))] if change[3]]
+        known.append(said[0] if said else known[-1] if known else None)
+    return known
+
+
+def fell_by(before: Decimal | None, price: Decimal | None, percent: int) -> bool:
+    """Whether a price fell by what a promotion takes off, to a hundredth."""
+    if before is None or price is None or price >= before:
+        return False
+    return price <= (before * (100 - percent) / 100).quantize(Decimal("0.01"), ROUND_HALF_UP) + before / 100
+
+
+def begun(written: list[Told], promotion: tuple[int, int, int]) -> tuple[int, int, int]:
+    """A price that fell by it up to fifteen minutes before is the promotion, begun by then."""
+    begin, length, percent = promotion
+    for at, *_rest in written[1:]:
+        # ten minutes before: twenty are too many
+        if at == begin - 1 and fell_by(in_force(written, at - 1), in_force(written, begin - 1), percent):
+            return at, length + begin - at, percent
+    return begin, length, percent
+
+
+def read_by_moments(
+    written: list[Told], promotions: list[tuple[int, int, int]]
+) -> list[tuple[datetime, Decimal | None]]:
+    """Walks through time: what was asked by both readings, whether it was announced as reduced, what was before."""
+    written = sorted(written, key=lambda change: change[0])
+    listed = list_prices(written)
+    promotions = [begun(written, one) for one in promotions]
+    edges = {at for at, *_rest in written} | {at for begin, length, _p in promotions for at in (begin, begin + length)}
+    clock = sorted({now for now in edges | {edge - 1 for edge in edges} if now >= 0} | set(range(0, END, 36)))
+    clock = [now for now in clock if now < END]
+    # Per moment: the price as the shop shows it, the least it may have been, whether announced, the promotions.
+    read: list[tuple[Decimal | None, Decimal | None, bool, set[tuple[int, int, int]]]] = []
+    for now in clock:
+        price = in_force(written, now)
+        if price is None:
+            read.append((None, None, False, set()))
+            continue
+        list_price = next(
+            told for change, told in reversed(list(zip(written, listed, strict=True))) if change[0] <= now
         )
-        if announced[now] and not goes_on:
-            first = (hour(now).date() - timedelta(days=30)).isoformat()
-            window = [
-                price
-                for at, price in enumerate(asked[:now])
-                if price is not None and hour(at).date().isoformat() >= first
-            ]
-            found.append((hour(now), min(window, default=None)))
+        running = {one for one in promotions if one[0] <= now < one[0] + one[1]}
+        below = list_price is not None and price < list_price
+        shown, least = [price], [price]
+        for begin, _length, percent in running:
+            before = in_force(written, begin - 1)
+            if fell_by(before, price, percent):
+                continue
+            off = (price * (100 - percent) / 100).quantize(Decimal("0.01"), ROUND_HALF_UP)
+            least.append(off)
+            if not below and (before is None or price >= before):
+                shown.append(off)
+        read.append((min(shown), min(least), below or bool(running), running))
+    found: list[tuple[datetime, Decimal | None]] = []
+    for at, (shown_now, least_now, announced, running) in enumerate(read):
+        if not announced:
+            continue
+        if at and read[at - 1][2]:
+            shown_last, least_last, _announced, ran = read[at - 1]
+            assert shown_now is not None and least_now is not None
+            assert shown_last is not None and least_last is not None
+            stays = shown_now == shown_last and least_now == least_last
+            falls = shown_now <= shown_last and least_now <= least_last
+            if stays or (falls and ran == running):
+                continue
+        first = moment(clock[at]).date() - timedelta(days=30)
+        window = [
+            one[1]
+            for then, one in zip(clock[:at], read, strict=False)
+            if one[1] is not None and moment(then).date() >= first
+        ]
+        found.append((moment(clock[at]), min(window, default=None)))
     return found
 
 
 @given(changes, runs)
-def test_every_history_is_read_as_the_rule_says(
-    written: list[tuple[int, Decimal | None, Decimal | None]], promotions: list[tuple[int, int, int]]
-) -> None:
-    steps = [Step(hour(at), price, listed) for at, price, listed in sorted(written, key=lambda change: change[0])]
-    offers = [Offer(hour(begin), hour(begin + length), Decimal(percent)) for begin, length, percent in promotions]
-    found = [(one.began, one.lowest) for one in reductions(steps, offers, zone=BERLIN) if one.began < hour(HOURS)]
-    assert found == read_by_hours(written, promotions)
+def test_every_history_is_read_as_the_rule_says(written: list[Told], promotions: list[tuple[int, int, int]]) -> None:
+    steps = as_steps(written)
+    offers = [Offer(moment(begin), moment(begin + length), Decimal(percent)) for begin, length, percent in promotions]
+    found = [(one.began, one.lowest) for one in reductions(steps, offers, zone=BERLIN) if one.began < moment(END)]
+    assert found == read_by_moments(written, promotions)
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Pacific/Kiritimati"])
 @given(changes)
-def test_no_price_before_is_ever_from_the_reduction_itself(
-    zone: str, written: list[tuple[int, Decimal | None, Decimal | None]]
-) -> None:
-    steps = [Step(hour(at), price, listed) for at, price, listed in sorted(written, key=lambda change: change[0])]
+def test_no_price_before_is_ever_from_the_reduction_itself(zone: str, written: list[Told]) -> None:
+    steps = as_steps(written)
     for one in reductions(steps, zone=ZoneInfo(zone)):
         before = [each.price for each in steps if each.at < one.began and each.price is not None]
         assert one.lowest is None or one.lowest in before

@@ -8,16 +8,24 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
+from django.contrib.auth.models import User
 
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.models import PriceChange, PriceTest, PriceTestWeek
-from django_ecomai.pricing.services import PricingError, price_test_start, price_test_stop, prices_watch
+from django_ecomai.pricing.services import (
+    PricingError,
+    price_test_approve,
+    price_test_start,
+    price_test_stop,
+    prices_watch,
+)
 from django_ecomai.pricing.services.price_tests import price_test_result, weeks_drawn
 from django_ecomai.pricing.services.propose import proposals_preview
 from django_ecomai.testing import order_make
 
 from .adapters import PricedShop
-from .factories import priced_product
+from .factories import priced_product, rule_make
 
 pytestmark = pytest.mark.django_db
 #: A Wednesday; the test begins on the Monday after.
@@ -109,6 +117,76 @@ def test_somebody_elses_price_ends_it_and_stays(shop: PricedShop) -> None:
     assert test.state == "stopped" and "12" in test.reason
     assert Product.objects.get().price == 12 and len(shop.written) == 1
     assert "the shop has changed the price" in found.messages[0]
+
+
+@pytest.mark.parametrize("stops", [True, False])
+def test_somebody_elses_price_stays_also_when_it_is_one_of_the_tests(stops: bool, shop: PricedShop) -> None:
+    test = started()
+    prices_watch(now=MONDAY)
+    first = test.weeks.order_by("week")[0].price
+    theirs = test.high if first == test.low else test.low
+    Product.objects.update(price=theirs)
+    if stops:
+        price_test_stop(test=test, reason="enough", now=MONDAY + timedelta(days=2))
+    else:
+        prices_watch(now=MONDAY + timedelta(weeks=1))
+    test.refresh_from_db()
+    assert test.state == "stopped"
+    assert Product.objects.get().price == theirs and [price for _ident, price in shop.written] == [first]
+
+
+def test_a_price_before_that_a_limit_forbids_by_now_does_not_come_back(shop: PricedShop) -> None:
+    test = started()
+    prices_watch(now=MONDAY)
+    Product.objects.update(cost="10.10")
+    test = price_test_stop(test=test, reason="enough", now=MONDAY + timedelta(days=2))
+    assert len(shop.written) == 1 and "enough; Its limits do not allow this price any more" in test.reason
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_least_price_that_cannot_be_read_stops_it(before: bool, shop: PricedShop) -> None:
+    rule_make(action="limits", map_attribute="map")
+    unreadable = {"attributes": {"map": "9,90 EUR"}}
+    if before:
+        with pytest.raises(PricingError, match="9,90 EUR"):
+            started(product=priced_product(**unreadable))
+        return
+    test = started()
+    Product.objects.update(**unreadable)
+    prices_watch(now=MONDAY)
+    test.refresh_from_db()
+    assert test.state == "stopped" and "9,90 EUR" in test.reason and shop.written == []
+
+
+def test_two_people_where_the_shop_wants_two(shop: PricedShop, settings: LazySettings) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "PRICING_FOUR_EYES": True}
+    first, second = (User.objects.create_user(name) for name in ("first", "second"))
+    product = priced_product(external_id="t")
+    with pytest.raises(PricingError, match="log in"):
+        started(product=product)
+    test = started(product=product, user=first)
+    planned = list(test.weeks.values_list("price", flat=True))
+    assert test.state == "asked" and prices_watch(now=MONDAY).tests == 0 and shop.written == []
+    with pytest.raises(PricingError, match="in a price test already"):
+        started(product=test.product, user=first)
+    with pytest.raises(PricingError, match="somebody else"):
+        price_test_approve(test=test, user=first)
+    test = price_test_approve(test=test, user=second, now=MONDAY + timedelta(days=1))
+    assert (test.state, test.approved_by, test.starts_on) == ("running", second, MONDAY.date() + timedelta(days=7))
+    weeks = list(test.weeks.values_list("week", "price"))
+    assert weeks == [(MONDAY.date() + timedelta(days=7 * at), price) for at, price in enumerate(planned, 1)]
+    assert prices_watch(now=MONDAY + timedelta(weeks=1)).tests == 1
+    with pytest.raises(PricingError, match="does not wait"):
+        price_test_approve(test=test, user=second)
+
+
+def test_a_test_of_another_price_than_that_of_now_is_not_approved(shop: PricedShop, settings: LazySettings) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "PRICING_FOUR_EYES": True}
+    test = started(user=User.objects.create_user("first"))
+    Product.objects.update(price="11.00")
+    with pytest.raises(PricingError, match="start a new test"):
+        price_test_approve(test=test, user=User.objects.create_user("second"))
+    assert price_test_stop(test=test, reason="no").state == "stopped" and shop.written == []
 
 
 def test_stopped_early_the_price_before_comes_back(shop: PricedShop) -> None:

@@ -12,11 +12,16 @@ import numpy as np
 import pytest
 from django.conf import LazySettings
 from django.core.management import CommandError, call_command
+from django.utils import translation
 
 from django_ecomai.core.registry import price_elasticities, product_weights
 from django_ecomai.forecast.models import Forecast
+from django_ecomai.forecast.selectors import forecast_days
 from django_ecomai.mirror.models import Order, PricePoint, Product, Promotion, StockPoint
+from django_ecomai.pricing.held import REASONS
+from django_ecomai.pricing.learning import catalogue_read
 from django_ecomai.pricing.models import PriceProposal, ProductElasticity
+from django_ecomai.pricing.models.elasticities import Reason
 from django_ecomai.pricing.reading import Reader
 from django_ecomai.pricing.services.propose import family_parts, proposals_make, proposals_preview
 from django_ecomai.runs.models import Run
@@ -89,8 +94,17 @@ def test_a_run_tells_what_it_found_and_a_dry_run_stores_nothing() -> None:
     run = run_now(kind="pricing.propose")
     assert run.state == Run.State.DONE, run.error
     assert run.metrics["pricing"]["proposals"] == 3
+    # The log speaks in sentences, not in codes.
+    assert not [code for code in (*REASONS, *Reason.values) if f"{code}:" in run.log or f" {code}" in run.log]
     assert set(PriceProposal.objects.values_list("run_number", flat=True)) == {run.pk}
     assert run_now(kind="pricing.propose", channel="other").state == Run.State.DONE
+
+
+def test_the_log_says_in_words_what_is_held_back() -> None:
+    shop_make()
+    Product.objects.filter(external_id="p1").update(cost=None)
+    run = run_now(kind="pricing.propose")
+    assert "Held back, 1: Its cost is not known" in run.log
 
 
 def test_the_same_data_gives_the_same_prices_over_the_open_ones_and_decided_ones_stay() -> None:
@@ -123,7 +137,11 @@ def test_proposals_of_products_that_are_gone_are_deleted() -> None:
         ({"cost": None}, "cost_missing", "map `cost` in your adapter"),
         ({"price": "0.00"}, "price_missing", "no price above 0"),
         ({"price": None}, "price_missing", "no price above 0"),
-        ({"cost": Decimal("12.00")}, "limits_contradict", "its cost (12); the largest change per day (11)"),
+        (
+            {"cost": Decimal("12.00")},
+            "limits_contradict",
+            "at least 12 (its cost); at most 11 (the largest change per day)",
+        ),
         ({"attributes": {"map": "a lot"}}, "map_unreadable", "a lot, is no number"),
     ],
 )
@@ -133,7 +151,35 @@ def test_what_is_wrong_with_a_product_is_said(
     settings.ECOMAI = {**settings.ECOMAI, "PRICING_MAP_ATTRIBUTE": "map"}
     row = proposed(known(**fields))
     assert (row.state, row.held_code, row.new_price) == ("held", code, None)
-    assert text in row.held_reason and text in row.why
+    assert text in row.held_words and text in row.why
+
+
+def test_why_it_is_held_back_is_worded_for_whoever_reads_it() -> None:
+    rule_make(name="paid", action="limits", min_margin=0.7)
+    product = known(cost=Decimal("4.00"))
+    with translation.override("de"):  # the job's language
+        proposals_make(now=NOW, product_ids=[product.pk])
+    row = PriceProposal.objects.get()
+    assert (row.held_code, row.held_named) == (
+        "limits_contradict", {"limits": [["min_margin", "13.3333", "paid"], ["max_rise_day", "11", None]]}
+    )  # fmt: skip
+    assert row.why == (
+        "Its limits contradict each other: at least 13.3333 (the least margin, rule “paid”); at most 11 (the largest "
+        "change per day). Loosen one of them, in its rule or in PRICING_LIMITS."
+    )
+    with translation.override("de"):
+        assert row.why.startswith("Seine Grenzen widersprechen einander: ")
+        assert "höchstens 11 (die größte Änderung je Tag)" in row.why
+
+
+def test_why_nothing_is_known_of_demand_is_worded_for_whoever_reads_it() -> None:
+    product = priced_product()
+    with translation.override("de"):
+        row = proposed(product)
+    assert (row.held_code, row.held_named) == ("no_elasticity", {"why": "no_rows"})
+    assert row.held_words == f"How demand answers to its price is not known: {Reason('no_rows').label}."
+    with translation.override("de"):
+        assert row.held_words.endswith(f": {Reason('no_rows').label}.")
 
 
 def test_one_price_ever_teaches_nothing() -> None:
@@ -143,7 +189,7 @@ def test_one_price_ever_teaches_nothing() -> None:
     assert report.held == {"no_elasticity": 1} and report.reasons == {"price_never_varied": 1}
     assert ProductElasticity.objects.get().reason == "price_never_varied"
     (row,) = report.rows
-    assert "its price has never varied" in row.held_reason
+    assert "its price has never varied" in row.held_words
     # The table holds what somebody can decide or repair; why nothing is known stands with the elasticity.
     assert not PriceProposal.objects.exists()
 
@@ -202,7 +248,7 @@ def test_short_stock_raises_the_price_and_surplus_with_an_end_date_lowers_it() -
     assert row.rule is not None and row.rule.name == "Clear"
     assert "pieces more" in row.why
     uncounted = proposed(known(attributes={"season": "winter"}))
-    assert uncounted.held_code == "no_stock" and "Clear" in uncounted.held_reason
+    assert uncounted.held_code == "no_stock" and "Clear" in uncounted.held_words
 
 
 def test_the_forecast_is_what_is_expected_where_there_is_one() -> None:
@@ -213,6 +259,58 @@ def test_the_forecast_is_what_is_expected_where_there_is_one() -> None:
     )
     row = proposed(product)
     assert row.has_forecast and row.units_old == pytest.approx(280.0, rel=1e-3)
+    # The data end six days before the run, and with them the first six days of the horizon have passed.
+    assert (NOW.date() - Reader().day).days == 6 and len(row.daily) == 22
+    Forecast.objects.update(mean=[35.0, 70.0, 70.0, 105.0, 70.0, 70.0, 70.0, 70.0])
+    ahead = forecast_days(product_ids=[product.pk], days=28, start=Reader().day).mean[0]
+    daily = proposed(product).daily
+    assert daily == pytest.approx((ahead / ahead.sum())[6:].tolist(), abs=1e-5)
+    assert sum(daily[:7]) < sum(daily[14:21])
+
+
+def test_rows_are_handed_over_part_by_part_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("django_ecomai.pricing.services.propose.PART", 1)
+    shop_make((-3.0, -2.5))
+    parts: list[list[PriceProposal]] = []
+    report = proposals_make(dry_run=True, now=NOW, on_rows=parts.append)
+    assert [[row.product.external_id for row in part] for part in parts] == [["p0"], ["p1"]]
+    assert report.rows == [] and report.proposals == 2
+
+
+def test_the_command_gives_those_that_gain_most_first_and_those_held_back_last() -> None:
+    products = shop_make((-2.5, -3.0, -2.0))
+    Product.objects.filter(pk=products[2].pk).update(cost=None)
+    out = StringIO()
+    call_command("ecomai_price", "--json", stdout=out)
+    found = json.loads(out.getvalue())
+    assert [(one["product_id"], one["state"]) for one in found["proposals"]] == [
+        ("p1", "open"), ("p0", "open"), ("p2", "held"),
+    ]  # fmt: skip
+    assert (found["products"], found["dry_run"]) == (3, False)
+    for arguments in ([], ["--dry-run"]):
+        out = StringIO()
+        call_command("ecomai_price", "--limit", "1", *arguments, stdout=out)
+        assert "p1" in out.getvalue() and "p0" not in out.getvalue() and "and 2 more" in out.getvalue()
+
+
+def test_the_command_of_an_empty_shop_is_json_too() -> None:
+    out = StringIO()
+    call_command("ecomai_price", "--dry-run", "--json", stdout=out)
+    assert json.loads(out.getvalue())["proposals"] == []
+
+
+def test_categories_of_parents_are_found_in_several_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("django_ecomai.pricing.facts.KEYS_CHUNK", 1)
+    for number in range(3):
+        parent = product_make(external_id=f"parent{number}", categories=[category_make(external_id=f"c{number}")])
+        for size in "sl":
+            priced_product(external_id=f"{size}{number}", parent=parent)
+    Product.objects.filter(parent=None).update(is_active=False)
+    found = catalogue_read()
+    groups = dict(zip(found.products.tolist(), found.category.tolist(), strict=True))
+    names = dict(Product.objects.filter(pk__in=found.products.tolist()).values_list("external_id", "pk"))
+    assert found.named.all() and len(set(groups.values())) == 3
+    assert all(groups[names[f"s{number}"]] == groups[names[f"l{number}"]] for number in range(3))
 
 
 def test_the_command_prints_or_gives_json() -> None:

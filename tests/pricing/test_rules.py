@@ -125,7 +125,7 @@ class TestWhichCounts:
         PricingRule.objects.update(position="")
         monkeypatch.undo()
         row = proposed(product)
-        assert row.held_code == "no_market" and "premium" in row.held_reason
+        assert row.held_code == "no_market" and "premium" in row.held_words
 
 
 def competitors(monkeypatch: pytest.MonkeyPatch, product: Any, *, lowest: str, median: str, position: str) -> None:
@@ -173,7 +173,7 @@ class TestWhatItDoes:
         leader.currency = "USD"
         leader.save()
         row = proposed(known())
-        assert row.held_code == "no_followed" and "follow" in row.held_reason
+        assert row.held_code == "no_followed" and "follow" in row.held_words
 
     def test_the_most_revenue(self) -> None:
         # Above 1 in size a lower price always brings more revenue, below 1 a higher one.
@@ -261,14 +261,14 @@ class TestLimits:
         rule_make(name="Always well paid", action="limits", min_margin=0.6)
         row = proposed(known())
         assert row.held_code == "limits_contradict"
-        assert "Never dear" in row.held_reason and "Always well paid" in row.held_reason
+        assert "Never dear" in row.held_words and "Always well paid" in row.held_words
 
     def test_two_rules_that_want_different_things(self) -> None:
         rule_make(name="Up", action="markup", markup=2.0)
         second = rule_make(name="Stay", action="hold")
         row = proposed(known())
         assert (row.held_code, row.state, row.new_price) == ("rules_contradict", "held", None)
-        assert "“Up”" in row.held_reason and "“Stay”" in row.held_reason
+        assert "“Up”" in row.held_words and "“Stay”" in row.held_words
         second.order = 5
         second.save()
         assert proposed(known()).held_code == ""
@@ -325,9 +325,9 @@ class TestFamilies:
         product = known(attributes={"line": ["A", "B"]})
         rule_make(action="limits", family_attribute="line")
         row = proposed(product)
-        assert row.held_code == "two_families" and "line=A, line=B" in row.held_reason
+        assert row.held_code == "two_families" and "line=A, line=B" in row.held_words
         variant = known(parent=priced_product(external_id="parent"), attributes={"line": "C"})
-        assert "line=C, p" in proposed(variant).held_reason
+        assert "line=C, p" in proposed(variant).held_words
 
 
 @pytest.mark.django_db
@@ -387,7 +387,7 @@ class TestValidation:
         rule_make(name="one", product=a, action="follow", follows=b)
         rule_make(name="two", product=b, action="follow", follows=a)
         row = proposed(a)
-        assert row.held_code == "rule_cycle" and "“one”" in row.held_reason
+        assert row.held_code == "rule_cycle" and "“one”" in row.held_words
 
 
 shares = st.floats(0.0, 0.9)

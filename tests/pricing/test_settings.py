@@ -15,6 +15,7 @@ from django_ecomai.core.persons import Subject
 from django_ecomai.core.registry import personal_data
 from django_ecomai.pricing.checks import check_pricing
 from django_ecomai.pricing.diagnosis import diagnose
+from django_ecomai.pricing.models import PriceReduction
 
 from .adapters import PricedShop
 from .factories import elasticity_make, priced_product, proposal_make
@@ -60,11 +61,26 @@ def test_the_doctor(django_assert_max_num_queries: Any, shop: PricedShop) -> Non
     product.cost = Decimal(4)
     product.save()
     row = elasticity_make(product, made_at=timezone.now())
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(6):
         assert [one.level for one in diagnose()] == ["ok"]
     row.made_at = timezone.now() - timedelta(days=4)
     row.save()
     assert [str(one.title) for one in diagnose()] == ["Proposed prices are 4 days old"]
+
+
+@pytest.mark.django_db
+def test_the_doctor_warns_of_reductions_that_run_without_a_known_lowest_price(shop: PricedShop) -> None:
+    row = elasticity_make(priced_product(), made_at=timezone.now())
+    now = timezone.now()
+    values = {"product": row.product, "price": 8, "list_price": 10, "known_since": now}
+    PriceReduction.objects.create(began_at=now - timedelta(days=9), lowest_before=10, **values)
+    PriceReduction.objects.create(began_at=now - timedelta(days=8), ended_at=now - timedelta(days=7), **values)
+    PriceReduction.objects.create(began_at=now + timedelta(days=1), **values)
+    assert [one.level for one in diagnose()] == ["ok"]
+    PriceReduction.objects.create(began_at=now - timedelta(days=1), **values)
+    found = diagnose()[-1]
+    assert (found.level, str(found.title)) == ("warning", "1 running reduction has no known lowest price")
+    assert found.url_name == "admin:ecomai_pricing_pricereduction_changelist"
 
 
 @pytest.mark.django_db

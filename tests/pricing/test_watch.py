@@ -12,9 +12,9 @@ from django.conf import LazySettings
 
 from django_ecomai.mirror.models import Product, StockPoint
 from django_ecomai.pricing.models import PriceChange, PriceProposal
-from django_ecomai.pricing.services import prices_watch
+from django_ecomai.pricing.services import change_undo, prices_watch
 from django_ecomai.pricing.services.apply import changes_apply
-from django_ecomai.pricing.watching import LOOKS, Seen, Z, look, seen_of, together
+from django_ecomai.pricing.watching import LOOKS, Seen, Z, expected_days, look, seen_of, together
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_now
 from django_ecomai.testing import order_make
@@ -58,6 +58,24 @@ def test_the_arithmetic_of_the_test(shop: PricedShop) -> None:
     assert found.floor == pytest.approx(70.0 - Z * sqrt(70.0 + (70 * doubt) ** 2))
     assert found.left == 6.5 and found.below
     assert found.as_dict()["profit"] == 182.0 and found.as_dict()["expected"] == 455.0
+
+
+def test_what_is_expected_follows_the_season_of_the_forecast(shop: PricedShop) -> None:
+    """Of 280 pieces in four weeks 28 in the first and 140 in the last: 28 sold in the first week are no loss."""
+    shares = [share / 7 for share in (0.1, 0.2, 0.2, 0.5) for _day in range(7)]
+    change = applied(shop, daily=10.0)
+    proposal = change.proposal
+    assert proposal is not None
+    proposal.daily, proposal.made_at = shares, START + timedelta(days=1)
+    sell(change, 7, 4)
+    (found,) = seen_of(channel="", changes=[change], until=START.date() + timedelta(days=8)).values()
+    assert (found.units, found.expected) == (28.0, pytest.approx(28.0)) and not found.below
+    # After the horizon its last week goes on.
+    first = (START + timedelta(days=1)).date()
+    assert expected_days(proposal, first, 35)[21:].tolist() == pytest.approx([20.0] * 14)
+    assert expected_days(proposal, first - timedelta(days=3), 4).tolist() == pytest.approx([4.0] * 4)
+    proposal.daily = []
+    assert expected_days(proposal, first, 2).tolist() == [10.0, 10.0]
 
 
 def test_days_without_stock_are_not_held_against_a_price(shop: PricedShop) -> None:
@@ -146,6 +164,23 @@ class TestRollBack:
         change.refresh_from_db()
         assert change.verdict == "unknown" and len(shop.written) == 1
 
+    @pytest.mark.parametrize("reason", ["the till is closed", "does not get 10 back"])
+    def test_one_that_does_not_work_is_tried_again_and_told_once(self, reason: str, shop: PricedShop) -> None:
+        change = applied(shop)
+        sell(change, 7, 4)
+        if reason == "the till is closed":
+            shop.broken = {"p"}
+        else:
+            Product.objects.filter(pk=change.product_id).update(cost="10.20")
+        found = prices_watch(now=START + timedelta(days=8, hours=4))
+        assert found.rolled_back == 0 and any(reason in text for text in found.messages)
+        found = prices_watch(now=START + timedelta(days=8, hours=5))
+        assert found.rolled_back == 0 and found.messages == [] and len(shop.written) == 1
+        shop.broken = set()
+        Product.objects.filter(pk=change.product_id).update(cost="4.00")
+        assert prices_watch(now=START + timedelta(days=8, hours=6)).rolled_back == 1
+        assert shop.written[-1] == ("p", Decimal("10"))
+
 
 class TestScheduled:
     def test_applied_when_it_is_time(self, shop: PricedShop) -> None:
@@ -169,6 +204,10 @@ class TestScheduled:
 
 
 class TestCanary:
+    @pytest.fixture(autouse=True)
+    def a_week(self, settings: LazySettings) -> None:
+        settings.ECOMAI = {**settings.ECOMAI, "PRICING_CANARY_DAYS": 7}
+
     def batch(self, shop: PricedShop, pieces: int) -> None:
         """Two that went first and sold ``pieces`` a day of ten, and one that follows after a week."""
         changes = [applied(shop, f"c{number}", batch="b", is_canary=True) for number in range(2)]
@@ -198,3 +237,33 @@ class TestCanary:
         found = prices_watch(now=START)
         assert (found.applied, found.postponed) == (0, 1)
         assert PriceProposal.objects.get(product__external_id="rest").apply_at == START + timedelta(days=1)
+
+    @pytest.mark.parametrize("undone", [1, 2])
+    def test_the_others_are_stopped_when_people_took_the_first_back(self, undone: int, shop: PricedShop) -> None:
+        self.batch(shop, 10)
+        for change in list(PriceChange.objects.order_by("pk")[:undone]):
+            change_undo(change=change)
+        found = prices_watch(now=START + timedelta(days=8, hours=1))
+        assert (found.applied, found.stopped) == (0, 1)
+        row = PriceProposal.objects.get(product__external_id="rest")
+        assert row.reason == "Of those that went first too few are still in the shop."
+
+    @pytest.mark.parametrize("state", ["stale", "failed"])
+    def test_the_others_are_stopped_when_none_came_into_the_shop(self, state: str, shop: PricedShop) -> None:
+        proposal_make(state=state, batch="b", is_canary=True)
+        proposal_make(priced_product(external_id="rest"), state="scheduled", batch="b", apply_at=START)
+        assert prices_watch(now=START).stopped == 1 and shop.written == []
+
+    def test_the_others_wait_until_the_first_have_been_there_long_enough(self, shop: PricedShop) -> None:
+        """The first came two days late."""
+        changes = [applied(shop, f"c{number}", batch="b", is_canary=True) for number in range(2)]
+        PriceChange.objects.update(at=START + timedelta(days=2))
+        proposal_make(
+            priced_product(external_id="rest"), state="scheduled", batch="b", apply_at=START + timedelta(days=7)
+        )
+        for change in changes:
+            sell(change, 7, 10)
+        found = prices_watch(now=START + timedelta(days=7))
+        assert (found.applied, found.postponed) == (0, 1)
+        assert PriceProposal.objects.get(product__external_id="rest").apply_at == START + timedelta(days=9)
+        assert prices_watch(now=START + timedelta(days=9)).applied == 1

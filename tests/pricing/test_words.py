@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from django.utils import translation
 
 from django_ecomai.pricing import words
 from django_ecomai.pricing.held import limit_text
-from django_ecomai.pricing.models import PriceProposal
+from django_ecomai.pricing.models import PriceProposal, PricingRule
+from django_ecomai.pricing.models.rules import POSITION_WORDS
+from django_ecomai.pricing.rule_words import for_whom
+
+CATALOGUE = Path(words.__file__).parent / "locale" / "de" / "LC_MESSAGES" / "django.po"
 
 
 @pytest.mark.parametrize(
@@ -87,3 +92,23 @@ def test_every_step_of_the_way_is_a_sentence() -> None:
         "Other: 1.00 EUR becomes 2.00 EUR.",
         "Stopped by the least margin.",
     ]
+
+
+def test_a_position_is_called_the_same_wherever_it_is_told() -> None:
+    row = PriceProposal(market={"position": "premium", "offers": 4})
+    rule = PricingRule(position="premium")
+    with translation.override("de"):
+        assert words.market_words(row) == "hochpreisig, 4 Angebote"
+        assert for_whom(rule) == "im Markt: hochpreisig"
+        assert [str(one) for one in POSITION_WORDS.values()] == ["am billigsten", "im Mittelfeld", "hochpreisig"]
+
+
+@pytest.mark.parametrize(
+    ("unused", "used"),
+    [("Mitbewerber", "Wettbewerber"), ("genehmig", "freigeben"), ("Spanne", "Marge"), ("Preisnachl", "Preisermäßigung"),
+     ("Zugewinn", "Zuwachs"), ("rrechnet", "berechnet"), ("Einkaufspreis", "Kosten"), ("SKU", "Artikelnummer")],
+)  # fmt: skip
+def test_one_thing_has_one_german_name(unused: str, used: str) -> None:
+    said = [line for line in CATALOGUE.read_text().splitlines() if line.startswith("msgstr")]
+    assert [line for line in said if unused.lower() in line.lower()] == []
+    assert any(used.lower() in line.lower() for line in said)

@@ -543,3 +543,25 @@ class TestPresenting:
         assert kind_label("gone.train") == "gone.train"
         assert model_label("gone") == "gone"
         assert model_label("recommend") == "Recommendations"
+
+
+class TestResult:
+    """A finished job leads to the page that shows what came of it."""
+
+    def link(self, client: Client, **values: Any) -> bool:
+        return "See what came of it" in page(client, "admin:ecomai_runs_run_change", a_run(**values).pk)
+
+    def test_a_finished_run_of_a_kind_with_a_page(self, boss: Client) -> None:
+        with job(lambda context: None, page=MODELS):
+            html = page(boss, "admin:ecomai_runs_run_change", a_run().pk)
+            assert f'href="{reverse(MODELS)}">See what came of it' in html
+            html = page(boss, "admin:ecomai_runs_run_change", a_run(channel="uk").pk)
+            assert f'href="{reverse(MODELS)}?channel=uk">See what came of it' in html
+            assert not self.link(boss, state="queued", kind="test.job")
+
+    def test_no_page_an_unknown_one_or_one_that_is_not_for_this_user(self, boss: Client) -> None:
+        for name in ("", "admin:nothing"):
+            with job(lambda context: None, page=name):
+                assert not self.link(boss)
+        with job(lambda context: None, page=MODELS):
+            assert not self.link(client_with("view_run"))

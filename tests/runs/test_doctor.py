@@ -129,7 +129,9 @@ class TestScheduler:
         assert (finding.level, finding.data) == ("info", {"beat_seen_at": None})
         assert "Last time: never." in finding.detail
         Run.objects.create(kind="test.job", state="done")
-        assert "Last time: 0 seconds ago." in found()["Nothing is scheduled"].detail
+        finding = found()["Nothing is scheduled"]
+        assert (finding.level, "Last time: 0 seconds ago." in finding.detail) == ("warning", True)
+        assert doctor.scheduler_silence() is None  # no banner: nothing has fallen silent
 
     def test_alive(self) -> None:
         seen("beat", seconds=90)

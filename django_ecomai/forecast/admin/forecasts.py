@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.urls import path
 from django.urls.resolvers import URLPattern
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -147,12 +147,14 @@ class ForecastAdmin(ViewOnlyMixin, SalesPage, PageMixin, FastModelAdmin):
         ours, naive = row.accuracy.get("wape"), row.accuracy.get("naive_wape")
         if ours is None:
             return "–"
-        if naive is None:
-            return f"{format_value(round(100 * ours))} %"
+        under = [] if naive is None else [_("simple: %(naive)s %%") % {"naive": format_value(round(100 * naive))}]
+        if presenting.range_failed(row):
+            held = format_value(round(100 * row.accuracy["coverage_80"]))
+            under.append(_("range failed its test: held %(held)s %%") % {"held": held})
         return format_html(
-            '{} %<span class="ecomai-under">{}</span>',
+            "{} %{}",
             format_value(round(100 * ours)),
-            _("simple: %(naive)s %%") % {"naive": format_value(round(100 * naive))},
+            format_html_join("", '<span class="ecomai-under">{}</span>', ((text,) for text in under)),
         )
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -257,6 +259,8 @@ class ForecastAdmin(ViewOnlyMixin, SalesPage, PageMixin, FastModelAdmin):
             "model": presenting.model_words(row),
             "verdict": presenting.accuracy_verdict(row),
             "season_note": presenting.season_note(row),
+            "range_words": presenting.range_words(row),
+            "range_note": presenting.range_note(row, effects),
             "past": presenting.past_table(row),
             "overridable": overridable,
             "overrides": overrides,

@@ -64,6 +64,8 @@ class SalesPage(PageMixin):
             "made_on": presenting.day_words(presenting.last_day(whole)) if whole else "",
             "before_words": presenting.before_words(whole.frequency) if whole else "",
             "season_note": presenting.season_note(whole) if whole else "",
+            "range_words": presenting.range_words(whole) if whole else "",
+            "range_note": presenting.range_note(whole, effects) if whole else "",
             "currency": ecomai.CURRENCY,
             "groups": [group for group in groups if group["rows"]],
             "targets": [_target_row(state) for state in target_states(targets=list(targets))] if may_see else [],

@@ -9,6 +9,7 @@ import logging
 import time
 import urllib.request
 from base64 import urlsafe_b64encode
+from collections import defaultdict
 from threading import Lock
 from typing import Any
 
@@ -27,7 +28,7 @@ _MOST_BYTES = 64 * 1024
 # Per process. domain -> (when, keys by id); domain -> when a look failed.
 _keys: dict[str, tuple[float, dict[str, Any]]] = {}
 _failed: dict[str, float] = {}
-_looking = Lock()
+_looking: defaultdict[str, Lock] = defaultdict(Lock)  # one of each shop: a slow one holds up no other
 
 
 class NoKeys(Exception):
@@ -82,13 +83,14 @@ def _key(shop: SaleorShop, kid: str, jwt: Any) -> Any:
     """
     if _is_known(shop, kid):
         return _keys[shop.domain][1].get(kid)
-    if not _looking.acquire(timeout=_TIMEOUT):
+    looking = _looking[shop.domain]
+    if not looking.acquire(timeout=_TIMEOUT):
         raise NoKeys
     try:
         if not _is_known(shop, kid):
             _look(shop, kid, jwt)
     finally:
-        _looking.release()
+        looking.release()
     return _keys[shop.domain][1].get(kid)
 
 

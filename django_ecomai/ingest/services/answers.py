@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from django.db import DatabaseError, IntegrityError, InterfaceError, connections, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from django_ecomai.conf import ecomai
@@ -14,18 +16,23 @@ from django_ecomai.core.hashing import keyed_hash
 from django_ecomai.ingest.models import ApiKey, DeliveryAnswer
 
 # A worker that died leaves its delivery open; so long after it last said that it is at work, whoever sends it again
-# takes it over. Should it live after all, both write the same rows, and the answer is that of the second.
+# takes it over. Should it live after all it writes nothing more: what the sender has sent since may be newer.
 _GIVEN_UP = timedelta(seconds=30)
+_SECONDS = int(_GIVEN_UP.total_seconds())
 _RENEWED = timedelta(seconds=5)
 T = TypeVar("T")
 
 
 class AnswerConflict(Exception):
-    """The delivery cannot be taken now: ``code`` is ``other_body`` or ``in_progress``."""
+    """The delivery cannot be taken now: ``code`` is ``other_body`` or ``in_progress``.
 
-    def __init__(self, code: str) -> None:
+    ``seconds``: when a delivery in progress is given up at the latest, should its worker have died.
+    """
+
+    def __init__(self, code: str, seconds: int = 1) -> None:
         super().__init__(code)
         self.code = code
+        self.seconds = seconds
 
 
 def answer_begin(*, key: ApiKey, header: str, address: str, body_digest: str) -> DeliveryAnswer:
@@ -48,8 +55,9 @@ def answer_begin(*, key: ApiKey, header: str, address: str, body_digest: str) ->
     if found.body_digest != body_digest:
         raise AnswerConflict("other_body")
     if found.status is None:
-        if found.started_at > now - _GIVEN_UP:
-            raise AnswerConflict("in_progress")
+        left = found.started_at + _GIVEN_UP - now
+        if left > timedelta(0):
+            raise AnswerConflict("in_progress", min(math.ceil(left.total_seconds()), _SECONDS))
         return _taken_over(found, body_digest)
     return found
 
@@ -59,20 +67,32 @@ def _taken_over(found: DeliveryAnswer, body_digest: str) -> DeliveryAnswer:
     now = timezone.now()
     mine = DeliveryAnswer.objects.filter(pk=found.pk, started_at=found.started_at)
     if not mine.update(started_at=now, body_digest=body_digest, status=None, answer=None):
-        raise AnswerConflict("in_progress")
+        raise AnswerConflict("in_progress", _SECONDS)
     found.started_at, found.body_digest, found.status, found.answer = now, body_digest, None, None
     return found
 
 
 def answer_kept(lines: Iterable[T], *, answer: DeliveryAnswer) -> Iterator[T]:
-    """The rows of a delivery; while they are asked for, it says every few seconds that it is being worked on."""
+    """The rows of a delivery; while they are asked for, it says every few seconds that it is being worked on.
+
+    Raises ``AnswerConflict`` when somebody else has taken the delivery over meanwhile.
+    """
     for line in lines:
         now = timezone.now()
         if not timedelta(0) <= now - answer.started_at < _RENEWED:
-            mine = DeliveryAnswer.objects.filter(pk=answer.pk, started_at=answer.started_at, status=None)
-            if mine.update(started_at=now):
-                answer.started_at = now
+            if not _mine(answer).update(started_at=now):
+                raise AnswerConflict("in_progress", _SECONDS)
+            answer.started_at = now
         yield line
+
+
+def answer_hold(*, answer: DeliveryAnswer) -> None:
+    """Call it last in a transaction that writes rows of the delivery: nobody takes it over before the commit.
+
+    Raises ``AnswerConflict`` when somebody has, while the transaction waited: then it must not be committed.
+    """
+    if not _mine(answer).select_for_update().exists():
+        raise AnswerConflict("in_progress", _SECONDS)
 
 
 def answer_finish(*, answer: DeliveryAnswer, status: int, body: dict[str, Any]) -> None:
@@ -85,7 +105,7 @@ def answer_release(*, answer: DeliveryAnswer) -> None:
 
     When that was for the database, which has ended the connection, it may be back already.
     """
-    mine = DeliveryAnswer.objects.filter(pk=answer.pk, started_at=answer.started_at, status=None)
+    mine = _mine(answer)
     connection = connections[mine.db]
     try:
         mine.delete()
@@ -94,6 +114,11 @@ def answer_release(*, answer: DeliveryAnswer) -> None:
             raise
         connection.close()
         mine.delete()
+
+
+def _mine(answer: DeliveryAnswer) -> QuerySet[DeliveryAnswer]:
+    """Its row, empty when somebody else has taken it over."""
+    return DeliveryAnswer.objects.filter(pk=answer.pk, started_at=answer.started_at, status=None)
 
 
 def _age() -> timedelta:

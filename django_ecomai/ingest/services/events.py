@@ -7,18 +7,20 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import DatabaseError
+from django.db import OperationalError
 from django.utils import timezone
 
 from django_ecomai.core.hashing import keyed_hash
 from django_ecomai.events.cleaning import PAST, moment_read
 from django_ecomai.events.consent import PURPOSES, RECORDING
 from django_ecomai.events.services import events_receive
+from django_ecomai.ingest.models import DeliveryAnswer
 from django_ecomai.ingest.reading import Line
 from django_ecomai.ingest.shapes import BadShape, consent_read, is_deep, plain
 from django_ecomai.mirror.models import Customer
 from django_ecomai.mirror.services.bulk import batched
 
+from .answers import answer_kept
 from .rows import CONSENT, RowVerdict
 
 _CHUNK = 500
@@ -42,14 +44,17 @@ def consents_of(*, channel: str, customer_ids: Iterable[str]) -> dict[str, froze
     }
 
 
-def events_deliver(*, lines: Iterable[Line], channel: str) -> list[RowVerdict]:
-    """Store events; a verdict per row, in their order. Raises ``DatabaseError`` when they cannot be stored now.
+def events_deliver(*, lines: Iterable[Line], channel: str, answer: DeliveryAnswer | None = None) -> list[RowVerdict]:
+    """Store events; a verdict per row, in their order. Raises ``OperationalError`` when they cannot be stored
+    now, and ``AnswerConflict`` when somebody else has taken over the delivery whose ``answer`` it is.
 
     Each needs the consent of whoever did it: its own ``consent``, or that of its customer. Without ``analytics`` or
     ``personalization`` it is rejected; without ``personalization`` nobody's next suggestions react to it. Events older
     than seven days are rejected.
     """
     verdicts: list[RowVerdict] = []
+    if answer is not None:
+        lines = answer_kept(lines, answer=answer)
     for chunk in batched(lines, _CHUNK):
         verdicts += _deliver(chunk, channel)
     return verdicts
@@ -72,7 +77,7 @@ def _deliver(chunk: list[Line], channel: str) -> list[RowVerdict]:
             continue
         verdicts = events_receive(rows=[row for _number, row in group], channel=channel, personal=personal)
         if verdicts is None:
-            raise DatabaseError("The events could not be stored.")
+            raise OperationalError("The events could not be stored.")
         for (number, _row), verdict in zip(group, verdicts, strict=True):
             found[number] = RowVerdict(number, verdict.status, verdict.reason, verdict.notes)
     return [found[line.number] for line in chunk]

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django_ecomai.core.persons import refused
 from django_ecomai.events.consent import PURPOSES
 from django_ecomai.events.signals import consent_changed
+from django_ecomai.ingest.models import DeliveryAnswer
 from django_ecomai.ingest.reading import Line
 from django_ecomai.ingest.shapes import KEYED_BY_PRODUCT, BadShape, Shaped, row_shape
 from django_ecomai.mirror.models import Category, Customer, Product
@@ -20,6 +21,7 @@ from django_ecomai.mirror.selectors import price_times, product_rows
 from django_ecomai.mirror.services import Outcome, batch_apply, row_remove
 from django_ecomai.mirror.services.bulk import batched
 
+from .answers import answer_hold, answer_kept
 from .versions import versions_claim, versions_newest
 
 CHUNK = 500
@@ -47,22 +49,28 @@ class RowVerdict:
         return found
 
 
-def rows_deliver(*, table: str, lines: Iterable[Line], channel: str) -> list[RowVerdict]:
+def rows_deliver(
+    *, table: str, lines: Iterable[Line], channel: str, answer: DeliveryAnswer | None = None
+) -> list[RowVerdict]:
     """Write rows of one table; a verdict per row, in their order.
 
     Each few hundred rows are one transaction: what a bad row says about itself harms no other. Children whose parents
     come later in the delivery are linked at its end. A row that says ``deleted`` is marked as gone. Fields that a
     product's row leaves out stay as they are. Raises ``DatabaseError`` when the database fails; the rows before it are
-    written then, and are duplicates when the delivery is sent again.
+    written then, and are duplicates when the delivery is sent again. With ``answer``, the delivery's own, it raises
+    ``AnswerConflict`` as soon as somebody else has taken the delivery over, and writes nothing more.
     """
+    if answer is not None:
+        lines = answer_kept(lines, answer=answer)
     verdicts: dict[int, RowVerdict] = {}
     children = _Children(table)
     for chunk in _chunks(table, lines, verdicts):
-        told = _write(table, chunk, channel)
+        told = _write(table, chunk, channel, answer)
         children.note(chunk, told)
         verdicts.update(told)
-    for chunk in children.late(channel):
-        for number, verdict in _write(table, chunk, channel).items():
+    late = children.late(channel)
+    for chunk in late if answer is None else answer_kept(late, answer=answer):
+        for number, verdict in _write(table, chunk, channel, answer).items():
             if verdict.status != "rejected" and _NO_PARENT not in verdict.notes:
                 notes = tuple(note for note in verdicts[number].notes if note != _NO_PARENT)
                 verdicts[number] = replace(verdicts[number], notes=notes)
@@ -126,7 +134,9 @@ def _chunks(
         yield chunk
 
 
-def _write(table: str, chunk: dict[str, tuple[int, Shaped]], channel: str) -> dict[int, RowVerdict]:
+def _write(
+    table: str, chunk: dict[str, tuple[int, Shaped]], channel: str, answer: DeliveryAnswer | None
+) -> dict[int, RowVerdict]:
     found: dict[str, Outcome] = {}
     with transaction.atomic():
         if table == "customer":
@@ -150,6 +160,8 @@ def _write(table: str, chunk: dict[str, tuple[int, Shaped]], channel: str) -> di
         before = _customers_stored(left, channel) if table == "customer" else {}
         rows = _customers(left, before) if table == "customer" else _rows(table, left, channel)
         found.update(zip(rows, batch_apply(table=table, rows=list(rows.values()), channel=channel), strict=True))
+        if answer is not None:
+            answer_hold(answer=answer)
     if table == "customer":
         _consents_tell(channel, left, before, found)
     return {

@@ -79,7 +79,7 @@ class WhatIfMixin:
             "money": found.currency if found else ecomai.CURRENCY,
             "sentence": _sentence(found, change) if found else "",
             "scope": self._scope(row, found),
-            "rows": _rows(found) if found else [],
+            "rows": _rows(found, change) if found else [],
             "charts": _charts(found, stands_for(channel), changed=not change.is_none) if found else [],
             "chart_scripts": CHART_SCRIPTS,
             "simulated": simulated,
@@ -140,25 +140,25 @@ def _sentence(found: Played, change: Change) -> str:
     today, changed, money = found.futures.base, found.futures.changed, found.currency
     if change.is_none:
         return _(
-            "As planned, there are %(days)s days without stock in twelve weeks, all products together; they, holding "
-            "and ordering cost %(cost)s. Move a slider to see what changes."
-        ) % {"days": format_value(round(today.stockout_days)), "cost": _shown(today.cost, money)}
-    days, cost = _gap(today.stockout_days, changed.stockout_days, ""), changed.cost - today.cost
-    named = {"days": format_value(abs(days)), "cost": _shown(abs(cost), money)}
+            "As planned, %(profit)s are earned in twelve weeks after holding and ordering, and there are %(days)s days "
+            "without stock, all products together. Move a slider to see what changes."
+        ) % {"days": format_value(round(today.stockout_days)), "profit": _shown(today.profit, money)}
+    days, profit = _gap(today.stockout_days, changed.stockout_days, ""), changed.profit - today.profit
+    named = {"days": format_value(abs(days)), "profit": _shown(abs(profit), money)}
     if days > 0:
         text = ngettext("%(days)s more day without stock", "%(days)s more days without stock", days) % named
     elif days < 0:
         text = ngettext("%(days)s day less without stock", "%(days)s days less without stock", -days) % named
     else:
         text = _("As many days without stock")
-    if abs(cost) < 1:
-        money_text = _("as dear as today's plan")
+    if abs(profit) < 1:
+        money_text = _("as much profit as today's plan")
     else:
-        money_text = (_("%(cost)s dearer") if cost > 0 else _("%(cost)s cheaper")) % named
-    return _("%(changes)s: %(days)s, all products together, and %(cost)s in twelve weeks.") % {
+        money_text = (_("%(profit)s more profit") if profit > 0 else _("%(profit)s less profit")) % named
+    return _("%(changes)s: %(profit)s in twelve weeks, and %(days)s, all products together.") % {
         "changes": "; ".join(_changes_told(change, money)),
         "days": text[0].lower() + text[1:],
-        "cost": money_text,
+        "profit": money_text,
     }
 
 
@@ -196,23 +196,30 @@ def _elasticity_told(found: Played, change: Change) -> str:
     }
 
 
-def _rows(found: Played) -> list[dict[str, Any]]:
-    """Label, today, changed, difference, and whether that is better or worse."""
+def _rows(found: Played, change: Change) -> list[dict[str, Any]]:
+    """Label, today, changed, difference, and whether that is better or worse.
+
+    Where the change moves demand, less to serve costs less: that alone is no gain, and only profit is judged.
+    """
     today, changed, money = found.futures.base, found.futures.changed, found.currency
     held, held_changed = (float(one.stock_value[MEDIAN].mean()) for one in (today, changed))
+    cost = 0 if change.demand or change.promotion or change.price else -1
     lines = [
-        (_("Share of demand served"), today.fill_rate * 100, changed.fill_rate * 100, "%", 1),
-        (_("Days without stock, all products together"), today.stockout_days, changed.stockout_days, "", -1),
+        (_("Pieces sold"), today.sold, changed.sold, "", 1),
+        (_("Revenue"), today.revenue, changed.revenue, money, 1),
+        (_("Margin of what is sold"), today.margin, changed.margin, money, 1),
+        (_("Profit: margin less holding and ordering"), today.profit, changed.profit, money, 1),
+        (_("Share of demand served"), today.fill_rate * 100, changed.fill_rate * 100, "%", -cost),
+        (_("Days without stock, all products together"), today.stockout_days, changed.stockout_days, "", cost),
         (_("Stock value, mean"), held, held_changed, money, 0),
         (_("Orders placed"), today.orders, changed.orders, "", 0),
         (_("Bought for"), today.bought, changed.bought, money, 0),
-        (_("Cost of holding"), today.holding, changed.holding, money, -1),
-        (_("Cost of ordering"), today.ordering, changed.ordering, money, -1),
-        (_("Margin lost to stock-outs"), today.lost_margin, changed.lost_margin, money, -1),
-        (_("Cost and lost margin together"), today.cost, changed.cost, money, -1),
+        (_("Cost of holding"), today.holding, changed.holding, money, cost),
+        (_("Cost of ordering"), today.ordering, changed.ordering, money, cost),
+        (_("Margin lost to stock-outs"), today.lost_margin, changed.lost_margin, money, cost),
     ]
     if today.moved or changed.moved:
-        lines.insert(2, (_("Pieces that moved to substitutes"), today.moved, changed.moved, "", 0))
+        lines.insert(6, (_("Pieces that moved to substitutes"), today.moved, changed.moved, "", 0))
     return [
         {
             "label": label,
@@ -226,6 +233,8 @@ def _rows(found: Played) -> list[dict[str, Any]]:
 
 
 def _shown(value: float, unit: str) -> str:
+    if value < 0:
+        return f"−{_shown(-value, unit)}"
     if unit == "%":
         return f"{number_format(value, decimal_pos=1)} %"
     if unit:

@@ -26,7 +26,7 @@ from django_ecomai.inventory.alerts import ALERTS
 from django_ecomai.inventory.models import Suggestion
 from django_ecomai.inventory.selectors import worklist_summary
 from django_ecomai.inventory.services import DecisionError, OrderError, orders_draft, suggestions_decide
-from django_ecomai.inventory.words import class_words, money_format, pieces
+from django_ecomai.inventory.words import class_words, days_left, money_format, pieces
 from django_ecomai.mirror.admin.base import amount_format
 
 from .base import InventoryAdmin, admin_url, badge
@@ -274,9 +274,9 @@ def _cover(row: Suggestion) -> list[str]:
     """How many days the stock lasts, and until when."""
     if row.status == Suggestion.Status.STOCKED_OUT:
         return [_("nothing left")]
-    if row.cover_days is None:
+    days = days_left(row)
+    if row.cover_days is None or days is None:
         return [_("no demand")]
-    days = round(row.cover_days)
     told = ngettext("lasts %(n)s day", "lasts %(n)s days", days) % {"n": format_value(days)}
     if row.stock_out_on is None:
         return [told]

@@ -193,8 +193,11 @@ def column_update(model: type[models.Model], column: str, pairs: Sequence[tuple[
 
 def links_set(
     through: type[models.Model], left: str, right: str, wanted: dict[Any, set[Any]], *, fresh: set[Any]
-) -> None:
-    """Make the rows of a many-to-many table match ``wanted`` (left key -> right keys); ``fresh`` keys have none yet."""
+) -> set[Any]:
+    """Make the rows of a many-to-many table match ``wanted`` (left key -> right keys); ``fresh`` keys have none yet.
+
+    Returns the right keys that lost a row.
+    """
     have: dict[Any, dict[Any, Any]] = {}
     old = [key for key in wanted if key not in fresh]
     if old:
@@ -202,11 +205,14 @@ def links_set(
         for pk, left_key, right_key in rows:
             have.setdefault(left_key, {})[right_key] = pk
     gone, new = [], []
+    parted: set[Any] = set()
     for key, targets in sorted(wanted.items()):  # see rows_upsert
         present = have.get(key, {})
         gone += [pk for right_key, pk in present.items() if right_key not in targets]
+        parted |= present.keys() - targets
         new += [through(**{left: key, right: target}) for target in sorted(targets) if target not in present]
     if gone:
         through._base_manager.filter(pk__in=gone).delete()
     if new:
         through._base_manager.bulk_create(new, batch_size=CHUNK, ignore_conflicts=True)
+    return parted

@@ -386,6 +386,8 @@ def promotions_write(ctx: SyncContext, batch: Sequence[PromotionRow]) -> list[st
         return list(rows)
     written.created = keys_load(Promotion, ctx.channel, written.created)
     fresh = set(written.created.values())
+    narrow = _narrow(pk for pk in written.changed.values() if pk not in fresh)
+    parted: list[set[Any]] = []
     for side, ids, relation, column in (
         (0, ctx.products, Promotion.products, "product_id"),
         (1, ctx.categories, Promotion.categories, "category_id"),
@@ -394,14 +396,43 @@ def promotions_write(ctx: SyncContext, batch: Sequence[PromotionRow]) -> list[st
         wanted = {
             pk: {ids.known[i] for i in targets[ident][side] if i in ids.known} for ident, pk in written.changed.items()
         }
-        links_set(relation.through, "promotion_id", column, wanted, fresh=fresh)
-    promotions_tell(ctx.channel, written.changed.values())
+        parted.append(links_set(relation.through, "promotion_id", column, wanted, fresh=fresh))
+    everything = any(pk not in fresh and pk not in narrow for pk in written.changed.values())
+    promotions_tell(ctx.channel, written.changed.values(), *parted, everything=everything)
     return list(rows)
 
 
-def promotions_tell(channel: str, promotions: Iterable[Any]) -> None:
-    """Whoever keeps books of reductions hears of promotions once they are committed."""
+def _narrow(promotions: Iterable[Any]) -> set[Any]:
+    """Those of the promotions that name products or categories; one query that looks at one link of each."""
+    keys = list(promotions)
+    if not keys:
+        return set()
+    links = [
+        models.Exists(relation.through._base_manager.filter(promotion_id=models.OuterRef("pk")))
+        for relation in (Promotion.products, Promotion.categories)
+    ]
+    rows = Promotion._base_manager.filter(links[0] | links[1], pk__in=keys)
+    return set(rows.values_list("pk", flat=True))
+
+
+def promotions_tell(
+    channel: str,
+    promotions: Iterable[Any],
+    products: Iterable[Any] = (),
+    categories: Iterable[Any] = (),
+    *,
+    everything: bool = False,
+) -> None:
+    """Whoever keeps books of reductions hears of promotions, and what they no longer name, once they are committed."""
     keys = sorted(promotions)
     if keys:
-        send = partial(promotions_changed.send_robust, sender=Promotion, channel=channel, promotions=keys)
+        send = partial(
+            promotions_changed.send_robust,
+            sender=Promotion,
+            channel=channel,
+            promotions=keys,
+            products=sorted(products),
+            categories=sorted(categories),
+            everything=everything,
+        )
         transaction.on_commit(send, robust=True)

@@ -84,7 +84,8 @@ class Outcome:
 
     ``stock_value`` [3, days] are the 5, 50 and 95 % quantiles of the value in stock at the end of each day, ``out``
     [days] the expected number of products that are out of stock. ``reorder_point`` and ``order_up_to`` [n] are the
-    levels of today, ``replay`` every product's numbers.
+    levels of today, ``replay`` every product's numbers. ``sold`` pieces include those that moved to substitutes,
+    ``revenue`` does not; ``margin`` is what is earned on both, before holding and ordering.
     """
 
     fill_rate: float
@@ -95,6 +96,9 @@ class Outcome:
     moved: float
     bought: float
     orders: float
+    sold: float
+    revenue: float
+    margin: float
     stock_value: NDArray[np.float64]
     out: NDArray[np.float64]
     reorder_point: NDArray[np.float64]
@@ -105,6 +109,11 @@ class Outcome:
     def cost(self) -> float:
         """Holding, ordering and lost margin."""
         return self.holding + self.ordering + self.lost_margin
+
+    @property
+    def profit(self) -> float:
+        """Margin of what is sold, less holding and ordering."""
+        return self.margin - self.holding - self.ordering
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +134,10 @@ class Comparison:
             "moved",
             "bought",
             "orders",
+            "sold",
+            "revenue",
+            "margin",
+            "profit",
             "cost",
         )
         return {name: float(getattr(self.changed, name) - getattr(self.base, name)) for name in names}
@@ -182,6 +195,14 @@ def play(scenario: Scenario, *, days: int = 90, paths: int = 100, seed: int = 0)
         moved=_mean(played.moved),
         bought=_mean(played.bought * stock.unit_cost),
         orders=_mean(played.orders_placed),
+        sold=_mean(played.sold + played.moved),
+        revenue=_mean(played.sold * stock.unit_price),
+        # What substitutes earned is what the loss is less than all that was not served.
+        margin=_mean(
+            played.sold * (stock.unit_price - stock.unit_cost)
+            + (played.demand - played.sold) * margin
+            - played.lost_margin
+        ),
         stock_value=np.quantile(value, QUANTILES, axis=0),
         out=((played.stock <= 0) & sells[None, :, None]).sum(axis=1).mean(axis=0, dtype=np.float64),
         reorder_point=policy.point[0],

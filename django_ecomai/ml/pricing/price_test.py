@@ -33,6 +33,22 @@ class PriceTests:
     worth: Floats
 
 
+def told_per_period(rate: ArrayLike, dispersion: ArrayLike, alpha: ArrayLike, rho: ArrayLike) -> Floats:
+    """What a period tells about the elasticity, per squared distance h of log prices from their middle: ``rate`` sold
+    per period with variance ``dispersion * (mean + alpha * mean2)`` (Poisson quasi-likelihood, half of the periods at
+    each price), lessened by neighbouring periods that err alike by ``rho`` and by one period in ten for the level that
+    is learned too."""
+    sold, alike = np.asarray(rate, dtype=np.float64), np.asarray(rho, dtype=np.float64)
+    told = sold / (np.asarray(dispersion) * (1 + np.asarray(alpha) * sold))
+    return np.asarray(told * 0.9 * (1 - alike) / (1 + alike))
+
+
+def width_after(sd: float, per_period: float, low: float, high: float, periods: int) -> float:
+    """Width of the 95 % interval after a test at two prices that begins with the standard deviation ``sd``."""
+    step = np.log(high / low) / 2
+    return float(2 * Z95 / np.sqrt(1 / sd**2 + per_period * step**2 * periods))
+
+
 def suggest_tests(
     found: Elasticities,
     price: ArrayLike,
@@ -44,8 +60,7 @@ def suggest_tests(
     """Tests for the products whose 95 % interval is wider than ``wanted_width`` or that have no elasticity.
 
     A period at log price +-h around today's brings the information ``h2 * rate / (dispersion * (1 + alpha * rate))``
-    about the elasticity (Poisson quasi-likelihood, half of the periods at each price), lessened by neighbouring
-    periods that err alike and by one period in ten for the level that is learned too. The smallest step that needs no
+    about the elasticity (see ``told_per_period``). The smallest step that needs no
     more than 26 periods is suggested; products that no step brings there, or without sales, are left out. ``price`` [n]
     is today's. Raises ``ValueError`` for a width of 0 or less.
     """
@@ -58,8 +73,7 @@ def suggest_tests(
     before = 2 * Z95 * sd
     useful = (before > wanted_width) & (found.rate > 0) & np.isfinite(today) & (today > 0)
     wanted = (2 * Z95 / wanted_width) ** 2 - 1 / sd**2
-    per_period = found.rate / (found.dispersion * (1 + found.alpha * found.rate))
-    per_period = per_period * 0.9 * (1 - found.rho) / (1 + found.rho)
+    per_period = told_per_period(found.rate, found.dispersion, found.alpha, found.rho)
     step, weeks = np.full(len(sd), np.nan), np.zeros(len(sd), dtype=np.int64)
     for one in sorted(steps, reverse=True):
         gain = per_period * np.log1p(one) ** 2

@@ -1,8 +1,9 @@
 from .changes import PriceChangeAdmin
-from .elasticities import PriceTestAdmin, ProductElasticityAdmin
+from .elasticities import ProductElasticityAdmin
 from .market import CompetitorAdmin, CompetitorOfferAdmin
 from .market_review import CompetitorMatchAdmin
 from .offers import VolumeOfferAdmin
+from .price_tests import PriceTestAdmin
 from .reductions import PriceReductionAdmin
 from .rules import PricingRuleAdmin
 from .worklist import PriceProposalAdmin

@@ -6,7 +6,8 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -19,10 +20,11 @@ from django_ecomai.core.admin_parts import badge
 from django_ecomai.core.charts import format_value
 from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.pricing import words
+from django_ecomai.pricing.apply_job import AT_ONCE
 from django_ecomai.pricing.models import PriceChange
 from django_ecomai.pricing.services import PricingError, change_undo
 
-from .base import LIST, UNDO, PricingAdmin
+from .base import UNDO, PricingAdmin
 
 VERDICTS = {"kept": "ok", "below": "error", "unknown": "quiet", "": "info"}
 
@@ -41,8 +43,8 @@ class PriceChangeAdmin(ReadOnlyAdminMixin, PricingAdmin):
     search_fields = ("=product__external_id", "=product__sku", "product__title")
     search_help_text = gettext_lazy("Shop's id, SKU, or a word of the title")
     day_field = "at"
-    change_list_template = LIST
     sortable_by = ()
+    list_per_page = AT_ONCE
     actions = ("take_back",)
 
     def has_undo_permission(self, request: HttpRequest) -> bool:
@@ -50,9 +52,13 @@ class PriceChangeAdmin(ReadOnlyAdminMixin, PricingAdmin):
         return request.user.has_perm(UNDO)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        return super().changelist_view(
-            request, {"title": _("Prices in the shop"), "is_nav_sidebar_enabled": False, **(extra_context or {})}
-        )
+        context = {
+            "title": _("Prices in the shop"),
+            "cards_on_phones": True,
+            "is_nav_sidebar_enabled": False,  # the table needs the room
+            **(extra_context or {}),
+        }
+        return super().changelist_view(request, context)
 
     @admin.display(description=gettext_lazy("when"))
     def moment(self, row: PriceChange) -> str:
@@ -94,10 +100,18 @@ class PriceChangeAdmin(ReadOnlyAdminMixin, PricingAdmin):
         return badge(row.get_verdict_display(), VERDICTS.get(row.verdict, "info"))
 
     @admin.action(description=gettext_lazy("Take back: the price before"), permissions=["undo"])
-    def take_back(self, request: HttpRequest, queryset: QuerySet[PriceChange]) -> None:
-        """Each by itself: what the shop has changed since is left alone, and named."""
+    def take_back(self, request: HttpRequest, queryset: QuerySet[PriceChange]) -> HttpResponse | None:
+        """First the prices that would come back; then each by itself: what the shop has changed since is left alone,
+        and named."""
+        rows = list(queryset.select_related("product", "proposal")[: AT_ONCE + 1])
+        if len(rows) > AT_ONCE:
+            text = _("At most %(n)s prices are taken back at once: tick fewer.")
+            messages.error(request, text % {"n": format_value(AT_ONCE)})
+            return None
+        if "confirmed" not in request.POST:
+            return self.take_back_page(request, rows)
         done = 0
-        for change in queryset.select_related("product", "proposal"):
+        for change in rows:
             try:
                 change_undo(change=change, user=request.user)
             except PricingError as error:
@@ -107,3 +121,24 @@ class PriceChangeAdmin(ReadOnlyAdminMixin, PricingAdmin):
         if done:
             text = ngettext("%(n)s price was taken back.", "%(n)s prices were taken back.", done)
             messages.success(request, text % {"n": format_value(done)})
+        return None
+
+    def take_back_page(self, request: HttpRequest, rows: list[PriceChange]) -> HttpResponse:
+        """What the shop would say again, and yes or no."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": ngettext("Take back %(n)s price", "Take back %(n)s prices", len(rows))
+            % {"n": format_value(len(rows))},
+            "opts": self.opts,
+            "rows": [
+                {
+                    "pk": row.pk,
+                    "title": row.product.title,
+                    "now": amount_format(row.new_price, row.currency),
+                    "then": amount_format(row.old_price, row.currency),
+                }
+                for row in rows
+            ],
+            "list_url": request.get_full_path(),
+        }
+        return TemplateResponse(request, "ecomai/pricing/admin/take_back.html", context)

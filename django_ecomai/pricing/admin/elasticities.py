@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import F
 from django.http import HttpRequest
 from django.utils.formats import number_format
 from django.utils.html import format_html
@@ -12,13 +13,15 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from django_ecomai.conf import ecomai
 from django_ecomai.core.admin import ReadOnlyAdminMixin
 from django_ecomai.core.charts import format_value
 from django_ecomai.mirror.admin.base import NONE, amount_format
 from django_ecomai.pricing import words
-from django_ecomai.pricing.models import PriceTest, ProductElasticity
+from django_ecomai.pricing.models import ProductElasticity
+from django_ecomai.pricing.services import adapter_applies
 
-from .base import LIST, PricingAdmin, labelled
+from .base import APPLY, PricingAdmin, labelled
 
 
 @admin.register(ProductElasticity)
@@ -29,22 +32,40 @@ class ProductElasticityAdmin(ReadOnlyAdminMixin, PricingAdmin):
         "By how many per cent demand changes when a price rises by one, as the last run learned it, with its "
         "interval. Where a small test would tell more, it is proposed."
     )
-    list_display = ("product", "value", "interval", "known", "learned_from", "test")
+    list_display = ("product", "test", "value", "interval", "known", "learned_from")
     list_select_related = ("product",)
     list_filter = ("source", "reason")
     search_fields = ("=product__external_id", "=product__sku", "product__title")
     search_help_text = gettext_lazy("Shop's id, SKU, or a word of the title")
-    ordering = ("-test_worth", "pk")
-    change_list_template = LIST
+    # PostgreSQL would begin with those that have no test
+    ordering = (F("test_worth").desc(nulls_last=True), "pk")
     fields = ("product", "says", "rests_on", "known", "learned_from", "test", "proposal")
     readonly_fields = fields
     sortable_by = ()
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        return super().changelist_view(
-            request,
-            {"title": _("How demand answers to prices"), "is_nav_sidebar_enabled": False, **(extra_context or {})},
-        )
+        context = {
+            "title": _("How demand answers to prices"),
+            "cards_on_phones": True,
+            "is_nav_sidebar_enabled": False,  # the table needs the room
+            **(extra_context or {}),
+        }
+        return super().changelist_view(request, context)
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Who may put prices into the shop starts tests here."""
+        may = request.user.has_perm(APPLY) and adapter_applies(request.GET.get("channel", ecomai.CHANNEL))
+        return ("product", "try_prices", *self.list_display[2:]) if may else self.list_display
+
+    @admin.display(description=gettext_lazy("proposed test"))
+    def try_prices(self, row: ProductElasticity) -> SafeString:
+        url = self.link("ecomai_pricing_pricetest_start", row.product_id)
+        if row.test_low is None or not url:
+            return format_html("{}", self.test(row))
+        return format_html(
+            '{}<span class="ecomai-line-of"><a class="button ecomai-second" href="{}">{}</a></span>',
+            self.test(row), url, _("Try two prices by week …"),
+        )  # fmt: skip
 
     @admin.display(description=gettext_lazy("elasticity"))
     def value(self, row: ProductElasticity) -> SafeString:
@@ -100,19 +121,3 @@ class ProductElasticityAdmin(ReadOnlyAdminMixin, PricingAdmin):
 
 def _two(value: float | None) -> str:
     return NONE if value is None else str(number_format(round(value, 2), decimal_pos=2))
-
-
-@admin.register(PriceTest)
-class PriceTestAdmin(ReadOnlyAdminMixin, PricingAdmin):
-    """Two prices in turn, week by week, the same for everybody."""
-
-    readonly_note = gettext_lazy("Two prices of a product in turn, week by week and the same for everybody.")
-    list_display = ("product", "state", "both", "starts_on", "started_by", "reason")
-    list_select_related = ("product", "started_by")
-    list_filter = ("state",)
-    search_fields = ("=product__external_id", "=product__sku")
-    sortable_by = ()
-
-    @admin.display(description=gettext_lazy("prices"))
-    def both(self, row: PriceTest) -> str:
-        return f"{amount_format(row.low)} / {amount_format(row.high, row.currency)}"

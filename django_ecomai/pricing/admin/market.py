@@ -20,16 +20,18 @@ from django.utils.translation import gettext_lazy
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.admin import ViewOnlyMixin
+from django_ecomai.core.admin_parts import badge, simulated_badge
 from django_ecomai.core.charts import CHART_SCRIPTS, canvas_chart
 from django_ecomai.mirror.admin.base import NONE, amount_format, day_format
 from django_ecomai.mirror.models import Product
+from django_ecomai.pricing.asked import key_asked, text_asked
 from django_ecomai.pricing.market import category_positions, fresh_since, market_positions
 from django_ecomai.pricing.market_alerts import MARKET_ALERTS, market_alerts
-from django_ecomai.pricing.market_cards import POSITION_WORDS
 from django_ecomai.pricing.models import Competitor, CompetitorMatch, CompetitorOffer
+from django_ecomai.pricing.models.rules import POSITION_WORDS
 from django_ecomai.pricing.services.competitors_deciding import MatchError, match_declare
 
-from .market_base import MarketAdmin, badge, percent, simulated_badge
+from .market_base import MarketAdmin, percent
 from .market_import import ImportMixin
 
 POSITION_KINDS = {"cheapest": "ok", "average": "info", "premium": "warning"}
@@ -170,7 +172,7 @@ class CompetitorOfferAdmin(ImportMixin, ViewOnlyMixin, MarketAdmin):
     ) -> HttpResponse:
         """An offer: its price and availability over time, and which product it is."""
         rows = self.get_queryset(request).select_related("competitor")
-        offer = rows.filter(pk=object_id).first() if str(object_id or "").isdigit() else None
+        offer = rows.filter(pk=key_asked(object_id)).first()
         if offer is None:
             raise Http404(_("There is no such offer."))
         if not self.has_view_permission(request, offer):
@@ -209,7 +211,7 @@ class CompetitorOfferAdmin(ImportMixin, ViewOnlyMixin, MarketAdmin):
         offer = self.get_queryset(request).select_related("competitor").filter(pk=pk).first()
         if offer is None or request.method != "POST":
             raise Http404(_("There is no such offer."))
-        told = request.POST.get("product", "").strip()
+        told = text_asked(request.POST.get("product"))
         products = Product.objects.filter(channel=offer.competitor.channel, removed_at=None)
         product = products.filter(external_id=told).first() or (products.filter(sku=told).first() if told else None)
         if product is None:

@@ -15,14 +15,16 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from django_ecomai.conf import ecomai
 from django_ecomai.core.admin import ViewOnlyMixin
+from django_ecomai.core.admin_parts import badge, simulated_badge
+from django_ecomai.core.paging import channels_of
 from django_ecomai.mirror.admin.base import amount_format
+from django_ecomai.pricing.asked import channel_asked, key_asked, of_channel
 from django_ecomai.pricing.market_rows import decided_titles, review_rows
-from django_ecomai.pricing.models import CompetitorMatch
+from django_ecomai.pricing.models import Competitor, CompetitorMatch
 from django_ecomai.pricing.services.competitors_deciding import MatchError, match_undo, matches_decide
 
-from .market_base import MarketAdmin, badge, percent, simulated_badge
+from .market_base import MarketAdmin, percent
 
 DECIDE = "ecomai_pricing.decide_competitormatch"
 #: As `ml.pricing.matching.model.LEAST`, which web processes do not import.
@@ -51,10 +53,29 @@ class ShowFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         shown = self.value()
         if shown is None:
-            return queryset.filter(pk__in=review_rows(channel=request.GET.get("channel", ecomai.CHANNEL)).values("pk"))
+            return queryset.filter(pk__in=review_rows(channel=channel_asked(request)).values("pk"))
         if shown == "mine":
             return queryset.filter(decided_at__isnull=False)
         return queryset if shown == "all" else queryset.filter(state=shown)
+
+
+class CompetitorShopFilter(admin.SimpleListFilter):
+    """Of which shop; shown where competitors are kept for several. The table itself names no shop."""
+
+    title = gettext_lazy("shop")
+    parameter_name = "channel"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        channels = channels_of(Competitor)
+        return [(channel, channel or _("main shop")) for channel in channels] if len(channels) > 1 else []
+
+    def choices(self, changelist: Any) -> Any:
+        shown = channel_asked(changelist.request)
+        for choice, (channel, _label) in zip(list(super().choices(changelist))[1:], self.lookup_choices, strict=True):
+            yield {**choice, "selected": channel == shown}
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(offer__competitor__channel=channel_asked(request))
 
 
 @admin.register(CompetitorMatch)
@@ -62,7 +83,7 @@ class CompetitorMatchAdmin(ViewOnlyMixin, MarketAdmin):
     """Pairs are found by the job; here they are decided."""
 
     list_display_links = None
-    list_filter = (ShowFilter, "method", ("offer__competitor", admin.RelatedOnlyFieldListFilter))
+    list_filter = (ShowFilter, CompetitorShopFilter, "method", ("offer__competitor", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("offer__competitor", "product")
     search_fields = ("=product__external_id", "=product__sku", "=offer__ean", "offer__title")
     search_help_text = gettext_lazy("Shop's id or SKU, EAN, or a word of the offer's title")
@@ -93,11 +114,12 @@ class CompetitorMatchAdmin(ViewOnlyMixin, MarketAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """With what is left, and what this user may do."""
-        channel = request.GET.get("channel", ecomai.CHANNEL)
+        channel = channel_asked(request)
         waiting = review_rows(channel=channel)
         context = {
             **self.market_links(request),
             "title": _("Is it the same product?"),
+            "channel": channel,
             "left": waiting.count(),
             "simulated": waiting.filter(offer__competitor__is_simulated=True).exists(),
             "may_decide": self.has_decide_permission(request),
@@ -112,7 +134,7 @@ class CompetitorMatchAdmin(ViewOnlyMixin, MarketAdmin):
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """A match has no page of its own: the offer's shows it."""
-        match = self.get_queryset(request).filter(pk=object_id).first() if str(object_id or "").isdigit() else None
+        match = self.get_queryset(request).filter(pk=key_asked(object_id)).first()
         if match is None:
             raise Http404(_("There is no such match."))
         return HttpResponseRedirect(self.link("ecomai_pricing_competitoroffer_change", match.offer_id))
@@ -205,7 +227,8 @@ class CompetitorMatchAdmin(ViewOnlyMixin, MarketAdmin):
             messages.error(request, error)
         else:
             messages.success(request, f"{row}: {row.get_state_display()}")
-        return HttpResponseRedirect(self.link("ecomai_pricing_competitormatch_changelist"))
+        url = self.link("ecomai_pricing_competitormatch_changelist")
+        return HttpResponseRedirect(of_channel(url, row.offer.competitor.channel))
 
     @admin.action(description=gettext_lazy("The same"), permissions=["decide"])
     def accept(self, request: HttpRequest, queryset: QuerySet[CompetitorMatch]) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.apps import apps
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch, path, reverse
+from django.urls import path
 from django.urls.resolvers import URLPattern
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -18,16 +17,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from django_ecomai.conf import ecomai
-from django_ecomai.core.admin import FastModelAdmin, ViewOnlyMixin
+from django_ecomai.core.admin import ViewOnlyMixin
 from django_ecomai.core.charts import bar_chart, format_value
-from django_ecomai.mirror.models import Product
 from django_ecomai.pricing import offer_words
 from django_ecomai.pricing.models import VolumeOffer
 from django_ecomai.pricing.offers_export import offers_csv
 from django_ecomai.pricing.offers_job import KIND
 from django_ecomai.pricing.segments_stored import segments_latest
 from django_ecomai.pricing.services import offers_dismiss, offers_restore
+from django_ecomai.pricing.worklist import costs_simulated
 from django_ecomai.runs.models import Run
+
+from .base import START, PricingAdmin
 
 DISMISS = "ecomai_pricing.dismiss_volumeoffer"
 
@@ -54,7 +55,7 @@ class DismissedFilter(admin.SimpleListFilter):
 
 
 @admin.register(VolumeOffer)
-class VolumeOfferAdmin(ViewOnlyMixin, FastModelAdmin):
+class VolumeOfferAdmin(ViewOnlyMixin, PricingAdmin):
     """The largest expected gain first."""
 
     list_display = ("offer", "expected", "evidence", "made_at")
@@ -67,9 +68,6 @@ class VolumeOfferAdmin(ViewOnlyMixin, FastModelAdmin):
     ordering = ("-gain", "pk")
     actions = ("dismiss", "restore")
     change_list_template = "ecomai/pricing/admin/offers.html"
-
-    class Media:
-        css = {"all": ("ecomai/admin.css",)}
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -88,9 +86,9 @@ class VolumeOfferAdmin(ViewOnlyMixin, FastModelAdmin):
         channel = request.GET.get("channel", ecomai.CHANNEL)
         context = {
             "title": _("Volume prices"),
-            "start_url": self._url("ecomai_runs_run_start") if request.user.has_perm("ecomai_runs.start_run") else "",
-            "segments_url": self._url("ecomai_pricing_volumeoffer_segments"),
-            "csv_url": self._url("ecomai_pricing_volumeoffer_csv"),
+            "is_nav_sidebar_enabled": False,  # the table needs the room
+            "start_url": self.link("ecomai_runs_run_start") if request.user.has_perm(START) else "",
+            "csv_url": self.link("ecomai_pricing_volumeoffer_csv"),
             "kind": KIND,
             "worked_out": Run.objects.filter(kind=KIND, channel=channel, state=Run.State.DONE).exists(),
             "simulated": costs_simulated(channel=channel),
@@ -118,14 +116,19 @@ class VolumeOfferAdmin(ViewOnlyMixin, FastModelAdmin):
             "opts": self.opts,
             "run": run,
             "tables": [_table(one) for one in found],
-            "list_url": self._url("ecomai_pricing_volumeoffer_changelist"),
+            "price_links": self.price_links(request),
+            "list_url": self.link("ecomai_pricing_volumeoffer_changelist"),
         }
         return TemplateResponse(request, "ecomai/pricing/admin/segments.html", context)
 
     @admin.display(description=gettext_lazy("what to enter"))
     def offer(self, row: VolumeOffer) -> SafeString:
         parts = [row.product] if row.other is None else [row.product, row.other]
-        links = format_html_join(" + ", '<a href="{}">{}</a>', ((self._product_url(one), one.title) for one in parts))
+        links = format_html_join(
+            " + ",
+            '<a href="{}">{}</a>',
+            ((self.link("ecomai_mirror_product_change", one.pk), one.title) for one in parts),
+        )
         kind = "" if row.other is None else format_html("{}: ", row.get_kind_display())
         return format_html("<strong>{}{}</strong><br>{}", kind, links, row.what)
 
@@ -142,7 +145,7 @@ class VolumeOfferAdmin(ViewOnlyMixin, FastModelAdmin):
         """They are not suggested again."""
         number = len(offers_dismiss(offers=queryset, user=request.user))
         text = ngettext("%(n)s suggestion dismissed.", "%(n)s suggestions dismissed.", number)
-        url = f"{self._url('ecomai_pricing_volumeoffer_changelist')}?show=dismissed"
+        url = f"{self.link('ecomai_pricing_volumeoffer_changelist')}?show=dismissed"
         said = text % {"n": format_value(number)}
         messages.success(request, format_html('{} <a href="{}">{}</a>', said, url, _("Bring them back…")))
 
@@ -152,24 +155,6 @@ class VolumeOfferAdmin(ViewOnlyMixin, FastModelAdmin):
         number = len(offers_restore(offers=queryset, user=request.user))
         text = ngettext("%(n)s suggestion brought back.", "%(n)s suggestions brought back.", number)
         messages.success(request, text % {"n": format_value(number)})
-
-    def _product_url(self, product: Product) -> str:
-        return self._url("ecomai_mirror_product_change", product.pk)
-
-    def _url(self, name: str, *args: Any) -> str:
-        try:
-            return reverse(f"admin:{name}", args=args, current_app=self.admin_site.name)
-        except NoReverseMatch:
-            return ""
-
-
-def costs_simulated(*, channel: str) -> bool:
-    """Whether the shop's suppliers, and with them its costs, are simulated."""
-    if not apps.is_installed("django_ecomai.inventory"):
-        return False
-    from django_ecomai.inventory.models import Supplier
-
-    return bool(Supplier.objects.filter(channel=channel, is_simulated=True).exists())
 
 
 def _missing(found: list[dict[str, Any]]) -> str:

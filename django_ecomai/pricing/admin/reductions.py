@@ -15,7 +15,7 @@ from django_ecomai.core.admin import ReadOnlyAdminMixin
 from django_ecomai.mirror.admin.base import amount_format, day_format
 from django_ecomai.pricing.models import PriceReduction
 
-from .base import LIST, PricingAdmin, labelled
+from .base import PricingAdmin, labelled
 
 
 @admin.register(PriceReduction)
@@ -31,13 +31,16 @@ class PriceReductionAdmin(ReadOnlyAdminMixin, PricingAdmin):
     search_fields = ("=product__external_id", "=product__sku", "product__title")
     search_help_text = gettext_lazy("Shop's id, SKU, or a word of the title")
     day_field = "began_at"
-    change_list_template = LIST
     sortable_by = ()
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        return super().changelist_view(
-            request, {"title": _("Price ledger"), "is_nav_sidebar_enabled": False, **(extra_context or {})}
-        )
+        context = {
+            "title": _("Price ledger"),
+            "cards_on_phones": True,
+            "is_nav_sidebar_enabled": False,  # the table needs the room
+            **(extra_context or {}),
+        }
+        return super().changelist_view(request, context)
 
     @admin.display(description=gettext_lazy("from"))
     def began(self, row: PriceReduction) -> SafeString:

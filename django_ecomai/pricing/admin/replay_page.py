@@ -12,10 +12,10 @@ from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from django_ecomai.conf import ecomai
 from django_ecomai.core.charts import bar_chart, format_value
 from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.pricing import words
+from django_ecomai.pricing.asked import channel_asked, of_channel
 from django_ecomai.pricing.worklist import costs_simulated
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_start
@@ -38,8 +38,8 @@ class ReplayPage:
         """GET: the last result. POST ``weeks``: start another."""
         if not self.has_view_permission(request):  # type: ignore[attr-defined]
             raise PermissionDenied
-        channel = request.GET.get("channel", ecomai.CHANNEL)
-        here = self.link("ecomai_pricing_priceproposal_replay")
+        channel = channel_asked(request)
+        here = of_channel(self.link("ecomai_pricing_priceproposal_replay"), channel)
         if request.method == "POST":
             if not request.user.has_perm(START):
                 raise PermissionDenied
@@ -63,7 +63,7 @@ class ReplayPage:
             "simulated": costs_simulated(channel=channel),
             "may_start": request.user.has_perm(START),
             "here": here,
-            "list_url": self.link("ecomai_pricing_priceproposal_changelist"),
+            "list_url": of_channel(self.link("ecomai_pricing_priceproposal_changelist"), channel),
         }
         return TemplateResponse(request, "ecomai/pricing/admin/replay.html", context)
 
@@ -100,8 +100,8 @@ def _money(currency: str, sums: dict[str, Any], found: dict[str, Any]) -> dict[s
         "currency": currency,
         "figures": [
             (_("Profit as it was, of these products"), words.money(sums["profit"], currency), ""),
-            (_("Profit more with the proposed prices"), words.signed_money(sums["gain"], currency), between),
-            (_("Revenue more"), words.signed_money(sums["revenue_gain"], currency), ""),
+            (_("More profit with the proposed prices"), words.signed_money(sums["gain"], currency), between),
+            (_("More revenue"), words.signed_money(sums["revenue_gain"], currency), ""),
         ],
         "picture": bar_chart(
             best,

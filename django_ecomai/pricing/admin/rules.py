@@ -22,6 +22,7 @@ from django_ecomai.core.charts import format_value
 from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.mirror.models import Category, Product
 from django_ecomai.pricing import words
+from django_ecomai.pricing.asked import key_asked
 from django_ecomai.pricing.models import PricingRule
 from django_ecomai.pricing.rule_preview import Preview, rule_preview
 from django_ecomai.pricing.rule_words import for_whom, limits_told, what_it_does
@@ -36,13 +37,13 @@ PERCENTS = (
     "corridor_high", "max_change_day", "max_change_week",
 )  # fmt: skip
 HELP = {
-    "margin_from": gettext_lazy("In per cent of the price."),
-    "margin_to": gettext_lazy("In per cent of the price."),
+    "margin_from": gettext_lazy("In per cent of the price without tax."),
+    "margin_to": gettext_lazy("In per cent of the price without tax."),
     "sell_share": gettext_lazy("In per cent of the pieces in stock."),
     "left_worth": gettext_lazy("In per cent of its cost, what a piece is worth at the end: 0 for what spoils."),
-    "markup": gettext_lazy("In per cent of the cost: 50 means cost and half of it."),
+    "markup": gettext_lazy("In per cent of the cost: 50 means cost and half of it; tax comes on top."),
     "offset": gettext_lazy("In per cent of the offer, or of the price that is followed: −2 means 2 % below."),
-    "min_margin": gettext_lazy("In per cent of the price."),
+    "min_margin": gettext_lazy("In per cent of the price without tax."),
     "corridor_low": gettext_lazy("In per cent of the list price."),
     "corridor_high": gettext_lazy("In per cent of the list price."),
     "max_change_day": gettext_lazy("In per cent of the price before."),
@@ -126,6 +127,19 @@ class PricingRuleAdmin(PricingAdmin):
             },
         ),
         (
+            gettext_lazy("Learn by trying"),
+            {
+                "fields": ("explore",),
+                "description": gettext_lazy(
+                    "Instead of the price that looks best today, one is drawn within the limits: a price is drawn as "
+                    "often as it is likely to be the best. Where demand is known well that is nearly always the same "
+                    "one; where little is known, others are tried and the next runs learn from them. Each draw is kept "
+                    "with its probability, and you decide about it as about any other proposal. Everybody sees the "
+                    "same price. Only with “the most profit” or “the most revenue”."
+                ),
+            },
+        ),
+        (
             gettext_lazy("Limits that always win"),
             {
                 "fields": (
@@ -183,8 +197,7 @@ class PricingRuleAdmin(PricingAdmin):
         """POST the form: a fragment for the script, a page of its own without it."""
         if not self.has_change_permission(request) and not self.has_add_permission(request):
             raise PermissionDenied
-        key = request.POST.get("_rule", "")
-        instance = PricingRule.objects.filter(pk=key).first() if key.isdigit() and len(key) < 18 else None
+        instance = PricingRule.objects.filter(pk=key_asked(request.POST.get("_rule"))).first()
         form = self.get_form(request, instance, change=instance is not None)(request.POST, instance=instance)
         # A name is no matter of the preview: whoever has not typed one yet sees what the rule would do.
         form.fields["name"].required = False
@@ -242,7 +255,7 @@ def preview_context(found: Preview) -> dict[str, Any]:
             "change": "" if row.new_price in (None, row.old_price) else words.signed_percent(row.change),
             "asked": _asked(row),
             "limit": words.limit_words(row),
-            "held": row.held_reason,
+            "held": row.held_words,
         }
         for row in found.rows
     ]

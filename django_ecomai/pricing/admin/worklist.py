@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls.resolvers import URLPattern
 from django.utils.html import format_html, format_html_join
@@ -13,12 +13,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_ecomai.conf import ecomai
-from django_ecomai.core.admin import ReadOnlyAdminMixin
-from django_ecomai.core.admin_parts import badge
+from django_ecomai.core.admin import ChannelFilter, ReadOnlyAdminMixin
+from django_ecomai.core.admin_parts import badge, simulated_badge
 from django_ecomai.core.charts import sparkline
 from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.pricing import words
+from django_ecomai.pricing.asked import channel_asked, of_channel
 from django_ecomai.pricing.models import PriceProposal
 from django_ecomai.pricing.services import adapter_applies
 from django_ecomai.pricing.worklist import worklist_summary
@@ -31,8 +31,9 @@ from .worklist_pages import WorklistPages
 State = PriceProposal.State
 RISKS = {"low": "ok", "medium": "warning", "high": "error"}
 STATES = {
-    State.APPROVED: "info", State.SCHEDULED: "info", State.APPLIED: "ok", State.REJECTED: "quiet",
-    State.STALE: "warning", State.FAILED: "error", State.UNDONE: "quiet", State.HELD: "warning",
+    State.APPROVED: "info", State.SCHEDULED: "info", State.WRITING: "info", State.APPLIED: "ok",
+    State.REJECTED: "quiet", State.STALE: "warning", State.FAILED: "error", State.UNDONE: "quiet",
+    State.HELD: "warning",
 }  # fmt: skip
 SETTLED = ("applied", "held", "rejected", "undone", "trouble")  # choices of the filter
 DEFERRED = ("curve", "trail", "product__description", "product__attributes")
@@ -50,7 +51,7 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
     search_fields = ("=product__external_id", "=product__sku", "product__title")
     search_help_text = gettext_lazy("Shop's id, SKU, or a word of the title")
     sortable_by = ("expected",)
-    ordering = ("-gain", "pk")
+    ordering = (F("gain").desc(nulls_last=True), "pk")
     list_per_page = 30
     actions = ("approve", "reject")
     change_list_template = "ecomai/pricing/admin/worklist.html"
@@ -76,7 +77,7 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """With the numbers above the list and the buttons that this user may press."""
-        channel = request.GET.get("channel", ecomai.CHANNEL)
+        channel = channel_asked(request)
         context = {
             "title": _("Proposed prices"),
             "summary": worklist_summary(channel=channel),
@@ -87,18 +88,21 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
             "may_apply": request.user.has_perm(APPLY),
             "applies": adapter_applies(channel),
             "start_url": self.link("ecomai_runs_run_start") if request.user.has_perm(START) else "",
-            "rules_url": self.link("ecomai_pricing_pricingrule_changelist"),
-            "replay_url": self.link("ecomai_pricing_priceproposal_replay"),
-            "csv_url": self.link("ecomai_pricing_priceproposal_csv"),
-            "changes_url": self.link("ecomai_pricing_pricechange_changelist"),
+            "replay_url": of_channel(self.link("ecomai_pricing_priceproposal_replay"), channel),
+            "csv_url": of_channel(self.link("ecomai_pricing_priceproposal_csv"), channel),
+            "channel": channel,
             **(extra_context or {}),
         }
         return super().changelist_view(request, context)
 
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        """With the shop that the numbers above the list are of, in place of the filter that shows all shops."""
+        return [one for one in super().get_list_filter(request) if one is not ChannelFilter]
+
     # -- columns
     @admin.display(description=gettext_lazy("product"))
     def what(self, row: PriceProposal) -> SafeString:
-        said = row.held_reason or ". ".join(filter(None, [words.goal_words(row), words.limit_words(row)]))
+        said = row.held_words or ". ".join(filter(None, [words.goal_words(row), words.limit_words(row)]))
         return format_html(
             '<a class="ecomai-what" href="{}">{}</a> <span class="ecomai-quiet">{}</span><p class="ecomai-why">{}</p>',
             self.link("ecomai_pricing_priceproposal_change", row.pk),
@@ -120,7 +124,7 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
             words.signed_percent(change),
         )
 
-    @admin.display(description=gettext_lazy("expected gain"), ordering="gain")
+    @admin.display(description=gettext_lazy("expected gain"), ordering=F("gain").asc(nulls_first=True))
     def expected(self, row: PriceProposal) -> SafeString:
         if row.gain is None:
             return format_html('<span class="ecomai-quiet">{}</span>', _("not known"))
@@ -150,7 +154,8 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
         if not row.market:
             return format_html('<span class="ecomai-quiet">{}</span>', _("no offers"))
         lowest = _("from %(price)s") % {"price": amount_format(row.market.get("lowest"), row.currency)}
-        return format_html('<span class="ecomai-line-of">{}</span>{}', words.market_words(row), _quiet([lowest]))
+        told = format_html('<span class="ecomai-line-of">{}</span>{}', words.market_words(row), _quiet([lowest]))
+        return told + simulated_badge() if row.market.get("simulated") else told
 
     @admin.display(description=gettext_lazy("risk"))
     def standing(self, row: PriceProposal) -> SafeString:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -19,7 +20,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_ecomai.conf import ecomai
 from django_ecomai.core.charts import format_value
 from django_ecomai.pricing import words
-from django_ecomai.pricing.apply_job import KIND
+from django_ecomai.pricing.apply_job import AT_ONCE, KIND, apply_parameters
+from django_ecomai.pricing.asked import channel_asked, key_asked, of_channel
 from django_ecomai.pricing.models import PriceProposal
 from django_ecomai.pricing.services import (
     PricingError,
@@ -35,7 +37,9 @@ from .base import APPLY, DECIDE
 
 State = PriceProposal.State
 SHOWN = 50  # rows of the preview; the sums are of all
-AT_ONCE = 30  # more prices than this are written by a job, which shows how far it is
+MOST = 5_000  # prices of one approval: all of them are looked at, summed and locked within the request
+DAY: dict[str, Any] = {"type": "date", "aria-label": gettext_lazy("Day")}
+TIME: dict[str, Any] = {"type": "time", "aria-label": gettext_lazy("Time of day")}
 NO_CURVES = ("curve", "trail", "history", "market", "product__description", "product__attributes")
 
 
@@ -57,7 +61,11 @@ class ApprovalForm(forms.Form):
     apply_at = forms.SplitDateTimeField(
         label=gettext_lazy("Time"),
         required=False,
-        widget=forms.SplitDateTimeWidget(date_attrs={"type": "date"}, time_attrs={"type": "time"}, time_format="%H:%M"),
+        widget=forms.SplitDateTimeWidget(
+            date_attrs=DAY,
+            time_attrs=TIME,
+            time_format="%H:%M",
+        ),
     )
     canary = forms.ChoiceField(
         label=gettext_lazy("A part goes first"),
@@ -75,11 +83,14 @@ class ApprovalForm(forms.Form):
         found = super().clean() or self.cleaned_data
         if found.get("when") == "later" and not found.get("apply_at"):
             self.add_error("apply_at", _("Say when the prices are to change."))
-        keys = [key for key in found.get("ids", "").split(",") if key]
-        if any(not key.isdigit() or len(key) > 18 for key in keys):
+        each = [one.partition(":") for one in found.get("ids", "").split(",") if one]
+        found["pks"] = [key_asked(key) for key, _colon, _price in each]
+        try:
+            found["seen"] = {key_asked(key): Decimal(price) for key, _colon, price in each if price}
+        except ArithmeticError:
+            found["pks"] = [0]
+        if 0 in found["pks"]:
             self.add_error("ids", _("Go back to the list and choose again."))
-        else:
-            found["pks"] = [int(key) for key in keys]
         return found
 
 
@@ -109,16 +120,22 @@ class WorklistDecide:
     @admin.action(description=gettext_lazy("Approve …"), permissions=["decide"])
     def approve(self, request: HttpRequest, queryset: QuerySet[PriceProposal]) -> HttpResponse | None:
         """Shows what the chosen prices come to, before anything is decided."""
-        rows = list(queryset.filter(state=State.OPEN).select_related("product", "rule").defer(*NO_CURVES))
+        wanted = queryset.filter(state=State.OPEN).select_related("product", "rule").defer(*NO_CURVES)
+        rows = list(wanted[: MOST + 1])
         if not rows:
             messages.warning(request, _("None of these is open for a decision."))
             return None
-        return self.approval_page(request, rows, ApprovalForm(initial={"ids": ",".join(str(row.pk) for row in rows)}))
+        if len(rows) > MOST:
+            del rows[MOST:]
+            text = _("At most %(n)s are approved at once: these are the first of the list, the others stay in it.")
+            messages.warning(request, text % {"n": format_value(MOST)})
+        return self.approval_page(request, rows, ApprovalForm(initial={"ids": ids_seen(rows)}))
 
     def approval_page(self, request: HttpRequest, rows: Sequence[PriceProposal], form: ApprovalForm) -> HttpResponse:
         """What these prices come to together, and the questions of an approval."""
         sums = together(rows)
-        channel = rows[0].channel if rows else ecomai.CHANNEL
+        channels = {row.channel for row in rows} or {ecomai.CHANNEL}
+        back = of_channel(self.link("ecomai_pricing_priceproposal_changelist"), channel_asked(request))
         context = {
             **self.admin_site.each_context(request),
             "title": ngettext("Approve %(n)s price", "Approve %(n)s prices", sums.number)
@@ -130,13 +147,13 @@ class WorklistDecide:
             "lines": sum_lines(sums),
             "has_gain": bool(sums.gains),
             "cheaper": sums.down,
-            "simulated": costs_simulated(channel=channel),
-            "applies": adapter_applies(channel),
+            "applies": all(adapter_applies(channel) for channel in channels),
             "may_apply": request.user.has_perm(APPLY),
             "four_eyes": ecomai.PRICING_FOUR_EYES,
             "canary_days": ecomai.PRICING_CANARY_DAYS,
-            "list_url": self.link("ecomai_pricing_priceproposal_changelist"),
-            "action_url": self.link("ecomai_pricing_priceproposal_approve"),
+            "simulated": any(costs_simulated(channel=channel) for channel in channels),
+            "list_url": back,
+            "action_url": of_channel(self.link("ecomai_pricing_priceproposal_approve"), channel_asked(request)),
         }
         return TemplateResponse(request, "ecomai/pricing/admin/approve.html", context)
 
@@ -151,22 +168,29 @@ class WorklistDecide:
         if not valid or not rows:
             if not rows:
                 messages.warning(request, _("None of these is open for a decision."))
-                return HttpResponseRedirect(self.link("ecomai_pricing_priceproposal_changelist"))
+                url = of_channel(self.link("ecomai_pricing_priceproposal_changelist"), channel_asked(request))
+                return HttpResponseRedirect(url)
             return self.approval_page(request, rows, form)
         later: datetime | None = form.cleaned_data["apply_at"] if form.cleaned_data["when"] == "later" else None
         share = form.cleaned_data["canary"]
         try:
             done = proposals_approve(
-                proposals=rows, user=request.user, apply_at=later, canary_share=float(share) if share else None
-            )
-        except PricingError as error:
+                proposals=rows, user=request.user, apply_at=later, canary_share=float(share) if share else None,
+                seen=form.cleaned_data["seen"],
+            )  # fmt: skip
+        except (PricingError, PermissionDenied) as error:
             messages.error(request, str(error))
-            return self.approval_page(request, self._rows(request, pks), form)
+            rows = self._rows(request, pks)
+            # with the numbers of now, which are the ones that are seen next
+            post = request.POST.copy()
+            post["ids"] = ids_seen(rows)
+            return self.approval_page(request, rows, ApprovalForm(post))
         return self._approved(request, done)
 
     def _approved(self, request: HttpRequest, done: Sequence[PriceProposal]) -> HttpResponse:
         """Say what became of them, and put those that are due into the shop."""
-        back = HttpResponseRedirect(self.link("ecomai_pricing_priceproposal_changelist"))
+        shown, url = channel_asked(request), self.link("ecomai_pricing_priceproposal_changelist")
+        back = HttpResponseRedirect(of_channel(url, shown))
         by_state: dict[str, list[PriceProposal]] = {}
         for row in done:
             by_state.setdefault(row.state, []).append(row)
@@ -177,27 +201,29 @@ class WorklistDecide:
         ):
             if number := len(by_state.get(state, ())):
                 messages.info(request, text % {"n": format_value(number)})
-        due = by_state.get(State.APPROVED, [])
-        if not due:
-            return back
-        if not (request.user.has_perm(APPLY) and adapter_applies(due[0].channel)):
-            text = _("%(n)s are approved and wait to be put into the shop.")
-            messages.success(request, text % {"n": format_value(len(due))})
-            return HttpResponseRedirect(f"{back.url}?show=waiting")
-        if len(due) > AT_ONCE:
-            run = run_start(kind=KIND, channel=due[0].channel, parameters={"user": request.user.pk}, user=request.user)
-            page = self.link("ecomai_runs_run_change", run.pk)
-            text = _("%(n)s are approved; they go into the shop now, this page shows how far it is.")
-            messages.success(request, text % {"n": format_value(len(due))})
-            return HttpResponseRedirect(page) if page else back
-        self.apply_now(request, due)
+        due: dict[str, list[PriceProposal]] = {}
+        for row in by_state.get(State.APPROVED, ()):
+            due.setdefault(row.channel, []).append(row)
+        for channel, rows in sorted(due.items()):
+            if not (request.user.has_perm(APPLY) and adapter_applies(channel)):
+                text = _("%(n)s are approved and wait to be put into the shop.")
+                messages.success(request, text % {"n": format_value(len(rows))})
+                back = HttpResponseRedirect(of_channel(url, shown, show="waiting"))
+            elif len(rows) > AT_ONCE:
+                parameters = apply_parameters(user=request.user, rows=rows)
+                run = run_start(kind=KIND, channel=channel, parameters=parameters, user=request.user)
+                text = _("%(n)s are approved; they go into the shop now, this page shows how far it is.")
+                messages.success(request, text % {"n": format_value(len(rows))})
+                if page := self.link("ecomai_runs_run_change", run.pk):
+                    back = HttpResponseRedirect(page)
+            else:
+                self.apply_now(request, rows, channel=channel)
         return back
 
-    def apply_now(self, request: HttpRequest, rows: Iterable[PriceProposal]) -> None:
-        """Write approved prices into the shop within this request, and say how it went."""
-        rows = list(rows)
+    def apply_now(self, request: HttpRequest, rows: Iterable[PriceProposal], *, channel: str) -> None:
+        """Write approved prices of a shop within this request, and say how it went."""
         try:
-            found = changes_apply(proposals=rows, channel=rows[0].channel, user=request.user)
+            found = changes_apply(proposals=rows, channel=channel, user=request.user)
         except PricingError as error:
             messages.error(request, str(error))
             return
@@ -205,7 +231,7 @@ class WorklistDecide:
             text = ngettext("%(n)s price is in the shop now.", "%(n)s prices are in the shop now.", len(found.changes))
             messages.success(request, text % {"n": format_value(len(found.changes))})
         for row in [*found.stale, *found.failed]:
-            messages.warning(request, f"{row.product}: {row.held_reason}")
+            messages.warning(request, f"{row.product}: {row.held_words}")
 
     @admin.action(description=gettext_lazy("Reject"), permissions=["decide"])
     def reject(self, request: HttpRequest, queryset: QuerySet[PriceProposal]) -> None:
@@ -225,6 +251,11 @@ class WorklistDecide:
             rows = self.get_queryset(request).filter(pk__in=pks[begin : begin + 900], state=State.OPEN)  # type: ignore[attr-defined]
             found += rows.select_related("product", "rule").defer(*NO_CURVES)
         return sorted(found, key=lambda row: (-(row.gain or 0.0), row.pk))
+
+
+def ids_seen(rows: Iterable[PriceProposal]) -> str:
+    """Keys with the prices that the page shows, so that nobody approves what he has not seen."""
+    return ",".join(f"{row.pk}:{row.new_price}" for row in rows)
 
 
 def sum_lines(sums: Together) -> list[tuple[Any, Any]]:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_ecomai.core.admin import ChannelFilter
 from django_ecomai.mirror.models import Category
+from django_ecomai.pricing.asked import channel_asked, key_asked
 from django_ecomai.pricing.models import PriceProposal
 
 State = PriceProposal.State
@@ -24,7 +25,7 @@ class StateFilter(admin.SimpleListFilter):
     title = _("decision")
     parameter_name = "show"
     groups = {
-        "waiting": PriceProposal.WAITING,
+        "waiting": PriceProposal.UNDER_WAY,
         "applied": (State.APPLIED,),
         "held": (State.HELD,),
         "rejected": (State.REJECTED,),
@@ -81,13 +82,25 @@ class CategoryFilter(admin.SimpleListFilter):
     parameter_name = "category"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        rows = Category.objects.filter(channel=request.GET.get("channel", ""), removed_at=None)
+        rows = Category.objects.filter(channel=channel_asked(request), removed_at=None)
         named = rows.order_by("name", "pk").values_list("pk", "name")[:MOST_CATEGORIES]
         return [(str(pk), name) for pk, name in named]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        value = str(self.value() or "")
-        return queryset.filter(product__categories=int(value)) if value.isdigit() and len(value) < 18 else queryset
+        key = key_asked(self.value())
+        return queryset.filter(product__categories=key) if key else queryset
+
+
+class ShopFilter(ChannelFilter):
+    """One shop at a time: the numbers above the list, the adapter and its prices are of one."""
+
+    def choices(self, changelist: Any) -> Any:
+        shown = channel_asked(changelist.request)
+        for choice, (channel, _label) in zip(list(super().choices(changelist))[1:], self.lookup_choices, strict=True):
+            yield {**choice, "selected": channel == shown}
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(channel=channel_asked(request))
 
 
 LIST_FILTERS = (
@@ -97,5 +110,5 @@ LIST_FILTERS = (
     "strength",
     "goal",
     CategoryFilter,
-    ChannelFilter,
+    ShopFilter,
 )

@@ -15,12 +15,13 @@ from django.urls.resolvers import URLPattern
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from django_ecomai.conf import ecomai
 from django_ecomai.core.charts import CHART_SCRIPTS
+from django_ecomai.pricing.asked import channel_asked, key_asked
 from django_ecomai.pricing.export import proposals_csv
-from django_ecomai.pricing.models import PriceChange, PriceProposal
+from django_ecomai.pricing.models import PriceChange, PriceProposal, PriceTest
 from django_ecomai.pricing.proposal_page import decisions, proposal_page
 from django_ecomai.pricing.services import PricingError, adapter_applies, change_undo, proposals_reject
+from django_ecomai.pricing.services.price_tests import GOING
 
 from .base import APPLY, DECIDE, UNDO
 from .replay_page import ReplayPage
@@ -34,6 +35,7 @@ class WorklistPages(ReplayPage):
     admin_site: Any
     opts: Any
     link: Any
+    price_links: Any
 
     def page_urls(self) -> list[URLPattern]:
         """Addresses of the pages."""
@@ -57,15 +59,17 @@ class WorklistPages(ReplayPage):
             **self.admin_site.each_context(request),
             **proposal_page(row=row),
             "title": str(row.product),
+            "price_links": self.price_links(request),
             "opts": self.opts,
             "row": row,
             "original": row,
             "undoable": _undoable(changes) if request.user.has_perm(UNDO) and applies else None,
             "may_approve": decides and row.state == State.OPEN,
             "may_reject": decides and row.state in (State.OPEN, *PriceProposal.WAITING),
-            "may_put": request.user.has_perm(APPLY) and applies and row.state in PriceProposal.WAITING,
+            "may_put": request.user.has_perm(APPLY) and applies and row.state == State.APPROVED,
             "applies": applies,
             "decisions": decisions(self._log(row), changes),
+            **self._test(request, row, applies),
             "chart_scripts": CHART_SCRIPTS,
             "links": [
                 (url, label)
@@ -88,23 +92,22 @@ class WorklistPages(ReplayPage):
             raise PermissionDenied
         here = HttpResponseRedirect(self.link("ecomai_pricing_priceproposal_change", row.pk))
         if action == "approve":
-            from .worklist_decide import ApprovalForm
+            from .worklist_decide import ApprovalForm, ids_seen
 
             if row.state != State.OPEN:
                 messages.warning(request, _("None of these is open for a decision."))
                 return here
-            page: HttpResponse = self.approval_page(request, [row], ApprovalForm(initial={"ids": str(row.pk)}))  # type: ignore[attr-defined]
+            page: HttpResponse = self.approval_page(request, [row], ApprovalForm(initial={"ids": ids_seen([row])}))  # type: ignore[attr-defined]
             return page
         try:
             if action == "reject":
                 proposals_reject(proposals=[row], user=request.user, reason=request.POST.get("reason", ""))
                 messages.success(request, _("Rejected."))
             elif action == "apply":
-                self.apply_now(request, [row])  # type: ignore[attr-defined]
+                self.apply_now(request, [row], channel=row.channel)  # type: ignore[attr-defined]
             else:
-                change = PriceChange.objects.filter(
-                    product=row.product_id, pk=_number(request.POST.get("change"))
-                ).first()
+                key = key_asked(request.POST.get("change"))
+                change = PriceChange.objects.filter(product=row.product_id, pk=key).first()
                 if change is None:
                     raise Http404(_("There is no such change."))
                 change_undo(change=change, user=request.user)
@@ -117,10 +120,21 @@ class WorklistPages(ReplayPage):
         """Approved prices as a file, for shops whose prices are written elsewhere."""
         if not self.has_view_permission(request):  # type: ignore[attr-defined]
             raise PermissionDenied
-        channel = request.GET.get("channel", ecomai.CHANNEL)
+        channel = channel_asked(request)
         response = HttpResponse(proposals_csv(channel=channel), content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = 'attachment; filename="prices.csv"'
         return response
+
+    def _test(self, request: HttpRequest, row: PriceProposal, applies: bool) -> dict[str, Any]:
+        """Where the price test of the product is, or where one is started."""
+        running = PriceTest.objects.filter(product=row.product_id, state__in=GOING).first()
+        if running is not None:
+            may = request.user.has_perm("ecomai_pricing.view_pricetest")
+            url = self.link("ecomai_pricing_pricetest_change", running.pk) if may else ""
+        else:
+            may = request.user.has_perm(APPLY) and applies and bool(row.product.price)
+            url = self.link("ecomai_pricing_pricetest_start", row.product_id) if may else ""
+        return {"test_url": url, "in_test": running is not None}
 
     @staticmethod
     def _log(row: PriceProposal) -> list[LogEntry]:
@@ -132,7 +146,7 @@ class WorklistPages(ReplayPage):
     def _row(self, request: HttpRequest, pk: Any) -> PriceProposal:
         """The proposal, as far as this user may see it."""
         rows = self.get_queryset(request).select_related("product", "rule", "decided_by", "seconded_by")  # type: ignore[attr-defined]
-        row: PriceProposal | None = rows.filter(pk=pk).first() if str(pk).isdigit() else None
+        row: PriceProposal | None = rows.filter(pk=key_asked(pk)).first()
         if row is None:
             raise Http404(_("There is no such proposal: a later run may have renewed it."))
         if not self.has_view_permission(request, row):  # type: ignore[attr-defined]
@@ -145,7 +159,3 @@ def _undoable(changes: list[PriceChange]) -> int | None:
     newest = changes[0] if changes else None
     kinds = (PriceChange.Kind.APPLY, PriceChange.Kind.TEST)
     return newest.pk if newest is not None and newest.undone_at is None and newest.kind in kinds else None
-
-
-def _number(text: Any) -> int:
-    return int(text) if str(text or "").isdigit() and len(str(text)) < 18 else 0

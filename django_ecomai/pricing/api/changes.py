@@ -40,6 +40,14 @@ class PriceChangesPageSerializer(serializers.Serializer[Any]):
     next_offset = serializers.IntegerField(allow_null=True)
 
 
+class UndoSerializer(serializers.Serializer[Any]):
+    """How an applied price is taken back."""
+
+    confirm = serializers.BooleanField(
+        required=False, default=False, help_text="Restore the price before although it breaks a limit of now."
+    )
+
+
 class ChangesView(PricingView):
     """Prices that were put into the shop, newest first: ``GET``."""
 
@@ -74,16 +82,18 @@ class UndoView(PricingView):
     @extend_schema(
         operation_id="ecomai_pricing_undo",
         summary="Take an applied price back",
-        request=None,
+        request=UndoSerializer,
         responses={200: PriceChangeSerializer, 400: OpenApiResponse(description="The shop has another price by now.")},
     )
     def post(self, request: Request, number: int) -> Response:
         """See the schema."""
+        asked = UndoSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
         change = change_rows(channel=ecomai.CHANNEL).filter(pk=number).first() if number < 2**63 else None
         if change is None:
             raise NotFound(f"There is no change {number}.")
         try:
-            undone = change_undo(change=change, user=request.user)
+            undone = change_undo(change=change, user=request.user, confirmed=asked.validated_data["confirm"])
         except PricingError as error:
             raise ValidationError({"detail": str(error)}) from error
         return Response(PriceChangeSerializer(undone).data)

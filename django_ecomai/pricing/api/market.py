@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from django_ecomai.conf import ecomai
 from django_ecomai.mirror.models import Product
+from django_ecomai.pricing.asked import text_asked
 from django_ecomai.pricing.market import market_positions
 from django_ecomai.pricing.market_rows import offer_rows, review_rows
 from django_ecomai.pricing.models import CompetitorMatch, CompetitorOffer
@@ -19,7 +20,7 @@ from django_ecomai.pricing.services.competitors_deciding import MatchError, matc
 from django_ecomai.pricing.services.competitors_import import offers_import
 from django_ecomai.pricing.services.competitors_reading import COLUMNS
 
-from .market_base import APP, MOST_ROWS, MarketView, whole
+from .base import APP, MOST_ROWS, PricingView, whole
 
 PAGE = [
     OpenApiParameter("limit", int, description=f"Rows, 1 to {MOST_ROWS}; default 100."),
@@ -39,6 +40,13 @@ class CompetitorOfferSerializer(serializers.ModelSerializer[CompetitorOffer]):
         model = CompetitorOffer
         fields = ("competitor", "offer_id", "ean", "sku", "title", "brand", "url", "price", "currency", "available",
                   "observed_at", "doubt", "simulated")  # fmt: skip
+
+
+class CompetitorOffersPageSerializer(serializers.Serializer[Any]):
+    """A part of the offers; ``next_offset`` is null at their end."""
+
+    results = CompetitorOfferSerializer(many=True)
+    next_offset = serializers.IntegerField(allow_null=True)
 
 
 class OffersSerializer(serializers.Serializer[Any]):
@@ -76,7 +84,7 @@ class OffersOutcomeSerializer(serializers.Serializer[Any]):
     verdicts = OfferVerdictSerializer(many=True)
 
 
-class CompetitorOffersView(MarketView):
+class CompetitorOffersView(PricingView):
     """Offers: ``GET`` them, ``POST`` up to 500."""
 
     needs = {"GET": ("view_competitoroffer",), "POST": ("add_competitoroffer", "change_competitoroffer")}
@@ -85,15 +93,17 @@ class CompetitorOffersView(MarketView):
         operation_id="ecomai_pricing_competitor_offers",
         summary="Competitors' offers",
         parameters=[OpenApiParameter("competitor", str, description="Only those of this code."), *PAGE],
-        responses={200: CompetitorOfferSerializer(many=True)},
+        responses={200: CompetitorOffersPageSerializer},
     )
     def get(self, request: Request) -> Response:
         """See the schema."""
         rows = offer_rows(channel=ecomai.CHANNEL)
-        if code := request.query_params.get("competitor", ""):
+        if code := text_asked(request.query_params.get("competitor")):
             rows = rows.filter(competitor__code=code)
         limit, offset = whole(request, "limit", 100, 1, MOST_ROWS), whole(request, "offset", 0, 0, 10**9)
-        return Response(CompetitorOfferSerializer(rows.order_by("pk")[offset : offset + limit], many=True).data)
+        found = list(rows.order_by("pk")[offset : offset + limit + 1])
+        more = offset + limit if len(found) > limit else None
+        return Response({"results": CompetitorOfferSerializer(found[:limit], many=True).data, "next_offset": more})
 
     @extend_schema(
         operation_id="ecomai_pricing_offers_write",
@@ -133,7 +143,14 @@ class CompetitorMatchSerializer(serializers.ModelSerializer[CompetitorMatch]):
         fields = ("id", "product_id", "product_title", "offer", "method", "confidence", "state", "decided_at")
 
 
-class CompetitorMatchesView(MarketView):
+class CompetitorMatchesPageSerializer(serializers.Serializer[Any]):
+    """A part of the review list; ``next_offset`` is null at its end."""
+
+    results = CompetitorMatchSerializer(many=True)
+    next_offset = serializers.IntegerField(allow_null=True)
+
+
+class CompetitorMatchesView(PricingView):
     """The review list: pairs to decide, likeliest first."""
 
     needs = {"GET": ("view_competitormatch",)}
@@ -142,13 +159,15 @@ class CompetitorMatchesView(MarketView):
         operation_id="ecomai_pricing_matches",
         summary="Pairs of offer and product to decide",
         parameters=PAGE,
-        responses={200: CompetitorMatchSerializer(many=True)},
+        responses={200: CompetitorMatchesPageSerializer},
     )
     def get(self, request: Request) -> Response:
         """See the schema."""
         limit, offset = whole(request, "limit", 100, 1, MOST_ROWS), whole(request, "offset", 0, 0, 10**9)
-        rows = review_rows(channel=ecomai.CHANNEL).order_by("-confidence", "pk")[offset : offset + limit]
-        return Response(CompetitorMatchSerializer(rows, many=True).data)
+        rows = review_rows(channel=ecomai.CHANNEL).order_by("-confidence", "pk")
+        found = list(rows[offset : offset + limit + 1])
+        more = offset + limit if len(found) > limit else None
+        return Response({"results": CompetitorMatchSerializer(found[:limit], many=True).data, "next_offset": more})
 
 
 class MatchDecisionSerializer(serializers.Serializer[Any]):
@@ -157,7 +176,7 @@ class MatchDecisionSerializer(serializers.Serializer[Any]):
     action = serializers.ChoiceField(choices=["same", "other", "undo"])
 
 
-class CompetitorMatchDecideView(MarketView):
+class CompetitorMatchDecideView(PricingView):
     """A decision about a pair: ``POST action``."""
 
     needs = {"POST": ("decide_competitormatch",)}
@@ -203,7 +222,7 @@ class PositionSerializer(serializers.Serializer[Any]):
     simulated = serializers.BooleanField()
 
 
-class MarketPositionsView(MarketView):
+class MarketPositionsView(PricingView):
     """Where products stand among fresh, certain, plausible offers: ``GET ?product=…``, up to 500 times."""
 
     needs = {"GET": ("view_competitoroffer",)}
@@ -216,7 +235,7 @@ class MarketPositionsView(MarketView):
     )
     def get(self, request: Request) -> Response:
         """See the schema; products about which nothing is known are absent."""
-        asked = request.query_params.getlist("product")
+        asked = [text_asked(one) for one in request.query_params.getlist("product")]
         if not 1 <= len(asked) <= MOST_ROWS:
             raise ValidationError({"product": f"Name 1 to {MOST_ROWS} products."})
         products = Product.objects.filter(channel=ecomai.CHANNEL, external_id__in=asked)

@@ -13,16 +13,24 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from django_ecomai.conf import ecomai
+from django_ecomai.pricing.apply_job import AT_ONCE, KIND, apply_parameters
 from django_ecomai.pricing.export import proposals_csv
 from django_ecomai.pricing.models import PriceProposal
 from django_ecomai.pricing.selectors import proposal_rows
-from django_ecomai.pricing.services import PricingError, changes_apply, proposals_approve, proposals_reject
+from django_ecomai.pricing.services import (
+    PricingError,
+    adapter_applies,
+    changes_apply,
+    proposals_approve,
+    proposals_reject,
+)
+from django_ecomai.runs.services import run_start
 
-from .base import APP, MOST_ROWS, PricingView, check_known, whole
+from .base import MOST_ROWS, PricingView, check_known, whole
 
 _FIELDS = (
     "id", "product_id", "title", "state", "held_code", "held_reason", "old_price", "new_price", "list_price", "cost",
-    "currency", "family", "rule", "goal", "binding", "trail", "elasticity", "elasticity_low", "elasticity_high",
+    "tax", "currency", "family", "rule", "goal", "binding", "trail", "elasticity", "elasticity_low", "elasticity_high",
     "elasticity_source", "strength", "units_old", "units_new", "revenue_old", "revenue_new", "profit_old", "profit_new",
     "gain", "gain_low", "gain_high", "gain_chance", "horizon_days", "has_forecast", "risk", "market", "propensity",
     "made_at", "apply_at", "is_canary", "decided_at", "reason", "why",
@@ -35,12 +43,13 @@ class ProposalSerializer(serializers.ModelSerializer[PriceProposal]):
     product_id = serializers.CharField(source="product.external_id", help_text="The shop's own id.")
     title = serializers.CharField(source="product.title")
     state = serializers.CharField(
-        help_text="open, approved, scheduled, applied, rejected, stale, failed, undone or held."
+        help_text="open, approved, scheduled, writing, applied, rejected, stale, failed, undone or held."
     )
     rule = serializers.CharField(source="rule.name", default=None, allow_null=True)
     elasticity_source = serializers.CharField(help_text="own, category, shop or none: what it mostly rests on.")
     trail = serializers.JSONField(help_text="What moved the price: stage, before, after.")
     market = serializers.JSONField(help_text="Offers of competitors: lowest, median, number, position.")
+    held_reason = serializers.CharField(source="held_words", help_text="Why it is held back, was overtaken or failed.")
     why = serializers.CharField(help_text="The arithmetic behind it, in one line.")
 
     class Meta:
@@ -74,6 +83,12 @@ class PriceDecisionSerializer(serializers.Serializer[Any]):
     action = serializers.ChoiceField(choices=["approve", "reject"])
     apply_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
     canary_share = serializers.FloatField(required=False, allow_null=True, default=None)
+    seen = serializers.DictField(
+        child=serializers.DecimalField(max_digits=14, decimal_places=4),
+        required=False,
+        default=dict,
+        help_text="Price that was looked at by the proposal's id; another one by now is not approved.",
+    )
     reason = serializers.CharField(required=False, default="", allow_blank=True, max_length=255)
 
 
@@ -91,7 +106,7 @@ class DecidedSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField(source="pk")
     product_id = serializers.CharField(source="product.external_id")
     state = serializers.CharField()
-    reason = serializers.CharField(source="held_reason")
+    reason = serializers.CharField(source="held_words")
 
 
 class AppliedSerializer(serializers.Serializer[Any]):
@@ -101,6 +116,12 @@ class AppliedSerializer(serializers.Serializer[Any]):
     stale = serializers.IntegerField()
     failed = serializers.IntegerField()
     problems = DecidedSerializer(many=True)
+
+
+class ApplyingSerializer(serializers.Serializer[Any]):
+    """The job that puts many prices into the shop."""
+
+    run = serializers.IntegerField()
 
 
 class ProposalsView(PricingView):
@@ -163,15 +184,13 @@ class DecideView(PricingView):
         asked.is_valid(raise_exception=True)
         values = dict(asked.validated_data)
         user: Any = request.user
-        later = values["apply_at"] is not None or values["canary_share"] is not None
-        if values["action"] == "approve" and later and not user.has_perm(f"{APP}.apply_priceproposal"):
-            self.permission_denied(request)  # what is scheduled goes into the shop by itself
         rows = _chosen(values["proposals"])
         try:
             if values["action"] == "approve":
                 found = proposals_approve(
-                    proposals=rows, user=user, apply_at=values["apply_at"], canary_share=values["canary_share"]
-                )
+                    proposals=rows, user=user, apply_at=values["apply_at"], canary_share=values["canary_share"],
+                    seen=_seen(values["seen"]),
+                )  # fmt: skip
             else:
                 found = proposals_reject(proposals=rows, user=user, reason=values["reason"])
         except PricingError as error:
@@ -180,7 +199,7 @@ class DecideView(PricingView):
 
 
 class ApplyView(PricingView):
-    """Put approved prices into the shop: ``POST``."""
+    """Put approved prices into the shop: ``POST``; many of them by a job."""
 
     needs = {"POST": ("apply_priceproposal",)}
 
@@ -188,14 +207,27 @@ class ApplyView(PricingView):
         operation_id="ecomai_pricing_apply",
         summary="Write approved prices into the shop",
         request=ChosenSerializer,
-        responses={200: AppliedSerializer, 400: OpenApiResponse(description="The adapter cannot write prices.")},
+        responses={
+            200: AppliedSerializer,
+            202: OpenApiResponse(ApplyingSerializer, description=f"More than {AT_ONCE}: a job does it."),
+            400: OpenApiResponse(description="The adapter cannot write prices."),
+        },
     )
     def post(self, request: Request) -> Response:
         """See the schema."""
         asked = ChosenSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         chosen = asked.validated_data.get("proposals")
-        rows = None if chosen is None else _chosen(chosen)
+        if chosen is None:
+            waiting = PriceProposal.objects.filter(channel=ecomai.CHANNEL, state=PriceProposal.State.APPROVED)
+            rows = list(waiting.only("pk", "family", "batch"))
+        else:
+            rows = _chosen(chosen)
+        if len(rows) > AT_ONCE and adapter_applies(ecomai.CHANNEL):
+            user: Any = request.user
+            named = apply_parameters(user=user, rows=rows) if chosen is None else {"user": user.pk, "proposals": chosen}
+            run = run_start(kind=KIND, channel=ecomai.CHANNEL, parameters=named, user=user)
+            return Response({"run": run.pk}, status=202)
         try:
             found = changes_apply(proposals=rows, channel=ecomai.CHANNEL, user=request.user)
         except PricingError as error:
@@ -220,6 +252,12 @@ class ExportView(PricingView):
         check_known("state", states, PriceProposal.State.values)
         text = proposals_csv(channel=ecomai.CHANNEL, states=states)
         return HttpResponse(text, content_type="text/csv; charset=utf-8")
+
+
+def _seen(given: dict[str, Any]) -> dict[int, Any]:
+    if wrong := [key for key in given if not (key.isascii() and key.isdigit() and len(key) < 19)]:
+        raise ValidationError({"seen": f"{wrong[0]!r} is no proposal's id."})
+    return {int(key): price for key, price in given.items()}
 
 
 def _one(number: int) -> PriceProposal:

@@ -56,6 +56,7 @@ class PriceChange(models.Model):
         indexes = [
             models.Index(fields=["channel", "-at"], name="ecomai_pricechange_at"),
             models.Index(fields=["kind", "verdict"], name="ecomai_pricechange_watch"),
+            models.Index(fields=["batch"], name="ecomai_pricechange_batch"),
         ]
         permissions = [("undo_pricechange", _("Can undo applied prices"))]
 

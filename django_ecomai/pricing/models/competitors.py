@@ -53,7 +53,10 @@ class CompetitorOffer(models.Model):
         FAR = "far", _("price five times yours, or a fifth of it")
         CURRENCY = "currency", _("another currency than the product's")
 
-    competitor = models.ForeignKey(Competitor, models.CASCADE, related_name="offers", verbose_name=_("competitor"))
+    # No index of its own here and below: a constraint or another index begins with the column.
+    competitor = models.ForeignKey(
+        Competitor, models.CASCADE, related_name="offers", db_index=False, verbose_name=_("competitor")
+    )
     # Of the competitor: its id, else what the offer is known by (its EAN, SKU or a hash of its title).
     external_id = models.CharField(_("competitor's id"), max_length=64)
     ean = models.CharField(_("EAN"), max_length=14, default="", blank=True)
@@ -82,7 +85,9 @@ class CompetitorOffer(models.Model):
 class CompetitorPrice(models.Model):
     """The price and availability of an offer from a moment on; a row is written when either changes."""
 
-    offer = models.ForeignKey(CompetitorOffer, models.CASCADE, related_name="prices", verbose_name=_("offer"))
+    offer = models.ForeignKey(
+        CompetitorOffer, models.CASCADE, related_name="prices", db_index=False, verbose_name=_("offer")
+    )
     observed_at = models.DateTimeField(_("since"))
     price = models.DecimalField(_("price"), **MONEY, null=True)
     currency = models.CharField(_("currency"), max_length=3, default="")
@@ -92,6 +97,7 @@ class CompetitorPrice(models.Model):
         verbose_name = _("competitor price")
         verbose_name_plural = _("competitor prices")
         constraints = [models.UniqueConstraint(fields=["offer", "observed_at"], name="ecomai_competitorprice_uniq")]
+        indexes = [models.Index(fields=["observed_at"], name="ecomai_competitorprice_seen")]
 
     def __str__(self) -> str:
         return f"{self.price} {self.currency}"
@@ -111,8 +117,10 @@ class CompetitorMatch(models.Model):
         ACCEPTED = "accepted", pgettext_lazy("competitor match", "the same")
         REJECTED = "rejected", pgettext_lazy("competitor match", "another product")
 
-    offer = models.ForeignKey(CompetitorOffer, models.CASCADE, related_name="matches", verbose_name=_("offer"))
-    product = models.ForeignKey(Product, models.CASCADE, related_name="+", verbose_name=_("product"))
+    offer = models.ForeignKey(
+        CompetitorOffer, models.CASCADE, related_name="matches", db_index=False, verbose_name=_("offer")
+    )
+    product = models.ForeignKey(Product, models.CASCADE, related_name="+", db_index=False, verbose_name=_("product"))
     method = models.CharField(_("found by"), max_length=16, choices=Method.choices, default=Method.TITLE)
     confidence = models.FloatField(
         _("confidence"), default=1.0, validators=[MinValueValidator(0), MaxValueValidator(1)]

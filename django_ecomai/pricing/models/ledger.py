@@ -19,7 +19,10 @@ class PriceReduction(models.Model):
     """
 
     channel = models.CharField(max_length=32, default="", blank=True)
-    product = models.ForeignKey(Product, models.CASCADE, related_name="reductions", verbose_name=_("product"))
+    # No index of its own: the constraint below begins with it.
+    product = models.ForeignKey(
+        Product, models.CASCADE, related_name="reductions", db_index=False, verbose_name=_("product")
+    )
     currency = models.CharField(_("currency"), max_length=3, default="")
     began_at = models.DateTimeField(_("reduced from"))
     ended_at = models.DateTimeField(_("until"), null=True, blank=True)

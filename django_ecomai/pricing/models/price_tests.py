@@ -15,6 +15,7 @@ class PriceTest(models.Model):
     """Two prices of a product, half of the weeks each, in an order that was drawn before the test began."""
 
     class State(models.TextChoices):
+        ASKED = "asked", _("waits for a second person")
         RUNNING = "running", _("running")
         DONE = "done", _("done")
         STOPPED = "stopped", _("stopped")
@@ -31,6 +32,11 @@ class PriceTest(models.Model):
     started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("started by")
     )
+    # The second of two with PRICING_FOUR_EYES.
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+",
+        verbose_name=_("approved by"),
+    )  # fmt: skip
     made_at = models.DateTimeField(_("started"), auto_now_add=True)
     reason = models.CharField(_("why it was stopped"), max_length=500, default="", blank=True)
 
@@ -47,7 +53,10 @@ class PriceTest(models.Model):
 class PriceTestWeek(models.Model):
     """A week of a test: which price, with which probability it was drawn, and when it came into the shop."""
 
-    test = models.ForeignKey(PriceTest, models.CASCADE, related_name="weeks", verbose_name=_("price test"))
+    # its constraint begins with the test
+    test = models.ForeignKey(
+        PriceTest, models.CASCADE, related_name="weeks", db_index=False, verbose_name=_("price test")
+    )
     week = models.DateField(_("Monday"))
     price = models.DecimalField(_("price"), **MONEY)
     propensity = models.FloatField(_("probability of this price"), default=0.5)

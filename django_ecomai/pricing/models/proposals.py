@@ -20,6 +20,7 @@ class PriceProposal(models.Model):
         OPEN = "open", pgettext_lazy("proposal", "open")
         APPROVED = "approved", _("approved")
         SCHEDULED = "scheduled", _("approved for later")
+        WRITING = "writing", _("being put into the shop")
         APPLIED = "applied", _("in the shop")
         REJECTED = "rejected", _("rejected")
         STALE = "stale", _("overtaken")
@@ -42,6 +43,8 @@ class PriceProposal(models.Model):
     UNDECIDED = (State.OPEN, State.HELD)
     #: Approved and not yet in the shop.
     WAITING = (State.APPROVED, State.SCHEDULED)
+    #: The same, and those that a worker is writing right now.
+    UNDER_WAY = (*WAITING, State.WRITING)
 
     channel = models.CharField(_("channel"), max_length=32, default="", blank=True)
     product = models.ForeignKey(Product, models.CASCADE, related_name="price_proposals", verbose_name=_("product"))
@@ -51,12 +54,15 @@ class PriceProposal(models.Model):
     made_at = models.DateTimeField(_("worked out"))
     state = models.CharField(_("state"), max_length=16, choices=State.choices, default=State.OPEN)
     held_code = models.CharField(max_length=32, default="", blank=True, editable=False)
+    held_named = models.JSONField(default=dict, blank=True, editable=False)  # what the code's sentence names
+    # Where there is no code: what the shop answered, or why it was overtaken.
     held_reason = models.CharField(_("why it is held back"), max_length=500, default="", blank=True)
 
     old_price = models.DecimalField(_("price"), **MONEY, null=True, blank=True)
     new_price = models.DecimalField(_("proposed price"), **MONEY, null=True, blank=True)
     list_price = models.DecimalField(_("list price"), **MONEY, null=True, blank=True)
-    cost = models.DecimalField(_("cost"), **MONEY, null=True, blank=True)
+    cost = models.DecimalField(_("cost"), **MONEY, null=True, blank=True, help_text=_("Without tax."))
+    tax = models.FloatField(_("tax"), default=0.0, help_text=_("In the prices, as a share of the net price."))
     currency = models.CharField(_("currency"), max_length=3, default="", blank=True)
     # Products with one price: "p" and the parent's key, or an attribute and its value.
     family = models.CharField(_("price family"), max_length=160, default="", blank=True)
@@ -83,11 +89,20 @@ class PriceProposal(models.Model):
     # Expected over the horizon, at the price of today and at the proposed one.
     units_old = models.FloatField(_("pieces at the price"), null=True, blank=True)
     units_new = models.FloatField(_("pieces at the proposed price"), null=True, blank=True)
-    revenue_old = models.FloatField(_("revenue at the price"), null=True, blank=True)
-    revenue_new = models.FloatField(_("revenue at the proposed price"), null=True, blank=True)
-    profit_old = models.FloatField(_("profit at the price"), null=True, blank=True)
-    profit_new = models.FloatField(_("profit at the proposed price"), null=True, blank=True)
-    gain = models.FloatField(_("gain"), null=True, blank=True, help_text=_("Of the goal, over the horizon."))
+    revenue_old = models.FloatField(
+        _("revenue at the price"), null=True, blank=True, help_text=_("As shoppers pay it, with tax.")
+    )
+    revenue_new = models.FloatField(
+        _("revenue at the proposed price"), null=True, blank=True, help_text=_("As shoppers pay it, with tax.")
+    )
+    profit_old = models.FloatField(_("profit at the price"), null=True, blank=True, help_text=_("Without tax."))
+    profit_new = models.FloatField(
+        _("profit at the proposed price"), null=True, blank=True, help_text=_("Without tax.")
+    )
+    gain = models.FloatField(
+        _("gain"), null=True, blank=True,
+        help_text=_("Of the goal, over the horizon: profit without tax, revenue with it."),
+    )  # fmt: skip
     gain_low = models.FloatField(_("gain at least"), null=True, blank=True)
     gain_high = models.FloatField(_("gain at most"), null=True, blank=True)
     gain_chance = models.FloatField(_("probability of a gain"), null=True, blank=True)
@@ -97,14 +112,19 @@ class PriceProposal(models.Model):
         _("rests on a forecast"), default=False, help_text=_("Else on the average of the last eight weeks.")
     )
 
-    # {"lowest", "median", "offers", "position"}; empty without offers of competitors.
+    # {"lowest", "median", "offers", "position"}, and "simulated" where they are; empty without offers of competitors.
     market = models.JSONField(_("market"), default=dict, blank=True, editable=False)
     # {"prices", "units", "profit", "profit_low", "profit_high"}: what each price would bring.
     curve = models.JSONField(default=dict, blank=True, editable=False)
+    # Which share of the pieces is expected on each day from that of the run until the horizon ends; empty without a
+    # forecast: all days alike.
+    daily = models.JSONField(default=list, blank=True, editable=False)
     # {"units": [...], "prices": [...]} per week, oldest first.
     history = models.JSONField(default=dict, blank=True, editable=False)
 
     apply_at = models.DateTimeField(_("to be applied at"), null=True, blank=True)
+    # Since when a worker has been writing it; it says so again while the shop is slow.
+    writing_since = models.DateTimeField(null=True, blank=True, editable=False)
     # Approved together: canaries go first, the others follow when those have earned what was expected.
     batch = models.CharField(max_length=32, default="", blank=True, editable=False)
     is_canary = models.BooleanField(_("goes first"), default=False)
@@ -122,11 +142,13 @@ class PriceProposal(models.Model):
     class Meta:
         verbose_name = _("price proposal")
         verbose_name_plural = _("price proposals")
-        ordering = ["-gain", "pk"]
+        ordering = [models.F("gain").desc(nulls_last=True), "pk"]
         indexes = [
             models.Index(fields=["channel", "state", "-gain"], name="ecomai_proposal_work"),
             models.Index(fields=["state", "apply_at"], name="ecomai_proposal_due"),
             models.Index(fields=["batch"], name="ecomai_proposal_batch"),
+            models.Index(fields=["channel", "family"], name="ecomai_proposal_family"),
+            models.Index(fields=["channel", "run_number"], name="ecomai_proposal_run"),
         ]
         permissions = [
             ("decide_priceproposal", _("Can decide about price proposals")),
@@ -142,6 +164,13 @@ class PriceProposal(models.Model):
         if not self.old_price or self.new_price is None:
             return None
         return float(self.new_price / self.old_price) - 1
+
+    @property
+    def held_words(self) -> str:
+        """Why it is held back, was overtaken or failed, in the reader's language; empty when it is none of these."""
+        from django_ecomai.pricing.held import reason_text
+
+        return self.held_reason or (reason_text(self.held_code, **self.held_named) if self.held_code else "")
 
     @property
     def why(self) -> str:

@@ -76,7 +76,7 @@ class PricingRule(models.Model):
         _("position in the market"), max_length=16, default="", blank=True, choices=Position.choices
     )
     margin_from = models.FloatField(
-        _("margin from"), null=True, blank=True, help_text=_("Share of the price: 0.3 means 30 %.")
+        _("margin from"), null=True, blank=True, help_text=_("Share of the price without tax: 0.3 means 30 %.")
     )
     margin_to = models.FloatField(_("margin below"), null=True, blank=True)
     starts_on = models.DateField(_("from"), null=True, blank=True)
@@ -101,7 +101,11 @@ class PricingRule(models.Model):
         help_text=_("Other prices within the limits, more often where little is known. For profit or revenue."),
     )  # fmt: skip
     markup = models.FloatField(
-        _("markup over cost"), null=True, blank=True, validators=_SHARE, help_text=_("0.5 means cost and half of it.")
+        _("markup over cost"),
+        null=True,
+        blank=True,
+        validators=_SHARE,
+        help_text=_("0.5 means cost and half of it; tax comes on top."),
     )
     reference = models.CharField(
         _("beside which offer"), max_length=8, default=Reference.LOWEST, choices=Reference.choices
@@ -117,7 +121,7 @@ class PricingRule(models.Model):
     # Limits; they win over everything above.
     min_margin = models.FloatField(
         _("least margin"), null=True, blank=True, validators=[MinValueValidator(0.0), MaxValueValidator(0.99)],
-        help_text=_("Share of the price: 0.3 means 30 %."),
+        help_text=_("Share of the price without tax: 0.3 means 30 %."),
     )  # fmt: skip
     map_attribute = models.CharField(
         _("attribute with the least advertised price"), max_length=64, default="", blank=True,
@@ -156,3 +160,7 @@ class PricingRule(models.Model):
 
         if problems := rule_problems(self):
             raise ValidationError(problems)
+
+
+#: What a position in the market is called, wherever it is told.
+POSITION_WORDS: dict[str, Any] = dict(PricingRule.Position.choices)

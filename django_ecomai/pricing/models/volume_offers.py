@@ -20,11 +20,16 @@ class VolumeOffer(models.Model):
 
     channel = models.CharField(_("channel"), max_length=32, default="", blank=True)
     kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices)
-    product = models.ForeignKey(Product, models.CASCADE, related_name="volume_offers", verbose_name=_("product"))
+    # the pair's constraint begins with it
+    product = models.ForeignKey(
+        Product, models.CASCADE, related_name="volume_offers", db_index=False, verbose_name=_("product")
+    )
     # The second product of a bundle; its key is the greater one.
     other = models.ForeignKey(
         Product, models.CASCADE, null=True, blank=True, related_name="+", verbose_name=_("together with")
     )
+    # The product's key of a quantity break, NULL of a bundle: at most one break per product on every database.
+    break_of = models.BigIntegerField(null=True, blank=True, unique=True, editable=False)
     quantity = models.DecimalField(
         _("pieces"), max_digits=14, decimal_places=3, help_text=_("From so many on; of a bundle one of each.")
     )
@@ -34,7 +39,7 @@ class VolumeOffer(models.Model):
     )
     old_price = models.DecimalField(_("price today"), **MONEY, help_text=_("Per piece; of a bundle both together."))
     # Expected profit more than was made with the same orders.
-    gain = models.FloatField(_("gain"), help_text=_("Profit over those weeks."))
+    gain = models.FloatField(_("gain"), help_text=_("Profit over those weeks, without tax."))
     gain_low = models.FloatField(_("gain at least"))
     gain_high = models.FloatField(_("gain at most"))
     gain_chance = models.FloatField(_("probability of a gain"))
@@ -57,7 +62,6 @@ class VolumeOffer(models.Model):
         ordering = ["-gain", "pk"]
         indexes = [models.Index(fields=["channel", "-gain"], name="ecomai_offer_gain")]
         constraints = [
-            models.UniqueConstraint(fields=["product"], condition=models.Q(kind="break"), name="ecomai_offer_break"),
             models.UniqueConstraint(fields=["product", "other"], name="ecomai_offer_pair"),
             models.CheckConstraint(condition=~models.Q(product=models.F("other")), name="ecomai_offer_not_itself"),
         ]

@@ -1,13 +1,16 @@
 """Writes: proposals, decisions, prices in the shop."""
 
-from .apply import Applied, adapter_applies, change_undo, changes_apply
+from .apply import Applied, changes_apply, prices_resume
 from .decide import PricingError, proposals_approve, proposals_reject
-from .price_tests import price_test_start, price_test_stop
+from .price_tests import price_test_approve, price_test_start, price_test_stop
 from .propose import proposals_make, proposals_preview
+from .shop import adapter_applies
+from .undo import AgainstLimits, change_undo
 from .volume_offers import offers_dismiss, offers_make, offers_restore
 from .watch import prices_watch
 
 __all__ = [
+    "AgainstLimits",
     "Applied",
     "PricingError",
     "adapter_applies",
@@ -16,8 +19,10 @@ __all__ = [
     "offers_dismiss",
     "offers_make",
     "offers_restore",
+    "price_test_approve",
     "price_test_start",
     "price_test_stop",
+    "prices_resume",
     "prices_watch",
     "proposals_approve",
     "proposals_make",

@@ -1,40 +1,38 @@
-"""Approved prices go into the shop through its adapter, once, checked again; and come out again."""
+"""Approved prices go into the shop through its adapter, once, checked again.
+
+Who writes a price says so first: the row's state is "writing", in a short transaction of its own. Then the shop is
+asked and written to, outside of any transaction, and what became of it is stored in another one. A worker that is
+killed in between leaves "writing" behind: only there a price that the shop has already is ours.
+"""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from django_ecomai.adapters.base import NotSupported, ShopAdapter, get_adapter
-from django_ecomai.adapters.rows import ProductRow
-from django_ecomai.conf import ecomai
+from django_ecomai.adapters.base import ShopAdapter, get_adapter
 from django_ecomai.core.audit import change_log
 from django_ecomai.core.mysql import locked_rows
-from django_ecomai.forecast.days import local_date
-from django_ecomai.mirror.models import Product
-from django_ecomai.mirror.selectors import product_rows
-from django_ecomai.mirror.services.batches import batch_apply
-from django_ecomai.pricing.facts import product_facts
-from django_ecomai.pricing.held import reason_text
-from django_ecomai.pricing.limits import binding_limits, limits_build, problems
+from django_ecomai.pricing.facts import in_parts
 from django_ecomai.pricing.models import PriceChange, PriceProposal
-from django_ecomai.pricing.rulebook import RuleBook
 
+from .allowed import family_candidates, prices_refused, restoring_forbidden
 from .decide import HEAVY, PricingError, stale_reason
+from .shop import Said, adapter_applies, mirror_follow, plain, prices_restore, reads_rows, shop_prices, write_price
 
-logger = logging.getLogger("django_ecomai")
 State = PriceProposal.State
-#: Prices that are written in one transaction: what is locked at once, and redone when a worker is killed.
+#: Prices that are claimed at once, and looked at again when a worker is killed.
 TOGETHER = 50
+#: After so long "writing" is taken for what a killed worker left behind.
+LEFT_BEHIND = timedelta(minutes=15)
 
 
 @dataclass
@@ -50,9 +48,15 @@ class Applied:
         return {"applied": len(self.changes), "stale": len(self.stale), "failed": len(self.failed)}
 
 
-def adapter_applies(channel: str = "") -> bool:
-    """Whether the shop's adapter can write prices."""
-    return type(get_adapter(channel)).apply_price is not ShopAdapter.apply_price
+@dataclass
+class Claim:
+    """Rows that this worker writes, and since when; ``left``: keys of those that another one had begun; ``prices``:
+    what the shop made of a price, by the row's key, where that is not what was written."""
+
+    rows: list[PriceProposal]
+    since: datetime
+    left: set[int]
+    prices: dict[int, Decimal] = field(default_factory=dict)
 
 
 def changes_apply(
@@ -60,14 +64,17 @@ def changes_apply(
     proposals: Iterable[PriceProposal] | None = None,
     channel: str = "",
     user: Any = None,
+    states: Collection[str] = (State.APPROVED,),
     now: datetime | None = None,
+    progress: Callable[[int, int], Any] | None = None,
 ) -> Applied:
-    """Put approved proposals (default: all approved ones of the channel) into the shop, a few in each transaction.
+    """Put proposals in one of ``states`` (default: all approved ones of the channel) into the shop, a few at a time.
 
-    What the shop has changed since, and what the limits of now forbid, becomes stale and is left alone. A failure is
-    noted with its message and the others go on. A price that the shop has already counts as applied, so whatever was
-    interrupted can be run again; two workers never take the same row. Raises ``PricingError`` when the adapter cannot
-    write prices.
+    With a proposal go the others of its price family; scheduled ones only when they are due. What the shop has changed
+    since, and what the limits of now or the other prices of its family forbid, becomes stale and is left alone. A
+    failure is noted with its message and the others go on. Two workers never write the same row, and what a killed one
+    left behind is finished here. ``progress`` hears how many of how many are done. Raises ``PricingError`` when the
+    adapter cannot write prices.
     """
     if not adapter_applies(channel):
         name = type(get_adapter(channel)).__name__
@@ -78,15 +85,22 @@ def changes_apply(
             )
             % {"adapter": name}
         )
-    if proposals is None:
-        rows = PriceProposal.objects.filter(channel=channel, state=State.APPROVED)
-        named = list(rows.values_list("pk", "family"))
-    else:
-        named = sorted({(row.pk, row.family) for row in proposals})
-    found = Applied()
+    at = now or timezone.now()
+    rows = PriceProposal.objects.filter(_free(states, at), channel=channel)
+    named = _named(rows, None if proposals is None else {row.pk for row in proposals})
+    siblings = family_candidates({family for _pk, family in named}, channel=channel)
+    found, done = Applied(), 0
     for part in families_together(named, size=TOGETHER):
-        _apply(found, part, channel=channel, user=user, now=now or timezone.now())
+        _apply(found, part, channel=channel, user=user, states=states, siblings=siblings, now=at)
+        done += len(part)
+        if progress is not None:
+            progress(done, len(named))
     return found
+
+
+def prices_resume(*, channel: str = "", now: datetime | None = None) -> Applied:
+    """Finish what killed workers left behind."""
+    return changes_apply(channel=channel, states=(), now=now)
 
 
 def families_together(named: Iterable[tuple[int, str]], *, size: int) -> list[list[int]]:
@@ -102,29 +116,209 @@ def families_together(named: Iterable[tuple[int, str]], *, size: int) -> list[li
     return parts
 
 
-def _apply(found: Applied, pks: Sequence[int], *, channel: str, user: Any, now: datetime) -> None:
+def _free(states: Collection[str], now: datetime) -> Q:
+    """Rows that may be written: in one of these states, or left behind."""
+    found = Q(state=State.WRITING, writing_since__lt=timezone.now() - LEFT_BEHIND)
+    found |= Q(state__in=[one for one in states if one != State.SCHEDULED])
+    if State.SCHEDULED in states:
+        found |= Q(state=State.SCHEDULED, apply_at__lte=now)
+    return found
+
+
+def _named(rows: Any, pks: set[int] | None) -> list[tuple[int, str]]:
+    """Key and family (of a product by itself: its key) of all ``rows``, or of those named and the others of their
+    families."""
+    found: set[tuple[int, str, int]]
+    if pks is None:
+        found = set(rows.values_list("pk", "family", "product_id"))
+    else:
+        found = set()
+        for part in in_parts(sorted(pks)):
+            found |= set(rows.filter(pk__in=part).values_list("pk", "family", "product_id"))
+        for part in in_parts(sorted({family for _pk, family, _product in found if family})):
+            found |= set(rows.filter(family__in=part).values_list("pk", "family", "product_id"))
+    return sorted((pk, family or f"#{product}") for pk, family, product in found)
+
+
+def _apply(
+    found: Applied,
+    pks: Sequence[int],
+    *,
+    channel: str,
+    user: Any,
+    states: Collection[str],
+    siblings: Mapping[str, set[int]],
+    now: datetime,
+) -> None:
     adapter = get_adapter(channel)
+    claim, before = _claim(pks, channel=channel, states=states, now=now)
+    if not claim.rows:
+        return
+    try:
+        rows = _newest(claim.rows)
+        said = shop_prices(adapter, products=[row.product for row in rows])
+        refused = prices_refused(adapter, rows, said, channel=channel, siblings=siblings, now=now)
+    except BaseException:  # nothing is written yet
+        _release(claim, before)
+        raise
+    families: dict[str, list[PriceProposal]] = {}
+    for row in rows:
+        families.setdefault(row.family or f"#{row.pk}", []).append(row)
+    written: list[list[PriceProposal]] = []
+    for members in families.values():
+        if not _held(claim):
+            return  # taken over by somebody else, who finishes it
+        if _apply_family(adapter, members, said, refused, claim.left):
+            written.append(members)
+    if reads_rows(adapter) and written:
+        _read_back(adapter, claim, written, channel=channel, now=now)
+    _record(found, adapter, claim, channel=channel, user=user, now=now)
+
+
+def _claim(pks: Sequence[int], *, channel: str, states: Collection[str], now: datetime) -> tuple[Claim, dict[int, str]]:
+    """The rows that may be written, noted as being written, and the states that they had; others wait for their lock
+    and then find nothing left, so that a family is never shared between two workers."""
     with transaction.atomic():
-        rows = _claimed(pks, channel)
-        if not rows:
-            return
-        prices = shop_prices(adapter, channel=channel, products=[row.product for row in rows])
-        forbidden = _forbidden(rows, channel=channel, now=now)
-        families: dict[str, list[PriceProposal]] = {}
+        rows = PriceProposal.objects.filter(_free(states, now), pk__in=pks, channel=channel).order_by("pk")
+        held = locked_rows(rows).select_related("product")
+        found = list(held.defer(*HEAVY, "product__description", "product__attributes"))
+        since = timezone.now()
+        before = {row.pk: row.state for row in found}
+        PriceProposal.objects.filter(pk__in=list(before)).update(state=State.WRITING, writing_since=since)
+        for row in found:
+            row.state, row.writing_since = State.WRITING, since
+    return Claim(found, since, {pk for pk, state in before.items() if state == State.WRITING}), before
+
+
+def _release(claim: Claim, before: Mapping[int, str]) -> None:
+    for row in claim.rows:
+        row.state = before[row.pk]
+        mine = PriceProposal.objects.filter(pk=row.pk, state=State.WRITING, writing_since=claim.since)
+        if row.state != State.WRITING:
+            mine.update(state=row.state, writing_since=None)
+
+
+def _held(claim: Claim) -> bool:
+    """Whether the rows are still this worker's; says so again when the shop is slow."""
+    moment = timezone.now()
+    if moment - claim.since < LEFT_BEHIND / 3:
+        return True
+    mine = PriceProposal.objects.filter(
+        pk__in=[row.pk for row in claim.rows], state=State.WRITING, writing_since=claim.since
+    )  # fmt: skip
+    if mine.update(writing_since=moment) < len(claim.rows):
+        return False
+    claim.since = moment
+    return True
+
+
+def _newest(rows: Sequence[PriceProposal]) -> list[PriceProposal]:
+    """One row per product, the newest; the older ones become stale."""
+    newest = {row.product_id: row for row in rows}  # by ascending key: the last one stays
+    for row in rows:
+        if newest[row.product_id] is not row:
+            row.state, row.held_reason = State.STALE, _("A newer price of this product is approved.")
+    return [row for row in rows if newest[row.product_id] is row]
+
+
+def _apply_family(
+    adapter: ShopAdapter,
+    members: list[PriceProposal],
+    said: Mapping[str, Said],
+    refused: Mapping[int, str],
+    left: Collection[int],
+) -> bool:
+    """Write the price of one product, or that of a whole family or of none; sets ``state`` and ``held_reason``, and
+    returns whether it was written."""
+    done: list[PriceProposal] = []
+    failed = False
+    for row in members:
+        now = said[row.product.external_id]
+        failed = failed or bool(now.problem)
+        if row.pk in left and not now.problem and now.price == row.new_price:
+            done.append(row)
+            row.held_reason = ""
+        else:
+            row.held_reason = now.problem or stale_reason(row, row.product, now.price, now.currency)
+            row.held_reason = row.held_reason or refused.get(row.pk, "")
+    if any(row.held_reason for row in members):
+        _take_back(adapter, members, done, State.FAILED if failed else State.STALE)
+        return False
+    for row in members:
+        if row in done:
+            continue
+        if problem := write_price(adapter, row.product, row.new_price):
+            for other in members:
+                other.held_reason = problem
+            _take_back(adapter, members, done, State.FAILED)
+            return False
+        done.append(row)
+    for row in members:
+        row.state = State.APPLIED
+    return True
+
+
+def _take_back(
+    adapter: ShopAdapter, members: Sequence[PriceProposal], done: Sequence[PriceProposal], state: str
+) -> None:
+    """One price for all: what was written goes back, and what the shop does not take back is told."""
+    problem = prices_restore(adapter, [(row.product, row.old_price) for row in done])
+    for row in members:
+        row.state = State.FAILED if problem else state
+        row.held_reason = row.held_reason or _("Another product of its family cannot have this price.")
+        if problem:
+            row.held_reason = f"{problem} {row.held_reason}"[:500]
+
+
+def _read_back(
+    adapter: ShopAdapter, claim: Claim, written: Sequence[list[PriceProposal]], *, channel: str, now: datetime
+) -> None:
+    """What the shop made of the prices: rounded ones are stored as they are there, or go back where a limit forbids
+    them."""
+    rows = [row for members in written for row in members]
+    said = shop_prices(adapter, products=[row.product for row in rows])
+    other = {
+        row.pk: price for row in rows
+        if (price := said[row.product.external_id].price) is not None and price != row.new_price
+    }  # fmt: skip
+    if not other:
+        return
+    prices = {row.product_id: other[row.pk] for row in rows if row.pk in other}
+    forbidden = restoring_forbidden(prices, channel=channel, now=now, stored=True)
+    for members in written:
+        for row in members:
+            price = other.get(row.pk)
+            if price is None:
+                continue
+            if price == row.old_price:
+                row.held_reason = _("The shop still has the price %(price)s after it was written.") % {
+                    "price": plain(price)
+                }
+            elif row.product_id in forbidden:
+                named = {"price": plain(price), "new": plain(row.new_price), "why": forbidden[row.product_id]}
+                text = _("The shop made %(price)s of %(new)s. %(why)s") % named
+                row.held_reason = text[:500]
+        if any(row.held_reason for row in members):
+            _take_back(adapter, members, members, State.FAILED)
+    claim.prices = other
+
+
+def _record(found: Applied, adapter: ShopAdapter, claim: Claim, *, channel: str, user: Any, now: datetime) -> None:
+    rows = claim.rows
+    with transaction.atomic():
         for row in rows:
-            families.setdefault(row.family or f"#{row.pk}", []).append(row)
-        for members in families.values():
-            _apply_family(adapter, members, prices, forbidden)
-        PriceProposal.objects.bulk_update(rows, ["state", "held_reason"])
+            row.writing_since = None
+        PriceProposal.objects.bulk_update(rows, ["state", "held_reason", "writing_since"])
         done, stale, failed = (
             [row for row in rows if row.state == state] for state in (State.APPLIED, State.STALE, State.FAILED)
         )
-        changes = [change_of(row, user=user, now=now) for row in done]
+        prices = {row.pk: claim.prices.get(row.pk, row.new_price or Decimal(0)) for row in done}
+        changes = [change_of(row, price=prices[row.pk], user=user, now=now) for row in done]
         PriceChange.objects.bulk_create(changes)
-        written = {row.product.external_id: row.new_price for row in done}
+        written = {row.product.external_id: prices[row.pk] for row in done}
         mirror_follow(adapter, channel=channel, prices=written, now=now)
         text = _("put into the shop: %(old)s → %(new)s")
-        lines = [text % {"old": _plain(row.old_price), "new": _plain(row.new_price)} for row in done]
+        lines = [text % {"old": plain(row.old_price), "new": plain(prices[row.pk])} for row in done]
         lines += [row.held_reason for row in [*stale, *failed]]
         change_log(objects=[*done, *stale, *failed], user=user, lines=lines or [""])
     found.changes += changes
@@ -132,95 +326,8 @@ def _apply(found: Applied, pks: Sequence[int], *, channel: str, user: Any, now: 
     found.failed += failed
 
 
-def _apply_family(
-    adapter: ShopAdapter,
-    members: list[PriceProposal],
-    prices: dict[str, Decimal | None],
-    forbidden: dict[int, str],
-) -> None:
-    """Write the price of one product, or that of a whole family or of none; sets ``state`` and ``held_reason``."""
-    there = set()
-    for row in members:
-        price = prices.get(row.product.external_id, row.product.price)
-        if price == row.new_price:
-            there.add(row.pk)
-        row.held_reason = (
-            "" if row.pk in there else stale_reason(row, row.product, price) or forbidden.get(row.pk, "")
-        )  # fmt: skip
-    if any(row.held_reason for row in members):
-        for row in members:
-            row.state = State.STALE
-            row.held_reason = row.held_reason or _("Another product of its family cannot have this price.")
-        return
-    written: list[PriceProposal] = []
-    for row in members:
-        problem = "" if row.pk in there else write_price(adapter, row.product, row.new_price)
-        if problem:
-            for other in written:  # one price for all: what was written goes back
-                write_price(adapter, other.product, other.old_price)
-            for other in members:
-                other.state, other.held_reason = State.FAILED, problem
-            return
-        if row.pk not in there:
-            written.append(row)
-    for row in members:
-        row.state = State.APPLIED
-
-
-def _claimed(pks: Sequence[int], channel: str) -> list[PriceProposal]:
-    """Rows that are approved and that no other worker holds, with their products."""
-    rows = PriceProposal.objects.filter(pk__in=pks, channel=channel, state__in=PriceProposal.WAITING).order_by("pk")
-    rows = locked_rows(rows, skip=True)
-    return list(rows.select_related("product").defer(*HEAVY, "product__description", "product__attributes"))
-
-
-def _forbidden(rows: Sequence[PriceProposal], *, channel: str, now: datetime) -> dict[int, str]:
-    """Why the limits of now do not allow a proposal, by its key."""
-    from django_ecomai.ml.pricing.guardrails import violations
-
-    book = RuleBook(channel=channel, on=local_date(now))
-    by_product = {row.product_id: row for row in rows}
-    facts = product_facts(
-        channel=channel, product_ids=list(by_product), at=now, horizon_days=ecomai.PRICING_HORIZON_DAYS,
-        stock_ages=book.needs_stock_ages,
-    )  # fmt: skip
-    if not facts:
-        return {}
-    choices = [book.of(one) for one in facts]
-    # Whole families are approved together; each price is held against the limits of its own product.
-    limits = replace(limits_build(facts, choices), family=np.full(len(facts), -1))
-    asked = np.array([float(by_product[one.pk].new_price or 0) for one in facts])
-    found = {}
-    for at, off in enumerate(violations(asked, limits).tolist()):
-        row = by_product[facts[at].pk]
-        problem = next(iter(problems(facts[at], choices[at])), None)
-        if problem is not None:
-            found[row.pk] = reason_text(problem[0], **problem[1])[:500]
-        elif facts[at].cost is None:
-            found[row.pk] = reason_text("cost_missing")
-        elif off:
-            found[row.pk] = (
-                _("Its limits do not allow this price any more: %(limits)s.")
-                % {"limits": binding_limits(limits, at, choices[at])}
-            )[:500]
-    return found
-
-
-def write_price(adapter: ShopAdapter, product: Product, price: Any) -> str:
-    """Write a price; returns what went wrong, "" when nothing did."""
-    try:
-        with transaction.atomic():
-            adapter.apply_price(product.external_id, price)
-    except NotSupported as error:
-        return str(error)[:500]
-    except Exception as error:  # whatever a shop raises: the others must go on
-        logger.exception("EcomAI: the price of product %s could not be written.", product.external_id)
-        return f"{type(error).__name__}: {error}"[:500]
-    return ""
-
-
-def change_of(row: PriceProposal, *, user: Any, now: datetime) -> PriceChange:
-    """The record of an applied proposal, unsaved."""
+def change_of(row: PriceProposal, *, price: Decimal, user: Any, now: datetime) -> PriceChange:
+    """The record of an applied proposal, unsaved; ``price``: what the shop has now."""
     return PriceChange(
         channel=row.channel,
         product=row.product,
@@ -229,108 +336,8 @@ def change_of(row: PriceProposal, *, user: Any, now: datetime) -> PriceChange:
         at=now,
         user=user if getattr(user, "pk", None) is not None else None,
         old_price=row.old_price or Decimal(0),
-        new_price=row.new_price or Decimal(0),
+        new_price=price,
         currency=row.currency,
         batch=row.batch,
         is_canary=row.is_canary,
     )
-
-
-def shop_prices(adapter: ShopAdapter, *, channel: str, products: Sequence[Product]) -> dict[str, Decimal | None]:
-    """What the shop itself says now, by the product's id: bulk edits send no signal. Empty where the adapter cannot
-    read single rows; the copy counts then."""
-    rows_of = getattr(adapter, "rows_of", None)
-    if rows_of is None:
-        return {}
-    wanted = {one.external_id for one in products}
-    try:
-        with transaction.atomic():
-            rows = list(rows_of("product", pks=sorted(wanted)))
-    except (ValueError, TypeError):  # ids that are no keys of the table
-        return {}
-    found: dict[str, Decimal | None] = {}
-    for row in rows:
-        if isinstance(row, ProductRow) and str(row.id) in wanted and row.price is not None:
-            found[str(row.id)] = Decimal(str(row.price))
-    return found
-
-
-def mirror_follow(adapter: ShopAdapter, *, channel: str, prices: dict[str, Any], now: datetime) -> None:
-    """The copy, with its price history, has the new prices at once, whether the shop's signals tell it or not."""
-    if not prices:
-        return
-    known = product_rows(channel=channel, external_ids=prices)
-    rows = [replace(row, price=prices[ident], updated_at=now) for ident, row in sorted(known.items())]
-    batch_apply(table="product", rows=rows, channel=channel, adapter=adapter)
-
-
-def change_undo(
-    *, change: PriceChange, user: Any = None, kind: str = PriceChange.Kind.UNDO, now: datetime | None = None
-) -> PriceChange:
-    """Restore the price before, and those of its price family; returns the new record.
-
-    Raises ``PricingError``, and changes nothing, when it was undone before, when the shop has another price by now, or
-    when the shop refuses.
-    """
-    at = now or timezone.now()
-    channel = change.channel
-    adapter = get_adapter(channel)
-    with transaction.atomic():
-        held = _held(change)
-        products = [one.product for one in held]
-        prices = shop_prices(adapter, channel=channel, products=products)
-        for one in held:
-            price = prices.get(one.product.external_id, one.product.price)
-            if price != one.new_price:
-                raise PricingError(
-                    _("“%(product)s” costs %(price)s by now, not %(new)s: nothing was changed.")
-                    % {"product": one.product, "price": _plain(price), "new": _plain(one.new_price)}
-                )
-        for one in held:
-            if problem := write_price(adapter, one.product, one.old_price):
-                raise PricingError(_("The shop did not take the price: %(problem)s") % {"problem": problem})
-        undone = [_undo_of(one, user=user, kind=kind, now=at) for one in held]
-        PriceChange.objects.bulk_create(undone)
-        PriceChange.objects.filter(pk__in=[one.pk for one in held]).update(undone_at=at)
-        proposals = PriceProposal.objects.filter(pk__in=[one.proposal_id for one in held if one.proposal_id])
-        proposals.update(state=State.UNDONE)
-        mirror_follow(adapter, channel=channel, prices={one.product.external_id: one.old_price for one in held}, now=at)
-        change_log(objects=held, user=user, lines=[str(PriceChange.Kind(kind).label)])
-    return next(one for one in undone if one.product_id == change.product_id)
-
-
-def _held(change: PriceChange) -> list[PriceChange]:
-    """The change and those of its family that came with it, locked."""
-    rows = PriceChange.objects.filter(pk=change.pk)
-    family = change.proposal.family if change.proposal is not None else ""
-    if family:
-        rows = PriceChange.objects.filter(
-            channel=change.channel, proposal__family=family, batch=change.batch, kind=PriceChange.Kind.APPLY,
-            undone_at=None,
-        )  # fmt: skip
-    held = list(locked_rows(rows.order_by("pk")).select_related("product"))
-    mine = next((one for one in held if one.pk == change.pk), None)
-    if mine is None or mine.undone_at is not None:
-        raise PricingError(_("This price was taken back before."))
-    if mine.kind not in (PriceChange.Kind.APPLY, PriceChange.Kind.TEST):
-        raise PricingError(_("Only a price that was put into the shop can be taken back."))
-    return held
-
-
-def _undo_of(change: PriceChange, *, user: Any, kind: str, now: datetime) -> PriceChange:
-    return PriceChange(
-        channel=change.channel,
-        product=change.product,
-        proposal_id=change.proposal_id,
-        kind=kind,
-        at=now,
-        user=user if getattr(user, "pk", None) is not None else None,
-        old_price=change.new_price,
-        new_price=change.old_price,
-        currency=change.currency,
-        batch=change.batch,
-    )
-
-
-def _plain(value: Any) -> str:
-    return "–" if value is None else f"{value.normalize():f}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -39,8 +40,9 @@ def matches_decide(*, matches: Iterable[CompetitorMatch], same: bool, user: Any 
         others = [
             row for row in rows if same and row.offer_id in offers and row not in asked and row.state == State.ACCEPTED
         ]
-        _write(moved, state, user)
-        _write(others, State.REJECTED, user)
+        now = timezone.now()  # one moment for both: undo puts them back together
+        _write(moved, state, user, now)
+        _write(others, State.REJECTED, user, now)
         doubts_renew(offers=[row.offer for row in moved])
     return len(moved)
 
@@ -50,6 +52,7 @@ def match_declare(*, offer: CompetitorOffer, product: Product, user: Any = None)
     if offer.competitor.channel != product.channel:
         raise MatchError(_("Both must be of the same shop."))
     with transaction.atomic():
+        locked_rows(CompetitorOffer.objects.filter(pk=offer.pk)).get()
         match, _made = CompetitorMatch.objects.get_or_create(
             offer=offer, product=product, defaults={"method": CompetitorMatch.Method.MANUAL, "confidence": 1.0}
         )
@@ -59,8 +62,10 @@ def match_declare(*, offer: CompetitorOffer, product: Product, user: Any = None)
 
 
 def match_undo(*, match: CompetitorMatch, user: Any = None) -> CompetitorMatch:
-    """Put the state before the last decision back; raises ``MatchError`` where there is none, or where the offer has
-    become another product's meanwhile."""
+    """Put the state before the last decision back, and what was rejected by it because an offer is of one product.
+
+    Raises ``MatchError`` where there is none, or where the offer has become another product's meanwhile.
+    """
     with transaction.atomic():
         rows = _locked([match.pk])
         row = next(one for one in rows if one.pk == match.pk)
@@ -69,12 +74,26 @@ def match_undo(*, match: CompetitorMatch, user: Any = None) -> CompetitorMatch:
         taken = any(one.state == State.ACCEPTED and one.pk != row.pk for one in rows)
         if row.before == State.ACCEPTED and taken:
             raise MatchError(_("The offer was taken for another product since: undo that first."))
+        beside = [one for one in rows if row.state == State.ACCEPTED and _rejected_by(one, row)]
         row.state, row.before = row.before, ""
         row.decided_by, row.decided_at = None, None
-        row.save(update_fields=["state", "before", "decided_by", "decided_at"])
-        change_log(objects=[row], user=user, lines=[_("Undone: %(state)s") % {"state": row.get_state_display()}])
+        for one in beside:  # by whoever takes it back: a person's word counts however unsure the search was
+            one.state, one.before = State.ACCEPTED, ""
+            one.decided_by, one.decided_at = user if getattr(user, "pk", None) else None, timezone.now()
+        CompetitorMatch.objects.bulk_update([row, *beside], ["state", "before", "decided_by", "decided_at"])
+        for one in (row, *beside):
+            change_log(objects=[one], user=user, lines=[_("Undone: %(state)s") % {"state": one.get_state_display()}])
         doubts_renew(offers=[row.offer])
     return row
+
+
+def _rejected_by(one: CompetitorMatch, row: CompetitorMatch) -> bool:
+    """Whether a pair was rejected because, at the same moment, another product of its offer was accepted."""
+    return (
+        one.pk != row.pk
+        and (one.state, one.before) == (State.REJECTED, State.ACCEPTED)
+        and one.decided_at == row.decided_at
+    )
 
 
 def _locked(pks: list[int]) -> list[CompetitorMatch]:
@@ -86,8 +105,7 @@ def _locked(pks: list[int]) -> list[CompetitorMatch]:
     return list(rows.select_related("offer__competitor", "product"))
 
 
-def _write(rows: list[CompetitorMatch], state: Any, user: Any) -> None:
-    now = timezone.now()
+def _write(rows: list[CompetitorMatch], state: Any, user: Any, now: datetime) -> None:
     for row in rows:
         row.before, row.state = row.state, state
         row.decided_at, row.decided_by = now, user if getattr(user, "pk", None) else None

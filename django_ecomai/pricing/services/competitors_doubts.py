@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from statistics import median
+
+from django.db.models import F, Window
+from django.db.models.functions import RowNumber
 
 from django_ecomai.pricing.models import CompetitorMatch, CompetitorOffer, CompetitorPrice
 
@@ -15,6 +19,8 @@ TIMES = 5
 SETTLED = timedelta(days=30)
 #: So many prices before say what is usual.
 USUAL = 12
+#: And so many are looked at: what was doubted in between does not count.
+PAST = 5 * USUAL
 _CHUNK = 500
 
 Doubt = CompetitorOffer.Doubt
@@ -29,14 +35,16 @@ def is_far(one: Decimal | None, other: Decimal | None) -> bool:
 
 def doubts_renew(*, offers: Iterable[CompetitorOffer]) -> dict[int, str]:
     """Judge offers by their own past and by the price of their product, and store it; the reason of each doubted one by
-    its key. Three queries for 500 offers."""
-    every, found = list(offers), {}
-    for start in range(0, len(every), _CHUNK):
-        chunk = every[start : start + _CHUNK]
+    its key. Three queries for 500 offers, of which no more are held at a time; their last 60 prices each."""
+    every, found = iter(offers), {}
+    lately = CompetitorPrice.objects.annotate(
+        place=Window(RowNumber(), partition_by=F("offer"), order_by=F("observed_at").desc())
+    )
+    while chunk := list(islice(every, _CHUNK)):
         pks = [one.pk for one in chunk]
         past: dict[int, list[tuple[datetime, Decimal | None, str]]] = {}
         for pk, at, price, currency in (
-            CompetitorPrice.objects.filter(offer__in=pks)
+            lately.filter(offer__in=pks, place__lte=PAST)
             .order_by("offer", "observed_at")
             .values_list("offer", "observed_at", "price", "currency")
         ):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -22,6 +24,7 @@ from .competitors_doubts import doubts_renew
 from .competitors_reading import COLUMNS, NEEDED, Told, offer_read
 
 CHUNK, MOST_LISTED = 500, 500
+logger = logging.getLogger("django_ecomai")
 
 
 @dataclass(frozen=True)
@@ -76,14 +79,17 @@ def offers_import(
 
     An offer is known by the competitor and ``offer_id``, else EAN, SKU or title; what changed in price or availability
     is added to its history. An unknown competitor is added with ``add_competitors``, else the row fails. With
-    ``check_only`` nothing is kept. Raises ``core.tables.FileError`` when the file cannot be read at all.
+    ``check_only`` nothing is kept; else 500 rows are a transaction, and none is open while ``rows`` are read. Raises
+    ``core.tables.FileError`` when the file cannot be read at all.
     """
     told = _dicts(rows) if content is None else records(content, columns=COLUMNS, needed=NEEDED)
     outcome = OffersOutcome(check_only=check_only, keep_all=keep_all)
-    with transaction.atomic():
+    # A check is one transaction, so that a competitor whom an early row adds is known to the late ones.
+    with transaction.atomic() if check_only else nullcontext():
         while chunk := list(islice(told, CHUNK)):
             outcome.read += len(chunk)
-            _write(chunk, channel, outcome, add_competitors, simulated, user)
+            with transaction.atomic():
+                _write(chunk, channel, outcome, add_competitors, simulated, user)
         if check_only:
             transaction.set_rollback(True)
     outcome.verdicts.sort(key=lambda one: one.line)
@@ -91,18 +97,26 @@ def offers_import(
 
 
 def offers_fetch(*, channel: str = "") -> OffersOutcome | None:
-    """Read ``ShopAdapter.competitor_offers``; None where the shop's adapter does not have it."""
+    """Read ``ShopAdapter.competitor_offers``; None where the shop's adapter does not have it.
+
+    Where it breaks off, what it gave before is kept, and the last verdict says why.
+    """
     adapter = get_adapter(channel)
     if type(adapter).competitor_offers is ShopAdapter.competitor_offers:
         return None
 
     def rows() -> Iterator[dict[str, Any]]:
-        for row in adapter.competitor_offers():
-            if isinstance(row, BadRow):
-                told = " ".join(filter(None, (row.code, row.column, row.value)))
-                yield {"error": _("The adapter could not read it: %(told)s") % {"told": told}}
-            else:
-                yield {name: getattr(row, name) for name in COLUMNS}
+        try:
+            for row in adapter.competitor_offers():
+                if isinstance(row, BadRow):
+                    told = " ".join(filter(None, (row.code, row.column, row.value)))
+                    yield {"error": _("The adapter could not read it: %(told)s") % {"told": told}}
+                else:
+                    yield {name: getattr(row, name) for name in COLUMNS}
+        except Exception as error:
+            logger.exception("The adapter broke off while it gave competitors' offers.")
+            told = f"{type(error).__name__}: {error}"[:200]
+            yield {"error": _("The adapter broke off here, the offers after are missing: %(told)s") % {"told": told}}
 
     return offers_import(rows=rows(), channel=channel, add_competitors=True)
 

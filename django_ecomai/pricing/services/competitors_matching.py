@@ -13,6 +13,7 @@ import numpy as np
 from django.db import transaction
 
 from django_ecomai.conf import ecomai
+from django_ecomai.core.mysql import locked_rows
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.models import CompetitorMatch, CompetitorOffer
 
@@ -250,38 +251,40 @@ def _judge(channel: str) -> tuple[Callable[[NDArray[np.float64]], NDArray[np.flo
 
 def _store(made: list[CompetitorMatch], offers: list[int], found: Found) -> None:
     """New pairs are added, open ones renewed, and open ones that are not found any more go."""
-    with transaction.atomic():
-        known: dict[tuple[int, int], CompetitorMatch] = {}
-        for start in range(0, len(offers), _WRITE):
-            some = CompetitorMatch.objects.filter(offer__in=offers[start : start + _WRITE])
-            known |= {(one.offer_id, one.product_id): one for one in some.select_for_update()}
-        taken = {one.offer_id for one in known.values() if one.state == State.ACCEPTED}  # decided meanwhile
-        new, renewed = [], []
-        for one in made:
-            if one.offer_id in taken:
-                continue
-            old = known.get((one.offer_id, one.product_id))
-            if old is None:
-                new.append(one)
-            elif old.state == State.PROPOSED:
-                old.method, old.confidence, old.state, old.evidence = (
-                    one.method,
-                    one.confidence,
-                    one.state,
-                    one.evidence,
-                )
-                renewed.append(old)
-        seen = {(one.offer_id, one.product_id) for one in made}
-        gone = [
-            one.pk for key, one in known.items() if one.state == State.PROPOSED and key not in seen and not one.before
-        ]
-        for start in range(0, len(gone), _WRITE):
-            CompetitorMatch.objects.filter(pk__in=gone[start : start + _WRITE]).delete()
-        CompetitorMatch.objects.bulk_create(new, batch_size=_WRITE)
-        CompetitorMatch.objects.bulk_update(renewed, RENEWED, batch_size=_WRITE)
-    for one in [*new, *renewed]:
-        if one.state == State.PROPOSED:
-            found.proposed += 1
-        else:
-            name = f"by_{one.method}"
-            setattr(found, name, getattr(found, name) + 1)
+    of_offer: dict[int, list[CompetitorMatch]] = {}
+    for one in made:
+        of_offer.setdefault(one.offer_id, []).append(one)
+    for start in range(0, len(offers), _WRITE):
+        some = offers[start : start + _WRITE]
+        with transaction.atomic():
+            written = _store_some([one for pk in some for one in of_offer.get(pk, ())], some)
+        for one in written:
+            if one.state == State.PROPOSED:
+                found.proposed += 1
+            else:
+                name = f"by_{one.method}"
+                setattr(found, name, getattr(found, name) + 1)
+
+
+def _store_some(made: list[CompetitorMatch], offers: list[int]) -> list[CompetitorMatch]:
+    """For some offers, which are locked first, as people who decide do: neither accepts what the other has not seen."""
+    held = {one.pk for one in locked_rows(CompetitorOffer.objects.filter(pk__in=offers).order_by("pk"))}
+    known = {(one.offer_id, one.product_id): one for one in CompetitorMatch.objects.filter(offer__in=held)}
+    taken = {one.offer_id for one in known.values() if one.state == State.ACCEPTED}  # decided meanwhile
+    new, renewed = [], []
+    for one in made:
+        if one.offer_id in taken or one.offer_id not in held:
+            continue
+        old = known.get((one.offer_id, one.product_id))
+        if old is None:
+            new.append(one)
+        elif old.state == State.PROPOSED:
+            for name in RENEWED:
+                setattr(old, name, getattr(one, name))
+            renewed.append(old)
+    seen = {(one.offer_id, one.product_id) for one in made}
+    gone = [one.pk for key, one in known.items() if one.state == State.PROPOSED and key not in seen and not one.before]
+    CompetitorMatch.objects.filter(pk__in=gone).delete()
+    CompetitorMatch.objects.bulk_create(new)
+    CompetitorMatch.objects.bulk_update(renewed, RENEWED)
+    return [*new, *renewed]

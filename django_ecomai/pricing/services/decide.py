@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from math import ceil
 from typing import Any
 from uuid import uuid4
 
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -23,6 +25,7 @@ from django_ecomai.pricing.models import PriceProposal
 State = PriceProposal.State
 #: Columns that no decision needs and that make thousands of rows heavy.
 HEAVY = ("curve", "history", "trail", "market")
+APPLY = "ecomai_pricing.apply_priceproposal"
 
 
 class PricingError(Exception):
@@ -35,6 +38,7 @@ def proposals_approve(
     user: Any = None,
     apply_at: datetime | None = None,
     canary_share: float | None = None,
+    seen: Mapping[int, Decimal] | None = None,
 ) -> list[PriceProposal]:
     """Approve open proposals, and with them the others of their price families; returns the rows as they stand now.
 
@@ -42,10 +46,16 @@ def proposals_approve(
     ``canary_share`` (0..1): that share of products goes first, drawn by chance; the others are scheduled for
     ``PRICING_CANARY_DAYS`` later. A proposal whose price the shop has changed since becomes stale and is not approved.
     With ``PRICING_FOUR_EYES`` the first approval only notes who gave it (``seconded_by``), the second, of somebody
-    else, approves. A fixed number of queries per 900 rows. Raises ``PricingError``, and approves none, when one is not
-    open, when nobody is named although two must be, when the same person approves twice, for a moment in the past and
-    for a share that is none.
+    else, approves: a family counts as seconded only as a whole. ``seen``: the price that was looked at, by the
+    proposal's key. A fixed number of queries per 900 rows.
+
+    Raises ``PricingError``, and approves none, when one is not open, when a run has worked out another price than was
+    seen, when nobody is named although two must be, when the same person approves twice, for a moment in the past and
+    for a share that is none; ``PermissionDenied`` when what is scheduled would go into the shop by itself and ``user``
+    may not put prices there.
     """
+    if user is not None and (apply_at is not None or canary_share is not None) and not user.has_perm(APPLY):
+        raise PermissionDenied(_("You may approve prices, but not say when they go into the shop."))
     now = timezone.now()
     if apply_at is not None and (timezone.is_naive(apply_at) or apply_at <= now):
         raise PricingError(_("Give a moment in the future, with its time zone."))
@@ -56,6 +66,7 @@ def proposals_approve(
     with transaction.atomic():
         rows = with_families(proposals)
         _check_open(rows)
+        _check_seen(rows, seen or {})
         rows, stale = _split_stale(rows)
         _mark_stale(stale, user=user, now=now)
         first, second = _eyes(rows, user)
@@ -121,8 +132,18 @@ def _check_open(rows: list[PriceProposal]) -> None:
             raise PricingError(_not_open(row))
 
 
+def _check_seen(rows: list[PriceProposal], seen: Mapping[int, Decimal]) -> None:
+    """A run may have written over the numbers between the page and the click."""
+    for row in rows:
+        if row.pk in seen and row.new_price != seen[row.pk]:
+            named = {"product": row.product, "new": _plain(row.new_price), "seen": _plain(seen[row.pk])}
+            raise PricingError(
+                _("A later run proposes %(new)s for “%(product)s”, not %(seen)s: look at the new prices.") % named
+            )
+
+
 def _not_open(row: PriceProposal) -> str:
-    named = {"product": row.product, "state": row.get_state_display(), "reason": row.held_reason}
+    named = {"product": row.product, "state": row.get_state_display(), "reason": row.held_words}
     if row.state == State.HELD:
         return _("“%(product)s” is held back: %(reason)s") % named
     return _("“%(product)s” is not open any more, but %(state)s: reload the page.") % named
@@ -146,13 +167,15 @@ def _split_stale(rows: list[PriceProposal]) -> tuple[list[PriceProposal], list[P
     return fine, stale
 
 
-def stale_reason(row: PriceProposal, product: Product, price: Any = None) -> str:
-    """Why a proposal stands no longer, "" when it does. ``price``: what the shop says now, else that of the copy."""
+def stale_reason(row: PriceProposal, product: Product, price: Any = None, currency: str = "") -> str:
+    """Why a proposal stands no longer, "" when it does. ``price`` and ``currency``: what the shop says now, else
+    those of the copy."""
+    here = currency or product.currency or ecomai.CURRENCY
     now = product.price if price is None else price
     if product.removed_at is not None or not product.is_active:
         return _("The product is not on sale any more.")
-    if (product.currency or ecomai.CURRENCY) != row.currency:
-        return _("The currency of its price has changed to %(currency)s.") % {"currency": product.currency}
+    if here != row.currency:
+        return _("The currency of its price has changed to %(currency)s.") % {"currency": here}
     if now != row.old_price:
         return _("The shop has changed the price to %(price)s since it was worked out.") % {
             "price": "–" if now is None else f"{now.normalize():f}"
@@ -173,8 +196,10 @@ def _eyes(rows: list[PriceProposal], user: Any) -> tuple[list[PriceProposal], li
     """Rows that get their first approval, and those that get the one that counts."""
     if not ecomai.PRICING_FOUR_EYES:
         return [], rows
-    first = [row for row in rows if row.seconded_by_id is None]
-    second = [row for row in rows if row.seconded_by_id is not None]
+    # What is new in a family nobody has seen yet: then the whole family begins anew.
+    anew = {row.family for row in rows if row.family and row.seconded_by_id is None}
+    first = [row for row in rows if row.seconded_by_id is None or row.family in anew]
+    second = [row for row in rows if row.seconded_by_id is not None and row.family not in anew]
     for row in second:
         if row.seconded_by_id == user.pk:
             raise PricingError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -21,15 +21,19 @@ from django_ecomai.core.mysql import locked_rows
 from django_ecomai.forecast.days import local_date
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.facts import Facts, product_facts
-from django_ecomai.pricing.limits import binding_limits, limits_build
+from django_ecomai.pricing.held import reason_text
+from django_ecomai.pricing.limits import binding_limits, limits_build, problems
 from django_ecomai.pricing.models import PriceChange, PriceTest, PriceTestWeek
 from django_ecomai.pricing.reading import last_monday
-from django_ecomai.pricing.rulebook import RuleBook
+from django_ecomai.pricing.rulebook import Choice, RuleBook
 
-from .apply import adapter_applies, mirror_follow, shop_prices, write_price
+from .allowed import restoring_forbidden
 from .decide import PricingError
+from .shop import adapter_applies, mirror_follow, shop_prices, write_price
 
 LONGEST = 26
+#: Not over yet.
+GOING = (PriceTest.State.ASKED, PriceTest.State.RUNNING)
 
 
 def price_test_start(
@@ -46,25 +50,30 @@ def price_test_start(
     drawn from ``seed``, so each week has each price with probability 1/2.
 
     Raises ``PricingError`` for prices that the limits forbid (also in the step from one to the other), fewer than 2 or
-    more than 26 weeks, a product in a price family or in a test, and an adapter that cannot write prices.
+    more than 26 weeks, a product in a price family or in a test, and an adapter that cannot write prices. With
+    ``PRICING_FOUR_EYES`` it waits for ``price_test_approve`` of somebody else, and ``user`` must be known.
     """
     at = now or timezone.now()
+    if ecomai.PRICING_FOUR_EYES and getattr(user, "pk", None) is None:
+        raise PricingError(_("Two people must approve a price: log in, so that it is known who does."))
     if not 2 <= weeks <= LONGEST or weeks % 2:
         raise PricingError(_("A test takes an even number of weeks, 2 to %(most)d.") % {"most": LONGEST})
     if not 0 < low < high:
         raise PricingError(_("The lower price must be above 0 and below the higher one."))
     if not adapter_applies(product.channel):
         raise PricingError(_("The adapter cannot write prices, so no test can run by itself."))
-    _check_limits(product, low, high, at)
+    if problem := price_test_problems(product=product, pairs=[(low, high)], now=at)[0]:
+        raise PricingError(problem)
     first = last_monday(local_date(at)) + timedelta(days=7)
     with transaction.atomic():
         # one test per product: whoever starts two at once waits here
         held = locked_rows(Product.objects.filter(pk=product.pk)).get()
-        if PriceTest.objects.filter(product=held, state=PriceTest.State.RUNNING).exists():
+        if PriceTest.objects.filter(product=held, state__in=GOING).exists():
             raise PricingError(_("“%(product)s” is in a price test already.") % {"product": held})
         test = PriceTest.objects.create(
             channel=held.channel, product=held, base_price=held.price or 0, low=low, high=high,
             currency=held.currency, starts_on=first, seed=seed,
+            state=PriceTest.State.ASKED if ecomai.PRICING_FOUR_EYES else PriceTest.State.RUNNING,
             started_by=user if getattr(user, "pk", None) is not None else None,
         )  # fmt: skip
         PriceTestWeek.objects.bulk_create(
@@ -75,6 +84,36 @@ def price_test_start(
         )
         change_log(objects=[test], user=user, lines=[_("started")], added=True)
     return test
+
+
+def price_test_approve(*, test: PriceTest, user: Any, now: datetime | None = None) -> PriceTest:
+    """The second of two people lets a test begin, next Monday at the earliest: its weeks move there in their order.
+
+    Raises ``PricingError`` when it does not wait for that, when nobody is named, for the person who started it, and for
+    a product whose price has changed since.
+    """
+    at = now or timezone.now()
+    with transaction.atomic():
+        held = locked_rows(PriceTest.objects.filter(pk=test.pk)).select_related("product").get()
+        if held.state != PriceTest.State.ASKED:
+            raise PricingError(_("This test does not wait for a second person."))
+        if getattr(user, "pk", None) in (None, held.started_by_id):
+            raise PricingError(
+                _("You have approved “%(product)s” already: somebody else must do so too.") % {"product": held.product}
+            )
+        if held.product.price != held.base_price:
+            raise PricingError(
+                _("The price of “%(product)s” has changed: start a new test.") % {"product": held.product}
+            )
+        first = last_monday(local_date(at)) + timedelta(days=7)
+        # the last one first, so that no two weeks of the test are ever the same
+        for week in held.weeks.order_by("-week"):
+            week.week += first - held.starts_on
+            week.save(update_fields=["week"])
+        held.state, held.starts_on, held.approved_by = PriceTest.State.RUNNING, first, user
+        held.save(update_fields=["state", "starts_on", "approved_by"])
+        change_log(objects=[held], user=user, lines=[_("approved by the second of two")])
+    return held
 
 
 def weeks_drawn(weeks: int, seed: int) -> list[bool]:
@@ -91,7 +130,7 @@ def price_test_stop(*, test: PriceTest, user: Any = None, reason: str, now: date
     """End a test early and restore the price before it, unless the shop has changed it since."""
     with transaction.atomic():
         held = locked_rows(PriceTest.objects.filter(pk=test.pk)).select_related("product").get()
-        if held.state != PriceTest.State.RUNNING:
+        if held.state not in GOING:
             raise PricingError(_("The test is over already."))
         _end(held, PriceTest.State.STOPPED, reason, now or timezone.now())
         change_log(objects=[held], user=user, lines=[_("stopped: %(reason)s") % {"reason": reason}])
@@ -124,8 +163,10 @@ def _advance(test: PriceTest, now: datetime) -> int:
     week = next((one for one in weeks if one.week == monday), None)
     if week is None or week.applied_at is not None:
         return 0
-    last = next((one.price for one in reversed(weeks) if one.applied_at is not None), test.base_price)
-    price = _price_now(test)
+    last = _last_price(test)
+    price, problem = _price_now(test)
+    if problem:
+        return 0  # the shop could not be read: the next hour tries again
     if price != last:
         text = _("the shop has changed the price to %(price)s") % {"price": price}
         return _end(test, PriceTest.State.STOPPED, text, now)
@@ -140,11 +181,14 @@ def _advance(test: PriceTest, now: datetime) -> int:
 
 
 def _end(test: PriceTest, state: str, reason: str, now: datetime) -> int:
-    """Restore the price before, if the shop still has one of the test's."""
-    price, written = _price_now(test), 0
-    begun = test.weeks.filter(applied_at__isnull=False).exists()
-    if begun and price in (test.low, test.high) and price != test.base_price:
-        if problem := _set(test, price, test.base_price, now):
+    """Restore the price before, if the shop still has that of the test's last week and no limit forbids it by now."""
+    written = 0
+    price, problem = _price_now(test)
+    if problem:
+        reason = f"{reason}; {problem}" if reason else problem
+    elif price == _last_price(test) != test.base_price:
+        forbidden = restoring_forbidden({test.product_id: test.base_price}, channel=test.channel, now=now)
+        if problem := forbidden.get(test.product_id, "") or _set(test, price, test.base_price, now):
             reason = f"{reason}; {problem}" if reason else problem
         else:
             written = 1
@@ -165,10 +209,17 @@ def _set(test: PriceTest, old: Decimal, new: Decimal, now: datetime) -> str:
     return ""
 
 
-def _price_now(test: PriceTest) -> Any:
+def _last_price(test: PriceTest) -> Decimal:
+    """What the test has put into the shop last; the price before while it has put none."""
+    last = test.weeks.filter(applied_at__isnull=False).order_by("-week").first()
+    return test.base_price if last is None else last.price
+
+
+def _price_now(test: PriceTest) -> tuple[Any, str]:
+    """What the shop says now, or why it says nothing."""
     product = Product.objects.get(pk=test.product_id)
-    prices = shop_prices(get_adapter(test.channel), channel=test.channel, products=[product])
-    return prices.get(product.external_id, product.price)
+    said = shop_prices(get_adapter(test.channel), products=[product])[product.external_id]
+    return said.price, said.problem
 
 
 def _facts(product: Product, now: datetime) -> Facts | None:
@@ -178,26 +229,44 @@ def _facts(product: Product, now: datetime) -> Facts | None:
     return found[0] if found else None
 
 
-def _check_limits(product: Product, low: Decimal, high: Decimal, now: datetime) -> None:
-    facts = _facts(product, now)
+def price_test_problems(
+    *, product: Product, pairs: Sequence[tuple[Decimal, Decimal]], now: datetime | None = None
+) -> list[str]:
+    """Per pair of a lower and a higher price why limits forbid a test of them, "" where none does.
+
+    Raises ``PricingError`` for a product that is not on sale. A fixed number of queries.
+    """
+    at = now or timezone.now()
+    facts = _facts(product, at)
     if facts is None:
         raise PricingError(_("“%(product)s” is not on sale.") % {"product": product})
-    # from today's price to each, and from each to the other
-    steps = [(facts.price, low), (facts.price, high), (low, high), (high, low)]
-    for before, after in steps:
-        facts.price, facts.price_week_ago = before, before
-        if problem := _forbidden(product.channel, facts, after, now):
-            raise PricingError(problem)
+    choice = RuleBook(channel=product.channel, on=local_date(at)).of(facts)
+    found = []
+    for low, high in pairs:
+        # from today's price to each, and from each to the other
+        steps = [(facts.price, low), (facts.price, high), (low, high), (high, low)]
+        problems = (
+            _not_allowed(replace(facts, price=before, price_week_ago=before), choice, after) for before, after in steps
+        )
+        found.append(next(filter(None, problems), ""))
+    return found
 
 
 def _forbidden(channel: str, facts: Facts, price: Decimal, now: datetime) -> str:
+    return _not_allowed(facts, RuleBook(channel=channel, on=local_date(now)).of(facts), price)
+
+
+def _not_allowed(facts: Facts, choice: Choice, price: Decimal) -> str:
     from django_ecomai.ml.pricing.guardrails import violations
 
-    choice = RuleBook(channel=channel, on=local_date(now)).of(facts)
     if choice.families:
         return _("Products of a price family cannot be tested alone.")
     if facts.cost is None:
         return _("Its cost is not known, so that no lower limit can be kept.")
+    # Its own prices of the weeks before are neither another test nor a change that has to wait.
+    found = next((one for one in problems(facts, choice) if one[0] not in ("in_test", "changed_today")), None)
+    if found is not None:
+        return reason_text(found[0], **found[1])
     limits = replace(limits_build([facts], [choice]), family=np.full(1, -1))
     if violations([float(price)], limits)[0]:
         named = {"price": f"{price.normalize():f}", "limits": binding_limits(limits, 0, choice)}

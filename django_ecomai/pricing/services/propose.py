@@ -10,12 +10,13 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from django_ecomai.conf import ecomai
-from django_ecomai.core.mysql import conflict_target
+from django_ecomai.core.mysql import conflict_target, locked_rows
 from django_ecomai.mirror.models import Product
-from django_ecomai.pricing.facts import in_parts
+from django_ecomai.pricing.facts import attributes_merged, in_parts
 from django_ecomai.pricing.learning import Learned, catalogue_read, elasticities_store, learn
 from django_ecomai.pricing.models import PriceProposal, PricingRule
 from django_ecomai.pricing.proposing import Setting, proposals_of
@@ -67,6 +68,7 @@ def proposals_make(
     run_number: int | None = None,
     dry_run: bool = False,
     keep_rows: bool = False,
+    on_rows: Callable[[list[PriceProposal]], None] | None = None,
     product_ids: Sequence[int] | None = None,
     now: datetime | None = None,
     progress: Callable[[float], None] | None = None,
@@ -74,8 +76,9 @@ def proposals_make(
     """Learn elasticities and work out a proposal for every product on sale; with ``dry_run`` nothing is stored.
 
     With ``product_ids`` only those and their families, from the elasticities of the last run. ``keep_rows`` hands the
-    rows over in the report. Products with an approved price that is not in the shop yet keep it. A product without a
-    known elasticity has no row: its ``ProductElasticity`` says why.
+    rows over in the report; ``on_rows`` gets those of each part of the catalogue, which are then let go. Products with
+    an approved price that is not in the shop yet keep it. A product without a known elasticity has no row: its
+    ``ProductElasticity`` says why.
     """
     report, at = Report(), now or timezone.now()
     reader = Reader(channel=channel)
@@ -97,7 +100,7 @@ def proposals_make(
     )  # fmt: skip
     done = 0
     for part in family_parts(channel=channel, product_ids=everything, rules=rules, size=PART):
-        _part(report, setting, part, dry_run=dry_run, keep_rows=keep_rows or dry_run)
+        _part(report, setting, part, dry_run=dry_run, keep_rows=keep_rows, on_rows=on_rows)
         done += len(part)
         if progress is not None:
             progress(0.5 + 0.5 * done / max(len(everything), 1))
@@ -120,11 +123,19 @@ def proposals_preview(
     return proposals_of(setting, everything)
 
 
-def _part(report: Report, setting: Setting, part: Sequence[int], *, dry_run: bool, keep_rows: bool) -> None:
+def _part(
+    report: Report,
+    setting: Setting,
+    part: Sequence[int],
+    *,
+    dry_run: bool,
+    keep_rows: bool,
+    on_rows: Callable[[list[PriceProposal]], None] | None,
+) -> None:
     found = proposals_of(setting, part)
     report.products += len(found)
     waiting, rejected = _decided(part, setting.at)
-    rows = []
+    rows, unknown = [], []
     for row in found:
         report.without_forecast += not row.has_forecast
         if row.product_id in waiting:
@@ -134,8 +145,8 @@ def _part(report: Report, setting: Setting, part: Sequence[int], *, dry_run: boo
             report.held[row.held_code] += 1
             if row.held_code != "no_elasticity":
                 rows.append(row)
-            elif keep_rows:
-                report.rows.append(row)
+            else:
+                unknown.append(row)
             continue
         if row.new_price == row.old_price or (row.product_id, row.old_price, row.new_price) in rejected:
             report.unchanged += 1
@@ -145,9 +156,11 @@ def _part(report: Report, setting: Setting, part: Sequence[int], *, dry_run: boo
             report.gains[row.currency] = report.gains.get(row.currency, 0.0) + (row.gain or 0.0)
         rows.append(row)
     if keep_rows:
-        report.rows += rows
+        report.rows += [*unknown, *rows]
+    if on_rows is not None:
+        on_rows([*unknown, *rows])
     if not dry_run:
-        _store(rows, part)
+        _store(rows, part, setting.at)
 
 
 def _decided(part: Sequence[int], at: datetime) -> tuple[set[int], set[tuple[int, Decimal | None, Decimal | None]]]:
@@ -156,19 +169,28 @@ def _decided(part: Sequence[int], at: datetime) -> tuple[set[int], set[tuple[int
     rejected: set[tuple[int, Decimal | None, Decimal | None]] = set()
     for keys in in_parts(part):
         rows = PriceProposal.objects.filter(product__in=keys)
-        waiting |= set(rows.filter(state__in=PriceProposal.WAITING).values_list("product_id", flat=True))
+        waiting |= set(rows.filter(state__in=PriceProposal.UNDER_WAY).values_list("product_id", flat=True))
         lately = at - timedelta(days=REJECTED_DAYS)
         refused = rows.filter(state__in=REFUSED, decided_at__gt=lately)
         rejected |= set(refused.values_list("product_id", "old_price", "new_price"))
     return waiting, rejected
 
 
-def _store(rows: list[PriceProposal], part: Sequence[int]) -> None:
-    """Write the rows over those that nobody has decided, and delete what there is no reason for any more."""
-    kept = {row.product_id for row in rows}
-    _approvals_keep(rows)
+def _store(rows: list[PriceProposal], part: Sequence[int], at: datetime) -> None:
+    """Write the rows over those that nobody has decided, and delete what there is no reason for any more. Waits for
+    who is deciding about one of them right now, and then leaves that product alone."""
     names = [one.name for one in PriceProposal._meta.concrete_fields if one.name not in ("id", "undecided")]
     with transaction.atomic():
+        undecided = PriceProposal.objects.order_by("pk")
+        for keys in in_parts(part):
+            list(locked_rows(undecided.filter(undecided__in=keys)).values_list("pk", flat=True))
+        waiting, rejected = _decided([row.product_id for row in rows], at)
+        rows = [
+            row for row in rows
+            if row.product_id not in waiting and (row.product_id, row.old_price, row.new_price) not in rejected
+        ]  # fmt: skip
+        kept = {row.product_id for row in rows}
+        _approvals_keep(rows)
         for keys in in_parts(pk for pk in part if pk not in kept):
             PriceProposal.objects.filter(undecided__in=keys).delete()
         PriceProposal.objects.bulk_create(
@@ -204,11 +226,14 @@ def family_members(*, channel: str, product_ids: Sequence[int], rules: Iterable[
     for name in sorted({rule.family_attribute for rule in rules if rule.family_attribute}):
         values: set[str] = set()
         for part in in_parts(sorted(found)):
-            for held in rows.filter(pk__in=part).values_list("attributes", flat=True):
-                values |= {str(one) for one in _each(held, name)}
+            for above, held in rows.filter(pk__in=part).values_list("parent__attributes", "attributes"):
+                values |= _values(above, held, name)
         if values:
-            others = rows.values_list("pk", "attributes").iterator(chunk_size=5000)
-            found |= {pk for pk, held in others if values & {str(one) for one in _each(held, name)}}
+            # SQLite does not find a name with a quotation mark in it by its path.
+            has = Q(attributes__has_key=name) | Q(parent__attributes__has_key=name)
+            with_it = rows if '"' in name or "\\" in name else rows.filter(has)
+            others = with_it.values_list("pk", "parent__attributes", "attributes").iterator(chunk_size=5000)
+            found |= {pk for pk, above, held in others if values & _values(above, held, name)}
     return sorted(found)
 
 
@@ -227,13 +252,13 @@ def family_parts(
 
     first: dict[tuple[str, str], int] = {}
     for keys in in_parts(product_ids):
-        columns = ("pk", "parent_id", "attributes") if names else ("pk", "parent_id")
+        columns = ("pk", "parent_id", *(("parent__attributes", "attributes") if names else ()))
         for pk, parent, *held in Product.objects.filter(pk__in=keys).values_list(*columns):
             if parent is not None:
                 lead[root(pk)] = root(parent)
             for name in names:
-                for one in _each(held[0], name):
-                    lead[root(pk)] = root(first.setdefault((name, str(one)), pk))
+                for one in _values(held[0], held[1], name):
+                    lead[root(pk)] = root(first.setdefault((name, one), pk))
     part: list[int] = []
     last: int | None = None
     for key, pk in sorted((root(pk), pk) for pk in product_ids):
@@ -246,10 +271,10 @@ def family_parts(
         yield part
 
 
-def _each(attributes: Any, name: str) -> list[Any]:
-    held = attributes.get(name) if isinstance(attributes, dict) else None
-    each = held if isinstance(held, list) else [held]
-    return [one for one in each if one not in (None, "")]
+def _values(parent: Any, own: Any, name: str) -> set[str]:
+    """Values of an attribute that a product has itself or from its parent."""
+    held = attributes_merged(parent, own).get(name)
+    return {str(one) for one in (held if isinstance(held, list) else [held]) if one not in (None, "")}
 
 
 def _span(progress: Callable[[float], None] | None, start: float, end: float) -> Callable[[float], None] | None:

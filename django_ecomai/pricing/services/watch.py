@@ -18,9 +18,11 @@ from django_ecomai.pricing.facts import in_parts
 from django_ecomai.pricing.models import PriceChange, PriceProposal
 from django_ecomai.pricing.watching import LOOKS, Seen, look, seen_of, together
 
-from .apply import adapter_applies, change_undo, changes_apply
+from .apply import changes_apply, prices_resume
 from .decide import HEAVY, PricingError
 from .price_tests import price_tests_advance
+from .shop import adapter_applies
+from .undo import change_undo
 
 State, Verdict = PriceProposal.State, PriceChange.Verdict
 #: Changes that are looked at together.
@@ -58,11 +60,14 @@ def prices_watch(*, channel: str = "", now: datetime | None = None) -> Watched:
                 _("The adapter cannot write prices: scheduled ones stay until you download them as CSV.")
             )
         return found
-    due = _due(found, channel=channel, now=at)
-    if due:
-        applied = changes_apply(proposals=due, channel=channel, now=at)
-        found.applied, found.stale, found.failed = len(applied.changes), len(applied.stale), len(applied.failed)
-        found.messages += [f"{row.product}: {row.held_reason}" for row in [*applied.stale, *applied.failed]]
+    applied = [prices_resume(channel=channel, now=at)]
+    if due := _due(found, channel=channel, now=at):
+        applied.append(changes_apply(proposals=due, channel=channel, states=(State.SCHEDULED,), now=at))
+    for one in applied:
+        found.applied += len(one.changes)
+        found.stale += len(one.stale)
+        found.failed += len(one.failed)
+        found.messages += [f"{row.product}: {row.held_reason}" for row in [*one.stale, *one.failed]]
     found.tests = price_tests_advance(channel=channel, now=at, tell=found.messages.append)
     return found
 
@@ -74,6 +79,7 @@ def _look(found: Watched, *, channel: str, now: datetime) -> None:
         channel=channel, kind=PriceChange.Kind.APPLY, verdict=Verdict.WATCHED, undone_at=None
     )  # fmt: skip
     rows.filter(at__lt=oldest).update(verdict=Verdict.UNKNOWN)
+    _refused_again(found, channel=channel, oldest=oldest, now=now)
     pks = list(rows.filter(at__lt=now - timedelta(days=LOOKS[0])).order_by("pk").values_list("pk", flat=True))
     for start in range(0, len(pks), PART):
         part = list(
@@ -121,14 +127,32 @@ def _roll_back(found: Watched, change: PriceChange, *, now: datetime) -> None:
     }
     text = _("“%(product)s” sold %(units)s pieces in %(days)s days, less than the %(floor)s it should at least") % named
     found.messages.append(text)
+    _undo(found, change, now=now)
+
+
+def _undo(found: Watched, change: PriceChange, *, now: datetime) -> None:
     if not ecomai.PRICING_ROLLBACK or not adapter_applies(change.channel):
         return
     try:
         change_undo(change=change, kind=PriceChange.Kind.ROLLBACK, now=now)
     except PricingError as error:
-        found.messages.append(str(error))
+        if str(error) != change.watch.get("refused"):
+            found.messages.append(str(error))
+        change.watch["refused"] = str(error)
+        change.save(update_fields=["watch"])
         return
     found.rolled_back += 1
+
+
+def _refused_again(found: Watched, *, channel: str, oldest: datetime, now: datetime) -> None:
+    """Roll-backs that did not work are tried again while the shop has the price; what goes wrong is told once."""
+    rows = PriceChange.objects.filter(
+        channel=channel, kind=PriceChange.Kind.APPLY, verdict=Verdict.BELOW, undone_at=None, at__gte=oldest,
+        watch__has_key="refused",
+    )  # fmt: skip
+    for change in rows.order_by("pk").select_related("product", "proposal"):
+        if change.product.price == change.new_price:
+            _undo(found, change, now=now)
 
 
 def _due(found: Watched, *, channel: str, now: datetime) -> list[PriceProposal]:
@@ -137,37 +161,57 @@ def _due(found: Watched, *, channel: str, now: datetime) -> list[PriceProposal]:
     due = list(rows.order_by("pk").select_related("product").defer(*HEAVY))
     verdicts = {batch: _canary(channel, batch, now) for batch in {row.batch for row in due if not row.is_canary}}
     going: list[PriceProposal] = []
-    stopped: list[PriceProposal] = []
-    waiting: list[PriceProposal] = []
+    stops: dict[str, list[PriceProposal]] = {}
+    waits: dict[datetime, list[PriceProposal]] = {}
     for row in due:
-        verdict = "" if row.is_canary else verdicts[row.batch]
-        {"": going, "below": stopped, "waiting": waiting}[verdict].append(row)
-    if stopped:
-        reason = _("Those that went first earned less than expected.")
+        verdict = Canary() if row.is_canary else verdicts[row.batch]
+        if verdict.stop:
+            stops.setdefault(verdict.stop, []).append(row)
+        elif verdict.wait is not None:
+            waits.setdefault(verdict.wait, []).append(row)
+        else:
+            going.append(row)
+    for reason, stopped in stops.items():
         for part in in_parts(row.pk for row in stopped):
             PriceProposal.objects.filter(pk__in=part, state=State.SCHEDULED).update(
                 state=State.REJECTED, reason=reason, decided_at=now, apply_at=None
             )
         change_log(objects=stopped, user=None, lines=[reason])
         found.messages.append(reason)
-    for part in in_parts(row.pk for row in waiting):
-        PriceProposal.objects.filter(pk__in=part, state=State.SCHEDULED).update(apply_at=now + timedelta(days=1))
-    found.stopped, found.postponed = len(stopped), len(waiting)
+        found.stopped += len(stopped)
+    for until, waiting in waits.items():
+        for part in in_parts(row.pk for row in waiting):
+            PriceProposal.objects.filter(pk__in=part, state=State.SCHEDULED).update(apply_at=until)
+        found.postponed += len(waiting)
     return going
 
 
-def _canary(channel: str, batch: str, now: datetime) -> str:
-    """What those of a batch that went first say about the others: "" go, "below" stop, "waiting": they are not in the
-    shop yet."""
+@dataclass(frozen=True)
+class Canary:
+    """What those of a batch that went first say about the others: ``stop`` for a reason, ``wait`` until then, or go."""
+
+    stop: str = ""
+    wait: datetime | None = None
+
+
+def _canary(channel: str, batch: str, now: datetime) -> Canary:
+    """Stop when they earned too little, or half of them have been taken back, or none is in the shop; wait until the
+    youngest has been there for ``PRICING_CANARY_DAYS``."""
     first = PriceProposal.objects.filter(channel=channel, batch=batch, is_canary=True)
     if not batch or not first.exists():
-        return ""
-    if first.filter(state__in=PriceProposal.WAITING).exists():
-        return "waiting"
+        return Canary()
+    if first.filter(state__in=PriceProposal.UNDER_WAY).exists():
+        return Canary(wait=now + timedelta(days=1))
     rows = PriceChange.objects.filter(channel=channel, batch=batch, is_canary=True, kind=PriceChange.Kind.APPLY)
     changes = list(rows.select_related("proposal"))
     until = min(ledger_until(channel=channel), local_date(now))
     standing = [change for change in changes if change.undone_at is None]
     everything = together(list(seen_of(channel=channel, changes=standing, until=until).values()))
-    fallen = sum(change.verdict == Verdict.BELOW for change in changes)
-    return "below" if everything.below or 2 * fallen > len(changes) else ""
+    below = sum(change.verdict == Verdict.BELOW for change in changes)
+    if everything.below or 2 * below > len(changes):
+        return Canary(stop=_("Those that went first earned less than expected."))
+    fallen = sum(change.verdict == Verdict.BELOW or change.undone_at is not None for change in changes)
+    if not standing or 2 * fallen >= len(changes):
+        return Canary(stop=_("Of those that went first too few are still in the shop."))
+    old_enough = max(change.at for change in standing) + timedelta(days=ecomai.PRICING_CANARY_DAYS)
+    return Canary(wait=old_enough) if old_enough > now else Canary()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from contextlib import nullcontext
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -70,18 +71,26 @@ def price_hold(product: Any, price: Any, currency: str = "") -> str:
     """``{% price_hold product product.price as token %}``: a signed token that holds the price shown for the cart.
 
     Valid for ``ECOMAI["PRICE_HOLD_MINUTES"]``; checked by ``pricing.hold.price_hold_verify``. Empty without a price. No
-    query.
+    query of its own; in a transaction of the shop an object costs a savepoint, the shop's id nothing.
     """
+    token = ""
     try:
-        adapter = get_adapter(ecomai.CHANNEL)
-        return hold_make(
-            product_id=adapter.product_id(product),
-            price=Decimal(str(price)),
-            currency=currency or adapter.currency,
-            channel=ecomai.CHANNEL,
-        )
-    except (InvalidOperation, TypeError, ValueError, AttributeError, ImportError):
-        return ""
+        amount = Decimal(str(price))
+    except InvalidOperation:  # no price, which is no error
+        return token
+    try:
+        plain = isinstance(product, str | int)  # asks for nothing, so nothing of the shop's transaction can be spoiled
+        with nullcontext() if plain else shielded("hold a price", reads=True):
+            adapter = get_adapter(ecomai.CHANNEL)
+            token = hold_make(
+                product_id=adapter.product_id(product),
+                price=amount,
+                currency=currency or adapter.currency,
+                channel=ecomai.CHANNEL,
+            )
+    except Exception:  # whatever the shop's objects, its adapter or the database do: the page is shown
+        logger.exception("EcomAI could not hold a price; the page goes on without it.")
+    return token
 
 
 def _read(context: template.Context, products: Any) -> list[LowestPrice | None]:

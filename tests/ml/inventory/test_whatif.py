@@ -55,6 +55,17 @@ def test_what_a_change_moves(change, more, less):
     assert all(moved[name] < 0 for name in less), moved
 
 
+def test_margin_is_of_what_is_sold_and_a_dear_price_alone_earns_more():
+    base = scenario()
+    found = compare(base, base.changed(unit_price=base.stock.unit_price * 2), paths=30)
+    one, replay = found.base, found.base.replay
+    earns = (base.stock.unit_price - base.stock.unit_cost) * replay.sold
+    assert one.margin == pytest.approx(earns.sum(axis=1).mean())
+    assert one.revenue == pytest.approx((base.stock.unit_price * replay.sold).sum(axis=1).mean())
+    assert one.profit == pytest.approx(one.margin - one.holding - one.ordering)
+    assert found.changed.sold >= one.sold and found.difference()["profit"] > 0
+
+
 def test_common_luck_makes_small_changes_visible():
     base = scenario()
     steps = [compare(base, base.changed(demand=factor), paths=20).changed.bought for factor in (1.0, 1.05, 1.1, 1.2)]

@@ -69,6 +69,22 @@
     });
   }
 
+  // A link to a page that takes seconds to work out says so, until the page is here or this one is back.
+  const waiting = new Map();
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-ecomai-waits]");
+    if (link && !event.defaultPrevented && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+      waiting.set(link, waiting.get(link) ?? link.textContent);
+      link.textContent = link.dataset.ecomaiWaits;
+    }
+  });
+  window.addEventListener("pageshow", () => {
+    waiting.forEach((text, link) => {
+      link.textContent = text;
+    });
+    waiting.clear();
+  });
+
   if (document.readyState === "loading") {
     document.addEventListener("DOMContentLoaded", start);
   } else {

@@ -23,6 +23,12 @@
     });
     form.addEventListener("submit", () => {
       sessionStorage.setItem("ecomai-what-if", document.activeElement?.id || "");
+      const playing = form.querySelector("[data-ecomai-playing]");
+      playing.textContent = playing.dataset.told;
+    });
+    // A page taken from the browser's memory has played.
+    window.addEventListener("pageshow", () => {
+      form.querySelector("[data-ecomai-playing]").textContent = "";
     });
     // Back to the slider that was moved, so that the keyboard can go on.
     const id = sessionStorage.getItem("ecomai-what-if");

@@ -12,6 +12,7 @@
     const said = document.querySelector("[data-ecomai-said]");
     const left = document.querySelector("[data-ecomai-left]");
     const token = document.querySelector("#changelist-form input[name=csrfmiddlewaretoken]")?.value || "";
+    const undo = list.closest("[data-ecomai-undo]")?.dataset.ecomaiUndo || "";
     const decided = [];
     let at = -1;
 
@@ -26,6 +27,21 @@
     function address(row, action) {
       const button = row.querySelector("[data-ecomai-decide]");
       return button ? button.formAction.replace(/[a-z]+\/$/, `${action}/`) : "";
+    }
+
+    // Who uses a mouse or a finger takes a decision back too: the button is there once there is something to undo.
+    function offer(row, possible) {
+      const old = row.querySelector('[data-ecomai-decide="undo"]');
+      if (!possible) {
+        old?.remove();
+      } else if (!old && undo) {
+        const button = document.createElement("button");
+        button.className = "button ecomai-second";
+        button.formAction = address(row, "undo");
+        button.dataset.ecomaiDecide = "undo";
+        button.textContent = undo;
+        row.querySelector(".ecomai-buttons")?.append(" ", button);
+      }
     }
 
     async function decide(row, action) {
@@ -59,11 +75,14 @@
         left.textContent = String(answer.left);
       }
       if (!answer.error) {
-        if (action === "undo") {
-          decided.pop();
-        } else {
+        const place = decided.lastIndexOf(row);
+        if (place >= 0) {
+          decided.splice(place, 1);
+        }
+        if (action !== "undo") {
           decided.push(row);
         }
+        offer(row, action !== "undo");
       }
     }
 
@@ -76,8 +95,6 @@
       decide(row, action);
       if (at < rows.length - 1) {
         go(at + 1);
-      } else {
-        said.textContent = row.textContent;
       }
     }
 

@@ -18,6 +18,9 @@
       return;
     }
     const action = form.querySelector("[name=action]");
+    if (!action) {
+      return;
+    }
 
     function show() {
       const wanted = FIELDS[action.value] || [];
@@ -30,9 +33,12 @@
     }
 
     let timer;
-    let asked = 0;
+    let asked = null;
+    const said = panel.querySelector("[data-ecomai-preview-said]");
     async function preview() {
-      const mine = ++asked;
+      asked?.abort();
+      const mine = new AbortController();
+      asked = mine;
       panel.setAttribute("aria-busy", "true");
       try {
         const answer = await fetch(panel.dataset.ecomaiRulePreview, {
@@ -40,10 +46,14 @@
           body: new FormData(form),
           headers: { "X-Requested-With": "fetch" },
           credentials: "same-origin",
+          signal: mine.signal,
         });
         const html = await answer.text();
         if (answer.ok && mine === asked) {
-          panel.querySelector("[data-ecomai-preview-body]").innerHTML = html;
+          const body = panel.querySelector("[data-ecomai-preview-body]");
+          body.innerHTML = html;
+          // The sentence alone is read out, not the whole table.
+          said.textContent = body.querySelector(".errorlist, .ecomai-lead")?.textContent || "";
         }
       } catch {
         // Away from the network the last preview stays.
@@ -63,10 +73,10 @@
     form.addEventListener("change", soon);
     // The admin's search fields change by jQuery, which sends no event of the browser.
     window.django?.jQuery?.(form).on("change", soon);
-    panel.querySelector("button").addEventListener("click", (event) => {
-      event.preventDefault();
-      preview();
-    });
+    const again = panel.querySelector("[data-ecomai-preview-again]");
+    again.hidden = false;
+    again.addEventListener("click", preview);
+    form.querySelector("[data-ecomai-preview-plain]")?.remove();
     show();
     preview();
   }

@@ -1,0 +1,214 @@
+"""What the pages of price tests tell: what a test would cost and teach, and what one has brought so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from django_ecomai.core.charts import bar_chart, format_value
+from django_ecomai.forecast.days import local_date
+from django_ecomai.mirror.admin.base import NONE, amount_format
+from django_ecomai.mirror.models import Product
+
+from . import words
+from .facts import product_facts
+from .models import PriceTest, ProductElasticity
+from .reading import last_monday
+from .services import PricingError
+from .services.price_tests import GOING, LONGEST, price_test_problems, price_test_result
+
+#: How far both prices may be from today's, furthest first, where no test is suggested or limits forbid it; and so many
+#: weeks.
+STEPS, WEEKS = ("0.15", "0.10", "0.08", "0.05", "0.04", "0.03", "0.02"), 12
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Two prices of a product and for how many weeks."""
+
+    low: Decimal
+    high: Decimal
+    weeks: int
+
+
+def plan_suggested(*, product: Product) -> Plan | None:
+    """The test that the last run suggests, else the widest up to 8 % up and down; narrower and longer where limits
+    forbid it. None without a price. Weeks are made even."""
+    if not product.price:
+        return None
+    cent = Decimal("0.01")
+    found = ProductElasticity.objects.filter(product=product).first()
+    if found is not None and found.test_low and found.test_high and found.test_weeks:
+        weeks, widest = found.test_weeks, found.test_high / product.price - 1
+        pairs = [(found.test_low, found.test_high)]
+    else:
+        weeks, widest, pairs = WEEKS, Decimal("0.081"), []
+    steps = [step for step in map(Decimal, STEPS) if step < widest]
+    pairs += [((product.price / (1 + one)).quantize(cent), (product.price * (1 + one)).quantize(cent)) for one in steps]
+    pairs = [(low, high) for low, high in pairs if 0 < low < high]
+    if not pairs:
+        return None
+    try:
+        problems = price_test_problems(product=product, pairs=pairs)
+    except PricingError:
+        problems = []
+    at = problems.index("") if "" in problems else 0
+    longer = weeks if at == 0 or found is None or not found.test_weeks else LONGEST
+    return Plan(*pairs[at], min(longer + longer % 2, LONGEST))
+
+
+def plan_told(*, product: Product, plan: Plan) -> list[tuple[Any, list[str]]]:
+    """Heading and sentences: what happens, what it costs, what it teaches."""
+    first = last_monday(local_date(timezone.now())) + timedelta(days=7)
+    named = {
+        "first": date_format(first, "DATE_FORMAT"),
+        "last": date_format(first + timedelta(days=7 * plan.weeks), "DATE_FORMAT"),
+        "low": amount_format(plan.low), "high": amount_format(plan.high, product.currency),
+        "half": format_value(plan.weeks // 2), "weeks": format_value(plan.weeks),
+        "today": amount_format(product.price, product.currency),
+    }  # fmt: skip
+    happens = [
+        _("From Monday, %(first)s, the price is %(low)s or %(high)s, and may change every Monday.") % named,
+        _("In %(half)s of the %(weeks)s weeks it is the lower one; which weeks is drawn when the test starts.") % named,
+        _("All customers see the same price. On %(last)s the price of today, %(today)s, comes back.") % named,
+    ]
+    found = ProductElasticity.objects.filter(product=product).first()
+    return [
+        (_("What happens"), happens),
+        (_("What it costs"), _costs(product, plan, found)),
+        (_("What it teaches"), _teaches(plan, found)),
+    ]
+
+
+def _costs(product: Product, plan: Plan, found: ProductElasticity | None) -> list[str]:
+    cost = _cost(product)
+    answers = _answers(found)
+    if cost is None or not product.price or found is None or not found.rate or not answers:
+        return [_("That cannot be told: it takes sales of this product and its cost.")]
+    today, price = product.price, float(product.price)
+
+    def profit(asked: Decimal, elasticity: float) -> float:
+        """Per week, where demand answers alike over all prices."""
+        return float(found.rate * (float(asked) / price) ** elasticity * (float(asked) - float(cost)))
+
+    def more(elasticity: float) -> float:
+        """Profit of the test more than of today's price."""
+        pair = profit(plan.low, elasticity) + profit(plan.high, elasticity)
+        return plan.weeks / 2 * (pair - 2 * profit(today, elasticity))
+
+    middle, ends = answers
+    differences = sorted([more(one) for one in (middle, *ends)])
+    named = {
+        "money": words.money(abs(more(middle)), product.currency),
+        "low": words.signed_money(differences[0], ""), "high": words.signed_money(differences[-1], product.currency),
+        "weeks": format_value(plan.weeks), "today": amount_format(product.price, product.currency),
+    }  # fmt: skip
+    if more(middle) < 0:
+        said = _("About %(money)s of profit in %(weeks)s weeks, against leaving the price at %(today)s.")
+    else:
+        said = _("Probably nothing: about %(money)s more profit in %(weeks)s weeks than at %(today)s.")
+    return [
+        said % named,
+        _("As far as we know the demand, between %(low)s and %(high)s.") % named,
+    ]
+
+
+def _answers(found: ProductElasticity | None) -> tuple[float, tuple[float, float]] | None:
+    """The elasticity with its interval, its category's where it has none."""
+    if found is None:
+        return None
+    if found.elasticity is not None and found.low is not None and found.high is not None:
+        return found.elasticity, (found.low, found.high)
+    if found.fallback is not None and found.fallback_sd is not None:
+        half = 1.96 * found.fallback_sd
+        return found.fallback, (found.fallback - half, found.fallback + half)
+    return None
+
+
+def _teaches(plan: Plan, found: ProductElasticity | None) -> list[str]:
+    from django_ecomai.ml.pricing.price_test import told_per_period, width_after
+
+    answers = _answers(found)
+    sd = None if found is None else found.sd if found.elasticity is not None else found.fallback_sd
+    if found is None or answers is None or not sd or not found.rate or not 0 < plan.low < plan.high:
+        return [_("How far it narrows the doubt cannot be told before it has sold.")]
+    per_week = float(told_per_period(found.rate, found.dispersion, found.alpha, found.rho))
+    after = width_after(sd, per_week, float(plan.low), float(plan.high), plan.weeks)
+    low, high = answers[1]
+    named = {
+        "low": _number(low), "high": _number(high), "before": _number(high - low), "after": _number(after),
+        "weeks": format_value(plan.weeks),
+    }  # fmt: skip
+    return [
+        _("When the price rises by 1 %%, demand changes by %(low)s to %(high)s %%: that is all we know today.") % named,
+        _("After %(weeks)s weeks this range should be about %(after)s wide instead of %(before)s.") % named,
+        _("All later proposals for this product rest on it."),
+    ]
+
+
+def _number(value: float) -> str:
+    return f"{'−' if value < 0 else ''}{number_format(round(abs(value), 1), decimal_pos=1)}"
+
+
+def _cost(product: Product) -> Decimal | None:
+    """As proposals take it: the supplier's where the catalogue knows none."""
+    found = product_facts(channel=product.channel, product_ids=[product.pk], at=timezone.now(), horizon_days=1)
+    return found[0].cost if found else product.cost
+
+
+def test_context(*, test: PriceTest, today: date | None = None) -> dict[str, Any]:
+    """Context of one test's page: figures, weeks and the result so far."""
+    today = today or local_date(timezone.now())
+    weeks = list(test.weeks.all())
+    result = price_test_result(test, today=today)
+    cost = _cost(test.product)
+    rows = [(price, result[name]) for name, price in (("low", test.low), ("high", test.high))]
+    sold = [(amount_format(price, test.currency), value) for price, value in rows if value is not None]
+    last = weeks[-1].week + timedelta(days=7) if weeks else test.starts_on
+    return {
+        "figures": [
+            (_("Lower price"), amount_format(test.low, test.currency)),
+            (_("Higher price"), amount_format(test.high, test.currency)),
+            (_("Price before and after"), amount_format(test.base_price, test.currency)),
+            (_("First Monday"), date_format(test.starts_on, "SHORT_DATE_FORMAT")),
+            (_("Ends on"), date_format(last, "SHORT_DATE_FORMAT")),
+        ],
+        "weeks": [
+            (date_format(one.week, "SHORT_DATE_FORMAT"), amount_format(one.price, test.currency),
+             words.percent(one.propensity), _standing(test, one.week, one.applied_at is not None, today))
+            for one in weeks
+        ],
+        "ended": result["weeks"],
+        "so_far": _so_far(result["weeks"], len(weeks)),
+        "picture": bar_chart(sold, title=_("Pieces sold per day")) if len(sold) == 2 else "",
+        "result": [
+            (amount_format(price, test.currency), NONE if value is None else format_value(round(value, 2)),
+             NONE if value is None or cost is None else words.money(value * float(price - cost), test.currency))
+            for price, value in rows
+        ],
+    }  # fmt: skip
+
+
+def _so_far(ended: int, weeks: int) -> str:
+    if not ended:
+        return _("No week of the test has ended yet; its result is told from then on.")
+    text = ngettext(
+        "%(n)s of %(weeks)s weeks has ended. A difference says little before several weeks of each price have.",
+        "%(n)s of %(weeks)s weeks have ended. A difference says little before several weeks of each price have.",
+        ended,
+    )
+    return text % {"n": format_value(ended), "weeks": format_value(weeks)}
+
+
+def _standing(test: PriceTest, week: date, applied: bool, today: date) -> str:
+    if applied:
+        running = week <= today < week + timedelta(days=7) and test.state == PriceTest.State.RUNNING
+        return _("in the shop now") if running else _("was in the shop")
+    return _("to come") if test.state in GOING and week + timedelta(days=7) > today else _("left out")
