@@ -116,13 +116,25 @@ def line_chart(points: Sequence[tuple[Any, Any]], *, title: Any, width: int = 64
     )  # fmt: skip
 
 
-def bar_chart(rows: Sequence[tuple[Any, Any]], *, title: Any, width: int = 360, limit: int = 24) -> SafeString:
-    """Horizontal bars, one per ``(label, number)``, each with label and number as text; none is drawn below zero."""
+def bar_chart(
+    rows: Sequence[tuple[Any, Any]],
+    *,
+    title: Any,
+    width: int = 360,
+    limit: int = 24,
+    label_width: int = 130,
+    unit: str = "",
+) -> SafeString:
+    """Horizontal bars, one per ``(label, number)``, each with label and number as text; none is drawn below zero.
+
+    ``label_width``: pixels for the labels; longer ones are cut. ``unit``: stands behind each number.
+    """
     shown = [(str(label), _number(value)) for label, value in rows][:limit]
     top = max([value for _label, value in shown if value is not None] + [0.0]) or 1.0
-    row_height, text_width = 22, 130
-    space = width - text_width - 60
-    summary = "; ".join(f"{label} {format_value(value)}" for label, value in shown) or _("No data yet.")
+    row_height, text_width = 22, label_width
+    letters = 20 if label_width == 130 else label_width // 8  # capitals are about 8 pixels wide
+    space = width - text_width - 60 - 8 * len(unit)
+    summary = "; ".join(f"{label} {format_value(value)} {unit}".strip() for label, value in shown) or _("No data yet.")
     bars = format_html_join(
         "",
         '<text x="0" y="{}" font-size="12" fill="currentColor">{}</text>'
@@ -131,13 +143,13 @@ def bar_chart(rows: Sequence[tuple[Any, Any]], *, title: Any, width: int = 360, 
         (
             (
                 index * row_height + 15,
-                label if len(label) <= 20 else label[:19] + "…",
+                label if len(label) <= letters else label[: letters - 1] + "…",
                 text_width,
                 index * row_height + 5,
                 f"{(length := max(value or 0.0, 0.0) / top * space):.1f}",
                 f"{text_width + length + 6:.1f}",
                 index * row_height + 15,
-                format_value(value),
+                f"{format_value(value)} {unit}".strip(),
             )
             for index, (label, value) in enumerate(shown)
         ),
@@ -158,11 +170,13 @@ def canvas_chart(
     title: Any,
     label_heading: Any = "",
     band: tuple[Any, Sequence[Any], Any, Sequence[Any]] | None = None,
+    stepped: bool = False,
 ) -> SafeString:
     """A chart that Chart.js draws over a table with the same numbers; without JavaScript the table stays.
 
     ``series``: ``(name, numbers)``, each as long as ``labels``. ``band``: name and numbers of a lower and of an upper
-    bound, shaded between. Raises ``ValueError`` for another kind or length.
+    bound, shaded between. ``stepped``: a value holds until the next one.
+    Raises ``ValueError`` for another kind or length.
     The page must load ``ecomai/vendor/chart.umd.min.js`` and ``ecomai/charts.js`` (see ``CHART_SCRIPTS``).
     """
     if kind not in KINDS:
@@ -177,7 +191,14 @@ def canvas_chart(
             raise ValueError(f"canvas_chart(): {name!r} has {len(values)} values for {len(labels)} labels.")
     texts = [str(label) for label in labels]
     shown = [{"label": name, "data": values} for name, values in columns]
-    config = {"type": kind, "labels": texts, "series": shown[:lines], **({"band": shown[lines:]} if band else {})}
+    config: dict[str, Any] = {
+        "type": kind,
+        "labels": texts,
+        "series": shown[:lines],
+        **({"band": shown[lines:]} if band else {}),
+    }
+    if stepped:
+        config["stepped"] = True
     rows = [(text, [format_value(values[index]) for _name, values in columns]) for index, text in enumerate(texts)]
     context = {
         "title": title,

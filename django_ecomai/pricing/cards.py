@@ -23,7 +23,7 @@ def prices_context(request: HttpRequest) -> dict[str, Any]:
     channel = request.ecomai_period.channel  # type: ignore[attr-defined]
     rows = PriceProposal.objects.filter(channel=channel, state=PriceProposal.State.OPEN, gain__gt=0)
     best = rows.select_related("product").only(
-        "old_price", "new_price", "currency", "gain", "horizon_days", "product__title"
+        "old_price", "new_price", "currency", "gain", "goal", "horizon_days", "product__title"
     )
     return {
         "summary": worklist_summary(channel=channel),

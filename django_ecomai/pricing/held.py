@@ -13,7 +13,9 @@ REASONS: Mapping[str, Any] = {
     "cost_missing": gettext_lazy("Its cost is not known: map `cost` in your adapter, or add a supplier's offer."),
     "cost_currency": gettext_lazy("Its cost is in another currency than its price: nothing can be compared."),
     "mixed_currency": gettext_lazy("It was sold in other currencies than its price is in: nothing can be learned."),
-    "limits_contradict": gettext_lazy("Its limits contradict each other: %(limits)s."),
+    "limits_contradict": gettext_lazy(
+        "Its limits contradict each other: %(limits)s. Loosen one of them, in its rule or in PRICING_LIMITS."
+    ),
     "family_contradicts": gettext_lazy("No price fits all products of its family: another one is held back."),
     "two_families": gettext_lazy("It is in two price families, %(names)s: take it out of one."),
     "rules_contradict": gettext_lazy(
@@ -44,6 +46,9 @@ LIMITS: Mapping[str, Any] = {
     "max_fall_week": gettext_lazy("the largest change per week"),
     "max_rise_week": gettext_lazy("the largest change per week"),
 }
+
+#: Limits that a price may not exceed; under the others it may not fall.
+CEILINGS = ("corridor_high", "max_rise_day", "max_rise_week")
 
 STAGES: Mapping[str, Any] = {
     **LIMITS,
@@ -79,8 +84,16 @@ def _unlearned(code: str) -> str:
 
 
 def limit_text(code: str, value: Any, rule: Any = None) -> str:
-    """A limit with its amount and the rule that set it."""
-    label = str(LIMITS.get(code, code))
-    if rule is None:
-        return _("%(limit)s (%(value)s)") % {"limit": label, "value": value}
-    return _("%(limit)s (%(value)s, rule “%(rule)s”)") % {"limit": label, "value": value, "rule": rule}
+    """``at least 10.50 (the least margin, rule “All”)``: a limit with its amount and the rule that set it."""
+    named = {"limit": str(LIMITS.get(code, code)), "value": value, "rule": rule}
+    if code in CEILINGS:
+        text = (
+            _("at most %(value)s (%(limit)s)") if rule is None else _("at most %(value)s (%(limit)s, rule “%(rule)s”)")
+        )
+    else:
+        text = (
+            _("at least %(value)s (%(limit)s)")
+            if rule is None
+            else _("at least %(value)s (%(limit)s, rule “%(rule)s”)")
+        )
+    return text % named

@@ -51,10 +51,10 @@ class MarketAlert:
         text = _("%(product)s: %(price)s at %(competitor)s, yours %(own)s") % {
             "product": self.product,
             "price": amount_format(self.price, self.currency),
-            "competitor": self.competitor,
+            "competitor": _("%(name)s (simulated)") % {"name": self.competitor} if self.simulated else self.competitor,
             "own": amount_format(self.own, self.currency),
         }
-        return f"{text} ({_('simulated')})" if self.simulated else text
+        return text
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_ecomai.core.charts import format_value
 from django_ecomai.mirror.admin.base import NONE, amount_format, quantity_format
 
+from .words import chance
+
 if TYPE_CHECKING:
     from .models import VolumeOffer
 
@@ -53,12 +55,12 @@ def gain_line(row: VolumeOffer) -> str:
         "gain": f"{format_value(round(row.gain, 2))} {row.currency}",
         "low": _amount(row.gain_low),
         "high": _amount(row.gain_high),
-        "chance": format_value(min(round(100 * row.gain_chance), 99)),  # nothing is certain
+        "chance": chance(row.gain_chance),
         "weeks": row.weeks,
     }
     text = ngettext(
-        "%(gain)s more profit in %(weeks)s week (%(low)s to %(high)s), probable to %(chance)s %%.",
-        "%(gain)s more profit in %(weeks)s weeks (%(low)s to %(high)s), probable to %(chance)s %%.",
+        "%(gain)s more profit in %(weeks)s week (%(low)s to %(high)s), probable to %(chance)s.",
+        "%(gain)s more profit in %(weeks)s weeks (%(low)s to %(high)s), probable to %(chance)s.",
         row.weeks,
     )
     return text % named

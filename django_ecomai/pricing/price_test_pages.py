@@ -22,7 +22,7 @@ from .facts import product_facts
 from .models import PriceTest, ProductElasticity
 from .reading import last_monday
 from .services import PricingError
-from .services.price_tests import LONGEST, price_test_problems, price_test_result
+from .services.price_tests import GOING, LONGEST, price_test_problems, price_test_result
 
 #: How far both prices may be from today's, furthest first, where no test is suggested or limits forbid it; and so many
 #: weeks.
@@ -211,4 +211,4 @@ def _standing(test: PriceTest, week: date, applied: bool, today: date) -> str:
     if applied:
         running = week <= today < week + timedelta(days=7) and test.state == PriceTest.State.RUNNING
         return _("in the shop now") if running else _("was in the shop")
-    return _("to come") if test.state == PriceTest.State.RUNNING and week + timedelta(days=7) > today else _("left out")
+    return _("to come") if test.state in GOING and week + timedelta(days=7) > today else _("left out")

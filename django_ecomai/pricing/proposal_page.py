@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -13,9 +15,12 @@ from django_ecomai.core.charts import canvas_chart, format_value
 from django_ecomai.mirror.admin.base import amount_format
 
 from . import words
-from .models import PriceProposal, PriceReduction
+from .models import PriceChange, PriceProposal, PriceReduction
 from .pictures import Mark, curve_picture, market_strip
 from .worklist import costs_simulated
+
+if TYPE_CHECKING:
+    from django.contrib.admin.models import LogEntry
 
 POINTS = 60  # of the price history
 
@@ -52,26 +57,37 @@ def proposal_page(*, row: PriceProposal) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _price_words(row: PriceProposal) -> tuple[str, str, str, str]:
+    """The old and the new price as figures and as marks: what is in the shop is not proposed any more."""
+    if row.state == PriceProposal.State.APPLIED:
+        return _("Price before"), _("In the shop"), _("before"), _("in the shop")
+    if row.state in (PriceProposal.State.OPEN, PriceProposal.State.HELD, *PriceProposal.WAITING):
+        return _("Price today"), _("Proposed price"), _("today"), _("proposed")
+    return _("Price of then"), _("Proposed price"), _("then"), _("proposed")
+
+
 def _marks(row: PriceProposal) -> list[Mark]:
+    _old, _new, before, after = _price_words(row)
     found: list[Mark] = []
     if row.old_price is not None:
-        found.append((_("today"), float(row.old_price), "today"))
+        found.append((before, float(row.old_price), "today"))
     if row.new_price is not None and row.new_price != row.old_price:
-        found.append((_("proposed"), float(row.new_price), "proposed"))
+        found.append((after, float(row.new_price), "proposed"))
     return found
 
 
 def _figures(row: PriceProposal) -> list[tuple[Any, str, str]]:
     """Label, value and what stands small beside it."""
     days = _("in %(days)s days") % {"days": row.horizon_days}
+    before, after, *_marked = _price_words(row)
     found: list[tuple[Any, str, str]] = [
-        (_("Price today"), amount_format(row.old_price, row.currency), ""),
-        (_("Proposed price"), amount_format(row.new_price, row.currency), words.signed_percent(row.change)),
+        (before, amount_format(row.old_price, row.currency), ""),
+        (after, amount_format(row.new_price, row.currency), words.signed_percent(row.change)),
     ]
     if row.gain is not None:
         gain, between = words.gain_words(row)
         found.append((_("Expected gain"), gain, f"{between}, {days}"))
-        found.append((_("Chance of a gain"), words.percent(row.gain_chance), ""))
+        found.append((_("Chance of a gain"), words.chance(row.gain_chance), ""))
     if row.units_old is not None and row.units_new is not None:
         pair = f"{format_value(round(row.units_old, 1))} → {format_value(round(row.units_new, 1))}"
         found.append((_("Pieces"), pair, days))
@@ -140,6 +156,32 @@ def _price_points(row: PriceProposal) -> list[tuple[str, str, str]]:
         )
         for point in points
     ]
+
+
+def decisions(log: Sequence[LogEntry], changes: Sequence[PriceChange]) -> list[tuple[datetime, Any, str]]:
+    """When, who and what, newest first. The log's line of a price that was put into the shop is left out: the change
+    itself tells it, with what became of it."""
+    applied = [one for one in changes if one.kind == PriceChange.Kind.APPLY]
+    found: list[tuple[datetime, Any, str]] = [(one.at, one.user, _changed(one)) for one in changes]
+    for entry in log:
+        text = str(entry.change_message)
+        told = any(
+            one.at <= entry.action_time
+            and str(one.proposal_id) == entry.object_id
+            and text.endswith(f"{one.old_price.normalize():f} → {one.new_price.normalize():f}")
+            for one in applied
+        )
+        if not told:
+            found.append((entry.action_time, entry.user, text))
+    return sorted(found, key=lambda one: one[0], reverse=True)
+
+
+def _changed(one: PriceChange) -> str:
+    parts = [
+        f"{one.get_kind_display()}: {amount_format(one.old_price)} → {amount_format(one.new_price, one.currency)}",
+        _("undone") if one.undone_at else str(one.get_verdict_display()) if one.verdict else "",
+    ]
+    return " – ".join(filter(None, parts))
 
 
 def _reduction(one: PriceReduction) -> dict[str, Any]:

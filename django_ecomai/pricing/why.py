@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django_ecomai.core.charts import format_value
 
 from .held import LIMITS
+from .words import chance, is_certain
 
 if TYPE_CHECKING:
     from .models import PriceProposal
@@ -89,11 +90,14 @@ def _gain(row: PriceProposal) -> str:
         "gain": _amount(row.gain),
         "low": _amount(row.gain_low),
         "high": _amount(row.gain_high),
-        "chance": format_value(round(100 * (row.gain_chance or 0.0))),
+        "chance": chance(row.gain_chance),
     }
+    if is_certain(row):
+        text = _("%(gain)s pieces more") if row.goal == "sell_through" else _("%(gain)s more")
+        return ", ".join((text % named, _("the stock sells out either way")))
     if row.goal == "sell_through":
         return _("%(gain)s pieces more (%(low)s to %(high)s)") % named
-    return _("%(gain)s more (%(low)s to %(high)s), probable to %(chance)s %%") % named
+    return _("%(gain)s more (%(low)s to %(high)s), probable to %(chance)s") % named
 
 
 def _evidence(row: PriceProposal) -> str:

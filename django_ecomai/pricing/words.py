@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils.formats import number_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from django_ecomai.core.charts import format_value
 from django_ecomai.mirror.admin.base import NONE, amount_format
@@ -68,6 +68,15 @@ def percent(share: float | None) -> str:
     return NONE if share is None else f"{format_value(round(100 * share))} %"
 
 
+def chance(share: float | None) -> str:
+    """``87 %`` of a probability; ``over 99 %`` and ``under 1 %`` at the ends, as nothing is certain."""
+    if share is None:
+        return NONE
+    if share > 0.99:
+        return _("over 99 %")
+    return _("under 1 %") if share < 0.01 else percent(share)
+
+
 def elasticity_words(row: PriceProposal) -> str:
     """``−2.1, known well``; what it means is told beside the list."""
     if row.elasticity is None:
@@ -104,8 +113,12 @@ def gain_words(row: PriceProposal) -> tuple[str, str]:
     between = _("%(low)s to %(high)s") % {
         "low": signed_money(row.gain_low, ""), "high": signed_money(row.gain_high, "")
     }  # fmt: skip
-    certain = row.gain_low is not None and row.gain_high is not None and row.gain_high - row.gain_low < 0.005
-    return signed_money(row.gain, str(unit)), _("the stock sells out either way") if certain else between
+    return signed_money(row.gain, str(unit)), _("the stock sells out either way") if is_certain(row) else between
+
+
+def is_certain(row: PriceProposal) -> bool:
+    """Whether the gain has no range: the stock sells out at either price."""
+    return row.gain_low is not None and row.gain_high is not None and row.gain_high - row.gain_low < 0.005
 
 
 def exact_amount(value: Any, currency: str) -> str:
@@ -135,9 +148,10 @@ def market_words(row: PriceProposal) -> str:
     """``cheapest of 4``; empty without offers."""
     if not row.market:
         return ""
-    return _("%(position)s, %(number)s offers") % {
+    number = int(row.market.get("offers") or 0)
+    return ngettext("%(position)s, %(number)s offer", "%(position)s, %(number)s offers", number) % {
         "position": POSITION_WORDS.get(row.market.get("position", ""), row.market.get("position", "")),
-        "number": row.market.get("offers", 0),
+        "number": format_value(number),
     }
 
 

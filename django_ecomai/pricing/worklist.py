@@ -72,7 +72,11 @@ class Together:
 
 
 def together(rows: Iterable[PriceProposal]) -> Together:
-    """Number, ups and downs, expected gain per currency with the sums of its lower and upper ends, risks."""
+    """Number, ups and downs, expected gain per currency with its lower and upper end, risks.
+
+    The ends are those of all products added up, as if all elasticities were wrong to the same side: many are learned
+    from one category, so their errors are shared.
+    """
     found = Together()
     for row in rows:
         change = row.change or 0.0
@@ -83,10 +87,9 @@ def together(rows: Iterable[PriceProposal]) -> Together:
         found.horizon_days = max(found.horizon_days, row.horizon_days)
         found.risks[row.risk] = found.risks.get(row.risk, 0) + 1
         if row.gain is not None and row.goal != "sell_through":
-            sums = found.gains.setdefault(row.currency, [0.0, 0.0])
-            sums[0] += row.gain
-            # Errors of products are taken as independent: their variances add up.
-            if row.gain_low is not None and row.gain_high is not None:
-                sums[1] += ((row.gain_high - row.gain_low) / 2) ** 2
-    found.gains = {currency: [gain, square**0.5] for currency, (gain, square) in found.gains.items()}
+            sums = found.gains.setdefault(row.currency, [0.0, 0.0, 0.0])
+            ends = (row.gain, row.gain_low, row.gain_high)
+            found.gains[row.currency] = [
+                total + (row.gain if end is None else end) for total, end in zip(sums, ends, strict=True)
+            ]
     return found

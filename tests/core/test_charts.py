@@ -82,6 +82,12 @@ def test_bars_tell_label_and_number() -> None:
     assert long == ["x" * 19 + "…", "1"]
 
 
+def test_bars_have_room_for_long_labels_and_name_their_unit() -> None:
+    root = ElementTree.fromstring(bar_chart([("X" * 40, 1)], title="t", width=640, label_width=240, unit="EUR"))
+    assert [entry.text for entry in root.iter("text")] == ["X" * 29 + "…", "1 EUR"]
+    assert root.attrib["aria-label"] == f"t: {'X' * 40} 1 EUR"
+
+
 def test_line_chart_names_its_ends_and_its_top() -> None:
     root = ElementTree.fromstring(line_chart([("1 May", 1), ("2 May", 300), ("3 May", 2)], title="Orders"))
     assert [entry.text for entry in root.iter("text")] == ["1 May", "3 May", "300"]

@@ -131,8 +131,8 @@ def test_nothing_is_decided_before_the_sums_were_seen(boss: Client, shop: Priced
     rows = [proposal_make(gain=10.0, gain_low=4.0, gain_high=16.0), proposal_make(new_price=Decimal("9.00"), gain=8.0,
             gain_low=0.0, gain_high=16.0)]  # fmt: skip
     html = choose(boss, "approve", *rows)
-    # 6 and 8 to either side, independent of each other: 10 together.
-    assert "+18.00 EUR (+8.00 to +28.00)" in html and "Approve 2 prices" in html
+    # Errors are shared where elasticities are: the ends add up.
+    assert "+18.00 EUR (+4.00 to +32.00)" in html and "Approve 2 prices" in html
     assert states() == ["open", "open"] and shop.written == []
 
 
@@ -142,6 +142,24 @@ def test_approved_prices_go_into_the_shop(boss: Client, shop: PricedShop) -> Non
     assert "2 prices are in the shop now." in html
     assert states() == ["applied", "applied"]
     assert [price for _product, price in shop.written] == [Decimal("10.50")] * 2
+
+
+def test_decisions_are_told_once_and_newest_first(boss: Client, shop: PricedShop) -> None:
+    row = proposal_make()
+    approve(boss, row)
+    decide(boss, row, "undo", change=PriceChange.objects.get().pk)
+    html = page(boss, "admin:ecomai_pricing_priceproposal_change", row.pk).split("Decisions</h2>")[-1]
+    told = re.findall(r"<td>([^<]*→[^<]*)</td>", html)
+    assert told == ["undone: 10.50 → 10.00 EUR", "proposal applied: 10.00 → 10.50 EUR – undone", "approved: 10 → 10.5"]
+
+
+def test_a_price_in_the_shop_is_called_so(boss: Client, shop: PricedShop) -> None:
+    row = proposal_make(curve=CURVE)
+    name = "admin:ecomai_pricing_priceproposal_change"
+    assert "Price today" in page(boss, name, row.pk)
+    approve(boss, row)
+    html = page(boss, name, row.pk)
+    assert "Price before" in html and "<dt>In the shop</dt>" in html and "Price today" not in html
 
 
 def test_all_with_these_filters_are_approved_at_once(boss: Client, shop: PricedShop) -> None:
@@ -469,7 +487,9 @@ def test_the_page_of_a_product_shows_its_ledger(boss: Client) -> None:
 
 
 def test_elasticities_say_how_well_they_are_known(boss: Client) -> None:
-    elasticity_make(priced_product(), test_low=Decimal(9), test_high=Decimal(11), test_weeks=8, test_worth=5.0)
+    known = elasticity_make(
+        priced_product(), periods=30, levels=4, test_low=Decimal(9), test_high=Decimal(11), test_weeks=8, test_worth=5.0
+    )
     elasticity_make(priced_product(), elasticity=None, low=None, high=None, reason="price_never_varied")
     html = page(boss, "admin:ecomai_pricing_productelasticity_changelist")
     for text in (
@@ -480,6 +500,9 @@ def test_elasticities_say_how_well_they_are_known(boss: Client) -> None:
         "its price has never varied",
     ):
         assert text in html, text
+    html = page(boss, "admin:ecomai_pricing_productelasticity_change", known.pk)
+    assert "If the price rises by 1 %, demand changes by -1.60 % (-2.00 to -1.20)." in html
+    assert "30 weeks on sale at 4 prices, 10 pieces per week. Its own sales count for 90 %" in html
 
 
 def test_the_start_page_names_what_is_to_decide(boss: Client) -> None:

@@ -247,14 +247,14 @@ class TestApplying:
     @pytest.mark.parametrize(
         ("product", "rule", "text"),
         [
-            ({"cost": "10.60"}, None, "do not allow this price any more: its cost (10.6)"),
+            ({"cost": "10.60"}, None, "do not allow this price any more: at least 10.6 (its cost)"),
             ({"cost": None}, None, "cost is not known"),
-            ({}, {"min_margin": 0.7}, "the least margin (13.3333, rule “late”)"),
-            ({}, {"max_change_day": 0.02}, "the largest change per day (10.2, rule “late”)"),
+            ({}, {"min_margin": 0.7}, "at least 13.3333 (the least margin, rule “late”)"),
+            ({}, {"max_change_day": 0.02}, "at most 10.2 (the largest change per day, rule “late”)"),
             (
                 {"attributes": {"map": "11.00"}},
                 {"map_attribute": "map"},
-                "least advertised price (11, rule “late”)",
+                "at least 11 (the least advertised price, rule “late”)",
             ),
         ],
     )

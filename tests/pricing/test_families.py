@@ -23,9 +23,9 @@ def test_a_family_is_looked_for_among_products_that_have_its_attribute(
     looked: list[Any] = []
     values = propose._values
 
-    def counted(above: Any, held: Any, attribute: str) -> set[str]:
-        looked.append(held)
-        return values(above, held, attribute)
+    def counted(parent: Any, own: Any, attribute: str) -> set[str]:
+        looked.append(own)
+        return values(parent, own, attribute)
 
     monkeypatch.setattr(propose, "_values", counted)
     rule = PricingRule(family_attribute=name)

@@ -115,7 +115,7 @@ def test_the_digest_is_sent_to_those_who_are_named(settings: Any) -> None:
     match_make(product_make(title="Lantern", price="10"), offer_make(competitor_make(name="A", is_simulated=True)))
     assert market_digest_send() == "Sent to 1 address."
     (sent,) = mail.outbox
-    assert "- Lantern: 8.00 EUR at A, yours 10.00 EUR (simulated)" in sent.body
+    assert "- Lantern: 8.00 EUR at A (simulated), yours 10.00 EUR" in sent.body
 
 
 def test_the_doctor_says_when_offers_are_old_or_wait() -> None:

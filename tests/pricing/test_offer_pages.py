@@ -57,7 +57,7 @@ def test_a_suggestion_reads_as_what_to_enter_and_why() -> None:
 def test_the_list_shows_suggestions_in_few_queries_and_filters_by_kind(django_assert_max_num_queries: Any) -> None:
     client = clerk("view_volumeoffer")
     html = client.get(reverse(LIST)).content.decode()
-    assert "No volume price is suggested" in html
+    assert "Not worked out yet." in html
     for number in range(12):
         offer_make(priced_product(title=f"Lamp {number}"), gain=float(number))
     offer_make(kind="bundle", other=priced_product(title="<b>Saucer</b>"), gain=99.0)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.test import Client
@@ -216,9 +217,33 @@ def test_a_test_is_stopped_with_a_reason_only(boss: Client, shop: PricedShop) ->
     assert boss.get(page_of(test).replace(str(test.pk), "999999")).status_code == 404
 
 
+def test_the_second_of_two_people_lets_it_begin(boss: Client, shop: PricedShop, settings: LazySettings) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "PRICING_FOUR_EYES": True}
+    product = priced_product()
+    html = boss.post(start_url(product), PRICES, follow=True).content.decode()
+    assert "The test waits for a second person" in html and "begins on Monday" not in html
+    test = PriceTest.objects.get()
+    url = reverse("admin:ecomai_pricing_pricetest_approve", args=[test.pk])
+    assert "Stop and restore" in html and "Approve the test" not in html and boss.get(url).status_code == 405
+    assert "somebody else must do so too" in boss.post(url, follow=True).content.decode()
+    assert page_of(test) in boss.get(start_url(product), follow=True).redirect_chain[0][0]
+    other = clerk("view_pricetest")
+    assert "Approve the test" not in other.get(page_of(test)).content.decode()
+    assert other.post(url).status_code == 403 and PriceTest.objects.get().state == "asked"
+    user = User.objects.get(username="clerk")
+    user.user_permissions.add(Permission.objects.get(codename="apply_priceproposal"))
+    assert f'action="{url}"' in other.get(page_of(test)).content.decode()
+    html = other.post(url, follow=True).content.decode()
+    test.refresh_from_db()
+    assert "The test begins on Monday" in html and "Approve the test" not in html
+    assert (test.state, test.approved_by) == ("running", user)
+    assert "does not wait for a second person" in other.post(url, follow=True).content.decode()
+
+
 def test_a_price_that_cannot_be_restored_is_told(boss: Client, shop: PricedShop) -> None:
     test = running()
     last = test.weeks.filter(applied_at__isnull=False).order_by("week").last()
+    assert last is not None
     Product.objects.filter(pk=test.product_id).update(price=last.price)
     shop.broken.add(test.product.external_id)
     url = reverse("admin:ecomai_pricing_pricetest_stop", args=[test.pk])

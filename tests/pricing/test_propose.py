@@ -137,7 +137,11 @@ def test_proposals_of_products_that_are_gone_are_deleted() -> None:
         ({"cost": None}, "cost_missing", "map `cost` in your adapter"),
         ({"price": "0.00"}, "price_missing", "no price above 0"),
         ({"price": None}, "price_missing", "no price above 0"),
-        ({"cost": Decimal("12.00")}, "limits_contradict", "its cost (12); the largest change per day (11)"),
+        (
+            {"cost": Decimal("12.00")},
+            "limits_contradict",
+            "at least 12 (its cost); at most 11 (the largest change per day)",
+        ),
         ({"attributes": {"map": "a lot"}}, "map_unreadable", "a lot, is no number"),
     ],
 )
@@ -160,11 +164,12 @@ def test_why_it_is_held_back_is_worded_for_whoever_reads_it() -> None:
         "limits_contradict", {"limits": [["min_margin", "13.3333", "paid"], ["max_rise_day", "11", None]]}
     )  # fmt: skip
     assert row.why == (
-        "Its limits contradict each other: the least margin (13.3333, rule “paid”); the largest change per day (11)."
+        "Its limits contradict each other: at least 13.3333 (the least margin, rule “paid”); at most 11 (the largest "
+        "change per day). Loosen one of them, in its rule or in PRICING_LIMITS."
     )
     with translation.override("de"):
         assert row.why.startswith("Seine Grenzen widersprechen einander: ")
-        assert "die größte Änderung je Tag (11)" in row.why
+        assert "höchstens 11 (die größte Änderung je Tag)" in row.why
 
 
 def test_why_nothing_is_known_of_demand_is_worded_for_whoever_reads_it() -> None:

@@ -9,6 +9,7 @@ import pytest
 from django.utils import translation
 
 from django_ecomai.pricing import words
+from django_ecomai.pricing.held import limit_text
 from django_ecomai.pricing.models import PriceProposal, PricingRule
 from django_ecomai.pricing.models.rules import POSITION_WORDS
 from django_ecomai.pricing.rule_words import for_whom
@@ -61,6 +62,18 @@ def test_where_the_stock_sells_out_nothing_is_left_to_doubt() -> None:
     assert words.gain_words(row) == ("+382 GBP", "the stock sells out either way")
     row.gain_low, row.gain_high, row.goal = 300.0, 460.0, "sell_through"
     assert words.gain_words(row) == ("+382 pieces", "+300 to +460")
+
+
+@pytest.mark.parametrize(
+    ("share", "told"), [(1.0, "over 99 %"), (0.99, "99 %"), (0.87, "87 %"), (0.0, "under 1 %"), (None, "–")]
+)
+def test_no_chance_is_called_certain(share: float | None, told: str) -> None:
+    assert words.chance(share) == told
+
+
+def test_limits_are_told_as_floors_and_ceilings() -> None:
+    assert limit_text("corridor_low", "1.05") == "at least 1.05 (the lowest share of the list price)"
+    assert limit_text("max_rise_day", "0.869", "R") == "at most 0.869 (the largest change per day, rule “R”)"
 
 
 def test_every_step_of_the_way_is_a_sentence() -> None:

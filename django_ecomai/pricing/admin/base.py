@@ -7,6 +7,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from django_ecomai.core.admin import FastModelAdmin
@@ -18,6 +20,11 @@ APPLY = "ecomai_pricing.apply_priceproposal"
 UNDO = "ecomai_pricing.undo_pricechange"
 START = "ecomai_runs.start_run"
 STYLES = ("ecomai/admin.css", "ecomai/worklist.css", "ecomai/pricing/pricing.css")
+
+
+def labelled(text: Any, label: Any) -> SafeString:
+    """A cell that names itself where the table is shown as cards."""
+    return format_html('{} <span class="ecomai-phone ecomai-quiet">{}</span>', text, label)
 
 
 class PricingAdmin(ShopFieldMixin, FastModelAdmin):

@@ -8,6 +8,8 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -34,7 +36,7 @@ class PriceChangeAdmin(ReadOnlyAdminMixin, PricingAdmin):
     readonly_note = gettext_lazy(
         "What was done to prices in the shop. Tick a price to take it back; that works while the shop still has it."
     )
-    list_display = ("at", "what", "price", "done", "who", "outcome")
+    list_display = ("moment", "what", "price", "done", "who", "outcome")
     list_display_links = None
     list_select_related = ("product", "user", "proposal")
     list_filter = ("kind", "verdict")
@@ -50,7 +52,17 @@ class PriceChangeAdmin(ReadOnlyAdminMixin, PricingAdmin):
         return request.user.has_perm(UNDO)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        return super().changelist_view(request, {"title": _("Prices in the shop"), **(extra_context or {})})
+        context = {
+            "title": _("Prices in the shop"),
+            "cards_on_phones": True,
+            "is_nav_sidebar_enabled": False,  # the table needs the room
+            **(extra_context or {}),
+        }
+        return super().changelist_view(request, context)
+
+    @admin.display(description=gettext_lazy("when"))
+    def moment(self, row: PriceChange) -> str:
+        return str(date_format(timezone.localtime(row.at), "SHORT_DATETIME_FORMAT"))
 
     @admin.display(description=gettext_lazy("product"))
     def what(self, row: PriceChange) -> SafeString:

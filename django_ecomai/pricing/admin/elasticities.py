@@ -15,12 +15,13 @@ from django.utils.translation import gettext_lazy
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.admin import ReadOnlyAdminMixin
+from django_ecomai.core.charts import format_value
 from django_ecomai.mirror.admin.base import NONE, amount_format
 from django_ecomai.pricing import words
 from django_ecomai.pricing.models import ProductElasticity
 from django_ecomai.pricing.services import adapter_applies
 
-from .base import APPLY, PricingAdmin
+from .base import APPLY, PricingAdmin, labelled
 
 
 @admin.register(ProductElasticity)
@@ -38,6 +39,8 @@ class ProductElasticityAdmin(ReadOnlyAdminMixin, PricingAdmin):
     search_help_text = gettext_lazy("Shop's id, SKU, or a word of the title")
     # PostgreSQL would begin with those that have no test
     ordering = (F("test_worth").desc(nulls_last=True), "pk")
+    fields = ("product", "says", "rests_on", "known", "learned_from", "test", "proposal")
+    readonly_fields = fields
     sortable_by = ()
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
@@ -66,18 +69,37 @@ class ProductElasticityAdmin(ReadOnlyAdminMixin, PricingAdmin):
 
     @admin.display(description=gettext_lazy("elasticity"))
     def value(self, row: ProductElasticity) -> SafeString:
-        value = NONE if row.elasticity is None else number_format(round(row.elasticity, 2), decimal_pos=2)
-        return format_html('{} <span class="ecomai-phone">{}</span>', value, _("price elasticity"))
+        return labelled(_two(row.elasticity), _("price elasticity"))
 
     @admin.display(description=gettext_lazy("between"))
     def interval(self, row: ProductElasticity) -> str:
         if row.low is None or row.high is None:
             return str(row.get_reason_display()) if row.reason else NONE
-        ends = {
-            "low": number_format(round(row.low, 2), decimal_pos=2),
-            "high": number_format(round(row.high, 2), decimal_pos=2),
-        }
-        return _("%(low)s to %(high)s") % ends
+        return _("%(low)s to %(high)s") % {"low": _two(row.low), "high": _two(row.high)}
+
+    # -- of its page
+    @admin.display(description=gettext_lazy("what it says"))
+    def says(self, row: ProductElasticity) -> str:
+        if row.elasticity is None:
+            return _("It is not known: %(reason)s.") % {"reason": row.get_reason_display() or NONE}
+        return _("If the price rises by 1 %%, demand changes by %(value)s %% (%(low)s to %(high)s).") % {
+            "value": _two(row.elasticity), "low": _two(row.low), "high": _two(row.high)
+        }  # fmt: skip
+
+    @admin.display(description=gettext_lazy("rests on"))
+    def rests_on(self, row: ProductElasticity) -> str:
+        text = _(
+            "%(weeks)s weeks on sale at %(prices)s prices, %(rate)s pieces per week. Its own sales count for "
+            "%(share)s, its category and the shop for the rest."
+        )
+        named = {"weeks": row.periods, "prices": row.levels, "rate": format_value(round(row.rate, 1))}
+        return text % {**named, "share": words.percent(row.weight)}
+
+    @admin.display(description=gettext_lazy("proposed price"))
+    def proposal(self, row: ProductElasticity) -> str:
+        found = row.product.price_proposals.order_by("-made_at", "-pk").values_list("pk", flat=True).first()
+        url = self.link("ecomai_pricing_priceproposal_change", found) if found else ""
+        return format_html('<a href="{}">{}</a>', url, _("Open its proposal")) if url else NONE
 
     @admin.display(description=gettext_lazy("evidence"))
     def known(self, row: ProductElasticity) -> str:
@@ -95,3 +117,7 @@ class ProductElasticityAdmin(ReadOnlyAdminMixin, PricingAdmin):
         return _("%(low)s and %(high)s in turn, %(weeks)s weeks") % {
             "low": amount_format(row.test_low), "high": amount_format(row.test_high, currency), "weeks": row.test_weeks
         }  # fmt: skip
+
+
+def _two(value: float | None) -> str:
+    return NONE if value is None else str(number_format(round(value, 2), decimal_pos=2))

@@ -240,7 +240,7 @@ class CompetitorOfferAdmin(ImportMixin, ViewOnlyMixin, MarketAdmin):
                 (row, percent(row.gap), [(row.counts[one], _share(row, one)) for one in POSITION_WORDS]) for row in rows
             ],
             "alerts": [
-                (MARKET_ALERTS[kind], len(alerts), alerts[:MOST_ALERTS])
+                (MARKET_ALERTS[kind], len(alerts), alerts[:MOST_ALERTS], max(len(alerts) - MOST_ALERTS, 0))
                 for kind, alerts in market_alerts(channel=channel).items()
             ],
             "simulated": Competitor.objects.filter(channel=channel, is_simulated=True, is_active=True).exists(),
@@ -300,4 +300,4 @@ def _history_chart(offer: CompetitorOffer) -> SafeString:
         labels.append(date_format(localtime(offer.observed_at), "SHORT_DATE_FORMAT"))
         series = [(name, [*values, values[-1]]) for name, values in series]
     title = _("Price in %(currency)s since each change") % {"currency": offer.currency}
-    return canvas_chart(kind="line", labels=labels, series=series, title=title, label_heading=_("Since"))
+    return canvas_chart(kind="line", labels=labels, series=series, title=title, label_heading=_("Since"), stepped=True)

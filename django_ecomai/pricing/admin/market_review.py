@@ -182,7 +182,7 @@ class CompetitorMatchAdmin(ViewOnlyMixin, MarketAdmin):
         if row.state != CompetitorMatch.State.ACCEPTED:
             parts.append(("same", _("The same"), "default"))
         if row.state != CompetitorMatch.State.REJECTED:
-            parts.append(("other", _("Another"), ""))
+            parts.append(("other", _("Not this product"), ""))
         if row.before:
             parts.append(("undo", _("Undo"), "ecomai-second"))
         state = "" if row.state == CompetitorMatch.State.PROPOSED else badge(row.get_state_display(), KINDS[row.state])

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.urls.resolvers import URLPattern
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -26,6 +26,7 @@ from django_ecomai.pricing.offers_job import KIND
 from django_ecomai.pricing.segments_stored import segments_latest
 from django_ecomai.pricing.services import offers_dismiss, offers_restore
 from django_ecomai.pricing.worklist import costs_simulated
+from django_ecomai.runs.models import Run
 
 from .base import START, PricingAdmin
 
@@ -82,13 +83,15 @@ class VolumeOfferAdmin(ViewOnlyMixin, PricingAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """With what to do with a suggestion, and the buttons."""
+        channel = request.GET.get("channel", ecomai.CHANNEL)
         context = {
             "title": _("Volume prices"),
             "is_nav_sidebar_enabled": False,  # the table needs the room
             "start_url": self.link("ecomai_runs_run_start") if request.user.has_perm(START) else "",
             "csv_url": self.link("ecomai_pricing_volumeoffer_csv"),
             "kind": KIND,
-            "simulated": costs_simulated(channel=request.GET.get("channel", ecomai.CHANNEL)),
+            "worked_out": Run.objects.filter(kind=KIND, channel=channel, state=Run.State.DONE).exists(),
+            "simulated": costs_simulated(channel=channel),
         }
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
@@ -108,7 +111,8 @@ class VolumeOfferAdmin(ViewOnlyMixin, PricingAdmin):
         request.current_app = self.admin_site.name
         context = {
             **self.admin_site.each_context(request),
-            "title": _("How price-sensitive your regions, tiers and orders are"),
+            "title": _("Where your trade is price-sensitive"),
+            "missing": _missing(found) if found else "",
             "opts": self.opts,
             "run": run,
             "tables": [_table(one) for one in found],
@@ -119,8 +123,14 @@ class VolumeOfferAdmin(ViewOnlyMixin, PricingAdmin):
 
     @admin.display(description=gettext_lazy("what to enter"))
     def offer(self, row: VolumeOffer) -> SafeString:
-        title = row.product.title if row.other is None else row.get_kind_display()
-        return format_html("<strong>{}</strong><br>{}", title, row.what)
+        parts = [row.product] if row.other is None else [row.product, row.other]
+        links = format_html_join(
+            " + ",
+            '<a href="{}">{}</a>',
+            ((self.link("ecomai_mirror_product_change", one.pk), one.title) for one in parts),
+        )
+        kind = "" if row.other is None else format_html("{}: ", row.get_kind_display())
+        return format_html("<strong>{}{}</strong><br>{}", kind, links, row.what)
 
     @admin.display(description=gettext_lazy("expected"))
     def expected(self, row: VolumeOffer) -> str:
@@ -147,6 +157,15 @@ class VolumeOfferAdmin(ViewOnlyMixin, PricingAdmin):
         messages.success(request, text % {"n": format_value(number)})
 
 
+def _missing(found: list[dict[str, Any]]) -> str:
+    """What could not be compared, as the shop has fewer than two of it."""
+    there = {str(one.get("attribute", "")) for one in found}
+    names = [str(offer_words.ATTRIBUTES[name]) for name in ("region", "customer_tier", "channel") if name not in there]
+    if not names:
+        return ""
+    return _("Not compared, as fewer than two are known: %(names)s.") % {"names": ", ".join(names)}
+
+
 def _table(found: dict[str, Any]) -> dict[str, Any]:
     """One attribute: bars of per cent of demand lost per per cent of price, and the same with intervals as rows."""
     attribute = str(found.get("attribute", ""))
@@ -157,7 +176,8 @@ def _table(found: dict[str, Any]) -> dict[str, Any]:
     return {
         "heading": heading,
         "products": format_value(found.get("products", 0)),
-        "picture": bar_chart(known, title=f"{heading}: {title}") if known else "",
+        "picture": bar_chart(known, title=f"{heading}: {title}", width=460, label_width=200) if len(known) > 1 else "",
+        "picture_help": title,
         "rows": [(name, offer_words.segment_cells(one)) for name, one in rows],
         "is_volume": attribute == "volume",
     }

@@ -26,8 +26,14 @@ from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.models import PriceTest
 from django_ecomai.pricing.price_test_pages import Plan, plan_suggested, plan_told, test_context
-from django_ecomai.pricing.services import PricingError, adapter_applies, price_test_start, price_test_stop
-from django_ecomai.pricing.services.price_tests import LONGEST, price_test_problems
+from django_ecomai.pricing.services import (
+    PricingError,
+    adapter_applies,
+    price_test_approve,
+    price_test_start,
+    price_test_stop,
+)
+from django_ecomai.pricing.services.price_tests import GOING, LONGEST, price_test_problems
 from django_ecomai.pricing.worklist import costs_simulated
 
 from .base import APPLY, PricingAdmin
@@ -72,6 +78,7 @@ class PriceTestAdmin(ReadOnlyAdminMixin, PricingAdmin):
         view, name = self.admin_site.admin_view, "ecomai_pricing_pricetest"
         return [
             path("start/<int:product>/", view(self.start_view), name=f"{name}_start"),
+            path("<int:pk>/approve/", view(require_POST(self.approve_view)), name=f"{name}_approve"),
             path("<int:pk>/stop/", view(require_POST(self.stop_view)), name=f"{name}_stop"),
             *super().get_urls(),
         ]
@@ -88,7 +95,7 @@ class PriceTestAdmin(ReadOnlyAdminMixin, PricingAdmin):
         row = Product.objects.filter(pk=product, removed_at=None).first()
         if row is None:
             raise Http404(_("There is no such product."))
-        running = PriceTest.objects.filter(product=row, state=PriceTest.State.RUNNING).first()
+        running = PriceTest.objects.filter(product=row, state__in=GOING).first()
         if running is not None and (page := self.link("ecomai_pricing_pricetest_change", running.pk)):
             messages.info(request, _("“%(product)s” is in a price test already.") % {"product": row})
             return HttpResponseRedirect(page)
@@ -107,7 +114,10 @@ class PriceTestAdmin(ReadOnlyAdminMixin, PricingAdmin):
             except PricingError as error:
                 messages.error(request, str(error))
             else:
-                messages.success(request, _("The test begins on Monday; its weeks are drawn."))
+                if test.state == PriceTest.State.ASKED:
+                    messages.info(request, _("The test waits for a second person, who must approve it."))
+                else:
+                    messages.success(request, _("The test begins on Monday; its weeks are drawn."))
                 return HttpResponseRedirect(self.link("ecomai_pricing_pricetest_change", test.pk))
         context = {
             **self.admin_site.each_context(request),
@@ -132,7 +142,7 @@ class PriceTestAdmin(ReadOnlyAdminMixin, PricingAdmin):
         row = self._row(request, object_id)
         kind = ContentType.objects.get_for_model(PriceTest)
         log = LogEntry.objects.filter(content_type=kind, object_id=str(row.pk)).select_related("user")
-        running = row.state == PriceTest.State.RUNNING
+        may = request.user.has_perm(APPLY)
         context = {
             **self.admin_site.each_context(request),
             **test_context(test=row),
@@ -142,7 +152,9 @@ class PriceTestAdmin(ReadOnlyAdminMixin, PricingAdmin):
             "row": row,
             "original": row,
             "state": badge(row.get_state_display(), STATES.get(PriceTest.State(row.state), "info")),
-            "may_stop": running and request.user.has_perm(APPLY),
+            "may_approve": may and row.state == PriceTest.State.ASKED and row.started_by_id != request.user.pk,
+            "approve_url": self.link("ecomai_pricing_pricetest_approve", row.pk),
+            "may_stop": may and row.state in GOING,
             "stop_url": self.link("ecomai_pricing_pricetest_stop", row.pk),
             "log": list(log.order_by("-action_time", "-pk")[:20]),
             "simulated": costs_simulated(channel=row.channel),
@@ -150,6 +162,19 @@ class PriceTestAdmin(ReadOnlyAdminMixin, PricingAdmin):
             "list_url": self.link("ecomai_pricing_pricetest_changelist"),
         }
         return TemplateResponse(request, "ecomai/pricing/admin/price_test.html", context)
+
+    def approve_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """POST: the second of two people lets it begin."""
+        row = self._row(request, pk)
+        if not request.user.has_perm(APPLY):
+            raise PermissionDenied
+        try:
+            price_test_approve(test=row, user=request.user)
+        except PricingError as error:
+            messages.error(request, str(error))
+        else:
+            messages.success(request, _("The test begins on Monday; its weeks are drawn."))
+        return HttpResponseRedirect(self.link("ecomai_pricing_pricetest_change", row.pk))
 
     def stop_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """POST ``reason``: end it and put the price before back."""

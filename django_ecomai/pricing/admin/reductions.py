@@ -7,14 +7,15 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_ecomai.core.admin import ReadOnlyAdminMixin
-from django_ecomai.mirror.admin.base import amount_format
+from django_ecomai.mirror.admin.base import amount_format, day_format
 from django_ecomai.pricing.models import PriceReduction
 
-from .base import PricingAdmin
+from .base import PricingAdmin, labelled
 
 
 @admin.register(PriceReduction)
@@ -25,7 +26,7 @@ class PriceReductionAdmin(ReadOnlyAdminMixin, PricingAdmin):
         "Worked out from the price history of the copy: when each reduction began, and the lowest price of the 30 days "
         "before it, which must be told beside a reduced price in the European Union."
     )
-    list_display = ("product", "began_at", "until", "reduced_price", "struck_out", "lowest")
+    list_display = ("product", "began", "until", "reduced_price", "struck_out", "lowest")
     list_select_related = ("product",)
     search_fields = ("=product__external_id", "=product__sku", "product__title")
     search_help_text = gettext_lazy("Shop's id, SKU, or a word of the title")
@@ -33,22 +34,34 @@ class PriceReductionAdmin(ReadOnlyAdminMixin, PricingAdmin):
     sortable_by = ()
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        return super().changelist_view(request, {"title": _("Price ledger"), **(extra_context or {})})
+        context = {
+            "title": _("Price ledger"),
+            "cards_on_phones": True,
+            "is_nav_sidebar_enabled": False,  # the table needs the room
+            **(extra_context or {}),
+        }
+        return super().changelist_view(request, context)
+
+    @admin.display(description=gettext_lazy("from"))
+    def began(self, row: PriceReduction) -> SafeString:
+        return labelled(day_format(row.began_at), _("from"))
 
     @admin.display(description=gettext_lazy("until"))
-    def until(self, row: PriceReduction) -> Any:
-        return row.ended_at or (_("still running") if row.began_at <= timezone.now() else _("open"))
+    def until(self, row: PriceReduction) -> SafeString:
+        if row.ended_at is not None:
+            return labelled(day_format(row.ended_at), _("until"))
+        return labelled(_("still running") if row.began_at <= timezone.now() else _("open"), "")
 
     @admin.display(description=gettext_lazy("reduced price"))
-    def reduced_price(self, row: PriceReduction) -> str:
-        return amount_format(row.price, row.currency)
+    def reduced_price(self, row: PriceReduction) -> SafeString:
+        return labelled(amount_format(row.price, row.currency), _("reduced price"))
 
     @admin.display(description=gettext_lazy("list price"))
-    def struck_out(self, row: PriceReduction) -> str:
-        return amount_format(row.list_price, row.currency)
+    def struck_out(self, row: PriceReduction) -> SafeString:
+        return labelled(amount_format(row.list_price, row.currency), _("list price"))
 
     @admin.display(description=gettext_lazy("lowest price of the 30 days before"))
-    def lowest(self, row: PriceReduction) -> str:
-        if row.lowest_before is None:
-            return _("no price before is known")
-        return amount_format(row.lowest_before, row.currency)
+    def lowest(self, row: PriceReduction) -> SafeString:
+        known = row.lowest_before is not None
+        told = amount_format(row.lowest_before, row.currency) if known else _("no price before is known")
+        return labelled(told, _("lowest price of the 30 days before"))

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from django_ecomai.core.charts import bar_chart, format_value
 from django_ecomai.mirror.admin.base import amount_format
@@ -56,7 +57,7 @@ class ReplayPage:
             "found": found,
             "span": _span(found) if found else "",
             "changed": _changed(found) if found else "",
-            "money": [_money(currency, sums) for currency, sums in (found or {}).get("money", {}).items()],
+            "money": [_money(currency, sums, found or {}) for currency, sums in (found or {}).get("money", {}).items()],
             "busy": runs.filter(state__in=[Run.State.QUEUED, Run.State.RUNNING]).first(),
             "weeks": WEEKS,
             "simulated": costs_simulated(channel=channel),
@@ -78,12 +79,22 @@ def _changed(found: dict[str, Any]) -> str:
     }
 
 
-def _money(currency: str, sums: dict[str, Any]) -> dict[str, Any]:
+def _shown(number: int, changed: int) -> str:
+    text = ngettext(
+        "The %(shown)s largest difference, gains and losses, of %(all)s changed price.",
+        "The %(shown)s largest differences, gains and losses, of %(all)s changed prices.",
+        changed,
+    )
+    return text % {"shown": format_value(number), "all": format_value(changed)}
+
+
+def _money(currency: str, sums: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
     """One currency: figures, a picture of the largest differences, and their table."""
     between = _("%(low)s to %(high)s") % {
         "low": words.signed_money(sums["gain_low"], ""), "high": words.signed_money(sums["gain_high"], "")
     }  # fmt: skip
     rows = sums.get("rows", [])[:SHOWN]
+    changed = max(int(found.get("changed", 0)), len(rows))
     best = [(row[1], row[4]) for row in rows if row[4] > 0][:10]
     return {
         "currency": currency,
@@ -92,9 +103,16 @@ def _money(currency: str, sums: dict[str, Any]) -> dict[str, Any]:
             (_("More profit with the proposed prices"), words.signed_money(sums["gain"], currency), between),
             (_("More revenue"), words.signed_money(sums["revenue_gain"], currency), ""),
         ],
-        "picture": bar_chart(best, title=_("The largest gains of profit (%(currency)s)") % {"currency": currency})
+        "picture": bar_chart(
+            best,
+            title=_("The largest gains of profit (%(currency)s)") % {"currency": currency},
+            width=640,
+            label_width=300,
+            unit=currency,
+        )
         if best
         else "",
+        "shown": _shown(len(rows), changed),
         "rows": [
             {
                 "title": title,

@@ -178,7 +178,12 @@ class PricingRuleAdmin(PricingAdmin):
         """With the limits that hold without any rule."""
         limits = {**DEFAULT_LIMITS, **(ecomai.PRICING_LIMITS or {})}
         held = PricingRule(**{name: value for name, value in limits.items() if name in DEFAULT_LIMITS})
-        context = {"title": _("Pricing rules"), "defaults": limits_told(held), **(extra_context or {})}
+        context = {
+            "title": _("Pricing rules"),
+            "defaults": limits_told(held),
+            "simulated": costs_simulated(channel=request.GET.get("channel", ecomai.CHANNEL)),
+            **(extra_context or {}),
+        }
         return super().changelist_view(request, context)
 
     def changeform_view(

@@ -35,6 +35,7 @@ STATES = {
     State.REJECTED: "quiet", State.STALE: "warning", State.FAILED: "error", State.UNDONE: "quiet",
     State.HELD: "warning",
 }  # fmt: skip
+SETTLED = ("applied", "held", "rejected", "undone", "trouble")  # choices of the filter
 DEFERRED = ("curve", "trail", "product__description", "product__attributes")
 
 
@@ -82,6 +83,8 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
             "summary": worklist_summary(channel=channel),
             "is_nav_sidebar_enabled": False,  # the table needs the room
             "may_decide": self.has_decide_permission(request),
+            # What is held back or settled has no button that would do anything.
+            "is_decidable": request.GET.get("show") not in SETTLED,
             "may_apply": request.user.has_perm(APPLY),
             "applies": adapter_applies(channel),
             "start_url": self.link("ecomai_runs_run_start") if request.user.has_perm(START) else "",
@@ -126,7 +129,7 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
         if row.gain is None:
             return format_html('<span class="ecomai-quiet">{}</span>', _("not known"))
         first, between = words.gain_words(row)
-        named = {"days": row.horizon_days, "chance": words.percent(row.gain_chance)}
+        named = {"days": row.horizon_days, "chance": words.chance(row.gain_chance)}
         lines = [between, _("in %(days)s days; chance of a gain %(chance)s") % named]
         return format_html(
             '<strong class="ecomai-line-of">{} <span class="ecomai-phone">{}</span></strong>{}',

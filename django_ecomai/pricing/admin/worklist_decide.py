@@ -145,6 +145,8 @@ class WorklistDecide:
             "rows": rows[:SHOWN],
             "more": max(len(rows) - SHOWN, 0),
             "lines": sum_lines(sums),
+            "has_gain": bool(sums.gains),
+            "cheaper": sums.down,
             "applies": all(adapter_applies(channel) for channel in channels),
             "may_apply": request.user.has_perm(APPLY),
             "four_eyes": ecomai.PRICING_FOUR_EYES,
@@ -264,10 +266,10 @@ def sum_lines(sums: Together) -> list[tuple[Any, Any]]:
         (_("cheaper"), format_value(sums.down)),
         (_("largest change"), words.percent(sums.largest)),
     ]
-    for currency, (gain, half) in sorted(sums.gains.items()):
+    for currency, (gain, low, high) in sorted(sums.gains.items()):
         label = _("expected gain in %(days)s days") % {"days": sums.horizon_days}
         between = _("(%(low)s to %(high)s)") % {
-            "low": words.signed_money(gain - half, ""), "high": words.signed_money(gain + half, "")
+            "low": words.signed_money(low, ""), "high": words.signed_money(high, "")
         }  # fmt: skip
         lines.append((label, f"{words.signed_money(gain, currency)} {between}"))
     if risky := sums.risks.get("high", 0):

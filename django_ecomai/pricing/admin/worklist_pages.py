@@ -19,8 +19,9 @@ from django_ecomai.core.charts import CHART_SCRIPTS
 from django_ecomai.pricing.asked import channel_asked, key_asked
 from django_ecomai.pricing.export import proposals_csv
 from django_ecomai.pricing.models import PriceChange, PriceProposal, PriceTest
-from django_ecomai.pricing.proposal_page import proposal_page
+from django_ecomai.pricing.proposal_page import decisions, proposal_page
 from django_ecomai.pricing.services import PricingError, adapter_applies, change_undo, proposals_reject
+from django_ecomai.pricing.services.price_tests import GOING
 
 from .base import APPLY, DECIDE, UNDO
 from .replay_page import ReplayPage
@@ -62,13 +63,12 @@ class WorklistPages(ReplayPage):
             "opts": self.opts,
             "row": row,
             "original": row,
-            "changes": changes,
             "undoable": _undoable(changes) if request.user.has_perm(UNDO) and applies else None,
             "may_approve": decides and row.state == State.OPEN,
             "may_reject": decides and row.state in (State.OPEN, *PriceProposal.WAITING),
             "may_put": request.user.has_perm(APPLY) and applies and row.state == State.APPROVED,
             "applies": applies,
-            "log": self._log(row),
+            "decisions": decisions(self._log(row), changes),
             **self._test(request, row, applies),
             "chart_scripts": CHART_SCRIPTS,
             "links": [
@@ -126,8 +126,8 @@ class WorklistPages(ReplayPage):
         return response
 
     def _test(self, request: HttpRequest, row: PriceProposal, applies: bool) -> dict[str, Any]:
-        """Where the running price test of the product is, or where one is started."""
-        running = PriceTest.objects.filter(product=row.product_id, state=PriceTest.State.RUNNING).first()
+        """Where the price test of the product is, or where one is started."""
+        running = PriceTest.objects.filter(product=row.product_id, state__in=GOING).first()
         if running is not None:
             may = request.user.has_perm("ecomai_pricing.view_pricetest")
             url = self.link("ecomai_pricing_pricetest_change", running.pk) if may else ""

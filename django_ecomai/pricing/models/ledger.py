@@ -42,7 +42,7 @@ class PriceReduction(models.Model):
         indexes = [models.Index(fields=["channel", "began_at"], name="ecomai_reduction_began")]
 
     def __str__(self) -> str:
-        return f"{self.price} {self.currency}"
+        return f"{self.product}: {self.price.normalize():f} {self.currency}"
 
     def runs_at(self, moment: datetime) -> bool:
         """Whether the reduction is announced at a moment."""

@@ -16,7 +16,7 @@ class VolumeOffer(models.Model):
 
     class Kind(models.TextChoices):
         BREAK = "break", _("quantity break")
-        BUNDLE = "bundle", _("two for one price")
+        BUNDLE = "bundle", _("set price")
 
     channel = models.CharField(_("channel"), max_length=32, default="", blank=True)
     kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices)

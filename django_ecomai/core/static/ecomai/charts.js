@@ -55,6 +55,7 @@
         borderWidth: 2,
         pointRadius: series.data.length > 40 ? 0 : 2,
         spanGaps: false,
+        stepped: config.stepped || false,
       };
     });
     if (config.band) {
