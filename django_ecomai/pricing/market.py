@@ -133,6 +133,12 @@ def position_of(own: Decimal | None, lowest: Decimal, middle: Decimal) -> str:
     return "premium" if own > middle * (1 + PREMIUM) else "average"
 
 
+def positions_counted(*, channel: str) -> Counter[str]:
+    """How many products have which position, each counted once."""
+    found = _positions(trusted_matches(channel=channel))
+    return Counter(one.position for one in found.values() if one.position)
+
+
 def category_positions(*, channel: str) -> list[CategoryPosition]:
     """Per category how its products stand, largest first; products in several categories count in each."""
     positions = _positions(trusted_matches(channel=channel))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,7 +9,7 @@ from typing import Any
 
 from django_ecomai.runs.models import Run
 
-from .market import category_positions
+from .market import positions_counted
 from .market_alerts import MARKET_ALERTS, MarketAlert, market_alerts
 
 KIND = "pricing.match"
@@ -29,13 +28,10 @@ class MarketNumbers:
 
 def market_numbers(*, channel: str) -> dict[str, Any]:
     """Count, for the metrics of a run; whole tables are read."""
-    counts: Counter[str] = Counter()
-    for row in category_positions(channel=channel):
-        counts += row.counts
     alerts = market_alerts(channel=channel)
     worst = [{**asdict(one), "price": str(one.price), "own": str(one.own)} for one in alerts["undercut"][:MOST]]
     return {
-        "positions": dict(counts),
+        "positions": dict(positions_counted(channel=channel)),
         "alerts": {kind: len(rows) for kind, rows in alerts.items() if rows},
         "worst": worst,
     }

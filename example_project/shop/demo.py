@@ -26,6 +26,7 @@ ADMIN_NAME, ADMIN_PASSWORD = "admin", "demo"
 # Trained on everything before, tested on everything from this day on: October to December 2011.
 EVALUATE_FROM = "2011-10-01"
 SYNC, TRAIN, PREFER, PRICE = "mirror.sync", "recommend.train", "recommend.preferences", "pricing.propose"
+MATCH = "pricing.match"
 
 
 class Worker(Protocol):
@@ -110,6 +111,7 @@ def market(report: Report, progress: Progress) -> None:
             report.skipped.append("market")
             return
         competitors_simulate()
+        run_wait(MATCH, {}, progress, worker=None)
 
 
 def train(report: Report, progress: Progress, *, worker: Worker | None = None) -> None:

@@ -9,11 +9,11 @@ import pytest
 from django.core import mail
 
 from django_ecomai.pricing import market_checks
-from django_ecomai.pricing.market import market_positions, position_of
+from django_ecomai.pricing.market import market_positions, position_of, positions_counted
 from django_ecomai.pricing.market_alerts import market_alerts, market_digest_send
 from django_ecomai.pricing.market_cards import diagnose
 from django_ecomai.pricing.services.competitors_deciding import matches_decide
-from django_ecomai.testing import product_make
+from django_ecomai.testing import category_make, product_make
 
 from .market import competitor_make, match_make, offer_make, point_make
 
@@ -29,6 +29,13 @@ def test_the_position_of_a_product(django_assert_num_queries: Any) -> None:
     one = found[product.pk]
     assert (one.lowest, one.median, one.highest, one.offers) == (8, 9, 12, 3)
     assert (one.own, one.currency, one.position, one.simulated) == (10, "EUR", "premium", False)
+
+
+def test_a_product_of_two_categories_counts_once() -> None:
+    product = product_make(price="10")
+    product.categories.set([category_make(name="Lamps"), category_make(name="Gifts")])
+    match_make(product, offer_make(price=Decimal("8")))
+    assert positions_counted(channel="") == {"premium": 1}
 
 
 def test_offers_that_must_not_be_used() -> None:
