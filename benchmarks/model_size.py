@@ -16,11 +16,13 @@ import numpy as np
 
 from benchmarks.harness import Outcome, run
 from benchmarks.simulated import simulate
-from django_ecomai.ml.frames import Interactions
+from django_ecomai.ml.frames import IdMap, Interactions
 from django_ecomai.ml.recommend.base import ItemModel
+from django_ecomai.ml.recommend.build import build
 from django_ecomai.ml.recommend.copurchase import CoPurchase
 from django_ecomai.ml.recommend.cosine import Cosine
 from django_ecomai.ml.recommend.local_ease import LocalEase
+from django_ecomai.ml.recommend.recipe import Recipe, Source
 from django_ecomai.ml.recommend.sequential import Sequential
 
 DATASETS = {"1M": 1_000_000, "10M": 10_000_000}
@@ -32,7 +34,9 @@ OURS: dict[str, Callable[[], ItemModel]] = {
     "bought together": CoPurchase,
     "local EASE": lambda: LocalEase(neighbours=100),
 }
-MODELS = {**dict.fromkeys(OURS, True), IMPLICIT: False}
+#: All that is stored of a blend as large shops choose it: folded table, likeness, bought together, complements, sets.
+WHOLE = "whole model (sequential + cosine)"
+MODELS = {**dict.fromkeys(OURS, True), WHOLE: True, IMPLICIT: False}
 
 
 def interactions(events: int) -> Interactions:
@@ -48,8 +52,21 @@ def evaluate(dataset: str, model: str, folder: Path) -> Outcome:
     rows = interactions(DATASETS[dataset])
     if model == IMPLICIT:
         return {"neighbours": _implicit(rows)}, {}
+    if model == WHOLE:
+        return {"neighbours": _whole(rows)}, {}
     fitted = OURS[model]().fit(rows, now=int(rows.times[-1]))
     return {"neighbours": float((fitted.neighbours_.indices >= 0).sum(axis=1).mean())}, {}
+
+
+def _whole(rows: Interactions) -> float:
+    recipe = Recipe(
+        sources=(Source("sequential", {"half_life_days": 180.0}), Source("cosine", {"half_life_days": 180.0}, 0.3)),
+        trend_power=0.25,
+        neighbours=100,
+    )
+    ids = IdMap.from_ids(str(number) for number in range(rows.n_items))
+    arrays = build(recipe, rows, item_ids=ids, now=int(rows.times[-1])).arrays
+    return float((arrays["neighbours_indices"] >= 0).sum(axis=1).mean())
 
 
 def _implicit(rows: Interactions) -> float:

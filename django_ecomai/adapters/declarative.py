@@ -208,16 +208,27 @@ class ModelAdapter(ShopAdapter):
     def resolve(self, ids: Sequence[str]) -> dict[str, Any]:
         return self.resolve_where(ids, models.Q())
 
+    def _ids_known(self, ids: Sequence[str]) -> list[Any]:
+        """The ids as the product's field has them; those that this shop cannot have are left out."""
+        field, known = self.plan("product").id_field, []
+        for one in ids:
+            try:
+                known.append(field.to_python(one))
+            except (ValidationError, ValueError, TypeError):
+                continue
+        return known
+
+    def product_keys(self, ids: Sequence[str]) -> list[Any]:
+        """Primary keys of the products with these ids, for ``rows_of(pks=...)``; also of those that are not shown."""
+        path = self.plan("product").id_path
+        rows = self.get_queryset("product").filter(**{f"{path}__in": self._ids_known(ids)})
+        return list(rows.order_by().values_list("pk", flat=True))
+
     def resolve_where(self, ids: Sequence[str], where: models.Q) -> dict[str, Any]:
         if not self.option("product") or not ids:
             return {}
         plan = self.plan("product")
-        keys = []
-        for one in ids:
-            try:
-                keys.append(plan.id_field.to_python(one))
-            except (ValidationError, ValueError, TypeError):
-                continue  # an id that this shop cannot have
+        keys = self._ids_known(ids)
         read = getter(plan.id_path)
         found = self.resolve_queryset().filter(where, **{f"{plan.id_path}__in": keys}) if keys else ()
         return {str(read(obj)): obj for obj in found}

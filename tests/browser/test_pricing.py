@@ -82,7 +82,7 @@ def test_a_rule_is_previewed_while_it_is_typed(page: Page) -> None:
     log_in(page)
     page.goto("/admin/ecomai_pricing/pricingrule/add/")
     panel = page.locator("[data-ecomai-rule-preview]")
-    panel.get_by_text("products on sale").wait_for()
+    panel.get_by_text("products on sale").first.wait_for()
     assert not page.locator("[name=markup]").is_visible()
     page.locator("[name=action]").select_option("markup")
     page.locator("[name=markup]").fill("90")

@@ -13,11 +13,14 @@ from django.test import Client
 from django.utils import timezone
 
 from django_ecomai.adapters.base import get_adapter
+from django_ecomai.mirror import models as mirror
 from django_ecomai.mirror.models import PricePoint
 from django_ecomai.mirror.services import shop_sync
+from django_ecomai.pricing.services import changes_apply
 from example_project.shop.models import Order, Product
 from tests.example.factories import product_create
 from tests.example.test_buying import ADDRESS
+from tests.pricing.factories import proposal_make
 
 pytestmark = pytest.mark.django_db
 LINE = "Lowest price of the last 30 days before the reduction: {} GBP"
@@ -53,6 +56,20 @@ def test_a_lower_price_is_struck_out_and_told_with_the_price_before(
     apply("2.95", django_capture_on_commit_callbacks)
     html = page(client, heart)
     assert "£2.95" in html and "<s>" not in html and "Lowest price" not in html
+
+
+def test_an_approved_price_is_applied_to_the_article_of_that_number(heart: Product) -> None:
+    # the mirror knows the article by its number, which is not the table's primary key
+    assert str(heart.pk) != heart.sku
+    mirror.Product.objects.update(cost=Decimal("1.00"))
+    copy = mirror.Product.objects.get(external_id=heart.sku)
+    row = proposal_make(copy, state="approved", old_price=Decimal("2.95"), new_price=Decimal("2.75"), currency="GBP")
+    found = changes_apply(proposals=[row])
+    assert [change.product for change in found.changes] == [copy], [
+        one.held_reason for one in [*found.failed, *found.stale]
+    ]
+    heart.refresh_from_db()
+    assert heart.price == Decimal("2.75")
 
 
 def test_a_price_raised_and_put_back_is_no_reduction(

@@ -94,6 +94,7 @@ PLANNED = {"pricing", "fraud"}
 NEVER = ("pricing", "fraud", "forecast", "inventory", "ml")
 # Parts of the trade are described by the country of the order, and no price reads them; and names that are refused.
 NAMED = {
+    "pricing/admin/offers.py: region",
     "ml/pricing/segments.py: region",
     "pricing/offer_words.py: region",
     "pricing/segments.py: region",

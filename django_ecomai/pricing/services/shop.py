@@ -61,8 +61,11 @@ def shop_prices(adapter: ShopAdapter, *, products: Sequence[Product]) -> dict[st
 
 def _read(adapter: ShopAdapter, wanted: Sequence[str]) -> dict[str, Said]:
     rows_of: Any = getattr(adapter, "rows_of", None)
+    # An article number is no primary key; an adapter that was written by hand may know only its ids.
+    keys_of: Any = getattr(adapter, "product_keys", None)
     with transaction.atomic():
-        rows = {str(row.id): row for row in rows_of("product", pks=wanted) if isinstance(row, ProductRow)}
+        keys = wanted if keys_of is None else keys_of(wanted)
+        rows = {str(row.id): row for row in rows_of("product", pks=keys) if isinstance(row, ProductRow)}
     found: dict[str, Said] = {}
     for ident in wanted:
         row = rows.get(ident)
