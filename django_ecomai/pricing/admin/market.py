@@ -34,7 +34,6 @@ from django_ecomai.pricing.services.competitors_deciding import MatchError, matc
 from .market_base import MarketAdmin, percent
 from .market_import import ImportMixin
 
-POSITION_KINDS = {"cheapest": "ok", "average": "info", "premium": "warning"}
 MOST_ALERTS, MOST_POINTS = 20, 200
 
 

@@ -24,6 +24,7 @@ from django_ecomai.core.admin import ReadOnlyAdminMixin
 from django_ecomai.core.admin_parts import badge
 from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.mirror.models import Product
+from django_ecomai.pricing.asked import key_asked
 from django_ecomai.pricing.models import PriceTest
 from django_ecomai.pricing.price_test_pages import Plan, plan_suggested, plan_told, test_context
 from django_ecomai.pricing.services import (
@@ -200,7 +201,7 @@ class PriceTestAdmin(ReadOnlyAdminMixin, PricingAdmin):
     def _row(self, request: HttpRequest, pk: Any) -> PriceTest:
         """The test, as far as this user may see it."""
         rows = self.get_queryset(request).select_related("product", "started_by")
-        row: PriceTest | None = rows.filter(pk=pk).first() if str(pk).isdigit() and len(str(pk)) < 18 else None
+        row: PriceTest | None = rows.filter(pk=key_asked(pk)).first()
         if row is None:
             raise Http404(_("There is no such price test."))
         if not self.has_view_permission(request, row):

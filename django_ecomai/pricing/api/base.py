@@ -2,57 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from rest_framework.exceptions import ValidationError
-from rest_framework.permissions import BasePermission
-from rest_framework.request import Request
-from rest_framework.views import APIView
-
+from django_ecomai.core.staff_api import MOST_ROWS, StaffView, check_known, whole
 from django_ecomai.events.throttling import ApiThrottle
 
-#: Rows of one answer or request.
-MOST_ROWS = 500
+__all__ = ["APP", "MOST_ROWS", "PricingView", "check_known", "whole"]
+
 APP = "ecomai_pricing"
 
 
 class PricingThrottle(ApiThrottle):
     """``ApiThrottle``, counted apart from other endpoints."""
 
-    scope = "ecomai_pricing"
+    scope = APP
 
 
-class StaffPermission(BasePermission):
-    """Staff with the permission that the view names for the method."""
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        user: Any = request.user
-        needs: dict[str, tuple[str, ...]] = getattr(view, "needs", {})
-        # HEAD runs GET, and OPTIONS describes it: neither is open to those who may not.
-        method = "GET" if request.method in ("HEAD", "OPTIONS") else request.method
-        needed = needs.get(str(method)) or next(iter(needs.values()), ())
-        return bool(user and user.is_active and user.is_staff) and all(user.has_perm(f"{APP}.{one}") for one in needed)
-
-
-class PricingView(APIView):
+class PricingView(StaffView):
     """What all endpoints share."""
 
-    permission_classes = (StaffPermission,)
+    app = APP
     throttle_classes = (PricingThrottle,)
-    needs: dict[str, tuple[str, ...]] = {}
-
-
-def check_known(name: str, values: list[str], known: list[str]) -> None:
-    """Raise ``ValidationError`` for a value that is none of the known ones."""
-    if wrong := [value for value in values if value not in known]:
-        raise ValidationError({name: f"{wrong[0]!r} is none of {', '.join(known)}."})
-
-
-def whole(request: Request, name: str, default: int, least: int, most: int) -> int:
-    """A whole number of the query; raises ``ValidationError`` outside the bounds."""
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) < 12) or not least <= int(text) <= most:
-        raise ValidationError({name: f"Give a whole number from {least} to {most}."})
-    return int(text)
