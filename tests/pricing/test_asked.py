@@ -39,7 +39,7 @@ def test_words_lose_what_a_database_refuses() -> None:
 
 
 @pytest.mark.parametrize("key", ["²", "٣", "9" * 30])
-@pytest.mark.parametrize("model", ["competitoroffer", "competitormatch", "priceproposal"])
+@pytest.mark.parametrize("model", ["competitoroffer", "competitormatch", "priceproposal", "pricetest"])
 def test_a_page_of_no_key_is_not_found(boss: Client, model: str, key: str) -> None:
     assert boss.get(reverse(f"admin:ecomai_pricing_{model}_change", args=[key])).status_code == 404
 
