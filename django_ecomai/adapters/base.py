@@ -238,6 +238,13 @@ class ShopAdapter:
         """Write a confirmed price into the shop. Raises ``NotSupported`` unless overridden."""
         raise NotSupported(f"{type(self).__name__} cannot write prices: override apply_price(product_id, price).")
 
+    def restore_price(self, product_id: str, price: Any, list_price: Any) -> None:
+        """Put a price back that was taken away by ``apply_price``, beside the list price of then (``None``: none).
+
+        The base calls ``apply_price``: override it where that one changes the list price, or the storefront.
+        """
+        self.apply_price(product_id, price)
+
     def apply_reorder(self, lines: Sequence[Any]) -> None:
         """Hand a confirmed purchase order to the shop. Raises ``NotSupported`` unless overridden."""
         raise NotSupported(f"{type(self).__name__} cannot place reorders: override apply_reorder(lines).")

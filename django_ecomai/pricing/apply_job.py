@@ -13,8 +13,10 @@ from django.utils.translation import gettext_lazy
 from django_ecomai.core.charts import format_value
 from django_ecomai.core.registry import JobKind, job_kinds
 
+from .journal import log_about
 from .models import PriceProposal
 from .services import changes_apply
+from .services.decide import reason_of
 
 KIND = "pricing.apply"
 #: More prices than this are written by the job, not within a request.
@@ -40,7 +42,7 @@ def execute(context: Any) -> None:
     found = changes_apply(proposals=_named(context), channel=context.channel, user=user, progress=progress)
     numbers = found.as_dict()
     for row in [*found.stale, *found.failed]:
-        context.log(f"{row.product}: {row.held_reason}")
+        context.log(log_about(row.product, reason_of(row)))
     context.metrics(applied=numbers)
     text = _("%(applied)s prices are in the shop; %(stale)s were overtaken, %(failed)s failed.")
     context.progress(1.0, text % {name: format_value(number) for name, number in numbers.items()})

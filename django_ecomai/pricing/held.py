@@ -1,8 +1,14 @@
-"""Why a price is held back, in words: what is wrong, and what to do."""
+"""Why a price is held back, was overtaken, failed or was left out: stored as a code with what it names, told in words.
+
+Whoever writes a reason is a worker with a language of its own, so a row keeps no sentence of ours. What a shop itself
+answered is kept as it said it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -32,6 +38,53 @@ REASONS: Mapping[str, Any] = {
     "tax_unreadable": gettext_lazy("Its tax rate, %(value)s, is no number of per cent from 0 to 100."),
     "changed_today": gettext_lazy("Its price changed within the last day, and changes per day are limited."),
     "in_test": gettext_lazy("It is in a price test."),
+    # -- overtaken
+    "off_sale": gettext_lazy("The product is not on sale any more."),
+    "currency_changed": gettext_lazy("The currency of its price has changed to %(currency)s."),
+    "price_changed": gettext_lazy("The shop has changed the price to %(price)s since it was worked out."),
+    "newer_price": gettext_lazy("A newer price of this product is approved."),
+    "limits_forbid": gettext_lazy("Its limits do not allow this price any more: %(limits)s."),
+    "family_changed": gettext_lazy("The price of another product of its family has changed since."),
+    "family_refused": gettext_lazy("Another product of its family cannot have this price."),
+    "family_new": gettext_lazy("It is in a price family by now: wait for the next run."),
+    "family_differs": gettext_lazy("The approved prices of its family differ."),
+    "family_member": gettext_lazy("“%(product)s” of the same family costs %(price)s and has no approved price."),
+    # -- failed
+    "shop_said": "%(told)s",
+    "shop_silent": gettext_lazy("The shop could not tell its price of now."),
+    "not_taken": gettext_lazy("The shop still has the price %(price)s after it was written."),
+    "rounded": gettext_lazy("The shop made %(price)s of %(new)s. %(because)s"),
+    "left_unclear": gettext_lazy(
+        "A worker stopped while it wrote %(new)s, and the shop has %(price)s now: nobody knows who wrote that. Set the "
+        "price that you want in the shop."
+    ),
+    "not_set_back": "%(back)s %(because)s",
+    # -- stopped, since those that went first did not do well
+    "canary_below": gettext_lazy("Those that went first earned less than expected."),
+    "canary_few": gettext_lazy("Of those that went first too few are still in the shop."),
+    # -- left out of an approval of many
+    "gone": gettext_lazy("It does not exist any more."),
+    "not_open": gettext_lazy("It is not open any more, but %(state)s."),
+    "other_price": gettext_lazy("A later run proposes %(new)s, not the %(seen)s that was looked at."),
+    "same_person": gettext_lazy("It has the approval of the same person already: somebody else must approve it too."),
+    "family_left_out": gettext_lazy("Another product of its family was left out, and they have one price."),
+    "error": gettext_lazy("An error stopped it, and the next attempt tries it again: %(told)s"),
+    # -- not taken back
+    "undone_before": gettext_lazy("This price was taken back before."),
+    "not_undoable": gettext_lazy("Only a price that was put into the shop can be taken back."),
+    "costs_by_now": gettext_lazy("“%(product)s” costs %(price)s by now, not %(new)s: nothing was changed."),
+    "other_currency": gettext_lazy("The price of “%(product)s” is in %(currency)s by now: nothing was changed."),
+    "against_limits": gettext_lazy("“%(product)s” does not get %(price)s back. %(because)s"),
+    "product_said": "%(product)s: %(because)s",
+    "shop_refused": gettext_lazy("The shop did not take the price: %(because)s"),
+    "cannot_write": gettext_lazy("The adapter of this shop cannot write prices."),
+    # -- what the watch says
+    "sold_too_little": gettext_lazy(
+        "“%(product)s” sold %(units)s pieces in %(days)s days, less than the %(floor)s it should at least"
+    ),
+    "wait_for_csv": gettext_lazy(
+        "The adapter cannot write prices: scheduled ones stay until you download them as CSV."
+    ),
 }
 
 LIMITS: Mapping[str, Any] = {
@@ -47,6 +100,12 @@ LIMITS: Mapping[str, Any] = {
     "max_rise_week": gettext_lazy("the largest change per week"),
 }
 
+#: What sentences name.
+NAMES = (
+    "rule", "first", "second", "names", "limits", "why", "value", "currency", "price", "new", "seen", "product", "told",
+    "because", "back", "state", "units", "days", "floor",
+)  # fmt: skip
+
 #: Limits that a price may not exceed; under the others it may not fall.
 CEILINGS = ("corridor_high", "max_rise_day", "max_rise_week")
 
@@ -59,22 +118,86 @@ STAGES: Mapping[str, Any] = {
 }
 
 
+@dataclass(frozen=True)
+class Why:
+    """A reason as rows store it: its code and what the sentence names, as JSON; false where there is none."""
+
+    code: str = ""
+    named: Mapping[str, Any] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.code)
+
+    def __str__(self) -> str:
+        """In the language of who reads it."""
+        return reason_text(self.code, **self.named) if self.code else ""
+
+    def as_json(self) -> dict[str, Any]:
+        """For a column."""
+        return {"code": self.code, "named": dict(self.named)}
+
+
+NONE = Why()
+
+
+def why(code: str, **named: Any) -> Why:
+    """A reason whose names are made JSON: amounts without idle zeros, other reasons as data, rows as their titles."""
+    return Why(code, {name: _plain(value) for name, value in named.items()})
+
+
+def said(text: str) -> Why:
+    """What the shop answered, in its own words."""
+    return Why("shop_said", {"told": text[:500]})
+
+
+def why_of(stored: Any) -> Why:
+    """The reason that ``as_json`` gave; none for whatever else is stored."""
+    if not isinstance(stored, Mapping) or not stored.get("code"):
+        return NONE
+    return Why(str(stored["code"]), dict(stored.get("named") or {}))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Why):
+        return value.as_json()
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value if value is None or isinstance(value, str | int | float | dict) else str(value)
+
+
 def reason_text(code: str, **named: Any) -> str:
     """The sentence of a code, in the language of who reads it; what is not named is left blank.
 
-    ``limits`` are those of ``limits_named``, ``why`` is a code of ``Reason``: they are put into words too.
+    ``limits`` are those of ``limits_named``, ``why`` is a code of ``Reason``, ``state`` one of a proposal, ``because``
+    another reason as data, and ``back`` prices that could not be set back (product, price, what the shop said): all
+    are put into words too.
     """
     if code not in REASONS:
         return code
-    fill = {"rule": "–", "first": "–", "second": "–", "names": "–", "limits": "–", "why": "–", "value": "–", **named}
+    fill = {**dict.fromkeys(NAMES, "–"), **{name: "–" if value is None else value for name, value in named.items()}}
     if not isinstance(fill["limits"], str):
         fill["limits"] = limits_text(fill["limits"])
-    return str(REASONS[code]) % {**fill, "why": _unlearned(fill["why"])}
+    if not isinstance(fill["because"], str):
+        fill["because"] = str(why_of(fill["because"]))
+    if not isinstance(fill["back"], str):
+        text = _("“%(product)s” could not be set back to %(price)s: %(problem)s.")
+        fill["back"] = " ".join(
+            text % dict(zip(("product", "price", "problem"), one, strict=True)) for one in fill["back"]
+        )
+    return str(REASONS[code]) % {**fill, "why": _unlearned(fill["why"]), "state": _state(fill["state"])}
 
 
 def limits_text(limits: Sequence[Sequence[Any]]) -> str:
     """Limits with their amounts and the rules that set them: each a name, an amount and a rule's name or None."""
     return "; ".join(limit_text(*one) for one in limits)
+
+
+def _state(code: str) -> str:
+    from .models import PriceProposal
+
+    return str(PriceProposal.State(code).label) if code in PriceProposal.State.values else code
 
 
 def _unlearned(code: str) -> str:

@@ -45,12 +45,13 @@ def propose(context: Any) -> None:
 
 def watch(context: Any) -> None:
     """Execute "pricing.watch"."""
+    from .journal import log_why
     from .services.watch import prices_watch
 
     found = prices_watch(channel=context.channel)
     context.metrics(watch=found.as_dict())
-    for text in found.messages[:100]:
-        context.log(text)
+    for one in found.messages[:100]:
+        context.log(log_why(one))
     named = {"applied": format_value(found.applied), "back": format_value(found.rolled_back)}
     context.progress(1.0, _("%(applied)s prices put into the shop, %(back)s rolled back.") % named)
 

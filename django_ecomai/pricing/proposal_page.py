@@ -15,6 +15,7 @@ from django_ecomai.core.charts import canvas_chart, format_value
 from django_ecomai.mirror.admin.base import amount_format
 
 from . import words
+from .journal import log_text
 from .models import PriceChange, PriceProposal, PriceReduction
 from .pictures import Mark, curve_picture, market_strip
 from .worklist import costs_simulated
@@ -164,7 +165,7 @@ def decisions(log: Sequence[LogEntry], changes: Sequence[PriceChange]) -> list[t
     applied = [one for one in changes if one.kind == PriceChange.Kind.APPLY]
     found: list[tuple[datetime, Any, str]] = [(one.at, one.user, _changed(one)) for one in changes]
     for entry in log:
-        text = str(entry.change_message)
+        text = log_text(str(entry.change_message))
         told = any(
             one.at <= entry.action_time
             and str(one.proposal_id) == entry.object_id

@@ -73,3 +73,14 @@ class ShopAdapter(ModelAdapter):
             product.price = new
             # Through save(), so that the mirror hears of it as of any other change.
             product.save(update_fields=["price", "list_price", "updated"])
+
+    def restore_price(self, product_id: str, price: Any, list_price: Any) -> None:
+        """Put a price back with the list price of then: what `apply_price` struck out is struck out no longer."""
+        from example_project.shop.models import Product
+
+        cent = Decimal("0.01")
+        with transaction.atomic():
+            product = Product.objects.select_for_update().get(sku=product_id)
+            product.price = Decimal(str(price)).quantize(cent)
+            product.list_price = None if list_price is None else Decimal(str(list_price)).quantize(cent)
+            product.save(update_fields=["price", "list_price", "updated"])

@@ -53,7 +53,7 @@ def states() -> dict[str, str]:
 
 
 def reasons() -> set[str]:
-    return set(PriceProposal.objects.values_list("held_reason", flat=True))
+    return {row.held_words for row in PriceProposal.objects.all()}
 
 
 def user_make(name: str, *codenames: str) -> User:

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from django_ecomai.mirror.models import PricePoint, Product
 from django_ecomai.pricing.export import COLUMNS, proposals_csv
+from django_ecomai.pricing.journal import log_text
 from django_ecomai.pricing.models import PriceChange, PriceProposal
 from django_ecomai.pricing.services import (
     PricingError,
@@ -62,7 +63,7 @@ def test_from_sales_to_the_shop_and_back(shop: PricedShop, user: User) -> None:
     assert row.state == "undone"
     with pytest.raises(PricingError, match="taken back before"):
         change_undo(change=change, user=user)
-    texts = list(LogEntry.objects.order_by("pk").values_list("change_message", flat=True))
+    texts = [log_text(text) for text in LogEntry.objects.order_by("pk").values_list("change_message", flat=True)]
     assert texts == ["approved: 10 → 9", "put into the shop: 10 → 9", "undone"]
     # What was taken back is not proposed again the next morning.
     assert proposals_make(now=NOW + timedelta(days=9)).proposals == 0
@@ -112,14 +113,14 @@ class TestApproval:
         Product.objects.filter(pk=product.pk).update(price="12.00")
         (found,) = proposals_approve(proposals=[row], user=user)
         assert (found.state, found.undecided) == ("stale", None)
-        assert found.held_reason == "The shop has changed the price to 12 since it was worked out."
+        assert found.held_words == "The shop has changed the price to 12 since it was worked out."
         assert Product.objects.get(pk=product.pk).price == 12
         other = proposal_make(priced_product(is_active=False))
         (found,) = proposals_approve(proposals=[other], user=user)
-        assert found.held_reason == "The product is not on sale any more."
+        assert found.held_words == "The product is not on sale any more."
         other = proposal_make(priced_product(currency="USD"))
         (found,) = proposals_approve(proposals=[other], user=user)
-        assert "changed to USD" in found.held_reason
+        assert "changed to USD" in found.held_words
 
     def test_a_family_is_decided_together(self, user: User) -> None:
         a, b = (proposal_make(family="p1") for _number in range(2))
@@ -204,7 +205,7 @@ class TestApplying:
         found = changes_apply(user=user)
         assert found.as_dict() == {"applied": 2, "stale": 0, "failed": 1}
         assert states() == {"a0": "applied", "a1": "failed", "a2": "applied"}
-        assert PriceProposal.objects.get(state="failed").held_reason == "RuntimeError: the till is closed"
+        assert PriceProposal.objects.get(state="failed").held_words == "RuntimeError: the till is closed"
         assert [ident for ident, _price in shop.written] == ["a0", "a2"]
         assert dict(Product.objects.values_list("external_id", "price")) == {
             "a0": Decimal("10.5"), "a1": Decimal("10"), "a2": Decimal("10.5"),
@@ -221,7 +222,7 @@ class TestApplying:
         Product.objects.filter(external_id="a0").update(price="9.00")
         assert changes_apply().as_dict() == {"applied": 0, "stale": 3, "failed": 0}
         assert len(shop.written) == 4
-        reasons = set(PriceProposal.objects.values_list("held_reason", flat=True))
+        reasons = {row.held_words for row in PriceProposal.objects.all()}
         assert "Another product of its family cannot have this price." in reasons
 
     def test_again_writes_nothing_again(self, shop: PricedShop) -> None:
@@ -236,7 +237,7 @@ class TestApplying:
         found = changes_apply()
         assert found.as_dict() == {"applied": 1, "stale": 1, "failed": 0}
         assert shop.written == [("a1", Decimal("10.5"))]
-        assert "changed the price to 7.77" in found.stale[0].held_reason
+        assert "changed the price to 7.77" in found.stale[0].held_words
 
     def test_what_the_shop_itself_says_counts_more_than_the_copy(self, live_shop: LiveShop) -> None:
         self.approved(2)
@@ -267,7 +268,7 @@ class TestApplying:
             rule_make(name="late", action="limits", **rule)
         found = changes_apply()
         assert shop.written == [] and states() == {"a0": "stale"}
-        assert text in found.stale[0].held_reason
+        assert text in found.stale[0].held_words
 
     def test_an_adapter_that_writes_no_prices_says_so_and_csv_is_left(self, reading_shop: None) -> None:
         self.approved(2)

@@ -116,7 +116,7 @@ def test_somebody_elses_price_ends_it_and_stays(shop: PricedShop) -> None:
     test.refresh_from_db()
     assert test.state == "stopped" and "12" in test.reason
     assert Product.objects.get().price == 12 and len(shop.written) == 1
-    assert "the shop has changed the price" in found.messages[0]
+    assert "the shop has changed the price" in str(found.messages[0])
 
 
 @pytest.mark.parametrize("stops", [True, False])

@@ -5,6 +5,7 @@ from .ledger import PriceReduction
 from .price_tests import PriceTest, PriceTestWeek
 from .proposals import PriceProposal
 from .rules import PricingRule
+from .selections import PriceSelection, PriceSelectionPart
 from .volume_offers import VolumeOffer
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "PriceChange",
     "PriceProposal",
     "PriceReduction",
+    "PriceSelection",
+    "PriceSelectionPart",
     "PriceTest",
     "PriceTestWeek",
     "PricingRule",

@@ -10,6 +10,7 @@ from django_ecomai.mirror.models import Product
 
 from .elasticities import MONEY
 from .proposals import PriceProposal
+from .selections import PriceSelection
 
 
 class PriceChange(models.Model):
@@ -39,11 +40,20 @@ class PriceChange(models.Model):
     )
     old_price = models.DecimalField(_("from"), **MONEY)
     new_price = models.DecimalField(_("to"), **MONEY)
+    # Beside them in the shop; what was not known then is not restored either.
+    old_list_price = models.DecimalField(_("list price from"), **MONEY, null=True, blank=True)
+    new_list_price = models.DecimalField(_("list price to"), **MONEY, null=True, blank=True)
+    knows_list_price = models.BooleanField(default=False, editable=False)
     currency = models.CharField(_("currency"), max_length=3, default="", blank=True)
     batch = models.CharField(max_length=32, default="", blank=True, editable=False)
     is_canary = models.BooleanField(_("went first"), default=False)
     undone_at = models.DateTimeField(_("undone"), null=True, blank=True)
-    # What the watch found: {"days", "units", "profit", "expected", "floor", "looks"}.
+    # Of a price that was taken back with many others: which ones.
+    selection = models.ForeignKey(
+        PriceSelection, models.SET_NULL, null=True, blank=True, related_name="changes", editable=False
+    )
+    # What the watch found: {"days", "units", "profit", "expected", "floor", "looks"}, and "refused", the reason why it
+    # could not be rolled back.
     watch = models.JSONField(default=dict, blank=True, editable=False)
     verdict = models.CharField(
         _("what became of it"), max_length=8, choices=Verdict.choices, default=Verdict.WATCHED, blank=True

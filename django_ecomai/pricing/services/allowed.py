@@ -8,19 +8,18 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from django.utils.translation import gettext as _
 
 from django_ecomai.adapters.base import ShopAdapter
 from django_ecomai.conf import ecomai
 from django_ecomai.forecast.days import local_date
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.facts import Facts, in_parts, product_facts
-from django_ecomai.pricing.held import reason_text
-from django_ecomai.pricing.limits import binding_limits, limits_build, problems
+from django_ecomai.pricing.held import NONE, Why, why
+from django_ecomai.pricing.limits import limits_build, limits_named, problems
 from django_ecomai.pricing.models import PriceProposal
 from django_ecomai.pricing.rulebook import Choice, RuleBook
 
-from .shop import Said, plain, shop_prices
+from .shop import shop_prices
 
 #: Limits on the way from one price to the next: they say nothing about a price that the product had before.
 STEPS = ("max_change_day", "max_change_week")
@@ -29,17 +28,16 @@ STEPS = ("max_change_day", "max_change_week")
 def prices_refused(
     adapter: ShopAdapter,
     rows: Sequence[PriceProposal],
-    said: Mapping[str, Said],
     *,
     channel: str,
     siblings: Mapping[str, set[int]],
     now: datetime,
-) -> dict[int, str]:
+) -> dict[int, Why]:
     """Why proposals may not go into the shop now, by their key. ``siblings``: see ``family_candidates``."""
     by_product = {row.product_id: row for row in rows}
     others = set().union(*(siblings.get(row.family, ()) for row in rows)) - by_product.keys()
     facts, choices = _known(channel=channel, product_ids=[*by_product, *sorted(others)], now=now)
-    found: dict[int, str] = {}
+    found: dict[int, Why] = {}
     members: dict[str, list[int]] = {}
     for one, choice in zip(facts, choices, strict=True):
         row = by_product.get(one.pk)
@@ -48,36 +46,36 @@ def prices_refused(
                 members.setdefault(key, []).append(one.pk)
             continue
         if choice.families and not row.family:
-            found[row.pk] = _("It is in a price family by now: wait for the next run.")
-        elif text := limits_forbid(one, choice, row.new_price):
-            found[row.pk] = text
+            found[row.pk] = why("family_new")
+        elif problem := limits_forbid(one, choice, row.new_price):
+            found[row.pk] = problem
     return _families_refused(adapter, rows, members) | found
 
 
-def limits_forbid(facts: Facts, choice: Choice, price: Any) -> str:
-    """Why the limits do not allow a price that is to be new, "" when they do."""
+def limits_forbid(facts: Facts, choice: Choice, price: Any) -> Why:
+    """Why the limits do not allow a price that is to be new; false when they do."""
     problem = next(iter(problems(facts, choice)), None)
     if problem is not None:
-        return reason_text(problem[0], **problem[1])[:500]
+        return why(problem[0], **problem[1])
     if facts.cost is None:
-        return reason_text("cost_missing")
+        return why("cost_missing")
     return _violated(facts, choice, price)
 
 
 def restoring_forbidden(
     prices: Mapping[int, Any], *, channel: str, now: datetime, stored: bool = False
-) -> dict[int, str]:
+) -> dict[int, Why]:
     """Why products may not have a price again that they had before, by the product's key; steps per day and week do
     not count. ``stored``: the price is as the shop rounded it, so the smallest step does not count either."""
-    found: dict[int, str] = {}
+    found: dict[int, Why] = {}
     facts, choices = _known(channel=channel, product_ids=list(prices), now=now)
     for one, choice in zip(facts, choices, strict=True):
         dropped = (*STEPS, "step") if stored else STEPS
         kept = {name: value for name, value in choice.limits.items() if name not in dropped}
         if stored:
             kept["step"] = (0.0001, None)
-        if text := _violated(one, replace(choice, limits=kept), prices[one.pk]):
-            found[one.pk] = text
+        if problem := _violated(one, replace(choice, limits=kept), prices[one.pk]):
+            found[one.pk] = problem
     return found
 
 
@@ -107,7 +105,7 @@ def family_candidates(families: Iterable[str], *, channel: str) -> dict[str, set
 
 def _families_refused(
     adapter: ShopAdapter, rows: Sequence[PriceProposal], members: Mapping[str, list[int]]
-) -> dict[int, str]:
+) -> dict[int, Why]:
     """A family ends with one price: its proposals name the same, and who has none has it already."""
     groups: dict[str, list[PriceProposal]] = {}
     for row in rows:
@@ -119,18 +117,17 @@ def _families_refused(
         kept = Product.objects.defer("description", "attributes")
         others |= {one.pk: one for one in kept.filter(pk__in=part)}
     said = shop_prices(adapter, products=list(others.values())) if others else {}
-    found: dict[int, str] = {}
+    found: dict[int, Why] = {}
     for family, group in groups.items():
-        text, price = "", group[0].new_price
+        problem, price = NONE, group[0].new_price
         if any(row.new_price != price for row in group):
-            text = _("The approved prices of its family differ.")
+            problem = why("family_differs")
         for pk in members.get(family, ()):
             product = others.get(pk)
             if product is not None and (now := said[product.external_id].price) != price:
-                named = {"product": product, "price": plain(now)}
-                text = _("“%(product)s” of the same family costs %(price)s and has no approved price.") % named
-        if text:
-            found |= {row.pk: text[:500] for row in group}
+                problem = why("family_member", product=product, price=now)
+        if problem:
+            found |= {row.pk: problem for row in group}
     return found
 
 
@@ -143,12 +140,11 @@ def _known(*, channel: str, product_ids: Sequence[int], now: datetime) -> tuple[
     return facts, [book.of(one) for one in facts]
 
 
-def _violated(facts: Facts, choice: Choice, price: Any) -> str:
+def _violated(facts: Facts, choice: Choice, price: Any) -> Why:
     from django_ecomai.ml.pricing.guardrails import violations
 
     # Whole families are written together; each price is held against the limits of its own product.
     limits = replace(limits_build([facts], [choice]), family=np.full(1, -1))
     if not violations([float(price or 0)], limits)[0]:
-        return ""
-    text = _("Its limits do not allow this price any more: %(limits)s.")
-    return (text % {"limits": binding_limits(limits, 0, choice)})[:500]
+        return NONE
+    return why("limits_forbid", limits=limits_named(limits, 0, choice))

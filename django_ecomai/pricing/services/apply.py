@@ -22,11 +22,24 @@ from django_ecomai.adapters.base import ShopAdapter, get_adapter
 from django_ecomai.core.audit import change_log
 from django_ecomai.core.mysql import locked_rows
 from django_ecomai.pricing.facts import in_parts
+from django_ecomai.pricing.held import NONE, Why, why
+from django_ecomai.pricing.journal import log_line, log_why
 from django_ecomai.pricing.models import PriceChange, PriceProposal
 
 from .allowed import family_candidates, prices_refused, restoring_forbidden
-from .decide import HEAVY, PricingError, stale_reason
-from .shop import Said, adapter_applies, mirror_follow, plain, prices_restore, reads_rows, shop_prices, write_price
+from .decide import HEAVY, REASON, PricingError, reason_keep, reason_of, stale_reason
+from .shop import (
+    Former,
+    Said,
+    adapter_applies,
+    mirror_follow,
+    not_set_back,
+    plain,
+    prices_restore,
+    reads_rows,
+    shop_prices,
+    write_price,
+)
 
 State = PriceProposal.State
 #: Prices that are claimed at once, and looked at again when a worker is killed.
@@ -50,13 +63,22 @@ class Applied:
 
 @dataclass
 class Claim:
-    """Rows that this worker writes, and since when; ``left``: keys of those that another one had begun; ``prices``:
-    what the shop made of a price, by the row's key, where that is not what was written."""
+    """Rows that this worker writes, and since when; ``left``: keys of those that another one had begun; ``before`` and
+    ``after``: what the shop said, by its id; ``why``: by a row's key, why it is not written."""
 
     rows: list[PriceProposal]
     since: datetime
     left: set[int]
-    prices: dict[int, Decimal] = field(default_factory=dict)
+    before: dict[str, Said] = field(default_factory=dict)
+    after: dict[str, Said] = field(default_factory=dict)
+    why: dict[int, Why] = field(default_factory=dict)
+
+    def former(self, row: PriceProposal) -> Former:
+        """The price before, with the list price beside it. Where a killed worker has written already, that of the
+        proposal."""
+        told = self.before[row.product.external_id]
+        listed = row.list_price if row.pk in self.left and told.price != row.old_price else told.list_price
+        return Former(row.old_price or Decimal(0), listed, True)
 
 
 def changes_apply(
@@ -85,12 +107,13 @@ def changes_apply(
             )
             % {"adapter": name}
         )
-    at = now or timezone.now()
-    rows = PriceProposal.objects.filter(_free(states, at), channel=channel)
+    rows = PriceProposal.objects.filter(_free(states, now or timezone.now()), channel=channel)
     named = _named(rows, None if proposals is None else {row.pk for row in proposals})
     siblings = family_candidates({family for _pk, family in named}, channel=channel)
     found, done = Applied(), 0
     for part in families_together(named, size=TOGETHER):
+        # Each part has a moment of its own: many prices take long.
+        at = now or timezone.now()
         _apply(found, part, channel=channel, user=user, states=states, siblings=siblings, now=at)
         done += len(part)
         if progress is not None:
@@ -118,7 +141,10 @@ def families_together(named: Iterable[tuple[int, str]], *, size: int) -> list[li
 
 def _free(states: Collection[str], now: datetime) -> Q:
     """Rows that may be written: in one of these states, or left behind."""
-    found = Q(state=State.WRITING, writing_since__lt=timezone.now() - LEFT_BEHIND)
+    moment = timezone.now()
+    # In the future: the clock was set back since, and nobody knows for how long it has been there.
+    odd = Q(writing_since__lt=moment - LEFT_BEHIND) | Q(writing_since__gt=moment + LEFT_BEHIND)
+    found = odd & Q(state=State.WRITING)
     found |= Q(state__in=[one for one in states if one != State.SCHEDULED])
     if State.SCHEDULED in states:
         found |= Q(state=State.SCHEDULED, apply_at__lte=now)
@@ -155,9 +181,9 @@ def _apply(
     if not claim.rows:
         return
     try:
-        rows = _newest(claim.rows)
-        said = shop_prices(adapter, products=[row.product for row in rows])
-        refused = prices_refused(adapter, rows, said, channel=channel, siblings=siblings, now=now)
+        rows = _newest(claim)
+        claim.before = shop_prices(adapter, products=[row.product for row in rows])
+        refused = prices_refused(adapter, rows, channel=channel, siblings=siblings, now=now)
     except BaseException:  # nothing is written yet
         _release(claim, before)
         raise
@@ -168,7 +194,7 @@ def _apply(
     for members in families.values():
         if not _held(claim):
             return  # taken over by somebody else, who finishes it
-        if _apply_family(adapter, members, said, refused, claim.left):
+        if _apply_family(adapter, members, claim, refused):
             written.append(members)
     if reads_rows(adapter) and written:
         _read_back(adapter, claim, written, channel=channel, now=now)
@@ -201,7 +227,7 @@ def _release(claim: Claim, before: Mapping[int, str]) -> None:
 def _held(claim: Claim) -> bool:
     """Whether the rows are still this worker's; says so again when the shop is slow."""
     moment = timezone.now()
-    if moment - claim.since < LEFT_BEHIND / 3:
+    if timedelta(0) <= moment - claim.since < LEFT_BEHIND / 3:
         return True
     mine = PriceProposal.objects.filter(
         pk__in=[row.pk for row in claim.rows], state=State.WRITING, writing_since=claim.since
@@ -212,45 +238,42 @@ def _held(claim: Claim) -> bool:
     return True
 
 
-def _newest(rows: Sequence[PriceProposal]) -> list[PriceProposal]:
+def _newest(claim: Claim) -> list[PriceProposal]:
     """One row per product, the newest; the older ones become stale."""
-    newest = {row.product_id: row for row in rows}  # by ascending key: the last one stays
-    for row in rows:
+    newest = {row.product_id: row for row in claim.rows}  # by ascending key: the last one stays
+    for row in claim.rows:
         if newest[row.product_id] is not row:
-            row.state, row.held_reason = State.STALE, _("A newer price of this product is approved.")
-    return [row for row in rows if newest[row.product_id] is row]
+            row.state, claim.why[row.pk] = State.STALE, why("newer_price")
+    return [row for row in claim.rows if newest[row.product_id] is row]
 
 
-def _apply_family(
-    adapter: ShopAdapter,
-    members: list[PriceProposal],
-    said: Mapping[str, Said],
-    refused: Mapping[int, str],
-    left: Collection[int],
-) -> bool:
-    """Write the price of one product, or that of a whole family or of none; sets ``state`` and ``held_reason``, and
+def _apply_family(adapter: ShopAdapter, members: list[PriceProposal], claim: Claim, refused: Mapping[int, Why]) -> bool:
+    """Write the price of one product, or that of a whole family or of none; sets ``state`` and the claim's ``why``, and
     returns whether it was written."""
     done: list[PriceProposal] = []
     failed = False
     for row in members:
-        now = said[row.product.external_id]
-        failed = failed or bool(now.problem)
-        if row.pk in left and not now.problem and now.price == row.new_price:
+        now = claim.before[row.product.external_id]
+        if row.pk in claim.left and not now.problem and now.price == row.new_price:
             done.append(row)
-            row.held_reason = ""
-        else:
-            row.held_reason = now.problem or stale_reason(row, row.product, now.price, now.currency)
-            row.held_reason = row.held_reason or refused.get(row.pk, "")
-    if any(row.held_reason for row in members):
-        _take_back(adapter, members, done, State.FAILED if failed else State.STALE)
+            continue
+        problem = now.problem or stale_reason(row, row.product, now.price, now.currency)
+        if row.pk in claim.left and problem.code == "price_changed":
+            # Perhaps the shop has rounded what the killed worker wrote: nobody can tell that from a person's price.
+            problem = why("left_unclear", new=row.new_price, price=now.price)
+        failed = failed or bool(now.problem) or problem.code == "left_unclear"
+        if problem := problem or refused.get(row.pk, NONE):
+            claim.why[row.pk] = problem
+    if any(row.pk in claim.why for row in members):
+        _take_back(adapter, members, done, claim, State.FAILED if failed else State.STALE)
         return False
     for row in members:
         if row in done:
             continue
         if problem := write_price(adapter, row.product, row.new_price):
-            for other in members:
-                other.held_reason = problem
-            _take_back(adapter, members, done, State.FAILED)
+            claim.why |= {other.pk: problem for other in members}
+            arrived = [row] if _arrived(adapter, row) else []
+            _take_back(adapter, members, [*done, *arrived], claim, State.FAILED)
             return False
         done.append(row)
     for row in members:
@@ -258,16 +281,22 @@ def _apply_family(
     return True
 
 
+def _arrived(adapter: ShopAdapter, row: PriceProposal) -> bool:
+    """Whether a write that raised has changed the price all the same, as far as the shop can be asked."""
+    if not reads_rows(adapter):
+        return False
+    now = shop_prices(adapter, products=[row.product])[row.product.external_id]
+    return not now.problem and now.price != row.old_price
+
+
 def _take_back(
-    adapter: ShopAdapter, members: Sequence[PriceProposal], done: Sequence[PriceProposal], state: str
+    adapter: ShopAdapter, members: Sequence[PriceProposal], done: Sequence[PriceProposal], claim: Claim, state: str
 ) -> None:
     """One price for all: what was written goes back, and what the shop does not take back is told."""
-    problem = prices_restore(adapter, [(row.product, row.old_price) for row in done])
+    told = prices_restore(adapter, [(row.product, claim.former(row)) for row in done])
     for row in members:
-        row.state = State.FAILED if problem else state
-        row.held_reason = row.held_reason or _("Another product of its family cannot have this price.")
-        if problem:
-            row.held_reason = f"{problem} {row.held_reason}"[:500]
+        row.state = State.FAILED if told else state
+        claim.why[row.pk] = not_set_back(told, claim.why.get(row.pk) or why("family_refused"))
 
 
 def _read_back(
@@ -276,10 +305,10 @@ def _read_back(
     """What the shop made of the prices: rounded ones are stored as they are there, or go back where a limit forbids
     them."""
     rows = [row for members in written for row in members]
-    said = shop_prices(adapter, products=[row.product for row in rows])
+    claim.after = shop_prices(adapter, products=[row.product for row in rows])
     other = {
         row.pk: price for row in rows
-        if (price := said[row.product.external_id].price) is not None and price != row.new_price
+        if (price := claim.after[row.product.external_id].price) is not None and price != row.new_price
     }  # fmt: skip
     if not other:
         return
@@ -291,43 +320,52 @@ def _read_back(
             if price is None:
                 continue
             if price == row.old_price:
-                row.held_reason = _("The shop still has the price %(price)s after it was written.") % {
-                    "price": plain(price)
-                }
+                claim.why[row.pk] = why("not_taken", price=price)
             elif row.product_id in forbidden:
-                named = {"price": plain(price), "new": plain(row.new_price), "why": forbidden[row.product_id]}
-                text = _("The shop made %(price)s of %(new)s. %(why)s") % named
-                row.held_reason = text[:500]
-        if any(row.held_reason for row in members):
-            _take_back(adapter, members, members, State.FAILED)
-    claim.prices = other
+                because = forbidden[row.product_id]
+                claim.why[row.pk] = why("rounded", price=price, new=row.new_price, because=because)
+        if any(row.pk in claim.why for row in members):
+            _take_back(adapter, members, members, claim, State.FAILED)
 
 
 def _record(found: Applied, adapter: ShopAdapter, claim: Claim, *, channel: str, user: Any, now: datetime) -> None:
-    rows = claim.rows
     with transaction.atomic():
+        # Whoever has taken them over since notes what became of them: the price is in the shop, and is theirs.
+        own = PriceProposal.objects.filter(
+            pk__in=[row.pk for row in claim.rows], state=State.WRITING, writing_since=claim.since
+        )
+        kept = {row.pk for row in locked_rows(own.order_by("pk")).only("pk")}
+        rows = [row for row in claim.rows if row.pk in kept]
         for row in rows:
             row.writing_since = None
-        PriceProposal.objects.bulk_update(rows, ["state", "held_reason", "writing_since"])
+            reason_keep(row, claim.why.get(row.pk, NONE))
+        PriceProposal.objects.bulk_update(rows, ["state", "writing_since", *REASON])
         done, stale, failed = (
             [row for row in rows if row.state == state] for state in (State.APPLIED, State.STALE, State.FAILED)
         )
-        prices = {row.pk: claim.prices.get(row.pk, row.new_price or Decimal(0)) for row in done}
-        changes = [change_of(row, price=prices[row.pk], user=user, now=now) for row in done]
+        now_there = {row.pk: _there(claim, row) for row in done}
+        changes = [_change_of(row, claim.former(row), now_there[row.pk], user=user, now=now) for row in done]
         PriceChange.objects.bulk_create(changes)
-        written = {row.product.external_id: prices[row.pk] for row in done}
+        written = {row.product.external_id: now_there[row.pk] for row in done}
         mirror_follow(adapter, channel=channel, prices=written, now=now)
-        text = _("put into the shop: %(old)s → %(new)s")
-        lines = [text % {"old": plain(row.old_price), "new": plain(prices[row.pk])} for row in done]
-        lines += [row.held_reason for row in [*stale, *failed]]
+        lines = [log_line("applied", old=plain(row.old_price), new=plain(now_there[row.pk].price)) for row in done]
+        lines += [log_why(reason_of(row)) for row in [*stale, *failed]]
         change_log(objects=[*done, *stale, *failed], user=user, lines=lines or [""])
     found.changes += changes
     found.stale += stale
     found.failed += failed
 
 
-def change_of(row: PriceProposal, *, price: Decimal, user: Any, now: datetime) -> PriceChange:
-    """The record of an applied proposal, unsaved; ``price``: what the shop has now."""
+def _there(claim: Claim, row: PriceProposal) -> Former:
+    """What the shop has after the write; without its word what was written, beside the list price of before."""
+    told = claim.after.get(row.product.external_id)
+    if told is None or told.price is None:
+        return Former(row.new_price or Decimal(0), claim.before[row.product.external_id].list_price, True)
+    return Former(told.price, told.list_price, True)
+
+
+def _change_of(row: PriceProposal, old: Former, new: Former, *, user: Any, now: datetime) -> PriceChange:
+    """The record of an applied proposal, unsaved."""
     return PriceChange(
         channel=row.channel,
         product=row.product,
@@ -335,8 +373,11 @@ def change_of(row: PriceProposal, *, price: Decimal, user: Any, now: datetime) -
         kind=PriceChange.Kind.APPLY,
         at=now,
         user=user if getattr(user, "pk", None) is not None else None,
-        old_price=row.old_price or Decimal(0),
-        new_price=price,
+        old_price=old.price,
+        new_price=new.price,
+        old_list_price=old.list_price,
+        new_list_price=new.list_price,
+        knows_list_price=True,
         currency=row.currency,
         batch=row.batch,
         is_canary=row.is_canary,

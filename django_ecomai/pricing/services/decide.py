@@ -20,16 +20,29 @@ from django_ecomai.core.audit import change_log
 from django_ecomai.core.mysql import locked_rows
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.facts import in_parts
+from django_ecomai.pricing.held import NONE, Why, why
+from django_ecomai.pricing.journal import log_line, log_why
 from django_ecomai.pricing.models import PriceProposal
 
 State = PriceProposal.State
+#: Columns in which a row keeps why it is held back, was overtaken or failed.
+REASON = ("held_code", "held_named", "held_reason")
 #: Columns that no decision needs and that make thousands of rows heavy.
 HEAVY = ("curve", "history", "trail", "market")
 APPLY = "ecomai_pricing.apply_priceproposal"
 
 
 class PricingError(Exception):
-    """Something cannot be done with a price; the message says why and what to do."""
+    """Something cannot be done with a price; the message says why and what to do.
+
+    Made of a sentence, or of a reason, which is told in the language of who reads it.
+    """
+
+    @property
+    def why(self) -> Why:
+        """The reason, for a column."""
+        reason = self.args[0] if self.args else ""
+        return reason if isinstance(reason, Why) else why("shop_said", told=str(reason))
 
 
 def proposals_approve(
@@ -67,14 +80,19 @@ def proposals_approve(
         rows = with_families(proposals)
         _check_open(rows)
         _check_seen(rows, seen or {})
-        rows, stale = _split_stale(rows)
-        _mark_stale(stale, user=user, now=now)
-        first, second = _eyes(rows, user)
-        if first:
-            _update(first, seconded_by=user)
-            change_log(objects=first, user=user, lines=[_("approved by the first of two")])
-        if second:
-            _approve(second, user=user, now=now, apply_at=apply_at, share=canary_share)
+        rows, stale = split_stale(rows)
+        mark_stale(stale, user=user, now=now)
+        first, second, again = eyes(rows, user)
+        for row in again:
+            raise PricingError(
+                _("You have approved “%(product)s” already: somebody else must do so too.") % {"product": row.product}
+            )
+        second_first(first, user=user)
+        batch = uuid4().hex
+        canaries = second if canary_share is None else _canaries(second, canary_share, batch)
+        approve_rows(
+            second, canaries, user=user, now=now, apply_at=apply_at, batch=batch, parted=canary_share is not None
+        )
     return [*second, *first, *stale]
 
 
@@ -93,7 +111,7 @@ def proposals_reject(*, proposals: Iterable[PriceProposal], user: Any = None, re
             if row.state not in (State.OPEN, *PriceProposal.WAITING):
                 raise PricingError(_not_open(row))
         _update(rows, state=State.REJECTED, reason=text, apply_at=None, **_decided(user, timezone.now()))
-        change_log(objects=rows, user=user, lines=[_("rejected: %(reason)s") % {"reason": text}])
+        change_log(objects=rows, user=user, lines=[log_line("rejected", reason=text)])
     return rows
 
 
@@ -108,6 +126,18 @@ def locked(pks: Sequence[int], **narrowed: Any) -> list[PriceProposal]:
 
 def _heavy_product() -> list[str]:
     return [f"product__{name}" for name in ("description", "attributes")]
+
+
+def reason_keep(row: PriceProposal, reason: Why) -> None:
+    """Note on the row, unsaved, why it is not as it was wanted; ``REASON`` names the columns."""
+    row.held_code, row.held_named, row.held_reason = reason.code, dict(reason.named), ""
+
+
+def reason_of(row: PriceProposal) -> Why:
+    """What ``reason_keep`` noted."""
+    if row.held_reason:
+        return why("shop_said", told=row.held_reason)
+    return Why(row.held_code, row.held_named or {})
 
 
 def with_families(proposals: Iterable[PriceProposal], *, states: Sequence[str] = (State.OPEN,)) -> list[PriceProposal]:
@@ -149,93 +179,101 @@ def _not_open(row: PriceProposal) -> str:
     return _("“%(product)s” is not open any more, but %(state)s: reload the page.") % named
 
 
-def _split_stale(rows: list[PriceProposal]) -> tuple[list[PriceProposal], list[PriceProposal]]:
+def split_stale(rows: list[PriceProposal]) -> tuple[list[PriceProposal], list[PriceProposal]]:
     """Those whose price is as it was when they were made, and the others; the latter are told what it is now."""
+    reasons = {row.pk: stale_reason(row, row.product) for row in rows}
+    families = {row.family for row in rows if row.family and reasons[row.pk]}
     fine, stale = [], []
     for row in rows:
-        reason = stale_reason(row, row.product)
+        reason = reasons[row.pk] or (why("family_changed") if row.family in families else NONE)
         if reason:
-            row.held_reason = reason
+            reason_keep(row, reason)
             stale.append(row)
         else:
             fine.append(row)
-    families = {row.family for row in stale if row.family}
-    for row in [row for row in fine if row.family in families]:
-        row.held_reason = _("The price of another product of its family has changed since.")
-        fine.remove(row)
-        stale.append(row)
     return fine, stale
 
 
-def stale_reason(row: PriceProposal, product: Product, price: Any = None, currency: str = "") -> str:
-    """Why a proposal stands no longer, "" when it does. ``price`` and ``currency``: what the shop says now, else
+def stale_reason(row: PriceProposal, product: Product, price: Any = None, currency: str = "") -> Why:
+    """Why a proposal stands no longer; false when it does. ``price`` and ``currency``: what the shop says now, else
     those of the copy."""
     here = currency or product.currency or ecomai.CURRENCY
     now = product.price if price is None else price
     if product.removed_at is not None or not product.is_active:
-        return _("The product is not on sale any more.")
+        return why("off_sale")
     if here != row.currency:
-        return _("The currency of its price has changed to %(currency)s.") % {"currency": here}
-    if now != row.old_price:
-        return _("The shop has changed the price to %(price)s since it was worked out.") % {
-            "price": "–" if now is None else f"{now.normalize():f}"
-        }
-    return ""
+        return why("currency_changed", currency=here)
+    return why("price_changed", price=now) if now != row.old_price else NONE
 
 
-def _mark_stale(rows: list[PriceProposal], *, user: Any, now: datetime) -> None:
+def mark_stale(rows: list[PriceProposal], *, user: Any, now: datetime) -> None:
     if not rows:
         return
     for row in rows:
         row.state, row.undecided, row.decided_at = State.STALE, None, now
-    PriceProposal.objects.bulk_update(rows, ["state", "undecided", "decided_at", "held_reason"], batch_size=900)
-    change_log(objects=rows, user=user, lines=[row.held_reason for row in rows])
+    PriceProposal.objects.bulk_update(rows, ["state", "undecided", "decided_at", *REASON], batch_size=900)
+    change_log(objects=rows, user=user, lines=[log_why(reason_of(row)) for row in rows])
 
 
-def _eyes(rows: list[PriceProposal], user: Any) -> tuple[list[PriceProposal], list[PriceProposal]]:
-    """Rows that get their first approval, and those that get the one that counts."""
+Rows = list[PriceProposal]
+
+
+def eyes(rows: Rows, user: Any) -> tuple[Rows, Rows, Rows]:
+    """Rows that get their first approval, those that get the one that counts, and those that the same person has
+    approved before."""
     if not ecomai.PRICING_FOUR_EYES:
-        return [], rows
+        return [], rows, []
     # What is new in a family nobody has seen yet: then the whole family begins anew.
     anew = {row.family for row in rows if row.family and row.seconded_by_id is None}
     first = [row for row in rows if row.seconded_by_id is None or row.family in anew]
     second = [row for row in rows if row.seconded_by_id is not None and row.family not in anew]
-    for row in second:
-        if row.seconded_by_id == user.pk:
-            raise PricingError(
-                _("You have approved “%(product)s” already: somebody else must do so too.") % {"product": row.product}
-            )
-    return first, second
+    again = [row for row in second if row.seconded_by_id == user.pk]
+    return first, [row for row in second if row.seconded_by_id != user.pk], again
 
 
-def _approve(
-    rows: list[PriceProposal], *, user: Any, now: datetime, apply_at: datetime | None, share: float | None
+def second_first(rows: Rows, *, user: Any) -> None:
+    """Note the first of two approvals."""
+    if rows:
+        _update(rows, seconded_by=user)
+        change_log(objects=rows, user=user, lines=[log_line("approved_first")])
+
+
+def approve_rows(
+    rows: Rows, canaries: Rows, *, user: Any, now: datetime, apply_at: datetime | None, batch: str, parted: bool
 ) -> None:
-    batch = uuid4().hex
+    """Approve locked rows as one batch. ``parted``: ``canaries`` go first, the others after ``PRICING_CANARY_DAYS``."""
+    if not rows:
+        return
     decided = {"batch": batch, **_decided(user, now)}
-    canaries = _canaries(rows, share, batch) if share is not None else rows
     chosen = {row.pk for row in canaries}
     later = [row for row in rows if row.pk not in chosen]
     state = State.APPROVED if apply_at is None else State.SCHEDULED
-    _update(canaries, state=state, apply_at=apply_at, is_canary=share is not None, **decided)
+    _update(canaries, state=state, apply_at=apply_at, is_canary=parted, **decided)
     if later:
         after = (apply_at or now) + timedelta(days=ecomai.PRICING_CANARY_DAYS)
         _update(later, state=State.SCHEDULED, apply_at=after, is_canary=False, **decided)
-    text = _("approved: %(old)s → %(new)s")
-    lines = [text % {"old": _plain(row.old_price), "new": _plain(row.new_price)} for row in [*canaries, *later]]
+    lines = [log_line("approved", old=_plain(row.old_price), new=_plain(row.new_price)) for row in [*canaries, *later]]
     change_log(objects=[*canaries, *later], user=user, lines=lines)
 
 
 def _canaries(rows: list[PriceProposal], share: float, batch: str) -> list[PriceProposal]:
     """A share of the products, whole families, by chance. Raises ``PricingError`` where that would be all."""
-    groups: dict[str, list[PriceProposal]] = {}
-    for row in rows:
-        groups.setdefault(row.family or f"#{row.product_id}", []).append(row)
+    groups = family_groups(rows)
+    if not groups:
+        return []
     number = ceil(share * len(groups))
     if number >= len(groups):
         raise PricingError(_("Too few products are chosen for a part of them to go first."))
     names = random.Random(batch).sample(sorted(groups), number)
     return [row for name in names for row in groups[name]]
+
+
+def family_groups(rows: Iterable[PriceProposal]) -> dict[str, Rows]:
+    """Rows by family; a product without one is alone."""
+    groups: dict[str, Rows] = {}
+    for row in rows:
+        groups.setdefault(row.family or f"#{row.product_id}", []).append(row)
+    return groups
 
 
 def _decided(user: Any, now: datetime) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from django_ecomai.pricing.rulebook import Choice, RuleBook
 
 from .allowed import restoring_forbidden
 from .decide import PricingError
-from .shop import adapter_applies, mirror_follow, shop_prices, write_price
+from .shop import Former, Said, adapter_applies, mirror_follow, shop_prices, write_price
 
 LONGEST = 26
 #: Not over yet.
@@ -164,8 +164,9 @@ def _advance(test: PriceTest, now: datetime) -> int:
     if week is None or week.applied_at is not None:
         return 0
     last = _last_price(test)
-    price, problem = _price_now(test)
-    if problem:
+    said = _said_now(test)
+    price = said.price
+    if said.problem:
         return 0  # the shop could not be read: the next hour tries again
     if price != last:
         text = _("the shop has changed the price to %(price)s") % {"price": price}
@@ -173,7 +174,7 @@ def _advance(test: PriceTest, now: datetime) -> int:
     facts = _facts(test.product, now)
     if facts is None or (problem := _forbidden(test.channel, facts, week.price, now)):
         return _end(test, PriceTest.State.STOPPED, _("not on sale") if facts is None else problem, now)
-    if price != week.price and (problem := _set(test, price, week.price, now)):
+    if price != week.price and (problem := _set(test, said, Former(week.price), now)):
         return _end(test, PriceTest.State.STOPPED, problem, now)
     week.applied_at = now
     week.save(update_fields=["applied_at"])
@@ -183,12 +184,12 @@ def _advance(test: PriceTest, now: datetime) -> int:
 def _end(test: PriceTest, state: str, reason: str, now: datetime) -> int:
     """Restore the price before, if the shop still has that of the test's last week and no limit forbids it by now."""
     written = 0
-    price, problem = _price_now(test)
-    if problem:
+    said = _said_now(test)
+    if problem := str(said.problem):
         reason = f"{reason}; {problem}" if reason else problem
-    elif price == _last_price(test) != test.base_price:
+    elif said.price == _last_price(test) != test.base_price:
         forbidden = restoring_forbidden({test.product_id: test.base_price}, channel=test.channel, now=now)
-        if problem := forbidden.get(test.product_id, "") or _set(test, price, test.base_price, now):
+        if problem := str(forbidden.get(test.product_id, "")) or _set(test, said, _base(test, said), now):
             reason = f"{reason}; {problem}" if reason else problem
         else:
             written = 1
@@ -197,16 +198,31 @@ def _end(test: PriceTest, state: str, reason: str, now: datetime) -> int:
     return written
 
 
-def _set(test: PriceTest, old: Decimal, new: Decimal, now: datetime) -> str:
+def _set(test: PriceTest, old: Said, new: Former, now: datetime) -> str:
     adapter = get_adapter(test.channel)
-    if problem := write_price(adapter, test.product, new):
-        return problem
+    if problem := write_price(adapter, test.product, new.price, former=new):
+        return str(problem)
+    after = _said_now(test)
     PriceChange.objects.create(
-        channel=test.channel, product=test.product, kind=PriceChange.Kind.TEST, at=now, old_price=old, new_price=new,
+        channel=test.channel, product=test.product, kind=PriceChange.Kind.TEST, at=now, old_price=old.price,
+        new_price=new.price, old_list_price=old.list_price, new_list_price=after.list_price, knows_list_price=True,
         currency=test.currency, verdict=PriceChange.Verdict.UNKNOWN,
     )  # fmt: skip
-    mirror_follow(adapter, channel=test.channel, prices={test.product.external_id: new}, now=now)
+    prices = {test.product.external_id: Former(new.price, after.list_price, True)}
+    mirror_follow(adapter, channel=test.channel, prices=prices, now=now)
     return ""
+
+
+def _base(test: PriceTest, now: Said) -> Former:
+    """The price before the test, with the list price that was beside it, unless somebody has changed that since."""
+    began = test.weeks.filter(applied_at__isnull=False).order_by("week").values_list("applied_at", flat=True).first()
+    changes = PriceChange.objects.filter(
+        product=test.product_id, kind=PriceChange.Kind.TEST, knows_list_price=True, at__gte=began or timezone.now()
+    ).order_by("pk")
+    first, last = changes.first(), changes.last()
+    if first is None or last is None or last.new_list_price != now.list_price:
+        return Former(test.base_price, now.list_price, first is not None)
+    return Former(test.base_price, first.old_list_price, True)
 
 
 def _last_price(test: PriceTest) -> Decimal:
@@ -215,11 +231,10 @@ def _last_price(test: PriceTest) -> Decimal:
     return test.base_price if last is None else last.price
 
 
-def _price_now(test: PriceTest) -> tuple[Any, str]:
+def _said_now(test: PriceTest) -> Said:
     """What the shop says now, or why it says nothing."""
     product = Product.objects.get(pk=test.product_id)
-    said = shop_prices(get_adapter(test.channel), products=[product])[product.external_id]
-    return said.price, said.problem
+    return shop_prices(get_adapter(test.channel), products=[product])[product.external_id]
 
 
 def _facts(product: Product, now: datetime) -> Facts | None:

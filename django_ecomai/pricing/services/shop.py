@@ -1,22 +1,23 @@
-"""What the services of prices ask of the shop's adapter: its prices of now, a price written, the copy brought along."""
+"""What the services of prices ask of the shop's adapter: its prices of now, one written or put back, the copy brought
+along."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.utils.translation import gettext as _
 
 from django_ecomai.adapters.base import NotSupported, ShopAdapter, get_adapter
 from django_ecomai.adapters.rows import ProductRow
 from django_ecomai.mirror.models import Product
 from django_ecomai.mirror.selectors import product_rows
 from django_ecomai.mirror.services.batches import batch_apply
+from django_ecomai.pricing.held import NONE, Why, said, why
 
 logger = logging.getLogger("django_ecomai")
 
@@ -27,7 +28,16 @@ class Said:
 
     price: Decimal | None = None
     currency: str = ""
-    problem: str = ""
+    problem: Why = NONE
+    list_price: Decimal | None = None
+
+
+class Former(NamedTuple):
+    """A price as it was; ``list_price`` is put back with it where ``knows_list``."""
+
+    price: Decimal
+    list_price: Decimal | None = None
+    knows_list: bool = False
 
 
 def adapter_applies(channel: str = "") -> bool:
@@ -44,7 +54,7 @@ def shop_prices(adapter: ShopAdapter, *, products: Sequence[Product]) -> dict[st
     """What the shop itself says of each product now, by its id: bulk edits send no signal. The copy counts only where
     the adapter cannot read single rows; a product that could not be read has a ``problem``."""
     if not reads_rows(adapter):
-        return {one.external_id: Said(one.price, one.currency) for one in products}
+        return {one.external_id: Said(one.price, one.currency, list_price=one.list_price) for one in products}
     wanted = sorted({one.external_id for one in products})
     try:
         return _read(adapter, wanted)
@@ -55,7 +65,7 @@ def shop_prices(adapter: ShopAdapter, *, products: Sequence[Product]) -> dict[st
                 found |= _read(adapter, [ident])
             except Exception as error:
                 logger.exception("EcomAI: the price of product %s could not be read.", ident)
-                found[ident] = Said(problem=_told(error))
+                found[ident] = Said(problem=said(_told(error)))
         return found
 
 
@@ -70,41 +80,57 @@ def _read(adapter: ShopAdapter, wanted: Sequence[str]) -> dict[str, Said]:
     for ident in wanted:
         row = rows.get(ident)
         if row is None or row.price is None:
-            found[ident] = Said(problem=_("The shop could not tell its price of now."))
+            found[ident] = Said(problem=why("shop_silent"))
         else:
-            found[ident] = Said(Decimal(str(row.price)), row.currency or "")
+            listed = None if row.list_price is None else Decimal(str(row.list_price))
+            found[ident] = Said(Decimal(str(row.price)), row.currency or "", list_price=listed)
     return found
 
 
-def write_price(adapter: ShopAdapter, product: Product, price: Any) -> str:
-    """Write a price; returns what went wrong, "" when nothing did."""
+def write_price(adapter: ShopAdapter, product: Product, price: Any, *, former: Former | None = None) -> Why:
+    """Write a price, or put the ``former`` one back; returns what went wrong, in the shop's words."""
     try:
         with transaction.atomic():
-            adapter.apply_price(product.external_id, price)
+            if former is not None and former.knows_list:
+                adapter.restore_price(product.external_id, former.price, former.list_price)
+            else:
+                adapter.apply_price(product.external_id, price)
     except NotSupported as error:
-        return str(error)[:500]
+        return said(str(error))
     except Exception as error:  # whatever a shop raises: the others must go on
         logger.exception("EcomAI: the price of product %s could not be written.", product.external_id)
-        return _told(error)
-    return ""
+        return said(_told(error))
+    return NONE
 
 
-def prices_restore(adapter: ShopAdapter, back: Sequence[tuple[Product, Any]]) -> str:
-    """Write prices back after something went wrong; returns which ones the shop did not take, "" when it took all."""
+def prices_restore(adapter: ShopAdapter, back: Sequence[tuple[Product, Former]]) -> list[tuple[str, str, str]]:
+    """Put prices back after something went wrong; returns which ones the shop did not take: product, price, what it
+    said."""
     told = []
-    for product, price in back:
-        if problem := write_price(adapter, product, price):
-            named = {"product": product, "price": plain(price), "problem": problem}
-            told.append(_("“%(product)s” could not be set back to %(price)s: %(problem)s.") % named)
-    return " ".join(told)
+    for product, former in back:
+        if problem := write_price(adapter, product, former.price, former=former):
+            told.append((str(product), plain(former.price), str(problem)))
+    return told
 
 
-def mirror_follow(adapter: ShopAdapter, *, channel: str, prices: dict[str, Any], now: datetime) -> None:
-    """The copy, with its price history, has the new prices at once, whether the shop's signals tell it or not."""
+def not_set_back(told: Sequence[tuple[str, str, str]], because: Why) -> Why:
+    """A reason, with the prices that could not be put back."""
+    return why("not_set_back", back=told, because=because) if told else because
+
+
+def mirror_follow(adapter: ShopAdapter, *, channel: str, prices: Mapping[str, Any], now: datetime) -> None:
+    """The copy, with its price history, has the new prices at once, whether the shop's signals tell it or not.
+
+    ``prices``: by the shop's id a price, or a ``Former`` with its list price. Call it within a transaction.
+    """
     if not prices:
         return
-    known = product_rows(channel=channel, external_ids=prices)
-    rows = [replace(row, price=prices[ident], updated_at=now) for ident, row in sorted(known.items())]
+    known = product_rows(channel=channel, external_ids=prices, lock=True)
+    rows = []
+    for ident, row in sorted(known.items()):
+        new = prices[ident] if isinstance(prices[ident], Former) else Former(prices[ident])
+        listed = new.list_price if new.knows_list else row.list_price
+        rows.append(replace(row, price=new.price, list_price=listed, updated_at=now))
     batch_apply(table="product", rows=rows, channel=channel, adapter=adapter)
 
 

@@ -1,27 +1,49 @@
-"""A price comes out of the shop again, and with it those of its family."""
+"""A price comes out of the shop again, and with it those of its family and the list price that it had."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from django_ecomai.adapters.base import ShopAdapter, get_adapter
+from django_ecomai.conf import ecomai
 from django_ecomai.core.audit import change_log
 from django_ecomai.core.mysql import locked_rows
-from django_ecomai.pricing.models import PriceChange, PriceProposal
+from django_ecomai.pricing.held import NONE, Why, why
+from django_ecomai.pricing.journal import log_line
+from django_ecomai.pricing.models import PriceChange, PriceProposal, PriceSelection
 
 from .allowed import restoring_forbidden
 from .decide import PricingError
-from .shop import Said, mirror_follow, plain, prices_restore, shop_prices, write_price
+from .shop import (
+    Former,
+    Said,
+    adapter_applies,
+    mirror_follow,
+    not_set_back,
+    prices_restore,
+    reads_rows,
+    shop_prices,
+    write_price,
+)
+
+#: Kinds of changes that can be taken back.
+UNDOABLE = (PriceChange.Kind.APPLY, PriceChange.Kind.TEST)
 
 
 class AgainstLimits(PricingError):
-    """The price before would break a limit of now: only a person may restore it, who confirms that."""
+    """Prices before would break limits of now: only a person may restore them, who confirms that.
+
+    ``against``: the reason per change, those of the family too.
+    """
+
+    def __init__(self, reason: Why, against: Sequence[tuple[PriceChange, Why]]) -> None:
+        super().__init__(reason)
+        self.against = list(against)
 
 
 def change_undo(
@@ -31,64 +53,135 @@ def change_undo(
     kind: str = PriceChange.Kind.UNDO,
     confirmed: bool = False,
     now: datetime | None = None,
+    forbidden: Mapping[int, Why] | None = None,
+    selection: PriceSelection | None = None,
 ) -> PriceChange:
-    """Restore the price before, and those of its price family; returns the new record.
+    """Restore the price before, and those of its price family, with the list prices beside them; returns the new
+    record.
 
-    A product that has its old price already counts as restored, so what was interrupted can be done again. Raises
-    ``PricingError``, and leaves the shop as it was, when it was undone before, when the shop has another price by now,
-    or when the shop refuses; the message names what could not be set back then. Raises ``AgainstLimits`` when a price
-    before breaks a limit of now, unless ``confirmed``; steps per day and week do not count.
+    A list price that the shop has changed since stays as it is. A product that has its old price already counts as
+    restored, so what was interrupted can be done again. Raises ``PricingError``, and leaves the shop as it was, when
+    it was undone before, when the shop has another price or currency by now, or when it refuses; the message names
+    what could not be set back then. Raises ``AgainstLimits`` when a price before breaks a limit of now, unless
+    ``confirmed``; steps per day and week do not count. ``forbidden``: what ``undo_forbidden`` said a moment ago.
     """
     at = now or timezone.now()
     channel = change.channel
     adapter = get_adapter(channel)
+    if not adapter_applies(channel):
+        raise PricingError(why("cannot_write"))
     with transaction.atomic():
         held = _held(change)
         said = shop_prices(adapter, products=[one.product for one in held])
         _check_prices(held, said)
         if not confirmed:
-            _check_limits(held, channel=channel, now=at)
-        _restore(adapter, [one for one in held if said[one.product.external_id].price != one.old_price])
-        undone = [_undo_of(one, user=user, kind=kind, now=at) for one in held]
+            _check_limits(held, undo_forbidden(held, now=at) if forbidden is None else forbidden)
+        wanted = {one.pk: _before(one, said[one.product.external_id]) for one in held}
+        _restore(adapter, held, said, wanted)
+        undone = [_undo_of(one, said, wanted[one.pk], user=user, kind=kind, now=at) for one in held]
+        for one in undone:
+            one.selection = selection
         PriceChange.objects.bulk_create(undone)
         PriceChange.objects.filter(pk__in=[one.pk for one in held]).update(undone_at=at)
         proposals = PriceProposal.objects.filter(pk__in=[one.proposal_id for one in held if one.proposal_id])
         # From when on the same price is not proposed again for a while.
         proposals.update(state=PriceProposal.State.UNDONE, decided_at=at)
-        mirror_follow(adapter, channel=channel, prices={one.product.external_id: one.old_price for one in held}, now=at)
-        change_log(objects=held, user=user, lines=[str(PriceChange.Kind(kind).label)])
+        prices = {one.product.external_id: wanted[one.pk] for one in held}
+        mirror_follow(adapter, channel=channel, prices=prices, now=at)
+        change_log(objects=held, user=user, lines=[log_line(kind)])
     return next(one for one in undone if one.product_id == change.product_id)
 
 
-def _check_prices(held: Sequence[PriceChange], said: dict[str, Said]) -> None:
+def undo_forbidden(changes: Iterable[PriceChange], *, now: datetime | None = None) -> dict[int, Why]:
+    """Which limits of now the prices before would break, by the product's key; a fixed number of queries per shop.
+
+    Of several changes of one product the oldest counts: its price is the one that stays in the end.
+    """
+    prices: dict[str, dict[int, Any]] = {}
+    for one in sorted(changes, key=lambda one: one.pk, reverse=True):
+        prices.setdefault(one.channel, {})[one.product_id] = one.old_price
+    found: dict[int, Why] = {}
+    for channel, wanted in prices.items():
+        found |= restoring_forbidden(wanted, channel=channel, now=now or timezone.now())
+    return found
+
+
+def _check_prices(held: Sequence[PriceChange], said: Mapping[str, Said]) -> None:
     for one in held:
         now = said[one.product.external_id]
         if now.problem:
-            raise PricingError(f"{one.product}: {now.problem}")
+            raise PricingError(why("product_said", product=one.product, because=now.problem))
+        here = now.currency or one.product.currency or ecomai.CURRENCY
+        if here != one.currency:
+            raise PricingError(why("other_currency", product=one.product, currency=here))
         if now.price not in (one.new_price, one.old_price):
-            raise PricingError(
-                _("“%(product)s” costs %(price)s by now, not %(new)s: nothing was changed.")
-                % {"product": one.product, "price": plain(now.price), "new": plain(one.new_price)}
-            )
+            raise PricingError(why("costs_by_now", product=one.product, price=now.price, new=one.new_price))
 
 
-def _check_limits(held: Sequence[PriceChange], *, channel: str, now: datetime) -> None:
-    forbidden = restoring_forbidden({one.product_id: one.old_price for one in held}, channel=channel, now=now)
-    for one in held:
-        if one.product_id in forbidden:
-            named = {"product": one.product, "price": plain(one.old_price), "why": forbidden[one.product_id]}
-            raise AgainstLimits(_("“%(product)s” does not get %(price)s back. %(why)s") % named)
+def _check_limits(held: Sequence[PriceChange], forbidden: Mapping[int, Why]) -> None:
+    against = [
+        (one, why("against_limits", product=one.product, price=one.old_price, because=forbidden[one.product_id]))
+        for one in held
+        if one.product_id in forbidden
+    ]
+    if against:
+        raise AgainstLimits(against[0][1], [(one, forbidden[one.product_id]) for one, _reason in against])
 
 
-def _restore(adapter: ShopAdapter, changes: Sequence[PriceChange]) -> None:
-    """Write the prices before, all of them or none."""
+def _before(change: PriceChange, now: Said) -> Former:
+    """What the shop is to have again. A list price that is not as the change left it was set by somebody else."""
+    if not change.knows_list_price:
+        return Former(change.old_price)
+    ours = now.list_price == change.new_list_price
+    return Former(change.old_price, change.old_list_price if ours else now.list_price, True)
+
+
+def _is_there(now: Said, wanted: Former) -> bool:
+    return now.price == wanted.price and (not wanted.knows_list or now.list_price == wanted.list_price)
+
+
+def _restore(
+    adapter: ShopAdapter, held: Sequence[PriceChange], said: Mapping[str, Said], wanted: Mapping[int, Former]
+) -> None:
+    """Put the prices before back, all of them or none."""
     done: list[PriceChange] = []
-    for one in changes:
-        if problem := write_price(adapter, one.product, one.old_price):
-            text = _("The shop did not take the price: %(problem)s") % {"problem": problem}
-            told = prices_restore(adapter, [(other.product, other.new_price) for other in done])
-            raise PricingError(f"{text} {told}".strip())
+    problem = NONE
+    for one in held:
+        if _is_there(said[one.product.external_id], wanted[one.pk]):
+            continue
         done.append(one)
+        if problem := write_price(adapter, one.product, one.old_price, former=wanted[one.pk]):
+            # What raised may have arrived all the same, where the shop can be asked: then it goes back, too.
+            if not reads_rows(adapter) or _has(adapter, one, said):
+                done.pop()
+            problem = why("shop_refused", because=problem)
+            break
+    else:
+        problem = _not_arrived(adapter, done)
+    if problem:
+        former = [(one, said[one.product.external_id]) for one in done]
+        told = prices_restore(
+            adapter, [(one.product, Former(one.new_price, now.list_price, one.knows_list_price)) for one, now in former]
+        )
+        raise PricingError(not_set_back(told, problem))
+
+
+def _has(adapter: ShopAdapter, change: PriceChange, said: Mapping[str, Said]) -> bool:
+    """Whether the shop still has what it said before, or says nothing."""
+    now = shop_prices(adapter, products=[change.product])[change.product.external_id]
+    return bool(now.problem) or now.price == said[change.product.external_id].price
+
+
+def _not_arrived(adapter: ShopAdapter, done: Sequence[PriceChange]) -> Why:
+    """The shop's word on what was written: a price that is still there was not taken back."""
+    if not done or not reads_rows(adapter):
+        return NONE
+    now = shop_prices(adapter, products=[one.product for one in done])
+    for one in done:
+        price = now[one.product.external_id].price
+        if price is not None and price == one.new_price != one.old_price:
+            return why("product_said", product=one.product, because=why("not_taken", price=price))
+    return NONE
 
 
 def _held(change: PriceChange) -> list[PriceChange]:
@@ -103,13 +196,16 @@ def _held(change: PriceChange) -> list[PriceChange]:
     held = list(locked_rows(rows.order_by("pk")).select_related("product"))
     mine = next((one for one in held if one.pk == change.pk), None)
     if mine is None or mine.undone_at is not None:
-        raise PricingError(_("This price was taken back before."))
-    if mine.kind not in (PriceChange.Kind.APPLY, PriceChange.Kind.TEST):
-        raise PricingError(_("Only a price that was put into the shop can be taken back."))
+        raise PricingError(why("undone_before"))
+    if mine.kind not in UNDOABLE:
+        raise PricingError(why("not_undoable"))
     return held
 
 
-def _undo_of(change: PriceChange, *, user: Any, kind: str, now: datetime) -> PriceChange:
+def _undo_of(
+    change: PriceChange, said: Mapping[str, Said], wanted: Former, *, user: Any, kind: str, now: datetime
+) -> PriceChange:
+    listed = said[change.product.external_id].list_price
     return PriceChange(
         channel=change.channel,
         product=change.product,
@@ -118,7 +214,10 @@ def _undo_of(change: PriceChange, *, user: Any, kind: str, now: datetime) -> Pri
         at=now,
         user=user if getattr(user, "pk", None) is not None else None,
         old_price=change.new_price,
-        new_price=change.old_price,
+        new_price=wanted.price,
+        old_list_price=listed,
+        new_list_price=wanted.list_price if wanted.knows_list else listed,
+        knows_list_price=change.knows_list_price,
         currency=change.currency,
         batch=change.batch,
     )

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.audit import change_log
@@ -15,11 +14,13 @@ from django_ecomai.core.charts import format_value
 from django_ecomai.forecast.days import local_date
 from django_ecomai.forecast.ledger import ledger_until
 from django_ecomai.pricing.facts import in_parts
+from django_ecomai.pricing.held import NONE, Why, said, why, why_of
+from django_ecomai.pricing.journal import log_why
 from django_ecomai.pricing.models import PriceChange, PriceProposal
 from django_ecomai.pricing.watching import LOOKS, Seen, look, seen_of, together
 
 from .apply import changes_apply, prices_resume
-from .decide import HEAVY, PricingError
+from .decide import HEAVY, PricingError, reason_of
 from .price_tests import price_tests_advance
 from .shop import adapter_applies
 from .undo import change_undo
@@ -42,7 +43,7 @@ class Watched:
     rolled_back: int = 0
     kept: int = 0
     tests: int = 0
-    messages: list[str] = field(default_factory=list)
+    messages: list[Why] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, int]:
         """For JSON."""
@@ -56,9 +57,7 @@ def prices_watch(*, channel: str = "", now: datetime | None = None) -> Watched:
     _look(found, channel=channel, now=at)
     if not adapter_applies(channel):
         if PriceProposal.objects.filter(channel=channel, state=State.SCHEDULED, apply_at__lte=at).exists():
-            found.messages.append(
-                _("The adapter cannot write prices: scheduled ones stay until you download them as CSV.")
-            )
+            found.messages.append(why("wait_for_csv"))
         return found
     applied = [prices_resume(channel=channel, now=at)]
     if due := _due(found, channel=channel, now=at):
@@ -67,8 +66,10 @@ def prices_watch(*, channel: str = "", now: datetime | None = None) -> Watched:
         found.applied += len(one.changes)
         found.stale += len(one.stale)
         found.failed += len(one.failed)
-        found.messages += [f"{row.product}: {row.held_reason}" for row in [*one.stale, *one.failed]]
-    found.tests = price_tests_advance(channel=channel, now=at, tell=found.messages.append)
+        found.messages += [
+            why("product_said", product=row.product, because=reason_of(row)) for row in [*one.stale, *one.failed]
+        ]
+    found.tests = price_tests_advance(channel=channel, now=at, tell=lambda text: found.messages.append(said(text)))
     return found
 
 
@@ -125,8 +126,7 @@ def _roll_back(found: Watched, change: PriceChange, *, now: datetime) -> None:
         "units": format_value(round(change.watch["units"], 1)),
         "floor": format_value(round(change.watch["floor_units"], 1)),
     }
-    text = _("“%(product)s” sold %(units)s pieces in %(days)s days, less than the %(floor)s it should at least") % named
-    found.messages.append(text)
+    found.messages.append(why("sold_too_little", **named))
     _undo(found, change, now=now)
 
 
@@ -136,9 +136,9 @@ def _undo(found: Watched, change: PriceChange, *, now: datetime) -> None:
     try:
         change_undo(change=change, kind=PriceChange.Kind.ROLLBACK, now=now)
     except PricingError as error:
-        if str(error) != change.watch.get("refused"):
-            found.messages.append(str(error))
-        change.watch["refused"] = str(error)
+        if error.why != why_of(change.watch.get("refused")):
+            found.messages.append(error.why)
+        change.watch["refused"] = error.why.as_json()
         change.save(update_fields=["watch"])
         return
     found.rolled_back += 1
@@ -166,18 +166,18 @@ def _due(found: Watched, *, channel: str, now: datetime) -> list[PriceProposal]:
     for row in due:
         verdict = Canary() if row.is_canary else verdicts[row.batch]
         if verdict.stop:
-            stops.setdefault(verdict.stop, []).append(row)
+            stops.setdefault(verdict.stop.code, []).append(row)
         elif verdict.wait is not None:
             waits.setdefault(verdict.wait, []).append(row)
         else:
             going.append(row)
-    for reason, stopped in stops.items():
+    for code, stopped in stops.items():
         for part in in_parts(row.pk for row in stopped):
             PriceProposal.objects.filter(pk__in=part, state=State.SCHEDULED).update(
-                state=State.REJECTED, reason=reason, decided_at=now, apply_at=None
+                state=State.REJECTED, held_code=code, held_named={}, decided_at=now, apply_at=None
             )
-        change_log(objects=stopped, user=None, lines=[reason])
-        found.messages.append(reason)
+        change_log(objects=stopped, user=None, lines=[log_why(why(code))])
+        found.messages.append(why(code))
         found.stopped += len(stopped)
     for until, waiting in waits.items():
         for part in in_parts(row.pk for row in waiting):
@@ -190,7 +190,7 @@ def _due(found: Watched, *, channel: str, now: datetime) -> list[PriceProposal]:
 class Canary:
     """What those of a batch that went first say about the others: ``stop`` for a reason, ``wait`` until then, or go."""
 
-    stop: str = ""
+    stop: Why = NONE
     wait: datetime | None = None
 
 
@@ -209,9 +209,9 @@ def _canary(channel: str, batch: str, now: datetime) -> Canary:
     everything = together(list(seen_of(channel=channel, changes=standing, until=until).values()))
     below = sum(change.verdict == Verdict.BELOW for change in changes)
     if everything.below or 2 * below > len(changes):
-        return Canary(stop=_("Those that went first earned less than expected."))
+        return Canary(stop=why("canary_below"))
     fallen = sum(change.verdict == Verdict.BELOW or change.undone_at is not None for change in changes)
     if not standing or 2 * fallen >= len(changes):
-        return Canary(stop=_("Of those that went first too few are still in the shop."))
+        return Canary(stop=why("canary_few"))
     old_enough = max(change.at for change in standing) + timedelta(days=ecomai.PRICING_CANARY_DAYS)
     return Canary(wait=old_enough) if old_enough > now else Canary()

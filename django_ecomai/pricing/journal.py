@@ -1,0 +1,51 @@
+"""Lines of the log as codes with what they name, so that each reader reads them in a language of his own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext_lazy
+
+from .held import REASONS, Why, reason_text
+
+MARK = '{"ecomai": '
+
+LINES: Mapping[str, Any] = {
+    "approved": gettext_lazy("approved: %(old)s → %(new)s"),
+    "approved_first": gettext_lazy("approved by the first of two"),
+    "rejected": gettext_lazy("rejected: %(reason)s"),
+    "applied": gettext_lazy("put into the shop: %(old)s → %(new)s"),
+    "undo": gettext_lazy("undone"),
+    "rollback": gettext_lazy("rolled back, since it earned too little"),
+}
+
+
+def log_line(code: str, **named: Any) -> str:
+    """A line as it is stored; ``code`` is one of ``LINES`` or of ``held.REASONS``."""
+    return json.dumps({"ecomai": code, "named": named}, ensure_ascii=False)
+
+
+def log_why(why: Why) -> str:
+    """A reason as a line."""
+    return log_line(why.code, **why.named)
+
+
+def log_about(product: Any, why: Why) -> str:
+    """A reason with the product that it is about."""
+    return log_line("product_said", product=str(product), because=why.as_json())
+
+
+def log_text(stored: str) -> str:
+    """A stored line in the language of who reads it; what is none of ours stays as it is."""
+    if not stored.startswith(MARK):
+        return stored
+    try:
+        found = json.loads(stored)
+        code, named = str(found["ecomai"]), dict(found.get("named") or {})
+        if code in LINES:
+            return str(LINES[code]) % named
+    except (ValueError, KeyError, TypeError):
+        return stored
+    return reason_text(code, **named) if code in REASONS else stored
