@@ -56,7 +56,8 @@ class JobKind:
     """A kind of heavy work that ``runs`` can execute.
 
     ``execute(context)`` receives a ``runs.services.RunContext``; ``label`` is what a merchant reads. ``page`` names the
-    admin page that shows what came of it, for the link on the page of a run.
+    admin page that shows what came of it, for the link on the page of a run. ``log_words`` puts a line of the log,
+    without its time, into the language of who reads it.
     """
 
     execute: Callable[[Any], None]
@@ -65,6 +66,7 @@ class JobKind:
     schedule: str = ""  # crontab, e.g. "15 3 * * *"; empty: never by schedule
     per_channel: bool = True  # False: one run serves all shops of an installation
     page: str = ""
+    log_words: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from django_ecomai.core.charts import format_value
 from django_ecomai.core.registry import JobKind, job_kinds
 
-from .journal import log_about
+from .journal import log_about, log_text
 from .models import PriceProposal
 from .services import changes_apply
 from .services.decide import reason_of
@@ -76,5 +76,6 @@ def register() -> None:
             label=gettext_lazy("Put approved prices into the shop"),
             page="admin:ecomai_pricing_pricechange_changelist",
             help=gettext_lazy("Started by approving many prices at once."),
+            log_words=log_text,
         ),
     )

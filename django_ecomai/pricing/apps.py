@@ -26,11 +26,22 @@ class PricingConfig(AppConfig):
             offers_job,
             product_panel,
             receivers,
+            selection_job,
         )
         from .diagnosis import diagnose
         from .steering import known_elasticities, margin_weights
 
-        for one in (jobs, apply_job, ledger_job, market_jobs, offers_job, cards, market_cards, product_panel):
+        for one in (
+            jobs,
+            apply_job,
+            selection_job,
+            ledger_job,
+            market_jobs,
+            offers_job,
+            cards,
+            market_cards,
+            product_panel,
+        ):
             one.register()
         receivers.connect()
         doctor_checks.register("pricing", diagnose)

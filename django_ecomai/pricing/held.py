@@ -100,6 +100,25 @@ LIMITS: Mapping[str, Any] = {
     "max_rise_week": gettext_lazy("the largest change per week"),
 }
 
+#: The same in few words, where many are counted that name different things; the sentence itself names nothing.
+SHORT: Mapping[str, Any] = {
+    "currency_changed": gettext_lazy("The currency of its price has changed."),
+    "price_changed": gettext_lazy("The shop has changed the price since it was worked out."),
+    "limits_forbid": gettext_lazy("Its limits do not allow this price any more."),
+    "family_member": gettext_lazy("Another product of its family has another price and none that is approved."),
+    "not_open": gettext_lazy("It is not open any more."),
+    "other_price": gettext_lazy("A later run proposes another price than was looked at."),
+    "error": gettext_lazy("An error stopped it, and the next attempt tries it again."),
+    "costs_by_now": gettext_lazy("The shop has another price by now."),
+    "other_currency": gettext_lazy("The currency of its price has changed."),
+    "against_limits": gettext_lazy("A limit of now forbids the price before."),
+    "product_said": gettext_lazy("The shop did not tell its price, or did not change it."),
+    "shop_refused": gettext_lazy("The shop did not take the price."),
+    "not_set_back": gettext_lazy("The shop did not take the price, nor another one back."),
+    "shop_said": gettext_lazy("The shop has refused."),
+    "limits_contradict": gettext_lazy("Its limits contradict each other."),
+}
+
 #: What sentences name.
 NAMES = (
     "rule", "first", "second", "names", "limits", "why", "value", "currency", "price", "new", "seen", "product", "told",
@@ -187,6 +206,11 @@ def reason_text(code: str, **named: Any) -> str:
             text % dict(zip(("product", "price", "problem"), one, strict=True)) for one in fill["back"]
         )
     return str(REASONS[code]) % {**fill, "why": _unlearned(fill["why"]), "state": _state(fill["state"])}
+
+
+def reason_short(code: str) -> str:
+    """A reason of many rows, without what it names in each."""
+    return str(SHORT[code]) if code in SHORT else reason_text(code)
 
 
 def limits_text(limits: Sequence[Sequence[Any]]) -> str:

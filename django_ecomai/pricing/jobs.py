@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_ecomai.core.charts import format_value
 from django_ecomai.core.registry import JobKind, job_kinds
 
+from .journal import log_text, log_why
+
 
 def propose(context: Any) -> None:
     """Execute "pricing.propose"; parameter: ``dry_run``."""
@@ -45,7 +47,6 @@ def propose(context: Any) -> None:
 
 def watch(context: Any) -> None:
     """Execute "pricing.watch"."""
-    from .journal import log_why
     from .services.watch import prices_watch
 
     found = prices_watch(channel=context.channel)
@@ -93,6 +94,7 @@ def register() -> None:
                 "tests into their next week."
             ),
             schedule="20 * * * *",
+            log_words=log_text,
         ),
     )
     job_kinds.register(

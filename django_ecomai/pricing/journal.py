@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy
 
-from .held import REASONS, Why, reason_text
+from .held import REASONS, Why, reason_short, reason_text
 
 MARK = '{"ecomai": '
 
@@ -17,6 +17,7 @@ LINES: Mapping[str, Any] = {
     "approved_first": gettext_lazy("approved by the first of two"),
     "rejected": gettext_lazy("rejected: %(reason)s"),
     "applied": gettext_lazy("put into the shop: %(old)s → %(new)s"),
+    "left_out": gettext_lazy("Left out, %(number)s: %(short)s"),
     "undo": gettext_lazy("undone"),
     "rollback": gettext_lazy("rolled back, since it earned too little"),
 }
@@ -45,7 +46,7 @@ def log_text(stored: str) -> str:
         found = json.loads(stored)
         code, named = str(found["ecomai"]), dict(found.get("named") or {})
         if code in LINES:
-            return str(LINES[code]) % named
+            return str(LINES[code]) % {**named, "short": reason_short(str(named.get("short", "")))}
     except (ValueError, KeyError, TypeError):
         return stored
     return reason_text(code, **named) if code in REASONS else stored

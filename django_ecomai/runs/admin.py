@@ -26,7 +26,7 @@ from django_ecomai.runs import presenting, storage
 from django_ecomai.runs.doctor import scheduler_silence
 from django_ecomai.runs.exceptions import NothingToRollBack
 from django_ecomai.runs.models import Artifact, LiveArtifact, Run
-from django_ecomai.runs.selectors import live_artifacts, run_status
+from django_ecomai.runs.selectors import live_artifacts, run_log, run_status
 from django_ecomai.runs.services import artifact_rollback, run_cancel, run_start, runs_reap
 from django_ecomai.runs.services.artifacts import rollback_candidates
 
@@ -138,7 +138,7 @@ class RunAdmin(PageMixin, ReadOnlyAdminMixin, FastModelAdmin):
             "run": run,
             "status": status,
             "took": self.took(run),
-            "log": run.log[-LOG_SHOWN:],
+            "log": run_log(run, LOG_SHOWN),
             "tables": presenting.evaluation_tables(run.metrics),
             "tried": presenting.tried_tables(run.metrics),
             "learned_order": presenting.learned_order(run.metrics),

@@ -4,8 +4,17 @@ from .apply import Applied, changes_apply, prices_resume
 from .decide import PricingError, proposals_approve, proposals_reject
 from .price_tests import price_test_approve, price_test_start, price_test_stop
 from .propose import proposals_make, proposals_preview
+from .selections import (
+    approval_select,
+    selection_applies,
+    selection_came,
+    selection_confirm,
+    selection_execute,
+    selection_skipped,
+    undo_select,
+)
 from .shop import adapter_applies
-from .undo import AgainstLimits, change_undo
+from .undo import AgainstLimits, change_undo, undo_forbidden
 from .volume_offers import offers_dismiss, offers_make, offers_restore
 from .watch import prices_watch
 
@@ -14,6 +23,7 @@ __all__ = [
     "Applied",
     "PricingError",
     "adapter_applies",
+    "approval_select",
     "change_undo",
     "changes_apply",
     "offers_dismiss",
@@ -28,4 +38,11 @@ __all__ = [
     "proposals_make",
     "proposals_preview",
     "proposals_reject",
+    "selection_applies",
+    "selection_came",
+    "selection_confirm",
+    "selection_execute",
+    "selection_skipped",
+    "undo_forbidden",
+    "undo_select",
 ]

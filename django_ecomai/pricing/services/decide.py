@@ -29,6 +29,7 @@ State = PriceProposal.State
 REASON = ("held_code", "held_named", "held_reason")
 #: Columns that no decision needs and that make thousands of rows heavy.
 HEAVY = ("curve", "history", "trail", "market")
+DECIDE = "ecomai_pricing.decide_priceproposal"
 APPLY = "ecomai_pricing.apply_priceproposal"
 
 

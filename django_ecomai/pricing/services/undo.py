@@ -31,6 +31,7 @@ from .shop import (
     write_price,
 )
 
+UNDO = "ecomai_pricing.undo_pricechange"
 #: Kinds of changes that can be taken back.
 UNDOABLE = (PriceChange.Kind.APPLY, PriceChange.Kind.TEST)
 
@@ -63,7 +64,8 @@ def change_undo(
     restored, so what was interrupted can be done again. Raises ``PricingError``, and leaves the shop as it was, when
     it was undone before, when the shop has another price or currency by now, or when it refuses; the message names
     what could not be set back then. Raises ``AgainstLimits`` when a price before breaks a limit of now, unless
-    ``confirmed``; steps per day and week do not count. ``forbidden``: what ``undo_forbidden`` said a moment ago.
+    ``confirmed``; steps per day and week do not count. ``forbidden``: what ``undo_forbidden`` said a moment ago; of
+    other changes it is asked here.
     """
     at = now or timezone.now()
     channel = change.channel
@@ -75,7 +77,8 @@ def change_undo(
         said = shop_prices(adapter, products=[one.product for one in held])
         _check_prices(held, said)
         if not confirmed:
-            _check_limits(held, undo_forbidden(held, now=at) if forbidden is None else forbidden)
+            known = forbidden or {}
+            _check_limits(held, {**known, **undo_forbidden([one for one in held if one.pk not in known], now=at)})
         wanted = {one.pk: _before(one, said[one.product.external_id]) for one in held}
         _restore(adapter, held, said, wanted)
         undone = [_undo_of(one, said, wanted[one.pk], user=user, kind=kind, now=at) for one in held]
@@ -92,17 +95,19 @@ def change_undo(
     return next(one for one in undone if one.product_id == change.product_id)
 
 
-def undo_forbidden(changes: Iterable[PriceChange], *, now: datetime | None = None) -> dict[int, Why]:
-    """Which limits of now the prices before would break, by the product's key; a fixed number of queries per shop.
-
-    Of several changes of one product the oldest counts: its price is the one that stays in the end.
-    """
-    prices: dict[str, dict[int, Any]] = {}
-    for one in sorted(changes, key=lambda one: one.pk, reverse=True):
-        prices.setdefault(one.channel, {})[one.product_id] = one.old_price
+def undo_forbidden(changes: Iterable[PriceChange], *, now: datetime) -> dict[int, Why]:
+    """Which limit of now the price before each change would break, by the change's key; false where it breaks none. A
+    fixed number of queries per shop, unless a product has several changes."""
+    rounds: dict[tuple[str, int], dict[int, PriceChange]] = {}
+    times: dict[int, int] = {}
+    for one in changes:
+        times[one.product_id] = times.get(one.product_id, 0) + 1
+        rounds.setdefault((one.channel, times[one.product_id]), {})[one.product_id] = one
     found: dict[int, Why] = {}
-    for channel, wanted in prices.items():
-        found |= restoring_forbidden(wanted, channel=channel, now=now or timezone.now())
+    for (channel, _time), each in rounds.items():
+        prices = {product: one.old_price for product, one in each.items()}
+        forbidden = restoring_forbidden(prices, channel=channel, now=now)
+        found |= {one.pk: forbidden.get(product, NONE) for product, one in each.items()}
     return found
 
 
@@ -119,13 +124,11 @@ def _check_prices(held: Sequence[PriceChange], said: Mapping[str, Said]) -> None
 
 
 def _check_limits(held: Sequence[PriceChange], forbidden: Mapping[int, Why]) -> None:
-    against = [
-        (one, why("against_limits", product=one.product, price=one.old_price, because=forbidden[one.product_id]))
-        for one in held
-        if one.product_id in forbidden
-    ]
+    against = [(one, forbidden[one.pk]) for one in held if forbidden.get(one.pk)]
     if against:
-        raise AgainstLimits(against[0][1], [(one, forbidden[one.product_id]) for one, _reason in against])
+        first, because = against[0]
+        reason = why("against_limits", product=first.product, price=first.old_price, because=because)
+        raise AgainstLimits(reason, against)
 
 
 def _before(change: PriceChange, now: Said) -> Former:
