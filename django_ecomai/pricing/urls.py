@@ -13,6 +13,7 @@ if apps.is_installed("rest_framework"):
     from . import api
 
     base = "api/pricing/"
+    one = f"{base}selections/<int:number>"
     urlpatterns += [
         path(f"{base}proposals/", api.ProposalsView.as_view(), name="api-proposals"),
         path(f"{base}proposals/decision/", api.DecideView.as_view(), name="api-decide"),
@@ -21,6 +22,10 @@ if apps.is_installed("rest_framework"):
         path(f"{base}proposals/<int:number>/", api.ProposalView.as_view(), name="api-proposal"),
         path(f"{base}changes/", api.ChangesView.as_view(), name="api-changes"),
         path(f"{base}changes/<int:number>/undo/", api.UndoView.as_view(), name="api-undo"),
+        path(f"{base}selections/", api.SelectionsView.as_view(), name="api-selections"),
+        path(f"{one}/", api.SelectionView.as_view(), name="api-selection"),
+        path(f"{one}/confirm/", api.SelectionConfirmView.as_view(), name="api-selection-confirm"),
+        path(f"{one}/skipped/", api.SelectionSkippedView.as_view(), name="api-selection-skipped"),
         path(f"{base}elasticities/", api.ElasticitiesView.as_view(), name="api-elasticities"),
         path(f"{base}volume-prices/", api.OffersView.as_view(), name="api-offers"),
         path(f"{base}volume-prices/csv/", api.OffersExportView.as_view(), name="api-offers-export"),

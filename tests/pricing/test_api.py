@@ -11,7 +11,9 @@ from django.test import Client
 from django.utils import timezone
 
 from django_ecomai.mirror.models import Product
+from django_ecomai.pricing import selection_job
 from django_ecomai.pricing.models import PriceChange, PriceProposal
+from django_ecomai.pricing.services import selections
 
 from .adapters import PricedShop
 from .factories import elasticity_make, priced_product, proposal_make, rule_make
@@ -126,6 +128,8 @@ def test_a_price_that_a_limit_forbids_by_now_is_restored_when_that_is_confirmed(
     path = f"changes/{PriceChange.objects.get().pk}/undo/"
     answer = post(staff, path, {})
     assert answer.status_code == 400 and "does not get 10 back" in answer.json()["detail"]
+    (limit,) = answer.json()["limits"]
+    assert limit["product_id"] == "p" and "at least 10.2 (its cost)" in limit["why"]
     assert post(staff, path, {"confirm": True}).json()["kind"] == "undo"
 
 
@@ -209,3 +213,97 @@ def test_two_eyes_are_told(staff: Client, settings: Any) -> None:
     answer = post(staff, "proposals/decision/", data)
     assert answer.status_code == 400 and "somebody else" in answer.content.decode()
     assert PriceProposal.objects.get().state == "open"
+
+
+class TestSelections:
+    """Many prices by one confirmation."""
+
+    @pytest.fixture(autouse=True)
+    def small(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(selection_job.AT_ONCE, "approve", 3)
+        monkeypatch.setitem(selection_job.AT_ONCE, "undo", 3)
+        monkeypatch.setattr(selections, "PART", {"approve": 2, "undo": 2})
+
+    def make(self, number: int, **fields: Any) -> None:
+        for at in range(number):
+            proposal_make(priced_product(external_id=f"a{at}", title=f"A{at}"), **fields)
+
+    @pytest.mark.parametrize("number", [3, 5])
+    def test_choose_confirm_read_and_take_back(
+        self, number: int, staff: Client, shop: PricedShop, django_capture_on_commit_callbacks: Any
+    ) -> None:
+        self.make(number, run_number=7)
+        answer = post(staff, "selections/", {"action": "approve", "run": 7, "direction": "up"})
+        found = answer.json()
+        assert (answer.status_code, found["number"], found["sums"]["up"]) == (201, number, number)
+        assert found["came"]["waiting"] == number and found["filters"] == {"run": 7, "direction": "up"}
+        path = f"selections/{found['id']}/"
+        assert post(staff, f"{path}confirm/", {"number": number + 1}).status_code == 400
+        Product.objects.filter(external_id="a0").update(price="12.00")
+        with django_capture_on_commit_callbacks(execute=True):
+            answer = post(staff, f"{path}confirm/", {"number": number})
+        assert answer.status_code == (200 if number == 3 else 202)
+        assert (answer.json()["run"] is None) is (number == 3)
+        came = staff.get(BASE + path).json()["came"]
+        assert came == {
+            "done": number - 1,
+            "first": 0,
+            "left_out": 1,
+            "waiting": 0,
+            "skipped": {"price_changed": 1},
+        }
+        assert len(shop.written) == number - 1
+        page = staff.get(f"{BASE}{path}skipped/", {"code": "price_changed"}).json()
+        assert page["next_offset"] is None and page["results"][0]["title"] == "A0"
+        assert page["results"][0]["why"] == "The shop has changed the price to 12 since it was worked out."
+        assert staff.get(f"{BASE}{path}skipped/", {"code": "gone"}).json()["results"] == []
+        # once more by the same person: nothing is done twice
+        with django_capture_on_commit_callbacks(execute=True):
+            assert post(staff, f"{path}confirm/", {"number": number}).json()["came"] == came
+        assert len(shop.written) == number - 1
+        Product.objects.filter(external_id="a1").update(cost="10.20")
+        back = post(staff, "selections/", {"action": "undo", "selection": found["id"]}).json()
+        assert back["number"] == number - 1
+        with django_capture_on_commit_callbacks(execute=True):
+            post(staff, f"selections/{back['id']}/confirm/", {"number": number - 1})
+        came = staff.get(f"{BASE}selections/{back['id']}/").json()["came"]
+        assert (came["done"], came["skipped"]) == (number - 2, {"against_limits": 1})
+        left = staff.get(f"{BASE}selections/{back['id']}/skipped/").json()["results"]
+        assert "10.2 (its cost)" in left[0]["why"]
+        data = {"action": "undo", "changes": [left[0]["id"]], "against_limits": True}
+        last = post(staff, "selections/", data).json()
+        assert post(staff, f"selections/{last['id']}/confirm/", {"number": 1}).json()["came"]["done"] == 1
+        assert dict(Product.objects.values_list("external_id", "price"))["a1"] == 10
+
+    def test_each_needs_its_own_right(self, staff: Client, shop: PricedShop) -> None:
+        self.make(2)
+        key = post(staff, "selections/", {"action": "approve"}).json()["id"]
+        decider = clerk("view_priceproposal", "decide_priceproposal")
+        assert decider.get(f"{BASE}selections/{key}/").status_code == 200
+        at = (timezone.now() + timedelta(days=1)).isoformat()
+        answer = post(decider, f"selections/{key}/confirm/", {"number": 2, "apply_at": at})
+        assert answer.status_code == 403
+        assert post(decider, "selections/", {"action": "undo"}).status_code == 403
+        assert post(decider, f"selections/{key}/confirm/", {"number": 2}).status_code == 200
+        assert post(staff, f"selections/{key}/confirm/", {"number": 2}).status_code == 400  # somebody else did
+        User.objects.get(username="clerk").user_permissions.clear()
+        assert decider.get(f"{BASE}selections/{key}/").status_code == 403
+        assert post(decider, "selections/", {"action": "approve"}).status_code == 403
+        assert shop.written == []
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            {},
+            {"action": "dance"},
+            {"action": "approve", "risk": "x"},
+            {"action": "approve", "run": 0},
+            {"action": "approve", "category": "none"},
+            {"action": "undo", "selection": 99},
+            {"action": "undo"},
+        ],
+    )
+    def test_what_cannot_be_chosen(self, data: dict[str, Any], staff: Client) -> None:
+        proposal_make()
+        assert post(staff, "selections/", data).status_code == 400
+        assert staff.get(f"{BASE}selections/{'9' * 25}/").status_code == 404

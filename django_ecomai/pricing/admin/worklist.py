@@ -90,6 +90,7 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
             "start_url": self.link("ecomai_runs_run_start") if request.user.has_perm(START) else "",
             "replay_url": of_channel(self.link("ecomai_pricing_priceproposal_replay"), channel),
             "csv_url": of_channel(self.link("ecomai_pricing_priceproposal_csv"), channel),
+            "selections_url": of_channel(self.link("ecomai_pricing_priceproposal_selections"), channel),
             "channel": channel,
             **(extra_context or {}),
         }

@@ -22,13 +22,16 @@ from django_ecomai.core.charts import format_value
 from django_ecomai.pricing import words
 from django_ecomai.pricing.apply_job import AT_ONCE, KIND, apply_parameters
 from django_ecomai.pricing.asked import channel_asked, key_asked, of_channel
-from django_ecomai.pricing.models import PriceProposal
+from django_ecomai.pricing.models import PriceProposal, PriceSelection
+from django_ecomai.pricing.selection_job import AT_ONCE as DECIDED_AT_ONCE
 from django_ecomai.pricing.services import (
     PricingError,
     adapter_applies,
+    approval_select,
     changes_apply,
     proposals_approve,
     proposals_reject,
+    selection_confirm,
 )
 from django_ecomai.pricing.worklist import Together, costs_simulated, together
 from django_ecomai.runs.services import run_start
@@ -37,7 +40,7 @@ from .base import APPLY, DECIDE
 
 State = PriceProposal.State
 SHOWN = 50  # rows of the preview; the sums are of all
-MOST = 5_000  # prices of one approval: all of them are looked at, summed and locked within the request
+MOST = DECIDED_AT_ONCE["approve"]  # looked at, summed and locked within the request; more are approved by a job
 DAY: dict[str, Any] = {"type": "date", "aria-label": gettext_lazy("Day")}
 TIME: dict[str, Any] = {"type": "time", "aria-label": gettext_lazy("Time of day")}
 NO_CURVES = ("curve", "trail", "history", "market", "product__description", "product__attributes")
@@ -52,7 +55,8 @@ class DecisionForm(ActionForm):
 class ApprovalForm(forms.Form):
     """When the prices go into the shop, and whether a part of them goes first."""
 
-    ids = forms.CharField(widget=forms.HiddenInput)
+    ids = forms.CharField(widget=forms.HiddenInput, required=False)
+    selection = forms.IntegerField(widget=forms.HiddenInput, required=False, min_value=1, max_value=2**63 - 1)
     when = forms.ChoiceField(
         label=gettext_lazy("Into the shop"),
         choices=[("now", gettext_lazy("now")), ("later", gettext_lazy("at this time:"))],
@@ -121,19 +125,31 @@ class WorklistDecide:
     def approve(self, request: HttpRequest, queryset: QuerySet[PriceProposal]) -> HttpResponse | None:
         """Shows what the chosen prices come to, before anything is decided."""
         wanted = queryset.filter(state=State.OPEN).select_related("product", "rule").defer(*NO_CURVES)
-        rows = list(wanted[: MOST + 1])
+        if wanted.order_by().count() > MOST:
+            try:
+                selection = approval_select(
+                    rows=queryset, channel=channel_asked(request), user=request.user, filters=dict(request.GET.lists())
+                )
+            except PricingError as error:
+                messages.warning(request, str(error))
+                return None
+            form = ApprovalForm(initial={"selection": selection.pk})
+            return self.approval_page(request, list(wanted[:SHOWN]), form, selection=selection)
+        rows = list(wanted)
         if not rows:
             messages.warning(request, _("None of these is open for a decision."))
             return None
-        if len(rows) > MOST:
-            del rows[MOST:]
-            text = _("At most %(n)s are approved at once: these are the first of the list, the others stay in it.")
-            messages.warning(request, text % {"n": format_value(MOST)})
         return self.approval_page(request, rows, ApprovalForm(initial={"ids": ids_seen(rows)}))
 
-    def approval_page(self, request: HttpRequest, rows: Sequence[PriceProposal], form: ApprovalForm) -> HttpResponse:
-        """What these prices come to together, and the questions of an approval."""
-        sums = together(rows)
+    def approval_page(
+        self,
+        request: HttpRequest,
+        rows: Sequence[PriceProposal],
+        form: ApprovalForm,
+        selection: PriceSelection | None = None,
+    ) -> HttpResponse:
+        """What these prices, or those of a selection, come to together, and the questions of an approval."""
+        sums = together(rows) if selection is None else Together(**selection.sums)
         channels = {row.channel for row in rows} or {ecomai.CHANNEL}
         back = of_channel(self.link("ecomai_pricing_priceproposal_changelist"), channel_asked(request))
         context = {
@@ -143,7 +159,8 @@ class WorklistDecide:
             "opts": self.opts,
             "form": form,
             "rows": rows[:SHOWN],
-            "more": max(len(rows) - SHOWN, 0),
+            "more": max(sums.number - SHOWN, 0),
+            "by_job": selection is not None,
             "lines": sum_lines(sums),
             "has_gain": bool(sums.gains),
             "cheaper": sums.down,
@@ -163,6 +180,8 @@ class WorklistDecide:
             raise PermissionDenied
         form = ApprovalForm(request.POST)
         valid = form.is_valid()
+        if key := form.cleaned_data.get("selection"):
+            return self.approve_selection(request, form, key)
         pks = form.cleaned_data.get("pks", [])
         rows = self._rows(request, pks)
         if not valid or not rows:
@@ -186,6 +205,33 @@ class WorklistDecide:
             post["ids"] = ids_seen(rows)
             return self.approval_page(request, rows, ApprovalForm(post))
         return self._approved(request, done)
+
+    def approve_selection(self, request: HttpRequest, form: ApprovalForm, key: int) -> HttpResponse:
+        """Confirm what was chosen and start the job that approves it."""
+        selection = PriceSelection.objects.filter(
+            pk=key, kind=PriceSelection.Kind.APPROVE, channel=channel_asked(request)
+        ).first()
+        if selection is None:
+            messages.error(request, _("This choice was too old and is forgotten: choose again."))
+            url = of_channel(self.link("ecomai_pricing_priceproposal_changelist"), channel_asked(request))
+            return HttpResponseRedirect(url)
+        if form.is_valid():
+            share = form.cleaned_data["canary"]
+            try:
+                confirmed = selection_confirm(
+                    selection=selection,
+                    user=request.user,
+                    apply_at=form.cleaned_data["apply_at"] if form.cleaned_data["when"] == "later" else None,
+                    canary_share=float(share) if share else None,
+                )
+            except (PricingError, PermissionDenied) as error:
+                messages.error(request, str(error))
+            else:
+                answer: HttpResponse = self.selection_go(request, confirmed)  # type: ignore[attr-defined]
+                return answer
+        first = selection.parts.order_by("place").first()
+        rows = [] if first is None else self._rows(request, [pk for pk, _price in first.rows[:SHOWN]])
+        return self.approval_page(request, rows, form, selection=selection)
 
     def _approved(self, request: HttpRequest, done: Sequence[PriceProposal]) -> HttpResponse:
         """Say what became of them, and put those that are due into the shop."""

@@ -20,16 +20,23 @@ from django_ecomai.pricing.asked import channel_asked, key_asked
 from django_ecomai.pricing.export import proposals_csv
 from django_ecomai.pricing.models import PriceChange, PriceProposal, PriceTest
 from django_ecomai.pricing.proposal_page import decisions, proposal_page
-from django_ecomai.pricing.services import PricingError, adapter_applies, change_undo, proposals_reject
+from django_ecomai.pricing.services import (
+    AgainstLimits,
+    PricingError,
+    adapter_applies,
+    change_undo,
+    proposals_reject,
+)
 from django_ecomai.pricing.services.price_tests import GOING
 
 from .base import APPLY, DECIDE, UNDO
 from .replay_page import ReplayPage
+from .selections import SelectionPages, against_page
 
 State = PriceProposal.State
 
 
-class WorklistPages(ReplayPage):
+class WorklistPages(SelectionPages, ReplayPage):
     """Mixed into the worklist's admin."""
 
     admin_site: Any
@@ -41,6 +48,7 @@ class WorklistPages(ReplayPage):
         """Addresses of the pages."""
         view, name = self.admin_site.admin_view, "ecomai_pricing_priceproposal"
         return [
+            *self.selection_urls(),
             path("approve/", view(require_POST(self.approve_view)), name=f"{name}_approve"),  # type: ignore[attr-defined]
             path("replay/", view(self.replay_view), name=f"{name}_replay"),
             path("csv/", view(self.csv_view), name=f"{name}_csv"),
@@ -84,7 +92,7 @@ class WorklistPages(ReplayPage):
 
     def decide_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """POST ``action``: ``approve`` leads to the questions, ``reject`` takes ``reason``, ``apply`` puts an approved
-        price into the shop, ``undo`` takes back the ``change`` named."""
+        price into the shop, ``undo`` takes back the ``change`` named; against a limit only after a page of its own."""
         row = self._row(request, pk)
         action = request.POST.get("action", "")
         needed = {"approve": DECIDE, "reject": DECIDE, "apply": APPLY, "undo": UNDO}.get(action)
@@ -110,8 +118,15 @@ class WorklistPages(ReplayPage):
                 change = PriceChange.objects.filter(product=row.product_id, pk=key).first()
                 if change is None:
                     raise Http404(_("There is no such change."))
-                change_undo(change=change, user=request.user)
+                change_undo(change=change, user=request.user, confirmed=request.POST.get("against") == "1")
                 messages.success(request, _("The price before is in the shop again."))
+        except AgainstLimits as error:
+            return against_page(
+                self, request, rows=[one for one, _why in error.against], number=len(error.against),
+                forbidden={one.pk: reason for one, reason in error.against},
+                hidden=[("action", "undo"), ("change", request.POST.get("change", "")), ("against", "1")],
+                action_url=request.get_full_path(), list_url=here.url,
+            )  # fmt: skip
         except PricingError as error:
             messages.error(request, str(error))
         return here

@@ -5,6 +5,7 @@ from .elasticities import ElasticitiesView
 from .market import CompetitorMatchDecideView, CompetitorMatchesView, CompetitorOffersView, MarketPositionsView
 from .offers import OfferDecisionView, OffersExportView, OffersView, SegmentsView
 from .proposals import ApplyView, DecideView, ExportView, ProposalsView, ProposalView
+from .selections import SelectionConfirmView, SelectionSkippedView, SelectionsView, SelectionView
 
 __all__ = [
     "ApplyView",
@@ -22,5 +23,9 @@ __all__ = [
     "ProposalView",
     "ProposalsView",
     "SegmentsView",
+    "SelectionConfirmView",
+    "SelectionSkippedView",
+    "SelectionView",
+    "SelectionsView",
     "UndoView",
 ]

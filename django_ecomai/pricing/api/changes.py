@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from django_ecomai.conf import ecomai
 from django_ecomai.pricing.models import PriceChange
 from django_ecomai.pricing.selectors import change_rows
-from django_ecomai.pricing.services import PricingError, change_undo
+from django_ecomai.pricing.services import AgainstLimits, PricingError, change_undo
 
 from .base import MOST_ROWS, PricingView, whole
 
@@ -28,8 +28,8 @@ class PriceChangeSerializer(serializers.ModelSerializer[PriceChange]):
     class Meta:
         model = PriceChange
         fields = (
-            "id", "product_id", "proposal", "kind", "at", "old_price", "new_price", "currency", "is_canary",
-            "undone_at", "verdict", "watch",
+            "id", "product_id", "proposal", "kind", "at", "old_price", "new_price", "old_list_price", "new_list_price",
+            "currency", "is_canary", "undone_at", "verdict", "watch",
         )  # fmt: skip
 
 
@@ -83,7 +83,13 @@ class UndoView(PricingView):
         operation_id="ecomai_pricing_undo",
         summary="Take an applied price back",
         request=UndoSerializer,
-        responses={200: PriceChangeSerializer, 400: OpenApiResponse(description="The shop has another price by now.")},
+        responses={
+            200: PriceChangeSerializer,
+            400: OpenApiResponse(
+                description="The shop has another price by now; or a limit forbids the price before: then `limits` "
+                "names each product and the limit, and `confirm` restores it all the same."
+            ),
+        },
     )
     def post(self, request: Request, number: int) -> Response:
         """See the schema."""
@@ -94,6 +100,9 @@ class UndoView(PricingView):
             raise NotFound(f"There is no change {number}.")
         try:
             undone = change_undo(change=change, user=request.user, confirmed=asked.validated_data["confirm"])
+        except AgainstLimits as error:
+            limits = [{"product_id": one.product.external_id, "why": str(reason)} for one, reason in error.against]
+            raise ValidationError({"detail": str(error), "limits": limits}) from error
         except PricingError as error:
             raise ValidationError({"detail": str(error)}) from error
         return Response(PriceChangeSerializer(undone).data)
