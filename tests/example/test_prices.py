@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
@@ -16,7 +17,7 @@ from django_ecomai.adapters.base import get_adapter
 from django_ecomai.mirror import models as mirror
 from django_ecomai.mirror.models import PricePoint
 from django_ecomai.mirror.services import shop_sync
-from django_ecomai.pricing.services import changes_apply
+from django_ecomai.pricing.services import change_undo, changes_apply, proposals_approve
 from example_project.shop.models import Order, Product
 from tests.example.factories import product_create
 from tests.example.test_buying import ADDRESS
@@ -70,6 +71,36 @@ def test_an_approved_price_is_applied_to_the_article_of_that_number(heart: Produ
     ]
     heart.refresh_from_db()
     assert heart.price == Decimal("2.75")
+
+
+@pytest.mark.parametrize("listed", [None, Decimal("3.49"), Decimal("2.95")])
+@pytest.mark.parametrize("new", [Decimal("2.75"), Decimal("3.15")])
+def test_approve_and_undo_restore_price_and_list_price_to_the_cent(
+    client: Client, listed: Decimal | None, new: Decimal, django_capture_on_commit_callbacks: Any
+) -> None:
+    heart = product_create(list_price=listed)
+    shop_sync()
+    PricePoint.objects.update(valid_from=timezone.now() - timedelta(days=40))
+    mirror.Product.objects.update(cost=Decimal("1.00"))
+    before = page(client, heart)
+    copy = mirror.Product.objects.get(external_id=heart.sku)
+    user = User.objects.create_superuser("merchant")
+    row = proposal_make(copy, old_price=Decimal("2.95"), new_price=new, list_price=listed, currency="GBP")
+    with django_capture_on_commit_callbacks(execute=True):
+        proposals_approve(proposals=[row], user=user)
+        (change,) = changes_apply(proposals=[row], user=user).changes
+    heart.refresh_from_db()
+    struck = Decimal("2.95") if new < Decimal("2.95") and listed != Decimal("3.49") else listed
+    assert (heart.price, heart.list_price) == (new, struck)
+    assert (change.old_list_price, change.new_list_price) == (listed, struck)
+    with django_capture_on_commit_callbacks(execute=True):
+        change_undo(change=change, user=user)
+    heart.refresh_from_db()
+    copy.refresh_from_db()
+    assert (heart.price, heart.list_price) == (Decimal("2.95"), listed)
+    assert (copy.price, copy.list_price) == (Decimal("2.95"), listed)
+    if listed != Decimal("3.49"):  # else a reduction begins anew, and is told from now on
+        assert re.sub(r'value="[^"]*"', "", page(client, heart)) == re.sub(r'value="[^"]*"', "", before)
 
 
 def test_a_price_raised_and_put_back_is_no_reduction(

@@ -310,7 +310,7 @@ class TestWords:
         assert row.held_named["price"] == "9.9" and row.held_named["because"]["code"] == "limits_forbid"
         assert row.held_words.startswith("The shop made 9.9 of 9.99. Its limits do not allow this price any more")
         with translation.override("de"):
-            assert row.held_words.startswith("Der Shop hat aus 9.99 9.9 gemacht. Seine Grenzen")
+            assert row.held_words.startswith("Der Shop hat aus 9.99 den Preis 9.9 gemacht. Seine Grenzen")
 
     def test_what_the_shop_said_stays_as_it_said_it(self, shop: PricedShop) -> None:
         approved()

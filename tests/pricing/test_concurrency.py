@@ -11,22 +11,33 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
 from django.db import connection, connections, transaction
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
+from django.utils import timezone
 
-from django_ecomai.pricing.models import CompetitorMatch, PriceChange, PriceProposal
+from django_ecomai.pricing.models import CompetitorMatch, PriceChange, PriceProposal, PriceSelection
 from django_ecomai.pricing.services import (
     PricingError,
+    approval_select,
     change_undo,
     changes_apply,
     competitors_matching,
     proposals_approve,
     proposals_make,
+    proposals_reject,
+    selection_came,
+    selection_confirm,
+    selection_execute,
+    selections,
+    undo_select,
 )
+from django_ecomai.pricing.services import apply as apply_room
 from django_ecomai.pricing.services.competitors_deciding import match_declare
 from django_ecomai.testing import product_make
 
-from .adapters import PricedShop
+from .adapters import LiveShop, PricedShop
 from .factories import priced_product, proposal_make
 from .market import offer_make
 from .shop import NOW, shop_make
@@ -123,6 +134,110 @@ def test_a_search_and_a_person_never_accept_two_products_of_one_offer(monkeypatc
     at_once(competitors_matching.matches_find, person)
     rows = CompetitorMatch.objects.values_list("product__title", "state")
     assert set(rows) == {("Lantern", "rejected"), ("Mine", "accepted")}
+
+
+def user_make() -> User:
+    return User.objects.create_superuser("boss")
+
+
+def test_two_workers_of_one_approval_of_many_decide_each_price_once(
+    shop: PricedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selections, "PART", {"approve": 3, "undo": 3})
+    user = user_make()
+    for number in range(30):
+        product = priced_product(external_id=f"s{number}")
+        proposal_make(product, family=f"p{number % 3}" if number < 9 else "")
+    selection = approval_select(rows=PriceProposal.objects.all(), user=user)
+    selection_confirm(selection=selection, user=user)
+    works = [lambda: selection_execute(selection=PriceSelection.objects.get())] * 3
+    at_once(*works)
+    came = selection_came(selection)
+    assert (came.done, came.left_out, came.waiting) == (30, 0, 0)
+    assert set(PriceProposal.objects.values_list("state", "batch")) == {("approved", selection.batch)}
+    assert LogEntry.objects.filter(content_type__model="priceproposal").count() == 30
+
+
+def test_two_confirmations_of_one_choice_are_one(shop: PricedShop) -> None:
+    user = user_make()
+    proposal_make()
+    selection = approval_select(rows=PriceProposal.objects.all(), user=user)
+    found = at_once(*[lambda: selection_confirm(selection=selection, user=user)] * 3)
+    assert sum(isinstance(one, PricingError) for one in found) == 2
+
+
+def test_an_approval_of_many_and_a_rejection_at_once_leave_one_of_them(
+    shop: PricedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selections, "PART", {"approve": 5, "undo": 5})
+    user = user_make()
+    rows = [proposal_make(family=f"p{number // 4}") for number in range(20)]
+    selection = approval_select(rows=PriceProposal.objects.all(), user=user)
+    selection_confirm(selection=selection, user=user)
+    at_once(
+        lambda: selection_execute(selection=PriceSelection.objects.get()),
+        *[lambda row=row: proposals_reject(proposals=[row], reason="no") for row in rows[::4]],
+    )
+    came = selection_came(selection)
+    families = PriceProposal.objects.values("family").annotate(states=Count("state", distinct=True))
+    assert {one["states"] for one in families} == {1}
+    # A rejection takes back what is approved and waits, so every family ends rejected; each was decided or left out.
+    assert set(PriceProposal.objects.values_list("state", flat=True)) == {"rejected"}
+    assert came.done + came.left_out == 20 and came.waiting == 0
+
+
+def test_many_are_taken_back_once_by_two_workers_and_a_person(
+    live_shop: LiveShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selections, "PART", {"approve": 4, "undo": 4})
+    user = user_make()
+    for number in range(20):
+        product = priced_product(external_id=f"u{number}")
+        family = f"p{number % 2}" if number < 6 else ""
+        proposal_make(product, state="approved", batch="b", family=family)
+        live_shop.now[f"u{number}"] = Decimal("10")
+    assert len(changes_apply().changes) == 20
+    selection = undo_select(rows=PriceChange.objects.all(), user=user)
+    selection_confirm(selection=selection, user=user)
+    change = PriceChange.objects.order_by("pk").first() or PriceChange()
+    at_once(
+        *[lambda: selection_execute(selection=PriceSelection.objects.get())] * 2,
+        lambda: change_undo(change=change, user=user),
+    )
+    came = selection_came(selection)
+    assert came.waiting == 0 and came.done + came.left_out == 20
+    assert PriceChange.objects.filter(kind="undo").count() == 20 and len(live_shop.written) == 40
+    assert set(live_shop.now.values()) == {Decimal("10")}
+
+
+def test_a_worker_that_is_slow_and_one_that_takes_over_note_one_change(
+    live_shop: LiveShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first has written when the second takes its row for left behind: the price is written once and noted once."""
+    proposal_make(priced_product(external_id="slow"), state="approved")
+    live_shop.now["slow"] = Decimal("10")
+    written, taken = threading.Event(), threading.Event()
+    real = apply_room._read_back
+
+    def slowly(*args: Any, **kwargs: Any) -> None:
+        if not written.is_set():
+            written.set()
+            taken.wait(timeout=10)
+        real(*args, **kwargs)
+
+    monkeypatch.setattr(apply_room, "_read_back", slowly)
+
+    def second() -> Any:
+        assert written.wait(timeout=10)
+        PriceProposal.objects.update(writing_since=timezone.now() - apply_room.LEFT_BEHIND - timedelta(seconds=1))
+        found = changes_apply()
+        taken.set()
+        return found
+
+    first, other = at_once(changes_apply, second)
+    assert (len(first.changes), len(other.changes)) == (0, 1)
+    assert PriceChange.objects.count() == 1 and live_shop.written == [("slow", Decimal("10.5"))]
+    assert PriceProposal.objects.get().state == "applied"
 
 
 def test_one_of_two_approvals_counts(shop: PricedShop) -> None:

@@ -171,7 +171,7 @@ class SelectionConfirmView(PricingView):
             200: SelectionSerializer,
             202: OpenApiResponse(
                 SelectionSerializer,
-                description=f"More than {AT_ONCE['approve']} to approve, {AT_ONCE['undo']} to take back: `run` does it.",
+                description=f"More than {AT_ONCE['approve']} to approve, {AT_ONCE['undo']} to take back: a job.",
             ),
             400: OpenApiResponse(description="It cannot be decided so."),
         },
