@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -67,3 +68,18 @@ def test_the_templates_tell_the_price_before(text: str) -> None:
     context = {"request": RequestFactory().get("/"), "product": "p", "page": {"object_list": ["p"]}}
     (source,) = [one.text for one in page_blocks(PAGE) if one.language == "html+django" and text in one.text + "\n"][:1]
     assert "10.00" in Template(source).render(Context(context))
+
+
+def test_an_adapter_that_strikes_prices_out_puts_both_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example of ``restore_price``, with the tables of a shop in memory."""
+    row = SimpleNamespace(price=Decimal("10.00"), list_price=Decimal("12.00"), save=lambda update_fields: None)
+    objects = SimpleNamespace(select_for_update=lambda: SimpleNamespace(get=lambda pk: row))
+    module = ModuleType("shop.models")
+    module.Product = SimpleNamespace(objects=objects)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "shop", ModuleType("shop"))
+    monkeypatch.setitem(sys.modules, "shop.models", module)
+    adapter = run("class StrikingAdapter")["StrikingAdapter"]
+    adapter.apply_price(None, "7", Decimal("8.50"))
+    assert (row.price, row.list_price) == (Decimal("8.50"), Decimal("10.00"))
+    adapter.restore_price(None, "7", Decimal("10.00"), Decimal("12.00"))
+    assert (row.price, row.list_price) == (Decimal("10.00"), Decimal("12.00"))

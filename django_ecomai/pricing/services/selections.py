@@ -176,7 +176,8 @@ def selection_execute(*, selection: PriceSelection, progress: Callable[[int, int
     siblings = siblings_of(selection) if approves else {}
     open_parts = selection.parts.filter(Q(done_at=None) | Q(has_errors=True)).order_by("place")
     places = list(open_parts.values_list("pk", flat=True))
-    done = selection.number - sum(len(rows) for rows in open_parts.values_list("rows", flat=True))
+    waiting = open_parts.values_list("rows", flat=True).iterator(chunk_size=50)
+    done = selection.number - sum(len(rows) for rows in waiting)
     for pk in places:
         user = get_user_model()._default_manager.filter(pk=selection.confirmed_by_id).first()
         _check_may(selection.kind, user, scheduled=selection.apply_at is not None or selection.canary_share is not None)
