@@ -13,7 +13,7 @@ if apps.is_installed("rest_framework"):
     from . import api
 
     base = "api/pricing/"
-    one = f"{base}selections/<int:number>"
+    approval, undo = f"{base}proposals/selections/", f"{base}changes/selections/"
     urlpatterns += [
         path(f"{base}proposals/", api.ProposalsView.as_view(), name="api-proposals"),
         path(f"{base}proposals/decision/", api.DecideView.as_view(), name="api-decide"),
@@ -22,10 +22,14 @@ if apps.is_installed("rest_framework"):
         path(f"{base}proposals/<int:number>/", api.ProposalView.as_view(), name="api-proposal"),
         path(f"{base}changes/", api.ChangesView.as_view(), name="api-changes"),
         path(f"{base}changes/<int:number>/undo/", api.UndoView.as_view(), name="api-undo"),
-        path(f"{base}selections/", api.SelectionsView.as_view(), name="api-selections"),
-        path(f"{one}/", api.SelectionView.as_view(), name="api-selection"),
-        path(f"{one}/confirm/", api.SelectionConfirmView.as_view(), name="api-selection-confirm"),
-        path(f"{one}/skipped/", api.SelectionSkippedView.as_view(), name="api-selection-skipped"),
+        path(approval, api.ApprovalsView.as_view(), name="api-approvals"),
+        path(f"{approval}<int:number>/", api.ApprovalView.as_view(), name="api-approval"),
+        path(f"{approval}<int:number>/confirm/", api.ApprovalConfirmView.as_view(), name="api-approval-confirm"),
+        path(f"{approval}<int:number>/skipped/", api.ApprovalSkippedView.as_view(), name="api-approval-skipped"),
+        path(undo, api.UndosView.as_view(), name="api-undos"),
+        path(f"{undo}<int:number>/", api.UndoneView.as_view(), name="api-undone"),
+        path(f"{undo}<int:number>/confirm/", api.UndoConfirmView.as_view(), name="api-undo-confirm"),
+        path(f"{undo}<int:number>/skipped/", api.UndoSkippedView.as_view(), name="api-undo-skipped"),
         path(f"{base}elasticities/", api.ElasticitiesView.as_view(), name="api-elasticities"),
         path(f"{base}volume-prices/", api.OffersView.as_view(), name="api-offers"),
         path(f"{base}volume-prices/csv/", api.OffersExportView.as_view(), name="api-offers-export"),

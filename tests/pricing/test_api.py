@@ -233,11 +233,11 @@ class TestSelections:
         self, number: int, staff: Client, shop: PricedShop, django_capture_on_commit_callbacks: Any
     ) -> None:
         self.make(number, run_number=7)
-        answer = post(staff, "selections/", {"action": "approve", "run": 7, "direction": "up"})
+        answer = post(staff, "proposals/selections/", {"run": 7, "direction": "up"})
         found = answer.json()
         assert (answer.status_code, found["number"], found["sums"]["up"]) == (201, number, number)
         assert found["came"]["waiting"] == number and found["filters"] == {"run": 7, "direction": "up"}
-        path = f"selections/{found['id']}/"
+        path = f"proposals/selections/{found['id']}/"
         assert post(staff, f"{path}confirm/", {"number": number + 1}).status_code == 400
         Product.objects.filter(external_id="a0").update(price="12.00")
         with django_capture_on_commit_callbacks(execute=True):
@@ -262,48 +262,55 @@ class TestSelections:
             assert post(staff, f"{path}confirm/", {"number": number}).json()["came"] == came
         assert len(shop.written) == number - 1
         Product.objects.filter(external_id="a1").update(cost="10.20")
-        back = post(staff, "selections/", {"action": "undo", "selection": found["id"]}).json()
+        back = post(staff, "changes/selections/", {"selection": found["id"]}).json()
         assert back["number"] == number - 1
         with django_capture_on_commit_callbacks(execute=True):
-            post(staff, f"selections/{back['id']}/confirm/", {"number": number - 1})
-        came = staff.get(f"{BASE}selections/{back['id']}/").json()["came"]
+            post(staff, f"changes/selections/{back['id']}/confirm/", {"number": number - 1})
+        came = staff.get(f"{BASE}changes/selections/{back['id']}/").json()["came"]
         assert (came["done"], came["skipped"]) == (number - 2, {"against_limits": 1})
-        left = staff.get(f"{BASE}selections/{back['id']}/skipped/").json()["results"]
+        left = staff.get(f"{BASE}changes/selections/{back['id']}/skipped/").json()["results"]
         assert "10.2 (its cost)" in left[0]["why"]
-        data = {"action": "undo", "changes": [left[0]["id"]], "against_limits": True}
-        last = post(staff, "selections/", data).json()
-        assert post(staff, f"selections/{last['id']}/confirm/", {"number": 1}).json()["came"]["done"] == 1
+        data = {"changes": [left[0]["id"]], "against_limits": True}
+        last = post(staff, "changes/selections/", data).json()
+        assert post(staff, f"changes/selections/{last['id']}/confirm/", {"number": 1}).json()["came"]["done"] == 1
         assert dict(Product.objects.values_list("external_id", "price"))["a1"] == 10
 
     def test_each_needs_its_own_right(self, staff: Client, shop: PricedShop) -> None:
         self.make(2)
-        key = post(staff, "selections/", {"action": "approve"}).json()["id"]
+        key = post(staff, "proposals/selections/", {}).json()["id"]
         decider = clerk("view_priceproposal", "decide_priceproposal")
-        assert decider.get(f"{BASE}selections/{key}/").status_code == 200
+        assert decider.get(f"{BASE}proposals/selections/{key}/").status_code == 200
         at = (timezone.now() + timedelta(days=1)).isoformat()
-        answer = post(decider, f"selections/{key}/confirm/", {"number": 2, "apply_at": at})
+        answer = post(decider, f"proposals/selections/{key}/confirm/", {"number": 2, "apply_at": at})
         assert answer.status_code == 403
-        assert post(decider, "selections/", {"action": "undo"}).status_code == 403
-        assert post(decider, f"selections/{key}/confirm/", {"number": 2}).status_code == 200
-        assert post(staff, f"selections/{key}/confirm/", {"number": 2}).status_code == 400  # somebody else did
+        assert post(decider, "changes/selections/", {}).status_code == 403
+        assert post(decider, f"proposals/selections/{key}/confirm/", {"number": 2}).status_code == 200
+        assert (
+            post(staff, f"proposals/selections/{key}/confirm/", {"number": 2}).status_code == 400
+        )  # somebody else did
         User.objects.get(username="clerk").user_permissions.clear()
-        assert decider.get(f"{BASE}selections/{key}/").status_code == 403
-        assert post(decider, "selections/", {"action": "approve"}).status_code == 403
+        assert decider.get(f"{BASE}proposals/selections/{key}/").status_code == 403
+        assert post(decider, "proposals/selections/", {}).status_code == 403
         assert shop.written == []
 
     @pytest.mark.parametrize(
-        "data",
+        ("where", "data"),
         [
-            {},
-            {"action": "dance"},
-            {"action": "approve", "risk": "x"},
-            {"action": "approve", "run": 0},
-            {"action": "approve", "category": "none"},
-            {"action": "undo", "selection": 99},
-            {"action": "undo"},
+            ("proposals", {"risk": "x"}),
+            ("proposals", {"run": 0}),
+            ("proposals", {"category": "none"}),
+            ("proposals", {"proposals": []}),
+            ("changes", {"selection": 99}),
+            ("changes", {}),
         ],
     )
-    def test_what_cannot_be_chosen(self, data: dict[str, Any], staff: Client) -> None:
+    def test_what_cannot_be_chosen(self, where: str, data: dict[str, Any], staff: Client) -> None:
         proposal_make()
-        assert post(staff, "selections/", data).status_code == 400
-        assert staff.get(f"{BASE}selections/{'9' * 25}/").status_code == 404
+        assert post(staff, f"{where}/selections/", data).status_code == 400
+        assert staff.get(f"{BASE}{where}/selections/{'9' * 25}/").status_code == 404
+
+    def test_a_choice_of_one_kind_is_none_of_the_other(self, staff: Client) -> None:
+        proposal_make()
+        key = post(staff, "proposals/selections/", {}).json()["id"]
+        assert staff.get(f"{BASE}changes/selections/{key}/").status_code == 404
+        assert post(staff, f"changes/selections/{key}/confirm/", {"number": 1}).status_code == 404

@@ -9,15 +9,14 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from django_ecomai.pricing.admin import worklist_decide
 from django_ecomai.pricing.apply_job import AT_ONCE, apply_parameters
-from django_ecomai.pricing.models import PriceChange, PriceProposal
+from django_ecomai.pricing.models import PriceProposal
 from django_ecomai.pricing.services import proposals_approve
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_now, run_start
 
 from .adapters import PricedShop
-from .factories import priced_product, proposal_make
+from .factories import proposal_make
 
 pytestmark = pytest.mark.django_db
 PAGE = "admin:ecomai_pricing_priceproposal"
@@ -77,29 +76,3 @@ def test_many_by_rest_are_written_by_a_job(
         assert (answer.status_code, shop.written) == (202, [])
     run = Run.objects.get(pk=answer.json()["run"])
     assert run.state == "done" and len(shop.written) == AT_ONCE + 1
-
-
-def test_one_approval_is_of_so_many_prices_at_most(
-    boss: Client, shop: PricedShop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(worklist_decide, "MOST", 3)
-    for number in range(5):
-        proposal_make(gain=float(number))
-    data = {"action": "approve_all", "index": 0}
-    html = boss.post(reverse(f"{PAGE}_changelist"), data, follow=True).content.decode()
-    assert "At most 3 are approved at once" in html and "Approve 3 prices" in html
-    best = PriceProposal.objects.order_by("-gain")[:3]
-    assert f'value="{worklist_decide.ids_seen(best)}"' in html
-
-
-def test_no_more_are_taken_back_at_once_than_a_request_bears(boss: Client, shop: PricedShop) -> None:
-    for _ in range(AT_ONCE + 1):
-        product = priced_product()
-        PriceChange.objects.create(
-            product=product, kind="apply", at="2026-03-01T00:00Z", old_price=9, new_price=10, currency="EUR"
-        )
-    keys = list(PriceChange.objects.values_list("pk", flat=True))
-    data = {"action": "take_back", "index": 0, "_selected_action": keys, "select_across": "1", "confirmed": "1"}
-    url = reverse("admin:ecomai_pricing_pricechange_changelist")
-    html = boss.post(url, data, follow=True).content.decode()
-    assert f"At most {AT_ONCE} prices are taken back at once" in html and shop.written == []

@@ -5,10 +5,23 @@ from .elasticities import ElasticitiesView
 from .market import CompetitorMatchDecideView, CompetitorMatchesView, CompetitorOffersView, MarketPositionsView
 from .offers import OfferDecisionView, OffersExportView, OffersView, SegmentsView
 from .proposals import ApplyView, DecideView, ExportView, ProposalsView, ProposalView
-from .selections import SelectionConfirmView, SelectionSkippedView, SelectionsView, SelectionView
+from .selections import (
+    ApprovalConfirmView,
+    ApprovalSkippedView,
+    ApprovalsView,
+    ApprovalView,
+    UndoConfirmView,
+    UndoneView,
+    UndoSkippedView,
+    UndosView,
+)
 
 __all__ = [
     "ApplyView",
+    "ApprovalConfirmView",
+    "ApprovalSkippedView",
+    "ApprovalView",
+    "ApprovalsView",
     "ChangesView",
     "CompetitorMatchDecideView",
     "CompetitorMatchesView",
@@ -23,9 +36,9 @@ __all__ = [
     "ProposalView",
     "ProposalsView",
     "SegmentsView",
-    "SelectionConfirmView",
-    "SelectionSkippedView",
-    "SelectionView",
-    "SelectionsView",
+    "UndoConfirmView",
+    "UndoSkippedView",
     "UndoView",
+    "UndoneView",
+    "UndosView",
 ]

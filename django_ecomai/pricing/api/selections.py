@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from django.core.exceptions import PermissionDenied
 from django.db.models import F, QuerySet
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -26,35 +25,37 @@ from django_ecomai.pricing.services import (
     undo_select,
 )
 
-from .base import APP, MOST_ROWS, PricingView, whole
+from .base import MOST_ROWS, PricingView, whole
 
 Kind = PriceSelection.Kind
-VIEW = {Kind.APPROVE: "view_priceproposal", Kind.UNDO: "view_pricechange"}
-MAY = {Kind.APPROVE: "decide_priceproposal", Kind.UNDO: "undo_pricechange"}
+WHAT = {Kind.APPROVE: "approve", Kind.UNDO: "take back"}
+_KEY = {"min_value": 1, "max_value": 2**63 - 1}
 
 
-class ChoiceSerializer(serializers.Serializer[Any]):
-    """Which prices: all filters that are given hold together; without any all that are open, or stand in the shop."""
+class ApprovalChoiceSerializer(serializers.Serializer[Any]):
+    """Which open prices: all filters that are given hold together; without any all of them."""
 
-    action = serializers.ChoiceField(choices=Kind.choices)
-    risk = serializers.ChoiceField(choices=PriceProposal.Risk.choices, required=False, help_text="Of what is approved.")
-    direction = serializers.ChoiceField(choices=["up", "down"], required=False, help_text="Of what is approved.")
+    risk = serializers.ChoiceField(choices=PriceProposal.Risk.choices, required=False)
+    direction = serializers.ChoiceField(choices=["up", "down"], required=False)
     category = serializers.CharField(required=False, max_length=64, help_text="The shop's id of a category.")
-    run = serializers.IntegerField(
-        required=False, min_value=1, max_value=2**63 - 1, help_text="Number of the run that has proposed them."
-    )
+    run = serializers.IntegerField(required=False, **_KEY, help_text="Number of the run that has proposed them.")
     proposals = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), required=False, max_length=MOST_ROWS
+        child=serializers.IntegerField(**_KEY), required=False, min_length=1, max_length=MOST_ROWS
     )
-    selection = serializers.IntegerField(
-        required=False, min_value=1, max_value=2**63 - 1, help_text="Take back what this selection has approved."
-    )
+
+
+class UndoChoiceSerializer(serializers.Serializer[Any]):
+    """Which prices in the shop: all filters that are given hold together; without any all that stand there."""
+
+    category = serializers.CharField(required=False, max_length=64, help_text="The shop's id of a category.")
+    run = serializers.IntegerField(required=False, **_KEY, help_text="Number of the run that has proposed them.")
+    selection = serializers.IntegerField(required=False, **_KEY, help_text="What this selection has approved.")
     changes = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), required=False, max_length=MOST_ROWS,
-        help_text="Keys of applied prices to take back.",
+        child=serializers.IntegerField(**_KEY), required=False, min_length=1, max_length=MOST_ROWS,
+        help_text="Keys of applied prices.",
     )  # fmt: skip
     against_limits = serializers.BooleanField(
-        required=False, default=False, help_text="Take back even where a limit of now forbids the price before."
+        required=False, default=False, help_text="Even where a limit of now forbids the price before."
     )
 
 
@@ -112,29 +113,28 @@ class SkippedPageSerializer(serializers.Serializer[Any]):
     next_offset = serializers.IntegerField(allow_null=True)
 
 
-class SelectionsView(PricingView):
-    """Choose prices to approve or to take back: ``POST``; nothing is decided by it."""
+class _View(PricingView):
+    """What the addresses of both kinds share."""
 
-    needs = {"POST": ()}
+    kind: ClassVar[Kind]
 
-    @extend_schema(
-        operation_id="ecomai_pricing_select",
-        summary="Choose many prices; the answer says what they come to together",
-        request=ChoiceSerializer,
-        responses={201: SelectionSerializer, 400: OpenApiResponse(description="There is none, or a filter is wrong.")},
-    )
-    def post(self, request: Request) -> Response:
-        """See the schema."""
-        asked = ChoiceSerializer(data=request.data)
+    def one(self, number: int) -> PriceSelection:
+        """The selection of this number, of the shop and of this kind."""
+        rows = PriceSelection.objects.filter(channel=ecomai.CHANNEL, kind=self.kind)
+        row = rows.filter(pk=number).first() if number < 2**63 else None
+        if row is None:
+            raise NotFound(f"There is no selection {number}.")
+        return row
+
+    def choose(self, request: Request, form: type[serializers.Serializer[Any]]) -> Response:
+        """Store what the request names."""
+        asked = form(data=request.data)
         asked.is_valid(raise_exception=True)
         values = dict(asked.validated_data)
-        kind = Kind(values.pop("action"))
-        against = values.pop("against_limits")
-        user: Any = request.user
-        _check(user, MAY[kind], VIEW[kind])
-        named: dict[str, Any] = {"channel": ecomai.CHANNEL, "user": user, "filters": values}
+        against = values.pop("against_limits", False)
+        named: dict[str, Any] = {"channel": ecomai.CHANNEL, "user": request.user, "filters": values}
         try:
-            if kind == Kind.APPROVE:
+            if self.kind == Kind.APPROVE:
                 selection = approval_select(rows=_proposals(values), **named)
             else:
                 selection = undo_select(rows=_changes(values), against_limits=against, **named)
@@ -142,45 +142,11 @@ class SelectionsView(PricingView):
             raise ValidationError({"detail": str(error)}) from error
         return Response(SelectionSerializer(selection).data, status=201)
 
-
-class SelectionView(PricingView):
-    """What was chosen, and what became of it: ``GET``."""
-
-    needs = {"GET": ()}
-
-    @extend_schema(
-        operation_id="ecomai_pricing_selection",
-        summary="Prices that were chosen together, and what became of them",
-        responses={200: SelectionSerializer, 404: OpenApiResponse(description="There is none of this number.")},
-    )
-    def get(self, request: Request, number: int) -> Response:
-        """See the schema."""
-        return Response(SelectionSerializer(_one(request, number, VIEW)).data)
-
-
-class SelectionConfirmView(PricingView):
-    """Approve what was chosen, or take it back: ``POST``; many by a job. Again, by the same person: goes on."""
-
-    needs = {"POST": ()}
-
-    @extend_schema(
-        operation_id="ecomai_pricing_selection_confirm",
-        summary="Confirm a choice of many prices",
-        request=ConfirmSerializer,
-        responses={
-            200: SelectionSerializer,
-            202: OpenApiResponse(
-                SelectionSerializer,
-                description=f"More than {AT_ONCE['approve']} to approve, {AT_ONCE['undo']} to take back: a job.",
-            ),
-            400: OpenApiResponse(description="It cannot be decided so."),
-        },
-    )
-    def post(self, request: Request, number: int) -> Response:
-        """See the schema."""
+    def confirm(self, request: Request, number: int) -> Response:
+        """Do it, or go on with it."""
         asked = ConfirmSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        selection = _one(request, number, MAY)
+        selection = self.one(number)
         user: Any = request.user
         if selection.confirmed_by_id != user.pk or selection.confirmed_at is None:
             try:
@@ -194,14 +160,51 @@ class SelectionConfirmView(PricingView):
         apply_what_is_due(selection)
         return Response(SelectionSerializer(selection).data)
 
+    def skipped(self, request: Request, number: int) -> Response:
+        """What was left out."""
+        limit, offset = whole(request, "limit", 100, 1, MOST_ROWS), whole(request, "offset", 0, 0, 10**9)
+        code = request.query_params.get("code", "")
+        found = selection_skipped(self.one(number), offset=offset, limit=limit + 1, code=code)
+        rows = [
+            {"id": pk, "title": title, "code": reason.get("code", ""), "why": str(why_of(reason))}
+            for pk, title, reason in found[:limit]
+        ]
+        more = offset + limit if len(found) > limit else None
+        return Response({"results": SkippedSerializer(rows, many=True).data, "next_offset": more})
 
-class SelectionSkippedView(PricingView):
-    """What was left out and why: ``GET``, filtered by the code of the reason."""
 
-    needs = {"GET": ()}
+def _choosing(kind: Kind, request: Any) -> Any:
+    return extend_schema(
+        operation_id=f"ecomai_pricing_select_{kind}",
+        summary=f"Choose many prices to {WHAT[kind]}; the answer says what they come to together",
+        request=request,
+        responses={201: SelectionSerializer, 400: OpenApiResponse(description="There is none, or a filter is wrong.")},
+    )
 
-    @extend_schema(
-        operation_id="ecomai_pricing_selection_skipped",
+
+def _reading(kind: Kind) -> Any:
+    return extend_schema(
+        operation_id=f"ecomai_pricing_selection_{kind}",
+        summary=f"Prices that were chosen to {WHAT[kind]}, and what became of them",
+        responses={200: SelectionSerializer, 404: OpenApiResponse(description="There is none of this number.")},
+    )
+
+
+def _confirming(kind: Kind) -> Any:
+    by_job = OpenApiResponse(SelectionSerializer, description=f"More than {AT_ONCE[kind]}: a job does it.")
+    return extend_schema(
+        operation_id=f"ecomai_pricing_selection_{kind}_confirm",
+        summary=f"Confirm a choice of many prices to {WHAT[kind]}; again: go on with it",
+        request=ConfirmSerializer,
+        responses={
+            200: SelectionSerializer, 202: by_job, 400: OpenApiResponse(description="It cannot be decided so."),
+        },
+    )  # fmt: skip
+
+
+def _skipping(kind: Kind) -> Any:
+    return extend_schema(
+        operation_id=f"ecomai_pricing_selection_{kind}_skipped",
         summary="Prices that were left out, and why",
         parameters=[
             OpenApiParameter("code", str, description="A code of `skipped`."),
@@ -210,17 +213,102 @@ class SelectionSkippedView(PricingView):
         ],
         responses={200: SkippedPageSerializer, 400: OpenApiResponse(description="A parameter cannot be used.")},
     )
+
+
+class ApprovalsView(_View):
+    """Choose many prices to approve: ``POST``; nothing is decided by it."""
+
+    kind = Kind.APPROVE
+    needs = {"POST": ("decide_priceproposal",)}
+
+    @_choosing(Kind.APPROVE, ApprovalChoiceSerializer)
+    def post(self, request: Request) -> Response:
+        """See the schema."""
+        return self.choose(request, ApprovalChoiceSerializer)
+
+
+class ApprovalView(_View):
+    """Prices that were chosen to approve, and what became of them: ``GET``."""
+
+    kind = Kind.APPROVE
+    needs = {"GET": ("view_priceproposal",)}
+
+    @_reading(Kind.APPROVE)
     def get(self, request: Request, number: int) -> Response:
         """See the schema."""
-        limit, offset = whole(request, "limit", 100, 1, MOST_ROWS), whole(request, "offset", 0, 0, 10**9)
-        code = request.query_params.get("code", "")
-        found = selection_skipped(_one(request, number, VIEW), offset=offset, limit=limit + 1, code=code)
-        rows = [
-            {"id": pk, "title": title, "code": reason.get("code", ""), "why": str(why_of(reason))}
-            for pk, title, reason in found[:limit]
-        ]
-        more = offset + limit if len(found) > limit else None
-        return Response({"results": SkippedSerializer(rows, many=True).data, "next_offset": more})
+        return Response(SelectionSerializer(self.one(number)).data)
+
+
+class ApprovalConfirmView(_View):
+    """Approve what was chosen: ``POST``; many by a job. Again, by the same person: goes on."""
+
+    kind = Kind.APPROVE
+    needs = {"POST": ("decide_priceproposal",)}
+
+    @_confirming(Kind.APPROVE)
+    def post(self, request: Request, number: int) -> Response:
+        """See the schema."""
+        return self.confirm(request, number)
+
+
+class ApprovalSkippedView(_View):
+    """What was not approved and why: ``GET``, filtered by the code of the reason."""
+
+    kind = Kind.APPROVE
+    needs = {"GET": ("view_priceproposal",)}
+
+    @_skipping(Kind.APPROVE)
+    def get(self, request: Request, number: int) -> Response:
+        """See the schema."""
+        return self.skipped(request, number)
+
+
+class UndosView(_View):
+    """Choose many prices to take back: ``POST``; nothing is done by it."""
+
+    kind = Kind.UNDO
+    needs = {"POST": ("undo_pricechange",)}
+
+    @_choosing(Kind.UNDO, UndoChoiceSerializer)
+    def post(self, request: Request) -> Response:
+        """See the schema."""
+        return self.choose(request, UndoChoiceSerializer)
+
+
+class UndoneView(_View):
+    """Prices that were chosen to take back, and what became of them: ``GET``."""
+
+    kind = Kind.UNDO
+    needs = {"GET": ("view_pricechange",)}
+
+    @_reading(Kind.UNDO)
+    def get(self, request: Request, number: int) -> Response:
+        """See the schema."""
+        return Response(SelectionSerializer(self.one(number)).data)
+
+
+class UndoConfirmView(_View):
+    """Take back what was chosen: ``POST``; many by a job. Again, by the same person: goes on."""
+
+    kind = Kind.UNDO
+    needs = {"POST": ("undo_pricechange",)}
+
+    @_confirming(Kind.UNDO)
+    def post(self, request: Request, number: int) -> Response:
+        """See the schema."""
+        return self.confirm(request, number)
+
+
+class UndoSkippedView(_View):
+    """What was not taken back and why: ``GET``, filtered by the code of the reason."""
+
+    kind = Kind.UNDO
+    needs = {"GET": ("view_pricechange",)}
+
+    @_skipping(Kind.UNDO)
+    def get(self, request: Request, number: int) -> Response:
+        """See the schema."""
+        return self.skipped(request, number)
 
 
 def _proposals(values: dict[str, Any]) -> QuerySet[PriceProposal]:
@@ -252,17 +340,3 @@ def _changes(values: dict[str, Any]) -> QuerySet[PriceChange]:
             raise ValidationError({"selection": f"There is no selection {values['selection']} that approved prices."})
         rows = rows.filter(batch=found.batch)
     return rows
-
-
-def _one(request: Request, number: int, needed: dict[Kind, str]) -> PriceSelection:
-    rows = PriceSelection.objects.filter(channel=ecomai.CHANNEL)
-    row = rows.filter(pk=number).first() if number < 2**63 else None
-    if row is None:
-        raise NotFound(f"There is no selection {number}.")
-    _check(request.user, needed[Kind(row.kind)])
-    return row
-
-
-def _check(user: Any, *needed: str) -> None:
-    if not all(user.has_perm(f"{APP}.{one}") for one in needed):
-        raise PermissionDenied

@@ -39,6 +39,8 @@ def prices_refused(
     facts, choices = _known(channel=channel, product_ids=[*by_product, *sorted(others)], now=now)
     found: dict[int, Why] = {}
     members: dict[str, list[int]] = {}
+    asked: list[tuple[Facts, Choice, Any]] = []
+    pks: list[int] = []
     for one, choice in zip(facts, choices, strict=True):
         row = by_product.get(one.pk)
         if row is None:
@@ -47,19 +49,21 @@ def prices_refused(
             continue
         if choice.families and not row.family:
             found[row.pk] = why("family_new")
-        elif problem := limits_forbid(one, choice, row.new_price):
+        elif problem := _unpriceable(one, choice):
             found[row.pk] = problem
+        else:
+            asked.append((one, choice, row.new_price))
+            pks.append(row.pk)
+    found |= {pk: problem for pk, problem in zip(pks, _violated(asked), strict=True) if problem}
     return _families_refused(adapter, rows, members) | found
 
 
-def limits_forbid(facts: Facts, choice: Choice, price: Any) -> Why:
-    """Why the limits do not allow a price that is to be new; false when they do."""
+def _unpriceable(facts: Facts, choice: Choice) -> Why:
+    """Why a product may have no new price at all now; false when it may."""
     problem = next(iter(problems(facts, choice)), None)
     if problem is not None:
         return why(problem[0], **problem[1])
-    if facts.cost is None:
-        return why("cost_missing")
-    return _violated(facts, choice, price)
+    return why("cost_missing") if facts.cost is None else NONE
 
 
 def restoring_forbidden(
@@ -67,16 +71,16 @@ def restoring_forbidden(
 ) -> dict[int, Why]:
     """Why products may not have a price again that they had before, by the product's key; steps per day and week do
     not count. ``stored``: the price is as the shop rounded it, so the smallest step does not count either."""
-    found: dict[int, Why] = {}
+    asked: list[tuple[Facts, Choice, Any]] = []
     facts, choices = _known(channel=channel, product_ids=list(prices), now=now)
     for one, choice in zip(facts, choices, strict=True):
         dropped = (*STEPS, "step") if stored else STEPS
         kept = {name: value for name, value in choice.limits.items() if name not in dropped}
         if stored:
             kept["step"] = (0.0001, None)
-        if problem := _violated(one, replace(choice, limits=kept), prices[one.pk]):
-            found[one.pk] = problem
-    return found
+        asked.append((one, replace(choice, limits=kept), prices[one.pk]))
+    told = zip(asked, _violated(asked), strict=True)
+    return {one.pk: problem for (one, _choice, _price), problem in told if problem}
 
 
 def family_candidates(families: Iterable[str], *, channel: str) -> dict[str, set[int]]:
@@ -140,11 +144,17 @@ def _known(*, channel: str, product_ids: Sequence[int], now: datetime) -> tuple[
     return facts, [book.of(one) for one in facts]
 
 
-def _violated(facts: Facts, choice: Choice, price: Any) -> Why:
+def _violated(asked: Sequence[tuple[Facts, Choice, Any]]) -> list[Why]:
+    """Which limit each price breaks, in one pass over all of them; false where it breaks none."""
     from django_ecomai.ml.pricing.guardrails import violations
 
+    if not asked:
+        return []
+    choices = [choice for _facts, choice, _price in asked]
     # Whole families are written together; each price is held against the limits of its own product.
-    limits = replace(limits_build([facts], [choice]), family=np.full(1, -1))
-    if not violations([float(price or 0)], limits)[0]:
-        return NONE
-    return why("limits_forbid", limits=limits_named(limits, 0, choice))
+    limits = replace(limits_build([one for one, _c, _p in asked], choices), family=np.full(len(asked), -1))
+    broken = violations([float(price or 0) for _f, _c, price in asked], limits)
+    return [
+        why("limits_forbid", limits=limits_named(limits, row, choices[row])) if broken[row] else NONE
+        for row in range(len(asked))
+    ]

@@ -204,7 +204,7 @@ def _set(test: PriceTest, old: Said, new: Former, now: datetime) -> str:
         return str(problem)
     after = _said_now(test)
     PriceChange.objects.create(
-        channel=test.channel, product=test.product, kind=PriceChange.Kind.TEST, at=now, old_price=old.price,
+        channel=test.channel, product=test.product, kind=PriceChange.Kind.TEST, at=now, old_price=old.price or 0,
         new_price=new.price, old_list_price=old.list_price, new_list_price=after.list_price, knows_list_price=True,
         currency=test.currency, verdict=PriceChange.Verdict.UNKNOWN,
     )  # fmt: skip

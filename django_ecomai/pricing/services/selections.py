@@ -179,7 +179,7 @@ def selection_execute(*, selection: PriceSelection, progress: Callable[[int, int
     waiting = open_parts.values_list("rows", flat=True).iterator(chunk_size=50)
     done = selection.number - sum(len(rows) for rows in waiting)
     for pk in places:
-        user = get_user_model()._default_manager.filter(pk=selection.confirmed_by_id).first()
+        user = get_user_model()._default_manager.filter(pk=selection.confirmed_by_id or 0).first()
         _check_may(selection.kind, user, scheduled=selection.apply_at is not None or selection.canary_share is not None)
         if approves:
             done += approve_part(selection, pk, user, siblings)
@@ -216,7 +216,7 @@ def selection_skipped(
         passed += len(rows)
         if len(found) >= limit:
             break
-    return found  # type: ignore[return-value]
+    return found
 
 
 def selection_applies(selection: PriceSelection) -> bool:
