@@ -29,7 +29,7 @@ from .base import MOST_ROWS, PricingView, whole
 
 Kind = PriceSelection.Kind
 WHAT = {Kind.APPROVE: "approve", Kind.UNDO: "take back"}
-_KEY = {"min_value": 1, "max_value": 2**63 - 1}
+_KEY: dict[str, Any] = {"min_value": 1, "max_value": 2**63 - 1}
 
 
 class ApprovalChoiceSerializer(serializers.Serializer[Any]):

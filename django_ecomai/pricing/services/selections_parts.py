@@ -70,8 +70,8 @@ def approve_part(selection: PriceSelection, pk: int, user: Any, siblings: Mappin
         with transaction.atomic():
             # Whoever executes the same selection at the same time waits here, and finds it done.
             part, seen = _take(pk)
-            became = _approve(selection, part.place, seen, user, refused)
-            _note(part, became, PriceProposal, seen)
+            if seen:
+                _note(part, _approve(selection, part.place, seen, user, refused), PriceProposal, seen)
         return len(seen)
     except Exception:  # one that breaks must not stop thousands
         logger.exception("EcomAI: part %s of %s is tried one by one.", part.place, selection)
