@@ -24,6 +24,9 @@ from .models import PriceReduction
 from .omnibus import Reduction, is_settled_by, lowest_in, reductions, spans
 
 CHUNK = 1000
+# Products of which every reduction there ever was is held at once.
+FEW = 50
+OPEN = Q(ended_at=None)
 # Thirty calendar days and the one that has begun, with the hour of a change of clocks.
 MONTH = timedelta(days=32)
 _WRITTEN = ("ended_at", "price", "list_price", "lowest_before", "known_since", "currency")
@@ -52,30 +55,33 @@ def price_record(*, products: Sequence[int], at: datetime | None = None, whole: 
     Returns how many rows were written. Seven queries per thousand products, three where none was ever reduced. What was
     recorded of a past reduction stays, even if the promotion behind it has been deleted since. Promotions that ended
     more than a month before anything that still runs are looked at with ``whole`` only, or where a reduction reaches
-    back to them: past reductions near them stay as they are.
+    back to them: past reductions of a product that had such promotions stay as they are.
     """
     now = at or timezone.now()
     written = 0
     keys = sorted(set(products))
-    for begin in range(0, len(keys), CHUNK):
-        written += _record(keys[begin : begin + CHUNK], now, whole)
+    size = FEW if whole else CHUNK
+    for begin in range(0, len(keys), size):
+        written += _record(keys[begin : begin + size], now, whole)
     return written
 
 
 def _record(keys: list[int], now: datetime, whole: bool) -> int:
-    known: dict[int, list[PriceReduction]] = {}
-    for row in PriceReduction.objects.filter(product_id__in=keys):
-        known.setdefault(row.product_id, []).append(row)
+    lately = now - MONTH
+    known: dict[int, dict[datetime, PriceReduction]] = {}
+    for row in PriceReduction.objects.filter(OPEN | Q(ended_at__gt=lately), product_id__in=keys):
+        known.setdefault(row.product_id, {})[row.began_at] = row
     if not Promotion.objects.filter(kind=Promotion.Kind.DISCOUNT, removed_at=None).exists():
         keys = sorted(ever_reduced(products=keys) | known.keys())
     if not keys:
         return 0
-    found = _found(keys, now, None if whole else {pk: _needed_since(known.get(pk, ()), now) for pk in keys})
+    found = _found(keys, now, None if whole else {pk: _needed_since(known.get(pk, {}), now) for pk in keys})
+    _past_add(known, found, lately)
     new: list[PriceReduction] = []
     changed: list[PriceReduction] = []
     unplanned: list[int] = []
     for pk, (history, ones) in found.items():
-        rows = {row.began_at: row for row in known.get(pk, ())}
+        rows = known[pk]
         for one in ones:
             row = rows.pop(one.began) if one.began in rows else _the_running(rows, one, now)
             if row is not None and history.missed and one.began == now > row.began_at and row.price >= one.price:
@@ -100,9 +106,28 @@ def _record(keys: list[int], now: datetime, whole: bool) -> int:
     return len(new) + len(changed) + len(unplanned)
 
 
-def _needed_since(rows: Iterable[PriceReduction], now: datetime) -> datetime:
+def _past_add(
+    known: dict[int, dict[datetime, PriceReduction]],
+    found: dict[int, tuple[History, list[Reduction]]],
+    lately: datetime,
+) -> None:
+    """What was recorded as over for long, where the history has something of that time; of products some promotions of
+    which were left out, what is over is taken out of ``found`` instead."""
+    past = []
+    for pk, (history, ones) in found.items():
+        rows = known.setdefault(pk, {})
+        if history.cut is not None:
+            ones = [one for one in ones if one.ended is None or one.ended > lately or one.began in rows]
+            found[pk] = (history, ones)
+        if any(one.began <= lately and one.began not in rows for one in ones):
+            past.append(pk)
+    for row in PriceReduction.objects.filter(ended_at__lte=lately, product_id__in=past) if past else ():
+        known[row.product_id][row.began_at] = row
+
+
+def _needed_since(rows: Mapping[datetime, PriceReduction], now: datetime) -> datetime:
     """Promotions that ended before say nothing about what runs or was over within the last month."""
-    open_since = [row.began_at for row in rows if row.ended_at is None or row.ended_at > now]
+    open_since = [began for began, row in rows.items() if row.ended_at is None or row.ended_at > now]
     return min([*open_since, now - MONTH]) - MONTH
 
 

@@ -333,6 +333,16 @@ def test_a_reduction_that_runs_since_before_the_promotions_left_out_is_read_whol
     ]
 
 
+def test_a_recorded_reduction_of_long_ago_that_never_ended_is_corrected(clock: SimpleNamespace) -> None:
+    product = history(product_make(external_id="p"), (0, "10", None), (40, "7", "10"))
+    clock.now = day(41)
+    price_record(products=[product.pk])
+    PriceReduction.objects.update(ended_at=day(42))
+    clock.now = day(300)
+    assert (price_record(products=[product.pk]), price_record(products=[product.pk])) == (1, 0)
+    assert rows() == [("p", day(40), None, Decimal(7), Decimal(10))]
+
+
 def test_variants_and_channels_have_their_own(clock: SimpleNamespace) -> None:
     clock.now = day(41)
     parent = product_make(external_id="p")

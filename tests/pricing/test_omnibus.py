@@ -361,9 +361,7 @@ def read_by_moments(
                 continue
         stepped = dates[at]
         first = dates[at] - timedelta(days=30)
-        window = [
-            one[1] for date, one in zip(dates[:at], read, strict=False) if one[1] is not None and date >= first
-        ]
+        window = [one[1] for date, one in zip(dates[:at], read, strict=False) if one[1] is not None and date >= first]
         found.append((moment(clock[at], start).astimezone(UTC), min(window, default=None)))
     return found
 
