@@ -60,8 +60,8 @@ def ledger_fill(
 
 
 def execute(context: Any) -> None:
-    """Execute "pricing.ledger". The first time, and with the parameter ``whole``, the whole past is worked out; else what
-    can still matter."""
+    """Execute "pricing.ledger". The first time, and with the parameter ``whole``, the whole past is worked out; later
+    what can still matter."""
     before = Run.objects.filter(kind="pricing.ledger", channel=context.channel, state=Run.State.DONE)
     whole = bool(context.parameters.get("whole")) or not before.exists()
     done, written = ledger_fill(channel=context.channel, whole=whole, progress=context.part(0.0, 0.98))
