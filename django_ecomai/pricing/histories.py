@@ -36,8 +36,8 @@ class History:
 def histories(
     *, products: Sequence[int], now: datetime, since: Mapping[int, datetime] | None = None
 ) -> dict[int, History]:
-    """By product key; six queries. A product without a currency has that of the shop, a price without one that of its
-    product; a price in another one ends the price before, and is none itself.
+    """By product key; six queries. A product without a currency has that of its last price that has one, else that of
+    the shop, and a price without one that of its product; a price in another one ends the price before, and is none.
 
     The shop's own history often has no list prices: where it has none for a product, that is "not told", see ``Step``.
     Where the product's row says another price than its history (a price of ``update()`` that a sync has just found),
@@ -46,13 +46,15 @@ def histories(
     columns = ("pk", "channel", "currency", "price", "list_price")
     found, today = {}, {}
     for pk, channel, currency, price, listed in Product.objects.filter(pk__in=products).values_list(*columns):
-        found[pk] = History(pk, channel, currency or ecomai.CURRENCY)
+        found[pk] = History(pk, channel, currency)
         today[pk] = (price, listed)
-    points = PricePoint.objects.filter(product_id__in=found).order_by("valid_from", "pk")
+    rows = PricePoint.objects.filter(product_id__in=found).order_by("valid_from", "pk")
+    points = list(rows.values_list("product_id", "valid_from", "price", "list_price", "currency", "source"))
+    told = {pk: currency for pk, _at, _price, _listed, currency, _source in points if currency}
+    for pk, history in found.items():
+        history.currency = history.currency or told.get(pk) or ecomai.CURRENCY
     of_shop: dict[int, list[int]] = {}
-    for pk, at, price, listed, currency, source in points.values_list(
-        "product_id", "valid_from", "price", "list_price", "currency", "source"
-    ):
+    for pk, at, price, listed, currency, source in points:
         steps = found[pk].steps
         if currency not in ("", found[pk].currency):
             steps.append(Step(at, None))

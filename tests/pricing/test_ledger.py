@@ -246,8 +246,11 @@ def test_prices_in_another_currency_are_no_prices_before(clock: SimpleNamespace)
     assert found is not None and (found.lowest, found.currency) == (Decimal(10), "EUR")
 
 
-def test_a_product_without_a_currency_has_that_of_the_shop(clock: SimpleNamespace, settings: Any) -> None:
-    settings.ECOMAI = {**settings.ECOMAI, "CURRENCY": "EUR"}
+@pytest.mark.parametrize("currency_of_shop", ["EUR", "GBP"])
+def test_a_product_without_a_currency_has_that_of_its_prices(
+    currency_of_shop: str, clock: SimpleNamespace, settings: Any
+) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "CURRENCY": currency_of_shop}
     product = product_make(price="8", list_price=Decimal(10), currency="")
     for number, price, listed, currency in ((0, 9, None, "EUR"), (30, 7, None, ""), (40, 10, None, "EUR"),
                                             (45, 8, 10, "EUR")):  # fmt: skip
@@ -259,6 +262,16 @@ def test_a_product_without_a_currency_has_that_of_the_shop(clock: SimpleNamespac
     found = lowest_before(product=product)
     assert found is not None and (found.lowest, found.currency) == (Decimal(7), "EUR")
     assert PriceReduction.objects.values_list("lowest_before", "currency").get() == (Decimal(7), "EUR")
+
+
+def test_a_product_whose_prices_have_no_currency_either_has_that_of_the_shop(
+    clock: SimpleNamespace, settings: Any
+) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "CURRENCY": "SEK"}
+    product = reduced(currency="")
+    clock.now = day(41)
+    found = lowest_before(product=product)
+    assert found is not None and (found.lowest, found.currency) == (Decimal(10), "SEK")
 
 
 def test_a_currency_that_comes_back_does_not_bring_its_old_price_along(clock: SimpleNamespace) -> None:
