@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -14,8 +15,12 @@ from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 
 MOST_ROWS, MOST_BYTES = 100_000, 10 * 1024 * 1024
+_PIECE = 500
 #: Line of the file and its columns.
 Row = tuple[int, dict[str, str]]
+#: What fits into a column of money (14 digits, 4 of them after the point), and what every calendar can show.
+_MOST, _YEARS = 10**10, range(1900, 2200)
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _YES, _NO = {"1", "true", "yes", "y", "ja", "x"}, {"0", "false", "no", "n", "nein"}
 
 
@@ -24,15 +29,27 @@ class FileError(Exception):
 
 
 class RowError(Exception):
-    """A row cannot be used."""
+    """A row cannot be used. Message and value can be sent and stored, whatever was in them."""
 
     def __init__(self, column: str, message: str, value: str = "") -> None:
         super().__init__(message)
-        self.column, self.message, self.value = column, message, value
+        self.column, self.message, self.value = column, _printable(message), _printable(value)
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def storable(row: Mapping[str, str]) -> None:
+    """Raise ``RowError`` for a text that no database takes: half of a surrogate pair, as JSON may hold it."""
+    for column, value in row.items():
+        if _printable(value) != value:
+            raise RowError(column, _("This text is damaged: one of its characters is no character."), value)
 
 
 def records(content: bytes | str, *, columns: Sequence[str], needed: Sequence[str]) -> Iterator[Row]:
-    """Rows of a CSV (UTF-8; comma, semicolon or tab) with their lines; other columns are left out.
+    """Rows of a CSV (UTF-8; comma, semicolon or tab) with their lines; other columns are left out. The apostrophe that
+    ``safe`` set before a text is taken off again.
 
     Raises ``FileError`` when it cannot be read.
     """
@@ -45,7 +62,7 @@ def records(content: bytes | str, *, columns: Sequence[str], needed: Sequence[st
             raise FileError(
                 _("The file is not UTF-8 (byte %(place)s): save it as “CSV UTF-8”.") % {"place": error.start}
             ) from error
-    if "\x00" in content:
+    if "\x00" in content or _printable(content) != content:
         raise FileError(_("The file is no text: save it as “CSV UTF-8”."))
     head = content.lstrip("\ufeff").split("\n", 1)[0]
     delimiter = max(",;\t", key=head.count)
@@ -64,7 +81,7 @@ def records(content: bytes | str, *, columns: Sequence[str], needed: Sequence[st
         for number, row in enumerate(reader):
             if number >= MOST_ROWS:
                 raise FileError(_("The file has more than %(most)d rows: split it.") % {"most": MOST_ROWS})
-            yield reader.line_num, {k: (v or "").strip() for k, v in row.items() if k in columns and k}
+            yield reader.line_num, {k: plain_text((v or "").strip()) for k, v in row.items() if k in columns and k}
     except csv.Error as error:
         raise FileError(f"{reader.line_num}: {error}") from error
 
@@ -82,7 +99,7 @@ def text(row: Mapping[str, str], column: str, *, most: int, needed: bool = False
 def number(
     row: Mapping[str, str], column: str, *, least: Decimal | None = None, above: Decimal | None = None
 ) -> Decimal | None:
-    """A number within its bounds; None where there is none."""
+    """A number within its bounds, below ten thousand million when rounded to four digits; None where there is none."""
     text = row.get(column, "")
     if not text:
         return None
@@ -90,7 +107,8 @@ def number(
         value = Decimal(text.replace(",", ".") if text.count(",") == 1 and "." not in text else text)
     except InvalidOperation as error:
         raise RowError(column, _("This is no number."), text) from error
-    if not value.is_finite() or abs(value) >= 10**10:
+    # copy_abs: abs() computes, and raises for exponents that it cannot hold
+    if not value.is_finite() or value.copy_abs() >= _MOST or round(value.copy_abs(), 4) >= _MOST:
         raise RowError(column, _("This is no number."), text)
     if least is not None and value < least:
         raise RowError(column, _("It must be %(least)s or more.") % {"least": least}, text)
@@ -110,37 +128,65 @@ def flag(row: Mapping[str, str], column: str) -> bool:
 
 
 def moment(row: Mapping[str, Any], column: str) -> datetime | None:
-    """A day (its noon) or a moment; None where there is none."""
+    """A day (its beginning, in the current time zone) or a moment, in UTC; None where there is none. Of the years 1900
+    to 2199: a day at the end of time is a slip, and no time zone can show it."""
     text = row.get(column, "")
     if not text:
         return None
     try:
         moment = parse_datetime(text)
         if moment is None and (day := parse_date(text)):
-            moment = datetime.combine(day, time(12))
-    except ValueError:
+            moment = datetime.combine(day, time())
+        if moment is not None and timezone.is_naive(moment):
+            moment = moment.replace(tzinfo=timezone.get_current_timezone())
+        moment = moment and moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         moment = None
-    if moment is None:
+    if moment is None or moment.year not in _YEARS:
         raise RowError(column, _("Write a day such as 2026-03-31, with or without a time."), text)
-    return (
-        moment.replace(tzinfo=timezone.get_current_timezone()) if timezone.is_naive(moment) else moment.astimezone(UTC)
-    )
+    return moment
 
 
-def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A CSV with a heading line; a text that a spreadsheet would take for a formula gets an apostrophe before it."""
+def csv_stream(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """A CSV with a heading line, in pieces of some hundred lines: no more of it is held. Values as ``cell`` and
+    ``safe`` write them."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow(columns)
-    writer.writerows([safe(value) for value in row] for row in rows)
-    return buffer.getvalue()
+    for number, row in enumerate(rows, 1):
+        writer.writerow([safe(cell(value)) for value in row])
+        if number % _PIECE == 0:
+            yield buffer.getvalue()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue()
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """``csv_stream`` in one piece."""
+    return "".join(csv_stream(columns, rows))
+
+
+def cell(value: Any) -> Any:
+    """A value as a cell: no powers of ten, no idle zeros, dates in ISO 8601, nothing for None."""
+    if value is None:
+        return ""
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    if isinstance(value, date):
+        return value.isoformat()
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def safe(value: Any) -> Any:
-    """A text that a spreadsheet would take for a formula gets an apostrophe before it."""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") and not _is_number(value):
-        return "'" + value
-    return value
+    """A text that a spreadsheet would take for a formula gets an apostrophe before it; so does one that begins with
+    apostrophes and goes on so, that ``plain_text`` can take one off."""
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) and not _is_number(value) else value
+
+
+def plain_text(value: str) -> str:
+    """The text that ``safe`` has written so."""
+    return value[1:] if value[:1] == "'" and _FORMULA.match(value) else value
 
 
 def _is_number(value: str) -> bool:

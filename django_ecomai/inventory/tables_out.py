@@ -57,8 +57,8 @@ def order_csv(order: PurchaseOrder) -> str:
                 line.sku,
                 line.supplier_sku,
                 line.title,
-                _plain(line.quantity),
-                _plain(line.unit_cost),
+                line.quantity,
+                line.unit_cost,
             )
             for line in lines
         ),
@@ -78,10 +78,10 @@ def _supplier_products(channel: str) -> Iterator[Sequence[Any]]:
             one.supplier.code,
             one.product.external_id,
             one.supplier_sku,
-            _plain(one.cost),
+            one.cost,
             one.currency,
-            _plain(one.moq),
-            _plain(one.pack_size),
+            one.moq,
+            one.pack_size,
             one.lead_time_days,
             breaks,
             one.shelf_life_days,
@@ -96,7 +96,7 @@ def _receipts(channel: str) -> Iterator[Sequence[Any]]:
             one.reference,
             one.supplier.code if one.supplier else "",
             one.product.external_id,
-            _plain(one.quantity),
+            one.quantity,
             one.ordered_at.isoformat() if one.ordered_at else "",
             one.received_at.isoformat(),
             one.line.order.number if one.line else "",
@@ -127,17 +127,9 @@ def _suggestions(channel: str) -> Iterator[Sequence[Any]]:
             if name not in ("product_id", "title", "supplier_code", "why")
         ]
         supplier = one.supplier.code if one.supplier else ""
-        yield (one.product.external_id, one.product.title, *map(_plain, values), supplier, one.why)
+        yield (one.product.external_id, one.product.title, *values, supplier, one.why)
 
 
 def _digits(value: float) -> str:
     """All digits of a number, never in powers of ten, without idle zeros."""
     return f"{Decimal(str(value)).normalize():f}"
-
-
-def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, str):
-        return value or ""
-    if hasattr(value, "normalize"):
-        return f"{value.normalize():f}"
-    return round(value, 4) if isinstance(value, float) else value

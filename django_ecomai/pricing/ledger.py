@@ -7,9 +7,9 @@ was the lowest price before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,11 +19,16 @@ from django.utils import timezone
 from django_ecomai.core.template_access import TemplateAccess
 from django_ecomai.mirror.models import Product, Promotion
 
-from .histories import ever_reduced, histories
+from .histories import History, ever_reduced, histories
 from .models import PriceReduction
-from .omnibus import Reduction, lowest_in, reductions, spans
+from .omnibus import Reduction, is_settled_by, lowest_in, reductions, spans
 
 CHUNK = 1000
+# Products of which every reduction there ever was is held at once.
+FEW = 50
+OPEN = Q(ended_at=None)
+# Thirty calendar days and the one that has begun, with the hour of a change of clocks.
+MONTH = timedelta(days=32)
 _WRITTEN = ("ended_at", "price", "list_price", "lowest_before", "known_since", "currency")
 
 
@@ -44,42 +49,47 @@ class LowestPrice(TemplateAccess):
     known_since: datetime
 
 
-def price_record(*, products: Sequence[int], at: datetime | None = None) -> int:
+def price_record(*, products: Sequence[int], at: datetime | None = None, whole: bool = False) -> int:
     """Bring the reductions of these products (keys of the mirror) up to date with their prices.
 
     Returns how many rows were written. Seven queries per thousand products, three where none was ever reduced. What was
-    recorded of a past reduction stays, even if the promotion behind it has been deleted since.
+    recorded of a past reduction stays, even if the promotion behind it has been deleted since. Promotions that ended
+    more than a month before anything that still runs are looked at with ``whole`` only, or where a reduction reaches
+    back to them: past reductions of a product that had such promotions stay as they are.
     """
     now = at or timezone.now()
     written = 0
     keys = sorted(set(products))
-    for begin in range(0, len(keys), CHUNK):
-        written += _record(keys[begin : begin + CHUNK], now)
+    size = FEW if whole else CHUNK
+    for begin in range(0, len(keys), size):
+        written += _record(keys[begin : begin + size], now, whole)
     return written
 
 
-def _record(keys: list[int], now: datetime) -> int:
-    known: dict[int, list[PriceReduction]] = {}
-    for row in PriceReduction.objects.filter(product_id__in=keys):
-        known.setdefault(row.product_id, []).append(row)
+def _record(keys: list[int], now: datetime, whole: bool) -> int:
+    lately = now - MONTH
+    known: dict[int, dict[datetime, PriceReduction]] = {}
+    for row in PriceReduction.objects.filter(OPEN | Q(ended_at__gt=lately), product_id__in=keys):
+        known.setdefault(row.product_id, {})[row.began_at] = row
     if not Promotion.objects.filter(kind=Promotion.Kind.DISCOUNT, removed_at=None).exists():
         keys = sorted(ever_reduced(products=keys) | known.keys())
     if not keys:
         return 0
+    found = _found(keys, now, None if whole else {pk: _needed_since(known.get(pk, {}), now) for pk in keys})
+    _past_add(known, found, lately)
     new: list[PriceReduction] = []
     changed: list[PriceReduction] = []
     unplanned: list[int] = []
-    zone = timezone.get_default_timezone()
-    for pk, history in histories(products=keys, now=now).items():
-        rows = {row.began_at: row for row in known.get(pk, ())}
-        for one in reductions(history.steps, history.offers, zone=zone):
-            found = rows.pop(one.began) if one.began in rows else _the_running(rows, one, now)
-            if found is not None and history.missed and one.began == now > found.began_at and found.price >= one.price:
+    for pk, (history, ones) in found.items():
+        rows = known[pk]
+        for one in ones:
+            row = rows.pop(one.began) if one.began in rows else _the_running(rows, one, now)
+            if row is not None and history.missed and one.began == now > row.began_at and row.price >= one.price:
                 continue  # it is known to run for longer than the history says
-            if found is None:
+            if row is None:
                 new.append(PriceReduction(channel=history.channel, product_id=pk, **_values(one, history.currency)))
-            elif _differs(found, one, history.currency):
-                changed.append(found)
+            elif _differs(row, one, history.currency):
+                changed.append(row)
         for row in rows.values():
             if row.began_at > now:
                 unplanned.append(row.pk)
@@ -94,6 +104,49 @@ def _record(keys: list[int], now: datetime) -> int:
         PriceReduction.objects.bulk_update(changed, ("began_at", *_WRITTEN, "recorded_at"), batch_size=CHUNK)
     PriceReduction.objects.bulk_create(new, batch_size=CHUNK, ignore_conflicts=True)
     return len(new) + len(changed) + len(unplanned)
+
+
+def _past_add(
+    known: dict[int, dict[datetime, PriceReduction]],
+    found: dict[int, tuple[History, list[Reduction]]],
+    lately: datetime,
+) -> None:
+    """What was recorded as over for long, where the history has something of that time; of products some promotions of
+    which were left out, what is over is taken out of ``found`` instead."""
+    past = []
+    for pk, (history, ones) in found.items():
+        rows = known.setdefault(pk, {})
+        if history.cut is not None:
+            ones = [one for one in ones if one.ended is None or one.ended > lately or one.began in rows]
+            found[pk] = (history, ones)
+        if any(one.began <= lately and one.began not in rows for one in ones):
+            past.append(pk)
+    for row in PriceReduction.objects.filter(ended_at__lte=lately, product_id__in=past) if past else ():
+        known[row.product_id][row.began_at] = row
+
+
+def _needed_since(rows: Mapping[datetime, PriceReduction], now: datetime) -> datetime:
+    """Promotions that ended before say nothing about what runs or was over within the last month."""
+    open_since = [began for began, row in rows.items() if row.ended_at is None or row.ended_at > now]
+    return min([*open_since, now - MONTH]) - MONTH
+
+
+def _found(
+    keys: Sequence[int], now: datetime, since: Mapping[int, datetime] | None
+) -> dict[int, tuple[History, list[Reduction]]]:
+    """Histories and the reductions in them, without those near a promotion that was left out; where one of these still
+    runs, the whole past is read."""
+    zone = timezone.get_default_timezone()
+    found, again = {}, []
+    for pk, history in histories(products=keys, now=now, since=since).items():
+        ones = reductions(history.steps, history.offers, zone=zone)
+        if history.cut is not None:
+            near = [one for one in ones if not is_settled_by(one, history.cut, zone=zone)]
+            if any(one.ended is None or one.ended > now for one in near):
+                again.append(pk)
+            ones = ones[len(near) :]
+        found[pk] = (history, ones)
+    return found | (_found(again, now, None) if again else {})
 
 
 def _values(one: Reduction, currency: str) -> dict[str, Any]:
@@ -154,11 +207,12 @@ def lowest_if_reduced(*, product: Product, at: datetime | None = None) -> Decima
     ``None`` when no price is known. A price that is not below it is no reduction to announce.
     """
     now = timezone.now()
-    history = histories(products=[product.pk], now=now).get(product.pk)
+    moment = at or now
+    history = histories(products=[product.pk], now=now, since={product.pk: moment - MONTH}).get(product.pk)
     if history is None:
         return None
     line = spans(history.steps, history.offers)
-    return lowest_in(line, at or timezone.now(), zone=timezone.get_default_timezone())
+    return lowest_in(line, moment, zone=timezone.get_default_timezone())
 
 
 def reductions_running(

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_ecomai.core.charts import format_value
 from django_ecomai.core.registry import JobKind, job_kinds
 from django_ecomai.mirror.models import Category, Product, Promotion
+from django_ecomai.runs.models import Run
 
 from .histories import narrow_promotions
 from .ledger import CHUNK, price_record
@@ -43,12 +44,15 @@ def _stands_below(category: int | None, above: set[int], parents: Mapping[int, i
     return False
 
 
-def ledger_fill(*, channel: str, progress: Callable[[float, str], None] | None = None) -> tuple[int, int]:
-    """Work out the reductions of every product of a channel; returns how many products and how many rows written."""
+def ledger_fill(
+    *, channel: str, whole: bool = False, progress: Callable[[float, str], None] | None = None
+) -> tuple[int, int]:
+    """Work out the reductions of every product of a channel; returns how many products and how many rows written.
+    ``whole``: see ``price_record``."""
     rows = Product.objects.filter(channel=channel, is_service=False).order_by("pk")
     total, done, written, last = rows.count(), 0, 0, 0
     while keys := list(rows.filter(pk__gt=last).values_list("pk", flat=True)[:CHUNK]):
-        written += price_record(products=keys)
+        written += price_record(products=keys, whole=whole)
         last, done = keys[-1], done + len(keys)
         if progress is not None:
             progress(done / max(total, 1), "")
@@ -56,8 +60,11 @@ def ledger_fill(*, channel: str, progress: Callable[[float, str], None] | None =
 
 
 def execute(context: Any) -> None:
-    """Execute "pricing.ledger"."""
-    done, written = ledger_fill(channel=context.channel, progress=context.part(0.0, 0.98))
+    """Execute "pricing.ledger". The first time, and with the parameter ``whole``, the whole past is worked out; later
+    what can still matter."""
+    before = Run.objects.filter(kind="pricing.ledger", channel=context.channel, state=Run.State.DONE)
+    whole = bool(context.parameters.get("whole")) or not before.exists()
+    done, written = ledger_fill(channel=context.channel, whole=whole, progress=context.part(0.0, 0.98))
     context.metrics(ledger={"products": done, "written": written})
     text = ngettext(
         "%(rows)s reduction written or corrected, in the prices of %(products)s products.",

@@ -5,7 +5,8 @@ Directive 98/6/EC, Article 6a (as Directive (EU) 2019/2161 put it), with the Com
 - A reduction is announced while the price stands below a list price, or while a promotion runs for the product.
 - It counts from its first step as long as each step lowers the price within one campaign (paragraph 5): the promotions
   stay the same, or the price does. A step up, or another price with other promotions, begins another reduction, whose
-  thirty days hold the lower price: a reduction cannot be renewed by raising the price for a day.
+  thirty days hold the lower price: a reduction cannot be renewed by raising the price for a day. Where no promotion
+  says how long the campaign is, a step belongs to it only within thirty days of the step before: else it is another.
 - The thirty days are calendar days in the shop's time zone: from midnight of the thirtieth day before to the moment at
   which the reduction began. Prices of earlier reductions in them count, those of the running one do not.
 - On sale for fewer than thirty days: what is known since then counts (paragraph 4).
@@ -20,15 +21,20 @@ A shop lowers the price itself for a promotion, or takes it off in the cart, and
 - Else both are possible: the lower price counts among the thirty days, and a reduction goes on only if it does so
   either way.
 
-No Django and no I/O: the caller gives the history of one product in one currency.
+No Django and no I/O: the caller gives the history of one product in one currency. What comes back is in UTC: moments
+of one zone are compared several times faster than those of two. Time grows with the steps and promotions together, not
+with their product: one sweep with the promotions that run, and one window that only moves forward.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
+from heapq import heappop, heappush
 
 DAYS = 30
 SAME = timedelta(minutes=1)
@@ -78,12 +84,12 @@ class Reduction:
     known_since: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Span:
     """A stretch of time in which nothing changed; ``price`` is what was asked, promotions included.
 
     ``least`` is what was asked if every promotion of which that is unsure came off in the cart. ``offers`` are the
-    promotions that ran.
+    promotions that ran, by their places among those given.
     """
 
     begin: datetime
@@ -92,44 +98,58 @@ class Span:
     least: Decimal | None
     list_price: Decimal | None
     reduced: bool
-    offers: frozenset[Offer] = frozenset()
+    offers: frozenset[int] = frozenset()
 
 
 def spans(steps: Sequence[Step], offers: Sequence[Offer] = ()) -> list[Span]:
     """The history as stretches in the order of time. ``steps`` are so, too; of one moment the last counts."""
     if not steps:
         return []
-    steps = _settled(_told(steps))
-    begun = [_begun(steps, offer) for offer in offers]
-    moments = {step.at for step in steps}
-    for offer, _before in begun:
-        moments |= {moment for moment in (offer.starts, offer.ends) if moment is not None and moment > steps[0].at}
-    cuts = sorted(moments)
+    steps = _settled(_told([_in_utc(step) for step in steps]))
+    first = steps[0].at
+    moments = [step.at for step in steps]
+    begun = [_begun(steps, moments, offer) for offer in offers]
+    ends = [offer.ends.astimezone(UTC) for offer in offers if offer.ends is not None]
+    cuts = sorted({*moments, *(at for at in (*(one.starts for one, _before in begun), *ends) if at > first)})
+    coming = sorted(range(len(begun)), key=lambda at: begun[at][0].starts, reverse=True)
+    running: dict[int, tuple[Offer, Decimal | None]] = {}
+    ending: list[tuple[datetime, int]] = []
     found, place = [], -1
     for index, begin in enumerate(cuts):
-        while place + 1 < len(steps) and steps[place + 1].at <= begin:
+        while place + 1 < len(steps) and moments[place + 1] <= begin:
             place += 1
-        running = [one for one in begun if one[0].starts <= begin and (one[0].ends is None or begin < one[0].ends)]
-        end = cuts[index + 1] if index + 1 < len(cuts) else None
-        found.append(_span(steps[place], running, begin, end))
+        while coming and begun[coming[-1]][0].starts <= begin:
+            at = coming.pop()
+            running[at] = begun[at]
+            if (end := begun[at][0].ends) is not None:
+                heappush(ending, (end, at))
+        while ending and ending[0][0] <= begin:
+            del running[heappop(ending)[1]]
+        found.append(_span(steps[place], running, begin, cuts[index + 1] if index + 1 < len(cuts) else None))
     return found
+
+
+def _in_utc(step: Step) -> Step:
+    return step if step.at.tzinfo is UTC else replace(step, at=step.at.astimezone(UTC))
 
 
 def _told(steps: Sequence[Step]) -> list[Step]:
     """A list price that was not told is that of a neighbour at the same price, the one before first; else the last."""
+    after: list[Step | None] = [None] * len(steps)  # the next one that was told, or has another price
+    for index in range(len(steps) - 2, -1, -1):
+        other = steps[index + 1]
+        after[index] = other if other.told or other.price != steps[index].price else after[index + 1]
     found: list[Step] = []
-    for index, step in enumerate(steps):
+    for step, other in zip(steps, after, strict=True):
         last = found[-1] if found else None
         if step.told:
             found.append(step)
-        elif last is not None and last.price == step.price:
-            found.append(replace(step, list_price=last.list_price))
+        elif not (last is not None and last.price == step.price) and (
+            other is not None and other.told and other.price == step.price
+        ):
+            found.append(replace(step, list_price=other.list_price))
         else:
-            after = next((one for one in steps[index + 1 :] if one.told or one.price != step.price), None)
-            if after is not None and after.told and after.price == step.price:
-                found.append(replace(step, list_price=after.list_price))
-            else:
-                found.append(replace(step, list_price=last.list_price if last is not None else None))
+            found.append(replace(step, list_price=last.list_price if last is not None else None))
     return found
 
 
@@ -145,18 +165,21 @@ def _settled(steps: Sequence[Step]) -> list[Step]:
     return found
 
 
-def _begun(steps: Sequence[Step], offer: Offer) -> tuple[Offer, Decimal | None]:
+def _begun(steps: Sequence[Step], moments: Sequence[datetime], offer: Offer) -> tuple[Offer, Decimal | None]:
     """The promotion with the moment at which it truly began, and the price just before it; ``None``: not known."""
-    at = [place for place, step in enumerate(steps) if step.at < offer.starts]
-    if not at:
+    starts = offer.starts.astimezone(UTC)
+    if offer.starts.tzinfo is not UTC or (offer.ends is not None and offer.ends.tzinfo is not UTC):
+        offer = replace(offer, starts=starts, ends=None if offer.ends is None else offer.ends.astimezone(UTC))
+    last = bisect_left(moments, starts) - 1
+    if last < 0:
         return offer, None
-    price = steps[at[-1]].price
-    for place in reversed(at[1:]):
-        if steps[place].at < offer.starts - AHEAD:
+    price = steps[last].price
+    for place in range(last, 0, -1):
+        if moments[place] < starts - AHEAD:
             break
         before = steps[place - 1].price
         if price is not None and before is not None and _covers(offer, before, price):
-            return replace(offer, starts=steps[place].at), before
+            return replace(offer, starts=moments[place]), before
     return offer, price
 
 
@@ -165,22 +188,22 @@ def _covers(offer: Offer, before: Decimal, price: Decimal) -> bool:
     return price < before and price <= _after(offer, before) + before * _ROUNDED
 
 
-def _span(step: Step, running: Sequence[tuple[Offer, Decimal | None]], begin: datetime, end: datetime | None) -> Span:
+def _span(
+    step: Step, running: Mapping[int, tuple[Offer, Decimal | None]], begin: datetime, end: datetime | None
+) -> Span:
     price, listed = step.price, step.list_price
     if price is None or price <= 0:
         return Span(begin, end, None, None, listed, reduced=False)
     below = listed is not None and price < listed
     asked = least = price
-    for offer, before in running:
+    for offer, before in running.values():
         fallen = before is not None and price < before
         if before is not None and _covers(offer, before, price):
             continue
         least = min(least, _after(offer, price))
         if not below and not fallen:
             asked = min(asked, _after(offer, price))
-    return Span(
-        begin, end, asked, least, listed, reduced=below or bool(running), offers=frozenset(one for one, _ in running)
-    )
+    return Span(begin, end, asked, least, listed, reduced=below or bool(running), offers=frozenset(running))
 
 
 def _after(offer: Offer, price: Decimal) -> Decimal:
@@ -194,59 +217,83 @@ def _after(offer: Offer, price: Decimal) -> Decimal:
 def reductions(steps: Sequence[Step], offers: Sequence[Offer] = (), *, zone: tzinfo) -> list[Reduction]:
     """Every announced reduction of the history, in the order of time; those of coming promotions as well."""
     line = spans(steps, offers)
+    runs = list(_runs(line, zone))
+    lows = _lows(line, [first.begin for first, _last in runs], zone)
     return [
         Reduction(
-            began=run[0].begin,
-            ended=run[-1].end,
-            price=run[0].price or Decimal(0),
-            list_price=run[0].list_price,
-            lowest=lowest_in(line, run[0].begin, zone=zone),
+            began=first.begin,
+            ended=last.end,
+            price=first.price or Decimal(0),
+            list_price=first.list_price,
+            lowest=low,
             known_since=line[0].begin,
         )
-        for run in _runs(line)
+        for (first, last), low in zip(runs, lows, strict=True)
     ]
 
 
-def _runs(line: Sequence[Span]) -> Iterator[list[Span]]:
-    """Stretches that are one reduction: without a pause, each a step of the same campaign."""
-    run: list[Span] = []
+def _runs(line: Sequence[Span], zone: tzinfo) -> Iterator[tuple[Span, Span]]:
+    """First and last stretch of each reduction: without a pause, each a step of the same campaign."""
+    first = last = None
+    stepped = None  # when the price last changed within the reduction
     for span in line:
         if not span.reduced or span.price is None:
             continue
-        if run and _goes_on(run[-1], span):
-            run.append(span)
-            continue
-        if run:
-            yield run
-        run = [span]
-    if run:
-        yield run
+        moved = last is None or (span.price, span.least) != (last.price, last.least)
+        if last is None or not _follows(last, span) or (moved and not _is_step(last, span, stepped, zone)):
+            if first is not None and last is not None:
+                yield first, last
+            first, moved = span, True
+        if moved:
+            stepped = span.begin
+        last = span
+    if first is not None and last is not None:
+        yield first, last
 
 
-def _goes_on(last: Span, span: Span) -> bool:
-    if last.end is None or span.begin - last.end > SAME:
-        return False
+def _follows(last: Span, span: Span) -> bool:
+    return last.end is not None and span.begin - last.end <= SAME
+
+
+def _is_step(last: Span, span: Span, stepped: datetime | None, zone: tzinfo) -> bool:
+    """Whether a price lowers the one before within its campaign, whose last step was at ``stepped``."""
     if last.price is None or last.least is None or span.price is None or span.least is None:
         return False
-    if (span.price, span.least) == (last.price, last.least):
-        return True
-    return span.offers == last.offers and span.price <= last.price and span.least <= last.least
+    if span.offers != last.offers or span.price > last.price or span.least > last.least:
+        return False
+    return bool(span.offers) or (stepped is not None and stepped >= window_begin(span.begin, zone=zone))
 
 
 def window_begin(moment: datetime, *, zone: tzinfo) -> datetime:
-    """Midnight, in the shop's time zone, of the thirtieth day before ``moment``."""
+    """Midnight, in the shop's time zone, of the thirtieth day before ``moment``; in UTC."""
     day = moment.astimezone(zone).date() - timedelta(days=DAYS)
-    return datetime(day.year, day.month, day.day, tzinfo=zone)
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+
+
+def is_settled_by(one: Reduction, moment: datetime, *, zone: tzinfo) -> bool:
+    """Whether promotions that had ended by a moment cannot be seen in a reduction: neither in its thirty days nor in
+    what it goes on from."""
+    return window_begin(one.began, zone=zone) > moment + SAME
 
 
 def lowest_in(line: Sequence[Span], moment: datetime, *, zone: tzinfo) -> Decimal | None:
     """The lowest price asked in the thirty days before ``moment``; ``None`` when none is known."""
-    begin = window_begin(moment, zone=zone)
-    return min(
-        (
-            span.least
-            for span in line
-            if span.least is not None and span.begin < moment and (span.end is None or span.end > begin)
-        ),
-        default=None,
-    )
+    return next(_lows(line, [moment.astimezone(UTC)], zone))
+
+
+def _lows(line: Sequence[Span], moments: Iterable[datetime], zone: tzinfo) -> Iterator[Decimal | None]:
+    """The lowest price asked in the thirty days before each moment, which come in the order of time."""
+    window: deque[tuple[Decimal, datetime | None]] = deque()  # prices that rise, each with when it ended
+    at = 0
+    for moment in moments:
+        while at < len(line) and line[at].begin < moment:
+            least = line[at].least
+            if least is not None:
+                while window and window[-1][0] >= least:
+                    window.pop()
+                window.append((least, line[at].end))
+            at += 1
+        begin = window_begin(moment, zone=zone)
+        while window and (end := window[0][1]) is not None and end <= begin:
+            window.popleft()
+        yield window[0][0] if window else None

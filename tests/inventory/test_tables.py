@@ -8,10 +8,13 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase
 
 from django_ecomai.inventory.models import Receipt, Supplier, SupplierProduct
 from django_ecomai.inventory.services import order_advance, orders_draft
-from django_ecomai.inventory.tables_in import FileError, table_import
+from django_ecomai.inventory.tables_in import COLUMNS, FileError, table_import
 from django_ecomai.inventory.tables_out import csv_text, table_csv
 from django_ecomai.testing import product_make
 
@@ -198,6 +201,39 @@ def test_a_file_that_is_none_is_refused(content: bytes, complaint: str) -> None:
         table_import(table="suppliers", content=content)
     with pytest.raises(FileError, match="no table"):
         table_import(table="prices", content="x")
+
+
+UGLY = ["S", "p", "5", "-1", "0.5", "1e-30", "NaN", "nan:1", "inf:1", "10:nan", "10:1.25", "1e400", "1e9999999",
+        "9999999999.99999", "9999999999", "2026-03-01", "0001-01-01T00:00+14:00", "0001-01-01", "1900-01-01",
+        "9999-12-31", "yes", "a@example.com", "x" * 300, "=1", "\x85"]  # fmt: skip
+
+
+class AnyTable(TestCase):
+    @given(st.data())
+    def test_any_row_is_written_or_named(self, data: st.DataObject) -> None:
+        if not Supplier.objects.filter(code="S").exists():
+            supplier_make(code="S")
+            product_make(external_id="p")
+            product_make(external_id="5")
+        table = data.draw(st.sampled_from(sorted(COLUMNS)))
+        values = st.sampled_from(UGLY) | st.text(max_size=9)
+        rows = data.draw(st.lists(st.tuples(*(values for _ in COLUMNS[table])), min_size=1, max_size=3))
+        try:
+            found = table_import(table=table, content=csv_text(COLUMNS[table], rows))
+        except FileError:
+            return
+        assert found.created + found.updated + found.failed >= found.read
+        assert all(one.column in COLUMNS[table] and one.message for one in found.problems)
+        table_csv(table=table)
+
+
+def test_breaks_that_are_no_numbers_are_named() -> None:
+    supplier_make(code="S")
+    product_make(external_id="p")
+    for told in ("nan:1", "10:nan", "inf:1", "10:1e300"):
+        head = "supplier_code;product_id;price_breaks"
+        (problem,) = table_import(table="supplier_products", content=lines(head, f"S;p;{told}")).problems
+        assert (problem.column, problem.value) == ("price_breaks", told)
 
 
 def test_what_is_written_can_be_read_back() -> None:

@@ -22,6 +22,7 @@ from django_ecomai.mirror.services import batch_apply, product_upsert, row_remov
 from django_ecomai.pricing.ledger import lowest_before, lowest_if_reduced, price_record, reductions_running
 from django_ecomai.pricing.ledger_job import promoted
 from django_ecomai.pricing.models import PriceReduction
+from django_ecomai.pricing.omnibus import reductions
 from django_ecomai.pricing.receivers import MOST_AT_ONCE, prices_heard, promotions_heard
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_now
@@ -243,6 +244,116 @@ def test_prices_in_another_currency_are_no_prices_before(clock: SimpleNamespace)
     clock.now = day(41)
     found = lowest_before(product=product)
     assert found is not None and (found.lowest, found.currency) == (Decimal(10), "EUR")
+
+
+@pytest.mark.parametrize("currency_of_shop", ["EUR", "GBP"])
+def test_a_product_without_a_currency_has_that_of_its_prices(
+    currency_of_shop: str, clock: SimpleNamespace, settings: Any
+) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "CURRENCY": currency_of_shop}
+    product = product_make(price="8", list_price=Decimal(10), currency="")
+    for number, price, listed, currency in ((0, 9, None, "EUR"), (30, 7, None, ""), (40, 10, None, "EUR"),
+                                            (45, 8, 10, "EUR")):  # fmt: skip
+        PricePoint.objects.create(
+            product=product, valid_from=day(number), price=price, list_price=listed, currency=currency
+        )
+    clock.now = day(47)
+    price_record(products=[product.pk])
+    found = lowest_before(product=product)
+    assert found is not None and (found.lowest, found.currency) == (Decimal(7), "EUR")
+    assert PriceReduction.objects.values_list("lowest_before", "currency").get() == (Decimal(7), "EUR")
+
+
+def test_a_product_whose_prices_have_no_currency_either_has_that_of_the_shop(
+    clock: SimpleNamespace, settings: Any
+) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "CURRENCY": "SEK"}
+    product = reduced(currency="")
+    clock.now = day(41)
+    found = lowest_before(product=product)
+    assert found is not None and (found.lowest, found.currency) == (Decimal(10), "SEK")
+
+
+def test_a_currency_that_comes_back_does_not_bring_its_old_price_along(clock: SimpleNamespace) -> None:
+    # 5 EUR long ago, then dollars, then 10 EUR reduced to 8: nobody was asked for 5 EUR in the 30 days before.
+    product = product_make(price="8", list_price=Decimal(10))
+    for number, price, listed, currency in ((0, 5, None, "EUR"), (100, 6, None, "USD"), (490, 10, None, "EUR"),
+                                            (498, 8, 10, "EUR")):  # fmt: skip
+        PricePoint.objects.create(
+            product=product, valid_from=day(number), price=price, list_price=listed, currency=currency
+        )
+    clock.now = day(500)
+    found = lowest_before(product=product)
+    assert found is not None and found.lowest == Decimal(10)
+
+
+def sales(number: int, **fields: Any) -> list[Promotion]:
+    """A promotion for all products each day from noon to midnight, from the day 1 on."""
+    return Promotion.objects.bulk_create(
+        Promotion(
+            external_id=f"s{at}", name="S", starts_at=day(at), ends_at=day(at + 0.5), percent=10 + at % 5, **fields
+        )
+        for at in range(1, number + 1)
+    )
+
+
+def test_promotions_of_long_ago_are_read_once(clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    product = history(product_make(external_id="p"), (0, "10", None))
+    sales(200)
+    clock.now = day(200.75)
+    assert run_now(kind="pricing.ledger").metrics["ledger"]["written"] == 200
+    every = rows()
+    assert [(one[3], one[4]) for one in every[-2:]] == [(Decimal("8.6"), Decimal("8.6")), (9, Decimal("8.6"))]
+    seen: list[int] = []
+
+    def counting(steps: Any, offers: Any, **kwargs: Any) -> Any:
+        seen.append(len(offers))
+        return reductions(steps, offers, **kwargs)
+
+    monkeypatch.setattr("django_ecomai.pricing.ledger.reductions", counting)
+    assert run_now(kind="pricing.ledger").metrics["ledger"]["written"] == 0
+    assert price_record(products=[product.pk]) == 0
+    assert run_now(kind="pricing.ledger", parameters={"whole": True}).metrics["ledger"]["written"] == 0
+    assert (seen, rows()) == ([64, 64, 200], every)
+
+
+def test_what_is_recorded_bit_by_bit_is_what_the_whole_past_says(clock: SimpleNamespace) -> None:
+    product = history(product_make(external_id="p"), (0, "10", None))
+    sales(90)
+    for number in (30, 60, 90, 95, 101, 110, 140, 180):
+        if number in (101, 110):
+            history(product, (number - 1, {101: "8", 110: "7"}[number], "10"))
+        clock.now = day(number + 0.25)
+        price_record(products=[product.pk])
+    bits = rows()
+    PriceReduction.objects.all().delete()
+    price_record(products=[product.pk], whole=True)
+    assert bits == rows() and len(bits) == 91
+    assert bits[-1] == ("p", day(100), None, Decimal(8), Decimal("8.6"))
+    assert price_record(products=[product.pk]) == 0
+
+
+def test_a_reduction_that_runs_since_before_the_promotions_left_out_is_read_wholly(clock: SimpleNamespace) -> None:
+    product = history(product_make(external_id="p"), (0, "10", None), (12, "7", "10"))
+    other = product_make(external_id="other")
+    (sale,) = sales(1)
+    Promotion.objects.create(external_id="o", name="O", starts_at=day(14), ends_at=day(15)).products.add(other)
+    clock.now = day(300)
+    assert price_record(products=[product.pk]) == 2
+    assert rows() == [
+        ("p", sale.starts_at, sale.ends_at, Decimal("8.9"), Decimal(10)),
+        ("p", day(12), None, Decimal(7), Decimal("8.9")),
+    ]
+
+
+def test_a_recorded_reduction_of_long_ago_that_never_ended_is_corrected(clock: SimpleNamespace) -> None:
+    product = history(product_make(external_id="p"), (0, "10", None), (40, "7", "10"))
+    clock.now = day(41)
+    price_record(products=[product.pk])
+    PriceReduction.objects.update(ended_at=day(42))
+    clock.now = day(300)
+    assert (price_record(products=[product.pk]), price_record(products=[product.pk])) == (1, 0)
+    assert rows() == [("p", day(40), None, Decimal(7), Decimal(10))]
 
 
 def test_variants_and_channels_have_their_own(clock: SimpleNamespace) -> None:

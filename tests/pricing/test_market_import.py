@@ -18,6 +18,7 @@ from hypothesis.extra.django import TestCase
 from django_ecomai.adapters.base import BadRow, CompetitorOfferRow, ShopAdapter
 from django_ecomai.conf import ecomai
 from django_ecomai.core.tables import FileError, RowError
+from django_ecomai.pricing.market_out import offers_csv
 from django_ecomai.pricing.models import Competitor, CompetitorOffer, CompetitorPrice
 from django_ecomai.pricing.services import competitors_doubts, competitors_import
 from django_ecomai.pricing.services.competitors_doubts import doubts_renew
@@ -85,6 +86,61 @@ def test_history_grows_only_when_price_or_availability_change() -> None:
         assert [one.verdict for one in found.verdicts] == [verdict]
     points = CompetitorPrice.objects.order_by("observed_at").values_list("price", "available")
     assert list(points) == [(5, True), (6, True), (6, False)]
+
+
+def test_a_correction_of_the_same_day_counts() -> None:
+    competitor_make(code="A")
+    for price, seen, doubt in (("9.99", "11", ""), ("9.99", "12", ""), ("999", "20", "jump"), ("9.89", "20", "")):
+        offers_import(content=lines(HEAD, f"A;1;;Cup;{price};;;2026-01-{seen}"))
+        offer = CompetitorOffer.objects.get()
+        assert (offer.price, offer.doubt) == (Decimal(price), doubt)
+    points = CompetitorPrice.objects.order_by("observed_at").values_list("price", flat=True)
+    assert list(points) == [Decimal("9.99"), Decimal("9.89")]
+
+
+def test_a_price_is_judged_though_the_history_lacks_it() -> None:
+    offer = offer_make(competitor_make(code="A"), price=Decimal(8))
+    point_make(offer, 60, 8)
+    point_make(offer, 20, 800)
+    assert doubts_renew(offers=[offer]) == {}
+
+
+@pytest.mark.parametrize("ident", ["@cup", "-12a", "=1", "'=1", "'a"])
+def test_what_was_downloaded_is_read_back_as_the_same_offers(ident: str) -> None:
+    offer_make(competitor_make(code="A"), external_id=ident, title="+ Cup", price=Decimal("9.5000"), days_ago=1)
+    told = "".join(offers_csv(channel=""))
+    assert ",9.5," in told and (f"'{ident}" in told) == (ident != "'a")
+    assert offers_import(content=told).unchanged == 1
+    assert list(CompetitorOffer.objects.values_list("external_id", "title")) == [(ident, "+ Cup")]
+
+
+@pytest.mark.parametrize(
+    ("more", "column"),
+    [
+        *(({name: "x\ud800"}, name) for name in ("title", "offer_id", "sku", "competitor", "brand", "url", "currency")),
+        ({"price": "9999999999.99999"}, "price"),
+        ({"price": Decimal("1e999999999")}, "price"),
+        ({"observed_at": "0001-01-01T00:00:00+14:00"}, "observed_at"),
+        ({"observed_at": "0001-01-01"}, "observed_at"),
+        ({"observed_at": "9999-12-31T23:00:00-12:00"}, "observed_at"),
+        ({"error": "the shop says \ud800"}, ""),
+    ],
+)
+def test_what_no_database_takes_is_the_verdict_of_its_row(more: dict[str, Any], column: str) -> None:
+    competitor_make(code="A")
+    rows = [{"competitor": "A", "title": f"Cup {at}", "price": 5} for at in range(3)]
+    rows[1] = {**rows[1], **more}
+    found = offers_import(rows=rows, keep_all=True)
+    assert [one.verdict for one in found.verdicts] == ["created", "failed", "created"]
+    assert found.verdicts[1].column == column
+    assert (found.verdicts[1].message + found.verdicts[1].value).encode()
+
+
+def test_a_price_that_rounds_to_nothing_is_none() -> None:
+    competitor_make(code="A")
+    found = offers_import(rows=[{"competitor": "A", "title": "Cup", "price": "1e-30"}])
+    offer = CompetitorOffer.objects.get()
+    assert (found.created, found.doubted, offer.price, offer.doubt) == (1, 1, None, "no_price")
 
 
 def test_an_older_file_fills_the_history_and_not_the_present() -> None:
@@ -247,7 +303,9 @@ def test_only_web_addresses_become_links() -> None:
     assert web_address("javascript:alert(1)") == ""
 
 
-VALUES = st.text(max_size=40) | st.sampled_from(["5", "-1", "NaN", "1e400", "2026-13-01", "yes", "EUR", "=1+1"])
+UGLY = ["5", "-1", "NaN", "1e400", "1e-30", "1e99999999", "9999999999.99999", "2026-13-01", "0001-01-01T00:00+14:00",
+        "9999-12-31", "yes", "EUR", "=1+1", "x\ud800"]  # fmt: skip
+VALUES = st.text(st.characters(codec=None), max_size=40) | st.sampled_from(UGLY)
 
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(COLUMNS, VALUES)))
@@ -264,6 +322,13 @@ def test_whatever_a_line_says_it_is_read_or_refused(row: dict[str, str]) -> None
 
 
 class AnyFile(TestCase):
+    @given(st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys(COLUMNS, VALUES)), max_size=4))
+    def test_any_rows_get_a_verdict(self, rows: list[dict[str, str]]) -> None:
+        found = offers_import(rows=rows, add_competitors=True, keep_all=True)
+        assert found.read == len(found.verdicts) == len(rows)
+        for one in found.verdicts:
+            assert (one.message + one.value).encode() is not None
+
     @given(st.text(max_size=300))
     def test_any_text_is_read_or_refused(self, text: str) -> None:
         competitor_make(code=f"c{timezone.now().timestamp()}")

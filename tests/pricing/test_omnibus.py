@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from time import process_time
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_ecomai.pricing.omnibus import Offer, Reduction, Step, reductions, window_begin
+from django_ecomai.pricing.omnibus import Offer, Reduction, Step, is_settled_by, reductions, window_begin
 
 BERLIN = ZoneInfo("Europe/Berlin")
 START = datetime(2026, 3, 1, tzinfo=BERLIN)
@@ -71,6 +72,24 @@ def test_an_earlier_reduction_within_thirty_days_counts_one_before_them_does_not
 def test_a_reduction_that_goes_down_in_steps_counts_from_its_first() -> None:
     found = only([step(0, "10"), step(40, "8", "10"), step(45, "7", "10"), step(60, "5", "10")])
     assert (found.began, found.ended, found.lowest) == (day(40), None, Decimal(10))
+
+
+def test_without_a_promotion_a_step_after_more_than_thirty_days_is_another_reduction() -> None:
+    # Thirty calendar days after the step before: still the same campaign. A day later it is not.
+    for number, lowest in ((70, "10"), (71, "8")):
+        found = last([step(0, "10"), step(40, "8", "10"), step(number, "7", "10")])
+        assert found.lowest == Decimal(lowest)
+    # Each step is counted from the one before, and a list price that changes beside it is none.
+    steps = [step(0, "10"), step(40, "8", "10"), step(60, "7", "10"), step(80, "7", "9"), step(95, "6", "9")]
+    assert [(one.began, one.lowest) for one in reductions(steps, zone=BERLIN)] == [
+        (day(40), Decimal(10)),
+        (day(95), Decimal(7)),
+    ]
+    # Two years at 15, then 12: that it cost 20 before is no news.
+    years = [step(0, "20", "20"), step(90, "15", "20"), step(820, "12", "20")]
+    assert last(years).lowest == Decimal(15)
+    # A promotion says itself how long it is.
+    assert only([step(0, "10"), step(40, "8"), step(75, "7")], [offer(40, 90, percent="20")]).lowest == Decimal(10)
 
 
 def test_a_step_up_within_a_reduction_begins_another_that_knows_the_lower_price() -> None:
@@ -197,6 +216,19 @@ def test_a_promotion_that_ends_before_it_begins_or_before_the_history_is_none() 
     assert reductions([step(10, "10")], [offer(2, 5, percent="50")], zone=BERLIN) == []
 
 
+def test_promotions_of_the_past_cost_as_much_as_there_are() -> None:
+    def took(number: int) -> float:
+        offers = [offer(one, one + 0.5, percent="10") for one in range(1, number + 1)]
+        best = 9.0
+        for _ in range(3):
+            begin = process_time()
+            assert len(reductions([step(0, "20")], offers, zone=BERLIN)) == number
+            best = min(best, process_time() - begin)
+        return best
+
+    assert took(1600) < 24 * took(200)  # eight times as much; with the square of them it was sixty-four
+
+
 # -- the rule, read moment by moment ---------------------------------------------------------------------------------
 TEN_MINUTES = timedelta(minutes=10)
 DAY = 24 * 6
@@ -204,11 +236,13 @@ END = 75 * DAY
 PRICES = [Decimal(price) for price in ("5", "6", "7.50", "8", "10")]
 Told = tuple[int, Decimal | None, Decimal | None, bool]
 # Moments of the same days again and again: what happens within minutes of something else is what goes wrong.
+# Berlin's clocks change in the nights before the days 28 (spring) and 24 (autumn).
 moments = st.builds(
     lambda number, part: number * DAY + part,
-    st.one_of(st.integers(0, 74), st.sampled_from([20, 40, 41])),
-    st.sampled_from([0, 0, 1, 2, 6, 80]),
+    st.one_of(st.integers(0, 74), st.sampled_from([20, 24, 28, 40, 41])),
+    st.sampled_from([0, 0, 1, 2, 6, 12, 15, 80]),
 )
+starts = st.sampled_from([datetime(2026, 3, 1, tzinfo=BERLIN), datetime(2026, 10, 1, tzinfo=BERLIN)])
 changes = st.lists(
     st.tuples(
         moments,
@@ -220,15 +254,23 @@ changes = st.lists(
     max_size=8,
     unique_by=lambda change: change[0],
 )
-runs = st.lists(st.tuples(moments, st.integers(1, 20 * DAY), st.sampled_from([10, 25, 50])), max_size=3)
+runs = st.lists(st.tuples(moments, st.integers(1, 20 * DAY), st.sampled_from([10, 25, 50])), max_size=5)
 
 
-def moment(number: int) -> datetime:
-    return (START.astimezone(UTC) + number * TEN_MINUTES).astimezone(BERLIN)
+def moment(number: int, start: datetime = START) -> datetime:
+    return (start.astimezone(UTC) + number * TEN_MINUTES).astimezone(BERLIN)
 
 
-def as_steps(written: list[Told]) -> list[Step]:
-    return [Step(moment(one[0]), one[1], one[2], one[3]) for one in sorted(written, key=lambda change: change[0])]
+def as_steps(written: list[Told], start: datetime = START) -> list[Step]:
+    ordered = sorted(written, key=lambda change: change[0])
+    return [Step(moment(one[0], start), one[1], one[2], one[3]) for one in ordered]
+
+
+def as_offers(promotions: list[tuple[int, int, int]], start: datetime) -> list[Offer]:
+    return [
+        Offer(moment(begin, start), moment(begin + length, start), Decimal(percent))
+        for begin, length, percent in promotions
+    ]
 
 
 def in_force(written: list[Told], now: int) -> Decimal | None:
@@ -270,7 +312,7 @@ def begun(written: list[Told], promotion: tuple[int, int, int]) -> tuple[int, in
 
 
 def read_by_moments(
-    written: list[Told], promotions: list[tuple[int, int, int]]
+    written: list[Told], promotions: list[tuple[int, int, int]], start: datetime
 ) -> list[tuple[datetime, Decimal | None]]:
     """Walks through time: what was asked by both readings, whether it was announced as reduced, what was before."""
     written = sorted(written, key=lambda change: change[0])
@@ -302,6 +344,8 @@ def read_by_moments(
                 shown.append(off)
         read.append((min(shown), min(least), below or bool(running), running))
     found: list[tuple[datetime, Decimal | None]] = []
+    dates = [moment(now, start).date() for now in clock]
+    stepped = dates[0]
     for at, (shown_now, least_now, announced, running) in enumerate(read):
         if not announced:
             continue
@@ -309,26 +353,40 @@ def read_by_moments(
             shown_last, least_last, _announced, ran = read[at - 1]
             assert shown_now is not None and least_now is not None
             assert shown_last is not None and least_last is not None
-            stays = shown_now == shown_last and least_now == least_last
-            falls = shown_now <= shown_last and least_now <= least_last
-            if stays or (falls and ran == running):
+            if shown_now == shown_last and least_now == least_last:
                 continue
-        first = moment(clock[at]).date() - timedelta(days=30)
-        window = [
-            one[1]
-            for then, one in zip(clock[:at], read, strict=False)
-            if one[1] is not None and moment(then).date() >= first
-        ]
-        found.append((moment(clock[at]), min(window, default=None)))
+            falls = shown_now <= shown_last and least_now <= least_last
+            if falls and ran == running and (running or dates[at] - stepped <= timedelta(days=30)):
+                stepped = dates[at]
+                continue
+        stepped = dates[at]
+        first = dates[at] - timedelta(days=30)
+        window = [one[1] for date, one in zip(dates[:at], read, strict=False) if one[1] is not None and date >= first]
+        found.append((moment(clock[at], start).astimezone(UTC), min(window, default=None)))
     return found
 
 
-@given(changes, runs)
-def test_every_history_is_read_as_the_rule_says(written: list[Told], promotions: list[tuple[int, int, int]]) -> None:
-    steps = as_steps(written)
-    offers = [Offer(moment(begin), moment(begin + length), Decimal(percent)) for begin, length, percent in promotions]
-    found = [(one.began, one.lowest) for one in reductions(steps, offers, zone=BERLIN) if one.began < moment(END)]
-    assert found == read_by_moments(written, promotions)
+@given(changes, runs, starts)
+def test_every_history_is_read_as_the_rule_says(
+    written: list[Told], promotions: list[tuple[int, int, int]], start: datetime
+) -> None:
+    found = reductions(as_steps(written, start), as_offers(promotions, start), zone=BERLIN)
+    told = [(one.began, one.lowest) for one in found if one.began < moment(END, start)]
+    assert told == read_by_moments(written, promotions, start)
+
+
+@given(changes, runs, starts, st.integers(0, 74))
+def test_promotions_that_ended_before_the_thirty_days_of_a_reduction_change_nothing_of_it(
+    written: list[Told], promotions: list[tuple[int, int, int]], start: datetime, number: int
+) -> None:
+    steps, offers = as_steps(written, start), as_offers(promotions, start)
+    cut = moment(number * DAY, start)
+
+    def later(found: list[Reduction]) -> list[Reduction]:
+        return [one for one in found if is_settled_by(one, cut, zone=BERLIN)]
+
+    some = [one for one in offers if one.ends is not None and one.ends > cut]
+    assert later(reductions(steps, some, zone=BERLIN)) == later(reductions(steps, offers, zone=BERLIN))
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Pacific/Kiritimati"])

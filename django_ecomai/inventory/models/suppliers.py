@@ -103,6 +103,8 @@ def breaks_problem(breaks: Any) -> str:
         quantity, cost = one
         if any(isinstance(value, bool) or not isinstance(value, int | float) for value in one):
             return pair
+        if not all(-1e10 < value < 1e10 for value in one):  # nor "nan", which no database stores
+            return pair
         if quantity <= last:
             return _t("Quantities of price breaks must be above 0 and rise.")
         if cost < 0:

@@ -6,7 +6,8 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.urls.resolvers import URLPattern
@@ -96,13 +97,13 @@ class ImportMixin:
         }
         return TemplateResponse(request, "ecomai/pricing/admin/market_import.html", context)
 
-    def download_view(self, request: HttpRequest) -> HttpResponse:
+    def download_view(self, request: HttpRequest) -> HttpResponseBase:
         """All offers as they are now, in the columns that can be read."""
         if not request.user.has_perm("ecomai_pricing.view_competitoroffer"):
             raise PermissionDenied
-        response = HttpResponse(offers_csv(channel=ecomai.CHANNEL), content_type="text/csv; charset=utf-8")
-        response["Content-Disposition"] = 'attachment; filename="competitor-offers.csv"'
-        return response
+        headers = {"Content-Disposition": 'attachment; filename="competitor-offers.csv"'}
+        rows = offers_csv(channel=ecomai.CHANNEL)
+        return StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8", headers=headers)
 
     def _may_add(self, request: HttpRequest) -> None:
         if not request.user.has_perm("ecomai_pricing.add_competitor"):

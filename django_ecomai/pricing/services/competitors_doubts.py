@@ -80,6 +80,8 @@ def _jumps(offer: CompetitorOffer, past: list[tuple[datetime, Decimal | None, st
     """Whether the last price is far from what the offer usually costs, and new. Prices of the past that were far from
     those before them say nothing about what is usual, unless they stayed."""
     told = [(at, price) for at, price, currency in past if currency == offer.currency and price]
+    if told and offer.price and told[-1][1] != offer.price:
+        told.append((offer.observed_at, offer.price))
     ends = [*(at for at, _price in told[1:]), offer.observed_at]
     believed: list[Decimal] = []
     doubted = False

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django_ecomai.adapters.base import BadRow, ShopAdapter, get_adapter
 from django_ecomai.conf import ecomai
 from django_ecomai.core.audit import change_log
-from django_ecomai.core.mysql import locked_rows
+from django_ecomai.core.mysql import conflict_target, locked_rows
 from django_ecomai.core.tables import Row, RowError, records
 from django_ecomai.pricing.models import Competitor, CompetitorOffer, CompetitorPrice
 
@@ -192,7 +192,12 @@ def _write(chunk: Sequence[Row], channel: str, outcome: OffersOutcome, add: bool
     CompetitorOffer.objects.bulk_update(
         changed, ["ean", "sku", "title", "brand", "url", "price", "currency", "available", "observed_at"]
     )
-    CompetitorPrice.objects.bulk_create(history, ignore_conflicts=True)
+    CompetitorPrice.objects.bulk_create(  # of one moment the last word counts
+        history,
+        update_conflicts=True,
+        update_fields=["price", "currency", "available"],
+        **conflict_target(CompetitorPrice, "offer", "observed_at"),
+    )
     doubted = doubts_renew(offers=[*new, *changed])
     outcome.doubted += len(doubted)
     for line, verdict, offer, notes in said:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from django_ecomai.core.tables import RowError, flag, moment, number, text
+from django_ecomai.core.tables import RowError, flag, moment, number, storable, text
 
 COLUMNS = ("competitor", "offer_id", "ean", "sku", "title", "brand", "url", "price", "currency", "available",
            "observed_at")  # fmt: skip
@@ -40,6 +40,7 @@ class Told:
 
 def offer_read(row: Mapping[str, str], *, now: datetime | None = None) -> Told:
     """Read the columns of ``COLUMNS``, all texts. Raises ``RowError`` for what cannot be used."""
+    storable(row)
     now = now or timezone.now()
     notes = []
     competitor = text(row, "competitor", most=64, needed=True)
@@ -51,6 +52,7 @@ def offer_read(row: Mapping[str, str], *, now: datetime | None = None) -> Told:
     if not (ean or sku or title):
         raise RowError("title", _("Give an EAN, a SKU or a title: without one nobody can tell which product it is."))
     price = number(row, "price", least=Decimal(0))
+    price = round(price, 4) if price else None
     if not price:
         price = None
         notes.append(_("It has no price: it is shown and not used."))
@@ -68,7 +70,7 @@ def offer_read(row: Mapping[str, str], *, now: datetime | None = None) -> Told:
         title=title,
         brand=row.get("brand", "")[:128],
         url=web_address(row.get("url", "")),
-        price=None if price is None else round(price, 4),
+        price=price,
         currency=currency,
         available=flag(row, "available") if row.get("available") else None,
         observed_at=seen,
