@@ -214,10 +214,7 @@ def _reason(offer: Offer) -> str:
 
 
 def _row(setting: OfferSetting, offer: Offer, one: Priced, other: Priced | None, *, lines: int) -> VolumeOffer:
-    from django_ecomai.ml.pricing.elasticity import Z95
-
-    old = one.price + (other.price if other is not None else 0.0)
-    gain, reach = offer.gain / (1 + one.tax), Z95 * offer.gain_sd / (1 + one.tax)
+    old, net = one.price + (other.price if other is not None else 0.0), 1 / (1 + one.tax)
     return VolumeOffer(
         channel=setting.channel,
         kind=VolumeOffer.Kind.BREAK if other is None else VolumeOffer.Kind.BUNDLE,
@@ -228,9 +225,9 @@ def _row(setting: OfferSetting, offer: Offer, one: Priced, other: Priced | None,
         discount=offer.discount,
         price=Decimal(str(round(old * (1 - offer.discount), 4))),
         old_price=Decimal(str(round(old, 4))),
-        gain=gain,
-        gain_low=gain - reach,
-        gain_high=gain + reach,
+        gain=offer.gain * net,
+        gain_low=offer.gain_low * net,
+        gain_high=offer.gain_high * net,
         gain_chance=offer.gain_chance,
         currency=one.currency,
         lines=lines,
