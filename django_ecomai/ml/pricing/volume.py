@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -63,8 +64,8 @@ def quantity_break(
     ``quantities`` [m] are the pieces of past order lines at about this ``price``; ``cost`` is per piece and ``lowest``
     the price that no limit allows to go below; prices are multiples of ``step`` (0: any). Lines of at least that many
     pieces grow as the ``elasticity`` (with its ``sd``) has it. Lines of fewer pieces whose money would buy the larger
-    quantity take it: that costs them nothing. Nobody else changes, so what is left out is on the careful side. Lines are
-    taken to come one by one: where one buyer places many of the large ones, the interval is too narrow.
+    quantity take it: that costs them nothing. Nobody else changes, so what is left out is on the careful side.
+    Lines are taken to come one by one: where one buyer places many of the large ones, the interval is too narrow.
     Quantities that more than the share ``most_reached`` of the lines have are left out: what nearly everybody gets is a
     lower price, not a break. Source of the scheme: Dolan, "Quantity discounts: managerial issues and research
     opportunities", Marketing Science 6 (1987).
@@ -189,8 +190,8 @@ def _bundle_gains(
     cost: tuple[float, float],
     slopes: tuple[Floats, Floats],
 ) -> Floats | None:
-    """Gains [draws] for ``orders`` [3, draws or 1] of both, of the first and of the second alone; None: no discount that
-    can be, as one of them would cost nothing on top of the other."""
+    """Gains [draws] for ``orders`` [3, draws or 1] of both, of the first and of the second alone; None: one of them would
+    cost nothing on top of the other."""
     together, first_only, second_only = orders
     asked = sum(price) * (1 - discount)
     extra = asked - price[0], asked - price[1]  # what the second, and the first, costs on top
@@ -219,12 +220,12 @@ def _normal() -> Floats:
     return np.array([normal.inv_cdf((number + 0.5) / DRAWS) for number in range(DRAWS)])
 
 
-def _slopes(elasticity: float, sd: float, rng: np.random.Generator) -> Floats:
+def _slopes(elasticity: float, sd: float, rng: Any) -> Floats:
     """Draws of an elasticity; nobody buys more because it costs more, so what is above 0 counts as 0."""
     return np.minimum(elasticity + sd * rng.permutation(_normal()), 0.0)
 
 
-def _orders(counts: Iterable[float], draws: int, rng: np.random.Generator) -> Floats:
+def _orders(counts: Iterable[float], draws: int, rng: Any) -> Floats:
     """How many orders of each kind come where so many came [draws, k]: the rate is not known (gamma), and at that rate
     they come by chance (Poisson). As many are expected as came."""
     known = np.asarray(counts, dtype=np.float64)
