@@ -190,8 +190,8 @@ def _bundle_gains(
     cost: tuple[float, float],
     slopes: tuple[Floats, Floats],
 ) -> Floats | None:
-    """Gains [draws] for ``orders`` [3, draws or 1] of both, of the first and of the second alone; None: one of them would
-    cost nothing on top of the other."""
+    """Gains [draws] for ``orders`` [3, draws or 1] of both, of the first and of the second alone; None: one of them
+    would cost nothing on top of the other."""
     together, first_only, second_only = orders
     asked = sum(price) * (1 - discount)
     extra = asked - price[0], asked - price[1]  # what the second, and the first, costs on top
