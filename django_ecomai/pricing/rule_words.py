@@ -41,6 +41,8 @@ def what_it_does(rule: PricingRule) -> str:
     told = str(rule.get_action_display())
     if rule.action == Action.MARKUP and rule.markup is not None:
         return f"{told}: {percent(rule.markup)}"
+    if rule.action == Action.SELL_THROUGH and rule.sell_until_attribute:
+        return f"{told}: “{rule.sell_until_attribute}”"
     if rule.action == Action.SELL_THROUGH and rule.sell_until is not None:
         return f"{told}: {date_format(rule.sell_until, 'SHORT_DATE_FORMAT')}"
     if rule.action == Action.RELATIVE:

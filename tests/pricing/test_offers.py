@@ -76,7 +76,7 @@ def test_elastic_large_lines_get_a_lower_price_from_their_quantity_on() -> None:
     product = known()
     ten_or_one(product)
     report = offers_make(now=MOMENT, run_number=7)
-    assert (report.products, report.breaks, report.bundles, report.dismissed) == (1, 1, 0, 0)
+    assert (report.products, report.breaks, report.bundles, report.decided) == (1, 1, 0, 0)
     row = VolumeOffer.objects.get()
     # The markup rule at an elasticity of -2: twice the cost. 250 pieces become 250 * 0.8 ** -2 that leave 4 each.
     assert (row.kind, row.product, row.other, row.quantity) == ("break", product, None, 10)
@@ -193,7 +193,7 @@ def test_a_product_without_an_accepted_elasticity_is_not_looked_at() -> None:
     elasticity_make(product, reason="price_never_varied", elasticity=None, sd=None)
     ten_or_one(product)
     assert offers_make(now=MOMENT).as_dict() == {
-        "products": 0, "breaks": 0, "bundles": 0, "dismissed": 0, "reasons": {},
+        "products": 0, "breaks": 0, "bundles": 0, "decided": 0, "reasons": {},
     }  # fmt: skip
 
 
@@ -285,7 +285,7 @@ def test_a_run_replaces_rows_and_leaves_dismissed_ones() -> None:
     kept = VolumeOffer.objects.get(product=one)
     later = MOMENT + timedelta(days=7)
     report = offers_make(now=later)
-    assert (report.breaks, report.dismissed) == (1, 1)
+    assert (report.breaks, report.decided) == (1, 1)
     assert VolumeOffer.objects.get(product=one) == kept
     assert VolumeOffer.objects.get(product=one).made_at == MOMENT
     assert VolumeOffer.objects.get(product=two).made_at == later

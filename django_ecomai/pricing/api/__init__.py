@@ -3,7 +3,7 @@
 from .changes import ChangesView, UndoView
 from .elasticities import ElasticitiesView
 from .market import CompetitorMatchDecideView, CompetitorMatchesView, CompetitorOffersView, MarketPositionsView
-from .offers import OfferDecisionView, OffersExportView, OffersView, SegmentsView
+from .offers import OfferDecisionView, OffersExportView, OffersView, SegmentsView, VolumePricesView
 from .proposals import ApplyView, DecideView, ExportView, ProposalsView, ProposalView
 
 __all__ = [
@@ -23,4 +23,5 @@ __all__ = [
     "ProposalsView",
     "SegmentsView",
     "UndoView",
+    "VolumePricesView",
 ]

@@ -6,7 +6,8 @@ from .price_tests import price_test_approve, price_test_start, price_test_stop
 from .propose import proposals_make, proposals_preview
 from .shop import adapter_applies
 from .undo import AgainstLimits, change_undo
-from .volume_offers import offers_dismiss, offers_make, offers_restore
+from .volume_offers import offers_make
+from .volume_offers_decide import offers_approve, offers_check, offers_dismiss, offers_restore, offers_withdraw
 from .watch import prices_watch
 
 __all__ = [
@@ -16,9 +17,12 @@ __all__ = [
     "adapter_applies",
     "change_undo",
     "changes_apply",
+    "offers_approve",
+    "offers_check",
     "offers_dismiss",
     "offers_make",
     "offers_restore",
+    "offers_withdraw",
     "price_test_approve",
     "price_test_start",
     "price_test_stop",

@@ -59,7 +59,9 @@ class Command(BaseCommand):
                 self.step(
                     title,
                     partial(
-                        step, report, **(watched if step in (demo.sync, demo.train, demo.plan, demo.price) else {})
+                        step,
+                        report,
+                        **(watched if step in (demo.sync, demo.train, demo.plan, demo.price, demo.offers) else {}),
                     ),
                     report,
                 )
