@@ -94,7 +94,7 @@ class Portion:
 
 def volume_prices(*, product_ids: Collection[str], channel: str = "") -> dict[str, list[VolumePrice]]:
     """Approved volume prices of products by the shop's id, quantity breaks first; a bundle stands under both of its
-    products. One query per 900 products.
+    products. One query for up to 450 ids.
 
     Left out is what is held back, is not on sale, costs a piece no less than today's price, or lies below today's cost:
     the other limits are looked at every hour.

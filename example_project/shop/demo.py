@@ -203,6 +203,9 @@ STEPS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("Admin login", admin_create),
 )
 
+# With `--background` these are left to the Celery worker.
+BY_WORKER = (sync, train, plan, price, offers)
+
 COLUMNS = ("recall@20", "ndcg@20", "hit_rate@10", "precision@10")
 SPLITS = {
     "new_items": "Products new to the customer",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from django_ecomai.pricing.volume_prices import (
     volume_hold_verify,
     volume_prices,
 )
+from tests.docs.blocks import DOCS, page_blocks
 
 from .factories import offer_make, priced_product
 
@@ -189,3 +191,19 @@ def test_a_mistyped_price_is_made_void_for_either_product_of_a_bundle(product: s
     assert volume_hold_verify(token=token) is None
     assert volume_hold_verify(token=other) is not None
     cache.clear()
+
+
+@pytest.mark.django_db
+def test_the_examples_of_the_how_to_do_what_it_says() -> None:
+    blocks = {one.language: one.text for one in page_blocks(DOCS / "howto" / "volume-prices.md")}
+    row = offer_make(priced_product(external_id="7"))
+    offers_approve(offers=[row])
+    html = Template(blocks["html+django"]).render(Context({"product": "7"}))
+    assert "<p>10 or more: 8.00 EUR each</p>" in html
+    token = html.partition('name="volume" value="')[2].partition('"')[0]
+    names: dict[str, Any] = {}
+    exec(compile(blocks["python"], "volume-prices.md", "exec"), names)
+    product = SimpleNamespace(pk=7)
+    row.delete()
+    assert names["cart_lines"]([(product, 10, D(10))], [token]) == [(product, 10, D(8))]
+    assert names["cart_lines"]([(product, 10, D(10))], []) == [(product, 10, D(10))]

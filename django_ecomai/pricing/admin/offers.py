@@ -94,12 +94,12 @@ class VolumeOfferAdmin(ViewOnlyMixin, PricingAdmin):
         """For ``permissions`` of the actions."""
         return request.user.has_perm(APPROVE)
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+    def get_action_choices(self, request: HttpRequest, *args: Any) -> list[tuple[str, str]]:
         """Only what can be done with what the filter shows."""
-        show = request.GET.get("show", "")
         fits = {"approved": ("withdraw",), "dismissed": ("restore",), "all": self.actions}
-        chosen = fits.get(show, ("approve", "dismiss", "withdraw" if ecomai.PRICING_FOUR_EYES else ""))
-        return {name: each for name, each in super().get_actions(request).items() if name in chosen}
+        first_of_two = ("withdraw",) if ecomai.PRICING_FOUR_EYES else ()
+        chosen = ("", *fits.get(request.GET.get("show", ""), ("approve", *first_of_two, "dismiss")))
+        return [choice for choice in super().get_action_choices(request, *args) if choice[0] in chosen]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """With what to do with a suggestion, and the buttons."""
