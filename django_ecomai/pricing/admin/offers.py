@@ -198,8 +198,8 @@ class VolumeOfferAdmin(ViewOnlyMixin, PricingAdmin):
         for row, reason in found.refused[:10]:
             messages.error(request, f"{row}: {reason}")
         if len(found.refused) > 10:
-            number = format_value(len(found.refused) - 10)
-            messages.error(request, _("And %(n)s more were not approved.") % {"n": number})
+            text = _("And %(n)s more were not approved.")
+            messages.error(request, text % {"n": format_value(len(found.refused) - 10)})
 
     @admin.action(description=gettext_lazy("Take the approval back"), permissions=["approve"])
     def withdraw(self, request: HttpRequest, queryset: QuerySet[VolumeOffer]) -> None:

@@ -13,6 +13,7 @@ from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from django_ecomai.conf import ecomai
 from django_ecomai.pricing.models import VolumeOffer
@@ -22,7 +23,7 @@ from django_ecomai.pricing.selectors import OFFER_STATES, offer_rows
 from django_ecomai.pricing.services import offers_approve, offers_dismiss, offers_restore, offers_withdraw
 from django_ecomai.pricing.volume_prices import volume_prices
 
-from .base import APP, MOST_ROWS, PricingView, check_known, whole
+from .base import APP, MOST_ROWS, PricingThrottle, PricingView, check_known, whole
 
 _KIND = OpenApiParameter("kind", str, many=True, description="break or bundle; may be repeated.")
 _STATE = OpenApiParameter("state", str, description="suggested (the default), approved or dismissed.")
@@ -195,10 +196,11 @@ class OfferDecisionView(PricingView):
         return Response(OfferSerializer(found, many=True).data)
 
 
-class VolumePricesView(PricingView):
+class VolumePricesView(APIView):
     """What is approved, for storefronts that are not rendered by Django: ``GET``, open to everybody."""
 
     permission_classes = (AllowAny,)
+    throttle_classes = (PricingThrottle,)
 
     @extend_schema(
         operation_id="ecomai_pricing_volume_prices_current",
