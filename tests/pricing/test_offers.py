@@ -326,6 +326,8 @@ def test_the_job_tells_what_it_found() -> None:
     assert run.message == "1 quantity breaks and 0 bundles are suggested."
     assert run.metrics["offers"]["breaks"] == 1
     assert VolumeOffer.objects.get().run_number == run.pk
+    assert "segments" in run.metrics
+    assert "segments" not in run_now(kind="pricing.offers", parameters={"segments": False}).metrics
 
 
 # -- decisions -------------------------------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ def quantity_break(
         return _nothing("no_gain")
     steps = steps[np.linspace(0, len(steps) - 1, min(len(steps), MOST_QUANTITIES)).astype(int)]
     allowed = _discounts(price, max(lowest, cost), step)
-    nodes, weights = posterior_nodes()
+    nodes, weights = _nodes()
     slopes = np.minimum(elasticity + sd * nodes, 0.0)
     total = np.concatenate([[0.0], np.cumsum(pieces)])
     best, chosen = 0.0, None
@@ -164,43 +164,40 @@ def bundle_price(
         return _nothing("no_margin")
     if not np.isfinite(elasticity).all():
         return _nothing("no_elasticity")
-    nodes, weights = posterior_nodes()
+    allowed = _discounts(sum(price), max(lowest, sum(cost)), step)
+    # one of them must cost something on top of the other
+    allowed = allowed[sum(price) * (1 - allowed) > max(price)]
+    if not len(allowed):
+        return _nothing("no_gain")
+    nodes, weights = _nodes()
     known = [np.minimum(e + s * nodes, 0.0) for e, s in zip(elasticity, sd, strict=True)]
     # every node of the one with every node of the other
     slopes = np.repeat(known[0], len(nodes)), np.tile(known[1], len(nodes))
-    joint = np.outer(weights, weights).ravel()
     orders = np.array([[together], [first_only], [second_only]], dtype=np.float64)
-    best, chosen = 0.0, None
-    for discount in _discounts(sum(price), max(lowest, sum(cost)), step).tolist():
-        gains = _bundle_gains(orders, discount, price, cost, slopes)
-        if gains is not None and (mean := float(gains @ joint)) > best:
-            best, chosen = mean, discount
-    if chosen is None:
+    means = _bundle_gains(orders, allowed, price, cost, slopes) @ np.outer(weights, weights).ravel()
+    at = int(means.argmax())
+    if means[at] <= 0:
         return _nothing("no_gain")
     rng = np.random.default_rng(random_state)
     drawn = _slopes(elasticity[0], sd[0], rng), _slopes(elasticity[1], sd[1], rng)
-    gains = _bundle_gains(_orders(orders[:, 0], DRAWS, rng).T, chosen, price, cost, drawn)
-    return Offer(1.0, chosen, best, *_counted(np.zeros(0) if gains is None else gains, level))
+    gains = _bundle_gains(_orders(orders[:, 0], DRAWS, rng).T, allowed[at : at + 1], price, cost, drawn)[0]
+    return Offer(1.0, float(allowed[at]), float(means[at]), *_counted(gains, level))
 
 
 def _bundle_gains(
     orders: Floats,
-    discount: float,
+    discounts: Floats,
     price: tuple[float, float],
     cost: tuple[float, float],
     slopes: tuple[Floats, Floats],
-) -> Floats | None:
-    """Gains [draws] for ``orders`` [3, draws or 1] of both, of the first and of the second alone; None: one of them
-    would cost nothing on top of the other."""
+) -> Floats:
+    """Gains [discounts, draws] for ``orders`` [3, draws or 1] of both, of the first and of the second alone."""
     together, first_only, second_only = orders
-    asked = sum(price) * (1 - discount)
-    extra = asked - price[0], asked - price[1]  # what the second, and the first, costs on top
-    if min(extra) <= 0:
-        return None
+    asked = sum(price) * (1 - discounts)[:, None]
     margin, bundle = (price[0] - cost[0], price[1] - cost[1]), asked - sum(cost)
     # who buys the first alone adds the second at its lower price, and the other way round
-    more_second = np.minimum(together * ((extra[0] / price[1]) ** slopes[1] - 1), first_only)
-    more_first = np.minimum(together * ((extra[1] / price[0]) ** slopes[0] - 1), second_only)
+    more_second = np.minimum(together * (((asked - price[0]) / price[1]) ** slopes[1] - 1), first_only)
+    more_first = np.minimum(together * (((asked - price[1]) / price[0]) ** slopes[0] - 1), second_only)
     gains: Floats = together * (bundle - sum(margin)) + more_second * (bundle - margin[0])
     return gains + more_first * (bundle - margin[1])
 
@@ -211,6 +208,11 @@ def _discounts(price: float, lowest: float, step: float) -> Floats:
         return np.asarray(DISCOUNTS[price * (1 - DISCOUNTS) >= lowest])
     prices = np.unique(np.round(np.ceil(np.round(price * (1 - DISCOUNTS) / step, 6)) * step, 9))[::-1]
     return np.asarray(1 - prices[(prices < price) & (prices >= lowest)] / price)
+
+
+@cache
+def _nodes() -> tuple[Floats, Floats]:
+    return posterior_nodes()
 
 
 @cache
