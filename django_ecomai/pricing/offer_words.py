@@ -53,7 +53,7 @@ def what_line(row: VolumeOffer) -> str:
 def gain_line(row: VolumeOffer) -> str:
     """``125 EUR more profit in 52 weeks, in 95 of 100 cases 80 to 170; chance of a gain 97 %.``"""
     named = {
-        "gain": f"{format_value(round(row.gain, 2))} {row.currency}",
+        "gain": f"{_amount(row.gain)} {row.currency}",
         "low": _amount(row.gain_low),
         "high": _amount(row.gain_high),
         "chance": chance(row.gain_chance),
@@ -139,4 +139,5 @@ def _signed(value: float) -> str:
 
 
 def _amount(value: float) -> str:
-    return f"{'−' if value < 0 else ''}{format_value(abs(round(value, 2)))}"
+    # pence say nothing beside a range of hundreds
+    return f"{'−' if value < 0 else ''}{format_value(abs(round(value, 2 if abs(value) < 10 else None)))}"

@@ -143,7 +143,7 @@ class VolumeOfferAdmin(ViewOnlyMixin, PricingAdmin):
         }
         return TemplateResponse(request, "ecomai/pricing/admin/segments.html", context)
 
-    @admin.display(description=gettext_lazy("what to enter"))
+    @admin.display(description=gettext_lazy("volume price"))
     def offer(self, row: VolumeOffer) -> SafeString:
         parts = [row.product] if row.other is None else [row.product, row.other]
         links = format_html_join(
