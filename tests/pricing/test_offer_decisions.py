@@ -144,6 +144,11 @@ def test_two_people_where_the_settings_ask_for_them(settings: LazySettings) -> N
     assert "somebody else" in offers_approve(offers=[row], user=one).refused[0][1]
     assert offers_approve(offers=[row], user=two).rows == [row] and served() == ["10: 8"]
     assert offers_withdraw(offers=[row], user=one) == [row] and served() == []
+    offers_approve(offers=[row], user=one)
+    Product.objects.update(price=Decimal("10.50"))
+    offers_check(now=MOMENT)
+    row.refresh_from_db()
+    assert row.seconded_by is None  # nobody could second it: the next run renews it
 
 
 def test_a_run_leaves_what_is_approved_as_it_is_and_suggests_no_other_for_it() -> None:

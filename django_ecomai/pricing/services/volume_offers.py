@@ -49,6 +49,7 @@ def offers_make(
     """Work out quantity breaks and bundles of all products with an elasticity, from the lines of the last
     ``PRICING_HISTORY_WEEKS`` weeks; what was decided stays as it is and is not suggested again."""
     report, at = OfferReport(), now or timezone.now()
+    offers_check(channel=channel, now=at)
     setting = OfferSetting.build(channel=channel, at=at, run_number=run_number)
     total = _elasticities(channel).count()
     sold: list[Priced] = []
@@ -70,7 +71,6 @@ def offers_make(
         report.bundles += _store(report, found[start : start + WRITE])
     # what nothing speaks for any more
     VolumeOffer.objects.filter(UNDECIDED, channel=channel).exclude(made_at=at).delete()
-    offers_check(channel=channel, now=at)
     _tell(progress, 1.0)
     return report
 

@@ -103,8 +103,12 @@ def offers_restore(*, offers: Iterable[VolumeOffer], user: Any = None) -> list[V
 
 def offers_check(*, channel: str = "", now: datetime | None = None) -> list[VolumeOffer]:
     """Hold back what was approved and what the limits of now forbid, let go what they allow again. Returns what was
-    changed, with its ``held_reason``. A fixed number of queries per 500 rows."""
+    changed, with its ``held_reason``. The first approval of two lapses where it could not be seconded: so the next run
+    renews the suggestion. A fixed number of queries per 500 rows."""
     at, last, changed = now or timezone.now(), 0, []
+    waiting = list(VolumeOffer.objects.filter(channel=channel, approved_at=None, seconded_by__isnull=False))
+    lapsed = offers_forbidden(waiting, now=at, unchanged=True)
+    VolumeOffer.objects.filter(pk__in=lapsed, approved_at=None).update(seconded_by=None)
     approved = VolumeOffer.objects.filter(channel=channel, approved_at__isnull=False).order_by("pk")
     while rows := list(approved.filter(pk__gt=last).select_related("product", "other")[:WRITE]):
         reasons = offers_forbidden(rows, now=at)
