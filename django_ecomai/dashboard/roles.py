@@ -89,6 +89,7 @@ MERCHANT_PERMISSIONS: dict[str, tuple[str, ...]] = {
         "change_pricetest",
         "view_volumeoffer",
         "dismiss_volumeoffer",
+        "approve_volumeoffer",
         "view_pricereduction",
         "view_competitor",
         "add_competitor",

@@ -8,6 +8,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from django.db.models import FloatField
+from django.db.models.functions import Cast
 
 from django_ecomai.forecast.days import midnight
 from django_ecomai.mirror.columns import CHUNK
@@ -64,8 +66,10 @@ def _held(setting: OfferSetting, priced: Sequence[Priced], start: int, end: int)
     orders, pks = setting.orders, np.array([one.pk for one in priced], dtype=np.int64)
     rows = demand_lines(channel=setting.channel, since=midnight(setting.since), until=midnight(setting.until))
     rows = rows.filter(order_id__gte=int(orders.key[start]), order_id__lte=int(orders.key[end - 1]))
-    stream = rows.order_by().values_list("order_id", "product_id", "unit_price").iterator(chunk_size=CHUNK)
-    lines = [(order, product or 0, float(paid or 0)) for order, product, paid in stream]
+    # numbers, not decimals: a third of the time
+    paid_for = Cast("unit_price", FloatField())
+    stream = rows.order_by().values_list("order_id", "product_id", paid_for).iterator(chunk_size=CHUNK)
+    lines = [(order, product or 0, paid or 0.0) for order, product, paid in stream]
     order = np.array([one[0] for one in lines], dtype=np.int64)
     product = np.array([one[1] for one in lines], dtype=np.int64)
     paid = np.array([one[2] for one in lines], dtype=np.float64)

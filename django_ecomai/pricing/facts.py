@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -10,6 +11,8 @@ from typing import Any
 
 from django.apps import apps
 from django.db.models import Max
+from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.timezone import is_naive
 
 from django_ecomai.conf import ecomai
 from django_ecomai.forecast.days import local_date
@@ -24,6 +27,7 @@ COLUMNS = (
     "pk", "external_id", "title", "parent_id", "price", "list_price", "cost", "currency", "stock",
     "category_external_ids", "brand", "attributes", "created_at",
 )  # fmt: skip
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 #: Seconds between what a change and the copy call the moment of the same change.
 SAME = 60
 
@@ -213,3 +217,17 @@ def attribute_number(value: Any) -> Decimal | None:
     except (InvalidOperation, ValueError):
         return None
     return number if number.is_finite() and number > 0 else None
+
+
+def attribute_date(value: Any) -> date | None:
+    """A day out of an attribute, written as in ISO 8601; of a moment its day in the shop's time zone. None: no date."""
+    text = str(value).strip()
+    if not _DAY.match(text):  # Python reads other numbers as dates, too
+        return None
+    try:
+        moment = parse_datetime(text)
+        if moment is not None and not is_naive(moment):
+            return local_date(moment)
+        return parse_date(text[:10]) if moment is not None else parse_date(text)
+    except ValueError:  # well written, but there is no such day
+        return None

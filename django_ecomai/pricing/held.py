@@ -36,6 +36,11 @@ REASONS: Mapping[str, Any] = {
     "no_elasticity": gettext_lazy("How demand answers to its price is not known: %(why)s."),
     "map_unreadable": gettext_lazy("Its least advertised price, %(value)s, is no number."),
     "tax_unreadable": gettext_lazy("Its tax rate, %(value)s, is no number of per cent from 0 to 100."),
+    "end_date_missing": gettext_lazy(
+        "It has no end date in the attribute “%(value)s” that the rule “%(rule)s” takes it from."
+    ),
+    "end_date_unreadable": gettext_lazy("Its end date, %(value)s, is no date such as 2026-12-24."),
+    "end_date_past": gettext_lazy("Its end date, %(value)s, has passed: take it off sale, or correct the date."),
     "changed_today": gettext_lazy("Its price changed within the last day, and changes per day are limited."),
     "in_test": gettext_lazy("It is in a price test."),
     # -- overtaken

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from hashlib import sha256
+from typing import Any
 
 from django.core import signing
 from django.core.cache import cache
@@ -31,9 +33,7 @@ def price_hold(*, product_id: str, price: Decimal, currency: str, channel: str =
     """A token that holds a price for ``ECOMAI["PRICE_HOLD_MINUTES"]``; empty where that is 0 or there is no price."""
     if not ecomai.PRICE_HOLD_MINUTES or not price.is_finite() or price <= 0:
         return ""
-    return signing.TimestampSigner(salt=SALT).sign_object(
-        [channel, str(product_id), f"{price.normalize():f}", currency]
-    )
+    return signed([channel, str(product_id), f"{price.normalize():f}", currency])
 
 
 def price_hold_verify(*, token: str, product_id: str, channel: str = "") -> HeldPrice | None:
@@ -41,22 +41,39 @@ def price_hold_verify(*, token: str, product_id: str, channel: str = "") -> Held
 
     Reads the cache once, for ``price_hold_void``.
     """
+    kept = unsigned(token, products=lambda content: [(content[0], content[1])], length=4)
+    if kept is None or kept[:2] != [channel, str(product_id)]:
+        return None
+    try:
+        return HeldPrice(product_id=kept[1], price=Decimal(kept[2]), currency=kept[3])
+    except (ValueError, TypeError, InvalidOperation):
+        return None
+
+
+def signed(content: list[Any]) -> str:
+    """A token of some terms and of this moment."""
+    return signing.TimestampSigner(salt=SALT).sign_object(content)
+
+
+def unsigned(token: str, *, products: Callable[[Any], list[tuple[str, str]]], length: int) -> list[Any] | None:
+    """What a token holds, a list of ``length`` texts; ``None`` when it is forged, too old, of another kind, or void for
+    one of its ``products`` (channel and id of each)."""
     if not token or not ecomai.PRICE_HOLD_MINUTES:
         return None
     try:
-        kept = signing.TimestampSigner(salt=SALT).unsign_object(
+        content = signing.TimestampSigner(salt=SALT).unsign_object(
             token, max_age=timedelta(minutes=ecomai.PRICE_HOLD_MINUTES)
         )
-        shop, product, price, currency = kept
-        amount = Decimal(price)
-    except (signing.BadSignature, ValueError, TypeError, InvalidOperation):
+    except (signing.BadSignature, ValueError, TypeError):
         return None
-    if (shop, product) != (channel, str(product_id)):
+    if not isinstance(content, list) or len(content) != length or not all(isinstance(one, str) for one in content):
         return None
-    voided = _voided(channel, product)
-    if voided is not None and signing.b62_decode(token.rsplit(":", 2)[1]) <= voided:
-        return None
-    return HeldPrice(product_id=product, price=amount, currency=currency)
+    made = signing.b62_decode(token.rsplit(":", 2)[1])
+    for channel, product in products(content):
+        voided = _voided(channel, product)
+        if voided is not None and made <= voided:
+            return None
+    return content
 
 
 def price_hold_cheaper(*, kept: str, shown: str, product_id: str, channel: str = "") -> str:

@@ -47,9 +47,12 @@ def propose(context: Any) -> None:
 
 def watch(context: Any) -> None:
     """Execute "pricing.watch"."""
+    from .services.volume_offers_decide import offers_check
     from .services.watch import prices_watch
 
     found = prices_watch(channel=context.channel)
+    for row in offers_check(channel=context.channel)[:100]:
+        context.log(f"{row}: {row.held_reason or row.what}")
     context.metrics(watch=found.as_dict())
     for one in found.messages[:100]:
         context.log(log_why(one))

@@ -16,6 +16,7 @@ from .words import chance
 
 if TYPE_CHECKING:
     from .models import VolumeOffer
+    from .volume_prices import VolumePrice
 
 ATTRIBUTES: dict[str, Any] = {
     "channel": gettext_lazy("Shops"),
@@ -50,20 +51,38 @@ def what_line(row: VolumeOffer) -> str:
 
 
 def gain_line(row: VolumeOffer) -> str:
-    """``111 EUR more profit in 52 weeks (80 to 142), probable to 97 %.``"""
+    """``125 EUR more profit in 52 weeks, in 95 of 100 cases 80 to 170; chance of a gain 97 %.``"""
     named = {
-        "gain": f"{format_value(round(row.gain, 2))} {row.currency}",
+        "gain": f"{_amount(row.gain)} {row.currency}",
         "low": _amount(row.gain_low),
         "high": _amount(row.gain_high),
         "chance": chance(row.gain_chance),
         "weeks": row.weeks,
     }
     text = ngettext(
-        "%(gain)s more profit in %(weeks)s week (%(low)s to %(high)s), probable to %(chance)s.",
-        "%(gain)s more profit in %(weeks)s weeks (%(low)s to %(high)s), probable to %(chance)s.",
+        "%(gain)s more profit expected in %(weeks)s week, in 95 of 100 cases %(low)s to %(high)s; chance of a gain: "
+        "%(chance)s.",
+        "%(gain)s more profit expected in %(weeks)s weeks, in 95 of 100 cases %(low)s to %(high)s; chance of a gain: "
+        "%(chance)s.",
         row.weeks,
     )
     return text % named
+
+
+def break_text(offer: VolumePrice) -> str:
+    """``10 or more: 8.00 EUR each``, for shoppers."""
+    named = {"quantity": quantity_format(offer.quantity), "price": amount_format(offer.price, offer.currency)}
+    return _("%(quantity)s or more: %(price)s each") % named
+
+
+def bundle_text(offer: VolumePrice) -> str:
+    """``“Cup” with “Saucer”: 17.50 EUR together``, for shoppers."""
+    named = {
+        "first": offer.title or offer.product_id,
+        "second": offer.other_title or offer.other_id,
+        "price": amount_format(offer.price, offer.currency),
+    }
+    return _("“%(first)s” with “%(second)s”: %(price)s together") % named
 
 
 def rests_line(row: VolumeOffer) -> str:
@@ -120,4 +139,5 @@ def _signed(value: float) -> str:
 
 
 def _amount(value: float) -> str:
-    return f"{'−' if value < 0 else ''}{format_value(abs(round(value, 2)))}"
+    # pence say nothing beside a range of hundreds
+    return f"{'−' if value < 0 else ''}{format_value(abs(round(value, 2 if abs(value) < 10 else None)))}"

@@ -83,38 +83,51 @@ class Priced:
     first: int = 0
 
 
-def priced_products(
-    setting: OfferSetting, elasticities: dict[int, tuple[float, float]]
-) -> tuple[list[Priced], Counter[str]]:
-    """Products by ascending key, and why others cannot be offered. ``elasticities``: mean and standard deviation."""
+def sellable(
+    *, channel: str, at: datetime, book: RuleBook, product_ids: Sequence[int]
+) -> dict[int, Priced | tuple[str, dict[str, Any]]]:
+    """What may be asked for a piece of the products on sale, by key, or why nothing can be said: a code of
+    ``held.REASONS`` with what it names. Elasticities are left out."""
     facts = product_facts(
-        channel=setting.channel, product_ids=sorted(elasticities), at=setting.at, horizon_days=1,
-        stock_ages=setting.book.needs_stock_ages,
+        channel=channel, product_ids=product_ids, at=at, horizon_days=1, stock_ages=book.needs_stock_ages
     )  # fmt: skip
-    choices = [setting.book.of(one) for one in facts]
+    choices = [book.of(one) for one in facts]
     for choice in choices:
         for name in _OF_CHANGE:
             choice.limits.pop(name, None)
     floors = limits_build(facts, choices).floors().max(axis=1) if facts else np.empty(0)
-    found, reasons = [], Counter[str]()
+    found: dict[int, Priced | tuple[str, dict[str, Any]]] = {}
     for one, choice, lowest in zip(facts, choices, floors.tolist(), strict=True):
         if one.price is None or one.price <= 0:
-            reasons["price_missing"] += 1
+            found[one.pk] = ("price_missing", {})
         elif "cost_currency" in one.codes:
-            reasons["cost_currency"] += 1
+            found[one.pk] = ("cost_currency", {})
         elif one.cost is None:
-            reasons["cost_missing"] += 1
+            found[one.pk] = ("cost_missing", {})
         elif choice.codes:  # a least advertised price that cannot be read
-            reasons[choice.codes[0][0]] += 1
+            found[one.pk] = choice.codes[0]
         elif "in_test" in one.codes:
-            reasons["in_test"] += 1
+            found[one.pk] = ("in_test", {})
         else:
-            mean, sd = elasticities[one.pk]
-            step = choice.limits["step"][0]
-            cost = float(one.cost_taxed or 0)
-            found.append(
-                Priced(one.pk, one.currency, float(one.price), cost, float(lowest), step, mean, sd, float(one.tax))
+            cost, step = float(one.cost_taxed or 0), choice.limits["step"][0]
+            found[one.pk] = Priced(
+                one.pk, one.currency, float(one.price), cost, float(lowest), step, np.nan, np.nan, float(one.tax)
             )
+    return found
+
+
+def priced_products(
+    setting: OfferSetting, elasticities: dict[int, tuple[float, float]]
+) -> tuple[list[Priced], Counter[str]]:
+    """Products by ascending key, and why others cannot be offered. ``elasticities``: mean and standard deviation."""
+    found, reasons = [], Counter[str]()
+    known = sellable(channel=setting.channel, at=setting.at, book=setting.book, product_ids=sorted(elasticities))
+    for pk, one in known.items():
+        if isinstance(one, Priced):
+            one.elasticity, one.sd = elasticities[pk]
+            found.append(one)
+        else:
+            reasons[one[0]] += 1
     return found, reasons
 
 
@@ -151,10 +164,10 @@ def breaks_of(setting: OfferSetting, priced: Sequence[Priced]) -> tuple[list[Vol
 
 
 def bundles_of(
-    setting: OfferSetting, priced: Sequence[Priced], baskets: Baskets, *, dismissed: Collection[tuple[int, int]] = ()
+    setting: OfferSetting, priced: Sequence[Priced], baskets: Baskets, *, decided: Collection[tuple[int, int]] = ()
 ) -> tuple[list[VolumeOffer], Counter[str]]:
     """Bundles of pairs that were ordered together often enough and that gain, the best ``BUNDLES`` of each product;
-    ``priced`` [k] as in ``baskets``. Pairs in ``dismissed`` do not count among these."""
+    ``priced`` [k] as in ``baskets``. Pairs in ``decided`` do not count among these."""
     from django_ecomai.ml.pricing.volume import bundle_price
 
     found, reasons = [], Counter[str]()
@@ -180,7 +193,7 @@ def bundles_of(
     best, taken = [], Counter[int]()
     for row in sorted(found, key=lambda row: -row.gain):
         pair = row.product_id, row.other_id or 0
-        if pair in dismissed:
+        if pair in decided:
             continue
         if max(taken[pair[0]], taken[pair[1]]) >= BUNDLES:
             reasons["better_bundles"] += 1
@@ -214,10 +227,7 @@ def _reason(offer: Offer) -> str:
 
 
 def _row(setting: OfferSetting, offer: Offer, one: Priced, other: Priced | None, *, lines: int) -> VolumeOffer:
-    from django_ecomai.ml.pricing.elasticity import Z95
-
-    old = one.price + (other.price if other is not None else 0.0)
-    gain, reach = offer.gain / (1 + one.tax), Z95 * offer.gain_sd / (1 + one.tax)
+    old, net = one.price + (other.price if other is not None else 0.0), 1 / (1 + one.tax)
     return VolumeOffer(
         channel=setting.channel,
         kind=VolumeOffer.Kind.BREAK if other is None else VolumeOffer.Kind.BUNDLE,
@@ -228,9 +238,9 @@ def _row(setting: OfferSetting, offer: Offer, one: Priced, other: Priced | None,
         discount=offer.discount,
         price=Decimal(str(round(old * (1 - offer.discount), 4))),
         old_price=Decimal(str(round(old, 4))),
-        gain=gain,
-        gain_low=gain - reach,
-        gain_high=gain + reach,
+        gain=offer.gain * net,
+        gain_low=offer.gain_low * net,
+        gain_high=offer.gain_high * net,
         gain_chance=offer.gain_chance,
         currency=one.currency,
         lines=lines,

@@ -15,21 +15,21 @@ from .selectors import offer_rows
 COLUMNS = (
     "offer", "kind", "product_id", "sku", "title", "other_id", "other_sku", "other_title", "quantity", "discount",
     "old_price", "price", "currency", "gain", "gain_low", "gain_high", "gain_chance", "weeks", "lines", "made_at",
-    "what", "why",
+    "approved_at", "held_reason", "what", "why",
 )  # fmt: skip
 
 
-def offers_csv(*, channel: str = "", kinds: Sequence[str] = (), dismissed: bool = False) -> str:
-    """Suggested (or dismissed) volume prices, the largest gain first, with a heading line."""
+def offers_csv(*, channel: str = "", kinds: Sequence[str] = (), state: str = "suggested") -> str:
+    """Suggested, approved or dismissed volume prices, the largest gain first, with a heading line."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow(COLUMNS)
-    writer.writerows([safe(value) for value in row] for row in _rows(channel, kinds, dismissed))
+    writer.writerows([safe(value) for value in row] for row in _rows(channel, kinds, state))
     return buffer.getvalue()
 
 
-def _rows(channel: str, kinds: Sequence[str], dismissed: bool) -> Iterator[list[Any]]:
-    rows = offer_rows(channel=channel, kinds=kinds, dismissed=dismissed)
+def _rows(channel: str, kinds: Sequence[str], state: str) -> Iterator[list[Any]]:
+    rows = offer_rows(channel=channel, kinds=kinds, state=state)
     rows = rows.defer("product__description", "product__attributes", "other__description", "other__attributes")
     for row in rows.iterator(chunk_size=1000):
         values: dict[str, Any] = {"offer": row.pk}

@@ -14,7 +14,7 @@ KIND = "pricing.offers"
 
 
 def execute(context: Any) -> None:
-    """Execute "pricing.offers"."""
+    """Execute "pricing.offers"; parameter: ``segments`` (default true), whether parts of the trade are compared too."""
     from .segments import segments_learn
     from .services.volume_offers import offers_make
 
@@ -22,8 +22,8 @@ def execute(context: Any) -> None:
     context.metrics(offers=report.as_dict())
     for code, number in sorted(report.reasons.items()):
         context.log(f"{code}: {number}")
-    segments = segments_learn(channel=context.channel, progress=context.part(0.7, 0.99))
-    context.metrics(segments=segments)
+    if context.parameters.get("segments", True):
+        context.metrics(segments=segments_learn(channel=context.channel, progress=context.part(0.7, 0.99)))
     if not report.products:
         context.progress(1.0, _("No product has a price elasticity yet: work out prices first."))
         return

@@ -175,11 +175,10 @@ def _as_then(setting: Setting, facts: list[Facts]) -> None:
 
 
 def _days(setting: Setting, choice: Choice) -> int:
-    """How many days an expectation is about: to the end date of the rule, else the usual horizon."""
-    rule = choice.rule
-    if rule is None or rule.action not in GOALS or rule.sell_until is None:
+    """How many days an expectation is about: to its end date, else the usual horizon."""
+    if choice.sell_until is None:
         return setting.horizon
-    return min(max((rule.sell_until - setting.book.on).days + 1, 1), LONGEST)
+    return min(max((choice.sell_until - setting.book.on).days + 1, 1), LONGEST)
 
 
 def _targets(setting: Setting, part: Part) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
 from .models import PricingRule
+from .rulebook import DATED
 from .words import percent
 
 Action = PricingRule.Action
@@ -41,7 +42,9 @@ def what_it_does(rule: PricingRule) -> str:
     told = str(rule.get_action_display())
     if rule.action == Action.MARKUP and rule.markup is not None:
         return f"{told}: {percent(rule.markup)}"
-    if rule.action == Action.SELL_THROUGH and rule.sell_until is not None:
+    if rule.action in DATED and rule.sell_until_attribute:
+        return f"{told}: “{rule.sell_until_attribute}”"
+    if rule.action in DATED and rule.sell_until is not None:
         return f"{told}: {date_format(rule.sell_until, 'SHORT_DATE_FORMAT')}"
     if rule.action == Action.RELATIVE:
         return f"{told}: {rule.get_reference_display()} {_offset(rule.offset)}".strip()

@@ -13,7 +13,7 @@ from django.db.models import Q
 from django_ecomai.conf import ecomai
 from django_ecomai.mirror.models import Category
 
-from .facts import Facts, attribute_number
+from .facts import Facts, attribute_date, attribute_number
 from .models import PricingRule
 from .tax import tax_of
 
@@ -35,14 +35,19 @@ DEFAULT_LIMITS: dict[str, float] = {
 }
 #: Smallest steps of prices where they are not a hundredth.
 STEPS = {"CHF": "0.05", "JPY": "1", "KRW": "1", "HUF": "1", "CLP": "1", "ISK": "1", "VND": "1000", "IDR": "100"}
-_LIKE = ("action", "sell_until", "sell_share", "left_worth", "markup", "reference", "offset", "follows_id", "explore")
+_LIKE = (
+    "action", "sell_until", "sell_until_attribute", "sell_share", "left_worth", "markup", "reference", "offset",
+    "follows_id", "explore",
+)  # fmt: skip
+#: What an end date counts for.
+DATED = (PricingRule.Action.PROFIT, PricingRule.Action.REVENUE, PricingRule.Action.SELL_THROUGH)
 
 
 @dataclass(slots=True)
 class Choice:
     """What is to be done with the price of a product. ``limits``: value and the rule that set it (None: the settings)
     by name; ``map_price`` likewise; ``families``: keys of the price families it is in; ``endings`` as written;
-    ``taxed``: its price holds tax."""
+    ``taxed``: its price holds tax; ``sell_until``: the last day on which it can be sold."""
 
     rule: PricingRule | None = None
     clash: tuple[PricingRule, PricingRule] | None = None
@@ -52,6 +57,7 @@ class Choice:
     endings: tuple[int, ...] = ()
     codes: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     taxed: bool = False
+    sell_until: date | None = None
 
     @property
     def action(self) -> str:
@@ -90,6 +96,7 @@ class RuleBook:
             value = str(facts.attributes[ecomai.PRICING_TAX_ATTRIBUTE])[:60]
             choice.codes.append(("tax_unreadable", {"value": value}))
         self._action(choice, fit)
+        self._end_date(choice, facts)
         self._limits(choice, fit, facts)
         return choice
 
@@ -159,6 +166,22 @@ class RuleBook:
             if any(getattr(other, name) != getattr(first, name) for name in _LIKE):
                 choice.clash = (first, other)
                 break
+
+    def _end_date(self, choice: Choice, facts: Facts) -> None:
+        """That of the product's attribute where the rule names one, else that of the rule."""
+        rule = choice.rule
+        if rule is None or rule.action not in DATED:
+            return
+        choice.sell_until = rule.sell_until
+        value = facts.attributes.get(rule.sell_until_attribute) if rule.sell_until_attribute else None
+        if value not in (None, "", []):
+            choice.sell_until = attribute_date(value)
+            if choice.sell_until is None:
+                choice.codes.append(("end_date_unreadable", {"value": str(value)[:60]}))
+        elif rule.sell_until_attribute and rule.sell_until is None:
+            choice.codes.append(("end_date_missing", {"rule": rule.name, "value": rule.sell_until_attribute}))
+        if choice.sell_until is not None and choice.sell_until < self.on:
+            choice.codes.append(("end_date_past", {"value": choice.sell_until.isoformat()}))
 
     def _limits(self, choice: Choice, fit: list[PricingRule], facts: Facts) -> None:
         found: dict[str, tuple[float, PricingRule | None]] = {

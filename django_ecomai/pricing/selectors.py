@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from .models import PriceChange, PriceProposal, VolumeOffer
 
@@ -25,9 +25,17 @@ def change_rows(*, channel: str = "") -> QuerySet[PriceChange]:
     return rows.order_by("-at", "-pk")
 
 
-def offer_rows(*, channel: str = "", kinds: Iterable[str] = (), dismissed: bool = False) -> QuerySet[VolumeOffer]:
-    """Volume prices that are suggested, or that were dismissed; the largest gain first."""
-    rows = VolumeOffer.objects.filter(channel=channel, dismissed_at__isnull=not dismissed)
+def offer_rows(*, channel: str = "", kinds: Iterable[str] = (), state: str = "suggested") -> QuerySet[VolumeOffer]:
+    """Volume prices that are suggested, approved or dismissed; the largest gain first."""
+    rows = VolumeOffer.objects.filter(OFFER_STATES[state], channel=channel)
     if known := list(kinds):
         rows = rows.filter(kind__in=known)
     return rows.select_related("product", "other").order_by("-gain", "pk")
+
+
+#: Where a volume price stands; what waits for a second person is suggested still.
+OFFER_STATES = {
+    "suggested": Q(dismissed_at=None, approved_at=None),
+    "approved": Q(approved_at__isnull=False),
+    "dismissed": Q(dismissed_at__isnull=False),
+}

@@ -34,6 +34,7 @@ if apps.is_installed("rest_framework"):
         path(f"{base}volume-prices/", api.OffersView.as_view(), name="api-offers"),
         path(f"{base}volume-prices/csv/", api.OffersExportView.as_view(), name="api-offers-export"),
         path(f"{base}volume-prices/decision/", api.OfferDecisionView.as_view(), name="api-offers-decide"),
+        path(f"{base}volume-prices/current/", api.VolumePricesView.as_view(), name="api-volume-prices"),
         path(f"{base}segments/", api.SegmentsView.as_view(), name="api-segments"),
         path(f"{base}competitor-offers/", api.CompetitorOffersView.as_view(), name="api-competitor-offers"),
         path(f"{base}competitor-matches/", api.CompetitorMatchesView.as_view(), name="api-matches"),

@@ -21,7 +21,7 @@ def rule_problems(rule: PricingRule) -> dict[str, str]:
     found: dict[str, str] = {}
     if rule.action == Action.MARKUP and rule.markup is None:
         found["markup"] = _("Give the markup over cost.")
-    if rule.action == Action.SELL_THROUGH and rule.sell_until is None:
+    if rule.action == Action.SELL_THROUGH and rule.sell_until is None and not rule.sell_until_attribute:
         found["sell_until"] = _("Give the date until which the stock is to be sold.")
     if rule.action == Action.FOLLOW and rule.follows_id is None:
         found["follows"] = _("Choose the product whose price is followed.")

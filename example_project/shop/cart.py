@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from django.http import HttpRequest
 
 from django_ecomai.pricing.hold import price_hold_cheaper, price_hold_verify
+from django_ecomai.pricing.volume_prices import CartItem, Portion, cart_prices, volume_hold_verify
 from example_project.shop.models import Product
 
 SESSION_KEY = "cart"
 HELD_KEY = "cart_prices"  # tokens of the prices that were shown, by product key
+VOLUME_KEY = "cart_volume_prices"  # tokens of the prices for more pieces that were shown
+MOST_TOKENS = 50
 MOST_PER_LINE = 5_000
 MOST_LINES = 200
 
@@ -22,20 +26,27 @@ class CartError(ValueError):
 
 @dataclass(frozen=True)
 class CartLine:
-    """One product in the cart."""
+    """One product in the cart. `portions`: its pieces by what they cost; empty where no price for more pieces was
+    looked for."""
 
     product: Product
     quantity: int
     held: Decimal | None = None
+    portions: tuple[Portion, ...] = ()
 
     @property
     def price(self) -> Decimal:
-        """What one piece costs: the price that was shown as long as it is held, unless it is cheaper now."""
+        """What one piece alone costs: the price that was shown as long as it is held, unless it is cheaper now."""
         return min(self.product.price, self.held) if self.held is not None else self.product.price
 
     @property
+    def parts(self) -> tuple[Portion, ...]:
+        """What is paid for its pieces; quantities add up to the line's."""
+        return self.portions or (Portion(self.product.sku, Decimal(self.quantity), self.price),)
+
+    @property
     def total(self) -> Decimal:
-        return self.price * self.quantity
+        return sum((part.quantity * part.price for part in self.parts), Decimal("0.00")).quantize(Decimal("0.01"))
 
     @property
     def problem(self) -> str:
@@ -108,7 +119,43 @@ def cart_read(request: HttpRequest) -> CartContents:
     kept = quantities(request)
     products = Product.objects.in_bulk([int(key) for key in kept]) if kept else {}
     lines = [(products[int(key)], value) for key, value in kept.items() if int(key) in products]
-    return CartContents([CartLine(product, value, held_price(request, product)) for product, value in lines])
+    contents = CartContents(
+        lines_priced(
+            [CartLine(product, value, held_price(request, product)) for product, value in lines],
+            tokens=volume_tokens(request),
+        )
+    )
+    # What this page shows holds as well, however it came to be there.
+    shown = [part.offer.token for line in contents.lines for part in line.portions if part.offer is not None]
+    volume_keep(request, shown)
+    return contents
+
+
+def lines_priced(lines: Sequence[CartLine], *, tokens: Iterable[str]) -> list[CartLine]:
+    """The same lines with approved prices for more pieces and those that `tokens` hold."""
+    items = [CartItem(line.product.sku, Decimal(line.quantity), line.price) for line in lines]
+    portions = cart_prices(items, tokens=list(tokens)) if items else []
+    return [replace(line, portions=tuple(each)) for line, each in zip(lines, portions, strict=True)]
+
+
+def volume_tokens(request: HttpRequest) -> list[str]:
+    """Tokens of the prices for more pieces that were shown to this visitor."""
+    kept = request.session.get(VOLUME_KEY)
+    return [str(one) for one in kept] if isinstance(kept, list) else []
+
+
+def volume_keep(request: HttpRequest, shown: Iterable[str]) -> None:
+    """Remember what was shown and is not held yet: to be shown again does not make a price hold for longer."""
+    kept = volume_tokens(request)
+    held = {token: offer for token in kept if (offer := volume_hold_verify(token=token)) is not None}
+    terms = {offer.terms for offer in held.values()}
+    for token in shown:
+        offer = volume_hold_verify(token=token)
+        if offer is not None and offer.terms not in terms:
+            terms.add(offer.terms)
+            held[token] = offer
+    if list(held) != kept:
+        request.session[VOLUME_KEY] = list(held)[-MOST_TOKENS:]
 
 
 def held_price(request: HttpRequest, product: Product) -> Decimal | None:
@@ -119,9 +166,11 @@ def held_price(request: HttpRequest, product: Product) -> Decimal | None:
     return held.price if held is not None else None
 
 
-def cart_add(request: HttpRequest, *, product: Product, quantity: int, hold: str = "") -> int:
+def cart_add(
+    request: HttpRequest, *, product: Product, quantity: int, hold: str = "", volume: Iterable[str] = ()
+) -> int:
     """Put more of a product into the cart; returns its new quantity. `hold`: the token of the price that was shown; of
-    two that hold the lower price counts.
+    two that hold the lower price counts. `volume`: tokens of prices for more pieces that were shown.
 
     Raises CartError when there is not enough.
     """
@@ -134,6 +183,7 @@ def cart_add(request: HttpRequest, *, product: Product, quantity: int, hold: str
     kept_token = str(tokens.get(str(product.pk), ""))
     if token := price_hold_cheaper(kept=kept_token, shown=hold, product_id=product.sku):
         request.session[HELD_KEY] = {**tokens, str(product.pk): token}
+    volume_keep(request, volume)
     return total
 
 
@@ -154,3 +204,4 @@ def cart_clear(request: HttpRequest) -> None:
     """Empty the cart."""
     request.session.pop(SESSION_KEY, None)
     request.session.pop(HELD_KEY, None)
+    request.session.pop(VOLUME_KEY, None)

@@ -26,7 +26,7 @@ ADMIN_NAME, ADMIN_PASSWORD = "admin", "demo"
 # Trained on everything before, tested on everything from this day on: October to December 2011.
 EVALUATE_FROM = "2011-10-01"
 SYNC, TRAIN, PREFER, PRICE = "mirror.sync", "recommend.train", "recommend.preferences", "pricing.propose"
-MATCH = "pricing.match"
+MATCH, OFFERS = "pricing.match", "pricing.offers"
 
 
 class Worker(Protocol):
@@ -157,6 +157,16 @@ def price(report: Report, progress: Progress, *, worker: Worker | None = None) -
         run_wait(PRICE, {}, progress, worker=worker)
 
 
+def offers(report: Report, progress: Progress, *, worker: Worker | None = None) -> None:
+    """Work out prices for more pieces, from real order lines and simulated costs."""
+    with report.timed("offers"):
+        if demo_planning.is_done(OFFERS):
+            report.skipped.append("offers")
+            return
+        # Parts of the trade are compared by the same job when it is started again: here they would double its time.
+        run_wait(OFFERS, {"segments": False}, progress, worker=worker)
+
+
 def run_wait(kind: str, parameters: dict[str, Any], progress: Progress, *, worker: Worker | None) -> Run:
     """Execute a run here, or hand it to the Celery worker and watch it. Raises DemoError when it does not end well."""
     if worker is None:
@@ -190,8 +200,12 @@ STEPS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("Training and evaluation", train),
     ("Forecast and orders", plan),
     ("Prices", price),
+    ("Prices for more pieces", offers),
     ("Admin login", admin_create),
 )
+
+# With `--background` these are left to the Celery worker.
+BY_WORKER = (sync, train, plan, price, offers)
 
 COLUMNS = ("recall@20", "ndcg@20", "hit_rate@10", "precision@10")
 SPLITS = {

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from example_project.shop.cart import CartError, CartLine, stock_problem
+from example_project.shop.cart import CartError, CartLine, lines_priced, stock_problem
 from example_project.shop.models import Customer, Line, Order, Product
 
 
@@ -27,12 +27,14 @@ class Delivery:
 
 
 @transaction.atomic
-def order_place(*, lines: Sequence[CartLine], delivery: Delivery, customer: Customer | None) -> Order:
-    """Turn a cart into an order and take the goods from stock. Raises CartError when it is empty or sold out."""
+def order_place(
+    *, lines: Sequence[CartLine], delivery: Delivery, customer: Customer | None, tokens: Iterable[str] = ()
+) -> Order:
+    """Turn a cart into an order and take the goods from stock. Pieces of a product that cost different prices become
+    lines of their own. `tokens` hold prices for more pieces. Raises CartError when it is empty or sold out."""
     if not lines:
         raise CartError("Your cart is empty.")
     wanted = {line.product.pk: line.quantity for line in lines}
-    held = {line.product.pk: line.held for line in lines}
     # Locked in key order, so that two checkouts never wait for each other.
     products = {one.pk: one for one in Product.objects.select_for_update().filter(pk__in=wanted).order_by("pk")}
     for line in lines:
@@ -40,7 +42,7 @@ def order_place(*, lines: Sequence[CartLine], delivery: Delivery, customer: Cust
         problem = stock_problem(current, line.quantity) if current else f"“{line.product.name}” is no longer sold."
         if problem:
             raise CartError(problem)
-    prices = {pk: CartLine(products[pk], wanted[pk], held[pk]).price for pk in wanted}
+    priced = lines_priced([replace(line, product=products[line.product.pk]) for line in lines], tokens=tokens)
     order = Order.objects.create(
         number=order_number(),
         customer=customer,
@@ -51,18 +53,19 @@ def order_place(*, lines: Sequence[CartLine], delivery: Delivery, customer: Cust
         city=delivery.city,
         postcode=delivery.postcode,
         country=delivery.country,
-        total=sum((prices[pk] * quantity for pk, quantity in wanted.items()), Decimal("0.00")),
+        total=sum((line.total for line in priced), Decimal("0.00")),
     )
     Line.objects.bulk_create(
         Line(
             order=order,
-            product=products[pk],
-            sku=products[pk].sku,
-            title=products[pk].name,
-            quantity=quantity,
-            unit_price=prices[pk],
+            product=line.product,
+            sku=line.product.sku,
+            title=line.product.name,
+            quantity=int(part.quantity),
+            unit_price=part.price,
         )
-        for pk, quantity in wanted.items()
+        for line in priced
+        for part in line.parts
     )
     for pk, quantity in wanted.items():
         # Through save(), as a shop's own code would: whoever listens to changes of a product hears of this one.

@@ -41,6 +41,7 @@ def main() -> None:
     demo.train(report, no_progress)
     demo.plan(report, no_progress)
     demo.price(report, no_progress)
+    demo.offers(report, no_progress)
     demo.admin_create(report, no_progress)
 
 

@@ -65,7 +65,7 @@ def test_demo_end_to_end_on_a_small_sample_and_again(small_source: Path, tmp_pat
     found = json.loads(first.read_text(encoding="utf-8"))
     assert found["counts"]["shop_lines"] == 4_000
     assert found["counts"]["products"] > 500
-    steps = {"migrate", "load", "sync", "supply", "market", "train", "plan", "price", "admin", "total"}
+    steps = {"migrate", "load", "sync", "supply", "market", "train", "plan", "price", "offers", "admin", "total"}
     assert set(found["seconds"]) == steps
     assert found["skipped"] == []
     assert {row["split"] for row in found["evaluation"]} >= {"all"}
@@ -75,7 +75,7 @@ def test_demo_end_to_end_on_a_small_sample_and_again(small_source: Path, tmp_pat
     assert "→ " in shown
     call_command("demo", no_serve=True, json=second)
     again = json.loads(second.read_text(encoding="utf-8"))
-    assert again["skipped"] == ["load", "sync", "supply", "market", "train", "plan", "price"]
+    assert again["skipped"] == ["load", "sync", "supply", "market", "train", "plan", "price", "offers"]
     assert again["evaluation"] == found["evaluation"]
     assert again["counts"] == found["counts"]
     assert Run.objects.filter(kind=demo.TRAIN).count() == 1

@@ -152,7 +152,10 @@ ACCESS: dict[str, Permitted | Open | Keyed] = {
     "ecomai_pricing:api-elasticities": pricing(GET=("view_productelasticity",)),
     "ecomai_pricing:api-offers": pricing(GET=("view_volumeoffer",)),
     "ecomai_pricing:api-offers-export": pricing(GET=("view_volumeoffer",)),
-    "ecomai_pricing:api-offers-decide": pricing(POST=("dismiss_volumeoffer",)),
+    "ecomai_pricing:api-offers-decide": pricing(POST=("view_volumeoffer",)),
+    "ecomai_pricing:api-volume-prices": Open(
+        ("GET",), "tests/pricing/test_volume_prices.py::test_everybody_reads_by_rest_what_the_shop_shows_and_no_more"
+    ),
     "ecomai_pricing:api-segments": pricing(GET=("view_volumeoffer",)),
 }
 SUBSTITUTES = {"ecomai_inventory:api-table": {"table": "suppliers"}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -40,7 +41,7 @@ def test_a_suggestion_reads_as_what_to_enter_and_why() -> None:
     row = offer_make(priced_product(title="Lamp"))
     assert row.what == "From 10 pieces on 8.00 EUR each instead of 10.00 EUR (−20 %)."
     assert row.why == (
-        "125 EUR more profit in 52 weeks (80 to 170), probable to 97 %. "
+        "125 EUR more profit expected in 52 weeks, in 95 of 100 cases 80 to 170; chance of a gain: 97 %. "
         "Rests on 100 order lines at about today's price."
     )
     pair_of = offer_make(
@@ -65,7 +66,7 @@ def test_the_list_shows_suggestions_in_few_queries_and_filters_by_kind(django_as
     with django_assert_max_num_queries(12):
         html = client.get(reverse(LIST)).content.decode()
     assert html.count("From 10 pieces on") == 12
-    assert "enter in your shop" in html
+    assert "Approve what you like" in html
     assert html.index("&lt;b&gt;Saucer") < html.index("Lamp 11") < html.index("Lamp 0")
     assert "<b>Saucer" not in html
     html = client.get(reverse(LIST) + "?kind__exact=bundle").content.decode()
@@ -83,6 +84,38 @@ def test_who_may_dismisses_a_suggestion_and_brings_it_back() -> None:
     row.refresh_from_db()
     assert row.dismissed_at is None
     assert [entry.change_message for entry in LogEntry.objects.order_by("pk")] == ["Dismissed", "Brought back"]
+
+
+def test_who_may_approves_in_the_list_and_takes_it_back() -> None:
+    client, row = clerk("view_volumeoffer", "approve_volumeoffer"), offer_make(priced_product(title="Lamp"))
+    forbidden = offer_make(priced_product(title="Cup", cost=Decimal("8.50")))
+    html = choose(client, "approve", forbidden)
+    assert "Cup: Its limits allow no price below 8.50." in html
+    html = choose(client, "approve", row)
+    assert "1 volume price approved." in html and "?show=approved" in html and "Lamp" not in html
+    row.refresh_from_db()
+    assert row.approved_by == User.objects.get(username="clerk")
+    VolumeOffer.objects.filter(pk=row.pk).update(held_reason="It is in a price test.")
+    html = client.get(reverse(LIST) + "?show=approved").content.decode()
+    assert "by clerk" in html and "Held back:" in html and "It is in a price test." in html
+    assert "The shop shows and charges these." in html and "csv/?show=approved" in html
+    text = client.get(reverse("admin:ecomai_pricing_volumeoffer_csv") + "?show=approved").content.decode()
+    (told,) = csv.DictReader(io.StringIO(text))
+    assert (told["title"], told["held_reason"]) == ("Lamp", "It is in a price test.")
+    assert told["approved_at"]
+    html = choose(client, "withdraw", row, "?show=approved")
+    assert "1 approval taken back." in html
+    row.refresh_from_db()
+    assert (row.approved_at, row.held_reason) == (None, "")
+
+
+def test_the_list_offers_only_what_can_be_done_there() -> None:
+    client = clerk("view_volumeoffer", "approve_volumeoffer", "dismiss_volumeoffer")
+    rows = [offer_make(), offer_make(approved_at=MOMENT), offer_make(dismissed_at=MOMENT)]
+    assert len(rows) == 3
+    for show, actions in (("", ["approve", "dismiss"]), ("approved", ["withdraw"]), ("dismissed", ["restore"])):
+        html = client.get(reverse(LIST), {"show": show} if show else {}).content.decode()
+        assert re.findall(r'<option value="(\w+)"', html) == actions
 
 
 def test_who_may_only_look_dismisses_nothing_and_others_see_nothing() -> None:
@@ -149,9 +182,30 @@ def test_decisions_by_rest_need_their_own_permission_and_count_for_all_or_none()
     assert wrong.status_code == 400 and wrong.json() == {"offers": "There is no volume price 1000000000."}
     assert client.post(url, body, content_type="application/json").json()[0]["dismissed_at"] is not None
     assert api(client, "api-offers").json()["results"] == []
-    assert len(api(client, "api-offers", "?dismissed=1").json()["results"]) == 1
+    assert len(api(client, "api-offers", "?state=dismissed").json()["results"]) == 1
     back = client.post(url, {**body, "action": "restore"}, content_type="application/json")
     assert back.json()[0]["dismissed_at"] is None
+
+
+def test_approvals_by_rest_count_for_all_or_none_and_say_why() -> None:
+    row, forbidden = offer_make(), offer_make(priced_product(cost=Decimal("8.50")))
+    url = reverse("ecomai_pricing:api-offers-decide")
+    body = {"offers": [row.pk, forbidden.pk], "action": "approve"}
+    assert clerk("view_volumeoffer", "dismiss_volumeoffer").post(url, body, "application/json").status_code == 403
+    User.objects.all().delete()
+    client = clerk("view_volumeoffer", "approve_volumeoffer")
+    assert client.post(url, {**body, "action": "dismiss"}, "application/json").status_code == 403
+    refused = client.post(url, body, "application/json")
+    assert (refused.status_code, refused.json()) == (
+        409, {"reasons": {str(forbidden.pk): "Its limits allow no price below 8.50."}},
+    )  # fmt: skip
+    assert not VolumeOffer.objects.filter(approved_at__isnull=False).exists() and not LogEntry.objects.exists()
+    (found,) = client.post(url, {**body, "offers": [row.pk]}, "application/json").json()
+    assert found["approved_at"] and found["held_reason"] == ""
+    assert [one["id"] for one in api(client, "api-offers", "?state=approved").json()["results"]] == [row.pk]
+    assert api(client, "api-offers", "?state=lost").status_code == 400
+    (found,) = client.post(url, {"offers": [row.pk], "action": "withdraw"}, "application/json").json()
+    assert found["approved_at"] is None
 
 
 @pytest.mark.parametrize("name", ["api-offers", "api-offers-export", "api-segments"])

@@ -117,6 +117,7 @@ def _staff_fill(user: Any) -> None:
     Decision.objects.create(suggestion=suggestion, action="approve", user=user)
     match_make(decided_by=user)
     offer_make(dismissed_by=user, dismissed_at=moment)
+    offer_make(approved_by=user, seconded_by=user, approved_at=moment)
     proposal_make(decided_by=user, seconded_by=user)
     prices: dict[str, Any] = {"product": product_make(), "currency": "EUR"}
     PriceChange.objects.create(at=moment, user=user, old_price=Decimal(10), new_price=Decimal(9), **prices)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
+from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,24 +20,30 @@ DISCOUNTS = np.round(np.arange(0.02, 0.31, 0.01), 2)
 MOST_QUANTITIES = 30
 #: Fewer lines than this say nothing about how much people buy at once.
 FEWEST_LINES = 30
+#: Draws of what may come: a probability told from so many is off by one of a hundred at most.
+DRAWS = 2000
 
 
 @dataclass(frozen=True)
 class Offer:
     """The best offer of its kind: ``discount`` is the part taken off, from ``quantity`` pieces on (bundle: 1 of each);
-    ``gain`` the expected profit more than today over the lines that were given, ``gain_sd`` over the elasticity's
-    posterior, ``gain_chance`` the probability of any. ``reason`` says why there is none ("": there is one)."""
+    ``gain`` the profit more than without it that is expected of as many weeks again as the lines were of. ``gain_low``
+    to ``gain_high`` (the ``level`` that was asked for), ``gain_sd`` and ``gain_chance``, the probability of any, are
+    counted over the same draws: of the elasticity, and of which orders come. So the interval is as lopsided as the gain
+    is, and begins above 0 exactly where the chance says so. ``reason`` says why there is none ("": there is one)."""
 
     quantity: float
     discount: float
     gain: float
     gain_sd: float
+    gain_low: float
+    gain_high: float
     gain_chance: float
     reason: str = ""
 
 
 def _nothing(reason: str) -> Offer:
-    return Offer(0.0, 0.0, 0.0, 0.0, 0.0, reason)
+    return Offer(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, reason)
 
 
 def quantity_break(
@@ -46,6 +56,8 @@ def quantity_break(
     lowest: float = 0.0,
     step: float = 0.0,
     most_reached: float = 1.0,
+    level: float = 0.95,
+    random_state: int = 0,
 ) -> Offer:
     """The all-units discount that earns most: from ``quantity`` pieces on each costs ``price * (1 - discount)``.
 
@@ -53,6 +65,7 @@ def quantity_break(
     the price that no limit allows to go below; prices are multiples of ``step`` (0: any). Lines of at least that many
     pieces grow as the ``elasticity`` (with its ``sd``) has it. Lines of fewer pieces whose money would buy the larger
     quantity take it: that costs them nothing. Nobody else changes, so what is left out is on the careful side.
+    Lines are taken to come one by one: where one buyer places many of the large ones, the interval is too narrow.
     Quantities that more than the share ``most_reached`` of the lines have are left out: what nearly everybody gets is a
     lower price, not a break. Source of the scheme: Dolan, "Quantity discounts: managerial issues and research
     opportunities", Marketing Science 6 (1987).
@@ -77,22 +90,44 @@ def quantity_break(
         return _nothing("no_gain")
     steps = steps[np.linspace(0, len(steps) - 1, min(len(steps), MOST_QUANTITIES)).astype(int)]
     allowed = _discounts(price, max(lowest, cost), step)
-    nodes, weights = posterior_nodes()
+    nodes, weights = _nodes()
     slopes = np.minimum(elasticity + sd * nodes, 0.0)
     total = np.concatenate([[0.0], np.cumsum(pieces)])
-    best, found = 0.0, _nothing("no_gain")
+    best, chosen = 0.0, None
     lower, kept = price * (1 - allowed), (1 - allowed)[:, None] ** slopes  # [discounts], [discounts, nodes]
     for quantity in steps.tolist() if len(allowed) else []:
         many = int(np.searchsorted(pieces, quantity))
         above = total[-1] - total[many]
         reach = np.searchsorted(pieces, quantity * (1 - allowed))
         jump = (many - reach) * quantity * (lower - cost) - (total[many] - total[reach]) * (price - cost)
-        gains = above * (kept * (lower - cost)[:, None] - (price - cost)) + jump[:, None]
-        means = gains @ weights
+        means = (above * (kept * (lower - cost)[:, None] - (price - cost)) + jump[:, None]) @ weights
         at = int(means.argmax())
         if means[at] > best:
-            best, found = float(means[at]), Offer(quantity, float(allowed[at]), *_moments(gains[at], weights))
-    return found
+            best, chosen = float(means[at]), (quantity, float(allowed[at]))
+    if chosen is None:
+        return _nothing("no_gain")
+    rng = np.random.default_rng(random_state)
+    gains = _break_draws(pieces, *chosen, price, cost, _slopes(elasticity, sd, rng), rng)
+    return Offer(*chosen, best, *_counted(gains, level))
+
+
+def _break_draws(
+    pieces: Floats,
+    quantity: float,
+    discount: float,
+    price: float,
+    cost: float,
+    slopes: Floats,
+    rng: np.random.Generator,
+) -> Floats:
+    """Gains [draws] of a break over lines that come as often as those of ``pieces`` did, give or take chance."""
+    sizes, counts = np.unique(pieces[pieces >= quantity * (1 - discount)], return_counts=True)
+    coming = _orders(counts, len(slopes), rng)
+    grown = sizes >= quantity
+    above, below = coming[:, grown] @ sizes[grown], coming[:, ~grown] @ sizes[~grown]
+    left = price * (1 - discount) - cost
+    gains: Floats = above * ((1 - discount) ** slopes * left - (price - cost))
+    return gains + coming[:, ~grown].sum(axis=1) * quantity * left - below * (price - cost)
 
 
 def bundle_price(
@@ -106,6 +141,8 @@ def bundle_price(
     sd: tuple[float, float],
     lowest: float = 0.0,
     step: float = 0.0,
+    level: float = 0.95,
+    random_state: int = 0,
 ) -> Offer:
     """The discount on two products bought together that earns most, each of them staying on sale alone.
 
@@ -127,30 +164,42 @@ def bundle_price(
         return _nothing("no_margin")
     if not np.isfinite(elasticity).all():
         return _nothing("no_elasticity")
-    nodes, weights = posterior_nodes()
-    slope = [np.minimum(e + s * nodes, 0.0) for e, s in zip(elasticity, sd, strict=True)]
-    margin = price[0] - cost[0], price[1] - cost[1]
-    both = sum(price)
-    best, found = 0.0, _nothing("no_gain")
-    joint_weights = np.outer(weights, weights).ravel()
-    for discount in _discounts(both, max(lowest, sum(cost)), step).tolist():
-        asked = both * (1 - discount)
-        extra = asked - price[0], asked - price[1]  # what the second, and the first, costs on top
-        if min(extra) <= 0:
-            continue
-        # who buys the first alone adds the second at its lower price, and the other way round
-        more_second = np.minimum(together * ((extra[0] / price[1]) ** slope[1] - 1), first_only)
-        more_first = np.minimum(together * ((extra[1] / price[0]) ** slope[0] - 1), second_only)
-        bundle = asked - sum(cost)
-        gain = (
-            together * (bundle - sum(margin))
-            + (more_second * (bundle - margin[0]))[None, :]
-            + (more_first * (bundle - margin[1]))[:, None]
-        ).ravel()
-        mean = float(gain @ joint_weights)
-        if mean > best:
-            best, found = mean, Offer(1.0, discount, *_moments(gain, joint_weights))
-    return found
+    allowed = _discounts(sum(price), max(lowest, sum(cost)), step)
+    # one of them must cost something on top of the other
+    allowed = allowed[sum(price) * (1 - allowed) > max(price)]
+    if not len(allowed):
+        return _nothing("no_gain")
+    nodes, weights = _nodes()
+    known = [np.minimum(e + s * nodes, 0.0) for e, s in zip(elasticity, sd, strict=True)]
+    # every node of the one with every node of the other
+    slopes = np.repeat(known[0], len(nodes)), np.tile(known[1], len(nodes))
+    orders = np.array([[together], [first_only], [second_only]], dtype=np.float64)
+    means = _bundle_gains(orders, allowed, price, cost, slopes) @ np.outer(weights, weights).ravel()
+    at = int(means.argmax())
+    if means[at] <= 0:
+        return _nothing("no_gain")
+    rng = np.random.default_rng(random_state)
+    drawn = _slopes(elasticity[0], sd[0], rng), _slopes(elasticity[1], sd[1], rng)
+    gains = _bundle_gains(_orders(orders[:, 0], DRAWS, rng).T, allowed[at : at + 1], price, cost, drawn)[0]
+    return Offer(1.0, float(allowed[at]), float(means[at]), *_counted(gains, level))
+
+
+def _bundle_gains(
+    orders: Floats,
+    discounts: Floats,
+    price: tuple[float, float],
+    cost: tuple[float, float],
+    slopes: tuple[Floats, Floats],
+) -> Floats:
+    """Gains [discounts, draws] for ``orders`` [3, draws or 1] of both, of the first and of the second alone."""
+    together, first_only, second_only = orders
+    asked = sum(price) * (1 - discounts)[:, None]
+    margin, bundle = (price[0] - cost[0], price[1] - cost[1]), asked - sum(cost)
+    # who buys the first alone adds the second at its lower price, and the other way round
+    more_second = np.minimum(together * (((asked - price[0]) / price[1]) ** slopes[1] - 1), first_only)
+    more_first = np.minimum(together * (((asked - price[1]) / price[0]) ** slopes[0] - 1), second_only)
+    gains: Floats = together * (bundle - sum(margin)) + more_second * (bundle - margin[0])
+    return gains + more_first * (bundle - margin[1])
 
 
 def _discounts(price: float, lowest: float, step: float) -> Floats:
@@ -161,8 +210,31 @@ def _discounts(price: float, lowest: float, step: float) -> Floats:
     return np.asarray(1 - prices[(prices < price) & (prices >= lowest)] / price)
 
 
-def _moments(gain: Floats, weights: Floats) -> tuple[float, float, float]:
-    """Mean, standard deviation and chance of being above 0."""
-    mean = float(gain @ weights)
-    variance, chance = float((gain - mean) ** 2 @ weights), float((gain > 0) @ weights)
-    return mean, float(np.sqrt(max(variance, 0.0))), min(chance, 1.0)
+@cache
+def _nodes() -> tuple[Floats, Floats]:
+    return posterior_nodes()
+
+
+@cache
+def _normal() -> Floats:
+    """The middles of so many equally likely parts of a standard normal: no draw is wasted on being near another."""
+    normal = NormalDist()
+    return np.array([normal.inv_cdf((number + 0.5) / DRAWS) for number in range(DRAWS)])
+
+
+def _slopes(elasticity: float, sd: float, rng: Any) -> Floats:
+    """Draws of an elasticity; nobody buys more because it costs more, so what is above 0 counts as 0."""
+    return np.minimum(elasticity + sd * rng.permutation(_normal()), 0.0)
+
+
+def _orders(counts: Iterable[float], draws: int, rng: Any) -> Floats:
+    """How many orders of each kind come where so many came [draws, k]: the rate is not known (gamma), and at that rate
+    they come by chance (Poisson). As many are expected as came."""
+    known = np.asarray(counts, dtype=np.float64)
+    return rng.poisson(rng.standard_gamma(known, (draws, len(known)))).astype(np.float64)
+
+
+def _counted(gains: Floats, level: float) -> tuple[float, float, float, float]:
+    """Standard deviation, lower and upper end, and chance of being above 0, over draws."""
+    low, high = np.quantile(gains, [(1 - level) / 2, (1 + level) / 2])
+    return float(gains.std()), float(low), float(high), float((gains > 0).mean())

@@ -3,7 +3,7 @@
 from .changes import ChangesView, UndoView
 from .elasticities import ElasticitiesView
 from .market import CompetitorMatchDecideView, CompetitorMatchesView, CompetitorOffersView, MarketPositionsView
-from .offers import OfferDecisionView, OffersExportView, OffersView, SegmentsView
+from .offers import OfferDecisionView, OffersExportView, OffersView, SegmentsView, VolumePricesView
 from .proposals import ApplyView, DecideView, ExportView, ProposalsView, ProposalView
 from .selections import (
     ApprovalConfirmView,
@@ -41,4 +41,5 @@ __all__ = [
     "UndoView",
     "UndoneView",
     "UndosView",
+    "VolumePricesView",
 ]

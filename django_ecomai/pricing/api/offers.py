@@ -4,25 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import transaction
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from django_ecomai.conf import ecomai
 from django_ecomai.pricing.models import VolumeOffer
 from django_ecomai.pricing.offers_export import offers_csv
 from django_ecomai.pricing.segments_stored import segments_latest
-from django_ecomai.pricing.selectors import offer_rows
-from django_ecomai.pricing.services import offers_dismiss, offers_restore
+from django_ecomai.pricing.selectors import OFFER_STATES, offer_rows
+from django_ecomai.pricing.services import offers_approve, offers_dismiss, offers_restore, offers_withdraw
+from django_ecomai.pricing.volume_prices import volume_prices
 
-from .base import MOST_ROWS, PricingView, check_known, whole
+from .base import APP, MOST_ROWS, PricingThrottle, PricingView, check_known, whole
 
 _KIND = OpenApiParameter("kind", str, many=True, description="break or bundle; may be repeated.")
-_DISMISSED = OpenApiParameter("dismissed", bool, description="Those that were dismissed instead.")
+_STATE = OpenApiParameter("state", str, description="suggested (the default), approved or dismissed.")
+
+
+_DISMISSALS: dict[str, Any] = {"dismiss": offers_dismiss, "restore": offers_restore}
+_APPROVALS = ("approve", "withdraw")
 
 
 class OfferSerializer(serializers.ModelSerializer[VolumeOffer]):
@@ -34,6 +42,7 @@ class OfferSerializer(serializers.ModelSerializer[VolumeOffer]):
         source="other.external_id", default=None, allow_null=True, help_text="The second product of a bundle."
     )
     other_title = serializers.CharField(source="other.title", default=None, allow_null=True)
+    held_reason = serializers.CharField(help_text="Approved, but not given to the shop: why. Looked at every hour.")
     what = serializers.CharField(help_text="What to enter into the shop, in a sentence.")
     why = serializers.CharField(help_text="What it is expected to earn, and on what that rests.")
 
@@ -42,7 +51,7 @@ class OfferSerializer(serializers.ModelSerializer[VolumeOffer]):
         fields = (
             "id", "kind", "product_id", "title", "other_id", "other_title", "quantity", "discount", "old_price",
             "price", "currency", "gain", "gain_low", "gain_high", "gain_chance", "weeks", "lines", "made_at",
-            "dismissed_at", "what", "why",
+            "approved_at", "held_reason", "dismissed_at", "what", "why",
         )  # fmt: skip
 
 
@@ -53,13 +62,29 @@ class OffersPageSerializer(serializers.Serializer[Any]):
     next_offset = serializers.IntegerField(allow_null=True)
 
 
+_MOST_PRODUCTS = 100
+
+
 class OfferDecisionSerializer(serializers.Serializer[Any]):
-    """Which volume prices are not wanted, or wanted again."""
+    """What is to become of which volume prices."""
 
     offers = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), min_length=1, max_length=MOST_ROWS
     )
-    action = serializers.ChoiceField(choices=["dismiss", "restore"])
+    action = serializers.ChoiceField(choices=[*_DISMISSALS, *_APPROVALS])
+
+
+class VolumePriceSerializer(serializers.Serializer[Any]):
+    """What the shop is to show and to charge."""
+
+    kind = serializers.CharField(help_text="break or bundle.")
+    product_id = serializers.CharField(help_text="The shop's own id.")
+    other_id = serializers.CharField(help_text="The second product of a bundle, else empty.")
+    quantity = serializers.DecimalField(max_digits=14, decimal_places=3, help_text="From so many on; of a bundle 1.")
+    price = serializers.DecimalField(max_digits=14, decimal_places=4, help_text="Per piece; of a bundle for both.")
+    currency = serializers.CharField()
+    text = serializers.CharField(source="__str__", help_text="The same as a sentence.")
+    token = serializers.CharField(help_text="Holds it for a cart; see `volume_hold_verify`.")
 
 
 class SegmentSerializer(serializers.Serializer[Any]):
@@ -95,7 +120,7 @@ class OffersView(PricingView):
         summary="Quantity breaks and bundles, the largest gain first",
         parameters=[
             _KIND,
-            _DISMISSED,
+            _STATE,
             OpenApiParameter("product", str, description="The shop's id of either product."),
             OpenApiParameter("limit", int, description=f"Rows, 1 to {MOST_ROWS}; default 100."),
             OpenApiParameter("offset", int, description="Rows to pass over."),
@@ -121,7 +146,7 @@ class OffersExportView(PricingView):
     @extend_schema(
         operation_id="ecomai_pricing_offers_export",
         summary="Quantity breaks and bundles as CSV",
-        parameters=[_KIND, _DISMISSED],
+        parameters=[_KIND, _STATE],
         responses={(200, "text/csv"): OpenApiTypes.STR, 400: OpenApiResponse(description="There is no such kind.")},
     )
     def get(self, request: Request) -> HttpResponse:
@@ -131,29 +156,66 @@ class OffersExportView(PricingView):
 
 
 class OfferDecisionView(PricingView):
-    """Dismiss volume prices or bring them back: ``POST``, for all of them or for none."""
+    """Approve volume prices, take that back, dismiss them or bring them back: ``POST``, for all of them or for none."""
 
-    needs = {"POST": ("dismiss_volumeoffer",)}
+    needs = {"POST": ("view_volumeoffer",)}
 
     @extend_schema(
         operation_id="ecomai_pricing_offers_decide",
-        summary="Dismiss volume prices, or bring them back",
+        summary="Approve volume prices or take that back, dismiss them or bring them back",
+        description="`approve` and `withdraw` need `approve_volumeoffer`, the others `dismiss_volumeoffer`.",
         request=OfferDecisionSerializer,
-        responses={200: OfferSerializer(many=True), 400: OpenApiResponse(description="There is none of a number.")},
+        responses={
+            200: OfferSerializer(many=True),
+            400: OpenApiResponse(description="There is none of a number."),
+            409: OpenApiResponse(description="One of them cannot be approved: none is. `reasons` by number."),
+        },
     )
     def post(self, request: Request) -> Response:
         """See the schema."""
         asked = OfferDecisionSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         numbers, action = asked.validated_data["offers"], asked.validated_data["action"]
+        permission = "approve_volumeoffer" if action in _APPROVALS else "dismiss_volumeoffer"
+        if not request.user.has_perm(f"{APP}.{permission}"):
+            raise PermissionDenied
         rows = VolumeOffer.objects.filter(channel=ecomai.CHANNEL, pk__in=numbers)
         missing = sorted(set(numbers) - set(rows.values_list("pk", flat=True)))
         if missing:
             raise ValidationError({"offers": f"There is no volume price {', '.join(map(str, missing[:10]))}."})
-        decide = offers_dismiss if action == "dismiss" else offers_restore
-        decide(offers=rows, user=request.user)
+        if action == "approve":
+            with transaction.atomic():
+                refused = offers_approve(offers=rows, user=request.user).refused
+                transaction.set_rollback(bool(refused))
+            if refused:
+                return Response({"reasons": {str(row.pk): text for row, text in refused}}, status=409)
+        else:
+            decide = offers_withdraw if action == "withdraw" else _DISMISSALS[action]
+            decide(offers=rows, user=request.user)
         found = rows.select_related("product", "other").order_by("pk")
         return Response(OfferSerializer(found, many=True).data)
+
+
+class VolumePricesView(APIView):
+    """What is approved, for storefronts that are not rendered by Django: ``GET``, open to everybody."""
+
+    permission_classes = (AllowAny,)
+    throttle_classes = (PricingThrottle,)
+
+    @extend_schema(
+        operation_id="ecomai_pricing_volume_prices_current",
+        summary="Approved volume prices of products, as the shop shows them",
+        parameters=[OpenApiParameter("product", str, many=True, required=True, description="Shop's id; up to 100.")],
+        responses={200: VolumePriceSerializer(many=True), 400: OpenApiResponse(description="None, or too many ids.")},
+    )
+    def get(self, request: Request) -> Response:
+        """See the schema."""
+        asked = {one for one in request.query_params.getlist("product") if one and "\x00" not in one}
+        if not 1 <= len(asked) <= _MOST_PRODUCTS:
+            raise ValidationError({"product": f"Give 1 to {_MOST_PRODUCTS} ids of products."})
+        found = volume_prices(product_ids=asked, channel=ecomai.CHANNEL).values()
+        each = {offer.terms: offer for offers in found for offer in offers}
+        return Response(VolumePriceSerializer(list(each.values()), many=True).data)
 
 
 class SegmentsView(PricingView):
@@ -173,6 +235,7 @@ class SegmentsView(PricingView):
 
 
 def _asked(request: Request) -> dict[str, Any]:
-    kinds = request.query_params.getlist("kind")
+    kinds, state = request.query_params.getlist("kind"), request.query_params.get("state", "suggested")
     check_known("kind", kinds, VolumeOffer.Kind.values)
-    return {"kinds": kinds, "dismissed": request.query_params.get("dismissed", "") in ("1", "true")}
+    check_known("state", [state], list(OFFER_STATES))
+    return {"kinds": kinds, "state": state}

@@ -89,6 +89,10 @@ class PricingRule(models.Model):
     # What it does.
     action = models.CharField(_("what it does"), max_length=16, choices=Action.choices, default=Action.PROFIT)
     sell_until = models.DateField(_("end date"), null=True, blank=True, help_text=_("Nothing is sold after it."))
+    sell_until_attribute = models.CharField(
+        _("attribute with the end date"), max_length=64, default="", blank=True,
+        help_text=_("The end date of each product is what stands there, such as 2026-12-24; else the one above."),
+    )  # fmt: skip
     sell_share = models.FloatField(
         _("share of the stock to sell"), default=0.95, validators=[MinValueValidator(0.05), MaxValueValidator(1.0)]
     )

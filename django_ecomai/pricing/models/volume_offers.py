@@ -12,7 +12,7 @@ from .elasticities import MONEY
 
 
 class VolumeOffer(models.Model):
-    """A suggestion to enter into the shop by hand; every run renews those that nobody has dismissed."""
+    """A price for more pieces: suggested, and renewed by every run, until a person approves or dismisses it."""
 
     class Kind(models.TextChoices):
         BREAK = "break", _("quantity break")
@@ -56,6 +56,18 @@ class VolumeOffer(models.Model):
         verbose_name=_("dismissed by"),
     )  # fmt: skip
 
+    approved_at = models.DateTimeField(_("approved"), null=True, blank=True)
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+",
+        verbose_name=_("approved by"),
+    )  # fmt: skip
+    # The first of two with PRICING_FOUR_EYES.
+    seconded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", editable=False
+    )
+    # Looked at every hour; while anything stands here the shop does not get the price.
+    held_reason = models.CharField(_("held back"), max_length=255, default="", blank=True)
+
     class Meta:
         verbose_name = _("volume price")
         verbose_name_plural = _("volume prices")
@@ -65,7 +77,10 @@ class VolumeOffer(models.Model):
             models.UniqueConstraint(fields=["product", "other"], name="ecomai_offer_pair"),
             models.CheckConstraint(condition=~models.Q(product=models.F("other")), name="ecomai_offer_not_itself"),
         ]
-        permissions = [("dismiss_volumeoffer", _("Can dismiss volume prices and bring them back"))]
+        permissions = [
+            ("dismiss_volumeoffer", _("Can dismiss volume prices and bring them back")),
+            ("approve_volumeoffer", _("Can approve volume prices and take them back")),
+        ]
 
     def __str__(self) -> str:
         return str(self.product) if self.other is None else f"{self.product} + {self.other}"

@@ -15,7 +15,8 @@ from .selections import (
 )
 from .shop import adapter_applies
 from .undo import AgainstLimits, change_undo, undo_forbidden
-from .volume_offers import offers_dismiss, offers_make, offers_restore
+from .volume_offers import offers_make
+from .volume_offers_decide import offers_approve, offers_check, offers_dismiss, offers_restore, offers_withdraw
 from .watch import prices_watch
 
 __all__ = [
@@ -26,9 +27,12 @@ __all__ = [
     "approval_select",
     "change_undo",
     "changes_apply",
+    "offers_approve",
+    "offers_check",
     "offers_dismiss",
     "offers_make",
     "offers_restore",
+    "offers_withdraw",
     "price_test_approve",
     "price_test_start",
     "price_test_stop",

@@ -17,6 +17,8 @@ from django_ecomai.conf import ecomai
 from django_ecomai.core.db import shielded
 from django_ecomai.pricing.hold import price_hold as hold_make
 from django_ecomai.pricing.ledger import LowestPrice, reductions_running
+from django_ecomai.pricing.volume_prices import VolumePrice
+from django_ecomai.pricing.volume_prices import volume_prices as volume_read
 
 register = template.Library()
 logger = logging.getLogger("django_ecomai")
@@ -91,6 +93,25 @@ def price_hold(product: Any, price: Any, currency: str = "") -> str:
     except Exception:  # whatever the shop's objects, its adapter or the database do: the page is shown
         logger.exception("EcomAI could not hold a price; the page goes on without it.")
     return token
+
+
+@register.simple_tag
+def volume_prices(product: Any) -> list[VolumePrice]:
+    """``{% volume_prices product as offers %}``: approved prices for more pieces of a product of the shop (or its id).
+
+    Each reads as a sentence (``{{ offer }}``) and has ``quantity``, ``price``, ``currency``, ``kind``, of a bundle
+    ``other_id``, ``other_title`` and ``other_url`` of the second product, and ``token``, which holds it for the cart.
+    One query.
+    """
+    found: list[VolumePrice] = []
+    try:
+        with shielded("read volume prices", reads=True):
+            one = get_adapter(ecomai.CHANNEL).product_id(getattr(product, "object", product))
+            offers = volume_read(product_ids=[one], channel=ecomai.CHANNEL).get(one, [])
+            found = [offer.facing(one) for offer in offers]
+    except Exception:  # whatever the shop's objects, its adapter or the database do: the page is shown
+        logger.exception("EcomAI could not read volume prices; the page goes on without them.")
+    return found
 
 
 def _read(context: template.Context, products: Any) -> list[LowestPrice | None]:

@@ -40,11 +40,19 @@ def cart(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def cart_add(request: HttpRequest, sku: str) -> HttpResponse:
-    """Put a product into the cart."""
+    """Put a product into the cart, and with it the other one of a set."""
     product = get_object_or_404(Product.objects.visible(), sku=sku)
     try:
         quantity = carts.parse_quantity(request.POST.get("quantity", "1"))
-        carts.cart_add(request, product=product, quantity=quantity, hold=request.POST.get("hold", ""))
+        shown = request.POST.getlist("volume")[: carts.MOST_TOKENS]
+        other = Product.objects.visible().filter(sku=request.POST.get("with", "")[:32]).first()
+        if other is not None and (problem := carts.stock_problem(other, quantity)):
+            raise carts.CartError(problem)
+        carts.cart_add(request, product=product, quantity=quantity, hold=request.POST.get("hold", ""), volume=shown)
+        if other is not None:
+            carts.cart_add(request, product=other, quantity=quantity)
+            signals.cart_added.send(sender=Product, request=request, product=other, quantity=quantity)
+            messages.success(request, f"{quantity} × {other.name} added to your cart.")
     except carts.CartError as error:
         messages.error(request, str(error))
         return redirect(next_url(request, product.get_absolute_url()))
@@ -85,7 +93,12 @@ def checkout(request: HttpRequest) -> HttpResponse:
     form = CheckoutForm(request.POST or None, initial={key: value for key, value in known.items() if value})
     if request.method == "POST" and form.is_valid():
         try:
-            order = order_place(lines=contents.lines, delivery=form.delivery(), customer=customer)
+            order = order_place(
+                lines=contents.lines,
+                delivery=form.delivery(),
+                customer=customer,
+                tokens=carts.volume_tokens(request),
+            )
         except carts.CartError as error:
             messages.error(request, str(error))
             return redirect("shop:cart")

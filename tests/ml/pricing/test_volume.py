@@ -23,7 +23,10 @@ def test_elastic_large_lines_pay_for_their_discount():
     assert found.discount == pytest.approx(0.2)
     assert found.quantity == 10.0
     assert found.gain == pytest.approx(500 * (0.8**-2 * 4 - 6))
-    assert (found.gain_sd, found.gain_chance) == (pytest.approx(0.0), 1.0)
+    # The elasticity is known, but not which orders come: 50 lines of ten were seen, give or take sqrt(50 + 50) to come.
+    assert found.gain_sd == pytest.approx(10 * np.sqrt(50 + 50) * (0.8**-2 * 4 - 6), rel=0.05)
+    assert found.gain_low == pytest.approx(found.gain - 1.96 * found.gain_sd, abs=0.3 * found.gain_sd)
+    assert found.gain_chance == 1.0
 
 
 def test_a_break_never_leaves_the_limits():
@@ -47,9 +50,82 @@ def test_what_most_lines_reach_is_no_quantity_for_a_break():
 
 
 def test_an_unsure_elasticity_is_said():
-    found = quantity_break([1.0] * 50 + [10.0] * 50, **{**PRICE, "sd": 0.8})
-    assert found.gain_sd > 0
+    sure, found = (quantity_break([1.0] * 50 + [10.0] * 50, **{**PRICE, "sd": sd}) for sd in (0.0, 0.8))
+    assert found.gain_high - found.gain_low > 2 * (sure.gain_high - sure.gain_low)
     assert 0.5 < found.gain_chance < 1.0
+
+
+@pytest.mark.parametrize("sd", np.arange(0.05, 1.5, 0.05).tolist())
+def test_interval_and_chance_never_contradict_each_other(sd):
+    """An interval of 95 % begins above 0 exactly where a loss is as good as left out, which is at 97.5 %."""
+    offers = [quantity_break([1.0] * 60 + [4.0, 6.0, 12.0] * 6, **{**PRICE, "sd": sd})]
+    offers.append(bundle_price(60, 400, 200, **{**BOTH, "sd": (sd, sd)}))
+    for offer in (one for one in offers if not one.reason):
+        assert offer.gain_low < offer.gain < offer.gain_high
+        assert (offer.gain_low > 0) == (offer.gain_chance > 0.9755) or abs(offer.gain_chance - 0.975) < 0.001
+
+
+def test_the_same_lines_give_the_same_offer():
+    lines = [1.0] * 60 + [6.0] * 20
+    assert quantity_break(lines, **{**PRICE, "sd": 0.5}) == quantity_break(lines, **{**PRICE, "sd": 0.5})
+
+
+# -- whether intervals cover and chances come true, in shops whose truth is known --------------------------------------
+def _break_market(seed, level):
+    """What an offer says of a simulated product, and what it really earns more in as many weeks again.
+
+    Rates of orders by size, and the elasticity, are known here and not to the offer: it sees the orders of one period
+    and an elasticity whose doubt is as large as it says; what it earns is counted over the orders of another period."""
+    rng = np.random.default_rng(seed)
+    sizes = np.unique(np.round(np.exp(rng.normal(rng.uniform(0.3, 1.8), rng.uniform(0.4, 1.0), 12))).clip(1, 200))
+    rate = rng.dirichlet(np.ones(len(sizes)) * 2) * rng.uniform(40, 500)
+    told, sd, cost = -rng.gamma(6, 0.4), rng.uniform(0.1, 1.2), rng.uniform(3, 7)
+    real = min(rng.normal(told, sd), 0.0)
+    seen, later = rng.poisson(rate), rng.poisson(rate)
+    offer = quantity_break(
+        np.repeat(sizes, seen), price=10.0, cost=cost, elasticity=told, sd=sd, most_reached=0.25, level=level
+    )
+    asked = 10 * (1 - offer.discount)
+    grown, jump = sizes >= offer.quantity, (sizes < offer.quantity) & (sizes * 10 >= offer.quantity * asked)
+    more = (sizes * later)[grown].sum() * ((1 - offer.discount) ** real * (asked - cost) - (10 - cost))
+    taken = later[jump].sum() * offer.quantity * (asked - cost) - (sizes * later)[jump].sum() * (10 - cost)
+    return offer, more + taken
+
+
+def _bundle_market(seed, level):
+    """The same for two products for one price."""
+    rng = np.random.default_rng(seed)
+    rates, told, sd = rng.uniform([40, 100, 100], [200, 900, 900]), -rng.gamma(6, 0.4, 2), rng.uniform(0.2, 1.5, 2)
+    cost = tuple(rng.uniform(3, 6, 2))
+    real = np.minimum(rng.normal(told, sd), 0.0)
+    seen, later = rng.poisson(rates), rng.poisson(rates)
+    offer = bundle_price(*seen.tolist(), price=(10, 10), cost=cost, elasticity=tuple(told), sd=tuple(sd), level=level)
+    asked = 20 * (1 - offer.discount)
+    more = [min(later[0] * (((asked - 10) / 10) ** real[at] - 1), later[2 - at]) for at in (1, 0)]
+    return offer, (
+        later[0] * (asked - 20)
+        + more[0] * (asked - sum(cost) - 10 + cost[0])
+        + more[1] * (asked - sum(cost) - 10 + cost[1])
+    )
+
+
+@pytest.mark.parametrize("market", [_break_market, _bundle_market])
+@pytest.mark.parametrize("level", [0.8, 0.95])
+def test_intervals_hold_what_they_promise_and_chances_come_true(market, level):
+    found = [market(seed, level) for seed in range(1500)]
+    found = [(offer, real) for offer, real in found if not offer.reason and offer.gain_chance >= 0.5]
+    assert len(found) > 450
+    low, high, chance, gain = np.array([(o.gain_low, o.gain_high, o.gain_chance, o.gain) for o, _real in found]).T
+    real = np.array([real for _offer, real in found])
+    covered = float(((low <= real) & (real <= high)).mean())
+    print(f"{market.__name__}: {level:.0%} interval holds {covered:.1%} of {len(found)}")
+    assert covered == pytest.approx(level, abs=4 * np.sqrt(level * (1 - level) / len(found)))
+    assert real.mean() == pytest.approx(gain.mean(), abs=4 * (real - gain).std() / np.sqrt(len(found)))
+    for least, most in ((0.5, 0.75), (0.75, 0.9), (0.9, 0.975), (0.975, 1.01)):
+        some = (chance >= least) & (chance < most)
+        said, was = float(chance[some].mean()), float((real[some] > 0).mean())
+        print(f"  told {said:.1%}, came true {was:.1%} of {some.sum()}")
+        assert was == pytest.approx(said, abs=4 * np.sqrt(said * (1 - said) / some.sum()) + 0.01)
 
 
 @pytest.mark.parametrize(

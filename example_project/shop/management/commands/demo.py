@@ -58,9 +58,7 @@ class Command(BaseCommand):
                     watched = {"worker": children["worker"]}
                 self.step(
                     title,
-                    partial(
-                        step, report, **(watched if step in (demo.sync, demo.train, demo.plan, demo.price) else {})
-                    ),
+                    partial(step, report, **(watched if step in demo.BY_WORKER else {})),
                     report,
                 )
             self.stdout.write("")

@@ -7,7 +7,10 @@
     markup: ["markup"],
     relative: ["reference", "offset"],
     follow: ["follows", "offset"],
-    sell_through: ["sell_until"],
+    // What spoils is sold for profit too: then with an end date, and what is left is worth nothing.
+    profit: ["sell_until", "left_worth"],
+    revenue: ["sell_until"],
+    sell_through: ["sell_until", "sell_share", "left_worth"],
   };
   const ALL = [...new Set(Object.values(FIELDS).flat())];
 
