@@ -6,10 +6,11 @@ import re
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+
+from tests.clients import clerk
 
 from .adapters import PricedShop
 from .factories import proposal_make, rule_make
@@ -18,20 +19,6 @@ from .market import competitor_make
 pytestmark = pytest.mark.django_db
 PAGE = "admin:ecomai_pricing_priceproposal"
 RULE = "admin:ecomai_pricing_pricingrule_change"
-
-
-@pytest.fixture
-def boss(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("boss"))
-    return client
-
-
-def clerk(*codenames: str) -> Client:
-    user = User.objects.create_user("clerk", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def first_button(form: str) -> str:

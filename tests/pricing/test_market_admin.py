@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
@@ -19,6 +18,7 @@ from django_ecomai.ml.pricing.matching.model import LEAST
 from django_ecomai.pricing.models import Competitor, CompetitorMatch, CompetitorOffer
 from django_ecomai.runs.services import run_now
 from django_ecomai.testing import category_make, product_make
+from tests.clients import clerk
 
 from .market import competitor_make, match_make, offer_make, point_make
 
@@ -27,20 +27,6 @@ OFFERS = "admin:ecomai_pricing_competitoroffer_changelist"
 REVIEW = "admin:ecomai_pricing_competitormatch_changelist"
 IMPORT = "admin:ecomai_pricing_competitoroffer_import"
 MARKET = "admin:ecomai_pricing_competitoroffer_market"
-
-
-@pytest.fixture
-def boss(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("boss"))
-    return client
-
-
-def clerk(*codenames: str) -> Client:
-    user = User.objects.create_user("clerk", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def proposal_make(**fields: Any) -> CompetitorMatch:

@@ -19,26 +19,13 @@ from django_ecomai.pricing.models import PriceProposal, PriceTest, PriceTestWeek
 from django_ecomai.pricing.price_test_pages import Plan, plan_suggested, plan_told
 from django_ecomai.pricing.services import price_test_start
 from django_ecomai.testing import order_make
+from tests.clients import clerk
 
 from .adapters import PricedShop
 from .factories import elasticity_make, priced_product, proposal_make, rule_make
 
 pytestmark = pytest.mark.django_db
 PRICES = {"low": "9.80", "high": "10.20", "weeks": "4"}
-
-
-@pytest.fixture
-def boss(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("boss"))
-    return client
-
-
-def clerk(*codenames: str) -> Client:
-    user = User.objects.create_user("clerk", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def start_url(product: Product) -> str:
