@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
@@ -20,3 +22,8 @@ def clerk(*codenames: str) -> Client:
     client = Client()
     client.force_login(user)
     return client
+
+
+def read(response: Any) -> str:
+    """The HTML of an answer; spaces that do not break are told as any other."""
+    return str(response.content.decode()).replace("\xa0", " ")

@@ -102,7 +102,7 @@ def test_two_prices_are_tried_and_the_test_is_stopped(page: Page) -> None:
     page.goto(WORKLIST)
     page.locator(".ecomai-what").nth(3).click()
     proposal = page.url
-    page.get_by_role("link", name="Try two prices by week …").click()
+    page.get_by_role("link", name="Price test …").click()
     page.get_by_role("heading", name="What it teaches").wait_for()
     page.get_by_text("The costs of this shop are simulated").wait_for()
     page.get_by_label("Weeks").fill("4")

@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from django_ecomai.pricing.models import PriceProposal
+from tests.clients import read
 
 LIST = "admin:ecomai_pricing_priceproposal_changelist"
 CURVE = {
@@ -17,18 +18,17 @@ CURVE = {
 
 
 def page(client: Client, name: str = LIST, *args: Any, query: str = "") -> str:
-    """Its HTML; spaces that do not break are told as any other."""
-    return client.get(reverse(name, args=args) + query).content.decode().replace("\xa0", " ")
+    return read(client.get(reverse(name, args=args) + query))
 
 
 def choose(client: Client, action: str, *rows: PriceProposal, query: str = "", **values: Any) -> str:
     data = {"action": action, "index": 0, "_selected_action": [row.pk for row in rows], **values}
-    return client.post(reverse(LIST) + query, data, follow=True).content.decode()
+    return read(client.post(reverse(LIST) + query, data, follow=True))
 
 
 def approve(client: Client, *rows: PriceProposal, **values: Any) -> str:
     data = {"ids": ",".join(str(row.pk) for row in rows), "when": "now", **values}
-    return client.post(reverse(f"{LIST[:-11]}_approve"), data, follow=True).content.decode()
+    return read(client.post(reverse(f"{LIST[:-11]}_approve"), data, follow=True))
 
 
 def decide(client: Client, row: PriceProposal, action: str, **values: Any) -> Any:

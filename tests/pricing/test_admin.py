@@ -14,7 +14,7 @@ from django.utils import timezone, translation
 from django_ecomai.pricing.models import PriceChange, PriceReduction
 from django_ecomai.runs.models import Run
 from django_ecomai.testing import product_make
-from tests.clients import clerk
+from tests.clients import clerk, read
 
 from .adapters import PricedShop
 from .factories import elasticity_make, priced_product, proposal_make, rule_make
@@ -31,12 +31,12 @@ def test_prices_in_the_shop_are_taken_back_from_their_list(boss: Client, shop: P
     change = PriceChange.objects.order_by("pk").first()
     assert change is not None
     data = {"action": "take_back", "index": 0, "_selected_action": [change.pk]}
-    html = boss.post(reverse(name), data, follow=True).content.decode()
+    html = read(boss.post(reverse(name), data, follow=True))
     assert "Take back 1 price" in html and "10.50 EUR" in html and len(shop.written) == 2
     data["confirmed"] = "1"
-    html = boss.post(reverse(name), data, follow=True).content.decode()
+    html = read(boss.post(reverse(name), data, follow=True))
     assert "1 price was taken back." in html
-    html = boss.post(reverse(name), data, follow=True).content.decode()
+    html = read(boss.post(reverse(name), data, follow=True))
     assert "taken back before" in html
 
 
@@ -54,12 +54,12 @@ def test_the_ledger_lists_reductions_with_the_price_before(boss: Client) -> None
 def test_the_page_of_a_product_shows_its_ledger(boss: Client) -> None:
     product, now = product_make(title="Lantern"), timezone.now()
     name = "admin:ecomai_mirror_product_change"
-    assert "announced reductions" not in page(boss, name, product.pk)
+    assert "Price reductions" not in page(boss, name, product.pk)
     PriceReduction.objects.create(
         product=product, began_at=now, price=8, lowest_before=Decimal("9.25"), known_since=now, currency="EUR"
     )
     html = page(boss, name, product.pk)
-    assert "announced reductions" in html and "9.25 EUR" in html
+    assert "Price reductions" in html and "9.25 EUR" in html
 
 
 def test_elasticities_say_how_well_they_are_known(boss: Client) -> None:
@@ -83,15 +83,15 @@ def test_elasticities_say_how_well_they_are_known(boss: Client) -> None:
 
 def test_the_start_page_names_what_is_to_decide(boss: Client) -> None:
     url = reverse("admin:ecomai_dashboard_start_changelist")
-    assert "No prices have been worked out yet." in boss.get(url).content.decode()
+    assert "No prices have been worked out yet." in read(boss.get(url))
     proposal_make(priced_product(title="Lantern"), gain=120.0)
-    html = boss.get(url).content.decode()
+    html = read(boss.get(url))
     assert "1 price to decide" in html and "120 EUR expected more in 28 days" in html and "10.00 → 10.50" in html
 
 
 def test_last_month_is_played_again(boss: Client) -> None:
     url = reverse(f"{LIST[:-11]}_replay")
-    assert "Nothing has been played yet." in boss.get(url).content.decode()
+    assert "Nothing has been played yet." in read(boss.get(url))
     Run.objects.create(
         kind="pricing.replay", state="done", metrics={"replay": {
             "is_estimate": True, "since": "2026-02-01", "until": "2026-03-01", "products": 10, "changed": 4,
@@ -99,7 +99,7 @@ def test_last_month_is_played_again(boss: Client) -> None:
                               "gain_low": -2.0, "gain_high": 62.0, "rows": [["p", "<b>Lamp", 10.0, 11.0, 30.0]]}},
         }},
     )  # fmt: skip
-    html = boss.get(url).content.decode()
+    html = read(boss.get(url))
     for text in ("4 of 10 products", "+30.00 EUR", "−2.00 to +62.00", "&lt;b&gt;Lamp", "estimate"):
         assert text in html, text
     boss.post(url, {"weeks": "8"})

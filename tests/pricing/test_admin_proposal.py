@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from django_ecomai.pricing.models import PriceChange, PriceReduction
-from tests.clients import clerk
+from tests.clients import clerk, read
 
 from .adapters import PricedShop
 from .factories import proposal_make
@@ -58,12 +58,12 @@ def test_a_held_back_price_says_why(boss: Client) -> None:
 
 def test_from_the_page_to_the_shop_and_back(boss: Client, shop: PricedShop) -> None:
     row = proposal_make()
-    assert "Approve 1 price" in decide(boss, row, "approve").content.decode()
+    assert "Approve 1 price" in read(decide(boss, row, "approve"))
     approve(boss, row)
     html = page(boss, "admin:ecomai_pricing_priceproposal_change", row.pk)
     change = PriceChange.objects.get()
     assert "Undo: put the price before back" in html and f'value="{change.pk}"' in html
-    html = decide(boss, row, "undo", change=change.pk).content.decode()
+    html = read(decide(boss, row, "undo", change=change.pk))
     assert "The price before is in the shop again." in html and "Undo: put" not in html
     assert [price for _product, price in shop.written] == [Decimal("10.50"), Decimal("10.00")]
     assert decide(boss, row, "undo", change="x").status_code == 404
@@ -71,5 +71,5 @@ def test_from_the_page_to_the_shop_and_back(boss: Client, shop: PricedShop) -> N
 
 def test_an_approved_price_is_put_into_the_shop_by_who_may(shop: PricedShop) -> None:
     row = proposal_make(state="approved")
-    html = decide(clerk("view_priceproposal", "apply_priceproposal"), row, "apply").content.decode()
+    html = read(decide(clerk("view_priceproposal", "apply_priceproposal"), row, "apply"))
     assert "1 price is in the shop now." in html and states() == ["applied"]

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from django_ecomai.pricing.models import PricingRule
 from django_ecomai.testing import category_make, product_make
-from tests.clients import clerk
+from tests.clients import clerk, read
 
 from .factories import elasticity_make, rule_make
 from .pages import page
@@ -24,7 +24,7 @@ def preview(client: Client, **values: Any) -> str:
     data = {"action": "profit", "order": 100, "is_active": "on", "reference": "lowest", "offset": 0, "sell_share": 95,
             "left_worth": 100, "channel": "", **values}  # fmt: skip
     url = reverse("admin:ecomai_pricing_pricingrule_preview")
-    return client.post(url, data, headers={"X-Requested-With": "fetch"}).content.decode()
+    return read(client.post(url, data, headers={"X-Requested-With": "fetch"}))
 
 
 @pytest.fixture
@@ -71,8 +71,8 @@ def test_every_condition_is_previewed_and_every_mistake_named(
 
 def test_without_javascript_the_preview_is_a_page(boss: Client, lamps: Any) -> None:
     url = reverse("admin:ecomai_pricing_pricingrule_preview")
-    html = boss.post(url, {"action": "profit", "order": 1, "reference": "lowest", "offset": 0, "sell_share": 95,
-                           "left_worth": 100}).content.decode()  # fmt: skip
+    html = read(boss.post(url, {"action": "profit", "order": 1, "reference": "lowest", "offset": 0, "sell_share": 95,
+                           "left_worth": 100}))  # fmt: skip
     assert "Nothing was saved" in html and "It is for 4 of 4" in html
     assert boss.get(url).status_code == 405
 
@@ -85,7 +85,7 @@ def test_the_preview_is_for_those_who_may_change_rules(lamps: Any) -> None:
 def test_shares_are_typed_as_per_cent(boss: Client) -> None:
     rule = rule_make(min_margin=0.3, max_change_week=0.07, action="markup", markup=0.5)
     url = reverse("admin:ecomai_pricing_pricingrule_change", args=[rule.pk])
-    html = boss.get(url).content.decode()
+    html = read(boss.get(url))
     assert re.search(r'name="min_margin" value="30"', html) and re.search(r'name="max_change_week" value="7"', html)
     values = {"name": "R", "order": 5, "action": "markup", "markup": "62.5", "reference": "lowest", "offset": "-2",
               "sell_share": "95", "left_worth": "100", "min_margin": "", "channel": ""}  # fmt: skip

@@ -17,7 +17,7 @@ from django_ecomai.pricing.admin.worklist_decide import AT_ONCE
 from django_ecomai.pricing.models import PriceChange, PriceProposal
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_now
-from tests.clients import clerk
+from tests.clients import clerk, read
 
 from .adapters import PricedShop
 from .factories import priced_product, proposal_make
@@ -154,7 +154,7 @@ def test_a_price_that_a_run_wrote_over_meanwhile_is_shown_again(boss: Client, sh
     PriceProposal.objects.update(new_price="10.80")
     url = reverse(f"{LIST[:-11]}_approve")
     assert ids is not None
-    html = boss.post(url, {"ids": ids[1], "when": "now"}).content.decode()
+    html = read(boss.post(url, {"ids": ids[1], "when": "now"}))
     assert "look at the new prices" in html and "10.80" in html and states() == ["open"]
     again = re.search(r'name="ids" value="([^"]+)"', html)
     assert again is not None
@@ -184,7 +184,7 @@ def test_the_job_changes_nothing_for_who_may_not(shop: PricedShop) -> None:
 def test_approved_prices_are_a_file_for_shops_that_write_them_elsewhere(boss: Client) -> None:
     proposal_make(priced_product(external_id="p7"), state="approved")
     response = boss.get(reverse(f"{LIST[:-11]}_csv"))
-    assert response["Content-Type"].startswith("text/csv") and "p7" in response.content.decode()
+    assert response["Content-Type"].startswith("text/csv") and "p7" in read(response)
     assert clerk().get(reverse(f"{LIST[:-11]}_csv")).status_code == 403
 
 
@@ -223,7 +223,7 @@ def test_a_price_that_the_shop_changed_meanwhile_is_overtaken(boss: Client, shop
 @pytest.mark.parametrize("ids", ["", "x", "1,b", "999999", "9" * 30])
 def test_keys_that_are_none_are_answered(boss: Client, shop: PricedShop, ids: str) -> None:
     response = boss.post(reverse(f"{LIST[:-11]}_approve"), {"ids": ids, "when": "now"}, follow=True)
-    assert response.status_code == 200 and "open for a decision" in response.content.decode()
+    assert response.status_code == 200 and "open for a decision" in read(response)
 
 
 def test_rejecting_needs_a_reason(boss: Client) -> None:

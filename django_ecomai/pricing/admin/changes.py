@@ -53,7 +53,6 @@ class PriceChangeAdmin(ReadOnlyAdminMixin, PricingAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         context = {
-            "title": _("Prices in the shop"),
             "cards_on_phones": True,
             "is_nav_sidebar_enabled": False,  # the table needs the room
             **(extra_context or {}),

@@ -45,7 +45,6 @@ class ProductElasticityAdmin(ReadOnlyAdminMixin, PricingAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         context = {
-            "title": _("How demand answers to prices"),
             "cards_on_phones": True,
             "is_nav_sidebar_enabled": False,  # the table needs the room
             **(extra_context or {}),
@@ -57,14 +56,14 @@ class ProductElasticityAdmin(ReadOnlyAdminMixin, PricingAdmin):
         may = request.user.has_perm(APPLY) and adapter_applies(request.GET.get("channel", ecomai.CHANNEL))
         return ("product", "try_prices", *self.list_display[2:]) if may else self.list_display
 
-    @admin.display(description=gettext_lazy("proposed test"))
+    @admin.display(description=gettext_lazy("price test"))
     def try_prices(self, row: ProductElasticity) -> SafeString:
         url = self.link("ecomai_pricing_pricetest_start", row.product_id)
         if row.test_low is None or not url:
             return format_html("{}", self.test(row))
         return format_html(
             '{}<span class="ecomai-line-of"><a class="button ecomai-second" href="{}">{}</a></span>',
-            self.test(row), url, _("Try two prices by week …"),
+            self.test(row), url, _("Price test …"),
         )  # fmt: skip
 
     @admin.display(description=gettext_lazy("elasticity"))
@@ -95,11 +94,11 @@ class ProductElasticityAdmin(ReadOnlyAdminMixin, PricingAdmin):
         named = {"weeks": row.periods, "prices": row.levels, "rate": format_value(round(row.rate, 1))}
         return text % {**named, "share": words.percent(row.weight)}
 
-    @admin.display(description=gettext_lazy("proposed price"))
+    @admin.display(description=gettext_lazy("price proposal"))
     def proposal(self, row: ProductElasticity) -> str:
         found = row.product.price_proposals.order_by("-made_at", "-pk").values_list("pk", flat=True).first()
         url = self.link("ecomai_pricing_priceproposal_change", found) if found else ""
-        return format_html('<a href="{}">{}</a>', url, _("Open its proposal")) if url else NONE
+        return format_html('<a href="{}">{}</a>', url, _("Open it")) if url else NONE
 
     @admin.display(description=gettext_lazy("evidence"))
     def known(self, row: ProductElasticity) -> str:
@@ -109,7 +108,7 @@ class ProductElasticityAdmin(ReadOnlyAdminMixin, PricingAdmin):
     def learned_from(self, row: ProductElasticity) -> str:
         return str(row.get_source_display())
 
-    @admin.display(description=gettext_lazy("proposed test"))
+    @admin.display(description=gettext_lazy("price test"))
     def test(self, row: ProductElasticity) -> str:
         if row.test_low is None or row.test_high is None:
             return NONE

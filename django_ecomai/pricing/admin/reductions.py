@@ -35,7 +35,6 @@ class PriceReductionAdmin(ReadOnlyAdminMixin, PricingAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         context = {
-            "title": _("Price ledger"),
             "cards_on_phones": True,
             "is_nav_sidebar_enabled": False,  # the table needs the room
             **(extra_context or {}),

@@ -20,7 +20,7 @@ from django_ecomai.pricing.worklist import costs_simulated
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_start
 
-from .base import START
+from .base import LOOK_BACK, START
 
 KIND = "pricing.replay"
 WEEKS = (4, 8, 13)
@@ -52,7 +52,7 @@ class ReplayPage:
         found = (last.metrics or {}).get("replay") if last is not None else None
         context = {
             **self.admin_site.each_context(request),
-            "title": _("What would the last weeks have earned?"),
+            "title": LOOK_BACK,
             "opts": self.opts,
             "found": found,
             "span": _span(found) if found else "",

@@ -179,7 +179,6 @@ class PricingRuleAdmin(PricingAdmin):
         limits = {**DEFAULT_LIMITS, **(ecomai.PRICING_LIMITS or {})}
         held = PricingRule(**{name: value for name, value in limits.items() if name in DEFAULT_LIMITS})
         context = {
-            "title": _("Pricing rules"),
             "defaults": limits_told(held),
             "simulated": costs_simulated(channel=request.GET.get("channel", ecomai.CHANNEL)),
             **(extra_context or {}),

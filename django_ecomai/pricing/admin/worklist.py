@@ -58,7 +58,7 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
 
     class Media:
         css = {"all": STYLES}
-        js = ("ecomai/worklist.js",)
+        js = ("ecomai/keys.js", "ecomai/worklist.js")
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         """For ``allowed_permissions`` of actions."""
@@ -79,7 +79,6 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
         """With the numbers above the list and the buttons that this user may press."""
         channel = channel_asked(request)
         context = {
-            "title": _("Proposed prices"),
             "summary": worklist_summary(channel=channel),
             "is_nav_sidebar_enabled": False,  # the table needs the room
             "may_decide": self.has_decide_permission(request),

@@ -147,8 +147,8 @@ class PricingRule(models.Model):
     )  # fmt: skip
 
     class Meta:
-        verbose_name = _("pricing rule")
-        verbose_name_plural = _("pricing rules")
+        verbose_name = _("price rule")
+        verbose_name_plural = _("price rules")
         ordering = ["order", "pk"]
         indexes = [models.Index(fields=["channel", "is_active", "order"], name="ecomai_pricingrule_used")]
 

@@ -151,4 +151,4 @@ def _violated(facts: Facts, choice: Choice, price: Any) -> str:
     if not violations([float(price or 0)], limits)[0]:
         return ""
     text = _("Its limits do not allow this price any more: %(limits)s.")
-    return (text % {"limits": binding_limits(limits, 0, choice)})[:500]
+    return (text % {"limits": binding_limits(limits, 0, choice, facts.currency)})[:500]
