@@ -54,12 +54,12 @@ def test_the_ledger_lists_reductions_with_the_price_before(boss: Client) -> None
 def test_the_page_of_a_product_shows_its_ledger(boss: Client) -> None:
     product, now = product_make(title="Lantern"), timezone.now()
     name = "admin:ecomai_mirror_product_change"
-    assert "Price reductions" not in page(boss, name, product.pk)
+    assert "Lowest of the 30 days before" not in page(boss, name, product.pk)
     PriceReduction.objects.create(
         product=product, began_at=now, price=8, lowest_before=Decimal("9.25"), known_since=now, currency="EUR"
     )
     html = page(boss, name, product.pk)
-    assert "Price reductions" in html and "9.25 EUR" in html
+    assert "Lowest of the 30 days before" in html and "9.25 EUR" in html
 
 
 def test_elasticities_say_how_well_they_are_known(boss: Client) -> None:
