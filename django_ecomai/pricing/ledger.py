@@ -16,10 +16,11 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
+from django_ecomai.conf import ecomai
 from django_ecomai.core.template_access import TemplateAccess
 from django_ecomai.mirror.models import Product, Promotion
 
-from .histories import ever_reduced, histories
+from .histories import History, ever_reduced, histories
 from .models import PriceReduction
 from .omnibus import Reduction, lowest_in, reductions, spans
 
@@ -69,10 +70,9 @@ def _record(keys: list[int], now: datetime) -> int:
     new: list[PriceReduction] = []
     changed: list[PriceReduction] = []
     unplanned: list[int] = []
-    zone = timezone.get_default_timezone()
     for pk, history in histories(products=keys, now=now).items():
         rows = {row.began_at: row for row in known.get(pk, ())}
-        for one in reductions(history.steps, history.offers, zone=zone):
+        for one in _reductions(history):
             found = rows.pop(one.began) if one.began in rows else _the_running(rows, one, now)
             if found is not None and history.missed and one.began == now > found.began_at and found.price >= one.price:
                 continue  # it is known to run for longer than the history says
@@ -94,6 +94,12 @@ def _record(keys: list[int], now: datetime) -> int:
         PriceReduction.objects.bulk_update(changed, ("began_at", *_WRITTEN, "recorded_at"), batch_size=CHUNK)
     PriceReduction.objects.bulk_create(new, batch_size=CHUNK, ignore_conflicts=True)
     return len(new) + len(changed) + len(unplanned)
+
+
+def _reductions(history: History) -> list[Reduction]:
+    """Of the history as the settings read it."""
+    included = ecomai.PRICING_PRICES_INCLUDE_PROMOTIONS
+    return reductions(history.steps, history.offers, zone=timezone.get_default_timezone(), included=included)
 
 
 def _values(one: Reduction, currency: str) -> dict[str, Any]:
@@ -133,8 +139,7 @@ def lowest_before(*, product: Product, at: datetime | None = None) -> LowestPric
     history = histories(products=[product.pk], now=now).get(product.pk)
     if history is None:
         return None
-    zone = timezone.get_default_timezone()
-    for one in reductions(history.steps, history.offers, zone=zone):
+    for one in _reductions(history):
         if one.began <= moment and (one.ended is None or moment < one.ended):
             return LowestPrice(
                 product_id=product.external_id,
@@ -157,7 +162,7 @@ def lowest_if_reduced(*, product: Product, at: datetime | None = None) -> Decima
     history = histories(products=[product.pk], now=now).get(product.pk)
     if history is None:
         return None
-    line = spans(history.steps, history.offers)
+    line = spans(history.steps, history.offers, included=ecomai.PRICING_PRICES_INCLUDE_PROMOTIONS)
     return lowest_in(line, at or timezone.now(), zone=timezone.get_default_timezone())
 
 

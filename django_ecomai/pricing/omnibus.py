@@ -12,7 +12,8 @@ Directive 98/6/EC, Article 6a (as Directive (EU) 2019/2161 put it), with the Com
 - Two reductions within a minute of each other (23:59:59 and 00:00:00) are one; a list price that follows its price
   within a minute has come with it.
 
-A shop lowers the price itself for a promotion, or takes it off in the cart, and does not say which:
+A shop lowers the price itself for a promotion, or takes it off in the cart. Where it says which (``included``), its
+prices are read so; where it does not:
 
 - The price has it already where, when it began, the price fell by what it takes off (to a hundredth of the price). A
   price lowered so up to a quarter of an hour before is the promotion, begun by then.
@@ -95,12 +96,15 @@ class Span:
     offers: frozenset[Offer] = frozenset()
 
 
-def spans(steps: Sequence[Step], offers: Sequence[Offer] = ()) -> list[Span]:
-    """The history as stretches in the order of time. ``steps`` are so, too; of one moment the last counts."""
+def spans(steps: Sequence[Step], offers: Sequence[Offer] = (), *, included: bool | None = None) -> list[Span]:
+    """The history as stretches in the order of time. ``steps`` are so, too; of one moment the last counts.
+
+    ``included``: whether prices have their promotions in them, None: nobody says.
+    """
     if not steps:
         return []
     steps = _settled(_told(steps))
-    begun = [_begun(steps, offer) for offer in offers]
+    begun = [(offer, None) if included is False else _begun(steps, offer) for offer in offers]
     moments = {step.at for step in steps}
     for offer, _before in begun:
         moments |= {moment for moment in (offer.starts, offer.ends) if moment is not None and moment > steps[0].at}
@@ -111,7 +115,7 @@ def spans(steps: Sequence[Step], offers: Sequence[Offer] = ()) -> list[Span]:
             place += 1
         running = [one for one in begun if one[0].starts <= begin and (one[0].ends is None or begin < one[0].ends)]
         end = cuts[index + 1] if index + 1 < len(cuts) else None
-        found.append(_span(steps[place], running, begin, end))
+        found.append(_span(steps[place], running, begin, end, included))
     return found
 
 
@@ -165,7 +169,13 @@ def _covers(offer: Offer, before: Decimal, price: Decimal) -> bool:
     return price < before and price <= _after(offer, before) + before * _ROUNDED
 
 
-def _span(step: Step, running: Sequence[tuple[Offer, Decimal | None]], begin: datetime, end: datetime | None) -> Span:
+def _span(
+    step: Step,
+    running: Sequence[tuple[Offer, Decimal | None]],
+    begin: datetime,
+    end: datetime | None,
+    included: bool | None,
+) -> Span:
     price, listed = step.price, step.list_price
     if price is None or price <= 0:
         return Span(begin, end, None, None, listed, reduced=False)
@@ -173,10 +183,10 @@ def _span(step: Step, running: Sequence[tuple[Offer, Decimal | None]], begin: da
     asked = least = price
     for offer, before in running:
         fallen = before is not None and price < before
-        if before is not None and _covers(offer, before, price):
+        if included or (included is None and before is not None and _covers(offer, before, price)):
             continue
         least = min(least, _after(offer, price))
-        if not below and not fallen:
+        if included is False or (not below and not fallen):
             asked = min(asked, _after(offer, price))
     return Span(
         begin, end, asked, least, listed, reduced=below or bool(running), offers=frozenset(one for one, _ in running)
@@ -191,9 +201,11 @@ def _after(offer: Offer, price: Decimal) -> Decimal:
     return max(price, Decimal(0)).quantize(_CENT, ROUND_HALF_UP)
 
 
-def reductions(steps: Sequence[Step], offers: Sequence[Offer] = (), *, zone: tzinfo) -> list[Reduction]:
+def reductions(
+    steps: Sequence[Step], offers: Sequence[Offer] = (), *, zone: tzinfo, included: bool | None = None
+) -> list[Reduction]:
     """Every announced reduction of the history, in the order of time; those of coming promotions as well."""
-    line = spans(steps, offers)
+    line = spans(steps, offers, included=included)
     return [
         Reduction(
             began=run[0].begin,

@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
 
+from django_ecomai.mirror.models import Promotion
 from django_ecomai.pricing.models import PriceChange, PriceReduction
 from django_ecomai.runs.models import Run
 from django_ecomai.testing import product_make
@@ -51,6 +52,15 @@ def test_the_ledger_lists_reductions_with_the_price_before(boss: Client) -> None
     assert "9.00 EUR" in html and "no price before is known" in html and "still running" in html
 
 
+def test_a_shop_with_promotions_is_asked_whether_prices_have_them(boss: Client, settings: Any) -> None:
+    name, question = "admin:ecomai_pricing_pricereduction_changelist", "PRICING_PRICES_INCLUDE_PROMOTIONS"
+    assert question not in page(boss, name)
+    Promotion.objects.create(external_id="w", name="Winter", starts_at=timezone.now(), percent=20)
+    assert question in page(boss, name)
+    settings.ECOMAI = {**settings.ECOMAI, question: False}
+    assert question not in page(boss, name)
+
+
 def test_the_page_of_a_product_shows_its_ledger(boss: Client) -> None:
     product, now = product_make(title="Lantern"), timezone.now()
     name = "admin:ecomai_mirror_product_change"
@@ -69,15 +79,15 @@ def test_elasticities_say_how_well_they_are_known(boss: Client) -> None:
     elasticity_make(priced_product(), elasticity=None, low=None, high=None, reason="price_never_varied")
     html = page(boss, "admin:ecomai_pricing_productelasticity_changelist")
     for text in (
-        "-1.60",
-        "-2.00 to -1.20",
+        "−1.60",
+        "−2.00 to −1.20",
         "known well",
         "9.00 and 11.00 EUR in turn, 8 weeks",
         "its price has never varied",
     ):
         assert text in html, text
     html = page(boss, "admin:ecomai_pricing_productelasticity_change", known.pk)
-    assert "If the price rises by 1 %, demand changes by -1.60 % (-2.00 to -1.20)." in html
+    assert "If the price rises by 1 %, demand changes by −1.60 % (−2.00 to −1.20)." in html
     assert "30 weeks on sale at 4 prices, 10 pieces per week. Its own sales count for 90 %" in html
 
 

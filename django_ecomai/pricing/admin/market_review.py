@@ -159,7 +159,7 @@ class CompetitorMatchAdmin(ViewOnlyMixin, MarketAdmin):
     @admin.display(description=gettext_lazy("confidence"))
     def sure(self, row: CompetitorMatch) -> SafeString:
         return format_html(
-            '{} %<span class="ecomai-quiet ecomai-line-of">{}</span>',
+            '{} % <span class="ecomai-quiet ecomai-line-of">{}</span>',
             round(100 * row.confidence),
             row.get_method_display(),
         )

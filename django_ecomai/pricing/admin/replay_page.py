@@ -33,6 +33,7 @@ class ReplayPage:
     admin_site: Any
     opts: Any
     link: Any
+    price_links: Any
 
     def replay_view(self, request: HttpRequest) -> HttpResponse:
         """GET: the last result. POST ``weeks``: start another."""
@@ -53,6 +54,7 @@ class ReplayPage:
         context = {
             **self.admin_site.each_context(request),
             "title": LOOK_BACK,
+            "price_links": self.price_links(request),
             "opts": self.opts,
             "found": found,
             "span": _span(found) if found else "",
