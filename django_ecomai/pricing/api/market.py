@@ -150,7 +150,7 @@ class CompetitorMatchesView(PricingView):
     @extend_schema(
         operation_id="ecomai_pricing_matches",
         summary="Pairs of offer and product to decide",
-        parameters=PAGE,
+        parameters=[*PAGE],
         responses={200: CompetitorMatchesPageSerializer},
     )
     def get(self, request: Request) -> Response:
