@@ -78,6 +78,15 @@ def test_filters_narrow_the_list(boss: Client, query: str, seen: str) -> None:
     assert re.findall(r">a (\w+) one</a>", html) == [seen]
 
 
+def test_keys_stand_beside_their_switch_and_only_where_something_is_decided(boss: Client) -> None:
+    proposal_make()
+    proposal_make(state="held", new_price=None, gain=None, held_reason="No cost.")
+    html = page(boss)
+    assert html.count("data-ecomai-keys") == html.count("a approves what is ticked") == 1 and "action-select" in html
+    html = page(boss, query="?show=held")
+    assert "No cost." in html and "data-ecomai-keys" not in html and "action-select" not in html
+
+
 def test_titles_of_the_shop_are_escaped(boss: Client) -> None:
     row = proposal_make(priced_product(title="<script>alert(1)</script>"), curve=CURVE)
     for html in (page(boss), page(boss, "admin:ecomai_pricing_priceproposal_change", row.pk)):
