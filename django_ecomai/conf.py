@@ -255,6 +255,12 @@ class Defaults:
     it have ``PRICING_TAX_RATE``. Empty: none.
     """
 
+    PRICING_PRICES_INCLUDE_PROMOTIONS: bool | None = None
+    """Whether the shop lowers prices itself while a promotion (of the kind price reduction) runs (``True``), or takes
+    it off in the cart (``False``). The price reductions, and the lowest price of 30 days, follow it.
+    ``None``: not said; it is told from how each price moved, and where both are possible the lower price counts.
+    """
+
     PRICING_TIER_ATTRIBUTE: str = ""
     """Attribute of customers that holds their tier, such as ``"group"`` with retail and wholesale: how price-sensitive
     the tiers are is compared. Never an attribute of a person. Empty: tiers are not compared.

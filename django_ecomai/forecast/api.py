@@ -12,7 +12,9 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from .api_base import ForecastView, csv_response, whole_number
+from django_ecomai.core.staff_api import whole
+
+from .api_base import ForecastView, csv_response
 from .exporting import COLUMNS, ENDS, forecast_export
 from .models import Forecast, PastForecast
 from .models.results import Level, Measure
@@ -59,7 +61,7 @@ class ForecastPageSerializer(serializers.Serializer[Any]):
 class ForecastsView(ForecastView):
     """Forecasts as long frames (one row per series and period), as Nixtla's libraries take and give them."""
 
-    permissions_of = {"GET": "ecomai_forecast.view_forecast"}
+    needs = {"GET": ("view_forecast",)}
 
     @extend_schema(
         operation_id="ecomai_forecasts",
@@ -87,8 +89,8 @@ class ForecastsView(ForecastView):
         if _wants_csv(request):
             lines = ([line[place] for place in keep] for line in forecast_export(rows))
             return csv_response(header, lines, "forecasts.csv")
-        page = whole_number(request, "page", 1, least=1, most=100_000)
-        size = whole_number(request, "page_size", 100, least=1, most=MOST_SERIES)
+        page = whole(request, "page", 1, 1, 100_000)
+        size = whole(request, "page_size", 100, 1, MOST_SERIES)
         keys = list(rows.values_list("pk", flat=True)[(page - 1) * size : page * size + 1])
         part = rows.filter(pk__in=keys[:size])
         first = part.values_list("frequency", "made_on").first()
@@ -101,7 +103,7 @@ class ForecastsView(ForecastView):
 class PastForecastsView(ForecastView):
     """What was forecast before, beside the simple forecast and what happened."""
 
-    permissions_of = {"GET": "ecomai_forecast.view_forecast"}
+    needs = {"GET": ("view_forecast",)}
 
     @extend_schema(
         operation_id="ecomai_past_forecasts",
@@ -120,8 +122,8 @@ class PastForecastsView(ForecastView):
         keys = _keys(request)
         if keys:
             rows = rows.filter(key__in=keys)
-        rows = rows.filter(lag=whole_number(request, "lag", 1, least=1, most=100))
-        limit = whole_number(request, "limit", 1000, least=1, most=MOST_PAST)
+        rows = rows.filter(lag=whole(request, "lag", 1, 1, 100))
+        limit = whole(request, "limit", 1000, 1, MOST_PAST)
         columns = (
             "measure", "level", "key", "period", "lag", "actual", "final_value", "model_value", "naive_value", "lo_80",
             "hi_80",

@@ -10,13 +10,12 @@ from django.http import StreamingHttpResponse
 from rest_framework import status
 from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.parsers import BaseParser, JSONParser
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.paging import channels_of
+from django_ecomai.core.staff_api import StaffView
 from django_ecomai.events.throttling import ApiThrottle
 from django_ecomai.mirror.models import Product
 
@@ -29,19 +28,6 @@ class ForecastThrottle(ApiThrottle):
     """``ApiThrottle``, counted apart from other endpoints."""
 
     scope = "ecomai_forecast"
-
-
-class MayDo(BasePermission):
-    """The Django permission that the view names for the method (``permissions_of``): as in the admin."""
-
-    message = "Your user lacks the permission that this needs. Ask an administrator of the shop."
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        wanted = view.permissions_of.get(request.method or "", "")
-        if request.method in ("OPTIONS", "HEAD"):
-            wanted = view.permissions_of.get("GET", "")
-        user: Any = request.user
-        return bool(user and user.is_authenticated and user.is_active and wanted and user.has_perm(wanted))
 
 
 class CsvParser(BaseParser):
@@ -57,19 +43,12 @@ class CsvParser(BaseParser):
         return content
 
 
-class ForecastView(APIView):
-    """A view for staff: never cached for others."""
+class ForecastView(StaffView):
+    """A view for staff, of one shop."""
 
-    permission_classes = (MayDo,)
+    app = "ecomai_forecast"
     throttle_classes = (ForecastThrottle,)
     parser_classes = (JSONParser, CsvParser)
-    permissions_of: dict[str, str] = {}
-
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """What is confidential is kept by nobody on the way."""
-        response = super().finalize_response(request, response, *args, **kwargs)
-        response["Cache-Control"] = "private, no-store"
-        return response
 
     def channel(self, request: Request) -> str:
         """The shop that is asked about. Raises ``ValidationError`` for one that is not there."""
@@ -109,11 +88,3 @@ def csv_response(header: Any, rows: Iterable[Any], name: str) -> StreamingHttpRe
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
-
-
-def whole_number(request: Request, name: str, default: int, *, least: int, most: int) -> int:
-    """A parameter of the query. Raises ``ValidationError``."""
-    text = request.query_params.get(name, str(default))
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
-        raise ValidationError({name: [f"Give a whole number from {least} to {most}."]})
-    return int(text)

@@ -9,9 +9,10 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from django_ecomai.core.staff_api import StaffPermission, whole
 from django_ecomai.core.undo import UndoConflict
 
-from .api_base import ForecastView, MayDo, whole_number
+from .api_base import ForecastView
 from .changes import change_permissions, change_undo
 from .models import ForecastChange
 
@@ -32,7 +33,7 @@ class ChangeSerializer(serializers.ModelSerializer[ForecastChange]):
 class ChangesView(ForecastView):
     """What was changed."""
 
-    permissions_of = {"GET": "ecomai_forecast.view_forecastchange"}
+    needs = {"GET": ("view_forecastchange",)}
 
     @extend_schema(
         operation_id="ecomai_forecast_changes",
@@ -46,14 +47,14 @@ class ChangesView(ForecastView):
     def get(self, request: Request) -> Response:
         """See the schema."""
         rows = ForecastChange.objects.filter(channel=self.channel(request)).select_related("user").order_by("-pk")
-        limit = whole_number(request, "limit", 100, least=1, most=MOST_ROWS)
+        limit = whole(request, "limit", 100, 1, MOST_ROWS)
         return Response(ChangeSerializer(rows.defer("before", "after")[:limit], many=True).data)
 
 
 class ChangeUndoView(ForecastView):
     """Undo a change."""
 
-    permissions_of = {"POST": "ecomai_forecast.view_forecastchange"}
+    needs = {"POST": ("view_forecastchange",)}
 
     @extend_schema(
         operation_id="ecomai_forecast_change_undo",
@@ -72,7 +73,7 @@ class ChangeUndoView(ForecastView):
         """See the schema."""
         change = get_object_or_404(ForecastChange, pk=pk, channel=self.channel(request))
         if not request.user.has_perms(change_permissions(change)):
-            raise PermissionDenied(MayDo.message)
+            raise PermissionDenied(StaffPermission.message)
         try:
             change_undo(change=change, user=request.user)
         except UndoConflict as conflict:

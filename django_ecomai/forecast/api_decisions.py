@@ -13,9 +13,10 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from django_ecomai.core.staff_api import whole
 from django_ecomai.mirror.models import Category, Product
 
-from .api_base import ForecastView, checked, from_csv, whole_number
+from .api_base import ForecastView, checked, from_csv
 from .csv_files import overrides_import, targets_import
 from .models import ForecastOverride, SalesTarget
 from .services import override_create, override_restore, override_withdraw, target_delete, target_set
@@ -50,10 +51,7 @@ class OverrideSerializer(serializers.ModelSerializer[ForecastOverride]):
 class OverridesView(ForecastView):
     """What people know better."""
 
-    permissions_of = {
-        "GET": "ecomai_forecast.view_forecastoverride",
-        "POST": "ecomai_forecast.add_forecastoverride",
-    }
+    needs = {"GET": ("view_forecastoverride",), "POST": ("add_forecastoverride",)}
 
     @extend_schema(
         operation_id="ecomai_forecast_overrides",
@@ -64,7 +62,7 @@ class OverridesView(ForecastView):
     def get(self, request: Request) -> Response:
         """See the schema."""
         rows = ForecastOverride.objects.filter(channel=self.channel(request)).order_by("-pk")
-        limit = whole_number(request, "limit", 100, least=1, most=MOST_ROWS)
+        limit = whole(request, "limit", 100, 1, MOST_ROWS)
         found = rows.select_related("product", "category", "author")[:limit]
         return Response(OverrideSerializer(found, many=True).data)
 
@@ -108,7 +106,7 @@ class OverridesView(ForecastView):
 class OverrideStateView(ForecastView):
     """Withdraw an override, or put it back."""
 
-    permissions_of = {"POST": "ecomai_forecast.change_forecastoverride"}
+    needs = {"POST": ("change_forecastoverride",)}
 
     @extend_schema(
         operation_id="ecomai_forecast_override_state",
@@ -152,7 +150,7 @@ class TargetSerializer(serializers.ModelSerializer[SalesTarget]):
 class TargetsView(ForecastView):
     """What is to be sold, beside what will be."""
 
-    permissions_of = {"GET": "ecomai_forecast.view_salestarget", "POST": "ecomai_forecast.add_salestarget"}
+    needs = {"GET": ("view_salestarget",), "POST": ("add_salestarget",)}
 
     @extend_schema(
         operation_id="ecomai_sales_targets",
@@ -163,7 +161,7 @@ class TargetsView(ForecastView):
     def get(self, request: Request) -> Response:
         """See the schema."""
         rows = SalesTarget.objects.filter(channel=self.channel(request)).order_by("-ends_on", "pk")
-        found = list(rows[: whole_number(request, "limit", 100, least=1, most=MOST_ROWS)])
+        found = list(rows[: whole(request, "limit", 100, 1, MOST_ROWS)])
         return Response(_with_states(found))
 
     @extend_schema(
@@ -199,7 +197,7 @@ class TargetsView(ForecastView):
 class TargetView(ForecastView):
     """One target."""
 
-    permissions_of = {"DELETE": "ecomai_forecast.delete_salestarget"}
+    needs = {"DELETE": ("delete_salestarget",)}
 
     @extend_schema(
         operation_id="ecomai_sales_target_delete", summary="Delete a target",

@@ -50,7 +50,7 @@ class SignalValueSerializer(serializers.Serializer[Any]):
 class SignalsView(ForecastView):
     """Signals from outside: market trends, weather, budgets."""
 
-    permissions_of = {"GET": "ecomai_forecast.view_signal", "POST": "ecomai_forecast.add_signal"}
+    needs = {"GET": ("view_signal",), "POST": ("add_signal",)}
 
     @extend_schema(
         operation_id="ecomai_signals", summary="Signals", parameters=[_CHANNEL],
@@ -79,7 +79,7 @@ class SignalsView(ForecastView):
 class SignalView(ForecastView):
     """One signal."""
 
-    permissions_of = {"PATCH": "ecomai_forecast.change_signal", "DELETE": "ecomai_forecast.delete_signal"}
+    needs = {"PATCH": ("change_signal",), "DELETE": ("delete_signal",)}
 
     @extend_schema(
         operation_id="ecomai_signal_change", summary="Rename a signal, or use it no longer", parameters=[_CHANNEL],
@@ -109,7 +109,7 @@ class SignalView(ForecastView):
 class SignalValuesView(ForecastView):
     """Values of a signal, over those that are there."""
 
-    permissions_of = {"POST": "ecomai_forecast.change_signal", "GET": "ecomai_forecast.view_signal"}
+    needs = {"POST": ("change_signal",), "GET": ("view_signal",)}
 
     @extend_schema(
         operation_id="ecomai_signal_values", summary="Values of a signal, newest first", parameters=[_CHANNEL],

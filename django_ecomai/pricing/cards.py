@@ -37,7 +37,7 @@ def register() -> None:
     dashboard_cards.register(
         "pricing.prices",
         Card(
-            title=_("Prices"),
+            title=_("Price proposals"),
             template="ecomai/pricing/card.html",
             context=prices_context,
             permission="ecomai_pricing.view_priceproposal",

@@ -60,6 +60,14 @@ def check_pricing(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Chec
                 id="ecomai.E113",
             )
         )
+    if ecomai.PRICING_PRICES_INCLUDE_PROMOTIONS not in (True, False, None):
+        found.append(
+            Error(
+                f"ECOMAI['PRICING_PRICES_INCLUDE_PROMOTIONS'] is {ecomai.PRICING_PRICES_INCLUDE_PROMOTIONS!r}.",
+                hint="Use True where the shop lowers the price itself, False where the cart takes it off, or None.",
+                id="ecomai.E130",
+            )
+        )
     if is_protected(str(ecomai.PRICING_TIER_ATTRIBUTE)):
         found.append(
             Error(

@@ -46,7 +46,7 @@ def diagnose() -> list[Finding]:
     elif timezone.now() - made > STALE:
         days = (timezone.now() - made).days
         found.append(
-            Finding("warning", _("Proposed prices are %(days)d days old") % {"days": days}, "", step, _WORKLIST)
+            Finding("warning", _("Price proposals are %(days)d days old") % {"days": days}, "", step, _WORKLIST)
         )
     else:
         found.append(Finding("ok", _("Prices are worked out"), "", "", _WORKLIST))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -191,18 +192,18 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | float | dict) else str(value)
 
 
-def reason_text(code: str, **named: Any) -> str:
+def reason_text(code: str, *, currency: str = "", **named: Any) -> str:
     """The sentence of a code, in the language of who reads it; what is not named is left blank.
 
-    ``limits`` are those of ``limits_named``, ``why`` is a code of ``Reason``, ``state`` one of a proposal, ``because``
-    another reason as data, and ``back`` prices that could not be set back (product, price, what the shop said): all
+    ``limits`` are those of ``limits_named``, in ``currency``; ``why`` is a code of ``Reason``, ``state`` one of a
+    proposal, ``because`` another reason as data, and ``back`` prices that could not be set back (product, price, what the shop said): all
     are put into words too.
     """
     if code not in REASONS:
         return code
     fill = {**dict.fromkeys(NAMES, "–"), **{name: "–" if value is None else value for name, value in named.items()}}
     if not isinstance(fill["limits"], str):
-        fill["limits"] = limits_text(fill["limits"])
+        fill["limits"] = limits_text(fill["limits"], currency)
     if not isinstance(fill["because"], str):
         fill["because"] = str(why_of(fill["because"]))
     if not isinstance(fill["back"], str):
@@ -218,9 +219,9 @@ def reason_short(code: str) -> str:
     return str(SHORT[code]) if code in SHORT else reason_text(code)
 
 
-def limits_text(limits: Sequence[Sequence[Any]]) -> str:
+def limits_text(limits: Sequence[Sequence[Any]], currency: str) -> str:
     """Limits with their amounts and the rules that set them: each a name, an amount and a rule's name or None."""
-    return "; ".join(limit_text(*one) for one in limits)
+    return "; ".join(limit_text(code, value, currency, *rule) for code, value, *rule in limits)
 
 
 def _state(code: str) -> str:
@@ -235,9 +236,18 @@ def _unlearned(code: str) -> str:
     return str(Reason(code).label) if code in Reason.values else code
 
 
-def limit_text(code: str, value: Any, rule: Any = None) -> str:
-    """``at least 10.50 (the least margin, rule “All”)``: a limit with its amount and the rule that set it."""
-    named = {"limit": str(LIMITS.get(code, code)), "value": value, "rule": rule}
+def exact_amount(value: Any, currency: str) -> str:
+    """``2.288 GBP``: with all digits of a price on its way."""
+    if value is None:
+        return "–"
+    digits = f"{Decimal(str(value)).quantize(Decimal('0.0001')).normalize():f}"
+    places = max(2, len(digits.partition(".")[2]))
+    return f"{number_format(digits, decimal_pos=places, force_grouping=True)} {currency}".strip()
+
+
+def limit_text(code: str, value: Any, currency: str, rule: Any = None) -> str:
+    """``at least 10.50 EUR (the least margin, rule “All”)``: a limit with its amount and the rule that set it."""
+    named = {"limit": str(LIMITS.get(code, code)), "value": exact_amount(value, currency), "rule": rule}
     if code in CEILINGS:
         text = (
             _("at most %(value)s (%(limit)s)") if rule is None else _("at most %(value)s (%(limit)s, rule “%(rule)s”)")

@@ -104,7 +104,7 @@ def register() -> None:
         "pricing.replay",
         JobKind(
             execute=play,
-            label=gettext_lazy("Play the last weeks with proposed prices"),
+            label=gettext_lazy("Look back"),
             page="admin:ecomai_pricing_priceproposal_replay",
             help=gettext_lazy("Estimates what prices as they would have been proposed would have earned."),
         ),

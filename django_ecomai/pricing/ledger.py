@@ -16,6 +16,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
+from django_ecomai.conf import ecomai
 from django_ecomai.core.template_access import TemplateAccess
 from django_ecomai.mirror.models import Product, Promotion
 
@@ -139,7 +140,7 @@ def _found(
     zone = timezone.get_default_timezone()
     found, again = {}, []
     for pk, history in histories(products=keys, now=now, since=since).items():
-        ones = reductions(history.steps, history.offers, zone=zone)
+        ones = _reductions(history)
         if history.cut is not None:
             near = [one for one in ones if not is_settled_by(one, history.cut, zone=zone)]
             if any(one.ended is None or one.ended > now for one in near):
@@ -147,6 +148,12 @@ def _found(
             ones = ones[len(near) :]
         found[pk] = (history, ones)
     return found | (_found(again, now, None) if again else {})
+
+
+def _reductions(history: History) -> list[Reduction]:
+    """Of the history as the settings read it."""
+    included = ecomai.PRICING_PRICES_INCLUDE_PROMOTIONS
+    return reductions(history.steps, history.offers, zone=timezone.get_default_timezone(), included=included)
 
 
 def _values(one: Reduction, currency: str) -> dict[str, Any]:
@@ -186,8 +193,7 @@ def lowest_before(*, product: Product, at: datetime | None = None) -> LowestPric
     history = histories(products=[product.pk], now=now).get(product.pk)
     if history is None:
         return None
-    zone = timezone.get_default_timezone()
-    for one in reductions(history.steps, history.offers, zone=zone):
+    for one in _reductions(history):
         if one.began <= moment and (one.ended is None or moment < one.ended):
             return LowestPrice(
                 product_id=product.external_id,
@@ -211,7 +217,7 @@ def lowest_if_reduced(*, product: Product, at: datetime | None = None) -> Decima
     history = histories(products=[product.pk], now=now, since={product.pk: moment - MONTH}).get(product.pk)
     if history is None:
         return None
-    line = spans(history.steps, history.offers)
+    line = spans(history.steps, history.offers, included=ecomai.PRICING_PRICES_INCLUDE_PROMOTIONS)
     return lowest_in(line, moment, zone=timezone.get_default_timezone())
 
 

@@ -80,7 +80,7 @@ def register() -> None:
         "pricing.ledger",
         JobKind(
             execute=execute,
-            label=gettext_lazy("Bring the price ledger up to date"),
+            label=gettext_lazy("Bring the price reductions up to date"),
             page="admin:ecomai_pricing_pricereduction_changelist",
             help=gettext_lazy(
                 "Works out from the price history when each reduction began and the lowest price of the 30 days before."

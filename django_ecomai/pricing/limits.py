@@ -72,9 +72,9 @@ def problems(facts: Facts, choice: Choice) -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
-def binding_limits(limits: Limits, row: int, choice: Choice) -> str:
+def binding_limits(limits: Limits, row: int, choice: Choice, currency: str) -> str:
     """The highest floor and the lowest ceiling of a product in words, with the rules that set them."""
-    return limits_text(limits_named(limits, row, choice))
+    return limits_text(limits_named(limits, row, choice), currency)
 
 
 def limits_named(limits: Limits, row: int, choice: Choice) -> list[tuple[str, str, str | None]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -133,15 +133,18 @@ def position_of(own: Decimal | None, lowest: Decimal, middle: Decimal) -> str:
     return "premium" if own > middle * (1 + PREMIUM) else "average"
 
 
-def positions_counted(*, channel: str) -> Counter[str]:
+def positions_now(*, channel: str) -> dict[int, MarketPosition]:
+    """All positions by product; one query that reads every trusted offer."""
+    return _positions(trusted_matches(channel=channel))
+
+
+def positions_counted(positions: Mapping[int, MarketPosition]) -> Counter[str]:
     """How many products have which position, each counted once."""
-    found = _positions(trusted_matches(channel=channel))
-    return Counter(one.position for one in found.values() if one.position)
+    return Counter(one.position for one in positions.values() if one.position)
 
 
-def category_positions(*, channel: str) -> list[CategoryPosition]:
+def category_positions(positions: Mapping[int, MarketPosition]) -> list[CategoryPosition]:
     """Per category how its products stand, largest first; products in several categories count in each."""
-    positions = _positions(trusted_matches(channel=channel))
     rows: dict[str, CategoryPosition] = {}
     gaps: dict[str, list[float]] = {}
     ids, named = list(positions), []

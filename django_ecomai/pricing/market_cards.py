@@ -21,6 +21,8 @@ from .market_stored import market_numbers_latest
 from .models import Competitor, CompetitorOffer
 from .models.rules import POSITION_WORDS
 
+#: Of those who undercut the shop, so many are named.
+WORST = 5
 _PAGE = "admin:ecomai_pricing_competitoroffer_market"
 _REVIEW = "admin:ecomai_pricing_competitormatch_changelist"
 
@@ -39,6 +41,7 @@ def market_context(request: HttpRequest) -> dict[str, Any]:
         "positions": [(POSITION_WORDS[one], found.positions[one]) for one in POSITION_WORDS if one in found.positions]
         if found
         else [],
+        "worst": found.first.get("undercut", [])[:WORST] if found else [],
         "alerts": [(kind, MARKET_ALERTS[kind], number) for kind, number in found.alerts.items()] if found else [],
         "to_decide": review_rows(channel=channel).count(),
         "page_url": _url(_PAGE),
@@ -67,7 +70,7 @@ def diagnose() -> list[Finding]:
         title = ngettext(
             "%(n)d offer of a competitor waits to be matched", "%(n)d offers of competitors wait to be matched", waiting
         )
-        found.append(Finding("info", title % {"n": waiting}, "", _("Decide in the review list."), _REVIEW))
+        found.append(Finding("info", title % {"n": waiting}, "", _("Decide under “Competitor matches”."), _REVIEW))
     return found
 
 
@@ -78,7 +81,7 @@ def register() -> None:
         dashboard_cards.register(
             "pricing.market",
             Card(
-                title=gettext_lazy("Competitors"),
+                title=gettext_lazy("Market position"),
                 template="ecomai/pricing/market_card.html",
                 context=market_context,
                 permission="ecomai_pricing.view_competitoroffer",

@@ -24,7 +24,7 @@ def match(context: Any) -> None:
         for one in fetched.verdicts[:20]:
             context.log(f"{one.line}: {one.message}")
     found = matches_find(channel=context.channel, progress=context.part(0.1, 0.95))
-    context.metrics(matches=found.as_dict(), market=market_numbers(channel=context.channel))
+    context.metrics(matches=found.as_dict(), market=market_numbers(channel=context.channel).as_dict())
     if found.learned_from:
         context.log(_("Learned from %(n)s decided pairs.") % {"n": format_value(found.learned_from)})
     accepted = found.by_ean + found.by_sku + found.by_title

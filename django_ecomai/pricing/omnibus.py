@@ -13,7 +13,8 @@ Directive 98/6/EC, Article 6a (as Directive (EU) 2019/2161 put it), with the Com
 - Two reductions within a minute of each other (23:59:59 and 00:00:00) are one; a list price that follows its price
   within a minute has come with it.
 
-A shop lowers the price itself for a promotion, or takes it off in the cart, and does not say which:
+A shop lowers the price itself for a promotion, or takes it off in the cart. Where it says which (``included``), its
+prices are read so; where it does not:
 
 - The price has it already where, when it began, the price fell by what it takes off (to a hundredth of the price). A
   price lowered so up to a quarter of an hour before is the promotion, begun by then.
@@ -101,14 +102,17 @@ class Span:
     offers: frozenset[int] = frozenset()
 
 
-def spans(steps: Sequence[Step], offers: Sequence[Offer] = ()) -> list[Span]:
-    """The history as stretches in the order of time. ``steps`` are so, too; of one moment the last counts."""
+def spans(steps: Sequence[Step], offers: Sequence[Offer] = (), *, included: bool | None = None) -> list[Span]:
+    """The history as stretches in the order of time. ``steps`` are so, too; of one moment the last counts.
+
+    ``included``: whether prices have their promotions in them, None: nobody says.
+    """
     if not steps:
         return []
     steps = _settled(_told([_in_utc(step) for step in steps]))
     first = steps[0].at
     moments = [step.at for step in steps]
-    begun = [_begun(steps, moments, offer) for offer in offers]
+    begun = [(offer, None) if included is False else _begun(steps, moments, offer) for offer in offers]
     ends = [offer.ends.astimezone(UTC) for offer in offers if offer.ends is not None]
     cuts = sorted({*moments, *(at for at in (*(one.starts for one, _before in begun), *ends) if at > first)})
     coming = sorted(range(len(begun)), key=lambda at: begun[at][0].starts, reverse=True)
@@ -125,7 +129,7 @@ def spans(steps: Sequence[Step], offers: Sequence[Offer] = ()) -> list[Span]:
                 heappush(ending, (end, at))
         while ending and ending[0][0] <= begin:
             del running[heappop(ending)[1]]
-        found.append(_span(steps[place], running, begin, cuts[index + 1] if index + 1 < len(cuts) else None))
+        found.append(_span(steps[place], running, begin, cuts[index + 1] if index + 1 < len(cuts) else None, included))
     return found
 
 
@@ -189,7 +193,11 @@ def _covers(offer: Offer, before: Decimal, price: Decimal) -> bool:
 
 
 def _span(
-    step: Step, running: Mapping[int, tuple[Offer, Decimal | None]], begin: datetime, end: datetime | None
+    step: Step,
+    running: Mapping[int, tuple[Offer, Decimal | None]],
+    begin: datetime,
+    end: datetime | None,
+    included: bool | None,
 ) -> Span:
     price, listed = step.price, step.list_price
     if price is None or price <= 0:
@@ -198,10 +206,10 @@ def _span(
     asked = least = price
     for offer, before in running.values():
         fallen = before is not None and price < before
-        if before is not None and _covers(offer, before, price):
+        if included or (included is None and before is not None and _covers(offer, before, price)):
             continue
         least = min(least, _after(offer, price))
-        if not below and not fallen:
+        if included is False or (not below and not fallen):
             asked = min(asked, _after(offer, price))
     return Span(begin, end, asked, least, listed, reduced=below or bool(running), offers=frozenset(running))
 
@@ -214,9 +222,11 @@ def _after(offer: Offer, price: Decimal) -> Decimal:
     return max(price, Decimal(0)).quantize(_CENT, ROUND_HALF_UP)
 
 
-def reductions(steps: Sequence[Step], offers: Sequence[Offer] = (), *, zone: tzinfo) -> list[Reduction]:
+def reductions(
+    steps: Sequence[Step], offers: Sequence[Offer] = (), *, zone: tzinfo, included: bool | None = None
+) -> list[Reduction]:
     """Every announced reduction of the history, in the order of time; those of coming promotions as well."""
-    line = spans(steps, offers)
+    line = spans(steps, offers, included=included)
     runs = list(_runs(line, zone))
     lows = _lows(line, [first.begin for first, _last in runs], zone)
     return [

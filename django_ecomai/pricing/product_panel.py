@@ -51,6 +51,4 @@ def _moment(at: object) -> str:
 
 def register() -> None:
     """Called once from ``ready()``."""
-    product_panels.register(
-        "pricing.ledger", ProductPanel(label=gettext_lazy("Price ledger: announced reductions"), shown=ledger_shown)
-    )
+    product_panels.register("pricing.ledger", ProductPanel(label=gettext_lazy("Price reductions"), shown=ledger_shown))

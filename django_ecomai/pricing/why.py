@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.utils.formats import number_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
@@ -44,17 +45,21 @@ def why_line(row: PriceProposal) -> str:
             "lowest": _amount(row.market.get("lowest")),
             "median": _amount(row.market.get("median")),
         }
-        parts.append(_("%(number)s offers of competitors from %(lowest)s, half of them below %(median)s") % named)
+        if row.market.get("offers") == 1:
+            parts.append(_("one offer of a competitor, %(lowest)s") % named)
+        else:
+            parts.append(_("%(number)s offers of competitors from %(lowest)s, half of them below %(median)s") % named)
     return str(capfirst("; ".join(parts)))
 
 
 def _change(row: PriceProposal) -> str:
-    change = 100 * (row.change or 0.0)
+    change = round(100 * (row.change or 0.0), 1)
+    shown = number_format(abs(change), decimal_pos=0 if change.is_integer() else 1)
     return _("%(old)s → %(new)s %(currency)s (%(change)s %%)") % {
         "old": _amount(row.old_price),
         "new": _amount(row.new_price),
         "currency": row.currency,
-        "change": f"{'+' if change > 0 else '−' if change < 0 else ''}{format_value(round(abs(change), 1))}",
+        "change": f"{'+' if change > 0 else '−' if change < 0 else ''}{shown}",
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.utils.formats import number_format
@@ -13,7 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_ecomai.core.charts import format_value
 from django_ecomai.mirror.admin.base import NONE, amount_format
 
-from .held import LIMITS
+from .held import LIMITS, exact_amount
 from .models.rules import POSITION_WORDS
 
 if TYPE_CHECKING:
@@ -119,15 +118,6 @@ def gain_words(row: PriceProposal) -> tuple[str, str]:
 def is_certain(row: PriceProposal) -> bool:
     """Whether the gain has no range: the stock sells out at either price."""
     return row.gain_low is not None and row.gain_high is not None and row.gain_high - row.gain_low < 0.005
-
-
-def exact_amount(value: Any, currency: str) -> str:
-    """``2.288 GBP``: with all digits of a price on its way."""
-    if value is None:
-        return NONE
-    digits = f"{Decimal(str(value)).quantize(Decimal('0.0001')).normalize():f}"
-    places = max(2, len(digits.partition(".")[2]))
-    return f"{number_format(digits, decimal_pos=places, force_grouping=True)} {currency}".strip()
 
 
 def limit_words(row: PriceProposal) -> str:

@@ -140,6 +140,8 @@ def template_tags() -> list[Fact]:
             if not isinstance(register, Library):
                 continue
             library = module.__name__.rpartition(".")[2]
+            if library.startswith("_"):
+                continue  # for our own pages
             for name, function in sorted({**register.tags, **register.filters}.items()):
                 plain = inspect.unwrap(function)
                 arguments = [

@@ -69,7 +69,7 @@ def competitors_simulate() -> dict[str, int]:
         for one in COMPETITORS:
             competitor = Competitor.objects.create(
                 code=one.code,
-                name=f"{one.name} (simulated)",
+                name=one.name,
                 currency="GBP",
                 is_simulated=True,
                 note=f"Simulated: asks {100 * one.level:g} % of our list price on average.",

@@ -94,6 +94,38 @@ def test_a_rule_is_previewed_while_it_is_typed(page: Page) -> None:
     assert complaints == []
 
 
+def test_the_preview_stays_in_view_beside_the_fields_and_covers_none_on_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": 1400, "height": 850})
+    log_in(page)
+    page.goto("/admin/ecomai_pricing/pricingrule/add/")
+    panel, field = page.locator("[data-ecomai-rule-preview]"), page.locator("[name=map_attribute]")
+    panel.get_by_text("products on sale").first.wait_for()
+    field.scroll_into_view_if_needed()
+    page.evaluate("window.scrollBy(0, 400)")
+    top = panel.evaluate("node => node.getBoundingClientRect().top")
+    assert 0 <= top < 100
+    page.set_viewport_size({"width": 390, "height": 850})
+    boxes = [box for box in (field.bounding_box(), panel.bounding_box()) if box is not None]
+    assert len(boxes) == 2 and boxes[0]["y"] + boxes[0]["height"] <= boxes[1]["y"]
+
+
+def test_shortcuts_are_switched_off_and_stay_so(page: Page) -> None:
+    log_in(page)
+    for path in (WORKLIST, "/admin/ecomai_inventory/suggestion/", "/admin/ecomai_pricing/competitormatch/"):
+        page.goto(path)
+        switch = page.get_by_label("Shortcuts")
+        switch.check()
+        page.keyboard.press("j")
+        page.locator("tr.ecomai-current").wait_for()
+        switch.uncheck()
+        page.reload()
+        assert not switch.is_checked()
+        page.keyboard.press("j")
+        page.keyboard.press("x")
+        assert page.locator("tr.ecomai-current, tbody input.action-select:checked").count() == 0
+        switch.check()
+
+
 def test_two_prices_are_tried_and_the_test_is_stopped(page: Page) -> None:
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -102,7 +134,7 @@ def test_two_prices_are_tried_and_the_test_is_stopped(page: Page) -> None:
     page.goto(WORKLIST)
     page.locator(".ecomai-what").nth(3).click()
     proposal = page.url
-    page.get_by_role("link", name="Try two prices by week …").click()
+    page.get_by_role("link", name="Price test …").click()
     page.get_by_role("heading", name="What it teaches").wait_for()
     page.get_by_text("The costs of this shop are simulated").wait_for()
     page.get_by_label("Weeks").fill("4")

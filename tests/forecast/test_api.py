@@ -148,6 +148,16 @@ def test_signals(staff: Client) -> None:
     assert Signal.objects.count() == 1 and staff.get(at("api-signals")).json()[0]["key"] == "trend"
 
 
+def test_the_right_alone_is_not_enough(shop: Any) -> None:
+    user = user_make("view_forecast", name="former")
+    user.is_staff = False
+    user.save()
+    former = Client()
+    former.force_login(user)
+    answer = former.get(at("api-forecasts"))
+    assert answer.status_code == 403 and answer["Cache-Control"] == "private, no-store"
+
+
 def test_who_lacks_the_permission_gets_nothing(shop: Any) -> None:
     reader = Client()
     reader.force_login(user_make("view_forecast", name="reader"))

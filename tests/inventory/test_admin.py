@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
@@ -20,25 +19,12 @@ from django_ecomai.inventory.selectors import alert_counts, with_alert
 from django_ecomai.inventory.services import order_advance, orders_draft, suggestions_decide
 from django_ecomai.inventory.words import days_left
 from django_ecomai.testing import product_make
+from tests.clients import clerk
 
 from .factories import DAY, offer_make, suggestion_make, supplier_make
 
 pytestmark = pytest.mark.django_db
 LIST = "admin:ecomai_inventory_suggestion_changelist"
-
-
-@pytest.fixture
-def boss(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("boss"))
-    return client
-
-
-def clerk(*codenames: str) -> Client:
-    user = User.objects.create_user("clerk", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def decide(client: Client, action: str, *rows: Suggestion, **values: Any) -> str:

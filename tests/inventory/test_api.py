@@ -6,31 +6,17 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.test import Client
 
 from django_ecomai.inventory.models import PurchaseOrder, Supplier
 from django_ecomai.testing import product_make
+from tests.clients import clerk
 
 from .factories import offer_make, suggestion_make, supplier_make
 
 pytestmark = pytest.mark.django_db
 BASE = "/ecomai/api/inventory/"
-
-
-@pytest.fixture
-def staff() -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser("buyer"))
-    return client
-
-
-def clerk(*codenames: str) -> Client:
-    user = User.objects.create_user("clerk", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def post(client: Client, path: str, data: Any) -> Any:
@@ -45,42 +31,42 @@ def test_nobody_else_reads_costs(client: Client) -> None:
     assert clerk("view_purchaseorder").get(f"{BASE}suggestions/").status_code == 403
 
 
-def test_the_worklist_in_few_queries(staff: Client, django_assert_max_num_queries: Any) -> None:
+def test_the_worklist_in_few_queries(boss: Client, django_assert_max_num_queries: Any) -> None:
     supplier = supplier_make(code="S")
     for number in range(5):
         suggestion_make(product_make(external_id=f"p{number}"), supplier, status="ok" if number else "stocked_out")
-    staff.get(f"{BASE}suggestions/")
+    boss.get(f"{BASE}suggestions/")
     with django_assert_max_num_queries(4):
-        found = staff.get(f"{BASE}suggestions/", {"limit": 3}).json()
+        found = boss.get(f"{BASE}suggestions/", {"limit": 3}).json()
     assert len(found["results"]) == 3 and found["next_offset"] == 3
-    (row,) = staff.get(f"{BASE}suggestions/", {"status": "stocked_out"}).json()["results"]
+    (row,) = boss.get(f"{BASE}suggestions/", {"status": "stocked_out"}).json()["results"]
     assert (row["product_id"], row["supplier"], row["purchase_order"]) == ("p0", "S", None)
     assert row["why"].startswith("Target level 24")
     for query in ({"status": "gone"}, {"state": "x"}, {"limit": "0"}, {"offset": "-1"}):
-        assert staff.get(f"{BASE}suggestions/", query).status_code == 400
+        assert boss.get(f"{BASE}suggestions/", query).status_code == 400
 
 
-def test_decide_draft_and_approve(staff: Client) -> None:
+def test_decide_draft_and_approve(boss: Client) -> None:
     supplier = supplier_make(code="S")
     row = suggestion_make(product_make(external_id="p1"), supplier)
     offer_make(row.product, supplier)
-    done = post(staff, "suggestions/p1/decision/", {"action": "edit", "quantity": "36"})
+    done = post(boss, "suggestions/p1/decision/", {"action": "edit", "quantity": "36"})
     assert (done.status_code, done.json()["state"], done.json()["decided_quantity"]) == (200, "edited", "36.000")
-    assert post(staff, "suggestions/p1/decision/", {"action": "reject"}).status_code == 400
-    assert post(staff, "suggestions/p9/decision/", {"action": "accept"}).status_code == 404
-    assert post(staff, "orders/", {"products": ["p1", "p9"]}).status_code == 400
-    (order,) = post(staff, "orders/", {"products": ["p1"]}).json()
+    assert post(boss, "suggestions/p1/decision/", {"action": "reject"}).status_code == 400
+    assert post(boss, "suggestions/p9/decision/", {"action": "accept"}).status_code == 404
+    assert post(boss, "orders/", {"products": ["p1", "p9"]}).status_code == 400
+    (order,) = post(boss, "orders/", {"products": ["p1"]}).json()
     assert (order["status"], order["lines"][0]["quantity"]) == ("draft", "36.000")
-    assert post(staff, "orders/", {"products": ["p1"]}).status_code == 400
+    assert post(boss, "orders/", {"products": ["p1"]}).status_code == 400
     number = order["number"]
-    assert post(staff, f"orders/{number}/stage/", {"to": "ordered"}).status_code == 400
-    assert post(staff, f"orders/{number}/stage/", {"to": "approved"}).json()["status"] == "approved"
-    assert [one["number"] for one in staff.get(f"{BASE}orders/", {"status": "approved"}).json()] == [number]
-    assert staff.get(f"{BASE}orders/", {"status": "lost"}).status_code == 400
-    assert post(staff, "orders/PO-0/stage/", {"to": "approved"}).status_code == 404
-    assert post(staff, f"orders/{number}/stage/", {"to": "received"}).status_code == 400
+    assert post(boss, f"orders/{number}/stage/", {"to": "ordered"}).status_code == 400
+    assert post(boss, f"orders/{number}/stage/", {"to": "approved"}).json()["status"] == "approved"
+    assert [one["number"] for one in boss.get(f"{BASE}orders/", {"status": "approved"}).json()] == [number]
+    assert boss.get(f"{BASE}orders/", {"status": "lost"}).status_code == 400
+    assert post(boss, "orders/PO-0/stage/", {"to": "approved"}).status_code == 404
+    assert post(boss, f"orders/{number}/stage/", {"to": "received"}).status_code == 400
     for to in ("ordered", "received"):
-        assert post(staff, f"orders/{number}/stage/", {"to": to}).json()["status"] == to
+        assert post(boss, f"orders/{number}/stage/", {"to": to}).json()["status"] == to
 
 
 def test_approving_has_a_permission_of_its_own() -> None:
@@ -92,15 +78,15 @@ def test_approving_has_a_permission_of_its_own() -> None:
     assert order.status == "cancelled"
 
 
-def test_tables_come_and_go_as_csv(staff: Client) -> None:
+def test_tables_come_and_go_as_csv(boss: Client) -> None:
     body = "code,name\nS1,One\n,Nobody\n"
     url = f"{BASE}tables/suppliers/"
-    dry = staff.post(f"{url}?check_only=1", body, content_type="text/csv").json()
+    dry = boss.post(f"{url}?check_only=1", body, content_type="text/csv").json()
     assert (dry["created"], dry["failed"], Supplier.objects.count()) == (1, 1, 0)
     assert dry["problems"][0]["column"] == "code" and dry["problems"][0]["line"] == 3
-    assert staff.post(url, body, content_type="text/csv").json()["created"] == 1
-    assert staff.get(url).content.decode().splitlines()[1].startswith("S1,One")
-    assert staff.post(url, "name\n", content_type="text/csv").status_code == 400
-    assert staff.get(f"{BASE}tables/prices/").status_code == 404
+    assert boss.post(url, body, content_type="text/csv").json()["created"] == 1
+    assert boss.get(url).content.decode().splitlines()[1].startswith("S1,One")
+    assert boss.post(url, "name\n", content_type="text/csv").status_code == 400
+    assert boss.get(f"{BASE}tables/prices/").status_code == 404
     assert clerk("view_receipt").post(url, body, content_type="text/csv").status_code == 403
     assert Decimal(1) == Supplier.objects.count()

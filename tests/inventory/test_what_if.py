@@ -186,6 +186,21 @@ def test_it_is_there_by_rest(client: Client, shop: list[int]) -> None:
     assert (card["supplier"], card["orders"], card["lead_mean"], card["products"]) == ("S1", 0, None, 6)
 
 
+def test_rest_tells_what_a_price_earns(client: Client, shop: list[int]) -> None:
+    client.force_login(User.objects.create_superuser("boss"))
+    asked = {"price": "20", "elasticity": "-3", "product": ["low", "fine"]}
+    found = client.get("/ecomai/api/inventory/what-if/", asked).json()
+    pks = list(Product.objects.filter(external_id__in=asked["product"]).values_list("pk", flat=True))
+    futures = played(pks, price=20, elasticity=-3.0)
+    for name, future in (("today", futures.base), ("changed", futures.changed)):
+        for field in ("sold", "revenue", "margin", "profit"):
+            assert found[name][field] == pytest.approx(getattr(future, field)), field
+        assert found[name]["profit"] == pytest.approx(
+            found[name]["margin"] - found[name]["holding"] - found[name]["ordering"]
+        )
+    assert found["changed"]["sold"] < found["today"]["sold"]
+
+
 def test_the_page_without_data_and_without_permission(client: Client) -> None:
     client.force_login(User.objects.create_superuser("boss"))
     assert "Nothing to play with yet" in client.get(reverse(URL)).content.decode()

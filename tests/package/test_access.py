@@ -60,7 +60,7 @@ class Open:
 
 
 def forecasts(**needs: str) -> Permitted:
-    return Permitted({method: (f"ecomai_forecast.{name}",) for method, name in needs.items()})
+    return Permitted({method: (f"ecomai_forecast.{name}",) for method, name in needs.items()}, staff=True)
 
 
 def inventory(**needs: tuple[str, ...]) -> Permitted:

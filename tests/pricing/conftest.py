@@ -6,8 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 from django.conf import LazySettings
+from django.test import Client
+
+from tests.clients import boss_client
 
 from .adapters import LIVE, SHOP, LiveShop, PricedShop
+
+
+@pytest.fixture
+def boss() -> Client:
+    """Who may do everything."""
+    return boss_client()
 
 
 @pytest.fixture

@@ -248,14 +248,14 @@ class TestApplying:
     @pytest.mark.parametrize(
         ("product", "rule", "text"),
         [
-            ({"cost": "10.60"}, None, "do not allow this price any more: at least 10.6 (its cost)"),
+            ({"cost": "10.60"}, None, "do not allow this price any more: at least 10.60 EUR (its cost)"),
             ({"cost": None}, None, "cost is not known"),
-            ({}, {"min_margin": 0.7}, "at least 13.3333 (the least margin, rule “late”)"),
-            ({}, {"max_change_day": 0.02}, "at most 10.2 (the largest change per day, rule “late”)"),
+            ({}, {"min_margin": 0.7}, "at least 13.3333 EUR (the least margin, rule “late”)"),
+            ({}, {"max_change_day": 0.02}, "at most 10.20 EUR (the largest change per day, rule “late”)"),
             (
                 {"attributes": {"map": "11.00"}},
                 {"map_attribute": "map"},
-                "at least 11 (the least advertised price, rule “late”)",
+                "at least 11.00 EUR (the least advertised price, rule “late”)",
             ),
         ],
     )

@@ -6,10 +6,11 @@ import re
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+
+from tests.clients import clerk, read
 
 from .adapters import PricedShop
 from .factories import proposal_make, rule_make
@@ -18,20 +19,6 @@ from .market import competitor_make
 pytestmark = pytest.mark.django_db
 PAGE = "admin:ecomai_pricing_priceproposal"
 RULE = "admin:ecomai_pricing_pricingrule_change"
-
-
-@pytest.fixture
-def boss(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("boss"))
-    return client
-
-
-def clerk(*codenames: str) -> Client:
-    user = User.objects.create_user("clerk", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def first_button(form: str) -> str:
@@ -47,13 +34,13 @@ def forms_with(html: str, text: str) -> list[str]:
 @pytest.mark.parametrize("state", ["open", "approved"])
 def test_enter_in_the_reason_rejects(boss: Client, shop: PricedShop, state: str) -> None:
     row = proposal_make(state=state)
-    html = boss.get(reverse(f"{PAGE}_change", args=[row.pk])).content.decode()
+    html = read(boss.get(reverse(f"{PAGE}_change", args=[row.pk])))
     (form,) = forms_with(html, 'name="reason"')
     assert 'value="reject"' in first_button(form) and form.count("<button") == 1
 
 
 def test_enter_in_a_field_of_a_rule_saves_it(boss: Client) -> None:
-    html = boss.get(reverse(RULE, args=[rule_make().pk])).content.decode()
+    html = read(boss.get(reverse(RULE, args=[rule_make().pk])))
     (form,) = forms_with(html, 'name="name"')
     assert 'name="_save"' in first_button(form)
     assert form.count("formaction=") == 1 and form.index("formaction=") > form.index('name="_save"')
@@ -61,19 +48,19 @@ def test_enter_in_a_field_of_a_rule_saves_it(boss: Client) -> None:
 
 @pytest.mark.parametrize(("codenames", "shown"), [(("view_pricingrule",), False), (("change_pricingrule",), True)])
 def test_the_preview_is_shown_to_who_may_ask_for_it(codenames: tuple[str, ...], shown: bool) -> None:
-    html = clerk(*codenames).get(reverse(RULE, args=[rule_make().pk])).content.decode()
+    html = read(clerk(*codenames).get(reverse(RULE, args=[rule_make().pk])))
     assert ("data-ecomai-rule-preview" in html) is ("formaction=" in html) is shown
 
 
 def test_only_the_sentence_of_a_preview_is_read_out(boss: Client) -> None:
-    html = boss.get(reverse(RULE, args=[rule_make().pk])).content.decode()
+    html = read(boss.get(reverse(RULE, args=[rule_make().pk])))
     assert '<div data-ecomai-preview-said role="status"' in html
     assert "aria-live" not in html[html.index("ecomai-preview-of-rule") :]
 
 
 def test_day_and_time_of_an_approval_have_names_and_their_error(boss: Client, shop: PricedShop) -> None:
     data = {"ids": str(proposal_make().pk), "when": "later"}
-    html = boss.post(reverse(f"{PAGE}_approve"), data).content.decode()
+    html = read(boss.post(reverse(f"{PAGE}_approve"), data))
     assert 'id="ecomai-approve-wrong"' in html and '<fieldset aria-describedby="ecomai-approve-wrong">' in html
     fields = re.findall(r'<input[^>]*name="apply_at_[01]"[^>]*>', html)
     assert [re.findall(r'aria-label="([^"]+)"', one) for one in fields] == [["Day"], ["Time of day"]]
@@ -83,9 +70,9 @@ def test_day_and_time_of_an_approval_have_names_and_their_error(boss: Client, sh
 def test_what_cannot_be_done_is_not_asked(shop: PricedShop, settings: Any) -> None:
     row, client = proposal_make(), clerk("view_priceproposal", "decide_priceproposal", "apply_priceproposal")
     url = reverse(f"{PAGE}_decide", args=[row.pk])
-    assert 'name="canary"' in client.post(url, {"action": "approve"}).content.decode()
+    assert 'name="canary"' in read(client.post(url, {"action": "approve"}))
     settings.ECOMAI = {**settings.ECOMAI, "ADAPTER": "tests.pricing.adapters.READING"}
-    html = client.post(url, {"action": "approve"}).content.decode()
+    html = read(client.post(url, {"action": "approve"}))
     assert 'name="canary"' not in html and '<input type="hidden" name="when" value="now">' in html
     client.post(reverse(f"{PAGE}_approve"), {"ids": row.pk, "when": "now"})
     row.refresh_from_db()
@@ -98,6 +85,6 @@ def test_a_long_file_that_was_previewed_travels_as_a_file_would(boss: Client) ->
     title = "ä" * 200
     text = "competitor,title,price\n" + "".join(f"A,{title}{number},5\n" for number in range(2_000))
     url = reverse("admin:ecomai_pricing_competitoroffer_import")
-    html = boss.post(url, {"file": SimpleUploadedFile("offers.csv", text.encode())}).content.decode()
+    html = read(boss.post(url, {"file": SimpleUploadedFile("offers.csv", text.encode())}))
     (form,) = forms_with(html, 'name="content"')
     assert 'enctype="multipart/form-data"' in form

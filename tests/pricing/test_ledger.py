@@ -506,3 +506,19 @@ def test_personalised_prices_are_told_only_where_the_shop_says_so(settings: Any)
         assert text in render("{% price_disclosure %}")
     settings.ECOMAI = {**settings.ECOMAI, "PRICE_DISCLOSURE": "<b>"}
     assert "&lt;b&gt;" in render("{% price_disclosure %}")
+
+
+@pytest.mark.parametrize(
+    ("included", "price", "lowest"), [(True, "80.00", "100"), (False, "64.00", "80"), (None, "80", "80")]
+)
+def test_whether_prices_have_their_promotions_is_a_setting(
+    clock: SimpleNamespace, settings: Any, included: bool | None, price: str, lowest: str
+) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "PRICING_PRICES_INCLUDE_PROMOTIONS": included}
+    product = history(product_make(external_id="lamp"), (0, "100", None), (36, "80", "100"))
+    Promotion.objects.create(external_id="w", name="Winter", starts_at=day(40), ends_at=day(45), percent=20)
+    clock.now = day(42)
+    price_record(products=[product.pk])
+    found = lowest_before(product=product)
+    assert found is not None and (found.price, found.lowest) == (Decimal(price), Decimal(lowest))
+    assert reductions_running(channel="", product_ids=["lamp"])["lamp"].lowest == Decimal(lowest)

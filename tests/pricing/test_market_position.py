@@ -9,7 +9,7 @@ import pytest
 from django.core import mail
 
 from django_ecomai.pricing import market_checks
-from django_ecomai.pricing.market import market_positions, position_of, positions_counted
+from django_ecomai.pricing.market import market_positions, position_of, positions_counted, positions_now
 from django_ecomai.pricing.market_alerts import market_alerts, market_digest_send
 from django_ecomai.pricing.market_cards import diagnose
 from django_ecomai.pricing.services.competitors_deciding import matches_decide
@@ -35,7 +35,7 @@ def test_a_product_of_two_categories_counts_once() -> None:
     product = product_make(price="10")
     product.categories.set([category_make(name="Lamps"), category_make(name="Gifts")])
     match_make(product, offer_make(price=Decimal("8")))
-    assert positions_counted(channel="") == {"premium": 1}
+    assert positions_counted(positions_now(channel="")) == {"premium": 1}
 
 
 def test_offers_that_must_not_be_used() -> None:

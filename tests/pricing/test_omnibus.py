@@ -44,6 +44,11 @@ def only(steps: list[Step], offers: list[Offer] | None = None) -> Reduction:
     return found
 
 
+def only_of(steps: list[Step], offers: list[Offer], included: bool | None) -> Reduction:
+    (found,) = reductions(steps, offers, zone=BERLIN, included=included)
+    return found
+
+
 def last(steps: list[Step], offers: list[Offer] | None = None) -> Reduction:
     return reductions(steps, offers or [], zone=BERLIN)[-1]
 
@@ -57,6 +62,33 @@ def test_without_a_list_price_and_a_promotion_nothing_is_announced() -> None:
 def test_the_price_before_counts_and_that_of_the_running_reduction_does_not() -> None:
     found = only([step(0, "10"), step(40, "7", "10"), step(47, "10")])
     assert (found.began, found.ended, found.price, found.lowest) == (day(40), day(47), Decimal(7), Decimal(10))
+
+
+@pytest.mark.parametrize(
+    ("included", "found"),
+    [
+        (True, [(36, "80", "100"), (50, "80", "80")]),
+        (False, [(36, "80", "100"), (40, "64.00", "80"), (50, "64.00", "64.00")]),
+        (None, [(36, "80", "100"), (40, "80", "80"), (50, "80", "64.00")]),
+    ],
+)
+def test_where_the_shop_says_how_it_promotes_nothing_is_guessed(
+    included: bool | None, found: list[tuple[float, str, str]]
+) -> None:
+    # Eighty with the hundred struck out, later 20 % on it: is the eighty the promotion, or do they come off as well?
+    steps = [step(0, "100"), step(36, "80", "100"), step(45, "100"), step(50, "80", "100"), step(52, "100")]
+    promotions = [offer(40, 45, percent="20"), offer(50, 52, percent="20")]
+    told = reductions(steps, promotions, zone=BERLIN, included=included)
+    assert [(one.began, one.price, one.lowest) for one in told] == [
+        (day(began), Decimal(price), Decimal(lowest)) for began, price, lowest in found
+    ]
+
+
+def test_a_promotion_that_comes_off_in_the_cart_comes_off_whatever_the_price_does() -> None:
+    steps = [step(0, "100"), step(40, "80"), step(45, "100")]
+    promotion = [offer(40, 45, percent="20")]
+    told = {one: only_of(steps, promotion, one).price for one in (True, False, None)}
+    assert told == {True: Decimal(80), False: Decimal("64.00"), None: Decimal(80)}
 
 
 def test_a_price_raised_for_a_day_before_the_sale_is_not_the_price_before() -> None:

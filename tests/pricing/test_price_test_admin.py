@@ -19,26 +19,13 @@ from django_ecomai.pricing.models import PriceProposal, PriceTest, PriceTestWeek
 from django_ecomai.pricing.price_test_pages import Plan, plan_suggested, plan_told
 from django_ecomai.pricing.services import price_test_start
 from django_ecomai.testing import order_make
+from tests.clients import clerk, read
 
 from .adapters import PricedShop
 from .factories import elasticity_make, priced_product, proposal_make, rule_make
 
 pytestmark = pytest.mark.django_db
 PRICES = {"low": "9.80", "high": "10.20", "weeks": "4"}
-
-
-@pytest.fixture
-def boss(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("boss"))
-    return client
-
-
-def clerk(*codenames: str) -> Client:
-    user = User.objects.create_user("clerk", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def start_url(product: Product) -> str:
@@ -111,28 +98,28 @@ def test_a_test_begins_on_the_elasticities_page(boss: Client, shop: PricedShop) 
     product = priced_product(title="<b>Lamp</b>")
     elasticity_make(product, test_low=Decimal("9.71"), test_high=Decimal("10.30"), test_weeks=7, test_worth=3.0)
     elasticity_make(priced_product(title="Without a test"))
-    html = boss.get(reverse("admin:ecomai_pricing_productelasticity_changelist")).content.decode()
-    assert html.count("Try two prices by week …") == 1 and start_url(product) in html
+    html = read(boss.get(reverse("admin:ecomai_pricing_productelasticity_changelist")))
+    assert html.count("Price test …") == 1 and start_url(product) in html
     assert html.index("&lt;b&gt;Lamp") < html.index("Without a test")
-    html = boss.get(start_url(product)).content.decode()
+    html = read(boss.get(start_url(product)))
     assert 'value="9.71"' in html and 'value="10.30"' in html and "<b>Lamp" not in html
     assert "What it costs" in html and "Yes, start the test on Monday" in html and "<script>" not in html
     assert not PriceTest.objects.exists()
-    html = boss.post(start_url(product), PRICES, follow=True).content.decode()
+    html = read(boss.post(start_url(product), PRICES, follow=True))
     assert "The test begins on Monday" in html and "No week of the test has ended yet" in html
     test = PriceTest.objects.get()
     assert (test.low, test.high, test.weeks.count()) == (Decimal("9.80"), Decimal("10.20"), 4)
     assert test.started_by == User.objects.get(username="boss")
     assert LogEntry.objects.get().change_message == "started"
     # whoever comes again is led to the one that runs
-    assert "is in a price test already" in boss.get(start_url(product), follow=True).content.decode()
+    assert "is in a price test already" in read(boss.get(start_url(product), follow=True))
 
 
 def test_prices_can_be_changed_before_the_test_is_started(boss: Client, shop: PricedShop) -> None:
     product = priced_product()
-    html = boss.get(start_url(product), {"low": "9.9", "high": "10.1", "weeks": "6"}).content.decode()
+    html = read(boss.get(start_url(product), {"low": "9.9", "high": "10.1", "weeks": "6"}))
     assert "In 3 of the 6 weeks it is the lower one" in html
-    html = boss.get(start_url(product), {"low": "2", "high": "10.1", "weeks": "6"}).content.decode()
+    html = read(boss.get(start_url(product), {"low": "2", "high": "10.1", "weeks": "6"}))
     assert "Its limits do not allow 2" in html and "Yes, start the test" not in html
 
 
@@ -148,7 +135,7 @@ def test_prices_can_be_changed_before_the_test_is_started(boss: Client, shop: Pr
 def test_a_test_that_cannot_be_starts_nothing_and_says_why(
     boss: Client, shop: PricedShop, values: dict[str, str], said: str
 ) -> None:
-    html = boss.post(start_url(priced_product()), {**PRICES, **values}).content.decode()
+    html = read(boss.post(start_url(priced_product()), {**PRICES, **values}))
     assert said in html and not PriceTest.objects.exists()
 
 
@@ -160,9 +147,9 @@ def test_who_may_not_put_prices_into_the_shop_starts_and_stops_none(shop: Priced
     assert client.get(start_url(product)).status_code == client.post(start_url(product), PRICES).status_code == 403
     stop = client.post(reverse("admin:ecomai_pricing_pricetest_stop", args=[test.pk]), {"reason": "no"})
     assert stop.status_code == 403 and PriceTest.objects.filter(state="running").count() == 1
-    listed = client.get(reverse("admin:ecomai_pricing_productelasticity_changelist")).content.decode()
-    assert "9.71 and 10.30 EUR in turn" in listed and "Try two prices" not in listed
-    html = client.get(page_of(test)).content.decode()
+    listed = read(client.get(reverse("admin:ecomai_pricing_productelasticity_changelist")))
+    assert "9.71 and 10.30 EUR in turn" in listed and "Price test …" not in listed
+    html = read(client.get(page_of(test)))
     assert "Result so far" in html and "Stop and restore" not in html
     User.objects.all().delete()
     assert clerk("view_priceproposal").get(page_of(test)).status_code == 403
@@ -171,9 +158,9 @@ def test_who_may_not_put_prices_into_the_shop_starts_and_stops_none(shop: Priced
 def test_a_shop_that_takes_no_prices_has_no_button(boss: Client, reading_shop: None) -> None:
     product = priced_product()
     row = proposal_make(product)
-    html = boss.get(reverse("admin:ecomai_pricing_priceproposal_change", args=[row.pk])).content.decode()
-    assert "Try two prices by week" not in html
-    html = boss.get(start_url(product)).content.decode()
+    html = read(boss.get(reverse("admin:ecomai_pricing_priceproposal_change", args=[row.pk])))
+    assert "Price test …" not in html
+    html = read(boss.get(start_url(product)))
     assert "no test can run by itself" in html and "Yes, start the test" not in html
     assert boss.get(start_url(product).replace(str(product.pk), "999999")).status_code == 404
 
@@ -181,11 +168,11 @@ def test_a_shop_that_takes_no_prices_has_no_button(boss: Client, reading_shop: N
 def test_the_page_of_a_proposal_leads_to_the_test(boss: Client, shop: PricedShop) -> None:
     row: PriceProposal = proposal_make(propensity=0.25)
     url = reverse("admin:ecomai_pricing_priceproposal_change", args=[row.pk])
-    html = boss.get(url).content.decode()
-    assert f'href="{start_url(row.product)}">Try two prices by week …' in html
+    html = read(boss.get(url))
+    assert f'href="{start_url(row.product)}">Price test …' in html
     assert "Tried to learn: this price was drawn with a probability of 25 %." in html
     test = running(row.product)
-    html = boss.get(url).content.decode()
+    html = read(boss.get(url))
     assert page_of(test) in html and "Two prices are being tried" in html and start_url(row.product) not in html
 
 
@@ -196,7 +183,7 @@ def test_the_page_tells_weeks_and_what_was_sold_at_each_price(boss: Client, shop
         pieces = 14 if week.price == test.low else 7
         moment = timezone.make_aware(datetime.combine(week.week, time()))
         order_make(placed_at=moment + timedelta(hours=36), lines=[(test.product, pieces)])
-    html = boss.get(page_of(test)).content.decode()
+    html = read(boss.get(page_of(test)))
     assert "3 of 4 weeks have ended." in html
     assert html.count("was in the shop") == 3 and html.count("left out") == 1 and html.count(">50 %<") == 4
     # 2 pieces per day at 9.80 that cost 4.00, 1 at 10.20
@@ -208,36 +195,36 @@ def test_a_test_is_stopped_with_a_reason_only(boss: Client, shop: PricedShop) ->
     test = running()
     url = reverse("admin:ecomai_pricing_pricetest_stop", args=[test.pk])
     assert boss.get(url).status_code == 405
-    assert "Say why the test is stopped." in boss.post(url, {"reason": " "}, follow=True).content.decode()
-    html = boss.post(url, {"reason": "Christmas <b>"}, follow=True).content.decode()
+    assert "Say why the test is stopped." in read(boss.post(url, {"reason": " "}, follow=True))
+    html = read(boss.post(url, {"reason": "Christmas <b>"}, follow=True))
     assert "The test is over" in html and "Reason: Christmas &lt;b&gt;" in html and "Stop and restore" not in html
     test.refresh_from_db()
     assert (test.state, test.reason) == ("stopped", "Christmas <b>")
-    assert "The test is over already." in boss.post(url, {"reason": "again"}, follow=True).content.decode()
+    assert "The test is over already." in read(boss.post(url, {"reason": "again"}, follow=True))
     assert boss.get(page_of(test).replace(str(test.pk), "999999")).status_code == 404
 
 
 def test_the_second_of_two_people_lets_it_begin(boss: Client, shop: PricedShop, settings: LazySettings) -> None:
     settings.ECOMAI = {**settings.ECOMAI, "PRICING_FOUR_EYES": True}
     product = priced_product()
-    html = boss.post(start_url(product), PRICES, follow=True).content.decode()
+    html = read(boss.post(start_url(product), PRICES, follow=True))
     assert "The test waits for a second person" in html and "begins on Monday" not in html
     test = PriceTest.objects.get()
     url = reverse("admin:ecomai_pricing_pricetest_approve", args=[test.pk])
     assert "Stop and restore" in html and "Approve the test" not in html and boss.get(url).status_code == 405
-    assert "somebody else must do so too" in boss.post(url, follow=True).content.decode()
+    assert "somebody else must do so too" in read(boss.post(url, follow=True))
     assert page_of(test) in boss.get(start_url(product), follow=True).redirect_chain[0][0]
     other = clerk("view_pricetest")
-    assert "Approve the test" not in other.get(page_of(test)).content.decode()
+    assert "Approve the test" not in read(other.get(page_of(test)))
     assert other.post(url).status_code == 403 and PriceTest.objects.get().state == "asked"
     user = User.objects.get(username="clerk")
     user.user_permissions.add(Permission.objects.get(codename="apply_priceproposal"))
-    assert f'action="{url}"' in other.get(page_of(test)).content.decode()
-    html = other.post(url, follow=True).content.decode()
+    assert f'action="{url}"' in read(other.get(page_of(test)))
+    html = read(other.post(url, follow=True))
     test.refresh_from_db()
     assert "The test begins on Monday" in html and "Approve the test" not in html
     assert (test.state, test.approved_by) == ("running", user)
-    assert "does not wait for a second person" in other.post(url, follow=True).content.decode()
+    assert "does not wait for a second person" in read(other.post(url, follow=True))
 
 
 def test_a_price_that_cannot_be_restored_is_told(boss: Client, shop: PricedShop) -> None:
@@ -247,7 +234,7 @@ def test_a_price_that_cannot_be_restored_is_told(boss: Client, shop: PricedShop)
     Product.objects.filter(pk=test.product_id).update(price=last.price)
     shop.broken.add(test.product.external_id)
     url = reverse("admin:ecomai_pricing_pricetest_stop", args=[test.pk])
-    html = boss.post(url, {"reason": "sale"}, follow=True).content.decode()
+    html = read(boss.post(url, {"reason": "sale"}, follow=True))
     assert "the till is closed" in html and "the price before is in the shop" not in html
 
 
@@ -255,15 +242,15 @@ def test_a_price_that_cannot_be_restored_is_told(boss: Client, shop: PricedShop)
 def test_each_page_leads_to_those_that_one_may_open(boss: Client) -> None:
     everything = ("productelasticity", "pricetest", "volumeoffer", "pricechange", "pricereduction", "pricingrule")
     for name in ("priceproposal", *everything):
-        html = boss.get(reverse(f"admin:ecomai_pricing_{name}_changelist")).content.decode()
+        html = read(boss.get(reverse(f"admin:ecomai_pricing_{name}_changelist")))
         for page in ("competitoroffer_market", "competitormatch_changelist", "volumeoffer_segments"):
             assert f'href="{reverse(f"admin:ecomai_pricing_{page}")}"' in html, (name, page)
     for page in ("competitoroffer_market", "competitormatch_changelist"):
-        html = boss.get(reverse(f"admin:ecomai_pricing_{page}")).content.decode()
+        html = read(boss.get(reverse(f"admin:ecomai_pricing_{page}")))
         assert f'href="{reverse("admin:ecomai_pricing_priceproposal_changelist")}"' in html
     User.objects.all().delete()
-    html = clerk("view_priceproposal").get(reverse("admin:ecomai_pricing_priceproposal_changelist")).content.decode()
-    assert "Volume prices" not in html and "Where you stand" not in html
+    html = read(clerk("view_priceproposal").get(reverse("admin:ecomai_pricing_priceproposal_changelist")))
+    assert "Volume prices" not in html and "Market position" not in html
 
 
 def test_simulated_competitors_are_called_so_beside_the_price(boss: Client) -> None:
@@ -272,12 +259,12 @@ def test_simulated_competitors_are_called_so_beside_the_price(boss: Client) -> N
     url = reverse("admin:ecomai_pricing_priceproposal_change", args=[row.pk])
     for simulated in (False, True):
         PriceProposal.objects.update(market={**market, "simulated": True} if simulated else market)
-        html = boss.get(url).content.decode()
+        html = read(boss.get(url))
         assert "ecomai-strip" in html and ("nobody asks these prices" in html) is simulated
-        listed = boss.get(reverse("admin:ecomai_pricing_priceproposal_changelist")).content.decode()
+        listed = read(boss.get(reverse("admin:ecomai_pricing_priceproposal_changelist")))
         assert ("ecomai-badge-simulated" in listed) is simulated
 
 
 def test_the_rule_form_explains_what_trying_means(boss: Client) -> None:
-    html = boss.get(reverse("admin:ecomai_pricing_pricingrule_add")).content.decode()
+    html = read(boss.get(reverse("admin:ecomai_pricing_pricingrule_add")))
     assert "Learn by trying" in html and 'name="explore"' in html and "Everybody sees the same price." in html

@@ -140,7 +140,7 @@ def test_proposals_of_products_that_are_gone_are_deleted() -> None:
         (
             {"cost": Decimal("12.00")},
             "limits_contradict",
-            "at least 12 (its cost); at most 11 (the largest change per day)",
+            "at least 12.00 EUR (its cost); at most 11.00 EUR (the largest change per day)",
         ),
         ({"attributes": {"map": "a lot"}}, "map_unreadable", "a lot, is no number"),
     ],
@@ -164,12 +164,12 @@ def test_why_it_is_held_back_is_worded_for_whoever_reads_it() -> None:
         "limits_contradict", {"limits": [["min_margin", "13.3333", "paid"], ["max_rise_day", "11", None]]}
     )  # fmt: skip
     assert row.why == (
-        "Its limits contradict each other: at least 13.3333 (the least margin, rule “paid”); at most 11 (the largest "
-        "change per day). Loosen one of them, in its rule or in PRICING_LIMITS."
+        "Its limits contradict each other: at least 13.3333 EUR (the least margin, rule “paid”); at most 11.00 EUR "
+        "(the largest change per day). Loosen one of them, in its rule or in PRICING_LIMITS."
     )
     with translation.override("de"):
         assert row.why.startswith("Seine Grenzen widersprechen einander: ")
-        assert "höchstens 11 (die größte Änderung je Tag)" in row.why
+        assert "höchstens 11,00 EUR (die größte Änderung je Tag)" in row.why
 
 
 def test_why_nothing_is_known_of_demand_is_worded_for_whoever_reads_it() -> None:

@@ -42,6 +42,8 @@ from .factories import elasticity_make, priced_product, proposal_make
         ({"PRICING_CANARY_DAYS": True}, ["ecomai.E112"]),
         ({"PRICING_CAUTION": -1}, ["ecomai.E113"]),
         ({"PRICING_CAUTION": 1}, []),
+        ({"PRICING_PRICES_INCLUDE_PROMOTIONS": "yes"}, ["ecomai.E130"]),
+        ({"PRICING_PRICES_INCLUDE_PROMOTIONS": False}, []),
     ],
 )
 def test_checks_say_what_to_type(values: dict[str, Any], ids: list[str], settings: LazySettings) -> None:
@@ -65,7 +67,7 @@ def test_the_doctor(django_assert_max_num_queries: Any, shop: PricedShop) -> Non
         assert [one.level for one in diagnose()] == ["ok"]
     row.made_at = timezone.now() - timedelta(days=4)
     row.save()
-    assert [str(one.title) for one in diagnose()] == ["Proposed prices are 4 days old"]
+    assert [str(one.title) for one in diagnose()] == ["Price proposals are 4 days old"]
 
 
 @pytest.mark.django_db

@@ -67,7 +67,9 @@ class TestLimits:
     def test_where_the_cost_with_tax_cannot_be_reached_the_price_is_held(self, taxed: LazySettings) -> None:
         row = proposed(priced("11.00", "11.00"))
         assert row.held_code == "limits_contradict"
-        assert "at least 13.09 (its cost with tax); at most 12.1 (the largest change per day)" in row.held_words
+        assert (
+            "at least 13.09 EUR (its cost with tax); at most 12.10 EUR (the largest change per day)" in row.held_words
+        )
 
     def test_the_least_margin_is_one_of_the_net_price(self, taxed: LazySettings) -> None:
         rule_make(action="hold")

@@ -72,8 +72,11 @@ def test_no_chance_is_called_certain(share: float | None, told: str) -> None:
 
 
 def test_limits_are_told_as_floors_and_ceilings() -> None:
-    assert limit_text("corridor_low", "1.05") == "at least 1.05 (the lowest share of the list price)"
-    assert limit_text("max_rise_day", "0.869", "R") == "at most 0.869 (the largest change per day, rule “R”)"
+    assert limit_text("corridor_low", "1.05", "EUR") == "at least 1.05 EUR (the lowest share of the list price)"
+    told = limit_text("max_rise_day", "0.869", "GBP", "R")
+    assert told == "at most 0.869 GBP (the largest change per day, rule “R”)"
+    with translation.override("de"):
+        assert limit_text("cost", "4.9", "EUR") == "mindestens 4,90 EUR (seine Kosten)"
 
 
 def test_every_step_of_the_way_is_a_sentence() -> None:

@@ -75,7 +75,7 @@ class SuggestionAdmin(WorklistPages, ReadOnlyAdminMixin, InventoryAdmin):
 
     class Media:
         css = {"all": ("ecomai/admin.css", "ecomai/worklist.css", "ecomai/inventory/inventory.css")}
-        js = ("ecomai/worklist.js",)
+        js = ("ecomai/keys.js", "ecomai/worklist.js")
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         """For ``allowed_permissions`` of actions."""

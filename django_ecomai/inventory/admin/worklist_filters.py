@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from django_ecomai.core.admin import ChannelFilter
+from django_ecomai.core.admin import ChannelFilter, FirstChoiceFilter
 from django_ecomai.inventory.budgets import budget_choose
 from django_ecomai.inventory.models import Suggestion
 from django_ecomai.inventory.selectors import with_alert
@@ -20,11 +20,12 @@ TODO = Q(state=STATE.OPEN, quantity__gt=0, order_line=None)
 ACCEPTED = Q(state__in=[STATE.ACCEPTED, STATE.EDITED], order_line=None)
 
 
-class DecisionFilter(admin.SimpleListFilter):
+class DecisionFilter(FirstChoiceFilter):
     """What is still to be decided, unless something else is asked for."""
 
     title = _("decision")
     parameter_name = "show"
+    first_choice = _("to decide")
     which = {
         "accepted": ACCEPTED,
         "ordered": Q(order_line__isnull=False),
@@ -43,12 +44,6 @@ class DecisionFilter(admin.SimpleListFilter):
             ("rejected", _("rejected")),
             ("all", _("all products")),
         ]
-
-    def choices(self, changelist: Any) -> Any:
-        for choice in super().choices(changelist):
-            if choice["query_string"] == changelist.get_query_string(remove=[self.parameter_name]):
-                choice["display"] = _("to decide")
-            yield choice
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() is None:

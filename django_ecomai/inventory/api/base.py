@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from django_ecomai.core.staff_api import MOST_ROWS, StaffView, check_known, whole
+from django_ecomai.core.staff_api import MOST_ROWS, PAGE, StaffView, check_known, paged, whole
 from django_ecomai.events.throttling import ApiThrottle
 
-__all__ = ["APP", "MOST_ROWS", "InventoryView", "check_known", "whole"]
+__all__ = ["APP", "MOST_ROWS", "PAGE", "InventoryView", "check_known", "paged", "whole"]
 
 APP = "ecomai_inventory"
 

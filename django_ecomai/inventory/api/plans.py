@@ -47,6 +47,10 @@ class FutureSerializer(serializers.Serializer[Any]):
     orders = serializers.FloatField()
     cost = serializers.FloatField(help_text="Holding, ordering and lost margin.")
     moved = serializers.FloatField(help_text="Pieces that substitutes sold instead.")
+    sold = serializers.FloatField(help_text="Pieces, those that moved to substitutes among them.")
+    revenue = serializers.FloatField(help_text="Of what was asked for and sold; substitutes are not in it.")
+    margin = serializers.FloatField(help_text="Earned on what is sold, before holding and ordering.")
+    profit = serializers.FloatField(help_text="Margin less holding and ordering: what to compare two plans by.")
 
 
 class WhatIfSerializer(serializers.Serializer[Any]):

@@ -15,7 +15,7 @@ from django_ecomai.inventory.models import Suggestion
 from django_ecomai.inventory.selectors import suggestion_rows
 from django_ecomai.inventory.services import DecisionError, suggestions_decide
 
-from .base import MOST_ROWS, InventoryView, check_known, whole
+from .base import PAGE, InventoryView, check_known, paged
 
 
 class SuggestionSerializer(serializers.ModelSerializer[Suggestion]):
@@ -66,8 +66,7 @@ class SuggestionsView(InventoryView):
         parameters=[
             OpenApiParameter("status", str, many=True, description="e.g. stocked_out; may be repeated."),
             OpenApiParameter("state", str, description="open, accepted, edited, snoozed or rejected."),
-            OpenApiParameter("limit", int, description=f"Rows, 1 to {MOST_ROWS}; default 100."),
-            OpenApiParameter("offset", int, description="Rows to pass over."),
+            *PAGE,
         ],
         responses={200: PageSerializer, 400: OpenApiResponse(description="A parameter cannot be used.")},
     )
@@ -77,12 +76,8 @@ class SuggestionsView(InventoryView):
         state = request.query_params.get("state", "")
         check_known("status", statuses, Suggestion.Status.values)
         check_known("state", [state] if state else [], Suggestion.State.values)
-        limit, offset = whole(request, "limit", 100, 1, MOST_ROWS), whole(request, "offset", 0, 0, 10**9)
-        rows = list(
-            suggestion_rows(channel=ecomai.CHANNEL, statuses=statuses, state=state)[offset : offset + limit + 1]
-        )
-        more = offset + limit if len(rows) > limit else None
-        return Response({"results": SuggestionSerializer(rows[:limit], many=True).data, "next_offset": more})
+        rows = suggestion_rows(channel=ecomai.CHANNEL, statuses=statuses, state=state)
+        return paged(request, rows, SuggestionSerializer)
 
 
 class DecideView(InventoryView):

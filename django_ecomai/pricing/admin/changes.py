@@ -127,7 +127,6 @@ class PriceChangeAdmin(ReadOnlyAdminMixin, PricingAdmin):
             post.setlist(ACTION_CHECKBOX_NAME, ["0"])
             request.POST = post  # type: ignore[assignment]
         context = {
-            "title": _("Prices in the shop"),
             "cards_on_phones": True,
             "is_nav_sidebar_enabled": False,  # the table needs the room
             **(extra_context or {}),

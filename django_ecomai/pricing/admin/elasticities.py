@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from django_ecomai.conf import ecomai
 from django_ecomai.core.admin import ReadOnlyAdminMixin
 from django_ecomai.core.charts import format_value
+from django_ecomai.core.prose import prose
 from django_ecomai.mirror.admin.base import NONE, amount_format
 from django_ecomai.pricing import words
 from django_ecomai.pricing.models import ProductElasticity
@@ -32,7 +33,7 @@ class ProductElasticityAdmin(ReadOnlyAdminMixin, PricingAdmin):
         "By how many per cent demand changes when a price rises by one, as the last run learned it, with its "
         "interval. Where a small test would tell more, it is proposed."
     )
-    list_display = ("product", "test", "value", "interval", "known", "learned_from")
+    list_display = ("product", "value", "interval", "known", "learned_from", "test")
     list_select_related = ("product",)
     list_filter = ("source", "reason")
     search_fields = ("=product__external_id", "=product__sku", "product__title")
@@ -45,7 +46,6 @@ class ProductElasticityAdmin(ReadOnlyAdminMixin, PricingAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         context = {
-            "title": _("How demand answers to prices"),
             "cards_on_phones": True,
             "is_nav_sidebar_enabled": False,  # the table needs the room
             **(extra_context or {}),
@@ -55,17 +55,14 @@ class ProductElasticityAdmin(ReadOnlyAdminMixin, PricingAdmin):
     def get_list_display(self, request: HttpRequest) -> Any:
         """Who may put prices into the shop starts tests here."""
         may = request.user.has_perm(APPLY) and adapter_applies(request.GET.get("channel", ecomai.CHANNEL))
-        return ("product", "try_prices", *self.list_display[2:]) if may else self.list_display
+        return (*self.list_display[:-1], "try_prices") if may else self.list_display
 
-    @admin.display(description=gettext_lazy("proposed test"))
+    @admin.display(description=gettext_lazy("price test"))
     def try_prices(self, row: ProductElasticity) -> SafeString:
         url = self.link("ecomai_pricing_pricetest_start", row.product_id)
         if row.test_low is None or not url:
             return format_html("{}", self.test(row))
-        return format_html(
-            '{}<span class="ecomai-line-of"><a class="button ecomai-second" href="{}">{}</a></span>',
-            self.test(row), url, _("Try two prices by week …"),
-        )  # fmt: skip
+        return format_html('{} <a class="ecomai-line-of" href="{}">{}</a>', self.test(row), url, _("Price test …"))
 
     @admin.display(description=gettext_lazy("elasticity"))
     def value(self, row: ProductElasticity) -> SafeString:
@@ -82,9 +79,10 @@ class ProductElasticityAdmin(ReadOnlyAdminMixin, PricingAdmin):
     def says(self, row: ProductElasticity) -> str:
         if row.elasticity is None:
             return _("It is not known: %(reason)s.") % {"reason": row.get_reason_display() or NONE}
-        return _("If the price rises by 1 %%, demand changes by %(value)s %% (%(low)s to %(high)s).") % {
+        told = _("If the price rises by 1 %%, demand changes by %(value)s %% (%(low)s to %(high)s).") % {
             "value": _two(row.elasticity), "low": _two(row.low), "high": _two(row.high)
         }  # fmt: skip
+        return prose(told)
 
     @admin.display(description=gettext_lazy("rests on"))
     def rests_on(self, row: ProductElasticity) -> str:
@@ -93,13 +91,13 @@ class ProductElasticityAdmin(ReadOnlyAdminMixin, PricingAdmin):
             "%(share)s, its category and the shop for the rest."
         )
         named = {"weeks": row.periods, "prices": row.levels, "rate": format_value(round(row.rate, 1))}
-        return text % {**named, "share": words.percent(row.weight)}
+        return prose(text % {**named, "share": words.percent(row.weight)})
 
-    @admin.display(description=gettext_lazy("proposed price"))
+    @admin.display(description=gettext_lazy("price proposal"))
     def proposal(self, row: ProductElasticity) -> str:
         found = row.product.price_proposals.order_by("-made_at", "-pk").values_list("pk", flat=True).first()
         url = self.link("ecomai_pricing_priceproposal_change", found) if found else ""
-        return format_html('<a href="{}">{}</a>', url, _("Open its proposal")) if url else NONE
+        return format_html('<a href="{}">{}</a>', url, _("Open it")) if url else NONE
 
     @admin.display(description=gettext_lazy("evidence"))
     def known(self, row: ProductElasticity) -> str:
@@ -109,15 +107,16 @@ class ProductElasticityAdmin(ReadOnlyAdminMixin, PricingAdmin):
     def learned_from(self, row: ProductElasticity) -> str:
         return str(row.get_source_display())
 
-    @admin.display(description=gettext_lazy("proposed test"))
+    @admin.display(description=gettext_lazy("price test"))
     def test(self, row: ProductElasticity) -> str:
         if row.test_low is None or row.test_high is None:
             return NONE
         currency = row.product.currency
-        return _("%(low)s and %(high)s in turn, %(weeks)s weeks") % {
+        told = _("%(low)s and %(high)s in turn, %(weeks)s weeks") % {
             "low": amount_format(row.test_low), "high": amount_format(row.test_high, currency), "weeks": row.test_weeks
         }  # fmt: skip
+        return prose(told)
 
 
 def _two(value: float | None) -> str:
-    return NONE if value is None else str(number_format(round(value, 2), decimal_pos=2))
+    return NONE if value is None else prose(number_format(round(value, 2), decimal_pos=2))

@@ -25,16 +25,18 @@ from django_ecomai.core.charts import CHART_SCRIPTS, canvas_chart
 from django_ecomai.mirror.admin.base import NONE, amount_format, day_format
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.asked import key_asked, text_asked
-from django_ecomai.pricing.market import category_positions, fresh_since, market_positions
-from django_ecomai.pricing.market_alerts import MARKET_ALERTS, market_alerts
+from django_ecomai.pricing.market import fresh_since, market_positions
+from django_ecomai.pricing.market_alerts import MARKET_ALERTS, MarketAlert
+from django_ecomai.pricing.market_stored import KIND, MarketNumbers, market_numbers_shown
 from django_ecomai.pricing.models import Competitor, CompetitorMatch, CompetitorOffer
 from django_ecomai.pricing.models.rules import POSITION_WORDS
 from django_ecomai.pricing.services.competitors_deciding import MatchError, match_declare
 
+from .base import MARKET
 from .market_base import MarketAdmin, percent
 from .market_import import ImportMixin
 
-MOST_ALERTS, MOST_POINTS = 20, 200
+MOST_POINTS = 200
 
 
 @admin.register(Competitor)
@@ -55,8 +57,8 @@ class CompetitorAdmin(MarketAdmin):
         return rows.annotate(offers_number=Count("offers"), newest=Max("offers__observed_at"))
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """With the ways to the other pages."""
-        return super().changelist_view(request, {**self.market_links(request), **(extra_context or {})})
+        """Cards on phones."""
+        return super().changelist_view(request, {"cards_on_phones": True, **(extra_context or {})})
 
     @admin.display(description=gettext_lazy("offers"))
     def number(self, row: Competitor) -> str:
@@ -105,9 +107,6 @@ class CompetitorOfferAdmin(ImportMixin, ViewOnlyMixin, MarketAdmin):
     ordering = ("-observed_at", "-pk")
     change_list_template = "ecomai/pricing/admin/market_list.html"
 
-    class Media:
-        css = {"all": ("ecomai/admin.css", "ecomai/pricing/market.css")}
-
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         return [
@@ -121,10 +120,9 @@ class CompetitorOfferAdmin(ImportMixin, ViewOnlyMixin, MarketAdmin):
         return super().get_queryset(request).prefetch_related("matches__product")
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """With the ways to the other pages."""
+        """Without the menu at the side."""
         context = {
-            **self.market_links(request),
-            "title": _("What competitors ask"),
+            "cards_on_phones": True,
             "is_nav_sidebar_enabled": False,  # the table needs the room
             **(extra_context or {}),
         }
@@ -183,7 +181,7 @@ class CompetitorOfferAdmin(ImportMixin, ViewOnlyMixin, MarketAdmin):
             position = found.get(match.product_id)
         context = {
             **self.admin_site.each_context(request),
-            **self.market_links(request),
+            **self.market_context(request),
             "title": offer.title or offer.ean or offer.sku,
             "opts": self.opts,
             "offer": offer,
@@ -228,25 +226,32 @@ class CompetitorOfferAdmin(ImportMixin, ViewOnlyMixin, MarketAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         channel = ecomai.CHANNEL
-        rows = category_positions(channel=channel)
+        found = market_numbers_shown(channel=channel)
         context = {
             **self.admin_site.each_context(request),
-            **self.market_links(request),
-            "title": _("Where you stand among competitors"),
+            **self.market_context(request),
+            "title": MARKET,
             "opts": self.opts,
+            "found": found,
+            "kind": KIND,
+            "channel": channel,
             "words": POSITION_WORDS,
             "categories": [
-                (row, percent(row.gap), [(row.counts[one], _share(row, one)) for one in POSITION_WORDS]) for row in rows
+                (row, percent(row.gap), [(row.counts[one], _share(row, one)) for one in POSITION_WORDS])
+                for row in (found.categories if found else [])
             ],
-            "alerts": [
-                (MARKET_ALERTS[kind], len(alerts), alerts[:MOST_ALERTS], max(len(alerts) - MOST_ALERTS, 0))
-                for kind, alerts in market_alerts(channel=channel).items()
-            ],
+            "alerts": [_alerts(kind, label, found) for kind, label in MARKET_ALERTS.items()] if found else [],
             "simulated": Competitor.objects.filter(channel=channel, is_simulated=True, is_active=True).exists(),
             "days": ecomai.PRICING_COMPETITOR_MAX_AGE_DAYS,
             "offer_page": "admin:ecomai_pricing_competitoroffer_change",
         }
         return TemplateResponse(request, "ecomai/pricing/admin/market_overview.html", context)
+
+
+def _alerts(kind: str, label: Any, found: MarketNumbers) -> tuple[Any, int, list[MarketAlert], int]:
+    """Name, how many, the first of them, and how many more there are."""
+    number, rows = found.alerts.get(kind, 0), found.first.get(kind, [])
+    return label, number, rows, number - len(rows)
 
 
 def accepted_match(offer: CompetitorOffer) -> CompetitorMatch | None:

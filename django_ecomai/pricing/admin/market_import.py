@@ -20,6 +20,8 @@ from django_ecomai.pricing.market_out import offers_csv
 from django_ecomai.pricing.services.competitors_import import OffersOutcome, offers_import
 from django_ecomai.pricing.services.competitors_reading import COLUMNS, NEEDED
 
+from .base import READ
+
 NEEDS = ("add_competitoroffer", "change_competitoroffer")
 #: A file up to this size travels with the page, so that it need not be chosen again.
 CARRIED = 1_000_000
@@ -85,8 +87,8 @@ class ImportMixin:
                 error = str(problem)
         context = {
             **self.admin_site.each_context(request),
-            **self.market_links(request),  # type: ignore[attr-defined]
-            "title": _("Read competitors' offers"),
+            **self.market_context(request),  # type: ignore[attr-defined]
+            "title": READ,
             "opts": self.opts,
             "form": form,
             "error": error,

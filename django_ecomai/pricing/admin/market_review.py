@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from django_ecomai.core.admin import ViewOnlyMixin
+from django_ecomai.core.admin import FirstChoiceFilter, ViewOnlyMixin
 from django_ecomai.core.admin_parts import badge, simulated_badge
 from django_ecomai.core.paging import channels_of
 from django_ecomai.mirror.admin.base import amount_format
@@ -25,6 +25,7 @@ from django_ecomai.pricing.models import Competitor, CompetitorMatch
 from django_ecomai.pricing.services.competitors_deciding import MatchError, match_undo, matches_decide
 
 from .market_base import MarketAdmin, percent
+from .worklist_filters import ShopFilter
 
 DECIDE = "ecomai_pricing.decide_competitormatch"
 #: As `ml.pricing.matching.model.LEAST`, which web processes do not import.
@@ -32,11 +33,12 @@ ENOUGH = 30
 KINDS = {"proposed": "warning", "accepted": "ok", "rejected": "quiet"}
 
 
-class ShowFilter(admin.SimpleListFilter):
+class ShowFilter(FirstChoiceFilter):
     """What is to decide, unless something else is asked for."""
 
-    title = gettext_lazy("state")
+    title = gettext_lazy("decision")
     parameter_name = "show"
+    first_choice = gettext_lazy("to decide")
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [
@@ -45,10 +47,6 @@ class ShowFilter(admin.SimpleListFilter):
             ("mine", _("decided by a person")),
             ("all", _("all")),
         ]
-
-    def choices(self, changelist: Any) -> Any:
-        first, *rest = super().choices(changelist)
-        return [{**first, "display": _("to decide")}, *rest]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         shown = self.value()
@@ -59,20 +57,12 @@ class ShowFilter(admin.SimpleListFilter):
         return queryset if shown == "all" else queryset.filter(state=shown)
 
 
-class CompetitorShopFilter(admin.SimpleListFilter):
-    """Of which shop; shown where competitors are kept for several. The table itself names no shop."""
-
-    title = gettext_lazy("shop")
-    parameter_name = "channel"
+class CompetitorShopFilter(ShopFilter):
+    """Of which shop: the table itself names none, the competitor's does."""
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         channels = channels_of(Competitor)
         return [(channel, channel or _("main shop")) for channel in channels] if len(channels) > 1 else []
-
-    def choices(self, changelist: Any) -> Any:
-        shown = channel_asked(changelist.request)
-        for choice, (channel, _label) in zip(list(super().choices(changelist))[1:], self.lookup_choices, strict=True):
-            yield {**choice, "selected": channel == shown}
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(offer__competitor__channel=channel_asked(request))
@@ -94,8 +84,7 @@ class CompetitorMatchAdmin(ViewOnlyMixin, MarketAdmin):
     change_list_template = "ecomai/pricing/admin/market_review.html"
 
     class Media:
-        css = {"all": ("ecomai/admin.css", "ecomai/pricing/market.css")}
-        js = ("ecomai/pricing/market.js",)
+        js = ("ecomai/keys.js", "ecomai/pricing/market.js")
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         """For ``allowed_permissions`` of actions."""
@@ -117,14 +106,14 @@ class CompetitorMatchAdmin(ViewOnlyMixin, MarketAdmin):
         channel = channel_asked(request)
         waiting = review_rows(channel=channel)
         context = {
-            **self.market_links(request),
-            "title": _("Is it the same product?"),
+            **self.market_context(request),
             "channel": channel,
             "left": waiting.count(),
             "simulated": waiting.filter(offer__competitor__is_simulated=True).exists(),
             "may_decide": self.has_decide_permission(request),
             "learning": min(decided_titles(channel=channel).values()) < ENOUGH,
             "enough": ENOUGH,
+            "cards_on_phones": True,
             "is_nav_sidebar_enabled": False,  # the two sides need the room
             **(extra_context or {}),
         }
@@ -170,7 +159,7 @@ class CompetitorMatchAdmin(ViewOnlyMixin, MarketAdmin):
     @admin.display(description=gettext_lazy("confidence"))
     def sure(self, row: CompetitorMatch) -> SafeString:
         return format_html(
-            '{} %<span class="ecomai-quiet ecomai-line-of">{}</span>',
+            '{} % <span class="ecomai-quiet ecomai-line-of">{}</span>',
             round(100 * row.confidence),
             row.get_method_display(),
         )

@@ -37,7 +37,7 @@ from django_ecomai.pricing.services import (
 from django_ecomai.pricing.worklist import costs_simulated
 from django_ecomai.runs.models import Run
 
-from .base import START, PricingAdmin
+from .base import SEGMENTS, START, PricingAdmin
 
 DISMISS, APPROVE = "ecomai_pricing.dismiss_volumeoffer", "ecomai_pricing.approve_volumeoffer"
 
@@ -105,7 +105,6 @@ class VolumeOfferAdmin(ViewOnlyMixin, PricingAdmin):
         """With what to do with a suggestion, and the buttons."""
         channel = request.GET.get("channel", ecomai.CHANNEL)
         context = {
-            "title": _("Volume prices"),
             "is_nav_sidebar_enabled": False,  # the table needs the room
             "start_url": self.link("ecomai_runs_run_start") if request.user.has_perm(START) else "",
             "csv_url": f"{self.link('ecomai_pricing_volumeoffer_csv')}?show={_shown(request)}",
@@ -133,7 +132,7 @@ class VolumeOfferAdmin(ViewOnlyMixin, PricingAdmin):
         request.current_app = self.admin_site.name
         context = {
             **self.admin_site.each_context(request),
-            "title": _("Where your trade is price-sensitive"),
+            "title": SEGMENTS,
             "missing": _missing(found) if found else "",
             "opts": self.opts,
             "run": run,

@@ -64,8 +64,8 @@ class PriceTestAdmin(ReadOnlyAdminMixin, PricingAdmin):
     """Two prices in turn, week by week, the same for everybody."""
 
     readonly_note = gettext_lazy(
-        "Two prices of a product in turn, week by week and the same for everybody. Start one on the page “How demand "
-        "answers” or on that of a proposed price."
+        "Two prices of a product in turn, week by week and the same for everybody. Start one under “Price "
+        "elasticities” or on the page of a price proposal."
     )
     list_display = ("what", "standing", "both", "starts_on", "started_by", "reason")
     list_display_links = None
@@ -85,9 +85,7 @@ class PriceTestAdmin(ReadOnlyAdminMixin, PricingAdmin):
         ]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        return super().changelist_view(
-            request, {"title": _("Price tests"), "cards_on_phones": True, **(extra_context or {})}
-        )
+        return super().changelist_view(request, {"cards_on_phones": True, **(extra_context or {})})
 
     def start_view(self, request: HttpRequest, product: int) -> HttpResponse:
         """GET: what a test would cost and teach, at the prices suggested or asked for. POST: it is started."""
@@ -122,7 +120,7 @@ class PriceTestAdmin(ReadOnlyAdminMixin, PricingAdmin):
                 return HttpResponseRedirect(self.link("ecomai_pricing_pricetest_change", test.pk))
         context = {
             **self.admin_site.each_context(request),
-            "title": _("Try two prices of “%(product)s”") % {"product": row.title},
+            "title": _("Price test of “%(product)s”") % {"product": row.title},
             "opts": self.opts,
             "price_links": self.price_links(request),
             "product": row,
@@ -147,7 +145,7 @@ class PriceTestAdmin(ReadOnlyAdminMixin, PricingAdmin):
         context = {
             **self.admin_site.each_context(request),
             **test_context(test=row),
-            "title": _("Price test: %(product)s") % {"product": row.product.title},
+            "title": _("Price test of “%(product)s”") % {"product": row.product.title},
             "opts": self.opts,
             "price_links": self.price_links(request),
             "row": row,

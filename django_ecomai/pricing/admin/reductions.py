@@ -11,8 +11,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from django_ecomai.conf import ecomai
 from django_ecomai.core.admin import ReadOnlyAdminMixin
 from django_ecomai.mirror.admin.base import amount_format, day_format
+from django_ecomai.mirror.models import Promotion
+from django_ecomai.pricing.asked import channel_asked
 from django_ecomai.pricing.models import PriceReduction
 
 from .base import PricingAdmin, labelled
@@ -35,12 +38,24 @@ class PriceReductionAdmin(ReadOnlyAdminMixin, PricingAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         context = {
-            "title": _("Price ledger"),
+            "note": self.unsaid(request),
             "cards_on_phones": True,
             "is_nav_sidebar_enabled": False,  # the table needs the room
             **(extra_context or {}),
         }
         return super().changelist_view(request, context)
+
+    @staticmethod
+    def unsaid(request: HttpRequest) -> str:
+        """What follows from not saying how the shop promotes; empty where it is said, or makes no difference."""
+        promotions = Promotion.objects.filter(channel=channel_asked(request), kind=Promotion.Kind.DISCOUNT)
+        if ecomai.PRICING_PRICES_INCLUDE_PROMOTIONS is not None or not promotions.filter(removed_at=None).exists():
+            return ""
+        return _(
+            "Your shop runs promotions and has not said whether its prices have them already. It is told from how each "
+            "price moved; where both are possible the lower price counts. Say it with "
+            'ECOMAI["PRICING_PRICES_INCLUDE_PROMOTIONS"].'
+        )
 
     @admin.display(description=gettext_lazy("from"))
     def began(self, row: PriceReduction) -> SafeString:

@@ -20,7 +20,7 @@ from django_ecomai.pricing.worklist import costs_simulated
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_start
 
-from .base import START
+from .base import LOOK_BACK, START
 
 KIND = "pricing.replay"
 WEEKS = (4, 8, 13)
@@ -33,6 +33,7 @@ class ReplayPage:
     admin_site: Any
     opts: Any
     link: Any
+    price_links: Any
 
     def replay_view(self, request: HttpRequest) -> HttpResponse:
         """GET: the last result. POST ``weeks``: start another."""
@@ -52,7 +53,8 @@ class ReplayPage:
         found = (last.metrics or {}).get("replay") if last is not None else None
         context = {
             **self.admin_site.each_context(request),
-            "title": _("What would the last weeks have earned?"),
+            "title": LOOK_BACK,
+            "price_links": self.price_links(request),
             "opts": self.opts,
             "found": found,
             "span": _span(found) if found else "",

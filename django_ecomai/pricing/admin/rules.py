@@ -181,7 +181,6 @@ class PricingRuleAdmin(PricingAdmin):
         limits = {**DEFAULT_LIMITS, **(ecomai.PRICING_LIMITS or {})}
         held = PricingRule(**{name: value for name, value in limits.items() if name in DEFAULT_LIMITS})
         context = {
-            "title": _("Pricing rules"),
             "defaults": limits_told(held),
             "simulated": costs_simulated(channel=request.GET.get("channel", ecomai.CHANNEL)),
             **(extra_context or {}),
@@ -192,7 +191,11 @@ class PricingRuleAdmin(PricingAdmin):
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """With the preview beside the form."""
-        context = {"preview_url": self.link("ecomai_pricing_pricingrule_preview"), **(extra_context or {})}
+        context = {
+            "preview_url": self.link("ecomai_pricing_pricingrule_preview"),
+            "is_nav_sidebar_enabled": False,  # the preview needs the room
+            **(extra_context or {}),
+        }
         return super().changeform_view(request, object_id, form_url, context)
 
     def preview_view(self, request: HttpRequest) -> HttpResponse:

@@ -13,9 +13,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from django_ecomai.conf import ecomai
 from django_ecomai.core.admin import ChannelFilter, ReadOnlyAdminMixin
 from django_ecomai.core.admin_parts import badge, simulated_badge
 from django_ecomai.core.charts import sparkline
+from django_ecomai.core.prose import prose
 from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.pricing import words
 from django_ecomai.pricing.asked import channel_asked, of_channel
@@ -58,7 +60,7 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
 
     class Media:
         css = {"all": STYLES}
-        js = ("ecomai/worklist.js",)
+        js = ("ecomai/keys.js", "ecomai/worklist.js")
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         """For ``allowed_permissions`` of actions."""
@@ -79,7 +81,6 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
         """With the numbers above the list and the buttons that this user may press."""
         channel = channel_asked(request)
         context = {
-            "title": _("Proposed prices"),
             "summary": worklist_summary(channel=channel),
             "is_nav_sidebar_enabled": False,  # the table needs the room
             "may_decide": self.has_decide_permission(request),
@@ -96,6 +97,10 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
         }
         return super().changelist_view(request, context)
 
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """None, and with them no boxes to tick, where what is shown is held back or settled."""
+        return {} if request.GET.get("show") in SETTLED else super().get_actions(request)
+
     def get_list_filter(self, request: HttpRequest) -> Any:
         """With the shop that the numbers above the list are of, in place of the filter that shows all shops."""
         return [one for one in super().get_list_filter(request) if one is not ChannelFilter]
@@ -109,7 +114,7 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
             self.link("ecomai_pricing_priceproposal_change", row.pk),
             row.product.title,
             row.product.sku or row.product.external_id,
-            said,
+            prose(said),
         )
 
     @admin.display(description=gettext_lazy("price"))
@@ -130,8 +135,9 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
         if row.gain is None:
             return format_html('<span class="ecomai-quiet">{}</span>', _("not known"))
         first, between = words.gain_words(row)
-        named = {"days": row.horizon_days, "chance": words.chance(row.gain_chance)}
-        lines = [between, _("in %(days)s days; chance of a gain %(chance)s") % named]
+        lines = [between, _("chance of a gain %(chance)s") % {"chance": words.chance(row.gain_chance)}]
+        if row.horizon_days != ecomai.PRICING_HORIZON_DAYS:  # else the head of the list says it for all
+            lines.append(_("in %(days)s days") % {"days": row.horizon_days})
         return format_html(
             '<strong class="ecomai-line-of">{} <span class="ecomai-phone">{}</span></strong>{}',
             first,
@@ -169,4 +175,6 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
 
 
 def _quiet(lines: list[str]) -> SafeString:
-    return format_html_join("", '<span class="ecomai-line-of ecomai-quiet">{}</span>', ((line,) for line in lines))
+    return format_html_join(
+        "", '<span class="ecomai-line-of ecomai-quiet">{}</span>', ((prose(line),) for line in lines)
+    )

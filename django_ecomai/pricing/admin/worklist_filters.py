@@ -9,7 +9,7 @@ from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from django_ecomai.core.admin import ChannelFilter
+from django_ecomai.core.admin import ChannelFilter, FirstChoiceFilter
 from django_ecomai.mirror.models import Category
 from django_ecomai.pricing.asked import channel_asked, key_asked
 from django_ecomai.pricing.models import PriceProposal
@@ -19,11 +19,12 @@ State = PriceProposal.State
 MOST_CATEGORIES = 60
 
 
-class StateFilter(admin.SimpleListFilter):
+class StateFilter(FirstChoiceFilter):
     """What is still to be decided, unless something else is asked for."""
 
     title = _("decision")
     parameter_name = "show"
+    first_choice = _("to decide")
     groups = {
         "waiting": PriceProposal.UNDER_WAY,
         "applied": (State.APPLIED,),
@@ -43,12 +44,6 @@ class StateFilter(admin.SimpleListFilter):
             ("trouble", _("failed or overtaken")),
             ("all", _("all")),
         ]
-
-    def choices(self, changelist: Any) -> Any:
-        for choice in super().choices(changelist):
-            if choice["query_string"] == changelist.get_query_string(remove=[self.parameter_name]):
-                choice["display"] = _("to decide")
-            yield choice
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "all":

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from django_ecomai.conf import ecomai
 from django_ecomai.pricing.models import ProductElasticity
 
-from .base import MOST_ROWS, PricingView, whole
+from .base import PAGE, PricingView, paged
 
 
 class ElasticitySerializer(serializers.ModelSerializer[ProductElasticity]):
@@ -50,19 +50,15 @@ class ElasticitiesView(PricingView):
         parameters=[
             OpenApiParameter("product", str, description="The shop's id of a product."),
             OpenApiParameter("tests", bool, description="Only products with a suggested test, the most worth first."),
-            OpenApiParameter("limit", int, description=f"Rows, 1 to {MOST_ROWS}; default 100."),
-            OpenApiParameter("offset", int, description="Rows to pass over."),
+            *PAGE,
         ],
         responses={200: ElasticitiesPageSerializer, 400: OpenApiResponse(description="A parameter cannot be used.")},
     )
     def get(self, request: Request) -> Response:
         """See the schema."""
-        limit, offset = whole(request, "limit", 100, 1, MOST_ROWS), whole(request, "offset", 0, 0, 10**9)
         rows = ProductElasticity.objects.filter(channel=ecomai.CHANNEL).select_related("product").order_by("pk")
         if product := request.query_params.get("product", "").replace("\x00", ""):
             rows = rows.filter(product__external_id=product)
         if request.query_params.get("tests", "") in ("1", "true"):
             rows = rows.filter(test_worth__isnull=False).order_by("-test_worth", "pk")
-        found = list(rows[offset : offset + limit + 1])
-        more = offset + limit if len(found) > limit else None
-        return Response({"results": ElasticitySerializer(found[:limit], many=True).data, "next_offset": more})
+        return paged(request, rows, ElasticitySerializer)

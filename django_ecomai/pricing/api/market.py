@@ -20,12 +20,7 @@ from django_ecomai.pricing.services.competitors_deciding import MatchError, matc
 from django_ecomai.pricing.services.competitors_import import offers_import
 from django_ecomai.pricing.services.competitors_reading import COLUMNS
 
-from .base import APP, MOST_ROWS, PricingView, whole
-
-PAGE = [
-    OpenApiParameter("limit", int, description=f"Rows, 1 to {MOST_ROWS}; default 100."),
-    OpenApiParameter("offset", int, description="Rows to pass over."),
-]
+from .base import APP, MOST_ROWS, PAGE, PricingView, paged
 
 
 class CompetitorOfferSerializer(serializers.ModelSerializer[CompetitorOffer]):
@@ -100,10 +95,7 @@ class CompetitorOffersView(PricingView):
         rows = offer_rows(channel=ecomai.CHANNEL)
         if code := text_asked(request.query_params.get("competitor")):
             rows = rows.filter(competitor__code=code)
-        limit, offset = whole(request, "limit", 100, 1, MOST_ROWS), whole(request, "offset", 0, 0, 10**9)
-        found = list(rows.order_by("pk")[offset : offset + limit + 1])
-        more = offset + limit if len(found) > limit else None
-        return Response({"results": CompetitorOfferSerializer(found[:limit], many=True).data, "next_offset": more})
+        return paged(request, rows.order_by("pk"), CompetitorOfferSerializer)
 
     @extend_schema(
         operation_id="ecomai_pricing_offers_write",
@@ -158,16 +150,13 @@ class CompetitorMatchesView(PricingView):
     @extend_schema(
         operation_id="ecomai_pricing_matches",
         summary="Pairs of offer and product to decide",
-        parameters=PAGE,
+        parameters=[*PAGE],
         responses={200: CompetitorMatchesPageSerializer},
     )
     def get(self, request: Request) -> Response:
         """See the schema."""
-        limit, offset = whole(request, "limit", 100, 1, MOST_ROWS), whole(request, "offset", 0, 0, 10**9)
         rows = review_rows(channel=ecomai.CHANNEL).order_by("-confidence", "pk")
-        found = list(rows[offset : offset + limit + 1])
-        more = offset + limit if len(found) > limit else None
-        return Response({"results": CompetitorMatchSerializer(found[:limit], many=True).data, "next_offset": more})
+        return paged(request, rows, CompetitorMatchSerializer)
 
 
 class MatchDecisionSerializer(serializers.Serializer[Any]):

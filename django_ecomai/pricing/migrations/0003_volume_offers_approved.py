@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ecomai_pricing', '0001_initial'),
+        ('ecomai_pricing', '0002_many_prices'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -60,15 +60,15 @@ class PriceChange(models.Model):
     )
 
     class Meta:
-        verbose_name = _("applied price")
-        verbose_name_plural = _("applied prices")
+        verbose_name = _("price change")
+        verbose_name_plural = _("price changes")
         ordering = ["-at", "-pk"]
         indexes = [
             models.Index(fields=["channel", "-at"], name="ecomai_pricechange_at"),
             models.Index(fields=["kind", "verdict"], name="ecomai_pricechange_watch"),
             models.Index(fields=["batch"], name="ecomai_pricechange_batch"),
         ]
-        permissions = [("undo_pricechange", _("Can undo applied prices"))]
+        permissions = [("undo_pricechange", _("Can undo price changes"))]
 
     def __str__(self) -> str:
         return f"{self.product}: {self.old_price.normalize():f} → {self.new_price.normalize():f} {self.currency}"

@@ -38,7 +38,7 @@ class Competitor(models.Model):
         constraints = [models.UniqueConstraint(fields=["channel", "code"], name="ecomai_competitor_uniq")]
 
     def __str__(self) -> str:
-        return self.name
+        return _("%(name)s (simulated)") % {"name": self.name} if self.is_simulated else self.name
 
 
 class CompetitorOffer(models.Model):

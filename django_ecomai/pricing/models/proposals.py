@@ -170,7 +170,9 @@ class PriceProposal(models.Model):
         """Why it is held back, was overtaken or failed, in the reader's language; empty when it is none of these."""
         from django_ecomai.pricing.held import reason_text
 
-        return self.held_reason or (reason_text(self.held_code, **self.held_named) if self.held_code else "")
+        if self.held_reason or not self.held_code:
+            return self.held_reason
+        return reason_text(self.held_code, **{"currency": self.currency, **self.held_named})
 
     @property
     def why(self) -> str:

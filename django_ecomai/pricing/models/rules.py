@@ -48,7 +48,9 @@ class PricingRule(models.Model):
     channel = models.CharField(_("channel"), max_length=32, default="", blank=True)
     name = models.CharField(_("name"), max_length=128)
     order = models.PositiveIntegerField(
-        _("order"), default=100, help_text=_("Of rules that are equally specific, the lower number counts.")
+        pgettext_lazy("place in a sequence", "order"),
+        default=100,
+        help_text=_("Of rules that are equally specific, the lower number counts."),
     )
     is_active = models.BooleanField(_("in use"), default=True)
 
@@ -151,8 +153,8 @@ class PricingRule(models.Model):
     )  # fmt: skip
 
     class Meta:
-        verbose_name = _("pricing rule")
-        verbose_name_plural = _("pricing rules")
+        verbose_name = _("price rule")
+        verbose_name_plural = _("price rules")
         ordering = ["order", "pk"]
         indexes = [models.Index(fields=["channel", "is_active", "order"], name="ecomai_pricingrule_used")]
 

@@ -155,6 +155,8 @@ def _violated(asked: Sequence[tuple[Facts, Choice, Any]]) -> list[Why]:
     limits = replace(limits_build([one for one, _c, _p in asked], choices), family=np.full(len(asked), -1))
     broken = violations([float(price or 0) for _f, _c, price in asked], limits)
     return [
-        why("limits_forbid", limits=limits_named(limits, row, choices[row])) if broken[row] else NONE
-        for row in range(len(asked))
+        why("limits_forbid", limits=limits_named(limits, row, choices[row]), currency=one.currency)
+        if broken[row]
+        else NONE
+        for row, (one, _c, _p) in enumerate(asked)
     ]

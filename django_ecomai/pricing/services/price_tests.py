@@ -21,7 +21,7 @@ from django_ecomai.core.mysql import locked_rows
 from django_ecomai.forecast.days import local_date
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.facts import Facts, product_facts
-from django_ecomai.pricing.held import reason_text
+from django_ecomai.pricing.held import exact_amount, reason_text
 from django_ecomai.pricing.limits import binding_limits, limits_build, problems
 from django_ecomai.pricing.models import PriceChange, PriceTest, PriceTestWeek
 from django_ecomai.pricing.reading import last_monday
@@ -284,7 +284,8 @@ def _not_allowed(facts: Facts, choice: Choice, price: Decimal) -> str:
         return reason_text(found[0], **found[1])
     limits = replace(limits_build([facts], [choice]), family=np.full(1, -1))
     if violations([float(price)], limits)[0]:
-        named = {"price": f"{price.normalize():f}", "limits": binding_limits(limits, 0, choice)}
+        told = binding_limits(limits, 0, choice, facts.currency)
+        named = {"price": exact_amount(price, facts.currency), "limits": told}
         return _("Its limits do not allow %(price)s: %(limits)s.") % named
     return ""
 

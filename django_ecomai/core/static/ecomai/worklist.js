@@ -1,6 +1,6 @@
 // Keys of a worklist: j and k move between rows, x ticks, q goes to the quantity; a button with
-// data-ecomai-key="a" is pressed by that key. Typing a quantity ticks its row. Without JavaScript everything works by
-// mouse and Tab.
+// data-ecomai-key="a" is pressed by that key (see keys.js). Typing a quantity ticks its row. Without JavaScript everything
+// works by mouse and Tab.
 (() => {
   "use strict";
 
@@ -59,14 +59,7 @@
     document.querySelectorAll(".ecomai-decide [data-ecomai-key]").forEach((button) => {
       keys[button.dataset.ecomaiKey] = () => button.click();
     });
-    document.addEventListener("keydown", (event) => {
-      const typing = event.target.matches("input:not([type=checkbox]), textarea, select");
-      if (typing || event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) {
-        return;
-      }
-      event.preventDefault();
-      keys[event.key]();
-    });
+    window.ecomaiKeys(keys);
   }
 
   // A link to a page that takes seconds to work out says so, until the page is here or this one is back.

@@ -1,4 +1,4 @@
-// The review list by keys: a the same, r another product, j and k down and up, u undoes the last decision.
+// The review list by keys: a the same, r another product, j and k down and up, u undoes the last decision (see keys.js).
 // A decision is posted in the background and its row stays, marked; without JavaScript the buttons load the page anew.
 (() => {
   "use strict";
@@ -113,7 +113,7 @@
       }
     });
 
-    const keys = {
+    window.ecomaiKeys({
       j: () => go(at + 1),
       k: () => go(at - 1),
       a: () => choose("same"),
@@ -125,14 +125,6 @@
           decide(row, "undo");
         }
       },
-    };
-    document.addEventListener("keydown", (event) => {
-      const typing = event.target.matches("input:not([type=checkbox]), textarea, select");
-      if (typing || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(keys, event.key)) {
-        return;
-      }
-      event.preventDefault();
-      keys[event.key]();
     });
   }
 
