@@ -196,8 +196,8 @@ def reason_text(code: str, *, currency: str = "", **named: Any) -> str:
     """The sentence of a code, in the language of who reads it; what is not named is left blank.
 
     ``limits`` are those of ``limits_named``, in ``currency``; ``why`` is a code of ``Reason``, ``state`` one of a
-    proposal, ``because`` another reason as data, and ``back`` prices that could not be set back (product, price, what the shop said): all
-    are put into words too.
+    proposal, ``because`` another reason as data, and ``back`` prices that could not be set back (product, price,
+    what the shop said): all are put into words too.
     """
     if code not in REASONS:
         return code

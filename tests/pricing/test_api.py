@@ -113,7 +113,7 @@ def test_a_price_that_a_limit_forbids_by_now_is_restored_when_that_is_confirmed(
     answer = post(boss, path, {})
     assert answer.status_code == 400 and "does not get 10 back" in answer.json()["detail"]
     (limit,) = answer.json()["limits"]
-    assert limit["product_id"] == "p" and "at least 10.20 GBP (its cost)" in limit["why"]
+    assert limit["product_id"] == "p" and "at least 10.20 EUR (its cost)" in limit["why"]
     assert post(boss, path, {"confirm": True}).json()["kind"] == "undo"
 
 
