@@ -70,8 +70,8 @@ def price_record(*, products: Sequence[int], at: datetime | None = None, whole: 
 def _record(keys: list[int], now: datetime, whole: bool) -> int:
     lately = now - MONTH
     known: dict[int, dict[datetime, PriceReduction]] = {}
-    for row in PriceReduction.objects.filter(OPEN | Q(ended_at__gt=lately), product_id__in=keys):
-        known.setdefault(row.product_id, {})[row.began_at] = row
+    for recent in PriceReduction.objects.filter(OPEN | Q(ended_at__gt=lately), product_id__in=keys):
+        known.setdefault(recent.product_id, {})[recent.began_at] = recent
     if not Promotion.objects.filter(kind=Promotion.Kind.DISCOUNT, removed_at=None).exists():
         keys = sorted(ever_reduced(products=keys) | known.keys())
     if not keys:
@@ -91,17 +91,17 @@ def _record(keys: list[int], now: datetime, whole: bool) -> int:
                 new.append(PriceReduction(channel=history.channel, product_id=pk, **_values(one, history.currency)))
             elif _differs(row, one, history.currency):
                 changed.append(row)
-        for row in rows.values():
-            if row.began_at > now:
-                unplanned.append(row.pk)
-            elif row.ended_at is None or row.ended_at > now:
-                row.ended_at = now
-                changed.append(row)
+        for left in rows.values():
+            if left.began_at > now:
+                unplanned.append(left.pk)
+            elif left.ended_at is None or left.ended_at > now:
+                left.ended_at = now
+                changed.append(left)
     if unplanned:
         PriceReduction.objects.filter(pk__in=unplanned).delete()
     if changed:
-        for row in changed:
-            row.recorded_at = timezone.now()
+        for each in changed:
+            each.recorded_at = timezone.now()
         PriceReduction.objects.bulk_update(changed, ("began_at", *_WRITTEN, "recorded_at"), batch_size=CHUNK)
     PriceReduction.objects.bulk_create(new, batch_size=CHUNK, ignore_conflicts=True)
     return len(new) + len(changed) + len(unplanned)

@@ -141,8 +141,8 @@ def _told(steps: Sequence[Step]) -> list[Step]:
     """A list price that was not told is that of a neighbour at the same price, the one before first; else the last."""
     after: list[Step | None] = [None] * len(steps)  # the next one that was told, or has another price
     for index in range(len(steps) - 2, -1, -1):
-        other = steps[index + 1]
-        after[index] = other if other.told or other.price != steps[index].price else after[index + 1]
+        coming = steps[index + 1]
+        after[index] = coming if coming.told or coming.price != steps[index].price else after[index + 1]
     found: list[Step] = []
     for step, other in zip(steps, after, strict=True):
         last = found[-1] if found else None
