@@ -2,7 +2,7 @@ from .changes import PriceChange
 from .competitors import Competitor, CompetitorMatch, CompetitorOffer, CompetitorPrice
 from .elasticities import ProductElasticity
 from .ledger import PriceReduction
-from .price_tests import PriceTest, PriceTestWeek
+from .price_tests import PriceTest, PriceTestGroup, PriceTestWeek
 from .proposals import PriceProposal
 from .rules import PricingRule
 from .volume_offers import VolumeOffer
@@ -16,6 +16,7 @@ __all__ = [
     "PriceProposal",
     "PriceReduction",
     "PriceTest",
+    "PriceTestGroup",
     "PriceTestWeek",
     "PricingRule",
     "ProductElasticity",
