@@ -20,7 +20,7 @@ from django_ecomai.mirror.models import Product
 from . import words
 from .facts import product_facts
 from .models import PriceTest, PriceTestWeek, ProductElasticity
-from .price_test_results import LEAST_DF, TestResult, left_over, price_test_result
+from .price_test_results import LEAST_DF, PriceTestResult, left_over, price_test_result
 from .reading import last_monday
 from .services import PricingError
 from .services.price_tests import GOING, LONGEST, price_test_problems
@@ -203,7 +203,7 @@ def test_context(*, test: PriceTest, today: date | None = None) -> dict[str, Any
     }  # fmt: skip
 
 
-def result_context(*, result: TestResult, names: tuple[str, str]) -> dict[str, Any]:
+def result_context(*, result: PriceTestResult, names: tuple[str, str]) -> dict[str, Any]:
     """A result as the page shows it; ``names`` of the lower and the higher price."""
     rows = [
         (names[0], result.low_units, result.low_profit),
@@ -229,7 +229,7 @@ def result_context(*, result: TestResult, names: tuple[str, str]) -> dict[str, A
     }  # fmt: skip
 
 
-def _so_far(result: TestResult) -> str:
+def _so_far(result: PriceTestResult) -> str:
     if not result.weeks:
         return _("No week of the test has ended yet; its result is told from then on.")
     text = ngettext(
@@ -238,7 +238,7 @@ def _so_far(result: TestResult) -> str:
     return text % {"n": format_value(result.weeks), "weeks": format_value(result.planned)}
 
 
-def _sold_out(result: TestResult) -> str:
+def _sold_out(result: PriceTestResult) -> str:
     if not result.sold_out_days:
         return ""
     text = ngettext(

@@ -37,7 +37,7 @@ VERDICTS = ("higher", "lower", "none", "early", "stopped", "no_cost")
 
 
 @dataclass(frozen=True)
-class TestResult:
+class PriceTestResult:
     """Of one test, or of all of a group together. ``weeks`` of ``planned`` have ended and count; pieces and profit
     (without tax) per week at each price, None where no week had it, or a cost is missing; ``difference`` is the profit
     at the higher price less that at the lower one per week, with its 95 % interval, over the ``pairs`` of weeks of
@@ -109,12 +109,12 @@ class _Seen:
     sold_out_days: int
 
 
-def price_test_result(test: PriceTest, *, today: date | None = None) -> TestResult:
+def price_test_result(test: PriceTest, *, today: date | None = None) -> PriceTestResult:
     """The result of one test."""
     return price_tests_result([test], today=today)
 
 
-def price_tests_result(tests: Sequence[PriceTest], *, today: date | None = None) -> TestResult:
+def price_tests_result(tests: Sequence[PriceTest], *, today: date | None = None) -> PriceTestResult:
     """The result of tests of one shop that began together: profits add up over products.
 
     ``today`` (default: the first day without data) ends what is known. A week counts when its price was in the shop
@@ -158,7 +158,7 @@ def price_tests_result(tests: Sequence[PriceTest], *, today: date | None = None)
         return sum(sums[name]) if sums[name] and (known or "profit" not in name) else None
 
     told = known and found.df > 0
-    return TestResult(
+    return PriceTestResult(
         weeks=ended, planned=planned, low_units=total("low"), high_units=total("high"),
         low_profit=total("low_profit"), high_profit=total("high_profit"),
         difference=found.mean if told else None, difference_low=found.low if told else None,

@@ -1,4 +1,4 @@
-"""What a price test has brought: exact sums without tax, an interval, one verdict at the end, and a price that stays."""
+"""What a price test has brought: sums without tax, an interval, one verdict at the end, a price that stays."""
 
 from __future__ import annotations
 

@@ -22,7 +22,6 @@ from django_ecomai.pricing.services import (
 )
 from django_ecomai.pricing.services.price_tests import weeks_drawn
 from django_ecomai.pricing.services.propose import proposals_preview
-from django_ecomai.testing import order_make
 
 from .adapters import PricedShop
 from .factories import priced_product, rule_make

@@ -101,7 +101,7 @@ def price_test_group_start(
     seed: int,
     now: datetime | None = None,
 ) -> PriceTestGroup:
-    """Start a test of several products next Monday; those that cannot be tested are left out, and ``left_out`` says why.
+    """Start a test of several products next Monday; ``left_out`` says why others of them cannot be tested.
 
     Each product has the lower price in one of each two weeks, drawn from ``seed`` so that in every week half of them
     have it (of an odd number one more or less). The products of a price family count as one. Raises ``PricingError``
@@ -173,11 +173,11 @@ def price_test_group_stop(
 ) -> list[PriceTest]:
     """End all its tests early and restore the prices before, as far as the shop still has those of the test; returns
     the tests. Raises ``PricingError`` when it is over already."""
-    found = []
+    found: list[PriceTest] = []
     for pk in list(group.tests.filter(state__in=GOING).order_by("pk").values_list("pk", flat=True)):
         # the first of a family has stopped the others
-        for test in PriceTest.objects.filter(pk=pk, state__in=GOING):
-            found.append(price_test_stop(test=test, user=user, reason=reason, now=now))
+        left = PriceTest.objects.filter(pk=pk, state__in=GOING)
+        found += [price_test_stop(test=test, user=user, reason=reason, now=now) for test in left]
     if not found:
         raise PricingError(_("The test is over already."))
     change_log(objects=[group], user=user, lines=[_("stopped: %(reason)s") % {"reason": reason}])

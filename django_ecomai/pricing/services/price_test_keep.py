@@ -40,7 +40,7 @@ def price_tests_keep(
     more, when a limit forbids the price now, and as ``proposals_approve`` does.
     """
     at = now or timezone.now()
-    ended = [test for test in tests if test.state == PriceTest.State.DONE]
+    ended = _with_families(tests)
     if not ended:
         raise PricingError(_("A price can be kept when the test has run to its end."))
     channel = ended[0].channel
@@ -68,6 +68,15 @@ def price_tests_keep(
         text = _("keep the higher price") if higher else _("keep the lower price")
         change_log(objects=ended, user=user, lines=[text])
     return approved
+
+
+def _with_families(tests: Sequence[PriceTest]) -> list[PriceTest]:
+    """Those that ran to their end, and the tests of their price families."""
+    found = {test.pk: test for test in tests if test.state == PriceTest.State.DONE}
+    for group, family in {(test.group_id, test.family) for test in found.values() if test.family}:
+        others = PriceTest.objects.filter(group=group, family=family, state=PriceTest.State.DONE)
+        found |= {test.pk: test for test in others if test.pk not in found}
+    return list(found.values())
 
 
 def _problem(test: PriceTest, product: Product, facts: Facts | None, price: Decimal, book: RuleBook) -> str:
