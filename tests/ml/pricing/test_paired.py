@@ -89,7 +89,7 @@ def test_simulated_tests_are_covered(products: int, pairs: int, rate: float) -> 
         held += found.low <= 0 <= found.high
         wide += (found.high - found.low) / runs
     print(f"\n{products} products, {pairs} pairs, {rate} a week: coverage {held / runs:.3f}, mean width {wide:.1f}")
-    assert 0.94 <= held / runs <= (0.98 if products * pairs > 12 or rate > 4 and pairs > 3 else 0.996)
+    assert 0.94 <= held / runs <= (0.98 if products * pairs > 12 or (rate > 4 and pairs > 3) else 0.996)
 
 
 def test_a_difference_that_is_there_is_found() -> None:
