@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import HttpResponse
@@ -17,9 +18,9 @@ from rest_framework.response import Response
 from django_ecomai.conf import ecomai
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.apply_now import apply_now_or_start
-from django_ecomai.pricing.models import PriceTest, PriceTestGroup, PriceTestWeek
-from django_ecomai.pricing.price_test_export import group_state, price_tests_csv
-from django_ecomai.pricing.price_test_results import VERDICTS, price_tests_result
+from django_ecomai.pricing.models import PriceTest, PriceTestGroup
+from django_ecomai.pricing.price_test_export import price_tests_csv
+from django_ecomai.pricing.price_test_results import price_tests_result
 from django_ecomai.pricing.services import (
     PricingError,
     price_test_approve,
@@ -30,153 +31,27 @@ from django_ecomai.pricing.services import (
     price_test_stop,
     price_tests_keep,
 )
-from django_ecomai.pricing.services.price_test_groups import MOST_PRODUCTS
 from django_ecomai.runs.models import Run
 
 from .base import APP, MOST_ROWS, PricingView, check_known, whole
-from .proposals import DecidedSerializer
+from .price_test_shapes import (
+    DecidedGroupSerializer,
+    DecidedTestSerializer,
+    GroupStartSerializer,
+    PriceTestDetailSerializer,
+    PriceTestGroupDetailSerializer,
+    PriceTestGroupSerializer,
+    PriceTestGroupsPageSerializer,
+    PriceTestSerializer,
+    PriceTestsPageSerializer,
+    StartSerializer,
+    TestDecisionSerializer,
+)
 
-_MONEY: dict[str, Any] = {"max_digits": 14, "decimal_places": 4}
 _PAGE = [
     OpenApiParameter("limit", int, description=f"Rows, 1 to {MOST_ROWS}; default 100."),
     OpenApiParameter("offset", int, description="Rows to pass over."),
 ]
-
-
-class PriceTestWeekSerializer(serializers.ModelSerializer[PriceTestWeek]):
-    """A week of a test."""
-
-    class Meta:
-        model = PriceTestWeek
-        fields = ("week", "price", "propensity", "applied_at", "is_spoiled")
-
-
-class PriceTestSerializer(serializers.ModelSerializer[PriceTest]):
-    """A test of one product."""
-
-    product_id = serializers.CharField(source="product.external_id", help_text="The shop's own id.")
-    title = serializers.CharField(source="product.title")
-    state = serializers.CharField(help_text="asked, running, done or stopped.")
-    group = serializers.IntegerField(source="group_id", allow_null=True, help_text="Of a test of several products.")
-
-    class Meta:
-        model = PriceTest
-        fields: tuple[str, ...] = (
-            "id", "product_id", "title", "state", "base_price", "low", "high", "currency", "starts_on", "reason",
-            "group", "family", "made_at",
-        )  # fmt: skip
-
-
-class PriceTestResultSerializer(serializers.Serializer[Any]):
-    """Profits are per week and without tax; the difference is that of the higher price less that of the lower one."""
-
-    weeks = serializers.IntegerField(help_text="That have ended and count.")
-    planned = serializers.IntegerField()
-    low_units = serializers.FloatField(allow_null=True, help_text="Pieces per week at the lower price.")
-    high_units = serializers.FloatField(allow_null=True)
-    low_profit = serializers.FloatField(allow_null=True, help_text="Profit per week at the lower price.")
-    high_profit = serializers.FloatField(allow_null=True)
-    difference = serializers.FloatField(allow_null=True)
-    difference_low = serializers.FloatField(allow_null=True, help_text="The lower end of its 95 % interval.")
-    difference_high = serializers.FloatField(allow_null=True)
-    pairs = serializers.IntegerField(help_text="Pairs of weeks that it rests on.")
-    units = serializers.IntegerField(help_text="Products that count; a price family is one.")
-    all_units = serializers.IntegerField()
-    verdict = serializers.CharField(help_text=f"{', '.join(VERDICTS)}.")
-    weeks_more = serializers.IntegerField(help_text="It takes at least so many, where it is too early.")
-    sold_out_days = serializers.IntegerField()
-    currency = serializers.CharField()
-    sentence = serializers.CharField(help_text="The verdict in words.")
-
-
-class PriceTestDetailSerializer(PriceTestSerializer):
-    """A test with its weeks and its result."""
-
-    weeks = PriceTestWeekSerializer(many=True)
-    result = PriceTestResultSerializer()
-
-    class Meta(PriceTestSerializer.Meta):
-        fields = (*PriceTestSerializer.Meta.fields, "weeks", "result")
-
-
-class PriceTestsPageSerializer(serializers.Serializer[Any]):
-    """A part of the tests; ``next_offset`` is null at their end."""
-
-    results = PriceTestSerializer(many=True)
-    next_offset = serializers.IntegerField(allow_null=True)
-
-
-class PriceTestGroupSerializer(serializers.ModelSerializer[PriceTestGroup]):
-    """A test of several products."""
-
-    state = serializers.SerializerMethodField(help_text="asked, running, done or stopped.")
-    products = serializers.SerializerMethodField()
-    left_out = serializers.DictField(child=serializers.CharField(), help_text="Title of a product, and why.")
-
-    class Meta:
-        model = PriceTestGroup
-        fields: tuple[str, ...] = ("id", "name", "state", "step", "products", "starts_on", "made_at", "left_out")
-
-    def get_state(self, row: PriceTestGroup) -> str:
-        """Of its tests together."""
-        return group_state(list(row.tests.all()))
-
-    def get_products(self, row: PriceTestGroup) -> int:
-        """How many take part."""
-        return len(row.tests.all())
-
-
-class PriceTestGroupDetailSerializer(PriceTestGroupSerializer):
-    """A test of several products with those and one result."""
-
-    tests = PriceTestSerializer(many=True)
-    result = PriceTestResultSerializer()
-
-    class Meta(PriceTestGroupSerializer.Meta):
-        fields = (*PriceTestGroupSerializer.Meta.fields, "tests", "result")
-
-
-class PriceTestGroupsPageSerializer(serializers.Serializer[Any]):
-    """A part of the tests of several products; ``next_offset`` is null at their end."""
-
-    results = PriceTestGroupSerializer(many=True)
-    next_offset = serializers.IntegerField(allow_null=True)
-
-
-class StartSerializer(serializers.Serializer[Any]):
-    """A test of one product."""
-
-    product_id = serializers.CharField(max_length=64, help_text="The shop's own id.")
-    low = serializers.DecimalField(**_MONEY)
-    high = serializers.DecimalField(**_MONEY)
-    weeks = serializers.IntegerField(help_text="Even; a verdict needs 6 or more.")
-
-
-class GroupStartSerializer(serializers.Serializer[Any]):
-    """A test of several products; their price families come with them."""
-
-    product_ids = serializers.ListField(
-        child=serializers.CharField(max_length=64), min_length=1, max_length=MOST_PRODUCTS,
-        help_text="The shop's own ids.",
-    )  # fmt: skip
-    step = serializers.FloatField(help_text="How far both prices are from today's: 0.05 means 5 %.")
-    weeks = serializers.IntegerField()
-    name = serializers.CharField(max_length=128, required=False, default="", allow_blank=True)
-
-
-class TestDecisionSerializer(serializers.Serializer[Any]):
-    """What becomes of a test."""
-
-    action = serializers.ChoiceField(choices=["stop", "approve", "keep"])
-    reason = serializers.CharField(required=False, default="", allow_blank=True, max_length=255, help_text="For stop.")
-    price = serializers.ChoiceField(choices=["high", "low"], required=False, help_text="For keep: which one stays.")
-
-
-class KeptSerializer(serializers.Serializer[Any]):
-    """How the proposals stand that keep a price; ``run``: the job that puts many of them into the shop."""
-
-    proposals = DecidedSerializer(many=True)
-    run = serializers.IntegerField(allow_null=True)
 
 
 class PriceTestsView(PricingView):
@@ -236,7 +111,7 @@ class PriceTestView(PricingView):
     )
     def get(self, request: Request, number: int) -> Response:
         """See the schema."""
-        return Response(_detail(_test(number)))
+        return Response(_told(PriceTestDetailSerializer, _test(number)))
 
 
 class PriceTestDecideView(PricingView):
@@ -249,20 +124,20 @@ class PriceTestDecideView(PricingView):
         summary="Stop a price test, approve it, or keep a price",
         request=TestDecisionSerializer,
         responses={
-            200: OpenApiResponse(PriceTestDetailSerializer, description="keep answers with KeptPrices instead."),
+            200: DecidedTestSerializer,
             400: OpenApiResponse(description="It cannot be decided so; it says why."),
         },
     )
     def post(self, request: Request, number: int) -> Response:
         """See the schema."""
-        values, test = _decision(request), _test(number)
+        values, test, kept = _decision(request), _test(number), _Kept()
         if values["action"] == "keep":
-            return _keep(request, [test], values)
-        if values["action"] == "stop":
+            kept = _keep(request, [test], values)
+        elif values["action"] == "stop":
             _said(lambda: price_test_stop(test=test, user=request.user, reason=values["reason"]))
         else:
             _said(lambda: price_test_approve(test=test, user=request.user))
-        return Response(_detail(_test(number)))
+        return Response(_told(DecidedTestSerializer, _test(number), kept))
 
 
 class PriceTestGroupsView(PricingView):
@@ -316,7 +191,7 @@ class PriceTestGroupView(PricingView):
     )
     def get(self, request: Request, number: int) -> Response:
         """See the schema."""
-        return Response(_group_detail(_group(number)))
+        return Response(_told(PriceTestGroupDetailSerializer, _group(number)))
 
 
 class PriceTestGroupDecideView(PricingView):
@@ -329,20 +204,20 @@ class PriceTestGroupDecideView(PricingView):
         summary="Stop a price test of several products, approve it, or keep the prices",
         request=TestDecisionSerializer,
         responses={
-            200: OpenApiResponse(PriceTestGroupDetailSerializer, description="keep answers with KeptPrices instead."),
+            200: DecidedGroupSerializer,
             400: OpenApiResponse(description="It cannot be decided so; it says why."),
         },
     )
     def post(self, request: Request, number: int) -> Response:
         """See the schema."""
-        values, group = _decision(request), _group(number)
+        values, group, kept = _decision(request), _group(number), _Kept()
         if values["action"] == "keep":
-            return _keep(request, list(group.tests.select_related("product")), values)
-        if values["action"] == "stop":
+            kept = _keep(request, list(group.tests.all()), values)
+        elif values["action"] == "stop":
             _said(lambda: price_test_group_stop(group=group, user=request.user, reason=values["reason"]))
         else:
             _said(lambda: price_test_group_approve(group=group, user=request.user))
-        return Response(_group_detail(_group(number)))
+        return Response(_told(DecidedGroupSerializer, _group(number), kept))
 
 
 class PriceTestsExportView(PricingView):
@@ -383,7 +258,13 @@ def _decision(request: Request) -> dict[str, Any]:
     return values
 
 
-def _keep(request: Request, tests: list[PriceTest], values: dict[str, Any]) -> Response:
+@dataclass
+class _Kept:
+    proposals: list[Any] = field(default_factory=list)
+    run: int | None = None
+
+
+def _keep(request: Request, tests: list[PriceTest], values: dict[str, Any]) -> _Kept:
     user: Any = request.user
     if not user.has_perm(f"{APP}.decide_priceproposal"):
         raise PermissionDenied("Keeping a price needs the permission to decide about proposals too.")
@@ -391,7 +272,7 @@ def _keep(request: Request, tests: list[PriceTest], values: dict[str, Any]) -> R
     done = _said(lambda: apply_now_or_start(rows=rows, channel=ecomai.CHANNEL, user=user))
     for row in rows:
         row.refresh_from_db(fields=["state", "held_reason"])
-    return Response(KeptSerializer({"proposals": rows, "run": done.pk if isinstance(done, Run) else None}).data)
+    return _Kept(rows, done.pk if isinstance(done, Run) else None)
 
 
 def _products(ids: list[str], name: str) -> list[Product]:
@@ -419,11 +300,10 @@ def _group(number: int) -> PriceTestGroup:
     return row
 
 
-def _detail(test: PriceTest) -> Any:
-    test.result = price_tests_result([test]).as_dict()  # type: ignore[attr-defined]
-    return PriceTestDetailSerializer(test).data
-
-
-def _group_detail(group: PriceTestGroup) -> Any:
-    group.result = price_tests_result(list(group.tests.all())).as_dict()  # type: ignore[attr-defined]
-    return PriceTestGroupDetailSerializer(group).data
+def _told(kind: type[serializers.ModelSerializer[Any]], row: Any, kept: _Kept | None = None) -> Any:
+    """A test, or one of several products, with its result and with what was kept."""
+    tests = [row] if isinstance(row, PriceTest) else list(row.tests.all())
+    row.result = price_tests_result(tests).as_dict()
+    if kept is not None:
+        row.proposals, row.run = kept.proposals, kept.run
+    return kind(row).data
