@@ -60,7 +60,7 @@ def keep(request: HttpRequest, tests: Sequence[PriceTest], *, channel: str) -> N
 class ResultMixin:
     """Mixed into the admin of price tests, before its base."""
 
-    change_list_template = "ecomai/pricing/admin/price_test_list.html"
+    change_list_template: Any = "ecomai/pricing/admin/price_test_list.html"
     admin_site: Any
     link: Any
     has_view_permission: Any
