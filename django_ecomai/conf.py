@@ -263,7 +263,13 @@ class Defaults:
 
     PRICING_TIER_ATTRIBUTE: str = ""
     """Attribute of customers that holds their tier, such as ``"group"`` with retail and wholesale: how price-sensitive
-    the tiers are is compared. Never an attribute of a person. Empty: tiers are not compared.
+    the tiers are is compared. Its name must be of the trade (group, tier, price list, volume ...), else name it in
+    ``PRICING_TIER_CHECKED`` too. Never an attribute of a person. Empty: tiers are not compared.
+    """
+
+    PRICING_TIER_CHECKED: str = ""
+    """The same name again, where its words are not of the trade: you have looked, and it tells nothing of a person
+    and stands in for nothing that does. A name with a word of a person is refused all the same.
     """
 
     PRICING_CAUTION: float = 0.0

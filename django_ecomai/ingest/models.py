@@ -19,6 +19,7 @@ class Scope(models.TextChoices):
     ORDERS = "orders:write", _("send orders and reviews")
     EVENTS = "events:write", _("send what shoppers do")
     RECOMMENDATIONS = "recommendations:read", _("ask for recommendations, also for one customer")
+    PRICES = "prices:hold", _("hold prices that were shown, and read the price ledger")
 
 
 class ApiKey(models.Model):

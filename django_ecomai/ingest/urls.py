@@ -23,3 +23,11 @@ if apps.is_installed("rest_framework"):
                 name="api-recommendations",
             )
         )
+    if apps.is_installed("django_ecomai.pricing"):
+        from . import api_prices
+
+        urlpatterns += [
+            path("api/ingest/ledger/", api_prices.LedgerView.as_view(), name="api-ledger"),
+            path("api/ingest/holds/", api_prices.HoldsView.as_view(), name="api-holds"),
+            path("api/ingest/holds/check/", api_prices.HoldsCheckView.as_view(), name="api-holds-check"),
+        ]

@@ -55,6 +55,7 @@ class PricingConfig(AppConfig):
                         "ecomai_pricing.PriceChange": ("user",),
                         "ecomai_pricing.PriceSelection": ("made_by", "confirmed_by"),
                         "ecomai_pricing.PriceTest": ("started_by", "approved_by"),
+                        "ecomai_pricing.PriceTestGroup": ("started_by",),
                         "ecomai_pricing.VolumeOffer": ("dismissed_by", "approved_by", "seconded_by"),
                         "ecomai_pricing.CompetitorMatch": ("decided_by",),
                     },

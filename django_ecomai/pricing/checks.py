@@ -12,7 +12,7 @@ from django_ecomai.adapters.base import AdapterError, get_adapter
 from django_ecomai.conf import ecomai
 
 from .tax import rate_problem
-from .tiers import is_protected
+from .tiers import tier_problem
 
 _LIMITS = ("min_margin", "corridor_low", "corridor_high", "max_change_day", "max_change_week")
 
@@ -68,7 +68,18 @@ def check_pricing(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Chec
                 id="ecomai.E130",
             )
         )
-    if is_protected(str(ecomai.PRICING_TIER_ATTRIBUTE)):
+    tier = tier_problem()
+    if tier == "unchecked":
+        found.append(
+            Error(
+                f"ECOMAI['PRICING_TIER_ATTRIBUTE'] is {ecomai.PRICING_TIER_ATTRIBUTE!r}, whose words are not of the "
+                "trade: tiers are not compared.",
+                hint="If it tells nothing of a person, set ECOMAI['PRICING_TIER_CHECKED'] to the same name; better "
+                "name what the shop calls its tiers, such as 'group'.",
+                id="ecomai.E116",
+            )
+        )
+    if tier == "person":
         found.append(
             Error(
                 f"ECOMAI['PRICING_TIER_ATTRIBUTE'] is {ecomai.PRICING_TIER_ATTRIBUTE!r}, an attribute of a person.",

@@ -19,10 +19,13 @@ from django_ecomai.mirror.models import Product
 
 from . import words
 from .facts import product_facts
-from .models import PriceTest, ProductElasticity
+from .models import PriceTest, PriceTestWeek, ProductElasticity
+from .price_test_results import LEAST_DF, PriceTestResult, left_over, price_test_result
 from .reading import last_monday
 from .services import PricingError
-from .services.price_tests import GOING, LONGEST, price_test_problems, price_test_result
+from .services.price_tests import GOING, LONGEST, price_test_problems
+from .tax import NONE as NO_TAX
+from .tax import tax_of
 
 #: How far both prices may be from today's, furthest first, where no test is suggested or limits forbid it; and so many
 #: weeks.
@@ -88,7 +91,7 @@ def plan_told(*, product: Product, plan: Plan) -> list[tuple[Any, list[str]]]:
 
 
 def _costs(product: Product, plan: Plan, found: ProductElasticity | None) -> list[str]:
-    cost = _cost(product)
+    cost, tax = _cost(product)
     answers = _answers(found)
     if cost is None or not product.price or found is None or not found.rate or not answers:
         return [_("That cannot be told: it takes sales of this product and its cost.")]
@@ -96,7 +99,7 @@ def _costs(product: Product, plan: Plan, found: ProductElasticity | None) -> lis
 
     def profit(asked: Decimal, elasticity: float) -> float:
         """Per week, where demand answers alike over all prices."""
-        return float(found.rate * (float(asked) / price) ** elasticity * (float(asked) - float(cost)))
+        return float(found.rate * (float(asked) / price) ** elasticity * left_over(asked, cost, tax))
 
     def more(elasticity: float) -> float:
         """Profit of the test more than of today's price."""
@@ -150,27 +153,35 @@ def _teaches(plan: Plan, found: ProductElasticity | None) -> list[str]:
         _("When the price rises by 1 %%, demand changes by %(low)s to %(high)s %%: that is all we know today.") % named,
         _("After %(weeks)s weeks this range should be about %(after)s wide instead of %(before)s.") % named,
         _("All later proposals for this product rest on it."),
+        _verdict_when(plan.weeks),
     ]
+
+
+def _verdict_when(weeks: int) -> str:
+    """When it is told which price earns more."""
+    least = 2 * (LEAST_DF + 1)
+    if weeks < least:
+        text = _("Which price earns more is told from %(least)s weeks on: this test is too short for that.")
+        return text % {"least": format_value(least)}
+    return _("Which price earns more is told once, at the end: who stops a test when its numbers please is misled.")
 
 
 def _number(value: float) -> str:
     return f"{'−' if value < 0 else ''}{number_format(round(abs(value), 1), decimal_pos=1)}"
 
 
-def _cost(product: Product) -> Decimal | None:
-    """As proposals take it: the supplier's where the catalogue knows none."""
+def _cost(product: Product) -> tuple[Decimal | None, Decimal]:
+    """Cost and tax as proposals take them: the cost is the supplier's where the catalogue knows none."""
     found = product_facts(channel=product.channel, product_ids=[product.pk], at=timezone.now(), horizon_days=1)
-    return found[0].cost if found else product.cost
+    if found:
+        return found[0].cost, found[0].tax
+    return product.cost, tax_of(product.attributes or {}) or NO_TAX
 
 
 def test_context(*, test: PriceTest, today: date | None = None) -> dict[str, Any]:
     """Context of one test's page: figures, weeks and the result so far."""
     today = today or local_date(timezone.now())
     weeks = list(test.weeks.all())
-    result = price_test_result(test, today=today)
-    cost = _cost(test.product)
-    rows = [(price, result[name]) for name, price in (("low", test.low), ("high", test.high))]
-    sold = [(amount_format(price, test.currency), value) for price, value in rows if value is not None]
     last = weeks[-1].week + timedelta(days=7) if weeks else test.starts_on
     return {
         "figures": [
@@ -182,33 +193,66 @@ def test_context(*, test: PriceTest, today: date | None = None) -> dict[str, Any
         ],
         "weeks": [
             (date_format(one.week, "SHORT_DATE_FORMAT"), amount_format(one.price, test.currency),
-             words.percent(one.propensity), _standing(test, one.week, one.applied_at is not None, today))
+             words.percent(one.propensity), _standing(test, one, today))
             for one in weeks
         ],
-        "ended": result["weeks"],
-        "so_far": _so_far(result["weeks"], len(weeks)),
-        "picture": bar_chart(sold, title=_("Pieces sold per day")) if len(sold) == 2 else "",
-        "result": [
-            (amount_format(price, test.currency), NONE if value is None else format_value(round(value, 2)),
-             NONE if value is None or cost is None else words.money(value * float(price - cost), test.currency))
-            for price, value in rows
-        ],
+        **result_context(
+            result=price_test_result(test, today=today),
+            names=(amount_format(test.low, test.currency), amount_format(test.high, test.currency)),
+        ),
     }  # fmt: skip
 
 
-def _so_far(ended: int, weeks: int) -> str:
-    if not ended:
+def result_context(*, result: PriceTestResult, names: tuple[str, str]) -> dict[str, Any]:
+    """A result as the page shows it; ``names`` of the lower and the higher price."""
+    rows = [
+        (names[0], result.low_units, result.low_profit),
+        (names[1], result.high_units, result.high_profit),
+    ]
+    sold = [(name, value) for name, value, _profit in rows if value is not None]
+    return {
+        "ended": result.weeks,
+        "so_far": _so_far(result),
+        "verdict": result.sentence,
+        "picture": bar_chart(sold, title=_("Pieces sold per week")) if len(sold) == 2 else "",
+        "difference": words.signed_money(result.difference, result.currency),
+        "between": _("%(low)s to %(high)s") % {
+            "low": words.signed_money(result.difference_low, ""),
+            "high": words.signed_money(result.difference_high, result.currency),
+        } if result.difference is not None else "",
+        "result": [
+            (name, NONE if units is None else format_value(round(units, 2)),
+             NONE if profit is None else words.money(profit, result.currency))
+            for name, units, profit in rows
+        ],
+        "sold_out": _sold_out(result),
+    }  # fmt: skip
+
+
+def _so_far(result: PriceTestResult) -> str:
+    if not result.weeks:
         return _("No week of the test has ended yet; its result is told from then on.")
     text = ngettext(
-        "%(n)s of %(weeks)s weeks has ended. A difference says little before several weeks of each price have.",
-        "%(n)s of %(weeks)s weeks have ended. A difference says little before several weeks of each price have.",
-        ended,
+        "%(n)s of %(weeks)s weeks has ended and counts.", "%(n)s of %(weeks)s weeks have ended and count.", result.weeks
     )
-    return text % {"n": format_value(ended), "weeks": format_value(weeks)}
+    return text % {"n": format_value(result.weeks), "weeks": format_value(result.planned)}
 
 
-def _standing(test: PriceTest, week: date, applied: bool, today: date) -> str:
-    if applied:
-        running = week <= today < week + timedelta(days=7) and test.state == PriceTest.State.RUNNING
+def _sold_out(result: PriceTestResult) -> str:
+    if not result.sold_out_days:
+        return ""
+    text = ngettext(
+        "On %(n)s day it was sold out: the lower price may sell more than the stock let it.",
+        "On %(n)s days it was sold out: the lower price may sell more than the stock let it.",
+        result.sold_out_days,
+    )
+    return text % {"n": format_value(result.sold_out_days)}
+
+
+def _standing(test: PriceTest, week: PriceTestWeek, today: date) -> str:
+    if week.is_spoiled:
+        return _("disturbed by another price")
+    if week.applied_at is not None:
+        running = week.week <= today < week.week + timedelta(days=7) and test.state == PriceTest.State.RUNNING
         return _("in the shop now") if running else _("was in the shop")
-    return _("to come") if test.state in GOING and week + timedelta(days=7) > today else _("left out")
+    return _("to come") if test.state in GOING and week.week + timedelta(days=7) > today else _("left out")

@@ -56,6 +56,19 @@ def rule_preview(*, rule: PricingRule) -> Preview:
     return found
 
 
+def rule_product_ids(*, rule: PricingRule, most: int) -> list[int]:
+    """Keys of the first products that a rule is for, at most ``most`` of the first 2,000 that may fit; its dates and
+    weekdays do not count."""
+    now = timezone.now()
+    on_sale = Product.objects.filter(channel=rule.channel, is_active=True, is_service=False, removed_at=None)
+    keys = list(_narrowed(on_sale, rule).order_by("pk").values_list("pk", flat=True)[:LOOKED_AT])
+    book = RuleBook(channel=rule.channel, on=local_date(now), rules=[rule], every_day=True)
+    facts = product_facts(
+        channel=rule.channel, product_ids=keys, at=now, horizon_days=28, stock_ages=book.needs_stock_ages
+    )
+    return [one.pk for one in facts if book.fits(rule, one)][:most]
+
+
 def _narrowed(rows: QuerySet[Product], rule: PricingRule) -> QuerySet[Product]:
     """By what the database can tell: product, category, brand of the product or its parent."""
     if rule.product_id is not None:

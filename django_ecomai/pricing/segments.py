@@ -23,7 +23,7 @@ from .facts import in_parts
 from .models import ProductElasticity
 from .order_facts import OrderFacts, orders_read
 from .reading import Reader, Weeks
-from .tiers import tier_attribute
+from .tiers import are_of_persons, tier_attribute
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -144,7 +144,7 @@ def _parts(orders: OrderFacts, ledger: Ledger) -> Iterator[tuple[str, list[tuple
         ("region", orders.regions, orders.region),
         ("customer_tier", orders.tiers, orders.tier),
     ):
-        if attribute == "customer_tier" and len(names) - 1 > MOST_VALUES:
+        if attribute == "customer_tier" and (len(names) - 1 > MOST_VALUES or are_of_persons(names)):
             continue
         often = np.bincount(code, minlength=len(names))
         chosen = [at for at in np.argsort(-often, kind="stable").tolist() if at and often[at]][:PARTS]

@@ -109,6 +109,14 @@ export interface Asked {
   strategy?: string;
   limit?: number;
 }
+/** The running reduction of a product: what the law wants beside its price. */
+export interface LedgerLine {
+  product_id: string; lowest: string | null; currency: string; price: string; list_price: string | null; began_at: string; known_since: string;
+}
+/** A token that holds a price; empty where there is none to hold. */
+export interface Hold { product_id: string; token: string }
+/** What a token promises; null when it is forged, of another product, too old or void. */
+export interface Held { product_id: string; price: string | null; currency: string }
 
 /** EcomAI has refused: `status` and the body say why. */
 export class EcomaiError extends Error {
@@ -164,20 +172,43 @@ export class Ecomai {
     return ((await this.#ask("GET", path)) as { carousels: Carousel[] }).carousels;
   }
 
+  /** The running reductions of up to 100 products; those that are not reduced are absent. */
+  ledger(products: string[]): Promise<LedgerLine[]> {
+    const query = new URLSearchParams(products.map((one) => ["product", one]));
+    return this.#ask("GET", `ledger/?${query}`) as Promise<LedgerLine[]>;
+  }
+
+  /** Tokens that hold the prices just shown; a price that is left out is that of the copy. */
+  async hold(rows: { product_id: string; price?: Amount; currency?: string }[]): Promise<Hold[]> {
+    return ((await this.#question("holds/", rows)) as { rows: Hold[] }).rows;
+  }
+
+  /** What the tokens of a cart promise, in their order. */
+  async held(rows: Hold[]): Promise<Held[]> {
+    return ((await this.#question("holds/check/", rows)) as { rows: Held[] }).rows;
+  }
+
+  /** Asked by POST, as it is long: it writes nothing, so it is repeated as a question is. */
+  #question(path: string, rows: readonly unknown[]): Promise<unknown> {
+    return this.#ask("POST", path, JSON.stringify({ rows }), { "Content-Type": "application/json" }, true);
+  }
+
   #deliver(address: string, rows: readonly unknown[], idempotencyKey: string): Promise<Delivered> {
     const body = rows.map((row) => JSON.stringify(row)).join("\n");
     const headers = { "Content-Type": "application/x-ndjson", "Idempotency-Key": idempotencyKey };
     return this.#ask("POST", `${address}/`, body, headers) as Promise<Delivered>;
   }
 
-  async #ask(method: string, path: string, body?: string, more: Record<string, string> = {}): Promise<unknown> {
+  async #ask(
+    method: string, path: string, body?: string, more: Record<string, string> = {}, waits = method === "GET",
+  ): Promise<unknown> {
     const { tries, sendTimeout, askTimeout, longestPause } = this.#options;
     const headers = { Authorization: `Bearer ${this.#key}`, Accept: "application/json", ...more };
     for (let attempt = 1; ; attempt++) {
       // A page waits for a question: soon again. Apart from each other, so that not all come back at once.
-      let pause = (method === "GET" ? 50 : 500) * 2 ** attempt * (0.5 + Math.random());
+      let pause = (waits ? 50 : 500) * 2 ** attempt * (0.5 + Math.random());
       try {
-        const signal = AbortSignal.timeout(method === "GET" ? askTimeout : sendTimeout);
+        const signal = AbortSignal.timeout(waits ? askTimeout : sendTimeout);
         const answer = await fetch(`${this.#base}/api/ingest/${path}`, { method, body, headers, signal });
         if (answer.ok) return await answer.json();
         if (attempt >= tries || ![409, 429, 502, 503, 504].includes(answer.status)) {

@@ -61,11 +61,13 @@ def make_key() -> str:
 def test_the_commands_of_the_page_do_what_it_says(live_server: Any) -> None:
     key, url = make_key(), f"{live_server.url}/ecomai"
     answers = [typed(block.text, url, key) for block in blocks("bash")]
-    categories, products, stock, orders, customers, events, recommendations = answers
+    categories, products, stock, orders, customers, events, recommendations, holds, checked, ledger = answers
     assert products == json.loads(blocks("json")[0].text)
     assert [one["accepted"] for one in (categories, stock, orders, customers)] == [1, 1, 1, 1]
     assert [one.get("reason", "") for one in events["verdicts"]] == ["", "", "no_consent"]
     assert recommendations["placement"] == "product"
+    assert holds["minutes"] == 60 and holds["rows"][0]["token"].startswith("WyIi") and ledger == []
+    assert checked["rows"] == [{"product_id": "LAN-1", "price": None, "currency": ""}]
     assert typed(blocks("bash")[1].text, url, key) == products  # sent again under its Idempotency-Key
     lantern = Product.objects.get(external_id="LAN-1")
     assert (lantern.stock, Order.objects.get().lines.get().product) == (11, lantern)
@@ -209,10 +211,11 @@ def test_the_typescript_is_typed(tmp_path: Path) -> None:
 
 def test_the_client_is_short_and_holds_the_tables_of_the_api() -> None:
     text = CLIENT.read_text()
-    assert len(text.splitlines()) < 220
+    assert len(text.splitlines()) < 240
     from django_ecomai.ingest.urls import urlpatterns
 
-    names = {str(one.name).removeprefix("api-") for one in urlpatterns} - {"saleor", "events", "recommendations"}
+    questions = {"saleor", "events", "recommendations", "ledger", "holds", "holds-check"}
+    names = {str(one.name).removeprefix("api-") for one in urlpatterns} - questions
     declared = re.search(r"export type Table =(.*?);", text, re.DOTALL)
     assert declared and set(re.findall(r'"(\w+)"', declared[1])) == names
 

@@ -40,6 +40,7 @@ def modules_after(statement: str) -> set[str]:
         "pricing.optimise",
         "pricing.explore",
         "pricing.price_test",
+        "pricing.paired",
     ],
 )
 def test_what_the_web_process_imports_stays_light(module):

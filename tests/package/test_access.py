@@ -116,6 +116,9 @@ ACCESS: dict[str, Permitted | Open | Keyed] = {
     "ecomai_ingest:api-reviews": Keyed("POST", "orders:write"),
     "ecomai_ingest:api-events": Keyed("POST", "events:write"),
     "ecomai_ingest:api-recommendations": Keyed("GET", "recommendations:read"),
+    "ecomai_ingest:api-ledger": Keyed("GET", "prices:hold"),
+    "ecomai_ingest:api-holds": Keyed("POST", "prices:hold"),
+    "ecomai_ingest:api-holds-check": Keyed("POST", "prices:hold"),
     "ecomai_pricing:api-competitor-offers": pricing(
         GET=("view_competitoroffer",), POST=("add_competitoroffer", "change_competitoroffer")
     ),
@@ -157,6 +160,19 @@ ACCESS: dict[str, Permitted | Open | Keyed] = {
         ("GET",), "tests/pricing/test_volume_prices.py::test_everybody_reads_by_rest_what_the_shop_shows_and_no_more"
     ),
     "ecomai_pricing:api-segments": pricing(GET=("view_volumeoffer",)),
+    "ecomai_pricing:api-ledger": Open(("GET",), "tests/pricing/test_api_more.py::TestLedger"),
+    "ecomai_pricing:api-offer-history": pricing(GET=("view_competitoroffer",)),
+    "ecomai_pricing:api-category-positions": pricing(GET=("view_competitoroffer",)),
+    "ecomai_pricing:api-alerts": pricing(GET=("view_competitoroffer",)),
+    "ecomai_pricing:api-rules": pricing(GET=("view_pricingrule",)),
+    "ecomai_pricing:api-replay": pricing(GET=("view_priceproposal",)),
+    "ecomai_pricing:api-price-tests": pricing(GET=("view_pricetest",), POST=("apply_priceproposal",)),
+    "ecomai_pricing:api-price-tests-export": pricing(GET=("view_pricetest",)),
+    "ecomai_pricing:api-price-test": pricing(GET=("view_pricetest",)),
+    "ecomai_pricing:api-price-test-decide": pricing(POST=("apply_priceproposal",)),
+    "ecomai_pricing:api-price-test-groups": pricing(GET=("view_pricetest",), POST=("apply_priceproposal",)),
+    "ecomai_pricing:api-price-test-group": pricing(GET=("view_pricetest",)),
+    "ecomai_pricing:api-price-test-group-decide": pricing(POST=("apply_priceproposal",)),
 }
 SUBSTITUTES = {"ecomai_inventory:api-table": {"table": "suppliers"}}
 

@@ -30,7 +30,9 @@ from django_ecomai.ingest.services import key_make
 pytestmark = pytest.mark.django_db
 #: What any REST endpoint may say that the description does not repeat at each: see docs/reference/endpoints.md.
 GENERAL = {400, 401, 403, 404, 405, 406, 415, 429}
-PUBLIC = ("/ecomai/api/events/", "/ecomai/api/recommendations/", "/ecomai/api/privacy/")
+PUBLIC = (
+    "/ecomai/api/events/", "/ecomai/api/recommendations/", "/ecomai/api/privacy/", "/ecomai/api/pricing/ledger/",
+)  # fmt: skip
 KEYED = "/ecomai/api/ingest/"
 FUZZ = settings(
     max_examples=5,

@@ -184,10 +184,10 @@ def test_the_page_tells_weeks_and_what_was_sold_at_each_price(boss: Client, shop
         moment = timezone.make_aware(datetime.combine(week.week, time()))
         order_make(placed_at=moment + timedelta(hours=36), lines=[(test.product, pieces)])
     html = read(boss.get(page_of(test)))
-    assert "3 of 4 weeks have ended." in html
+    assert "3 of 4 weeks have ended and count." in html
     assert html.count("was in the shop") == 3 and html.count("left out") == 1 and html.count(">50 %<") == 4
-    # 2 pieces per day at 9.80 that cost 4.00, 1 at 10.20
-    assert ">11.60 EUR<" in html and ">6.20 EUR<" in html
+    # 14 pieces per week at 9.80 that cost 4.00, 7 at 10.20
+    assert ">81.20 EUR<" in html and ">43.40 EUR<" in html
     assert PriceTestWeek.objects.filter(test=test, applied_at=None).count() == 1
 
 

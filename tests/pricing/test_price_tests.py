@@ -20,9 +20,8 @@ from django_ecomai.pricing.services import (
     price_test_stop,
     prices_watch,
 )
-from django_ecomai.pricing.services.price_tests import price_test_result, weeks_drawn
+from django_ecomai.pricing.services.price_tests import weeks_drawn
 from django_ecomai.pricing.services.propose import proposals_preview
-from django_ecomai.testing import order_make
 
 from .adapters import PricedShop
 from .factories import priced_product, rule_make
@@ -203,16 +202,3 @@ def test_a_product_in_a_test_gets_no_proposal(shop: PricedShop) -> None:
     test = started()
     (row,) = proposals_preview(rules=[], product_ids=[test.product_id], now=START)
     assert row.held_code == "in_test"
-
-
-def test_what_was_sold_at_each_price(shop: PricedShop) -> None:
-    test = started(weeks=2)
-    low_week = next(week.week for week in test.weeks.all() if week.price == test.low)
-    for number in range(3):
-        prices_watch(now=MONDAY + timedelta(weeks=number))
-    assert price_test_result(test, today=MONDAY.date())["weeks"] == 0
-    at = datetime(low_week.year, low_week.month, low_week.day, 12, tzinfo=UTC)
-    order_make(lines=[(test.product, 14)], placed_at=at, currency="EUR")
-    order_make(lines=[(test.product, 7)], placed_at=at + timedelta(days=1), currency="EUR")
-    found = price_test_result(test, today=MONDAY.date() + timedelta(days=14))
-    assert found == {"low": 3.0, "high": 0.0, "weeks": 2}

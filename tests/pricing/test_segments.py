@@ -12,11 +12,14 @@ from django.conf import LazySettings
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
+from hypothesis import given
+from hypothesis import strategies as st
 
 from django_ecomai.mirror.models import Customer, Order, OrderLine
 from django_ecomai.pricing.checks import check_pricing
 from django_ecomai.pricing.segments import segments_learn
 from django_ecomai.pricing.segments_stored import segments_latest
+from django_ecomai.pricing.tiers import is_of_the_trade, is_protected, tier_attribute, words_of
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_now
 
@@ -142,6 +145,92 @@ def test_an_attribute_of_a_person_is_refused_and_never_read(name: str, settings:
     assert error.id == "ecomai.E117" and name in error.msg
     trade({"slope": -1.0, "customers": {name: "a"}}, {"slope": -3.0, "customers": {name: "b"}}, weeks=10)
     assert compared() == {}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "group", "tier", "customer_group", "customerGroup", "Kundengruppe", "customer-tier", "price list", "priceList",
+        "Preisliste", "Rabattstufe", "b2b", "B2B-type", "sales.channel", "Vertriebskanal", "region", "Gebiet",
+        "volume_class", "Umsatzklasse", "Großhandel", "Händler", "wholesale", "contract/type", "membership level",
+        "user_group", "TIER_2", "GROUP",
+    ],
+)  # fmt: skip
+def test_names_of_the_trade_pass(name: str, settings: LazySettings) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "PRICING_TIER_ATTRIBUTE": name}
+    assert tier_attribute() == name and check_pricing(None) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "customer_age", "customerAge", "age_group", "AgeGroup", "Alter", "Altersgruppe", "alters-gruppe", "Lebensalter",
+        "customer_gender", "customergender", "genderGroup", "sex", "is_female", "Geschlecht", "kunden_geschlecht",
+        "Kundengeschlecht", "Anrede", "salutation", "title", "Titel", "post_code", "PLZ", "plzGebiet", "Postleitzahl",
+        "postleitzahl_gruppe", "zip/group", "income", "Einkommensklasse", "income_level", "Gehalt", "religion",
+        "Religionszugehörigkeit", "Konfession", "nationality", "Nationalität", "Staatsangehörigkeit", "birth_date",
+        "dateOfBirth", "Geburtsjahr", "birthYear", "date of birth", "ethnicGroup", "Herkunft", "first.name", "Vorname",
+        "family status", "Familienstand", "Behinderung", "health_group", "marital-status", "customer_language",
+        "Muttersprache", "city", "Wohnort", "e-mail group", "deviceType", "Schwangerschaft", "Beruf", "job type",
+        "AGE", "GENDER_TYPE", "group_of_women", "Sexualität", "union_member",
+    ],
+)  # fmt: skip
+def test_names_of_a_person_never_pass(name: str, settings: LazySettings) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "PRICING_TIER_ATTRIBUTE": name, "PRICING_TIER_CHECKED": name}
+    assert tier_attribute() == ""
+    (error,) = check_pricing(None)
+    assert error.id == "ecomai.E117" and name in error.msg
+
+
+@pytest.mark.parametrize(
+    "name", ["favourite", "newsletter", "sales_rep", "x", "customer", "flag7", "Stammkunde", "…", "возраст"]
+)
+def test_other_names_need_a_second_setting(name: str, settings: LazySettings) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "PRICING_TIER_ATTRIBUTE": name}
+    assert tier_attribute() == ""
+    (error,) = check_pricing(None)
+    assert error.id == "ecomai.E116" and "PRICING_TIER_CHECKED" in error.hint
+    settings.ECOMAI = {**settings.ECOMAI, "PRICING_TIER_CHECKED": "another"}
+    assert tier_attribute() == ""
+    settings.ECOMAI = {**settings.ECOMAI, "PRICING_TIER_CHECKED": name}
+    assert tier_attribute() == name and check_pricing(None) == []
+
+
+def test_values_that_tell_a_person_are_not_compared(settings: LazySettings) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "PRICING_TIER_ATTRIBUTE": "group"}
+    trade({"slope": -1.0, "customers": {"group": "Herr"}}, {"slope": -3.0, "customers": {"group": "Frau"}}, weeks=10)
+    assert compared() == {}
+
+
+WORDS = st.lists(st.from_regex(r"[a-z]{2,9}", fullmatch=True), min_size=1, max_size=5)
+
+
+@given(WORDS, st.lists(st.sampled_from(["_", "-", "/", " ", ".", "__", " - ", "7_"]), min_size=4, max_size=4))
+def test_names_are_cut_at_what_is_no_letter(words: list[str], between: list[str]) -> None:
+    name = words[0] + "".join(cut + word for cut, word in zip(between, words[1:], strict=False))
+    assert words_of(name) == words_of(name.upper()) == tuple(words)
+
+
+@given(WORDS)
+def test_names_are_cut_where_camel_case_begins_a_word(words: list[str]) -> None:
+    assert words_of(words[0] + "".join(word.title() for word in words[1:])) == tuple(words)
+    assert words_of("HTML" + "".join(word.title() for word in words)) == ("html", *words)
+
+
+@given(WORDS, st.sampled_from(["age", "gender", "Geschlecht", "plz", "income", "Geburtsjahr"]), st.integers(0, 5))
+def test_no_words_around_it_let_a_word_of_a_person_pass(words: list[str], person: str, place: int) -> None:
+    told = [*words[:place], person, *words[place:]]
+    for name in ("_".join(told), "-".join(told).upper(), "".join(word.title() for word in told)):
+        assert is_protected(name) and not is_of_the_trade(name)
+
+
+@given(st.text(max_size=40))
+def test_any_text_can_be_read(name: str) -> None:
+    assert all(
+        word and word == word.casefold() and not any(one.isdigit() for one in word.replace("b2", ""))
+        for word in words_of(name)
+    )
+    assert not (is_protected(name) and is_of_the_trade(name))
 
 
 def test_orders_are_divided_by_what_else_they_hold() -> None:

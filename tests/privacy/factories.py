@@ -20,7 +20,7 @@ from django_ecomai.ingest.services import key_make
 from django_ecomai.ingest.services.versions import versions_claim
 from django_ecomai.inventory.models import Decision, PurchaseOrder
 from django_ecomai.mirror.models import ReturnLine, Review, SyncIssue, SyncReport
-from django_ecomai.pricing.models import PriceChange, PriceSelection, PriceTest
+from django_ecomai.pricing.models import PriceChange, PriceSelection, PriceTest, PriceTestGroup
 from django_ecomai.privacy.ledger import consent_record
 from django_ecomai.privacy.models import ListRelease
 from django_ecomai.recommend.models import CustomerPreference, Revision
@@ -125,5 +125,6 @@ def _staff_fill(user: Any) -> None:
     PriceTest.objects.create(
         base_price=10, low=9, high=11, starts_on=moment.date(), seed=1, started_by=user, **prices
     )  # fmt: skip
+    PriceTestGroup.objects.create(name="Lamps", step=0.02, starts_on=moment.date(), seed=1, started_by=user)
     key_make(name="Storefront", scopes=["orders:write"], user=user)
     ListRelease.objects.create(number=1, kind="popular", epsilon=Decimal("0.1"), most=10, made_by=user)

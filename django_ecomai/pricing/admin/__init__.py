@@ -3,6 +3,7 @@ from .elasticities import ProductElasticityAdmin
 from .market import CompetitorAdmin, CompetitorOfferAdmin
 from .market_review import CompetitorMatchAdmin
 from .offers import VolumeOfferAdmin
+from .price_test_groups import PriceTestGroupAdmin
 from .price_tests import PriceTestAdmin
 from .reductions import PriceReductionAdmin
 from .rules import PricingRuleAdmin
@@ -16,6 +17,7 @@ __all__ = [
     "PriceProposalAdmin",
     "PriceReductionAdmin",
     "PriceTestAdmin",
+    "PriceTestGroupAdmin",
     "PricingRuleAdmin",
     "ProductElasticityAdmin",
     "VolumeOfferAdmin",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import F
-from django.http import HttpRequest
+from django.db.models import F, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -21,6 +21,7 @@ from django_ecomai.mirror.admin.base import NONE, amount_format
 from django_ecomai.pricing import words
 from django_ecomai.pricing.models import ProductElasticity
 from django_ecomai.pricing.services import adapter_applies
+from django_ecomai.pricing.services.price_test_groups import MOST_PRODUCTS
 
 from .base import APPLY, PricingAdmin, labelled
 
@@ -43,6 +44,17 @@ class ProductElasticityAdmin(ReadOnlyAdminMixin, PricingAdmin):
     fields = ("product", "says", "rests_on", "known", "learned_from", "test", "proposal")
     readonly_fields = fields
     sortable_by = ()
+    actions = ("try_together",)
+
+    def has_apply_permission(self, request: HttpRequest) -> bool:
+        """For ``permissions`` of the action."""
+        return request.user.has_perm(APPLY)
+
+    @admin.action(description=gettext_lazy("Try two prices of all of them by week …"), permissions=["apply"])
+    def try_together(self, request: HttpRequest, queryset: QuerySet[ProductElasticity]) -> HttpResponse:
+        """Leads to the page that says which of them can be tested together."""
+        keys = ",".join(str(pk) for pk in queryset.values_list("product_id", flat=True)[:MOST_PRODUCTS])
+        return HttpResponseRedirect(f"{self.link('ecomai_pricing_pricetestgroup_start')}?products={keys}")
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         context = {

@@ -38,6 +38,7 @@ from django_ecomai.pricing.services.price_tests import GOING, LONGEST, price_tes
 from django_ecomai.pricing.worklist import costs_simulated
 
 from .base import APPLY, PricingAdmin
+from .price_test_result import ResultMixin
 
 STATES = {PriceTest.State.RUNNING: "info", PriceTest.State.DONE: "ok", PriceTest.State.STOPPED: "warning"}
 PRICE: dict[str, Any] = {"max_digits": 14, "decimal_places": 4, "localize": False}
@@ -60,7 +61,7 @@ class PlanForm(forms.Form):
 
 
 @admin.register(PriceTest)
-class PriceTestAdmin(ReadOnlyAdminMixin, PricingAdmin):
+class PriceTestAdmin(ReadOnlyAdminMixin, ResultMixin, PricingAdmin):
     """Two prices in turn, week by week, the same for everybody."""
 
     readonly_note = gettext_lazy(
@@ -145,6 +146,7 @@ class PriceTestAdmin(ReadOnlyAdminMixin, PricingAdmin):
         context = {
             **self.admin_site.each_context(request),
             **test_context(test=row),
+            **self.result_links(request, row),
             "title": _("Price test of “%(product)s”") % {"product": row.product.title},
             "opts": self.opts,
             "price_links": self.price_links(request),
@@ -198,7 +200,7 @@ class PriceTestAdmin(ReadOnlyAdminMixin, PricingAdmin):
 
     def _row(self, request: HttpRequest, pk: Any) -> PriceTest:
         """The test, as far as this user may see it."""
-        rows = self.get_queryset(request).select_related("product", "started_by")
+        rows = self.get_queryset(request).select_related("product", "started_by", "group")
         row: PriceTest | None = rows.filter(pk=key_asked(pk)).first()
         if row is None:
             raise Http404(_("There is no such price test."))

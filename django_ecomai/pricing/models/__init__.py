@@ -2,7 +2,7 @@ from .changes import PriceChange
 from .competitors import Competitor, CompetitorMatch, CompetitorOffer, CompetitorPrice
 from .elasticities import ProductElasticity
 from .ledger import PriceReduction
-from .price_tests import PriceTest, PriceTestWeek
+from .price_tests import PriceTest, PriceTestGroup, PriceTestWeek
 from .proposals import PriceProposal
 from .rules import PricingRule
 from .selections import PriceSelection, PriceSelectionPart
@@ -19,6 +19,7 @@ __all__ = [
     "PriceSelection",
     "PriceSelectionPart",
     "PriceTest",
+    "PriceTestGroup",
     "PriceTestWeek",
     "PricingRule",
     "ProductElasticity",

@@ -11,6 +11,35 @@ from django_ecomai.mirror.models import Product
 from .elasticities import MONEY
 
 
+class PriceTestGroup(models.Model):
+    """Price tests of several products with one result; its state is that of its tests.
+
+    In each two weeks half of the products begin with the lower price, drawn anew: a season moves both alike.
+    """
+
+    channel = models.CharField(_("channel"), max_length=32, default="", blank=True)
+    name = models.CharField(_("name"), max_length=128)
+    step = models.FloatField(_("step"), help_text=_("How far both prices are from today's: 0.05 means 5 %."))
+    starts_on = models.DateField(_("first Monday"))
+    seed = models.PositiveBigIntegerField(editable=False)
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("started by")
+    )
+    made_at = models.DateTimeField(_("started"), auto_now_add=True)
+    # {"title of a product": "why it was left out"}
+    left_out = models.JSONField(_("left out"), default=dict, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("price test of several products")
+        verbose_name_plural = _("price tests of several products")
+        ordering = ["-made_at", "-pk"]
+        # whoever may see price tests sees those of several products
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class PriceTest(models.Model):
     """Two prices of a product, half of the weeks each, in an order that was drawn before the test began."""
 
@@ -39,6 +68,11 @@ class PriceTest(models.Model):
     )  # fmt: skip
     made_at = models.DateTimeField(_("started"), auto_now_add=True)
     reason = models.CharField(_("why it was stopped"), max_length=500, default="", blank=True)
+    group = models.ForeignKey(
+        PriceTestGroup, models.CASCADE, null=True, blank=True, related_name="tests", verbose_name=_("test of several")
+    )
+    # Products of a price family have the same weeks in the same order, and stop together.
+    family = models.CharField(_("price family"), max_length=160, default="", blank=True)
 
     class Meta:
         verbose_name = _("price test")
@@ -61,6 +95,8 @@ class PriceTestWeek(models.Model):
     price = models.DecimalField(_("price"), **MONEY)
     propensity = models.FloatField(_("probability of this price"), default=0.5)
     applied_at = models.DateTimeField(_("in the shop since"), null=True, blank=True)
+    # Somebody else's price came in between: it does not count.
+    is_spoiled = models.BooleanField(_("disturbed"), default=False)
 
     class Meta:
         verbose_name = _("week of a price test")

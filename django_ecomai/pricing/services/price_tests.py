@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -54,14 +54,9 @@ def price_test_start(
     ``PRICING_FOUR_EYES`` it waits for ``price_test_approve`` of somebody else, and ``user`` must be known.
     """
     at = now or timezone.now()
-    if ecomai.PRICING_FOUR_EYES and getattr(user, "pk", None) is None:
-        raise PricingError(_("Two people must approve a price: log in, so that it is known who does."))
-    if not 2 <= weeks <= LONGEST or weeks % 2:
-        raise PricingError(_("A test takes an even number of weeks, 2 to %(most)d.") % {"most": LONGEST})
+    check_start(channel=product.channel, weeks=weeks, user=user)
     if not 0 < low < high:
         raise PricingError(_("The lower price must be above 0 and below the higher one."))
-    if not adapter_applies(product.channel):
-        raise PricingError(_("The adapter cannot write prices, so no test can run by itself."))
     if problem := price_test_problems(product=product, pairs=[(low, high)], now=at)[0]:
         raise PricingError(problem)
     first = last_monday(local_date(at)) + timedelta(days=7)
@@ -76,14 +71,19 @@ def price_test_start(
             state=PriceTest.State.ASKED if ecomai.PRICING_FOUR_EYES else PriceTest.State.RUNNING,
             started_by=user if getattr(user, "pk", None) is not None else None,
         )  # fmt: skip
-        PriceTestWeek.objects.bulk_create(
-            [
-                PriceTestWeek(test=test, week=first + timedelta(days=7 * number), price=low if lower else high)
-                for number, lower in enumerate(weeks_drawn(weeks, seed))
-            ]
-        )
+        PriceTestWeek.objects.bulk_create(weeks_of(test, weeks_drawn(weeks, seed)))
         change_log(objects=[test], user=user, lines=[_("started")], added=True)
     return test
+
+
+def check_start(*, channel: str, weeks: int, user: Any) -> None:
+    """Raise ``PricingError`` where no test can be started whatever the prices are."""
+    if ecomai.PRICING_FOUR_EYES and getattr(user, "pk", None) is None:
+        raise PricingError(_("Two people must approve a price: log in, so that it is known who does."))
+    if not 2 <= weeks <= LONGEST or weeks % 2:
+        raise PricingError(_("A test takes an even number of weeks, 2 to %(most)d.") % {"most": LONGEST})
+    if not adapter_applies(channel):
+        raise PricingError(_("The adapter cannot write prices, so no test can run by itself."))
 
 
 def price_test_approve(*, test: PriceTest, user: Any, now: datetime | None = None) -> PriceTest:
@@ -114,6 +114,14 @@ def price_test_approve(*, test: PriceTest, user: Any, now: datetime | None = Non
         held.save(update_fields=["state", "starts_on", "approved_by"])
         change_log(objects=[held], user=user, lines=[_("approved by the second of two")])
     return held
+
+
+def weeks_of(test: PriceTest, lower: Sequence[bool]) -> list[PriceTestWeek]:
+    """The weeks of a test, unsaved, from its first Monday on."""
+    return [
+        PriceTestWeek(test=test, week=test.starts_on + timedelta(days=7 * number), price=test.low if one else test.high)
+        for number, one in enumerate(lower)
+    ]
 
 
 def weeks_drawn(weeks: int, seed: int) -> list[bool]:
@@ -172,7 +180,7 @@ def _advance(test: PriceTest, now: datetime) -> int:
         text = _("the shop has changed the price to %(price)s") % {"price": price}
         return _end(test, PriceTest.State.STOPPED, text, now)
     facts = _facts(test.product, now)
-    if facts is None or (problem := _forbidden(test.channel, facts, week.price, now)):
+    if facts is None or (problem := _forbidden(test, facts, week.price, now)):
         return _end(test, PriceTest.State.STOPPED, _("not on sale") if facts is None else problem, now)
     if price != week.price and (problem := _set(test, said, Former(week.price), now)):
         return _end(test, PriceTest.State.STOPPED, problem, now)
@@ -185,6 +193,10 @@ def _end(test: PriceTest, state: str, reason: str, now: datetime) -> int:
     """Restore the price before, if the shop still has that of the test's last week and no limit forbids it by now."""
     written = 0
     said = _said_now(test)
+    if not said.problem and said.price != _last_price(test):
+        # since when is not known: what was sold in that week says nothing
+        last = test.weeks.filter(applied_at__isnull=False).order_by("-week").values("pk")[:1]
+        PriceTestWeek.objects.filter(pk__in=[row["pk"] for row in last]).update(is_spoiled=True)
     if problem := str(said.problem):
         reason = f"{reason}; {problem}" if reason else problem
     elif said.price == _last_price(test) != test.base_price:
@@ -195,7 +207,19 @@ def _end(test: PriceTest, state: str, reason: str, now: datetime) -> int:
             written = 1
     test.state, test.reason = state, reason[:500]
     test.save(update_fields=["state", "reason"])
+    if test.family and state == PriceTest.State.STOPPED:
+        written += _family_follows(test, now)
     return written
+
+
+def _family_follows(test: PriceTest, now: datetime) -> int:
+    """The others of a price family stop with the first of them, so that all have one price again."""
+    others = PriceTest.objects.filter(group=test.group_id, family=test.family, state__in=GOING).order_by("pk")
+    named = {"product": test.product, "reason": test.reason}
+    return sum(
+        _end(other, PriceTest.State.STOPPED, _("with “%(product)s”: %(reason)s") % named, now)
+        for other in locked_rows(others).select_related("product")
+    )
 
 
 def _set(test: PriceTest, old: Said, new: Former, now: datetime) -> str:
@@ -256,25 +280,29 @@ def price_test_problems(
     if facts is None:
         raise PricingError(_("“%(product)s” is not on sale.") % {"product": product})
     choice = RuleBook(channel=product.channel, on=local_date(at)).of(facts)
-    found = []
-    for low, high in pairs:
-        # from today's price to each, and from each to the other
-        steps = [(facts.price, low), (facts.price, high), (low, high), (high, low)]
-        problems = (
-            _not_allowed(replace(facts, price=before, price_week_ago=before), choice, after) for before, after in steps
-        )
-        found.append(next(filter(None, problems), ""))
-    return found
+    return [pair_problem(facts, choice, low, high) for low, high in pairs]
 
 
-def _forbidden(channel: str, facts: Facts, price: Decimal, now: datetime) -> str:
-    return _not_allowed(facts, RuleBook(channel=channel, on=local_date(now)).of(facts), price)
+def pair_problem(facts: Facts, choice: Choice, low: Decimal, high: Decimal, *, whole_family: bool = False) -> str:
+    """Why limits forbid two prices in turn, "" where none does: each from today's, and the step from one to the other.
+    ``whole_family``: all products of its price family have them."""
+    for before, after in ((facts.price, low), (facts.price, high), (low, high), (high, low)):
+        moved = replace(facts, price=before, price_week_ago=before)
+        if problem := _not_allowed(moved, choice, after, whole_family=whole_family):
+            return problem
+    return ""
 
 
-def _not_allowed(facts: Facts, choice: Choice, price: Decimal) -> str:
+def _forbidden(test: PriceTest, facts: Facts, price: Decimal, now: datetime) -> str:
+    choice = RuleBook(channel=test.channel, on=local_date(now)).of(facts)
+    # a family that has changed since is no family of the test
+    return _not_allowed(facts, choice, price, whole_family=(test.family,) == choice.families)
+
+
+def _not_allowed(facts: Facts, choice: Choice, price: Decimal, *, whole_family: bool = False) -> str:
     from django_ecomai.ml.pricing.guardrails import violations
 
-    if choice.families:
+    if choice.families and not whole_family:
         return _("Products of a price family cannot be tested alone.")
     if facts.cost is None:
         return _("Its cost is not known, so that no lower limit can be kept.")
@@ -288,21 +316,3 @@ def _not_allowed(facts: Facts, choice: Choice, price: Decimal) -> str:
         named = {"price": exact_amount(price, facts.currency), "limits": told}
         return _("Its limits do not allow %(price)s: %(limits)s.") % named
     return ""
-
-
-def price_test_result(test: PriceTest, *, today: date | None = None) -> dict[str, Any]:
-    """Pieces per day at each price in the weeks that have ended, as they were sold."""
-    from django_ecomai.forecast.selectors import demand_days
-
-    until = last_monday(today or timezone.localdate())
-    weeks = [one for one in test.weeks.all() if one.applied_at is not None and one.week < until]
-    if not weeks:
-        return {"low": None, "high": None, "weeks": 0}
-    since = min(one.week for one in weeks)
-    demand = demand_days(channel=test.channel, product_ids=[test.product_id], since=since, until=until)
-    sold: dict[Decimal, list[float]] = {test.low: [], test.high: []}
-    for one in weeks:
-        begin = (one.week - since).days
-        sold[one.price].append(float(demand.quantity[0, begin : begin + 7].sum()) / 7)
-    means = {key: sum(each) / len(each) if each else None for key, each in sold.items()}
-    return {"low": means[test.low], "high": means[test.high], "weeks": len(weeks)}

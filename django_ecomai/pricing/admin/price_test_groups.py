@@ -1,0 +1,272 @@
+"""Price tests of several products: planned on a page that says which can take part, watched, stopped, and decided."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path
+from django.urls.resolvers import URLPattern
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
+
+from django_ecomai.conf import ecomai
+from django_ecomai.core.admin import ReadOnlyAdminMixin
+from django_ecomai.core.admin_parts import badge
+from django_ecomai.core.charts import format_value
+from django_ecomai.mirror.admin.base import amount_format
+from django_ecomai.mirror.models import Product
+from django_ecomai.pricing import words
+from django_ecomai.pricing.asked import key_asked, text_asked
+from django_ecomai.pricing.models import PriceTest, PriceTestGroup, PricingRule
+from django_ecomai.pricing.price_test_export import group_state
+from django_ecomai.pricing.price_test_pages import WEEKS, result_context
+from django_ecomai.pricing.price_test_results import price_tests_result
+from django_ecomai.pricing.rule_preview import rule_product_ids
+from django_ecomai.pricing.services import (
+    PricingError,
+    adapter_applies,
+    price_test_group_approve,
+    price_test_group_start,
+    price_test_group_stop,
+)
+from django_ecomai.pricing.services.price_test_groups import MOST_PRODUCTS, GroupPlan, group_plan
+from django_ecomai.pricing.services.price_tests import GOING, LONGEST
+from django_ecomai.pricing.worklist import costs_simulated
+
+from .base import APPLY, PricingAdmin
+from .price_test_result import keep, may_keep
+from .price_tests import STATES
+
+VIEW = "ecomai_pricing.view_pricetest"
+SHOWN = 50
+
+
+class GroupForm(forms.Form):
+    """How far, for how long, and what it is called."""
+
+    step = forms.FloatField(label=gettext_lazy("Step in per cent"), min_value=1, max_value=30, initial=4)
+    weeks = forms.IntegerField(
+        label=gettext_lazy("Weeks"), min_value=2, max_value=LONGEST, step_size=2, initial=WEEKS
+    )  # fmt: skip
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=128, required=False)
+
+
+@admin.register(PriceTestGroup)
+class PriceTestGroupAdmin(ReadOnlyAdminMixin, PricingAdmin):
+    """Seen by whoever may see price tests."""
+
+    readonly_note = gettext_lazy(
+        "Two prices of several products in turn: in every week half of them have the lower one. Choose products on the "
+        "page “Price elasticities”, or open a rule."
+    )
+    list_display = ("what", "standing", "number", "starts_on", "started_by")
+    list_display_links = None
+    list_select_related = ("started_by",)
+    sortable_by = ()
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).annotate(products=Count("tests")).prefetch_related("tests")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm(VIEW)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(VIEW)
+
+    def get_urls(self) -> list[URLPattern]:
+        view, name = self.admin_site.admin_view, "ecomai_pricing_pricetestgroup"
+        posts = (("approve", self.approve_view), ("stop", self.stop_view), ("keep", self.keep_view))
+        return [
+            path("start/", view(self.start_view), name=f"{name}_start"),
+            *(path(f"<int:pk>/{what}/", view(require_POST(one)), name=f"{name}_{what}") for what, one in posts),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        context = {"title": _("Tests of several products"), "cards_on_phones": True, **(extra_context or {})}
+        return super().changelist_view(request, context)
+
+    def start_view(self, request: HttpRequest) -> HttpResponse:
+        """GET ``products`` (keys) or ``rule``: which of them can be tested, at which prices. POST: it is started."""
+        if not request.user.has_perm(APPLY):
+            raise PermissionDenied
+        given = request.POST if request.method == "POST" else request.GET
+        channel, keys, name = _chosen(given)
+        form = GroupForm(given if "step" in given else {"step": 4, "weeks": WEEKS, "name": name})
+        plan, problem = GroupPlan(), ""
+        if form.is_valid():
+            values = form.cleaned_data
+            step = values["step"] / 100
+            try:
+                if request.method == "POST":
+                    group = price_test_group_start(
+                        channel=channel, product_ids=keys, step=step, weeks=values["weeks"], name=values["name"],
+                        user=request.user, seed=secrets.randbelow(2**31),
+                    )  # fmt: skip
+                    messages.success(request, _begins(group))
+                    return HttpResponseRedirect(self.link("ecomai_pricing_pricetestgroup_change", group.pk))
+                plan = group_plan(channel=channel, product_ids=keys, step=step)
+            except PricingError as error:
+                problem = str(error)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Try two prices of several products"),
+            "opts": self.opts,
+            "price_links": self.price_links(request),
+            "form": form,
+            "problem": problem,
+            "plan": plan,
+            "units": [
+                (", ".join(one.title for one in unit.facts), *(
+                    amount_format(price, unit.facts[0].currency) for price in (unit.facts[0].price, unit.low, unit.high)
+                ))
+                for unit in plan.units[:SHOWN]
+            ],
+            "left_out": list(plan.left_out.items())[:SHOWN],
+            "keys": ",".join(map(str, keys)),
+            "channel": channel,
+            "applies": adapter_applies(channel),
+            "simulated": costs_simulated(channel=channel),
+            "list_url": self.link("ecomai_pricing_pricetestgroup_changelist"),
+        }  # fmt: skip
+        return TemplateResponse(request, "ecomai/pricing/admin/price_test_group_start.html", context)
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """One test: its result over all products, and the products."""
+        row, tests = self._row(request, object_id)
+        kind = ContentType.objects.get_for_model(PriceTestGroup)
+        log = LogEntry.objects.filter(content_type=kind, object_id=str(row.pk)).select_related("user")
+        may, state = request.user.has_perm(APPLY), group_state(tests)
+        asked = {test.started_by_id for test in tests if test.state == PriceTest.State.ASKED}
+        kept = state == PriceTest.State.DONE and may_keep(request)
+        context = {
+            **self.admin_site.each_context(request),
+            **result_context(result=price_tests_result(tests), names=(_("Lower price"), _("Higher price"))),
+            "title": _("Price test: %(product)s") % {"product": row.name},
+            "opts": self.opts,
+            "price_links": self.price_links(request),
+            "row": row,
+            "original": row,
+            "state": badge(PriceTest.State(state).label, STATES.get(PriceTest.State(state), "info")),
+            "figures": [
+                (_("Products"), format_value(len(tests))),
+                (_("Step"), words.percent(row.step)),
+                (_("First Monday"), date_format(row.starts_on, "SHORT_DATE_FORMAT")),
+                (_("Weeks"), format_value(max(len(test.weeks.all()) for test in tests))),
+            ],
+            "tests": [
+                (self.link("ecomai_pricing_pricetest_change", test.pk), test.product.title,
+                 amount_format(test.low), amount_format(test.high, test.currency), test.get_state_display(),
+                 test.reason)
+                for test in tests
+            ],
+            "left_out": list(row.left_out.items()),
+            "may_approve": may and asked and request.user.pk not in asked,
+            "approve_url": self.link("ecomai_pricing_pricetestgroup_approve", row.pk),
+            "may_stop": may and state in GOING,
+            "stop_url": self.link("ecomai_pricing_pricetestgroup_stop", row.pk),
+            "keep_url": self.link("ecomai_pricing_pricetestgroup_keep", row.pk),
+            "keeps": [("high", _("Keep the higher prices")), ("low", _("Keep the lower prices"))] if kept else [],
+            "log": list(log.order_by("-action_time", "-pk")[:20]),
+            "simulated": costs_simulated(channel=row.channel),
+            "list_url": self.link("ecomai_pricing_pricetestgroup_changelist"),
+        }  # fmt: skip
+        return TemplateResponse(request, "ecomai/pricing/admin/price_test_group.html", context)
+
+    def approve_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """POST: the second of two people lets it begin."""
+        row, _tests = self._row(request, pk)
+        if not request.user.has_perm(APPLY):
+            raise PermissionDenied
+        try:
+            price_test_group_approve(group=row, user=request.user)
+        except PricingError as error:
+            messages.error(request, str(error))
+        else:
+            messages.success(request, _("The test begins on Monday; its weeks are drawn."))
+        return HttpResponseRedirect(self.link("ecomai_pricing_pricetestgroup_change", row.pk))
+
+    def stop_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """POST ``reason``: end it and put the prices before back."""
+        row, _tests = self._row(request, pk)
+        if not request.user.has_perm(APPLY):
+            raise PermissionDenied
+        reason = request.POST.get("reason", "").strip()
+        if not reason:
+            messages.error(request, _("Say why the test is stopped."))
+        else:
+            try:
+                tests = price_test_group_stop(group=row, user=request.user, reason=reason)
+            except PricingError as error:
+                messages.error(request, str(error))
+            else:
+                messages.success(request, _("The test is over."))
+                # what could not be restored stands behind the reason
+                for test in tests:
+                    if test.reason.startswith(f"{reason}; "):
+                        messages.warning(request, f"{test.product}: {test.reason}")
+        return HttpResponseRedirect(self.link("ecomai_pricing_pricetestgroup_change", row.pk))
+
+    def keep_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """POST ``price``: the higher or the lower prices stay."""
+        row, tests = self._row(request, pk)
+        keep(request, tests, channel=row.channel)
+        return HttpResponseRedirect(self.link("ecomai_pricing_pricetestgroup_change", row.pk))
+
+    def _row(self, request: HttpRequest, pk: Any) -> tuple[PriceTestGroup, list[PriceTest]]:
+        """The test with those of its products, as far as this user may see it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        row: PriceTestGroup | None = self.get_queryset(request).filter(pk=key_asked(pk)).first()
+        tests = (
+            [] if row is None else list(row.tests.select_related("product").prefetch_related("weeks").order_by("pk"))
+        )
+        if row is None or not tests:
+            raise Http404(_("There is no such price test."))
+        return row, tests
+
+    # -- columns
+    @admin.display(description=gettext_lazy("name"))
+    def what(self, row: PriceTestGroup) -> SafeString:
+        return format_html('<a href="{}">{}</a>', self.link("ecomai_pricing_pricetestgroup_change", row.pk), row.name)
+
+    @admin.display(description=gettext_lazy("state"))
+    def standing(self, row: PriceTestGroup) -> SafeString:
+        state = PriceTest.State(group_state(list(row.tests.all())))
+        return badge(state.label, STATES.get(state, "info"))
+
+    @admin.display(description=gettext_lazy("products"))
+    def number(self, row: Any) -> str:
+        return format_value(row.products)
+
+
+def _chosen(given: Any) -> tuple[str, list[int], str]:
+    """The shop, the products and a name, from keys or a rule."""
+    rule = PricingRule.objects.filter(pk=key_asked(given.get("rule"))).first()
+    if rule is not None:
+        return rule.channel, rule_product_ids(rule=rule, most=MOST_PRODUCTS), rule.name
+    keys = [key_asked(one) for one in text_asked(given.get("products")).split(",") if key_asked(one)]
+    keys = keys[: MOST_PRODUCTS + 1]
+    first = Product.objects.filter(pk__in=keys).order_by("pk").values_list("channel", flat=True).first()
+    return ecomai.CHANNEL if first is None else first, keys, ""
+
+
+def _begins(group: PriceTestGroup) -> str:
+    if group.tests.filter(state=PriceTest.State.ASKED).exists():
+        return _("The test waits for a second person, who must approve it.")
+    return _("The test begins on Monday; its weeks are drawn.")

@@ -1,0 +1,148 @@
+"""Where categories stand, what a merchant should hear of, and what an offer has asked before, for staff."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from django_ecomai.conf import ecomai
+from django_ecomai.mirror.models import Product
+from django_ecomai.pricing.asked import text_asked
+from django_ecomai.pricing.market import category_positions
+from django_ecomai.pricing.market_alerts import MARKET_ALERTS, market_alerts
+from django_ecomai.pricing.market_rows import offer_rows
+from django_ecomai.pricing.models import CompetitorPrice
+
+from .base import MOST_ROWS, PricingView, check_known, whole
+
+_PAGE = [
+    OpenApiParameter("limit", int, description=f"Rows, 1 to {MOST_ROWS}; default 100."),
+    OpenApiParameter("offset", int, description="Rows to pass over."),
+]
+
+
+class CategoryPositionSerializer(serializers.Serializer[Any]):
+    """How many products of a category are where."""
+
+    category = serializers.CharField(source="name", allow_blank=True)
+    products = serializers.IntegerField()
+    cheapest = serializers.IntegerField(source="counts.cheapest", default=0)
+    average = serializers.IntegerField(source="counts.average", default=0)
+    premium = serializers.IntegerField(source="counts.premium", default=0)
+    gap = serializers.FloatField(help_text="Mean of own price over the median of the offers, less 1.")
+
+
+class AlertSerializer(serializers.Serializer[Any]):
+    """A competitor's offer that matters."""
+
+    kind = serializers.CharField(help_text=f"{', '.join(MARKET_ALERTS)}.")
+    product_id = serializers.CharField(help_text="The shop's own id.")
+    title = serializers.CharField(source="product")
+    offer = serializers.IntegerField(source="offer_id")
+    competitor = serializers.CharField()
+    price = serializers.DecimalField(max_digits=14, decimal_places=4)
+    own = serializers.DecimalField(max_digits=14, decimal_places=4)
+    currency = serializers.CharField()
+    below = serializers.FloatField(help_text="Share by which the offer is cheaper.")
+    simulated = serializers.BooleanField()
+
+
+class AlertsPageSerializer(serializers.Serializer[Any]):
+    """A part of the alerts; ``next_offset`` is null at their end."""
+
+    results = AlertSerializer(many=True)
+    next_offset = serializers.IntegerField(allow_null=True)
+
+
+class CompetitorPriceSerializer(serializers.ModelSerializer[CompetitorPrice]):
+    """What an offer asked from a moment on."""
+
+    class Meta:
+        model = CompetitorPrice
+        fields = ("observed_at", "price", "currency", "available")
+
+
+class CompetitorPricesPageSerializer(serializers.Serializer[Any]):
+    """A part of the history; ``next_offset`` is null at its end."""
+
+    results = CompetitorPriceSerializer(many=True)
+    next_offset = serializers.IntegerField(allow_null=True)
+
+
+class CategoryPositionsView(PricingView):
+    """Where categories stand among fresh, certain, plausible offers: ``GET``, the largest first."""
+
+    needs = {"GET": ("view_competitoroffer",)}
+
+    @extend_schema(
+        operation_id="ecomai_pricing_category_positions",
+        summary="Market positions by category",
+        responses={200: CategoryPositionSerializer(many=True)},
+    )
+    def get(self, request: Request) -> Response:
+        """See the schema; a product counts in each of its categories, one without any in that with an empty name."""
+        return Response(CategoryPositionSerializer(category_positions(channel=ecomai.CHANNEL), many=True).data)
+
+
+class AlertsView(PricingView):
+    """Who undercuts, has become the cheapest, or has sold out: ``GET``, the largest difference of each kind first."""
+
+    needs = {"GET": ("view_competitoroffer",)}
+
+    @extend_schema(
+        operation_id="ecomai_pricing_alerts",
+        summary="Alerts about competitors",
+        parameters=[
+            OpenApiParameter("kind", str, many=True, description=f"{', '.join(MARKET_ALERTS)}; may be repeated."),
+            *_PAGE,
+        ],
+        responses={200: AlertsPageSerializer, 400: OpenApiResponse(description="A parameter cannot be used.")},
+    )
+    def get(self, request: Request) -> Response:
+        """See the schema."""
+        kinds = request.query_params.getlist("kind")
+        check_known("kind", kinds, list(MARKET_ALERTS))
+        limit, offset = whole(request, "limit", 100, 1, MOST_ROWS), whole(request, "offset", 0, 0, 10**9)
+        alerts = market_alerts(channel=ecomai.CHANNEL)
+        found = [one for kind in kinds or MARKET_ALERTS for one in alerts[kind]]
+        part = found[offset : offset + limit]
+        ids = dict(Product.objects.filter(pk__in=[one.product_id for one in part]).values_list("pk", "external_id"))
+        rows = [{**vars(one), "product_id": ids[one.product_id]} for one in part if one.product_id in ids]
+        more = offset + limit if len(found) > offset + limit else None
+        return Response({"results": AlertSerializer(rows, many=True).data, "next_offset": more})
+
+
+class OfferHistoryView(PricingView):
+    """What a competitor's offer has asked: ``GET ?competitor=…&offer=…``, the newest first."""
+
+    needs = {"GET": ("view_competitoroffer",)}
+
+    @extend_schema(
+        operation_id="ecomai_pricing_offer_history",
+        summary="Price history of a competitor's offer",
+        parameters=[
+            OpenApiParameter("competitor", str, required=True, description="Its code."),
+            OpenApiParameter("offer", str, required=True, description="The competitor's id of the offer."),
+            *_PAGE,
+        ],
+        responses={
+            200: CompetitorPricesPageSerializer,
+            400: OpenApiResponse(description="A parameter cannot be used."),
+            404: OpenApiResponse(description="There is no such offer."),
+        },
+    )
+    def get(self, request: Request) -> Response:
+        """See the schema."""
+        limit, offset = whole(request, "limit", 100, 1, MOST_ROWS), whole(request, "offset", 0, 0, 10**9)
+        competitor, offer = (text_asked(request.query_params.get(name)) for name in ("competitor", "offer"))
+        row = offer_rows(channel=ecomai.CHANNEL).filter(competitor__code=competitor, external_id=offer).first()
+        if row is None:
+            raise NotFound("There is no such offer.")
+        found = list(CompetitorPrice.objects.filter(offer=row).order_by("-observed_at")[offset : offset + limit + 1])
+        more = offset + limit if len(found) > limit else None
+        return Response({"results": CompetitorPriceSerializer(found[:limit], many=True).data, "next_offset": more})

@@ -1,0 +1,309 @@
+"""Price tests of one product or several: listed, started, decided, and what they have brought."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from django_ecomai.conf import ecomai
+from django_ecomai.mirror.models import Product
+from django_ecomai.pricing.apply_now import apply_now_or_start
+from django_ecomai.pricing.models import PriceTest, PriceTestGroup
+from django_ecomai.pricing.price_test_export import price_tests_csv
+from django_ecomai.pricing.price_test_results import price_tests_result
+from django_ecomai.pricing.services import (
+    PricingError,
+    price_test_approve,
+    price_test_group_approve,
+    price_test_group_start,
+    price_test_group_stop,
+    price_test_start,
+    price_test_stop,
+    price_tests_keep,
+)
+from django_ecomai.runs.models import Run
+
+from .base import APP, MOST_ROWS, PricingView, check_known, whole
+from .price_test_shapes import (
+    DecidedGroupSerializer,
+    DecidedTestSerializer,
+    GroupStartSerializer,
+    PriceTestDetailSerializer,
+    PriceTestGroupDetailSerializer,
+    PriceTestGroupSerializer,
+    PriceTestGroupsPageSerializer,
+    PriceTestSerializer,
+    PriceTestsPageSerializer,
+    StartSerializer,
+    TestDecisionSerializer,
+)
+
+_PAGE = [
+    OpenApiParameter("limit", int, description=f"Rows, 1 to {MOST_ROWS}; default 100."),
+    OpenApiParameter("offset", int, description="Rows to pass over."),
+]
+
+
+class PriceTestsView(PricingView):
+    """Price tests of one product each: ``GET``, and ``POST`` to start one next Monday."""
+
+    needs = {"GET": ("view_pricetest",), "POST": ("apply_priceproposal",)}
+
+    @extend_schema(
+        operation_id="ecomai_pricing_price_tests",
+        summary="Price tests, the newest first",
+        parameters=[
+            OpenApiParameter("state", str, many=True, description="e.g. running; may be repeated."),
+            OpenApiParameter("product", str, description="The shop's id of a product."),
+            *_PAGE,
+        ],
+        responses={200: PriceTestsPageSerializer, 400: OpenApiResponse(description="A parameter cannot be used.")},
+    )
+    def get(self, request: Request) -> Response:
+        """See the schema."""
+        states = request.query_params.getlist("state")
+        check_known("state", states, PriceTest.State.values)
+        limit, offset = whole(request, "limit", 100, 1, MOST_ROWS), whole(request, "offset", 0, 0, 10**9)
+        rows = PriceTest.objects.filter(channel=ecomai.CHANNEL).select_related("product")
+        if states:
+            rows = rows.filter(state__in=states)
+        if product := request.query_params.get("product", "").replace("\x00", ""):
+            rows = rows.filter(product__external_id=product)
+        found = list(rows[offset : offset + limit + 1])
+        more = offset + limit if len(found) > limit else None
+        return Response({"results": PriceTestSerializer(found[:limit], many=True).data, "next_offset": more})
+
+    @extend_schema(
+        operation_id="ecomai_pricing_price_test_start",
+        summary="Start a price test of one product",
+        request=StartSerializer,
+        responses={201: PriceTestSerializer, 400: OpenApiResponse(description="It cannot be tested so; it says why.")},
+    )
+    def post(self, request: Request) -> Response:
+        """See the schema."""
+        asked = StartSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        values = dict(asked.validated_data)
+        (product,) = _products([values.pop("product_id")], "product_id")
+        test = _said(lambda: price_test_start(product=product, user=request.user, seed=_seed(), **values))
+        return Response(PriceTestSerializer(test).data, status=201)
+
+
+class PriceTestView(PricingView):
+    """One price test with its weeks and its result: ``GET``."""
+
+    needs = {"GET": ("view_pricetest",)}
+
+    @extend_schema(
+        operation_id="ecomai_pricing_price_test",
+        summary="A price test and what it has brought",
+        responses={200: PriceTestDetailSerializer, 404: OpenApiResponse(description="There is none of this number.")},
+    )
+    def get(self, request: Request, number: int) -> Response:
+        """See the schema."""
+        return Response(_told(PriceTestDetailSerializer, _test(number)))
+
+
+class PriceTestDecideView(PricingView):
+    """Stop a test, let it begin as the second person, or keep one of its prices after its end: ``POST action``."""
+
+    needs = {"POST": ("apply_priceproposal",)}
+
+    @extend_schema(
+        operation_id="ecomai_pricing_price_test_decide",
+        summary="Stop a price test, approve it, or keep a price",
+        request=TestDecisionSerializer,
+        responses={
+            200: DecidedTestSerializer,
+            400: OpenApiResponse(description="It cannot be decided so; it says why."),
+        },
+    )
+    def post(self, request: Request, number: int) -> Response:
+        """See the schema."""
+        values, test, kept = _decision(request), _test(number), _Kept()
+        if values["action"] == "keep":
+            kept = _keep(request, [test], values)
+        elif values["action"] == "stop":
+            _said(lambda: price_test_stop(test=test, user=request.user, reason=values["reason"]))
+        else:
+            _said(lambda: price_test_approve(test=test, user=request.user))
+        return Response(_told(DecidedTestSerializer, _test(number), kept))
+
+
+class PriceTestGroupsView(PricingView):
+    """Price tests of several products: ``GET``, and ``POST`` to start one next Monday."""
+
+    needs = {"GET": ("view_pricetest",), "POST": ("apply_priceproposal",)}
+
+    @extend_schema(
+        operation_id="ecomai_pricing_price_test_groups",
+        summary="Price tests of several products, the newest first",
+        parameters=_PAGE,
+        responses={200: PriceTestGroupsPageSerializer, 400: OpenApiResponse(description="A parameter cannot be used.")},
+    )
+    def get(self, request: Request) -> Response:
+        """See the schema."""
+        limit, offset = whole(request, "limit", 100, 1, MOST_ROWS), whole(request, "offset", 0, 0, 10**9)
+        rows = PriceTestGroup.objects.filter(channel=ecomai.CHANNEL).prefetch_related("tests")
+        found = list(rows[offset : offset + limit + 1])
+        more = offset + limit if len(found) > limit else None
+        return Response({"results": PriceTestGroupSerializer(found[:limit], many=True).data, "next_offset": more})
+
+    @extend_schema(
+        operation_id="ecomai_pricing_price_test_group_start",
+        summary="Start a price test of several products",
+        request=GroupStartSerializer,
+        responses={201: PriceTestGroupSerializer, 400: OpenApiResponse(description="None can be tested; it says why.")},
+    )
+    def post(self, request: Request) -> Response:
+        """See the schema."""
+        asked = GroupStartSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        values = dict(asked.validated_data)
+        keys = [one.pk for one in _products(values.pop("product_ids"), "product_ids")]
+        group = _said(
+            lambda: price_test_group_start(
+                channel=ecomai.CHANNEL, product_ids=keys, user=request.user, seed=_seed(), **values
+            )
+        )  # fmt: skip
+        return Response(PriceTestGroupSerializer(group).data, status=201)
+
+
+class PriceTestGroupView(PricingView):
+    """One price test of several products with its result: ``GET``."""
+
+    needs = {"GET": ("view_pricetest",)}
+
+    @extend_schema(
+        operation_id="ecomai_pricing_price_test_group",
+        summary="A price test of several products and what it has brought",
+        responses={200: PriceTestGroupDetailSerializer, 404: OpenApiResponse(description="There is none.")},
+    )
+    def get(self, request: Request, number: int) -> Response:
+        """See the schema."""
+        return Response(_told(PriceTestGroupDetailSerializer, _group(number)))
+
+
+class PriceTestGroupDecideView(PricingView):
+    """Stop a test of several products, let it begin, or keep its higher or lower prices: ``POST action``."""
+
+    needs = {"POST": ("apply_priceproposal",)}
+
+    @extend_schema(
+        operation_id="ecomai_pricing_price_test_group_decide",
+        summary="Stop a price test of several products, approve it, or keep the prices",
+        request=TestDecisionSerializer,
+        responses={
+            200: DecidedGroupSerializer,
+            400: OpenApiResponse(description="It cannot be decided so; it says why."),
+        },
+    )
+    def post(self, request: Request, number: int) -> Response:
+        """See the schema."""
+        values, group, kept = _decision(request), _group(number), _Kept()
+        if values["action"] == "keep":
+            kept = _keep(request, list(group.tests.all()), values)
+        elif values["action"] == "stop":
+            _said(lambda: price_test_group_stop(group=group, user=request.user, reason=values["reason"]))
+        else:
+            _said(lambda: price_test_group_approve(group=group, user=request.user))
+        return Response(_told(DecidedGroupSerializer, _group(number), kept))
+
+
+class PriceTestsExportView(PricingView):
+    """Price tests with their results as CSV: ``GET``."""
+
+    needs = {"GET": ("view_pricetest",)}
+
+    @extend_schema(
+        operation_id="ecomai_pricing_price_tests_export",
+        summary="Price tests with their results as CSV",
+        responses={(200, "text/csv"): OpenApiTypes.STR},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """See the schema."""
+        text = price_tests_csv(channel=ecomai.CHANNEL)
+        return HttpResponse(text, content_type="text/csv; charset=utf-8")
+
+
+def _seed() -> int:
+    return secrets.randbelow(2**31)
+
+
+def _said(do: Callable[[], Any]) -> Any:
+    try:
+        return do()
+    except PricingError as error:
+        raise ValidationError({"detail": str(error)}) from error
+
+
+def _decision(request: Request) -> dict[str, Any]:
+    asked = TestDecisionSerializer(data=request.data)
+    asked.is_valid(raise_exception=True)
+    values: dict[str, Any] = asked.validated_data
+    if values["action"] == "stop" and not values["reason"].strip():
+        raise ValidationError({"reason": "Say why the test is stopped."})
+    if values["action"] == "keep" and "price" not in values:
+        raise ValidationError({"price": "Say which price is to stay: high or low."})
+    return values
+
+
+@dataclass
+class _Kept:
+    proposals: list[Any] = field(default_factory=list)
+    run: int | None = None
+
+
+def _keep(request: Request, tests: list[PriceTest], values: dict[str, Any]) -> _Kept:
+    user: Any = request.user
+    if not user.has_perm(f"{APP}.decide_priceproposal"):
+        raise PermissionDenied("Keeping a price needs the permission to decide about proposals too.")
+    rows = _said(lambda: price_tests_keep(tests=tests, higher=values["price"] == "high", user=user))
+    done = _said(lambda: apply_now_or_start(rows=rows, channel=ecomai.CHANNEL, user=user))
+    for row in rows:
+        row.refresh_from_db(fields=["state", "held_reason"])
+    return _Kept(rows, done.pk if isinstance(done, Run) else None)
+
+
+def _products(ids: list[str], name: str) -> list[Product]:
+    rows = Product.objects.filter(channel=ecomai.CHANNEL, external_id__in=ids, removed_at=None)
+    found = list(rows.defer("description", "attributes")) if "\x00" not in "".join(ids) else []
+    missing = sorted(set(ids) - {one.external_id for one in found})
+    if missing:
+        raise ValidationError({name: f"There is no product {', '.join(missing[:10])}."})
+    return found
+
+
+def _test(number: int) -> PriceTest:
+    rows = PriceTest.objects.filter(channel=ecomai.CHANNEL).select_related("product").prefetch_related("weeks")
+    row = rows.filter(pk=number).first() if number < 2**63 else None
+    if row is None:
+        raise NotFound(f"There is no price test {number}.")
+    return row
+
+
+def _group(number: int) -> PriceTestGroup:
+    rows = PriceTestGroup.objects.filter(channel=ecomai.CHANNEL)
+    row = rows.prefetch_related("tests__product", "tests__weeks").filter(pk=number).first() if number < 2**63 else None
+    if row is None or not row.tests.all():
+        raise NotFound(f"There is no price test {number} of several products.")
+    return row
+
+
+def _told(kind: type[serializers.ModelSerializer[Any]], row: Any, kept: _Kept | None = None) -> Any:
+    """A test, or one of several products, with its result and with what was kept."""
+    tests = [row] if isinstance(row, PriceTest) else list(row.tests.all())
+    row.result = price_tests_result(tests).as_dict()
+    if kept is not None:
+        row.proposals, row.run = kept.proposals, kept.run
+    return kind(row).data

@@ -1,0 +1,113 @@
+"""After a price test one of its prices stays: an approved proposal like any other, which can be undone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from django_ecomai.conf import ecomai
+from django_ecomai.core.audit import change_log
+from django_ecomai.core.mysql import locked_rows
+from django_ecomai.forecast.days import local_date
+from django_ecomai.mirror.models import Product
+from django_ecomai.pricing.facts import Facts, product_facts
+from django_ecomai.pricing.models import PriceProposal, PriceTest
+from django_ecomai.pricing.price_test_results import tests_weekly
+from django_ecomai.pricing.rulebook import RuleBook
+
+from .allowed import limits_forbid
+from .decide import PricingError, proposals_approve
+from .shop import plain
+
+State = PriceProposal.State
+
+
+def price_tests_keep(
+    *, tests: Sequence[PriceTest], higher: bool, user: Any = None, now: datetime | None = None
+) -> list[PriceProposal]:
+    """Approve the higher (or lower) price of tests of one shop that ran to their end; returns the proposals, for
+    ``changes_apply``. Tests of a group that were stopped are left out.
+
+    Expected of a price is what was sold at it, so it is watched and rolled back like any other. With
+    ``PRICING_FOUR_EYES`` the first person's approval is noted, and the second one keeps the price again. Raises
+    ``PricingError``, and approves none, when no test has ended, when the shop's price is not that before the test any
+    more, when a limit forbids the price now, and as ``proposals_approve`` does.
+    """
+    at = now or timezone.now()
+    ended = _with_families(tests)
+    if not ended:
+        raise PricingError(_("A price can be kept when the test has run to its end."))
+    channel = ended[0].channel
+    with transaction.atomic():
+        keys = sorted({test.product_id for test in ended})
+        products = {one.pk: one for one in locked_rows(Product.objects.filter(pk__in=keys).order_by("pk"))}
+        facts = {
+            one.pk: one
+            for one in product_facts(
+                channel=channel, product_ids=keys, at=at, horizon_days=ecomai.PRICING_HORIZON_DAYS
+            )
+        }  # fmt: skip
+        if PriceProposal.objects.filter(product__in=keys, state__in=PriceProposal.UNDER_WAY).exists():
+            raise PricingError(_("A price is approved already, and waits to be put into the shop."))
+        book = RuleBook(channel=channel, on=local_date(at))
+        weekly, rows = tests_weekly(ended), []
+        for test in ended:
+            price = test.high if higher else test.low
+            found = facts.get(test.product_id)
+            if problem := _problem(test, products[test.product_id], found, price, book):
+                raise PricingError(f"{products[test.product_id]}: {problem}")
+            if found is not None:
+                rows.append(_row(test, found, price, weekly[test.pk]["high" if higher else "low"], at=at))
+        approved = proposals_approve(proposals=rows, user=user)
+        text = _("keep the higher price") if higher else _("keep the lower price")
+        change_log(objects=ended, user=user, lines=[text])
+    return approved
+
+
+def _with_families(tests: Sequence[PriceTest]) -> list[PriceTest]:
+    """Those that ran to their end, and the tests of their price families."""
+    found = {test.pk: test for test in tests if test.state == PriceTest.State.DONE}
+    for group, family in {(test.group_id, test.family) for test in found.values() if test.family}:
+        others = PriceTest.objects.filter(group=group, family=family, state=PriceTest.State.DONE)
+        found |= {test.pk: test for test in others if test.pk not in found}
+    return list(found.values())
+
+
+def _problem(test: PriceTest, product: Product, facts: Facts | None, price: Decimal, book: RuleBook) -> str:
+    if facts is None:
+        return _("The product is not on sale any more.")
+    if product.price == price:
+        return _("The shop has this price already.")
+    if product.price != test.base_price:
+        named = {"price": plain(product.price), "base": plain(test.base_price)}
+        return _("It costs %(price)s by now, not %(base)s as before the test.") % named
+    return limits_forbid(facts, book.of(facts), price)
+
+
+def _row(
+    test: PriceTest, facts: Facts, price: Decimal, sold: tuple[float | None, float | None], *, at: datetime
+) -> PriceProposal:
+    """The undecided proposal of this price, at which so many pieces and so much profit came per week; what a run has
+    proposed meanwhile gives way to it."""
+    old = PriceProposal.objects.filter(undecided=test.product_id).first()
+    if old is not None and (old.state, old.old_price, old.new_price) == (State.OPEN, facts.price, price):
+        return old  # approved by the first of two
+    if old is not None:
+        old.delete()
+    weeks = ecomai.PRICING_HORIZON_DAYS / 7
+    units, profit = sold
+    return PriceProposal.objects.create(
+        channel=test.channel, product_id=test.product_id, undecided=test.product_id, made_at=at, state=State.OPEN,
+        old_price=facts.price, new_price=price, list_price=facts.list_price, cost=facts.cost, tax=float(facts.tax),
+        currency=facts.currency, family=test.family, horizon_days=ecomai.PRICING_HORIZON_DAYS,
+        trail=[["target", None, float(price)]], goal="profit", risk=PriceProposal.Risk.LOW,
+        strength=PriceProposal.Strength.NONE,
+        units_new=None if units is None else units * weeks, profit_new=None if profit is None else profit * weeks,
+        revenue_new=None if units is None else units * weeks * float(price),
+    )  # fmt: skip
