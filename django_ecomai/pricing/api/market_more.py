@@ -13,9 +13,9 @@ from rest_framework.response import Response
 from django_ecomai.conf import ecomai
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.asked import text_asked
-from django_ecomai.pricing.market import category_positions
 from django_ecomai.pricing.market_alerts import MARKET_ALERTS, market_alerts
 from django_ecomai.pricing.market_rows import offer_rows
+from django_ecomai.pricing.market_stored import market_numbers_shown
 from django_ecomai.pricing.models import CompetitorPrice
 
 from .base import MOST_ROWS, PricingView, check_known, whole
@@ -85,8 +85,10 @@ class CategoryPositionsView(PricingView):
         responses={200: CategoryPositionSerializer(many=True)},
     )
     def get(self, request: Request) -> Response:
-        """See the schema; a product counts in each of its categories, one without any in that with an empty name."""
-        return Response(CategoryPositionSerializer(category_positions(channel=ecomai.CHANNEL), many=True).data)
+        """See the schema; a product counts in each of its categories, one without any in that with an empty name. With many
+        offers as the last run counted them."""
+        shown = market_numbers_shown(channel=ecomai.CHANNEL)
+        return Response(CategoryPositionSerializer([] if shown is None else shown.categories, many=True).data)
 
 
 class AlertsView(PricingView):

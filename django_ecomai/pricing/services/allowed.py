@@ -58,6 +58,11 @@ def prices_refused(
     return _families_refused(adapter, rows, members) | found
 
 
+def price_refused(facts: Facts, choice: Choice, price: Any) -> Why:
+    """Why one product may not have a new price now; false when it may."""
+    return _unpriceable(facts, choice) or _violated([(facts, choice, price)])[0]
+
+
 def _unpriceable(facts: Facts, choice: Choice) -> Why:
     """Why a product may have no new price at all now; false when it may."""
     problem = next(iter(problems(facts, choice)), None)

@@ -21,7 +21,7 @@ from django_ecomai.pricing.models import PriceProposal, PriceTest
 from django_ecomai.pricing.price_test_results import tests_weekly
 from django_ecomai.pricing.rulebook import RuleBook
 
-from .allowed import limits_forbid
+from .allowed import price_refused
 from .decide import PricingError, proposals_approve
 from .shop import plain
 
@@ -87,7 +87,7 @@ def _problem(test: PriceTest, product: Product, facts: Facts | None, price: Deci
     if product.price != test.base_price:
         named = {"price": plain(product.price), "base": plain(test.base_price)}
         return _("It costs %(price)s by now, not %(base)s as before the test.") % named
-    return limits_forbid(facts, book.of(facts), price)
+    return str(price_refused(facts, book.of(facts), price))
 
 
 def _row(
