@@ -8,12 +8,13 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+import numpy as np
 from django.apps import apps
 from django.db.models import Max
 
 from django_ecomai.conf import ecomai
 from django_ecomai.forecast.days import local_date
-from django_ecomai.mirror.columns import KEYS_CHUNK, price_columns
+from django_ecomai.mirror.columns import KEYS_CHUNK, of_products, price_columns
 from django_ecomai.mirror.models import Product, StockPoint
 
 from .market import MarketPosition, market_positions
@@ -87,10 +88,11 @@ def product_facts(
 ) -> list[Facts]:
     """Facts of products in the order of ``product_ids``; those that are not on sale are left out."""
     found: dict[int, Facts] = {}
-    for part in in_parts(product_ids):
-        rows = Product.objects.filter(channel=channel, is_active=True, is_service=False, removed_at=None, pk__in=part)
-        for row in rows.values_list(*COLUMNS).iterator(chunk_size=2000):
-            pk, ident, title, parent, price, list_price, cost, currency, stock, keys, brand, attributes, created = row
+    asked = set(product_ids)
+    rows = Product.objects.filter(channel=channel, is_active=True, is_service=False, removed_at=None)
+    for row in of_products(rows, asked, "pk").values_list(*COLUMNS).iterator(chunk_size=2000):
+        pk, ident, title, parent, price, list_price, cost, currency, stock, keys, brand, attributes, created = row
+        if pk in asked:
             found[pk] = Facts(
                 pk, ident, title, parent, price, list_price, cost, currency or ecomai.CURRENCY,
                 None if stock is None else float(stock), tuple(str(key) for key in keys or ()), brand,
@@ -104,9 +106,9 @@ def product_facts(
     if stock_ages:
         _sold_out_last(found)
     _under_way(found, channel, local_date(at), horizon_days)
-    for part in in_parts(found):
-        running = PriceTest.objects.filter(product__in=part, state=PriceTest.State.RUNNING)
-        for pk in running.values_list("product_id", flat=True):
+    running = of_products(PriceTest.objects.filter(state=PriceTest.State.RUNNING), found)
+    for pk in running.values_list("product_id", flat=True):
+        if pk in found:
             found[pk].codes.append("in_test")
     for pk, market in market_positions(channel=channel, product_ids=list(found)).items():
         if pk in found and market.currency == found[pk].currency:
@@ -158,25 +160,25 @@ def _past_prices(found: dict[int, Facts], channel: str, at: datetime) -> None:
     for currency, pks in by_currency.items():
         history = price_columns(channel=channel, products=pks, currencies=["", currency])
         wanted = set(pks)
-        # the other way round: the first one stays
-        times, prices = history.at[::-1].tolist(), history.price[::-1].tolist()
-        oldest |= dict(zip(history.product[::-1].tolist(), zip(times, prices, strict=True), strict=True))
+        new = np.diff(history.product, prepend=-1) != 0  # by product, then by time
+        times, prices = history.at[new].tolist(), history.price[new].tolist()
+        oldest |= dict(zip(history.product[new].tolist(), zip(times, prices, strict=True), strict=True))
         for name, moment in moments.items():
             before = history.at <= moment.timestamp()
-            # by time: the last one stays
-            latest = dict(zip(history.product[before].tolist(), history.price[before].tolist(), strict=True))
-            for pk in wanted & latest.keys():
-                setattr(found[pk], name, Decimal(str(round(latest[pk], 4))))
+            whose = history.product[before]
+            last = np.diff(whose, append=-1) != 0
+            for pk, price in zip(whose[last].tolist(), history.price[before][last].tolist(), strict=True):
+                if pk in wanted:
+                    setattr(found[pk], name, Decimal(str(round(price, 4))))
     # What was applied here counts even where the copy has no history yet: until the first change after a moment there
     # was the price that it replaced.
-    for part in in_parts(found):
-        applied = PriceChange.objects.filter(product__in=part, at__gt=moments["price_week_ago"]).order_by("at", "pk")
-        for pk, when, price in applied.values_list("product_id", "at", "old_price"):
-            for name, moment in moments.items():
-                if when > moment and getattr(found[pk], name) is None:
-                    seen, amount = oldest.get(pk, (when.timestamp(), 0.0))
-                    later = seen > when.timestamp() - SAME
-                    setattr(found[pk], name, price if later else Decimal(str(round(amount, 4))))
+    applied = of_products(PriceChange.objects.filter(at__gt=moments["price_week_ago"]).order_by("at", "pk"), found)
+    for pk, when, price in applied.values_list("product_id", "at", "old_price"):
+        for name, moment in moments.items():
+            if pk in found and when > moment and getattr(found[pk], name) is None:
+                seen, amount = oldest.get(pk, (when.timestamp(), 0.0))
+                later = seen > when.timestamp() - SAME
+                setattr(found[pk], name, price if later else Decimal(str(round(amount, 4))))
     for pk, (_seen, amount) in oldest.items():
         for name in moments:
             if pk in found and getattr(found[pk], name) is None:

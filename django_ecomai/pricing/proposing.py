@@ -19,18 +19,7 @@ from .limits import limits_build, limits_named, problems
 from .models import PriceProposal, PricingRule
 from .models.elasticities import strength_of
 from .reading import Reader, Weeks
-from .row_numbers import (
-    history_json,
-    market_json,
-    money,
-    number,
-    pair_of,
-    price_grid,
-    risk_of,
-    rounded,
-    rounded_list,
-    shares_of,
-)
+from .row_numbers import curve_stored, grid_ends, market_json, money, number, risk_of, rounded, shares_of
 from .rulebook import Choice, RuleBook
 from .validation import circles, followed_facts
 
@@ -333,19 +322,28 @@ def _rows(
     pks = [one.pk for one in part.facts]
     today = np.where(np.isfinite(part.limits.price) & (part.limits.price > 0), part.limits.price, np.nan)
     low, high = part.limits.interval()
-    grid = curves(part.demand, today, price_grid(today, price, low, high))
+    # the curve itself is worked out when somebody looks at it: what it is made of is stored
+    least, most = grid_ends(today, price, low, high)
     pair = curves(part.demand, today, np.column_stack([today, price]))
-    ends = {name: setting.learned.column(name, pks) for name in ("elasticity", "low", "high")}
+    nets = 1 / (1 + np.array([float(one.tax) for one in part.facts]))
+    pairs = [np.round(one, 4).tolist() for one in (pair.units, pair.revenue, pair.profit * nets[:, None])]
+    bounds = {}
+    for name in ("elasticity", "low", "high"):
+        values = np.round(setting.learned.column(name, pks), 6)
+        bounds[name] = np.where(np.isfinite(values), values, None).tolist()
     sources = setting.learned.texts("source", pks, "none")
     known = np.isfinite(part.demand.elasticity) & np.isfinite(today)
     # what is expected begins with the first day without data, what is watched not before today
     lag = max((setting.book.on - setting.reader.day).days, 0)
+    shares = shares_of(part.days)
+    pieces, paid = np.round(part.weeks.units, 2).tolist(), np.round(part.weeks.price, 4)
+    seen = np.where(np.isfinite(paid), paid, None).tolist()
     rows = []
     for row, (facts, choice) in enumerate(zip(part.facts, part.choices, strict=True)):
         held = part.held[row]
         new = None if held is not None else money(price[row])
-        net = 1 / (1 + float(facts.tax))
-        shares = shares_of(part.days[row, : part.horizon[row]])
+        horizon = int(part.horizon[row])
+        strength = strength_of(bounds["low"][row], bounds["high"][row])
         proposal = PriceProposal(
             channel=setting.channel,
             product_id=facts.pk,
@@ -366,35 +364,30 @@ def _rows(
             binding=str(guarded.binding[row]) if held is None else "",
             trail=[] if held is not None else [[name, rounded(a), rounded(b)] for name, a, b in guarded.trail(row)],
             goal=choice.action,
-            elasticity=number(ends["elasticity"][row]),
-            elasticity_low=number(ends["low"][row]),
-            elasticity_high=number(ends["high"][row]),
+            elasticity=bounds["elasticity"][row],
+            elasticity_low=bounds["low"][row],
+            elasticity_high=bounds["high"][row],
             elasticity_source=sources[row],
-            strength=strength_of(number(ends["low"][row]), number(ends["high"][row])),
-            horizon_days=int(part.horizon[row]),
+            strength=strength,
+            horizon_days=horizon,
             has_forecast=bool(part.has_forecast[row]),
-            daily=shares[lag:] if part.has_forecast[row] and held is None else [],
+            daily=shares[row][lag:horizon] if part.has_forecast[row] and held is None else [],
             market=market_json(facts),
             propensity=number(part.propensity[row]) if held is None else None,
-            history=history_json(part.weeks, row),
+            history={"units": pieces[row], "prices": seen[row]},
         )
         if known[row] and held is None:
-            proposal.units_old, proposal.units_new = pair_of(pair.units[row])
-            proposal.revenue_old, proposal.revenue_new = pair_of(pair.revenue[row])
+            units, revenue, profit = (one[row] for one in pairs)
+            proposal.units_old, proposal.units_new = units
+            proposal.revenue_old, proposal.revenue_new = revenue
             if facts.cost is not None:
-                proposal.profit_old, proposal.profit_new = pair_of(pair.profit[row] * net)
+                proposal.profit_old, proposal.profit_new = profit
             gain, sd, chance = (float(one) for one in numbers[4:7, row])
             if choice.action not in (Action.REVENUE, Action.SELL_THROUGH):
-                gain, sd = gain * net, sd * net
+                gain, sd = gain * float(nets[row]), sd * float(nets[row])
             proposal.gain, proposal.gain_chance = round(gain, 4), round(chance, 4)
             proposal.gain_low, proposal.gain_high = round(gain - 1.96 * sd, 4), round(gain + 1.96 * sd, 4)
-            proposal.curve = {
-                "prices": rounded_list(grid.prices[row], 4),
-                "units": rounded_list(grid.units[row], 3),
-                "profit": rounded_list(grid.profit[row] * net, 3),
-                "profit_low": rounded_list(grid.profit_low[row] * net, 3),
-                "profit_high": rounded_list(grid.profit_high[row] * net, 3),
-            }
+            proposal.curve = curve_stored(part.demand, row, float(least[row]), float(most[row]))
         proposal.risk = risk_of(proposal)
         rows.append(proposal)
     return rows

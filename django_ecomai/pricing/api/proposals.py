@@ -60,7 +60,9 @@ class ProposalSerializer(serializers.ModelSerializer[PriceProposal]):
 class DetailSerializer(ProposalSerializer):
     """A proposed price with its curves."""
 
-    curve = serializers.JSONField(help_text="Prices with expected units and profit, and the ends of its 95 % interval.")
+    curve = serializers.JSONField(
+        source="curve_shown", help_text="Prices with expected units and profit, and the ends of its 95 % interval."
+    )
     history = serializers.JSONField(help_text="Units and prices per week, oldest first.")
 
     class Meta(ProposalSerializer.Meta):
