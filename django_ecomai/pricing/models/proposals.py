@@ -117,7 +117,7 @@ class PriceProposal(models.Model):
     # {"lowest", "median", "offers", "position"}, and "simulated" where they are; empty without offers of competitors.
     market = models.JSONField(_("market"), default=dict, blank=True, editable=False)
     # {"low", "high", "path", "stock", "left", "elasticity", "sd"}: what the curve is made of, see
-    # ``row_numbers.curve_of``; a row of before 0.2 may hold the curve itself.
+    # ``row_numbers.curve_of``; an older row may hold the curve itself.
     curve = models.JSONField(default=dict, blank=True, editable=False)
     # Which share of the pieces is expected on each day from that of the run until the horizon ends; empty without a
     # forecast: all days alike.
