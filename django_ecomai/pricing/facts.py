@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from django.apps import apps
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 
 from django_ecomai.conf import ecomai
 from django_ecomai.forecast.days import local_date
@@ -53,6 +53,8 @@ class Facts:
     on_order: float = 0.0
     codes: list[str] = field(default_factory=list)
     tax: Decimal = NONE
+    parent_title: str = ""
+    varied: frozenset[str] = frozenset()  # attributes in which the variants of its parent differ
 
     @property
     def cost_taxed(self) -> Decimal | None:
@@ -76,6 +78,17 @@ def attributes_merged(parent: Any, own: Any) -> dict[str, Any]:
     return found
 
 
+def values_of(attributes: dict[str, Any], name: str) -> set[str]:
+    """What an attribute holds: one value, or several in a list."""
+    held = attributes.get(name)
+    return {str(one) for one in (held if isinstance(held, list | tuple) else [held]) if one not in (None, "")}
+
+
+def on_sale(*, channel: str = "") -> QuerySet[Product]:
+    """The products that prices are worked out for."""
+    return Product.objects.filter(channel=channel, is_active=True, is_service=False, removed_at=None)
+
+
 def in_parts(keys: Iterable[Any]) -> Iterator[list[Any]]:
     """As many keys at once as every database takes."""
     known = list(keys)
@@ -89,8 +102,7 @@ def product_facts(
     """Facts of products in the order of ``product_ids``; those that are not on sale are left out."""
     found: dict[int, Facts] = {}
     asked = set(product_ids)
-    rows = Product.objects.filter(channel=channel, is_active=True, is_service=False, removed_at=None)
-    for row in of_products(rows, asked, "pk").values_list(*COLUMNS).iterator(chunk_size=2000):
+    for row in of_products(on_sale(channel=channel), asked, "pk").values_list(*COLUMNS).iterator(chunk_size=2000):
         pk, ident, title, parent, price, list_price, cost, currency, stock, keys, brand, attributes, created = row
         if pk in asked:
             found[pk] = Facts(
@@ -98,7 +110,7 @@ def product_facts(
                 None if stock is None else float(stock), tuple(str(key) for key in keys or ()), brand,
                 attributes if isinstance(attributes, dict) else {}, None if created is None else local_date(created),
             )  # fmt: skip
-    _parents(found)
+    _parents(found, channel)
     for one in found.values():
         one.tax = tax_of(one.attributes) or NONE
     _offers(found, channel)
@@ -116,19 +128,35 @@ def product_facts(
     return [found[pk] for pk in product_ids if pk in found]
 
 
-def _parents(found: dict[int, Facts]) -> None:
+def _parents(found: dict[int, Facts], channel: str) -> None:
     """What a variant does not say itself, it has from its parent: categories, brand, attributes."""
     wanted = {one.parent for one in found.values() if one.parent is not None}
-    known: dict[int, tuple[tuple[str, ...], str, Any]] = {}
-    columns = ("pk", "category_external_ids", "brand", "attributes")
+    known: dict[int, tuple[tuple[str, ...], str, Any, str]] = {}
+    columns = ("pk", "category_external_ids", "brand", "attributes", "title")
+    variants: dict[int, list[Any]] = {}
     for part in in_parts(sorted(wanted)):
-        for pk, keys, brand, attributes in Product.objects.filter(pk__in=part).values_list(*columns):
-            known[pk] = (tuple(str(key) for key in keys or ()), brand, attributes)
+        for pk, keys, brand, attributes, title in Product.objects.filter(pk__in=part).values_list(*columns):
+            known[pk] = (tuple(str(key) for key in keys or ()), brand, attributes, title)
+        siblings = on_sale(channel=channel).filter(parent__in=part)
+        for above, own in siblings.values_list("parent_id", "attributes").iterator(chunk_size=2000):
+            if above is not None:
+                variants.setdefault(above, []).append(own)
+    varied = {pk: _varied(known[pk][2], each) for pk, each in variants.items() if pk in known}
     for one in found.values():
         if one.parent in known:
-            categories, brand, attributes = known[one.parent]
+            categories, brand, attributes, one.parent_title = known[one.parent]
             one.categories, one.brand = one.categories or categories, one.brand or brand
             one.attributes = attributes_merged(attributes, one.attributes)
+            one.varied = varied.get(one.parent, one.varied)
+
+
+def _varied(parent: Any, variants: Sequence[Any]) -> frozenset[str]:
+    """Names of the attributes that are not the same for all variants of a parent."""
+    first, *others = (attributes_merged(parent, own) for own in variants)
+    return frozenset(
+        name for other in others for name in first.keys() | other.keys()
+        if values_of(first, name) != values_of(other, name)
+    )  # fmt: skip
 
 
 def _offers(found: dict[int, Facts], channel: str) -> None:

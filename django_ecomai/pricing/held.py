@@ -18,6 +18,10 @@ REASONS: Mapping[str, Any] = {
     ),
     "family_contradicts": gettext_lazy("No price fits all products of its family: another one is held back."),
     "two_families": gettext_lazy("It is in two price families, %(names)s: take it out of one."),
+    "variants_apart": gettext_lazy(
+        "The variants of “%(parent)s” have one price, but not all of them are in the price family %(names)s: give them "
+        "the same value of its attribute, or leave it out of the rule."
+    ),
     "rules_contradict": gettext_lazy(
         "The rules “%(first)s” and “%(second)s” are equally specific and want different things: give one a lower order."
     ),
@@ -66,7 +70,8 @@ def reason_text(code: str, **named: Any) -> str:
     """
     if code not in REASONS:
         return code
-    fill = {"rule": "–", "first": "–", "second": "–", "names": "–", "limits": "–", "why": "–", "value": "–", **named}
+    names = ("parent", "rule", "first", "second", "names", "limits", "why", "value")
+    fill = {**dict.fromkeys(names, "–"), **named}
     if not isinstance(fill["limits"], str):
         fill["limits"] = limits_text(fill["limits"])
     return str(REASONS[code]) % {**fill, "why": _unlearned(fill["why"])}

@@ -12,14 +12,13 @@ from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-from django.db.models import QuerySet
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.upsert import rows_upsert
 from django_ecomai.mirror.columns import of_products
 from django_ecomai.mirror.models import Product
 
-from .facts import in_parts
+from .facts import in_parts, on_sale
 from .models import ProductElasticity
 from .models.elasticities import ElasticitySource
 from .reading import Reader, Weeks
@@ -118,11 +117,6 @@ class Catalogue:
 
     def __len__(self) -> int:
         return len(self.products)
-
-
-def on_sale(*, channel: str = "") -> QuerySet[Product]:
-    """The products that prices are worked out for."""
-    return Product.objects.filter(channel=channel, is_active=True, is_service=False, removed_at=None)
 
 
 def catalogue_read(*, channel: str = "") -> Catalogue:

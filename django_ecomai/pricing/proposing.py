@@ -20,7 +20,7 @@ from .models import PriceProposal, PricingRule
 from .models.elasticities import strength_of
 from .reading import Reader, Weeks
 from .row_numbers import curve_stored, grid_ends, market_json, money, number, risk_of, rounded, shares_of
-from .rulebook import Choice, RuleBook
+from .rulebook import Choice, RuleBook, families_agree
 from .validation import circles, followed_facts
 
 if TYPE_CHECKING:
@@ -123,6 +123,7 @@ def _part(setting: Setting, facts: list[Facts]) -> Part:
     from django_ecomai.ml.pricing.optimise import Demand
 
     choices = [setting.book.of(one) for one in facts]
+    families_agree(facts, choices)
     pks = [one.pk for one in facts]
     weeks = setting.reader.weeks(product_ids=pks, currencies=[one.currency for one in facts], weeks=HISTORY)
     horizon = np.array([_days(setting, one) for one in choices], dtype=np.int64)

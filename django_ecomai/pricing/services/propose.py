@@ -20,7 +20,7 @@ from django_ecomai.core.mysql import locked_rows
 from django_ecomai.core.upsert import rows_upsert
 from django_ecomai.mirror.columns import of_products
 from django_ecomai.mirror.models import Product
-from django_ecomai.pricing.facts import attributes_merged, in_parts
+from django_ecomai.pricing.facts import attributes_merged, in_parts, on_sale, values_of
 from django_ecomai.pricing.learning import (
     Learned,
     catalogue_read,
@@ -28,7 +28,6 @@ from django_ecomai.pricing.learning import (
     elasticities_store,
     learn,
     learned_at,
-    on_sale,
 )
 from django_ecomai.pricing.models import PriceProposal, PricingRule, ProductElasticity
 from django_ecomai.pricing.proposing import Setting, proposals_of
@@ -317,8 +316,7 @@ def family_parts(
 
 def _values(parent: Any, own: Any, name: str) -> set[str]:
     """Values of an attribute that a product has itself or from its parent."""
-    held = attributes_merged(parent, own).get(name)
-    return {str(one) for one in (held if isinstance(held, list) else [held]) if one not in (None, "")}
+    return values_of(attributes_merged(parent, own), name)
 
 
 def _span(progress: Callable[[float], None] | None, start: float, end: float) -> Callable[[float], None] | None:
