@@ -21,13 +21,13 @@ COPY_FROM, BATCH = 500, 500
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
-def rows_upsert(model: type[models.Model], columns: Mapping[str, Sequence[Any]], unique: str) -> None:
-    """Write rows in one transaction; where one with the same ``unique`` field exists, over it.
+def rows_upsert(model: type[models.Model], columns: Mapping[str, Sequence[Any]], unique: str = "") -> None:
+    """Write rows in one transaction; where one with the same ``unique`` field exists, over it. Without: new ones.
 
     ``columns``: values by field name, all of one length, for every field but the primary key; those of a foreign key
     are keys. Values are as the fields keep them: nothing is converted, no signal is sent.
     """
-    number = len(columns[unique])
+    number = len(next(iter(columns.values())))
     if not number:
         return
     using = router.db_for_write(model)
@@ -41,10 +41,15 @@ def rows_upsert(model: type[models.Model], columns: Mapping[str, Sequence[Any]],
         model._base_manager.using(using).bulk_create(
             [model(**dict(zip(names, row, strict=True))) for row in zip(*columns.values(), strict=True)],
             batch_size=BATCH,
-            update_conflicts=True,
-            update_fields=[name for name in columns if name != unique],
-            **conflict_target(model, unique),
+            **_over(model, columns, unique),
         )
+
+
+def _over(model: type[models.Model], columns: Mapping[str, Sequence[Any]], unique: str) -> dict[str, Any]:
+    if not unique:
+        return {}
+    changed = [name for name in columns if name != unique]
+    return {"update_conflicts": True, "update_fields": changed, **conflict_target(model, unique)}
 
 
 def copy_available(connection: BaseDatabaseWrapper) -> bool:
@@ -70,21 +75,21 @@ def _copied(
     quote = connection.ops.quote_name
     fields = [model._meta.get_field(name) for name in columns]
     names = [quote(str(field.column)) for field in fields]  # type: ignore[union-attr]
-    key = quote(str(model._meta.get_field(unique).column))  # type: ignore[union-attr]
+    key = quote(str(model._meta.get_field(unique).column)) if unique else ""  # type: ignore[union-attr]
     table, arrived = quote(model._meta.db_table), quote(f"{model._meta.db_table}_arrived")
     texts = [
         _texts(values, isinstance(field, models.JSONField))
         for field, values in zip(fields, columns.values(), strict=True)
     ]
     listed = ", ".join(names)
-    changed = ", ".join(f"{name} = EXCLUDED.{name}" for name in names if name != key)
+    over = ", ".join(f"{name} = EXCLUDED.{name}" for name in names if name != key)
+    conflict = f"ORDER BY {key} ON CONFLICT ({key}) DO UPDATE SET {over}" if unique else ""
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TEMPORARY TABLE {arrived} AS SELECT {listed} FROM {table} WITH NO DATA")  # noqa: S608
         with cursor.copy(f"COPY {arrived} FROM STDIN") as into:
             into.write("".join("\t".join(row) + "\n" for row in zip(*texts, strict=True)))
         cursor.execute(
-            f"INSERT INTO {table} ({listed}) SELECT {listed} FROM {arrived} ORDER BY {key} "  # noqa: S608 - names only
-            f"ON CONFLICT ({key}) DO UPDATE SET {changed}"
+            f"INSERT INTO {table} ({listed}) SELECT {listed} FROM {arrived} {conflict}"  # noqa: S608 - names only
         )
         cursor.execute(f"DROP TABLE {arrived}")  # the transaction around may be the caller's, and long
 

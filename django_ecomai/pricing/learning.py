@@ -18,6 +18,7 @@ from django_ecomai.core.upsert import rows_upsert
 from django_ecomai.mirror.columns import of_products
 from django_ecomai.mirror.models import Product
 
+from .cross_effects import Effect, effects_of_pairs, effects_of_rivals, rivals_weekly
 from .facts import in_parts, on_sale
 from .models import ProductElasticity
 from .models.elasticities import ElasticitySource
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from django_ecomai.ml.pricing.elasticity import Elasticities
+    from django_ecomai.ml.pricing.panel import PricePanel
     from django_ecomai.ml.pricing.price_test import PriceTests
 
 #: Products that are read at once, products of whole categories that are fitted at once, rows that are written at once.
@@ -52,6 +54,7 @@ class Learned:
     levels: NDArray[np.int64]
     periods: NDArray[np.int64]
     tests: dict[int, tuple[float, float, int, float]] = field(default_factory=dict)
+    effects: list[Effect] = field(default_factory=list)  # of other prices, where they were learned too
 
     @classmethod
     def empty(cls, products: NDArray[np.int64]) -> Learned:
@@ -148,11 +151,12 @@ def catalogue_read(*, channel: str = "") -> Catalogue:
     return Catalogue(np.array(pks, dtype=np.int64), money, code, np.array(price), np.array(categories) != 0)
 
 
-#: A row of the panel: place among the products of its group, week, pieces, price, share promoted and in stock.
+#: A row of the panel: place among the products of its group, week, pieces, price, share promoted and in stock, and the
+#: logarithm of the lowest price of competitors.
 _ROW = np.dtype(
     [
         ("product", "i4"), ("period", "i4"), ("units", "f4"), ("price", "f8"), ("promotion", "f4"),
-        ("in_stock", "f4"),
+        ("in_stock", "f4"), ("rivals", "f4"),
     ]
 )  # fmt: skip
 
@@ -172,7 +176,12 @@ def learn(
         files = [stack.enter_context(TemporaryFile()) for _ in groups]
         for start in range(0, len(catalogue), READ):
             place = np.arange(start, min(start + READ, len(catalogue)))
-            _put_down(found, _weeks(reader, catalogue, place), place, group, local, files)
+            weeks = _weeks(reader, catalogue, place)
+            currencies = [catalogue.currency[row] for row in place.tolist()]
+            rivals = rivals_weekly(
+                channel=channel, products=weeks.products, currencies=currencies, periods=weeks.periods
+            )
+            _put_down(found, weeks, rivals, place, group, local, files)
             if progress is not None:
                 progress(0.6 * (start + len(place)) / len(catalogue))
         mixed = found.reason == "mixed_currency"
@@ -197,6 +206,7 @@ def _weeks(reader: Reader, catalogue: Catalogue, place: NDArray[np.int64]) -> We
 def _put_down(
     found: Learned,
     weeks: Weeks,
+    rivals: NDArray[np.float64] | None,
     place: NDArray[np.int64],
     group: NDArray[np.int64],
     local: NDArray[np.int64],
@@ -209,6 +219,7 @@ def _put_down(
     rows["product"], rows["period"] = local[place[row]], weeks.periods[week]
     for name in ("units", "price", "promotion", "in_stock"):
         rows[name] = getattr(weeks, name)[row, week]
+    rows["rivals"] = np.nan if rivals is None else rivals[row, week]
     whose = group[place[row]]
     for number in np.unique(whose).tolist():
         files[number].write(rows[whose == number].tobytes())
@@ -241,6 +252,7 @@ def _fit(found: Learned, catalogue: Catalogue, rows: NDArray[Any], members: NDAr
     )  # fmt: skip
     fit = fit_elasticities(panel, ElasticityOptions())
     _keep(found, fit, members, catalogue.named[members])
+    _keep_effects(found, panel, fit, rows, members, catalogue.named[members])
     tests = suggest_tests(fit, np.nan_to_num(catalogue.price[members]), most=TESTS)
     _keep_tests(found, tests, members)
 
@@ -254,6 +266,28 @@ def _keep(found: Learned, fit: Elasticities, members: NDArray[np.int64], named: 
     found.source[members] = np.where(fit.accepted, source, "none")
     found.rho[members] = fit.rho
     found.levels[members], found.periods[members] = fit.levels, fit.periods
+
+
+def _keep_effects(
+    found: Learned,
+    panel: PricePanel,
+    fit: Elasticities,
+    rows: NDArray[Any],
+    members: NDArray[np.int64],
+    named: NDArray[np.bool_],
+) -> None:
+    from django_ecomai.ml.pricing.cross import cross_prices, pair_prices
+
+    products = found.products[members]
+    found.effects += effects_of_pairs(pair_prices(panel, fit), products, named)
+    if np.isfinite(rows["rivals"]).any():
+        # the panel left rows out and sorted the others
+        ordered = rows[np.lexsort((rows["period"], rows["product"]))]
+        span = int(ordered["period"].max()) + 1
+        key = ordered["product"].astype(np.int64) * span + ordered["period"]
+        rivals = ordered["rivals"].astype(np.float64)[np.searchsorted(key, panel.product * span + panel.period)]
+        seen = np.bincount(panel.product, np.isfinite(rivals), len(members)) > 0
+        found.effects += effects_of_rivals(cross_prices(panel, fit, rivals), products, panel.category, seen)
 
 
 def _keep_tests(found: Learned, tests: PriceTests, members: NDArray[np.int64]) -> None:

@@ -15,6 +15,7 @@ from django_ecomai.core.charts import canvas_chart, format_value
 from django_ecomai.mirror.admin.base import amount_format
 
 from . import words
+from .cross_words import cross_figure, cross_lines
 from .models import PriceChange, PriceProposal, PriceReduction
 from .pictures import Mark, curve_picture, market_strip
 from .row_numbers import curve_of
@@ -52,6 +53,7 @@ def proposal_page(*, row: PriceProposal) -> dict[str, Any]:
         "market": words.market_words(row),
         "market_simulated": bool((row.market or {}).get("simulated")),
         "tried": words.tried_words(row),
+        "cross_lines": cross_lines(row),
         "history_charts": _history(row),
         "price_points": _price_points(row),
         "reductions": [_reduction(one) for one in reductions],
@@ -95,6 +97,8 @@ def _figures(row: PriceProposal) -> list[tuple[Any, str, str]]:
     if row.profit_old is not None and row.profit_new is not None:
         pair = f"{words.money(row.profit_old, '')} → {words.money(row.profit_new, row.currency)}"
         found.append((_("Profit"), pair, days))
+    if (cross := cross_figure(row)) is not None:
+        found.append(cross)
     if row.cost is not None:
         beside = _("without tax; %(tax)s tax in the prices") % {"tax": words.percent(row.tax)} if row.tax else ""
         found.append((_("Cost"), amount_format(row.cost, row.currency), beside))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from django_ecomai.conf import ecomai
 from django_ecomai.forecast.days import local_date
 from django_ecomai.forecast.selectors import forecast_days
 
+from .cross_effects import Neighbours, neighbours
 from .facts import Facts, product_facts
 from .learning import Learned
 from .limits import limits_build, limits_named, problems
@@ -85,6 +86,7 @@ class Part:
     horizon: NDArray[np.int64]
     has_forecast: NDArray[np.bool_]
     held: list[_Held | None]
+    near: Neighbours
     days: NDArray[np.float64]  # [n, longest horizon] pieces expected per day at today's price, 0 after the own horizon
     propensity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
@@ -146,9 +148,13 @@ def _part(setting: Setting, facts: list[Facts]) -> Part:
         stock=np.array([np.inf if one.stock is None else one.stock + one.on_order for one in facts]),
         left_value=cost * worth,
     )
+    near = Neighbours()
+    if not setting.past:
+        near = neighbours(channel=setting.channel, facts=facts, horizon=horizon, start=setting.reader.day)
+        demand = replace(demand, aside=near.aside(facts))
     held = [next(iter(problems(one, choice)), None) for one, choice in zip(facts, choices, strict=True)]
     return Part(
-        facts, choices, limits, weeks, demand, horizon, known, held, days
+        facts, choices, limits, weeks, demand, horizon, known, held, near, days
     )  # fmt: skip
 
 
@@ -388,6 +394,7 @@ def _rows(
                 gain, sd = gain * float(nets[row]), sd * float(nets[row])
             proposal.gain, proposal.gain_chance = round(gain, 4), round(chance, 4)
             proposal.gain_low, proposal.gain_high = round(gain - 1.96 * sd, 4), round(gain + 1.96 * sd, 4)
+            proposal.cross = part.near.told(facts, float(price[row]))
             proposal.curve = curve_stored(part.demand, row, float(least[row]), float(most[row]))
         proposal.risk = risk_of(proposal)
         rows.append(proposal)

@@ -114,6 +114,9 @@ class PriceProposal(models.Model):
         _("rests on a forecast"), default=False, help_text=_("Else on the average of the last eight weeks.")
     )
 
+    # What it does to other products: {"profit", "low", "high", "products": [{"product", "elasticity", "low", "high",
+    # "units", "profit"}]}; empty where nothing is known. It is part of the gain where the goal is profit.
+    cross = models.JSONField(default=dict, blank=True, editable=False)
     # {"lowest", "median", "offers", "position"}, and "simulated" where they are; empty without offers of competitors.
     market = models.JSONField(_("market"), default=dict, blank=True, editable=False)
     # {"low", "high", "path", "stock", "left", "elasticity", "sd"}: what the curve is made of, see

@@ -20,6 +20,7 @@ from django_ecomai.core.mysql import locked_rows
 from django_ecomai.core.upsert import rows_upsert
 from django_ecomai.mirror.columns import of_products
 from django_ecomai.mirror.models import Product
+from django_ecomai.pricing.cross_effects import effects_store
 from django_ecomai.pricing.facts import attributes_merged, in_parts, on_sale, values_of
 from django_ecomai.pricing.learning import (
     Learned,
@@ -110,6 +111,7 @@ def proposals_make(
         learned = learn(channel=channel, reader=reader, catalogue=catalogue, progress=_span(progress, 0.0, 0.5))
         if not dry_run:
             elasticities_store(channel=channel, learned=learned, run_number=run_number, now=at)
+            effects_store(channel=channel, effects=learned.effects, now=at)
         everything, report.learned_at, report.tests = catalogue.products.tolist(), at, len(learned.tests)
         del catalogue
     else:
