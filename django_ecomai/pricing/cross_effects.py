@@ -58,17 +58,18 @@ def rivals_weekly(
             "offer_id", "observed_at", "price", "currency", "available"
         ):
             own = currencies[place[offers[offer][0]]]
-            fits = price is not None and price > 0 and currency in ("", own) and there is not False
-            history.setdefault(offer, []).append((at.timestamp(), float(price) if fits else np.inf))
+            fits = currency in ("", own) and there is not False
+            asks = float(price) if fits and price is not None and price > 0 else np.inf
+            history.setdefault(offer, []).append((at.timestamp(), asks))
     for offer, points in history.items():
         product, seen = offers[offer]
-        at, price = (np.array(one) for one in zip(*points, strict=True))
-        last = np.searchsorted(at, ends, side="right") - 1
+        moments, asked_then = (np.array(one) for one in zip(*points, strict=True))
+        last = np.searchsorted(moments, ends, side="right") - 1
         # what nobody has looked at since says nothing
         until = int(period_numbers(local_days(np.array([seen.timestamp()])), "W")[0])
         here = (last >= 0) & (periods <= until)
         row = place[product]
-        found[row] = np.minimum(found[row], np.where(here, price[last.clip(min=0)], np.inf))
+        found[row] = np.minimum(found[row], np.where(here, asked_then[last.clip(min=0)], np.inf))
     return np.where(np.isfinite(found), np.log(np.where(np.isfinite(found), found, 1.0)), np.nan)
 
 
@@ -97,7 +98,7 @@ def effects_of_rivals(
         if not reason and numbers[2] <= 0:
             reason = "not_told_from_none"
         values = numbers if np.isfinite(numbers).all() else [None] * 4
-        found.append((int(products[row]), Kind.COMPETITOR, None, *values, reason))  # type: ignore[arg-type]
+        found.append((int(products[row]), Kind.COMPETITOR, None, *values, reason))
     return found
 
 

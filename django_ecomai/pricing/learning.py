@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from django_ecomai.conf import ecomai
+from django_ecomai.core.arrays import nullable
 from django_ecomai.core.upsert import rows_upsert
 from django_ecomai.mirror.columns import of_products
 from django_ecomai.mirror.models import Product
@@ -328,8 +329,7 @@ def _columns(
         "rho": learned.rho[part].tolist(),
     }  # fmt: skip
     for name in _COLUMNS:
-        values = learned.values[name][part]
-        found[name] = np.where(np.isfinite(values), values, named.get(name)).tolist()
+        found[name] = nullable(learned.values[name][part], named.get(name))
     tests = [learned.tests.get(pk, (None, None, None, None)) for pk in pks]
     for at, name in enumerate(("test_low", "test_high", "test_weeks", "test_worth")):
         found[name] = [test[at] for test in tests]

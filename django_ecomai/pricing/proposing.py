@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from django_ecomai.conf import ecomai
+from django_ecomai.core.arrays import nullable
 from django_ecomai.forecast.days import local_date
 from django_ecomai.forecast.selectors import forecast_days
 
@@ -334,17 +335,13 @@ def _rows(
     pair = curves(part.demand, today, np.column_stack([today, price]))
     nets = 1 / (1 + np.array([float(one.tax) for one in part.facts]))
     pairs = [np.round(one, 4).tolist() for one in (pair.units, pair.revenue, pair.profit * nets[:, None])]
-    bounds = {}
-    for name in ("elasticity", "low", "high"):
-        values = np.round(setting.learned.column(name, pks), 6)
-        bounds[name] = np.where(np.isfinite(values), values, None).tolist()
+    bounds = {name: nullable(np.round(setting.learned.column(name, pks), 6)) for name in ("elasticity", "low", "high")}
     sources = setting.learned.texts("source", pks, "none")
     known = np.isfinite(part.demand.elasticity) & np.isfinite(today)
     # what is expected begins with the first day without data, what is watched not before today
     lag = max((setting.book.on - setting.reader.day).days, 0)
     shares = shares_of(part.days)
-    pieces, paid = np.round(part.weeks.units, 2).tolist(), np.round(part.weeks.price, 4)
-    seen = np.where(np.isfinite(paid), paid, None).tolist()
+    pieces, paid = np.round(part.weeks.units, 2).tolist(), nullable(np.round(part.weeks.price, 4))
     rows = []
     for row, (facts, choice) in enumerate(zip(part.facts, part.choices, strict=True)):
         held = part.held[row]
@@ -381,7 +378,7 @@ def _rows(
             daily=shares[row][lag:horizon] if part.has_forecast[row] and held is None else [],
             market=market_json(facts),
             propensity=number(part.propensity[row]) if held is None else None,
-            history={"units": pieces[row], "prices": seen[row]},
+            history={"units": pieces[row], "prices": paid[row]},
         )
         if known[row] and held is None:
             units, revenue, profit = (one[row] for one in pairs)

@@ -158,8 +158,8 @@ def pair_prices(panel: PricePanel, found: Elasticities, *, periods_per_year: flo
         index = _index(panel, starts, at, rest, (left, log), len(period))
         prices = np.full((len(top), len(period)), np.nan)
         for place, who in enumerate(top.tolist()):
-            mine = slice(starts[who], starts[who + 1])
-            prices[place, at[mine]] = log[mine]
+            whole = slice(starts[who], starts[who + 1])
+            prices[place, at[whole]] = log[whole]
         for place, who in enumerate(top.tolist()):
             mine = np.arange(starts[who], starts[who + 1])
             mine = mine[(panel.units[mine] > 0) & np.isfinite(panel.in_stock[mine])]

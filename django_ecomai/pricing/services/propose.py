@@ -226,7 +226,8 @@ def _store(rows: list[PriceProposal], part: Sequence[int], at: datetime) -> None
         undecided = PriceProposal.objects.order_by("pk")
         there: set[int] = set()
         for keys in in_parts(part):
-            there |= set(locked_rows(undecided.filter(undecided__in=keys)).values_list("undecided", flat=True))
+            held = locked_rows(undecided.filter(undecided__in=keys)).values_list("undecided", flat=True)
+            there |= {pk for pk in held if pk is not None}
         waiting, rejected = _decided([row.product_id for row in rows], at)
         rows = [
             row for row in rows

@@ -116,7 +116,7 @@ def as_json(row: PriceProposal) -> dict[str, Any]:
         "state", "held_code", "currency", "goal", "binding", "trail", "elasticity", "elasticity_low",
         "elasticity_high", "elasticity_source", "strength", "units_old", "units_new", "revenue_old", "revenue_new",
         "profit_old", "profit_new", "gain", "gain_low", "gain_high", "gain_chance", "horizon_days", "risk", "market",
-        "propensity", "tax", "why",
+        "cross", "propensity", "tax", "why",
     )  # fmt: skip
     money = ("old_price", "new_price", "list_price", "cost")
     amounts = {name: getattr(row, name) for name in money}
