@@ -9,10 +9,6 @@ counted. One process per size: peak memory should not grow with the size.
 
 from __future__ import annotations
 
-import argparse
-import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.by_size import by_size
 from benchmarks.forecast_peers import peak_mb
 from django_ecomai.ml.forecast.features import panel_enrich
 from django_ecomai.ml.forecast.options import ForecastOptions
@@ -46,8 +43,10 @@ def chunks(series: int, seed: int = 0) -> Iterator[Panel]:
         yield panel_enrich(Panel(ids, y, 2700, "W", {"promotion": promotion}, ("promotion",)))
 
 
-def measure(series: int, folder: Path) -> dict[str, Any]:
+def measure(data: str, series: int) -> dict[str, Any]:
     """Seconds and memory of one size."""
+    folder = Path(data)
+    folder.mkdir(parents=True, exist_ok=True)
     options = ForecastOptions(horizon=HORIZON)
     recipe, spent, wall = None, 0.0, 0.0
     for number, panel in enumerate(chunks(series)):
@@ -66,33 +65,26 @@ def measure(series: int, folder: Path) -> dict[str, Any]:
     }
 
 
+def told(row: dict[str, Any]) -> str:
+    """A row as a line."""
+    series, learning = row["metrics"]["series"], row["metrics"]["learning_cpu_s"]
+    each = 1000 * (row["cpu_s"] - learning) / series
+    return (
+        f"{series:>10,} series {row['cpu_s']:8.1f} CPU s (learning {learning:.1f}, {each:.2f} ms per series)"
+        f" {row['metrics']['wall_s']:8.1f} s {row['peak_mb']:7.0f} MB"
+    )
+
+
 def main(arguments: list[str] | None = None) -> list[dict[str, Any]]:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="scratch folder for the forecasts")
-    parser.add_argument("--json", type=Path, help="write the rows to this file")
-    parser.add_argument("--sizes", type=int, nargs="*", default=list(SIZES), help="numbers of series")
-    parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
-    options = parser.parse_args(arguments)
-    if options.child:
-        print(json.dumps(measure(options.child, options.data)))
-        return []
-    options.data.mkdir(parents=True, exist_ok=True)
-    rows = []
-    for size in options.sizes:
-        command = [sys.executable, "-m", __spec__.name, "--data", str(options.data), "--child", str(size)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        row = {"dataset": f"simulated_{size}", "model": "EcomAI", "ours": True, **json.loads(done.stdout)}
-        rows.append(row)
-        learning, wall = row["metrics"]["learning_cpu_s"], row["metrics"]["wall_s"]
-        each = 1000 * (row["cpu_s"] - learning) / size
-        print(
-            f"{size:>10,} series {row['cpu_s']:8.1f} CPU s (learning {learning:.1f}, {each:.2f} ms per series)"
-            f" {wall:8.1f} s {row['peak_mb']:7.0f} MB",
-            flush=True,
-        )
-        if options.json:
-            options.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
-    return rows
+    return by_size(
+        arguments,
+        module=__spec__.name,
+        doc=__doc__,
+        place=("data", "scratch folder for the forecasts"),
+        sizes=SIZES,
+        steps={"measure": measure},
+        told=told,
+    )
 
 
 if __name__ == "__main__":

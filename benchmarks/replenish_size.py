@@ -9,17 +9,9 @@ are not counted). The database is emptied: its name must hold "bench".
 
 from __future__ import annotations
 
-import argparse
-import json
-import subprocess
-import sys
-import tempfile
-import time
-from pathlib import Path
 from typing import Any
 
-from benchmarks.forecast_peers import peak_mb
-from benchmarks.simulated_database import configure
+from benchmarks.by_size import analysed, by_size, emptied, in_shop, multiplied, spent
 
 SIZES = (10_000, 100_000)
 LINES_EACH = 5
@@ -30,18 +22,13 @@ def fill(size: int) -> None:
     from datetime import timedelta
     from decimal import Decimal
 
-    from django.core.management import call_command
-    from django.db import connection
     from django.utils import timezone
 
     from django_ecomai.forecast.models import Forecast
     from django_ecomai.inventory.models import Supplier, SupplierProduct
     from django_ecomai.mirror.models import Order, OrderLine, Product
 
-    with connection.cursor() as cursor:
-        cursor.execute("DROP SCHEMA IF EXISTS public CASCADE")
-        cursor.execute("CREATE SCHEMA public")
-    call_command("migrate", verbosity=0)
+    emptied()
     now = timezone.now()
     day, number = "interval '1 day'", "i::text"
     product = Product.objects.create(external_id="1", title="Thing", price=10, cost=6, currency="EUR", stock=Decimal(5))
@@ -60,32 +47,15 @@ def fill(size: int) -> None:
     first = min(supplier.pk for supplier in suppliers)
     at = f"now() - {day} * (1 + (i::bigint * 7919) %% 360)"
     key = f"({product.pk} + i - 1)"
-    _multiplied(product, size, id=key, external_id=number, stock="(i * 31) %% 40")
-    _multiplied(offer, size, id=f"{offer.pk} + i - 1", product_id=key, supplier_id=f"{first} + i %% 50")
-    _multiplied(order, size * LINES_EACH, id=f"{order.pk} + i - 1", external_id=number, placed_at=at)
-    _multiplied(
+    multiplied(product, size, id=key, external_id=number, stock="(i * 31) %% 40")
+    multiplied(offer, size, id=f"{offer.pk} + i - 1", product_id=key, supplier_id=f"{first} + i %% 50")
+    multiplied(order, size * LINES_EACH, id=f"{order.pk} + i - 1", external_id=number, placed_at=at)
+    multiplied(
         line, size * LINES_EACH, id=f"{line.pk} + i - 1", external_id=number, order_id=f"{order.pk} + i - 1",
         product_id=f"{product.pk} + i %% {size}", quantity="1 + i %% 4", placed_at=at,
     )  # fmt: skip
-    _multiplied(forecast, size, id=f"{forecast.pk} + i - 1", key=number, product_id=key)
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
-
-
-def _multiplied(row: Any, size: int, **changed: str) -> None:
-    """``size`` rows like ``row`` (which is the first), with these columns by SQL of ``i``."""
-    from django.db import connection
-
-    table = row._meta.db_table
-    columns = [field.column for field in row._meta.concrete_fields]
-    values = [changed.get(name, f't."{name}"') for name in columns]
-    names = ", ".join(f'"{name}"' for name in columns)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f'INSERT INTO "{table}" ({names}) SELECT {", ".join(values)} '
-            f'FROM "{table}" AS t, generate_series(2, %s) AS i WHERE t.id = %s',
-            [size, row.pk],
-        )
+    multiplied(forecast, size, id=f"{forecast.pk} + i - 1", key=number, product_id=key)
+    analysed()
 
 
 def measure(size: int) -> dict[str, Any]:
@@ -93,46 +63,31 @@ def measure(size: int) -> dict[str, Any]:
     from django_ecomai.inventory.models import Suggestion
     from django_ecomai.inventory.services.replenish import suggestions_make
 
-    began, clock = time.process_time(), time.perf_counter()
-    report = suggestions_make()
-    spent, wall = time.process_time() - began, time.perf_counter() - clock
+    report, numbers = spent(suggestions_make)
     if not report.products == Suggestion.objects.count() == size or report.without_forecast:
         raise SystemExit(f"{size} products with forecasts were asked for, {report.as_dict()} came")
-    metrics = {"products": size, "to_order": report.to_order, "wall_s": round(wall, 1)}
-    return {"metrics": metrics, "cpu_s": round(spent, 1), "peak_mb": round(peak_mb(), 1)}
+    return {"metrics": {"products": size, "to_order": report.to_order, "wall_s": numbers.pop("wall_s")}, **numbers}
+
+
+def told(row: dict[str, Any]) -> str:
+    """A row as a line."""
+    size, cpu = row["metrics"]["products"], row["cpu_s"]
+    return (
+        f"{size:>10,} products {cpu:8.1f} CPU s ({1000 * cpu / size:.2f} ms each)"
+        f" {row['metrics']['wall_s']:8.1f} s {row['peak_mb']:7.0f} MB"
+    )
 
 
 def main(arguments: list[str] | None = None) -> list[dict[str, Any]]:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--database", required=True, help="postgres:// URL of a database that may be emptied")
-    parser.add_argument("--json", type=Path, help="write the rows to this file")
-    parser.add_argument("--sizes", type=int, nargs="*", default=list(SIZES), help="numbers of products")
-    parser.add_argument("--child", nargs=2, metavar=("STEP", "SIZE"), help=argparse.SUPPRESS)
-    options = parser.parse_args(arguments)
-    if options.child:
-        with tempfile.TemporaryDirectory() as folder:
-            configure(Path(folder), options.database, "inventory")
-            step, size = options.child[0], int(options.child[1])
-            print(json.dumps(measure(size) if step == "measure" else fill(size)))
-        return []
-    rows = []
-    for size in options.sizes:
-        for step in ("fill", "measure"):
-            command = [sys.executable, "-m", __spec__.name, "--database", options.database, "--child", step, str(size)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise SystemExit(done.stderr)
-        found = json.loads(done.stdout.splitlines()[-1])
-        rows.append({"dataset": f"simulated_{size}", "model": "EcomAI", "ours": True, **found})
-        each = 1000 * rows[-1]["cpu_s"] / size
-        print(
-            f"{size:>10,} products {rows[-1]['cpu_s']:8.1f} CPU s ({each:.2f} ms each)"
-            f" {rows[-1]['metrics']['wall_s']:8.1f} s {rows[-1]['peak_mb']:7.0f} MB",
-            flush=True,
-        )
-        if options.json:
-            options.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
-    return rows
+    return by_size(
+        arguments,
+        module=__spec__.name,
+        doc=__doc__,
+        place=("database", "postgres:// URL of a database that may be emptied"),
+        sizes=SIZES,
+        steps={"fill": in_shop(fill, "inventory"), "measure": in_shop(measure, "inventory")},
+        told=told,
+    )
 
 
 if __name__ == "__main__":

@@ -23,13 +23,15 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def configure(folder: Path, database: str, capability: str = "recommend") -> None:
-    """Django with one capability only, on ``sqlite`` inside ``folder`` or on a ``postgres://`` URL."""
+def configure(folder: Path, database: str, *capabilities: str) -> None:
+    """Django with these capabilities only (default: recommend), on ``sqlite`` inside ``folder`` or a ``postgres://``
+    URL."""
     import django
     from django.conf import settings
 
     from django_ecomai import ecomai_apps
 
+    chosen = capabilities or ("recommend",)
     entry: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "simulated.sqlite3")}
     if database != "sqlite":
         url = urlsplit(database)
@@ -48,7 +50,7 @@ def configure(folder: Path, database: str, capability: str = "recommend") -> Non
         SECRET_KEY="benchmark",
         USE_TZ=True,
         DATABASES={"default": entry},
-        INSTALLED_APPS=[*(f"django.contrib.{name}" for name in django_apps), *ecomai_apps(capability)],
+        INSTALLED_APPS=[*(f"django.contrib.{name}" for name in django_apps), *ecomai_apps(*chosen)],
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
         ECOMAI={"ARTIFACT_DIR": str(folder / "artifacts"), "DISPATCH": "inline"},
     )

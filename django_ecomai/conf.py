@@ -230,6 +230,11 @@ class Defaults:
     PRICING_HISTORY_WEEKS: int = 104
     """How many weeks of sales and prices elasticities are learned from."""
 
+    PRICING_LEARN_DAYS: int = 7
+    """After how many days elasticities are learned anew: they change slowly, and most of the work is to learn them. On
+    the days between prices are worked out with those that are stored. 0: in every run.
+    """
+
     PRICING_LIMITS: dict[str, float | None] | None = None
     """Limits that hold for every price, whatever rules say; stricter ones of rules win. Defaults: ``{"min_margin": 0,
     "corridor_low": 0.5, "corridor_high": 1.5, "max_change_day": 0.1, "max_change_week": 0.2}`` (shares of the price,

@@ -58,3 +58,10 @@ def _elements(raw: bytes | memoryview | None, kind: str) -> NDArray[Any]:
         raise ValueError("a column that is read as an array holds a null: coalesce it")
     values = np.frombuffer(raw, dtype=cell, offset=_HEAD)["value"]
     return np.ascontiguousarray(values.astype(np.dtype(element).newbyteorder("="))).reshape(shape)
+
+
+def nullable(values: NDArray[Any], otherwise: float | None = None) -> list[Any]:
+    """Numbers for a column: what is not finite is ``otherwise``."""
+    found = values.astype(object)
+    found[~np.isfinite(values)] = otherwise
+    return list(found.tolist())

@@ -20,7 +20,7 @@ def beside(*, using: str = DEFAULT_DB_ALIAS) -> Iterator[Callable[[Callable[[], 
 
     ``take()`` waits and gives its result or raises what it raised. The thread has its own connection, so inside a
     transaction, and on SQLite, whose tests and writers share one, nothing is gained: there ``take()`` does the work.
-    Only for reading, and only from jobs.
+    Only from jobs; what it writes is a transaction of its own, so nothing may be open here that it would wait for.
     """
     here = connections[using]
     if here.vendor != "postgresql" or here.in_atomic_block:

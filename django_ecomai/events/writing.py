@@ -14,6 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from django_ecomai.core import metrics
 from django_ecomai.core.persons import refused
+from django_ecomai.core.upsert import copy_available
 from django_ecomai.core.uuid7 import uuid7_time
 
 from .cleaning import Rejected, Source, Verdict, currency_default, event_clean
@@ -95,7 +96,7 @@ def events_write(
     known = (pairs[wanted[value]][0] for value in sorted(wanted) if value not in homeless)
     events = [event for event in known if event]
     stored: set[uuid.UUID] = set()
-    size = COPY_BATCH if len(events) >= COPY_FROM and _can_copy(connection) else BATCH
+    size = COPY_BATCH if len(events) >= COPY_FROM and copy_available(connection) else BATCH
     for start in range(0, len(events), size):
         new, outside = _insert(events[start : start + size], connection)
         stored |= new
@@ -164,22 +165,6 @@ def _insert(events: Sequence[Event], connection: BaseDatabaseWrapper) -> tuple[s
     return {event.id for event in fresh}, set()
 
 
-def _can_copy(connection: BaseDatabaseWrapper) -> bool:
-    """PostgreSQL through psycopg 3 (its predecessor has other words for COPY) and as one who may make a table for it.
-
-    The right is asked for each time, one quick query beside hundreds of rows: it is given and taken while we run.
-    """
-    if connection.vendor != "postgresql":
-        return False
-    from django.db.backends.postgresql.psycopg_any import is_psycopg3
-
-    if not is_psycopg3:
-        return False
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT has_database_privilege(current_database(), 'TEMPORARY')")
-        return bool(cursor.fetchone()[0])
-
-
 def _insert_copied(events: Sequence[Event], connection: BaseDatabaseWrapper) -> set[uuid.UUID]:
     """By way of a table of this transaction: COPY itself breaks off at the first id that exists."""
     fields = Event._meta.concrete_fields
@@ -203,7 +188,7 @@ def _insert_copied(events: Sequence[Event], connection: BaseDatabaseWrapper) -> 
 
 
 def _insert_returning(events: Sequence[Event], connection: BaseDatabaseWrapper) -> set[uuid.UUID]:
-    if len(events) >= COPY_FROM and _can_copy(connection):
+    if len(events) >= COPY_FROM and copy_available(connection):
         return _insert_copied(events, connection)
     fields = Event._meta.concrete_fields
     quote = connection.ops.quote_name

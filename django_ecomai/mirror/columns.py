@@ -66,13 +66,15 @@ class DemandColumns(SaleColumns):
     price: NDArray[np.float64]
 
 
-def of_products(rows: QuerySet[Any], products: Iterable[int]) -> QuerySet[Any]:
-    """Rows whose product is one of these primary keys; more than a query takes are asked for from the least to the
-    greatest, and the caller leaves out what lies between. A part of the catalogue then costs what it holds."""
+def of_products(rows: QuerySet[Any], products: Iterable[int], name: str = "product_id") -> QuerySet[Any]:
+    """Rows whose product (column ``name``) is one of these primary keys; more than a query takes are asked for from the
+    least to the greatest, and the caller leaves out what lies between. A part of the catalogue then costs what it
+    holds: keys that lie far apart (variants that came long after their parents) are named one by one."""
     keys = [int(pk) for pk in products]
-    if len(keys) <= KEYS_CHUNK:
-        return rows.filter(product_id__in=keys)
-    return rows.filter(product_id__gte=min(keys), product_id__lte=max(keys))
+    between = max(keys) - min(keys) if keys else 0
+    if len(keys) <= KEYS_CHUNK or (between > DENSE * len(keys) and connections[rows.db].vendor != "sqlite"):
+        return rows.filter(**{f"{name}__in": keys})
+    return rows.filter(**{f"{name}__gte": min(keys), f"{name}__lte": max(keys)})
 
 
 def demand_columns(

@@ -9,14 +9,15 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+import numpy as np
 from django.apps import apps
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.timezone import is_naive
 
 from django_ecomai.conf import ecomai
 from django_ecomai.forecast.days import local_date
-from django_ecomai.mirror.columns import KEYS_CHUNK, price_columns
+from django_ecomai.mirror.columns import KEYS_CHUNK, of_products, price_columns
 from django_ecomai.mirror.models import Product, StockPoint
 
 from .market import MarketPosition, market_positions
@@ -56,6 +57,8 @@ class Facts:
     on_order: float = 0.0
     codes: list[str] = field(default_factory=list)
     tax: Decimal = NONE
+    parent_title: str = ""
+    varied: frozenset[str] = frozenset()  # attributes in which the variants of its parent differ
 
     @property
     def cost_taxed(self) -> Decimal | None:
@@ -79,6 +82,17 @@ def attributes_merged(parent: Any, own: Any) -> dict[str, Any]:
     return found
 
 
+def values_of(attributes: dict[str, Any], name: str) -> set[str]:
+    """What an attribute holds: one value, or several in a list."""
+    held = attributes.get(name)
+    return {str(one) for one in (held if isinstance(held, list | tuple) else [held]) if one not in (None, "")}
+
+
+def on_sale(*, channel: str = "") -> QuerySet[Product]:
+    """The products that prices are worked out for."""
+    return Product.objects.filter(channel=channel, is_active=True, is_service=False, removed_at=None)
+
+
 def in_parts(keys: Iterable[Any]) -> Iterator[list[Any]]:
     """As many keys at once as every database takes."""
     known = list(keys)
@@ -91,16 +105,16 @@ def product_facts(
 ) -> list[Facts]:
     """Facts of products in the order of ``product_ids``; those that are not on sale are left out."""
     found: dict[int, Facts] = {}
-    for part in in_parts(product_ids):
-        rows = Product.objects.filter(channel=channel, is_active=True, is_service=False, removed_at=None, pk__in=part)
-        for row in rows.values_list(*COLUMNS).iterator(chunk_size=2000):
-            pk, ident, title, parent, price, list_price, cost, currency, stock, keys, brand, attributes, created = row
+    asked = set(product_ids)
+    for row in of_products(on_sale(channel=channel), asked, "pk").values_list(*COLUMNS).iterator(chunk_size=2000):
+        pk, ident, title, parent, price, list_price, cost, currency, stock, keys, brand, attributes, created = row
+        if pk in asked:
             found[pk] = Facts(
                 pk, ident, title, parent, price, list_price, cost, currency or ecomai.CURRENCY,
                 None if stock is None else float(stock), tuple(str(key) for key in keys or ()), brand,
                 attributes if isinstance(attributes, dict) else {}, None if created is None else local_date(created),
             )  # fmt: skip
-    _parents(found)
+    _parents(found, channel)
     for one in found.values():
         one.tax = tax_of(one.attributes) or NONE
     _offers(found, channel)
@@ -108,9 +122,9 @@ def product_facts(
     if stock_ages:
         _sold_out_last(found)
     _under_way(found, channel, local_date(at), horizon_days)
-    for part in in_parts(found):
-        running = PriceTest.objects.filter(product__in=part, state=PriceTest.State.RUNNING)
-        for pk in running.values_list("product_id", flat=True):
+    running = of_products(PriceTest.objects.filter(state=PriceTest.State.RUNNING), found)
+    for pk in running.values_list("product_id", flat=True):
+        if pk in found:
             found[pk].codes.append("in_test")
     for pk, market in market_positions(channel=channel, product_ids=list(found)).items():
         if pk in found and market.currency == found[pk].currency:
@@ -118,19 +132,35 @@ def product_facts(
     return [found[pk] for pk in product_ids if pk in found]
 
 
-def _parents(found: dict[int, Facts]) -> None:
+def _parents(found: dict[int, Facts], channel: str) -> None:
     """What a variant does not say itself, it has from its parent: categories, brand, attributes."""
     wanted = {one.parent for one in found.values() if one.parent is not None}
-    known: dict[int, tuple[tuple[str, ...], str, Any]] = {}
-    columns = ("pk", "category_external_ids", "brand", "attributes")
+    known: dict[int, tuple[tuple[str, ...], str, Any, str]] = {}
+    columns = ("pk", "category_external_ids", "brand", "attributes", "title")
+    variants: dict[int, list[Any]] = {}
     for part in in_parts(sorted(wanted)):
-        for pk, keys, brand, attributes in Product.objects.filter(pk__in=part).values_list(*columns):
-            known[pk] = (tuple(str(key) for key in keys or ()), brand, attributes)
+        for pk, keys, brand, attributes, title in Product.objects.filter(pk__in=part).values_list(*columns):
+            known[pk] = (tuple(str(key) for key in keys or ()), brand, attributes, title)
+        siblings = on_sale(channel=channel).filter(parent__in=part)
+        for above, own in siblings.values_list("parent_id", "attributes").iterator(chunk_size=2000):
+            if above is not None:
+                variants.setdefault(above, []).append(own)
+    varied = {pk: _varied(known[pk][2], each) for pk, each in variants.items() if pk in known}
     for one in found.values():
         if one.parent in known:
-            categories, brand, attributes = known[one.parent]
+            categories, brand, attributes, one.parent_title = known[one.parent]
             one.categories, one.brand = one.categories or categories, one.brand or brand
             one.attributes = attributes_merged(attributes, one.attributes)
+            one.varied = varied.get(one.parent, one.varied)
+
+
+def _varied(parent: Any, variants: Sequence[Any]) -> frozenset[str]:
+    """Names of the attributes that are not the same for all variants of a parent."""
+    first, *others = (attributes_merged(parent, own) for own in variants)
+    return frozenset(
+        name for other in others for name in first.keys() | other.keys()
+        if values_of(first, name) != values_of(other, name)
+    )  # fmt: skip
 
 
 def _offers(found: dict[int, Facts], channel: str) -> None:
@@ -162,25 +192,25 @@ def _past_prices(found: dict[int, Facts], channel: str, at: datetime) -> None:
     for currency, pks in by_currency.items():
         history = price_columns(channel=channel, products=pks, currencies=["", currency])
         wanted = set(pks)
-        # the other way round: the first one stays
-        times, prices = history.at[::-1].tolist(), history.price[::-1].tolist()
-        oldest |= dict(zip(history.product[::-1].tolist(), zip(times, prices, strict=True), strict=True))
+        new = np.diff(history.product, prepend=-1) != 0  # by product, then by time
+        times, prices = history.at[new].tolist(), history.price[new].tolist()
+        oldest |= dict(zip(history.product[new].tolist(), zip(times, prices, strict=True), strict=True))
         for name, moment in moments.items():
             before = history.at <= moment.timestamp()
-            # by time: the last one stays
-            latest = dict(zip(history.product[before].tolist(), history.price[before].tolist(), strict=True))
-            for pk in wanted & latest.keys():
-                setattr(found[pk], name, Decimal(str(round(latest[pk], 4))))
+            whose = history.product[before]
+            last = np.diff(whose, append=-1) != 0
+            for pk, price in zip(whose[last].tolist(), history.price[before][last].tolist(), strict=True):
+                if pk in wanted:
+                    setattr(found[pk], name, Decimal(str(round(price, 4))))
     # What was applied here counts even where the copy has no history yet: until the first change after a moment there
     # was the price that it replaced.
-    for part in in_parts(found):
-        applied = PriceChange.objects.filter(product__in=part, at__gt=moments["price_week_ago"]).order_by("at", "pk")
-        for pk, when, price in applied.values_list("product_id", "at", "old_price"):
-            for name, moment in moments.items():
-                if when > moment and getattr(found[pk], name) is None:
-                    seen, amount = oldest.get(pk, (when.timestamp(), 0.0))
-                    later = seen > when.timestamp() - SAME
-                    setattr(found[pk], name, price if later else Decimal(str(round(amount, 4))))
+    applied = of_products(PriceChange.objects.filter(at__gt=moments["price_week_ago"]).order_by("at", "pk"), found)
+    for pk, when, price in applied.values_list("product_id", "at", "old_price"):
+        for name, moment in moments.items():
+            if pk in found and when > moment and getattr(found[pk], name) is None:
+                seen, amount = oldest.get(pk, (when.timestamp(), 0.0))
+                later = seen > when.timestamp() - SAME
+                setattr(found[pk], name, price if later else Decimal(str(round(amount, 4))))
     for pk, (_seen, amount) in oldest.items():
         for name in moments:
             if pk in found and getattr(found[pk], name) is None:

@@ -25,6 +25,10 @@ REASONS: Mapping[str, Any] = {
     ),
     "family_contradicts": gettext_lazy("No price fits all products of its family: another one is held back."),
     "two_families": gettext_lazy("It is in two price families, %(names)s: take it out of one."),
+    "variants_apart": gettext_lazy(
+        "The variants of “%(parent)s” have one price, but not all of them are in the price family %(names)s: give them "
+        "the same value of its attribute, or leave it out of the rule."
+    ),
     "rules_contradict": gettext_lazy(
         "The rules “%(first)s” and “%(second)s” are equally specific and want different things: give one a lower order."
     ),
@@ -127,8 +131,8 @@ SHORT: Mapping[str, Any] = {
 
 #: What sentences name.
 NAMES = (
-    "rule", "first", "second", "names", "limits", "why", "value", "currency", "price", "new", "seen", "product", "told",
-    "because", "back", "state", "units", "days", "floor",
+    "parent", "rule", "first", "second", "names", "limits", "why", "value", "currency", "price", "new", "seen", "product",
+    "told", "because", "back", "state", "units", "days", "floor",
 )  # fmt: skip
 
 #: Limits that a price may not exceed; under the others it may not fall.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -14,7 +16,7 @@ from .journal import log_text, log_why
 
 
 def propose(context: Any) -> None:
-    """Execute "pricing.propose"; parameter: ``dry_run``."""
+    """Execute "pricing.propose"; parameters: ``dry_run``, ``learn`` (elasticities too, however young they are)."""
     from .held import reason_text
     from .models.elasticities import Reason
     from .services.propose import proposals_make
@@ -23,9 +25,13 @@ def propose(context: Any) -> None:
         channel=context.channel,
         run_number=context.run.pk,
         dry_run=bool(context.parameters.get("dry_run")),
+        learn_again=bool(context.parameters.get("learn")),
         progress=context.part(0.0, 0.99),
     )
     context.metrics(pricing=report.as_dict())
+    if report.learned_at is not None:
+        moment = date_format(localtime(report.learned_at), "SHORT_DATETIME_FORMAT")
+        context.log(_("How demand answers to prices was learned last: %(moment)s.") % {"moment": moment})
     for code, number in sorted(report.held.items()):
         named = {"number": format_value(number), "why": reason_text(code)}
         context.log(_("Held back, %(number)s: %(why)s") % named)
@@ -80,8 +86,8 @@ def register() -> None:
             label=gettext_lazy("Work out prices"),
             page="admin:ecomai_pricing_priceproposal_changelist",
             help=gettext_lazy(
-                "Learns how demand answers to prices, and proposes prices within your rules and limits, for you to "
-                "decide."
+                "Proposes prices within your rules and limits, for you to decide. How demand answers to prices is "
+                "learned first where that was a week ago."
             ),
             schedule="30 5 * * *",
         ),

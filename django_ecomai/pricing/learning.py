@@ -1,31 +1,40 @@
-"""Elasticities of a whole catalogue: read a part at a time, fitted category by category, so that memory is bounded."""
+"""Elasticities of a whole catalogue: read a part at a time and put down in files, one for each group of categories that
+is fitted at once, so that memory is bounded by the largest group."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
+from django.db.models import Q
 
 from django_ecomai.conf import ecomai
-from django_ecomai.core.mysql import conflict_target
+from django_ecomai.core.arrays import nullable
+from django_ecomai.core.upsert import rows_upsert
+from django_ecomai.mirror.columns import of_products
 from django_ecomai.mirror.models import Product
 
-from .facts import in_parts
+from .cross_effects import Effect, effects_of_pairs, effects_of_rivals, rivals_weekly
+from .facts import in_parts, on_sale
 from .models import ProductElasticity
 from .models.elasticities import ElasticitySource
-from .reading import Reader
+from .reading import Reader, Weeks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from django_ecomai.ml.pricing.elasticity import Elasticities
+    from django_ecomai.ml.pricing.panel import PricePanel
     from django_ecomai.ml.pricing.price_test import PriceTests
 
-#: Products that are read at once, rows that are fitted at once, rows that are written at once.
-READ, FIT_ROWS, WRITE = 2_000, 3_000_000, 1_000
+#: Products that are read at once, products of whole categories that are fitted at once, rows that are written at once.
+READ, FIT, WRITE = 2_000, 20_000, 5_000
 #: Suggested tests per fit.
 TESTS = 50
 #: From this weight on an elasticity is called a product's own.
@@ -47,6 +56,7 @@ class Learned:
     levels: NDArray[np.int64]
     periods: NDArray[np.int64]
     tests: dict[int, tuple[float, float, int, float]] = field(default_factory=dict)
+    effects: list[Effect] = field(default_factory=list)  # of other prices, where they were learned too
 
     @classmethod
     def empty(cls, products: NDArray[np.int64]) -> Learned:
@@ -63,14 +73,20 @@ class Learned:
         """As the last run left it."""
         found = cls.empty(np.unique(np.asarray(product_ids, dtype=np.int64)))
         columns = ("product_id", "reason", "source", "rho", "levels", "periods", *_COLUMNS)
-        for part in in_parts(found.products.tolist()):
-            rows = ProductElasticity.objects.filter(channel=channel, product__in=part).values_list(*columns)
-            for pk, reason, source, rho, levels, periods, *numbers in rows:
-                at = int(np.searchsorted(found.products, pk))
-                found.reason[at], found.source[at], found.rho[at] = reason, source, rho
-                found.levels[at], found.periods[at] = levels, periods
-                for name, value in zip(_COLUMNS, numbers, strict=True):
-                    found.values[name][at] = np.nan if value is None else value
+        stored = ProductElasticity.objects.filter(channel=channel).order_by()
+        keys = found.products.tolist()
+        for start in range(0, len(keys), READ):
+            rows = list(of_products(stored, keys[start : start + READ]).values_list(*columns))
+            if not rows:
+                continue
+            pks, reason, source, rho, levels, periods, *numbers = (list(one) for one in zip(*rows, strict=True))
+            at = found.rows(pks)
+            here = at >= 0  # between the keys lie others
+            at = at[here]
+            found.reason[at], found.source[at] = np.array(reason)[here], np.array(source)[here]
+            found.rho[at], found.levels[at], found.periods[at] = (np.array(one)[here] for one in (rho, levels, periods))
+            for name, values in zip(_COLUMNS, numbers, strict=True):
+                found.values[name][at] = np.array(values, dtype=np.float64)[here]  # None becomes NaN
         return found
 
     def rows(self, product_ids: Sequence[int]) -> NDArray[np.int64]:
@@ -110,10 +126,11 @@ class Catalogue:
 
 def catalogue_read(*, channel: str = "") -> Catalogue:
     """Everything on sale; two streams."""
-    rows = Product.objects.filter(channel=channel, is_active=True, is_service=False, removed_at=None).order_by("pk")
+    rows = on_sale(channel=channel).order_by("pk")
     pks: list[int] = []
     money: list[str] = []
-    categories: list[str] = []
+    categories: list[int] = []
+    names = {"": 0}
     price: list[float] = []
     orphans: dict[int, list[int]] = {}
     columns = ("pk", "currency", "category_external_ids", "price", "parent_id")
@@ -122,31 +139,28 @@ def catalogue_read(*, channel: str = "") -> Catalogue:
             orphans.setdefault(parent, []).append(len(pks))
         pks.append(pk)
         money.append(currency or ecomai.CURRENCY)
-        categories.append(str(keys[0]) if keys else "")
+        categories.append(names.setdefault(str(keys[0]) if keys else "", len(names)))
         price.append(np.nan if amount is None else float(amount))
     for part in in_parts(sorted(orphans)):
         known = Product.objects.filter(pk__in=part).values_list("pk", "category_external_ids")
         for parent, held in known:
             for row in orphans[parent] if held else ():
-                categories[row] = str(held[0])
-    names, code = np.unique(np.array(categories, dtype=object).astype(str), return_inverse=True)
-    return Catalogue(
-        np.array(pks, dtype=np.int64), money, code.astype(np.int64), np.array(price), names[code] != ""
-    )  # fmt: skip
+                categories[row] = names.setdefault(str(held[0]), len(names))
+    # in the order of their names, so that the same catalogue is always fitted alike
+    used = set(categories)
+    place = {code: at for at, code in enumerate(code for _name, code in sorted(names.items()) if code in used)}
+    code = np.array([place[one] for one in categories], dtype=np.int64)
+    return Catalogue(np.array(pks, dtype=np.int64), money, code, np.array(price), np.array(categories) != 0)
 
 
-@dataclass(eq=False)
-class _Rows:
-    """Rows of the panel so far, in parts: place in the catalogue, period, units, price, promotion, in stock."""
-
-    parts: list[tuple[NDArray[Any], ...]] = field(default_factory=list)
-
-    def add(self, *columns: NDArray[Any]) -> None:
-        kinds = (np.int32, np.int32, np.float32, np.float64, np.float32, np.float32)
-        self.parts.append(tuple(one.astype(kind) for one, kind in zip(columns, kinds, strict=True)))
-
-    def whole(self) -> tuple[NDArray[Any], ...]:
-        return tuple(np.concatenate([part[at] for part in self.parts]) for at in range(6))
+#: A row of the panel: place among the products of its group, week, pieces, price, share promoted and in stock, and the
+#: logarithm of the lowest price of competitors.
+_ROW = np.dtype(
+    [
+        ("product", "i4"), ("period", "i4"), ("units", "f4"), ("price", "f8"), ("promotion", "f4"),
+        ("in_stock", "f4"), ("rivals", "f4"),
+    ]
+)  # fmt: skip
 
 
 def learn(
@@ -156,66 +170,91 @@ def learn(
     found = Learned.empty(catalogue.products)
     if not len(catalogue):
         return found
-    gathered = _Rows()
-    mixed = np.zeros(len(catalogue), dtype=bool)
-    for start in range(0, len(catalogue), READ):
-        place = np.arange(start, min(start + READ, len(catalogue)))
-        weeks = reader.weeks(
-            product_ids=catalogue.products[place].tolist(),
-            currencies=[catalogue.currency[row] for row in place],
-            weeks=ecomai.PRICING_HISTORY_WEEKS,
-        )
-        mixed[place] = weeks.mixed
-        row, week = np.nonzero(weeks.known & np.isfinite(weeks.price) & ~weeks.mixed[:, None])
-        cells = (weeks.units, weeks.price, weeks.promotion, weeks.in_stock)
-        gathered.add(place[row], weeks.periods[week], *(one[row, week] for one in cells))
-        if progress is not None:
-            progress(0.6 * (start + len(place)) / len(catalogue))
-    rows = gathered.whole()
-    count = np.bincount(rows[0], minlength=len(catalogue))
-    groups = list(_groups(catalogue.category, count))
-    for number, members in enumerate(groups, start=1):
-        _fit(found, catalogue, rows, members)
-        if progress is not None:
-            progress(0.6 + 0.4 * number / len(groups))
+    groups = _groups(catalogue.category)
+    group, local = np.empty(len(catalogue), np.int64), np.empty(len(catalogue), np.int64)
+    for number, members in enumerate(groups):
+        group[members], local[members] = number, np.arange(len(members))
+    with ExitStack() as stack:
+        files = [stack.enter_context(TemporaryFile()) for _ in groups]
+        for start in range(0, len(catalogue), READ):
+            place = np.arange(start, min(start + READ, len(catalogue)))
+            weeks = _weeks(reader, catalogue, place)
+            currencies = [catalogue.currency[row] for row in place.tolist()]
+            rivals = rivals_weekly(
+                channel=channel, products=weeks.products, currencies=currencies, periods=weeks.periods
+            )
+            _put_down(found, weeks, rivals, place, group, local, files)
+            if progress is not None:
+                progress(0.6 * (start + len(place)) / len(catalogue))
+        mixed = found.reason == "mixed_currency"
+        for number, members in enumerate(groups):
+            files[number].seek(0)
+            _fit(found, catalogue, np.frombuffer(files[number].read(), dtype=_ROW), members)
+            files[number].close()
+            if progress is not None:
+                progress(0.6 + 0.4 * (number + 1) / len(groups))
     found.reason[mixed] = "mixed_currency"
     return found
 
 
-def _groups(category: NDArray[np.int64], count: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """Places of the products of whole categories, so many that their rows fit into memory."""
+def _weeks(reader: Reader, catalogue: Catalogue, place: NDArray[np.int64]) -> Weeks:
+    return reader.weeks(
+        product_ids=catalogue.products[place].tolist(),
+        currencies=[catalogue.currency[row] for row in place.tolist()],
+        weeks=ecomai.PRICING_HISTORY_WEEKS,
+    )
+
+
+def _put_down(
+    found: Learned,
+    weeks: Weeks,
+    rivals: NDArray[np.float64] | None,
+    place: NDArray[np.int64],
+    group: NDArray[np.int64],
+    local: NDArray[np.int64],
+    files: Sequence[IO[bytes]],
+) -> None:
+    """Append the rows of some products to the files of their groups."""
+    found.reason[place[weeks.mixed]] = "mixed_currency"
+    row, week = np.nonzero(weeks.known & np.isfinite(weeks.price) & ~weeks.mixed[:, None])
+    rows = np.empty(len(row), dtype=_ROW)
+    rows["product"], rows["period"] = local[place[row]], weeks.periods[week]
+    for name in ("units", "price", "promotion", "in_stock"):
+        rows[name] = getattr(weeks, name)[row, week]
+    rows["rivals"] = np.nan if rivals is None else rivals[row, week]
+    whose = group[place[row]]
+    for number in np.unique(whose).tolist():
+        files[number].write(rows[whose == number].tobytes())
+
+
+def _groups(category: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Places of the products of whole categories, `FIT` at once or those of one category."""
     order = np.argsort(category, kind="stable")
-    sizes = np.bincount(category, count)
-    ends = np.cumsum(np.bincount(category))
-    begin, rows = 0, 0.0
-    for at, size in enumerate(sizes.tolist()):
-        first = int(ends[at - 1]) if at else 0
-        if rows and rows + size > FIT_ROWS:
-            yield np.sort(order[begin:first])
-            begin, rows = first, 0.0
-        rows += size
-    if begin < len(order):
-        yield np.sort(order[begin:])
+    ends = np.cumsum(np.bincount(category)).tolist()
+    found, begin, last = [], 0, 0
+    for end in ends:
+        if end - begin > FIT and last > begin:
+            found.append(np.sort(order[begin:last]))
+            begin = last
+        last = end
+    return [*found, np.sort(order[begin:])]
 
 
-def _fit(found: Learned, catalogue: Catalogue, rows: tuple[NDArray[Any], ...], members: NDArray[np.int64]) -> None:
+def _fit(found: Learned, catalogue: Catalogue, rows: NDArray[Any], members: NDArray[np.int64]) -> None:
     from django_ecomai.ml.pricing.elasticity import ElasticityOptions, fit_elasticities
     from django_ecomai.ml.pricing.panel import PricePanel
     from django_ecomai.ml.pricing.price_test import suggest_tests
 
-    local = np.full(len(catalogue), -1)
-    local[members] = np.arange(len(members))
-    mine = np.flatnonzero(local[rows[0]] >= 0)
-    if not len(mine):
+    if not len(rows):
         return
     _names, category = np.unique(catalogue.category[members], return_inverse=True)
-    product, period, units, price, promotion, in_stock = (one[mine] for one in rows)
     panel = PricePanel.build(
-        product=local[product], period=period, units=units, price=price, promotion=promotion, in_stock=in_stock,
+        **{name: rows[name] for name in ("product", "period", "units", "price", "promotion", "in_stock")},
         category=category, n_products=len(members),
     )  # fmt: skip
     fit = fit_elasticities(panel, ElasticityOptions())
     _keep(found, fit, members, catalogue.named[members])
+    _keep_effects(found, panel, fit, rows, members, catalogue.named[members])
     tests = suggest_tests(fit, np.nan_to_num(catalogue.price[members]), most=TESTS)
     _keep_tests(found, tests, members)
 
@@ -231,6 +270,28 @@ def _keep(found: Learned, fit: Elasticities, members: NDArray[np.int64], named: 
     found.levels[members], found.periods[members] = fit.levels, fit.periods
 
 
+def _keep_effects(
+    found: Learned,
+    panel: PricePanel,
+    fit: Elasticities,
+    rows: NDArray[Any],
+    members: NDArray[np.int64],
+    named: NDArray[np.bool_],
+) -> None:
+    from django_ecomai.ml.pricing.cross import cross_prices, pair_prices
+
+    products = found.products[members]
+    found.effects += effects_of_pairs(pair_prices(panel, fit), products, named)
+    if np.isfinite(rows["rivals"]).any():
+        # the panel left rows out and sorted the others
+        ordered = rows[np.lexsort((rows["period"], rows["product"]))]
+        span = int(ordered["period"].max()) + 1
+        key = ordered["product"].astype(np.int64) * span + ordered["period"]
+        rivals = ordered["rivals"].astype(np.float64)[np.searchsorted(key, panel.product * span + panel.period)]
+        seen = np.bincount(panel.product, np.isfinite(rivals), len(members)) > 0
+        found.effects += effects_of_rivals(cross_prices(panel, fit, rivals), products, panel.category, seen)
+
+
 def _keep_tests(found: Learned, tests: PriceTests, members: NDArray[np.int64]) -> None:
     for at, local in enumerate(tests.product.tolist()):
         pk = int(found.products[members[local]])
@@ -240,48 +301,46 @@ def _keep_tests(found: Learned, tests: PriceTests, members: NDArray[np.int64]) -
 
 
 def elasticities_store(*, channel: str, learned: Learned, run_number: int | None, now: datetime) -> int:
-    """Write them over the old ones, a few thousand at a time, and forget products that are not on sale any more."""
-    names = [one.name for one in ProductElasticity._meta.concrete_fields if one.name not in ("id", "product")]
+    """Write them over the old ones, a few thousand at a time."""
     for start in range(0, len(learned.products), WRITE):
-        ProductElasticity.objects.bulk_create(
-            [
-                _row(learned, at, channel=channel, run_number=run_number, now=now)
-                for at in range(start, min(start + WRITE, len(learned.products)))
-            ],
-            update_conflicts=True,
-            update_fields=names,
-            **conflict_target(ProductElasticity, "product"),
+        rows_upsert(
+            ProductElasticity, _columns(learned, slice(start, start + WRITE), channel, run_number, now), "product"
         )
-    if len(learned.products):
-        ProductElasticity.objects.filter(channel=channel).exclude(made_at=now).delete()
     return len(learned.products)
 
 
-def _row(learned: Learned, at: int, *, channel: str, run_number: int | None, now: datetime) -> ProductElasticity:
-    pk = int(learned.products[at])
-    values = {name: _number(learned.values[name][at]) for name in _COLUMNS}
-    for name, otherwise in (("weight", 0.0), ("rate", 0.0), ("dispersion", 1.0), ("alpha", 0.0)):
-        values[name] = otherwise if values[name] is None else values[name]
-    source = str(learned.source[at])
-    low, high, weeks, worth = learned.tests.get(pk, (None, None, None, None))
-    row = ProductElasticity(
-        channel=channel,
-        product_id=pk,
-        run_number=run_number,
-        made_at=now,
-        reason=str(learned.reason[at]),
-        source=source if source in ElasticitySource.values else ElasticitySource.NONE,
-        levels=int(learned.levels[at]),
-        periods=int(learned.periods[at]),
-        rho=float(learned.rho[at]),
-        test_weeks=weeks,
-        test_worth=worth,
-        **values,
-    )
-    row.test_low = None if low is None else ProductElasticity._meta.get_field("test_low").to_python(round(low, 2))
-    row.test_high = None if high is None else ProductElasticity._meta.get_field("test_high").to_python(round(high, 2))
-    return row
+def elasticities_forget(*, channel: str) -> None:
+    """Forget products that are not on sale any more."""
+    # as a join: PostgreSQL answers NOT IN (a million keys) by looking at each of them for each row
+    gone = Q(product__is_active=False) | Q(product__is_service=True) | Q(product__removed_at__isnull=False)
+    ProductElasticity.objects.filter(gone, channel=channel).delete()
 
 
-def _number(value: Any) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def _columns(
+    learned: Learned, part: slice, channel: str, run_number: int | None, now: datetime
+) -> dict[str, list[Any]]:
+    """Values of all columns of the table, by field name."""
+    pks = learned.products[part].tolist()
+    n = len(pks)
+    named = {"weight": 0.0, "rate": 0.0, "dispersion": 1.0, "alpha": 0.0}
+    found: dict[str, list[Any]] = {
+        "channel": [channel] * n, "product": pks, "run_number": [run_number] * n, "made_at": [now] * n,
+        "reason": [str(one) for one in learned.reason[part].tolist()],
+        "source": [one if one in ElasticitySource.values else "none" for one in learned.source[part].tolist()],
+        "levels": learned.levels[part].tolist(), "periods": learned.periods[part].tolist(),
+        "rho": learned.rho[part].tolist(),
+    }  # fmt: skip
+    for name in _COLUMNS:
+        found[name] = nullable(learned.values[name][part], named.get(name))
+    tests = [learned.tests.get(pk, (None, None, None, None)) for pk in pks]
+    for at, name in enumerate(("test_low", "test_high", "test_weeks", "test_worth")):
+        found[name] = [test[at] for test in tests]
+    for name in ("test_low", "test_high"):
+        found[name] = [None if one is None else Decimal(str(round(one, 2))) for one in found[name]]
+    return found
+
+
+def learned_at(*, channel: str) -> datetime | None:
+    """When elasticities were learned last."""
+    rows = ProductElasticity.objects.filter(channel=channel).order_by("-pk")
+    return rows.values_list("made_at", flat=True).first()

@@ -58,7 +58,12 @@ def problems(facts: Facts, choice: Choice) -> list[tuple[str, dict[str, Any]]]:
     if "in_test" in facts.codes:
         found.append(("in_test", {}))
     if len(choice.families) > 1:
-        found.append(("two_families", {"names": ", ".join(choice.families)}))
+        own = f"p{facts.parent}"
+        names = ", ".join(key for key in choice.families if key != own)
+        if own in choice.families:
+            found.append(("variants_apart", {"parent": facts.parent_title, "names": names}))
+        else:
+            found.append(("two_families", {"names": names}))
     if choice.clash is not None:
         first, second = choice.clash
         found.append(("rules_contradict", {"first": first.name, "second": second.name}))

@@ -1,4 +1,4 @@
-"""The price ledger on the product's page in the admin."""
+"""The price ledger, and the effects of other prices, on the product's page in the admin."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from django_ecomai.core.registry import ProductPanel, product_panels
 from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.mirror.models import Product
 
+from .cross_words import effects_shown
 from .models import PriceReduction
 
 SHOWN = 20
@@ -52,3 +53,6 @@ def _moment(at: object) -> str:
 def register() -> None:
     """Called once from ``ready()``."""
     product_panels.register("pricing.ledger", ProductPanel(label=gettext_lazy("Price reductions"), shown=ledger_shown))
+    product_panels.register(
+        "pricing.cross", ProductPanel(label=gettext_lazy("What other prices do to its sales"), shown=effects_shown)
+    )

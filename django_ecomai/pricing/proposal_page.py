@@ -15,9 +15,11 @@ from django_ecomai.core.charts import canvas_chart, format_value
 from django_ecomai.mirror.admin.base import amount_format
 
 from . import words
+from .cross_words import cross_figure, cross_lines
 from .journal import log_text
 from .models import PriceChange, PriceProposal, PriceReduction
 from .pictures import Mark, curve_picture, market_strip
+from .row_numbers import curve_of
 from .worklist import costs_simulated
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ POINTS = 60  # of the price history
 def proposal_page(*, row: PriceProposal) -> dict[str, Any]:
     """Context of the page, in a fixed number of queries."""
     marks = _marks(row)
-    curve = row.curve or {}
+    curve = curve_of(row)
     prices = curve.get("prices") or []
     reductions = list(PriceReduction.objects.filter(product=row.product_id).order_by("-began_at")[:10])
     return {
@@ -47,11 +49,12 @@ def proposal_page(*, row: PriceProposal) -> dict[str, Any]:
             band=(curve.get("profit_low") or [], curve.get("profit_high") or []),
             title=_("Profit at each price, in %(days)s days, with its likely range") % {"days": row.horizon_days},
         ),
-        "curve_rows": _curve_rows(row),
+        "curve_rows": _curve_rows(row, curve),
         "market_picture": _market(row),
         "market": words.market_words(row),
         "market_simulated": bool((row.market or {}).get("simulated")),
         "tried": words.tried_words(row),
+        "cross_lines": cross_lines(row),
         "history_charts": _history(row),
         "price_points": _price_points(row),
         "reductions": [_reduction(one) for one in reductions],
@@ -95,6 +98,8 @@ def _figures(row: PriceProposal) -> list[tuple[Any, str, str]]:
     if row.profit_old is not None and row.profit_new is not None:
         pair = f"{words.money(row.profit_old, '')} → {words.money(row.profit_new, row.currency)}"
         found.append((_("Profit"), pair, days))
+    if (cross := cross_figure(row)) is not None:
+        found.append(cross)
     if row.cost is not None:
         beside = _("without tax; %(tax)s tax in the prices") % {"tax": words.percent(row.tax)} if row.tax else ""
         found.append((_("Cost"), amount_format(row.cost, row.currency), beside))
@@ -103,9 +108,8 @@ def _figures(row: PriceProposal) -> list[tuple[Any, str, str]]:
     return found
 
 
-def _curve_rows(row: PriceProposal) -> list[tuple[str, ...]]:
+def _curve_rows(row: PriceProposal, curve: dict[str, list[float]]) -> list[tuple[str, ...]]:
     """The numbers of both curves: price, pieces, profit and its ends."""
-    curve = row.curve or {}
     columns = [curve.get(name) or [] for name in ("prices", "units", "profit", "profit_low", "profit_high")]
     return [
         (

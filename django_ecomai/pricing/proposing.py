@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from django_ecomai.conf import ecomai
+from django_ecomai.core.arrays import nullable
 from django_ecomai.forecast.days import local_date
 from django_ecomai.forecast.selectors import forecast_days
 
+from .cross_effects import Neighbours, neighbours
 from .facts import Facts, product_facts
 from .learning import Learned
 from .limits import limits_build, limits_named, problems
 from .models import PriceProposal, PricingRule
 from .models.elasticities import strength_of
 from .reading import Reader, Weeks
-from .row_numbers import (
-    history_json,
-    market_json,
-    money,
-    number,
-    pair_of,
-    price_grid,
-    risk_of,
-    rounded,
-    rounded_list,
-    shares_of,
-)
-from .rulebook import Choice, RuleBook
+from .row_numbers import curve_stored, grid_ends, market_json, money, number, risk_of, rounded, shares_of
+from .rulebook import Choice, RuleBook, families_agree
 from .validation import circles, followed_facts
 
 if TYPE_CHECKING:
@@ -96,6 +87,7 @@ class Part:
     horizon: NDArray[np.int64]
     has_forecast: NDArray[np.bool_]
     held: list[_Held | None]
+    near: Neighbours
     days: NDArray[np.float64]  # [n, longest horizon] pieces expected per day at today's price, 0 after the own horizon
     propensity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
@@ -134,6 +126,7 @@ def _part(setting: Setting, facts: list[Facts]) -> Part:
     from django_ecomai.ml.pricing.optimise import Demand
 
     choices = [setting.book.of(one) for one in facts]
+    families_agree(facts, choices)
     pks = [one.pk for one in facts]
     weeks = setting.reader.weeks(product_ids=pks, currencies=[one.currency for one in facts], weeks=HISTORY)
     horizon = np.array([_days(setting, one) for one in choices], dtype=np.int64)
@@ -156,9 +149,13 @@ def _part(setting: Setting, facts: list[Facts]) -> Part:
         stock=np.array([np.inf if one.stock is None else one.stock + one.on_order for one in facts]),
         left_value=cost * worth,
     )
+    near = Neighbours()
+    if not setting.past:
+        near = neighbours(channel=setting.channel, facts=facts, horizon=horizon, start=setting.reader.day)
+        demand = replace(demand, aside=near.aside(facts))
     held = [next(iter(problems(one, choice)), None) for one, choice in zip(facts, choices, strict=True)]
     return Part(
-        facts, choices, limits, weeks, demand, horizon, known, held, days
+        facts, choices, limits, weeks, demand, horizon, known, held, near, days
     )  # fmt: skip
 
 
@@ -332,19 +329,24 @@ def _rows(
     pks = [one.pk for one in part.facts]
     today = np.where(np.isfinite(part.limits.price) & (part.limits.price > 0), part.limits.price, np.nan)
     low, high = part.limits.interval()
-    grid = curves(part.demand, today, price_grid(today, price, low, high))
+    # the curve itself is worked out when somebody looks at it: what it is made of is stored
+    least, most = grid_ends(today, price, low, high)
     pair = curves(part.demand, today, np.column_stack([today, price]))
-    ends = {name: setting.learned.column(name, pks) for name in ("elasticity", "low", "high")}
+    nets = 1 / (1 + np.array([float(one.tax) for one in part.facts]))
+    pairs = [np.round(one, 4).tolist() for one in (pair.units, pair.revenue, pair.profit * nets[:, None])]
+    bounds = {name: nullable(np.round(setting.learned.column(name, pks), 6)) for name in ("elasticity", "low", "high")}
     sources = setting.learned.texts("source", pks, "none")
     known = np.isfinite(part.demand.elasticity) & np.isfinite(today)
     # what is expected begins with the first day without data, what is watched not before today
     lag = max((setting.book.on - setting.reader.day).days, 0)
+    shares = shares_of(part.days)
+    pieces, paid = np.round(part.weeks.units, 2).tolist(), nullable(np.round(part.weeks.price, 4))
     rows = []
     for row, (facts, choice) in enumerate(zip(part.facts, part.choices, strict=True)):
         held = part.held[row]
         new = None if held is not None else money(price[row])
-        net = 1 / (1 + float(facts.tax))
-        shares = shares_of(part.days[row, : part.horizon[row]])
+        horizon = int(part.horizon[row])
+        strength = strength_of(bounds["low"][row], bounds["high"][row])
         proposal = PriceProposal(
             channel=setting.channel,
             product_id=facts.pk,
@@ -365,35 +367,31 @@ def _rows(
             binding=str(guarded.binding[row]) if held is None else "",
             trail=[] if held is not None else [[name, rounded(a), rounded(b)] for name, a, b in guarded.trail(row)],
             goal=choice.action,
-            elasticity=number(ends["elasticity"][row]),
-            elasticity_low=number(ends["low"][row]),
-            elasticity_high=number(ends["high"][row]),
+            elasticity=bounds["elasticity"][row],
+            elasticity_low=bounds["low"][row],
+            elasticity_high=bounds["high"][row],
             elasticity_source=sources[row],
-            strength=strength_of(number(ends["low"][row]), number(ends["high"][row])),
-            horizon_days=int(part.horizon[row]),
+            strength=strength,
+            horizon_days=horizon,
             has_forecast=bool(part.has_forecast[row]),
-            daily=shares[lag:] if part.has_forecast[row] and held is None else [],
+            daily=shares[row][lag:horizon] if part.has_forecast[row] and held is None else [],
             market=market_json(facts),
             propensity=number(part.propensity[row]) if held is None else None,
-            history=history_json(part.weeks, row),
+            history={"units": pieces[row], "prices": paid[row]},
         )
         if known[row] and held is None:
-            proposal.units_old, proposal.units_new = pair_of(pair.units[row])
-            proposal.revenue_old, proposal.revenue_new = pair_of(pair.revenue[row])
+            units, revenue, profit = (one[row] for one in pairs)
+            proposal.units_old, proposal.units_new = units
+            proposal.revenue_old, proposal.revenue_new = revenue
             if facts.cost is not None:
-                proposal.profit_old, proposal.profit_new = pair_of(pair.profit[row] * net)
+                proposal.profit_old, proposal.profit_new = profit
             gain, sd, chance = (float(one) for one in numbers[4:7, row])
             if choice.action not in (Action.REVENUE, Action.SELL_THROUGH):
-                gain, sd = gain * net, sd * net
+                gain, sd = gain * float(nets[row]), sd * float(nets[row])
             proposal.gain, proposal.gain_chance = round(gain, 4), round(chance, 4)
             proposal.gain_low, proposal.gain_high = round(gain - 1.96 * sd, 4), round(gain + 1.96 * sd, 4)
-            proposal.curve = {
-                "prices": rounded_list(grid.prices[row], 4),
-                "units": rounded_list(grid.units[row], 3),
-                "profit": rounded_list(grid.profit[row] * net, 3),
-                "profit_low": rounded_list(grid.profit_low[row] * net, 3),
-                "profit_high": rounded_list(grid.profit_high[row] * net, 3),
-            }
+            proposal.cross = part.near.told(facts, float(price[row]))
+            proposal.curve = curve_stored(part.demand, row, float(least[row]), float(most[row]))
         proposal.risk = risk_of(proposal)
         rows.append(proposal)
     return rows

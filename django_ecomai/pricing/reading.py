@@ -18,6 +18,7 @@ from django_ecomai.forecast.days import day_number, period_numbers
 from django_ecomai.forecast.frames import order_holes
 from django_ecomai.forecast.ledger import Ledger, dense_quantity, ledger_read, ledger_until
 from django_ecomai.forecast.regressors import price_listed, price_paid, promotion_matrix
+from django_ecomai.mirror.columns import of_products
 from django_ecomai.mirror.models import Order, PricePoint
 
 from .facts import in_parts
@@ -130,10 +131,10 @@ class Reader:
     def _priced_elsewhere(self, products: NDArray[np.int64], codes: NDArray[np.object_]) -> NDArray[np.bool_]:
         """Whether the price history of a product [n] is in more currencies than its own."""
         found = np.zeros(len(products), dtype=bool)
-        for part in in_parts(products.tolist()):
-            rows = PricePoint.objects.filter(product__in=part, price__isnull=False).exclude(currency="").order_by()
-            for pk, currency in rows.values_list("product_id", "currency").distinct():
-                at = int(np.searchsorted(products, pk))
+        rows = of_products(PricePoint.objects.filter(price__isnull=False), products.tolist()).exclude(currency="")
+        for pk, currency in rows.order_by().values_list("product_id", "currency").distinct():
+            at = int(np.searchsorted(products, pk))
+            if at < len(products) and products[at] == pk:  # of many keys, those between them are read too
                 found[at] |= currency != codes[at]
         return found
 

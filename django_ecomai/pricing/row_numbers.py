@@ -1,4 +1,4 @@
-"""Numbers of a proposal as its row holds them: risk, curves, market and history."""
+"""Numbers of a proposal as its row holds them: risk, curve and market."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import numpy as np
 
 from .facts import Facts
 from .models import PriceProposal
-from .reading import Weeks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from django_ecomai.ml.pricing.optimise import Demand
 
 #: Points of a curve.
 POINTS = 21
@@ -30,15 +31,50 @@ def risk_of(row: PriceProposal) -> str:
     return risk.LOW
 
 
-def price_grid(
+def grid_ends(
     today: NDArray[np.float64], price: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Prices [n, points] around what is allowed, today's and the proposal; NaN without a price."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The first and the last price [n] of a curve: around what is allowed, today's and the proposal; NaN without a
+    price."""
     with np.errstate(invalid="ignore"):
         least = np.fmin(np.fmin(today, price) * 0.9, np.where(np.isfinite(low), np.maximum(low, today * 0.5), today))
         most = np.fmax(np.fmax(today, price) * 1.1, np.where(np.isfinite(high), np.minimum(high, today * 1.5), today))
-    part = np.linspace(0.0, 1.0, POINTS)
-    return np.asarray(least[:, None] * (1 - part) + most[:, None] * part)
+    return np.asarray(least), np.asarray(most)
+
+
+def curve_stored(demand: Demand, row: int, least: float, most: float) -> dict[str, float | None]:
+    """What the curve of a product is made of, to the last digit; `curve_of` makes it."""
+    stock, left = float(demand.stock[row]), float(demand.left_value[row])
+    return {
+        "low": least, "high": most, "path": float(demand.path[row].sum()),
+        "stock": stock if np.isfinite(stock) else None, "left": left if np.isfinite(left) else None,
+        "elasticity": float(demand.elasticity[row]), "sd": float(demand.sd[row]),
+    }  # fmt: skip
+
+
+def curve_of(row: PriceProposal) -> dict[str, list[float]]:
+    """``prices``, ``units``, ``profit``, ``profit_low`` and ``profit_high`` of `POINTS` prices, from the numbers that
+    the row was worked out with and from nothing else: it never changes. Empty where nothing is known of demand."""
+    from django_ecomai.ml.pricing.curves import curves
+    from django_ecomai.ml.pricing.optimise import Demand
+
+    made = row.curve or {}
+    if "path" not in made or row.old_price is None:
+        return made  # of a row that holds the curve itself
+    stock, left = made["stock"], made["left"]
+    demand = Demand.build(
+        path=[[made["path"]]], elasticity=made["elasticity"], sd=made["sd"], cost=np.nan if left is None else left,
+        stock=np.inf if stock is None else stock,
+    )  # fmt: skip
+    part, net = np.linspace(0.0, 1.0, POINTS), 1 / (1 + row.tax)
+    grid = curves(demand, np.array([float(row.old_price)]), (made["low"] * (1 - part) + made["high"] * part)[None, :])
+    return {
+        "prices": rounded_list(grid.prices[0], 4),
+        "units": rounded_list(grid.units[0], 3),
+        "profit": rounded_list(grid.profit[0] * net, 3),
+        "profit_low": rounded_list(grid.profit_low[0] * net, 3),
+        "profit_high": rounded_list(grid.profit_high[0] * net, 3),
+    }
 
 
 def market_json(facts: Facts) -> dict[str, Any]:
@@ -53,21 +89,12 @@ def market_json(facts: Facts) -> dict[str, Any]:
     return {**found, "simulated": True} if market.simulated else found
 
 
-def history_json(weeks: Weeks, row: int) -> dict[str, Any]:
-    """Units and prices of the weeks read, for the sparkline."""
-    price = [None if not np.isfinite(one) else round(float(one), 4) for one in weeks.price[row]]
-    return {"units": rounded_list(weeks.units[row], 2), "prices": price}
-
-
-def pair_of(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Today and the proposal."""
-    return round(float(values[0]), 4), round(float(values[1]), 4)
-
-
-def shares_of(days: NDArray[np.float64]) -> list[float]:
-    """Which part of their sum each day has; empty where there is none."""
-    whole = float(np.nan_to_num(days).sum())
-    return rounded_list(np.nan_to_num(days) / whole, 5) if whole > 0 else []
+def shares_of(days: NDArray[np.float64]) -> list[list[float]]:
+    """Which part of its sum each day [n, days] has; empty where there is none."""
+    known = np.nan_to_num(days)
+    whole = known.sum(axis=1)
+    shares = np.round(known / np.where(whole > 0, whole, 1.0)[:, None], 5).tolist()
+    return [row if some else [] for row, some in zip(shares, (whole > 0).tolist(), strict=True)]
 
 
 def rounded_list(values: NDArray[np.float64], digits: int) -> list[float]:

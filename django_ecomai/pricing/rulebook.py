@@ -13,7 +13,7 @@ from django.db.models import Q
 from django_ecomai.conf import ecomai
 from django_ecomai.mirror.models import Category
 
-from .facts import Facts, attribute_date, attribute_number
+from .facts import Facts, attribute_date, attribute_number, values_of
 from .models import PricingRule
 from .tax import tax_of
 
@@ -240,13 +240,27 @@ def has_attribute(attributes: dict[str, Any], name: str, value: str) -> bool:
 
 
 def families_of(facts: Facts, attributes: Iterable[str]) -> tuple[str, ...]:
-    """Keys of the price families that a product is in: variants of a parent, and the same value of an attribute."""
-    found = {f"p{facts.parent}"} if facts.parent is not None else set()
-    for name in attributes:
-        held = facts.attributes.get(name)
-        each = held if isinstance(held, list | tuple) else [held]
-        found |= {f"{name}={one}"[:160] for one in each if one not in (None, "")}
+    """Keys of the price families that a product is in: variants of a parent, and the same value of an attribute.
+
+    Where all variants of the parent have the same value they are part of that family, and it is the only one.
+    """
+    names = set(attributes)
+    found = {f"{name}={one}"[:160] for name in names for one in values_of(facts.attributes, name)}
+    if facts.parent is not None and (not found or not names.isdisjoint(facts.varied)):
+        found.add(f"p{facts.parent}")
     return tuple(sorted(found))
+
+
+def families_agree(facts: Sequence[Facts], choices: Sequence[Choice]) -> None:
+    """Variants of one parent have one price: where rules put some of them into another family than the others, each is
+    in all of these, which holds it."""
+    seen: dict[int, set[tuple[str, ...]]] = {}
+    for one, choice in zip(facts, choices, strict=True):
+        if one.parent is not None:
+            seen.setdefault(one.parent, set()).add(choice.families)
+    for one, choice in zip(facts, choices, strict=True):
+        if one.parent is not None and len(seen[one.parent]) > 1:
+            choice.families = tuple(sorted({key for keys in seen[one.parent] for key in keys} | {f"p{one.parent}"}))
 
 
 def categories_below(channel: str, wanted: Iterable[int | None]) -> dict[int, tuple[frozenset[str], int]]:

@@ -110,7 +110,7 @@ def test_rows_that_are_copied_are_stored_as_rows_that_are_inserted(monkeypatch: 
     assert statuses(rows) == ["accepted"] * COPY_FROM
     copied = list(Event.objects.order_by("id").values())
     Event.objects.all().delete()
-    monkeypatch.setattr("django_ecomai.events.writing._can_copy", lambda connection: False)
+    monkeypatch.setattr("django_ecomai.events.writing.copy_available", lambda connection: False)
     assert statuses(rows) == ["accepted"] * COPY_FROM
     same = {"received_at"}
     inserted = list(Event.objects.order_by("id").values())

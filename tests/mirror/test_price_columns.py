@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 
-from django_ecomai.mirror.columns import price_columns
-from django_ecomai.mirror.models import PricePoint
+from django_ecomai.mirror.columns import of_products, price_columns
+from django_ecomai.mirror.models import PricePoint, Product
 from django_ecomai.testing import product_make
 
 pytestmark = pytest.mark.django_db
@@ -40,3 +41,16 @@ def test_only_in_some_currencies() -> None:
     point(product, 2, "3.00")
     assert price_columns(products=[product.pk], currencies=["", "EUR"]).price.tolist() == [1.0, 3.0]
     assert len(price_columns(products=[]).price) == 0
+
+
+def test_products_whose_keys_lie_far_apart_are_named_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("django_ecomai.mirror.columns.KEYS_CHUNK", 2)
+    first = product_make().pk
+    rows = Product.objects.order_by("pk")
+    for number in range(40):
+        Product.objects.create(pk=first + 1 + number, external_id=f"n{number}")
+    near, far = [first, first + 2, first + 4], [first, first + 1, first + 40]
+    assert list(of_products(rows, near, "pk").values_list("pk", flat=True)) == list(range(first, first + 5))
+    found = list(of_products(rows, far, "pk").values_list("pk", flat=True))
+    # SQLite takes no long lists, there the caller leaves out what lies between
+    assert found == (list(range(first, first + 41)) if connection.vendor == "sqlite" else far)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import xml.etree.ElementTree as xml
+from decimal import Decimal
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from django_ecomai.pricing.models import PriceProposal
 from django_ecomai.pricing.pictures import curve_picture, market_strip
+from django_ecomai.pricing.row_numbers import curve_of
 
 numbers = st.one_of(st.none(), st.floats(allow_nan=True, allow_infinity=True), st.just(0.0))
 
@@ -60,3 +63,22 @@ def test_odd_numbers_never_leave_the_page(rows: list[tuple[Any, ...]], prices: l
     )  # fmt: skip
     for drawn in (svg, market_strip(marks=marks, title="Market", currency="EUR")):
         assert all(math.isfinite(one) for one in coordinates(drawn)) if drawn else True
+
+
+def test_a_curve_is_made_of_the_numbers_that_its_row_was_worked_out_with() -> None:
+    made = {"low": 8.0, "high": 12.0, "path": 40.0, "stock": None, "left": 5.0, "elasticity": -2.0, "sd": 0.0}
+    row = PriceProposal(old_price=Decimal(10), tax=0.25, curve=made)
+    found = curve_of(row)
+    assert len(found["prices"]) == 21 and (found["prices"][0], found["prices"][10]) == (8.0, 10.0)
+    # 40 pieces at 10 are 40 / 0.8 ** 2 at 8, each of which leaves (8 - 5) / 1.25
+    assert (found["units"][0], found["units"][10]) == (62.5, 40.0)
+    assert found["profit"][0] == found["profit_low"][0] == found["profit_high"][0] == 150.0
+    assert row.curve_shown == found
+    row.curve = {**made, "stock": 50.0}
+    assert (row.curve_shown["units"][0], row.curve_shown["profit"][0]) == (50.0, 120.0)
+    row.curve = {**made, "sd": 0.5}
+    wide = row.curve_shown
+    assert wide["profit_low"][0] < wide["profit"][0] < wide["profit_high"][0]
+    # rows without, and those that hold the curve itself
+    assert curve_of(PriceProposal(curve={})) == {}
+    assert curve_of(PriceProposal(old_price=Decimal(10), curve={"prices": [9.0]})) == {"prices": [9.0]}

@@ -326,8 +326,6 @@ class TestFamilies:
         rule_make(action="limits", family_attribute="line")
         row = proposed(product)
         assert row.held_code == "two_families" and "line=A, line=B" in row.held_words
-        variant = known(parent=priced_product(external_id="parent"), attributes={"line": "C"})
-        assert "line=C, p" in proposed(variant).held_words
 
 
 @pytest.mark.django_db

@@ -125,10 +125,10 @@ class TestMoney:
         assert row.profit_new == pytest.approx(row.units_new * (float(row.new_price or 0) / 1.19 - 4), rel=1e-4)
         assert row.gain == pytest.approx(row.profit_new - row.profit_old, abs=0.001)
         assert row.revenue_old == pytest.approx(row.units_old * 11.9, rel=1e-4)
-        at = len(row.curve["prices"]) - 1
-        left = row.curve["prices"][at] / 1.19 - 4
-        assert row.curve["profit"][at] == pytest.approx(left * row.curve["units"][at], rel=1e-3)
-        assert row.curve["profit_low"][at] <= row.curve["profit"][at] <= row.curve["profit_high"][at]
+        at = len(row.curve_shown["prices"]) - 1
+        left = row.curve_shown["prices"][at] / 1.19 - 4
+        assert row.curve_shown["profit"][at] == pytest.approx(left * row.curve_shown["units"][at], rel=1e-3)
+        assert row.curve_shown["profit_low"][at] <= row.curve_shown["profit"][at] <= row.curve_shown["profit_high"][at]
 
     def test_a_gain_of_revenue_is_with_tax(self, taxed: LazySettings) -> None:
         rule_make(action="revenue")

@@ -40,16 +40,45 @@ class Proposals:
 
 
 @dataclass(frozen=True, eq=False)
+class Aside:
+    """What a price does to the profit of other products, [n, k] each: ``worth`` is what such a product earns at today's
+    prices until the path ends, and ``power`` by which it answers to the price, with its ``sd``; 0: nothing."""
+
+    worth: Floats
+    power: Floats
+    sd: Floats
+
+    def only(self, rows: NDArray[np.int64]) -> Aside:
+        """Those of some products."""
+        return Aside(self.worth[rows], self.power[rows], self.sd[rows])
+
+    def gain(self, log_ratio: Floats) -> Floats:
+        """Profit [n, g] more than today's at log price ratios [n, g]."""
+        found = np.zeros(log_ratio.shape)
+        some = np.flatnonzero(self.worth.any(axis=1))
+        answers = np.expm1(self.power[some][:, None, :] * log_ratio[some][:, :, None])
+        found[some] = (self.worth[some][:, None, :] * answers).sum(axis=2)
+        return found
+
+    def doubt(self, log_ratio: Floats) -> Floats:
+        """Standard deviation [n] of that at log price ratios [n]."""
+        slope = self.worth * np.exp(self.power * log_ratio[:, None]) * log_ratio[:, None]
+        return np.asarray(np.sqrt(((slope * self.sd) ** 2).sum(axis=1)))
+
+
+@dataclass(frozen=True, eq=False)
 class Demand:
     """What sells of n products: ``path`` [n, h] pieces per period at today's price, as forecast; ``stock`` [n] what can
     be sold until the path ends (infinite: no limit); ``left_value`` [n] what a piece is worth that is left then: its
-    cost when it can be sold later, 0 or less when it spoils or must be cleared. ``elasticity`` and ``sd`` [n]."""
+    cost when it can be sold later, 0 or less when it spoils or must be cleared. ``elasticity`` and ``sd`` [n].
+    ``aside``: what the prices do to others, where that is known; it counts for the most profit."""
 
     path: Floats
     elasticity: Floats
     sd: Floats
     stock: Floats
     left_value: Floats
+    aside: Aside | None = None
 
     @classmethod
     def build(
@@ -168,11 +197,13 @@ def _best(
     value = np.where(kind[rows] == "profit", np.nan_to_num(demand.left_value[rows]), 0.0)
     worth = (asked - value[:, None])[:, :, None] * sold
     mean = worth @ weights
+    if demand.aside is not None:
+        mean = mean + np.where(kind[rows] == "profit", 1.0, 0.0)[:, None] * demand.aside.only(rows).gain(log)
     if caution:
         today = _sold(demand, np.zeros((len(rows), 1)), rows, nodes) * (safe - value)[:, None, None]
         apart = worth - today
         middle = apart @ weights
-        mean = middle - caution * np.sqrt(((apart - middle[:, :, None]) ** 2 @ weights).clip(min=0.0))
+        mean = mean - today @ weights - caution * np.sqrt(((apart - middle[:, :, None]) ** 2 @ weights).clip(min=0.0))
     best = mean.argmax(axis=1)
     ok &= (kind[rows] != "sell_through") | np.isfinite(demand.stock[rows])
     clears = sold @ weights >= (share[rows] * demand.stock[rows])[:, None]
@@ -194,6 +225,12 @@ def _outcome(demand: Demand, limits: Limits, kind: NDArray[np.str_], price: Floa
     goal = kind[rows][:, None, None]
     worth = np.where(goal == "profit", profit, np.where(goal == "revenue", revenue, sold))
     apart = worth[:, 0] - worth[:, 1]
+    beside, doubt = np.zeros(len(rows)), np.zeros(len(rows))
+    if demand.aside is not None:
+        counts = kind[rows] == "profit"
+        beside = np.where(counts, demand.aside.only(rows).gain(log[:, :1])[:, 0], 0.0)
+        doubt = np.where(counts, demand.aside.only(rows).doubt(log[:, 0]), 0.0)
+    apart = apart + beside[:, None]
     gain, earned = apart @ weights, profit[:, 0] @ weights
     return np.vstack(
         [
@@ -202,7 +239,14 @@ def _outcome(demand: Demand, limits: Limits, kind: NDArray[np.str_], price: Floa
             earned,
             np.sqrt(((profit[:, 0] - earned[:, None]) ** 2 @ weights).clip(min=0.0)),
             gain,
-            np.sqrt(((apart - gain[:, None]) ** 2 @ weights).clip(min=0.0)),
-            ((apart > 0) @ weights).clip(max=1.0),
+            np.sqrt(((apart - gain[:, None]) ** 2 @ weights).clip(min=0.0) + doubt**2),
+            (_above(apart, doubt) @ weights).clip(max=1.0),
         ]
     )
+
+
+def _above(apart: Floats, doubt: Floats) -> Floats:
+    """Probability that normal numbers with means [r, q] and deviations [r] are above 0."""
+    z = np.divide(apart, doubt[:, None], out=np.where(apart > 0, np.inf, -np.inf), where=doubt[:, None] > 0).clip(-8, 8)
+    # to three digits (Page, 1977)
+    return np.where(doubt[:, None] > 0, 0.5 * (1 + np.tanh(0.7978845608 * (z + 0.044715 * z**3))), apart > 0)

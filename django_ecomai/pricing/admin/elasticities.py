@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import F, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import URLPattern, path
 from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -22,8 +24,11 @@ from django_ecomai.pricing import words
 from django_ecomai.pricing.models import ProductElasticity
 from django_ecomai.pricing.services import adapter_applies
 from django_ecomai.pricing.services.price_test_groups import MOST_PRODUCTS
+from django_ecomai.runs.services import run_start
 
-from .base import APPLY, PricingAdmin, labelled
+from .base import APPLY, START, PricingAdmin, labelled
+
+LEARN = "ecomai_pricing_productelasticity_learn"
 
 
 @admin.register(ProductElasticity)
@@ -56,8 +61,32 @@ class ProductElasticityAdmin(ReadOnlyAdminMixin, PricingAdmin):
         keys = ",".join(str(pk) for pk in queryset.values_list("product_id", flat=True)[:MOST_PRODUCTS])
         return HttpResponseRedirect(f"{self.link('ecomai_pricing_pricetestgroup_start')}?products={keys}")
 
+    change_list_template = "ecomai/pricing/admin/elasticities.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        """With the button's own."""
+        learn = path("learn/", self.admin_site.admin_view(self.learn_view), name=LEARN)
+        return [learn, *super().get_urls()]
+
+    def learn_view(self, request: HttpRequest) -> HttpResponse:
+        """POST ``channel``: learn again now, however young the elasticities are, and show the page of the run."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not request.user.has_perm(START):
+            raise PermissionDenied
+        channel = request.POST.get("channel", ecomai.CHANNEL)[:32]
+        run = run_start(kind="pricing.propose", channel=channel, parameters={"learn": True}, user=request.user)
+        return HttpResponseRedirect(self.link("ecomai_runs_run_change", run.pk) or "../")
+
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        from django_ecomai.pricing.learning import learned_at  # with it come the readers of sales
+
+        channel = request.GET.get("channel", ecomai.CHANNEL)
         context = {
+            "channel": channel,
+            "learned_at": learned_at(channel=channel),
+            "learn_days": ecomai.PRICING_LEARN_DAYS,
+            "learn_url": self.link(LEARN) if request.user.has_perm(START) else "",
             "cards_on_phones": True,
             "is_nav_sidebar_enabled": False,  # the table needs the room
             **(extra_context or {}),

@@ -10,9 +10,22 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from django_ecomai.conf import ecomai
-from django_ecomai.pricing.models import ProductElasticity
+from django_ecomai.pricing.models import CrossEffect, ProductElasticity
 
 from .base import PAGE, PricingView, paged
+
+
+class CrossEffectSerializer(serializers.ModelSerializer[CrossEffect]):
+    """What another price does to the sales of a product, or why that is not known."""
+
+    kind = serializers.CharField(help_text="product or competitor: whose price.")
+    other_id = serializers.CharField(
+        source="other.external_id", default=None, allow_null=True, help_text="The shop's own id of that product."
+    )
+
+    class Meta:
+        model = CrossEffect
+        fields = ("kind", "other_id", "elasticity", "low", "high", "reason")
 
 
 class ElasticitySerializer(serializers.ModelSerializer[ProductElasticity]):
@@ -23,12 +36,15 @@ class ElasticitySerializer(serializers.ModelSerializer[ProductElasticity]):
         help_text="own, category, shop or none: what it mostly rests on."
     )
     strength = serializers.CharField(help_text="strong, fair, weak or none.")
+    others = CrossEffectSerializer(
+        source="product.cross_effects", many=True, help_text="Effects of the prices of other products and competitors."
+    )
 
     class Meta:
         model = ProductElasticity
         fields = (
             "product_id", "elasticity", "low", "high", "reason", "source", "strength", "weight", "levels", "periods",
-            "rate", "test_low", "test_high", "test_weeks", "made_at",
+            "rate", "test_low", "test_high", "test_weeks", "made_at", "others",
         )  # fmt: skip
 
 
@@ -57,6 +73,7 @@ class ElasticitiesView(PricingView):
     def get(self, request: Request) -> Response:
         """See the schema."""
         rows = ProductElasticity.objects.filter(channel=ecomai.CHANNEL).select_related("product").order_by("pk")
+        rows = rows.prefetch_related("product__cross_effects__other")
         if product := request.query_params.get("product", "").replace("\x00", ""):
             rows = rows.filter(product__external_id=product)
         if request.query_params.get("tests", "") in ("1", "true"):

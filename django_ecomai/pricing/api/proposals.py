@@ -32,7 +32,8 @@ _FIELDS = (
     "id", "product_id", "title", "state", "held_code", "held_reason", "old_price", "new_price", "list_price", "cost",
     "tax", "currency", "family", "rule", "goal", "binding", "trail", "elasticity", "elasticity_low", "elasticity_high",
     "elasticity_source", "strength", "units_old", "units_new", "revenue_old", "revenue_new", "profit_old", "profit_new",
-    "gain", "gain_low", "gain_high", "gain_chance", "horizon_days", "has_forecast", "risk", "market", "propensity",
+    "gain", "gain_low", "gain_high", "gain_chance", "horizon_days", "has_forecast", "risk", "market", "cross",
+    "propensity",
     "made_at", "apply_at", "is_canary", "decided_at", "reason", "why",
 )  # fmt: skip
 
@@ -49,6 +50,10 @@ class ProposalSerializer(serializers.ModelSerializer[PriceProposal]):
     elasticity_source = serializers.CharField(help_text="own, category, shop or none: what it mostly rests on.")
     trail = serializers.JSONField(help_text="What moved the price: stage, before, after.")
     market = serializers.JSONField(help_text="Offers of competitors: lowest, median, number, position.")
+    cross = serializers.JSONField(
+        help_text="What it does to other products: profit, low, high (part of the gain where the goal is profit), and "
+        "each of them with its effect, pieces and profit; empty where nothing is known."
+    )
     held_reason = serializers.CharField(source="held_words", help_text="Why it is held back, was overtaken or failed.")
     why = serializers.CharField(help_text="The arithmetic behind it, in one line.")
 
@@ -60,7 +65,9 @@ class ProposalSerializer(serializers.ModelSerializer[PriceProposal]):
 class DetailSerializer(ProposalSerializer):
     """A proposed price with its curves."""
 
-    curve = serializers.JSONField(help_text="Prices with expected units and profit, and the ends of its 95 % interval.")
+    curve = serializers.JSONField(
+        source="curve_shown", help_text="Prices with expected units and profit, and the ends of its 95 % interval."
+    )
     history = serializers.JSONField(help_text="Units and prices per week, oldest first.")
 
     class Meta(ProposalSerializer.Meta):

@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ecomai_pricing', '0004_price_test_groups'),
+        ('ecomai_pricing', '0005_cross_effects'),
     ]
 
     operations = [

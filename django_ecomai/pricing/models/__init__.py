@@ -1,6 +1,6 @@
 from .changes import PriceChange
 from .competitors import Competitor, CompetitorMatch, CompetitorOffer, CompetitorPrice
-from .elasticities import ProductElasticity
+from .elasticities import CrossEffect, ProductElasticity
 from .ledger import PriceReduction
 from .price_tests import PriceTest, PriceTestGroup, PriceTestWeek
 from .proposals import PriceProposal
@@ -13,6 +13,7 @@ __all__ = [
     "CompetitorMatch",
     "CompetitorOffer",
     "CompetitorPrice",
+    "CrossEffect",
     "PriceChange",
     "PriceProposal",
     "PriceReduction",

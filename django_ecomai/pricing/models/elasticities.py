@@ -84,6 +84,46 @@ class ProductElasticity(models.Model):
         return strength_of(self.low, self.high)
 
 
+class CrossEffect(models.Model):
+    """What the price of another product, or what competitors ask, does to the sales of a product, as the last run
+    learned it: per cent of demand per per cent of price. With a reason it is used for nothing."""
+
+    class Kind(models.TextChoices):
+        PRODUCT = "product", _("another product")
+        COMPETITOR = "competitor", _("competitors")
+
+    class Reason(models.TextChoices):
+        PRICE_NEVER_VARIED = "price_never_varied", _("that price has hardly varied by itself")
+        IMPLAUSIBLE_SIGN = "implausible_sign", _("the two sell together, or something else moves both")
+        NOT_TOLD = "not_told_from_none", _("too uncertain to be told from no effect")
+        TOO_FEW_SALES = "too_few_sales", _("fewer than 40 weeks with sales, or than three pieces a week")
+        TOO_FEW_PRODUCTS = "too_few_products", _("its category has too few other products to compare with")
+        TOO_FEW_ROWS = "too_few_rows", _("too few weeks in which competitors' prices were known")
+
+    channel = models.CharField(_("channel"), max_length=32, default="", blank=True)
+    product = models.ForeignKey(Product, models.CASCADE, related_name="cross_effects", verbose_name=_("product"))
+    kind = models.CharField(_("whose price"), max_length=16, choices=Kind.choices, default=Kind.PRODUCT)
+    # Empty for competitors, and where nothing can be said about any other product.
+    other = models.ForeignKey(
+        Product, models.CASCADE, null=True, blank=True, related_name="cross_causes", verbose_name=_("other product")
+    )
+    made_at = models.DateTimeField(_("worked out"))
+    elasticity = models.FloatField(_("effect"), null=True, blank=True)
+    sd = models.FloatField(_("standard deviation"), null=True, blank=True)
+    low = models.FloatField(_("at least"), null=True, blank=True)
+    high = models.FloatField(_("at most"), null=True, blank=True)
+    reason = models.CharField(_("why it is not used"), max_length=32, default="", blank=True, choices=Reason.choices)
+
+    class Meta:
+        verbose_name = _("effect of another price")
+        verbose_name_plural = _("effects of other prices")
+        ordering = ["pk"]
+        indexes = [models.Index(fields=["channel", "made_at"], name="ecomai_crosseffect_made")]
+
+    def __str__(self) -> str:
+        return f"{self.product} ← {self.other or self.get_kind_display()}"
+
+
 def strength_of(low: float | None, high: float | None) -> str:
     """By the width of the 95 % interval: below 1 strong, below 2 fair, else weak; "none" without one."""
     if low is None or high is None:

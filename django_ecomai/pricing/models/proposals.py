@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -112,9 +114,13 @@ class PriceProposal(models.Model):
         _("rests on a forecast"), default=False, help_text=_("Else on the average of the last eight weeks.")
     )
 
+    # What it does to other products: {"profit", "low", "high", "products": [{"product", "elasticity", "low", "high",
+    # "units", "profit"}]}; empty where nothing is known. It is part of the gain where the goal is profit.
+    cross = models.JSONField(default=dict, blank=True, editable=False)
     # {"lowest", "median", "offers", "position"}, and "simulated" where they are; empty without offers of competitors.
     market = models.JSONField(_("market"), default=dict, blank=True, editable=False)
-    # {"prices", "units", "profit", "profit_low", "profit_high"}: what each price would bring.
+    # {"low", "high", "path", "stock", "left", "elasticity", "sd"}: what the curve is made of, see
+    # ``row_numbers.curve_of``; an older row may hold the curve itself.
     curve = models.JSONField(default=dict, blank=True, editable=False)
     # Which share of the pieces is expected on each day from that of the run until the horizon ends; empty without a
     # forecast: all days alike.
@@ -164,6 +170,13 @@ class PriceProposal(models.Model):
         if not self.old_price or self.new_price is None:
             return None
         return float(self.new_price / self.old_price) - 1
+
+    @property
+    def curve_shown(self) -> dict[str, Any]:
+        """What each of 21 prices would bring: ``prices``, ``units``, ``profit``, ``profit_low``, ``profit_high``."""
+        from django_ecomai.pricing.row_numbers import curve_of
+
+        return curve_of(self)
 
     @property
     def held_words(self) -> str:

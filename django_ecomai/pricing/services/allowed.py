@@ -13,7 +13,7 @@ from django_ecomai.adapters.base import ShopAdapter
 from django_ecomai.conf import ecomai
 from django_ecomai.forecast.days import local_date
 from django_ecomai.mirror.models import Product
-from django_ecomai.pricing.facts import Facts, in_parts, product_facts
+from django_ecomai.pricing.facts import Facts, attributes_merged, in_parts, product_facts
 from django_ecomai.pricing.held import NONE, Why, why
 from django_ecomai.pricing.limits import limits_build, limits_named, problems
 from django_ecomai.pricing.models import PriceProposal
@@ -103,7 +103,7 @@ def family_candidates(families: Iterable[str], *, channel: str) -> dict[str, set
     if names:
         rows = on_sale.values_list("pk", "attributes", "parent__attributes")
         for pk, own, inherited in rows.iterator(chunk_size=5000):
-            held = {**(inherited or {}), **(own or {})}
+            held = attributes_merged(inherited, own)
             for name in names:
                 value = held.get(name)
                 for one in value if isinstance(value, list | tuple) else [value]:

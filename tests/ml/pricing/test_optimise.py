@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from django_ecomai.ml.pricing.explore import thompson
 from django_ecomai.ml.pricing.guardrails import violations
-from django_ecomai.ml.pricing.optimise import optimise
+from django_ecomai.ml.pricing.optimise import Aside, optimise, outcome
 from tests.ml.pricing.factories import demand, limits
 
 
@@ -96,3 +98,40 @@ def test_thompson_gives_a_family_one_price_and_the_held_today_s():
     found = thompson(demand(3, sd=0.6), limits(3, family=[1, 1, -1], cost=[4.0, 4.0, np.nan]), random_state=3)
     assert found.price[0] == found.price[1]
     assert (found.held[2], found.price[2], found.propensity[2]) == ("cost_missing", 10.0, 1.0)
+
+
+class TestOtherProducts:
+    """One of them earns 100, and sells 1 % more for each per cent that this one costs more."""
+
+    @staticmethod
+    def beside(sd=0.0, worth=100.0):
+        aside = Aside(np.array([[worth, 0.0]]), np.array([[1.0, 0.0]]), np.array([[sd, 0.0]]))
+        return replace(demand(), aside=aside)
+
+    def test_what_they_gain_counts_and_own_numbers_stay(self):
+        alone = outcome(demand(), limits(), goal="profit", price=11.0)
+        found = outcome(self.beside(), limits(), goal="profit", price=11.0)
+        assert found[:4].tolist() == alone[:4].tolist()
+        assert found[4, 0] - alone[4, 0] == pytest.approx(10.0)  # 100 * (11 / 10 - 1)
+        assert found[5, 0] == pytest.approx(alone[5, 0])
+        for goal in ("revenue", "sell_through"):
+            alone, found = (outcome(one, limits(), goal=goal, price=11.0) for one in (demand(), self.beside()))
+            assert found.tolist() == alone.tolist()
+
+    def test_their_doubt_joins_that_of_the_gain(self):
+        sure, unsure = (outcome(self.beside(sd), limits(), goal="profit", price=11.0) for sd in (0.0, 0.5))
+        # 100 * 1.1 * log(1.1) * 0.5
+        assert unsure[5, 0] ** 2 - sure[5, 0] ** 2 == pytest.approx((110 * np.log(1.1) * 0.5) ** 2)
+        assert unsure[6, 0] != sure[6, 0] and 0 < unsure[6, 0] < 1
+
+    def test_the_best_price_is_higher_with_them(self):
+        alone, found = optimise(demand(), limits()), optimise(self.beside(), limits())
+        assert alone.target[0] == pytest.approx(8.0, rel=0.02)
+        price = np.linspace(5, 15, 2001)
+        worth = (price - 4) * 40 * (10 / price) ** 2 + 100 * (price / 10 - 1)
+        assert found.target[0] == pytest.approx(price[worth.argmax()], rel=0.03) and found.target[0] > 8.3
+        assert (
+            optimise(self.beside(), limits(), goal="revenue").target.tolist()
+            == optimise(demand(), limits(), goal="revenue").target.tolist()
+        )
+        assert optimise(self.beside(worth=0.0), limits()).target[0] == alone.target[0]

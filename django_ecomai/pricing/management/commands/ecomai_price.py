@@ -29,6 +29,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--channel", default=None, help="the shop; default: ECOMAI['CHANNEL']")
         parser.add_argument("--dry-run", action="store_true", help="store nothing, only print")
+        parser.add_argument("--learn", action="store_true", help="learn elasticities again, however young they are")
         parser.add_argument("--json", action="store_true", help="machine-readable result")
         parser.add_argument("--product", default=None, help="the shop's id of one product: stores nothing, says why")
         parser.add_argument("--limit", type=int, default=20, help="lines on the terminal (default 20)")
@@ -38,10 +39,12 @@ class Command(BaseCommand):
         shown = _Shown(self.stdout, json_wanted=options["json"], limit=options["limit"])
         if options["product"] is not None or options["dry_run"]:
             only = None if options["product"] is None else [self._key(channel, options["product"])]
-            report = proposals_make(channel=channel, product_ids=only, dry_run=True, on_rows=shown.take)
+            report = proposals_make(
+                channel=channel, product_ids=only, dry_run=True, on_rows=shown.take, learn_again=options["learn"]
+            )
             summary = report.as_dict()
         else:
-            run = run_now(kind="pricing.propose", channel=channel)
+            run = run_now(kind="pricing.propose", channel=channel, parameters={"learn": options["learn"]})
             if run.state != Run.State.DONE:
                 raise CommandError(f"{run.message}\n{run.error}".strip())
             summary = run.metrics["pricing"]
@@ -113,7 +116,7 @@ def as_json(row: PriceProposal) -> dict[str, Any]:
         "state", "held_code", "currency", "goal", "binding", "trail", "elasticity", "elasticity_low",
         "elasticity_high", "elasticity_source", "strength", "units_old", "units_new", "revenue_old", "revenue_new",
         "profit_old", "profit_new", "gain", "gain_low", "gain_high", "gain_chance", "horizon_days", "risk", "market",
-        "propensity", "tax", "why",
+        "cross", "propensity", "tax", "why",
     )  # fmt: skip
     money = ("old_price", "new_price", "list_price", "cost")
     amounts = {name: getattr(row, name) for name in money}
