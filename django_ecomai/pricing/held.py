@@ -131,8 +131,8 @@ SHORT: Mapping[str, Any] = {
 
 #: What sentences name.
 NAMES = (
-    "parent", "rule", "first", "second", "names", "limits", "why", "value", "currency", "price", "new", "seen", "product",
-    "told", "because", "back", "state", "units", "days", "floor",
+    "parent", "rule", "first", "second", "names", "limits", "why", "value", "currency", "price", "new", "seen",
+    "product", "told", "because", "back", "state", "units", "days", "floor",
 )  # fmt: skip
 
 #: Limits that a price may not exceed; under the others it may not fall.

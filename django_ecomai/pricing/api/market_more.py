@@ -85,8 +85,8 @@ class CategoryPositionsView(PricingView):
         responses={200: CategoryPositionSerializer(many=True)},
     )
     def get(self, request: Request) -> Response:
-        """See the schema; a product counts in each of its categories, one without any in that with an empty name. With many
-        offers as the last run counted them."""
+        """See the schema; a product counts in each of its categories, one without any in that with an empty name.
+        With many offers as the last run counted them."""
         shown = market_numbers_shown(channel=ecomai.CHANNEL)
         return Response(CategoryPositionSerializer([] if shown is None else shown.categories, many=True).data)
 
