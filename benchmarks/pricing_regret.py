@@ -249,6 +249,7 @@ def played(rows: dict[str, dict[str, Any]], name: str, seeds: list[int], history
         row["error"] = (done.stderr.strip().splitlines() or ["no message"])[-1]
         return
     profits, cpu, memory = json.loads(done.stdout.strip().splitlines()[-1])
+    row.pop("error", None)
     row["profits"] |= dict(zip(missing, profits, strict=True))
     row["cpu_s"], row["peak_mb"] = round(row["cpu_s"] + cpu, 1), round(max(row["peak_mb"], memory), 1)
     row["wall_s"] = round(row["wall_s"] + time.perf_counter() - started, 1)
