@@ -4,12 +4,14 @@ Amazon products and Google offers, 6,874 labelled pairs to learn from and 2,293 
 offers are those of both files, without labels, as a shop has them before anything is decided. Each model chooses its
 threshold by F1 on held-out folds of the training pairs (by Amazon product) and is scored once on the validation pairs;
 weights of words are learned from titles of the training file. The baseline is the cosine of TF-IDF weights of words.
+The named peer is dedupe (``benchmarks.matching_peers``), which sees the same pairs, title, maker and price.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from benchmarks import matching_peers as peers
 from benchmarks.harness import Outcome, run
 from django_ecomai.ml.pricing.matching.blocking import candidates
 from django_ecomai.ml.pricing.matching.features import FEATURES, Listings, TextSpace, pair_features, said
@@ -25,7 +28,7 @@ from django_ecomai.ml.pricing.matching.model import MatchModel, rule_probability
 Floats = NDArray[np.float64]
 OURS, ALONE, RULE = "EcomAI, learned", "EcomAI, learned, each pair alone", "EcomAI, rule of thumb (as shipped)"
 BASELINE, LETTERS = "TF-IDF cosine of words", "TF-IDF cosine of letters"
-MODELS = {OURS: True, ALONE: False, RULE: False, BASELINE: False, LETTERS: False}
+MODELS = {OURS: True, ALONE: False, RULE: False, BASELINE: False, LETTERS: False, **dict.fromkeys(peers.PEERS, False)}
 SHOWN = ("f1", "precision", "recall", "average_precision", "brier")
 FOLDS, CONTEXT = 5, 4
 
@@ -41,33 +44,53 @@ def listings(frames: list[pd.DataFrame], side: str) -> tuple[Listings, dict[int,
     return made, {ident: row for row, ident in enumerate(both[f"{side}_id"])}
 
 
-def table(folder: Path) -> tuple[Floats, Any, Any, int, dict[str, Any]]:
-    """Features and labels of all pairs, the training ones first, their Amazon products, how many train, and facts."""
-    frames = [pd.read_csv(folder / "product-matching" / f"{name}.csv") for name in ("train", "validation")]
-    products, product_row = listings(frames, "left")
-    offers, offer_row = listings(frames, "right")
-    learned = [said(listings(frames[:1], side)[0]) for side in ("left", "right")]
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """All pairs, the training ones first: rows of the offer (``left``) and of the product, and whether they are the
+    ``same``; the first ``size`` of them train."""
+
+    frames: list[pd.DataFrame]
+    products: Listings
+    offers: Listings
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    same: NDArray[np.bool_]
+    size: int
+
+    @classmethod
+    def read(cls, folder: Path) -> Labelled:
+        frames = [pd.read_csv(folder / "product-matching" / f"{name}.csv") for name in ("train", "validation")]
+        products, product_row = listings(frames, "left")
+        offers, offer_row = listings(frames, "right")
+        pairs = pd.concat(frames)
+        left = pairs["right_id"].map(offer_row).to_numpy(np.int64)
+        right = pairs["left_id"].map(product_row).to_numpy(np.int64)
+        return cls(frames, products, offers, left, right, pairs["label"].to_numpy() == 1, len(frames[0]))
+
+
+def table(data: Labelled) -> tuple[Floats, dict[str, Any]]:
+    """Features of all pairs, and facts."""
+    learned = [said(listings(data.frames[:1], side)[0]) for side in ("left", "right")]
     space = TextSpace().fit([*learned[0], *learned[1]])
-    pairs = pd.concat(frames)
-    left = pairs["right_id"].map(offer_row).to_numpy(np.int64)
-    right = pairs["left_id"].map(product_row).to_numpy(np.int64)
-    same = np.asarray(pairs["label"].to_numpy() == 1)
-    near = candidates(space, offers, products)
-    key = left * len(products) + right
-    other = near[0] * len(products) + near[1]
+    near = candidates(space, data.offers, data.products)
+    key = data.left * len(data.products) + data.right
+    other = near[0] * len(data.products) + near[1]
     more = ~np.isin(other, key)
-    every = pair_features(space, offers, products, np.r_[left, near[0][more]], np.r_[right, near[1][more]])
+    left, right = np.r_[data.left, near[0][more]], np.r_[data.right, near[1][more]]
+    every = pair_features(space, data.offers, data.products, left, right)
     facts = {
-        "offers": len(offers),
-        "products": len(products),
+        "offers": len(data.offers),
+        "products": len(data.products),
         "candidates": len(other),
-        "blocking_recall": float(np.isin(key[same], other).mean()),
+        "blocking_recall": float(np.isin(key[data.same], other).mean()),
     }
-    return every[: len(pairs)], same, right, len(frames[0]), facts
+    return every[: len(key)], facts
 
 
 def scores(model: str, x: Floats, y: NDArray[np.bool_]) -> Callable[[Floats], Floats]:
     """What a model makes of pairs after it has learned from some."""
+    if model in peers.PEERS:
+        return peers.PEERS[model].learn(x, y)
     if model == BASELINE:
         return lambda rows: rows[:, FEATURES.index("words")]
     if model == LETTERS:
@@ -93,7 +116,13 @@ def evaluate(dataset: str, model: str, folder: Path) -> Outcome:
     from sklearn.metrics import average_precision_score
     from sklearn.model_selection import GroupKFold
 
-    features, same, product, size, facts = table(folder)
+    data = Labelled.read(folder)
+    facts: dict[str, Any] = {}
+    if model in peers.PEERS:
+        features = peers.PEERS[model].features(pd.concat(data.frames), data.size)
+    else:
+        features, facts = table(data)
+    same, product, size = data.same, data.right, data.size
     x, y = features[:size], same[:size]
     held = np.empty(size)
     for fit, out in GroupKFold(FOLDS).split(x, y, product[:size]):
@@ -115,9 +144,11 @@ def evaluate(dataset: str, model: str, folder: Path) -> Outcome:
 
 def compared(rows: list[dict[str, Any]], dataset: str, shown: Any) -> str:
     known = {row["model"]: row["metrics"] for row in rows if row["metrics"]}
-    if OURS not in known or BASELINE not in known:
+    others = {name: known[name]["f1"] for name in (BASELINE, LETTERS, *peers.PEERS) if name in known}
+    if OURS not in known or not others:
         return ""
-    return f"  {dataset}: f1 {known[OURS]['f1']:.4f} against {known[BASELINE]['f1']:.4f} of the baseline"
+    best = max(others, key=lambda name: others[name])
+    return f"  {dataset}: f1 {known[OURS]['f1']:.4f} against {others[best]:.4f} of {best}"
 
 
 def main(arguments: list[str] | None = None) -> list[dict[str, Any]]:

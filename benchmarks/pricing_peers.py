@@ -165,8 +165,7 @@ def econml_product(panel: PricePanel) -> tuple[Floats, Floats]:
     return mean, sd
 
 
-def doubleml_category(panel: PricePanel) -> tuple[Floats, Floats]:
-    """DoubleML partially linear regression with gradient boosting for each category, clustered by product."""
+def _doubleml_category(panel: PricePanel, learner: Callable[[], Any]) -> tuple[Floats, Floats]:
     import doubleml as dml
 
     table = Table(panel)
@@ -179,11 +178,23 @@ def doubleml_category(panel: PricePanel) -> tuple[Floats, Floats]:
         names = [name for name in frame if name.startswith("w")]
         data = dml.DoubleMLData(frame, y_col="y", d_cols="p", x_cols=names, cluster_cols="product")
         np.random.seed(0)
-        model = dml.DoubleMLPLR(data, ml_l=_boosting(), ml_m=_boosting(), n_folds=FOLDS)
+        model = dml.DoubleMLPLR(data, ml_l=learner(), ml_m=learner(), n_folds=FOLDS)
         model.fit()
         return float(model.coef[0]), float(model.se[0])
 
     return _moved(panel, *_each(table, table.category, int(panel.category.max()) + 1, one))
+
+
+def doubleml_category(panel: PricePanel) -> tuple[Floats, Floats]:
+    """DoubleML partially linear regression with gradient boosting for each category, clustered by product."""
+    return _doubleml_category(panel, _boosting)
+
+
+def doubleml_category_lasso(panel: PricePanel) -> tuple[Floats, Floats]:
+    """The same with the cross-validated lasso, the linear learner of DoubleML's guide: twenty times as fast."""
+    from sklearn.linear_model import LassoCV
+
+    return _doubleml_category(panel, LassoCV)
 
 
 def doubleml_each(panel: PricePanel) -> tuple[Floats, Floats]:
@@ -210,6 +221,7 @@ PEERS: dict[str, Callable[[PricePanel], tuple[Floats, Floats]]] = {
     "EconML LinearDML, each category": econml_category,
     "EconML LinearDML, each product": econml_product,
     "DoubleML PLR, each category": doubleml_category,
+    "DoubleML PLR (LassoCV), each category": doubleml_category_lasso,
     "DoubleML PLR, each product": doubleml_each,
 }
 

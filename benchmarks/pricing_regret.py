@@ -39,15 +39,15 @@ EPSILON, MARKUP, FEW = 0.1, 2.0, 1 / 3
 
 
 class Play:
-    """A market from its 53rd week on: what happened so far, and what a week of prices earns.
+    """A market after ``history`` weeks: what happened so far, and what a week of prices earns.
 
     Costs are 35 to 65 % of the list price. Three competitors ask about 3 % less than the list price, give or take a
     tenth; nobody's demand depends on them, so that matching them is a habit and not a reaction.
     """
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
-        market = simulate(seed, weeks=HISTORY + AHEAD)
+    def __init__(self, seed: int, history: int = HISTORY) -> None:
+        self.seed, self.history = seed, history
+        market = simulate(seed, weeks=history + AHEAD)
         self.market = market
         draw = np.random.default_rng(seed + 10_000)
         n = len(market.truth)
@@ -55,7 +55,7 @@ class Play:
         noise = draw.normal(-0.03, 0.1, (3, n, 1)) + draw.normal(0, 0.03, (3, n, AHEAD))
         self.cheapest = np.round(market.listed[:, None] * np.exp(noise).min(axis=0), 2)
         self.chance = draw.random((n, AHEAD))
-        past = market.panel.rows(market.panel.period < HISTORY)
+        past = market.panel.rows(market.panel.period < history)
         self.rows = [past]
         self.price = np.full(n, np.nan)
         self.price[past.product] = past.price  # rows are in order of weeks: the last one stays
@@ -83,14 +83,14 @@ class Play:
         from scipy.stats import poisson
 
         price = guard(target, self.limits()).price
-        mean = np.exp(self.market.base[:, HISTORY + at]) * (price / self.market.listed) ** self.market.truth
-        stock = self.market.stock[:, HISTORY + at]
+        mean = np.exp(self.market.base[:, self.history + at]) * (price / self.market.listed) ** self.market.truth
+        stock = self.market.stock[:, self.history + at]
         asked = poisson.ppf(self.chance[:, at], mean)
         share = np.where(asked > stock, np.nan, 1.0)
         self.rows.append(
             PricePanel.build(
                 product=np.arange(self.n),
-                period=np.full(self.n, HISTORY + at),
+                period=np.full(self.n, self.history + at),
                 units=np.minimum(asked, stock),
                 price=price,
                 in_stock=share,
@@ -183,14 +183,16 @@ POLICIES: dict[str, tuple[Callable[[PricePanel], Answer] | None, Policy]] = {
     "Greedy EconML LinearDML, each product": (peer("EconML LinearDML, each product"), greedy),
     "Greedy EconML LinearDML, each category": (peer("EconML LinearDML, each category"), greedy),
     "Greedy DoubleML PLR, each category": (peer("DoubleML PLR, each category"), greedy),
+    "Greedy DoubleML PLR (LassoCV), each category": (peer("DoubleML PLR (LassoCV), each category"), greedy),
+    "Greedy DoubleML PLR, each product": (peer("DoubleML PLR, each product"), greedy),
 }
 NO_PEER = ("Oracle", OURS, TRIALS, FEW_TRIALS)
 
 
-def earned(name: str, seed: int) -> float:
+def earned(name: str, seed: int, history: int = HISTORY) -> float:
     """Expected profit of the 26 weeks."""
     learn, policy = POLICIES[name]
-    play, answer, total = Play(seed), None, 0.0
+    play, answer, total = Play(seed, history), None, 0.0
     for at in range(AHEAD):
         if learn is not None and at % REFIT == 0:
             answer = learn(play.panel())
@@ -200,47 +202,61 @@ def earned(name: str, seed: int) -> float:
 
 def main(arguments: list[str] | None = None) -> list[dict[str, Any]]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", required=True, help="one market each")
+    parser.add_argument("--seeds", type=int, nargs="*", default=[], help="one market each; none: print what is known")
     parser.add_argument("--models", nargs="*", default=list(POLICIES), choices=list(POLICIES))
-    parser.add_argument("--json", type=Path, help="write the rows to this file")
+    parser.add_argument("--history", type=int, default=HISTORY, help="weeks of past")
+    parser.add_argument("--chunk", type=int, default=5, help="markets between two looks at the file")
+    parser.add_argument("--json", type=Path, help="the rows; markets that are in it already are not played again")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.child:
-        profits = [earned(options.child, seed) for seed in options.seeds]
+        profits = [earned(options.child, seed, options.history) for seed in options.seeds]
         used = resource.getrusage(resource.RUSAGE_SELF)
         print(json.dumps([profits, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))
         return []
-    oracle: list[float] | None = None
-    rows: list[dict[str, Any]] = []
-    for name in dict.fromkeys(["Oracle", *options.models]):
-        command = [sys.executable, "-m", "benchmarks.pricing_regret", "--child", name, "--seeds"]
-        started = time.perf_counter()
-        done = subprocess.run([*command, *map(str, options.seeds)], capture_output=True, text=True, check=False)
-        row: dict[str, Any] = {"dataset": "simulated", "model": name, "ours": name == OURS, "metrics": {}}
-        rows.append(row)
-        if done.returncode:
-            row["error"] = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            print(f"  {name:45} failed: {row['error']}", flush=True)
-        else:
-            profits, cpu, memory = json.loads(done.stdout.strip().splitlines()[-1])
-            oracle = oracle or profits
-            regret = 1 - np.array(profits) / np.array(oracle)
-            error = float(regret.std(ddof=1) / np.sqrt(len(regret))) if len(regret) > 1 else float("nan")
-            row |= {
-                "metrics": {"regret": float(regret.mean()), "standard_error": error},
-                "regrets": regret.tolist(),
-                "cpu_s": round(cpu, 1),
-                "wall_s": round(time.perf_counter() - started, 1),
-                "peak_mb": round(memory, 1),
-                "seeds": options.seeds,
-            }
-            mark = "*" if row["ours"] else " "
-            print(f"{mark} {name:45} regret {100 * regret.mean():7.3f} % +- {100 * error:.3f} {cpu:8.1f} CPU s "
-                  f"{memory:6.0f} MB", flush=True)  # fmt: skip
-        if options.json:
-            options.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
-    print(compared(rows))
-    return rows
+    known: list[dict[str, Any]] = json.loads(options.json.read_text()) if options.json and options.json.exists() else []
+    rows = {row["model"]: row for row in known if row["history"] == options.history}
+    for start in range(0, len(options.seeds), options.chunk):
+        for name in dict.fromkeys(["Oracle", *options.models]):
+            played(rows, name, options.seeds[start : start + options.chunk], options.history)
+            if options.json:
+                kept = [row for row in known if row["history"] != options.history]
+                options.json.write_text(json.dumps([*kept, *rows.values()], indent=1), encoding="utf-8")
+        print(f"  {min(start + options.chunk, len(options.seeds))} of {len(options.seeds)} markets", flush=True)
+    for name in [name for name in POLICIES if name in rows]:
+        row = rows[name]
+        if row.get("error"):
+            print(f"  {name:45} failed: {row['error']}")
+        if row["metrics"]:
+            print(f"{'*' if row['ours'] else ' '} {name:45} regret {100 * row['metrics']['regret']:7.3f} % "
+                  f"+- {100 * row['metrics']['standard_error']:.3f} on {len(row['profits']):3} markets "
+                  f"{row['cpu_s'] / len(row['profits']):7.2f} CPU s each {row['peak_mb']:6.0f} MB")  # fmt: skip
+    print(compared(list(rows.values())))
+    return list(rows.values())
+
+
+def played(rows: dict[str, dict[str, Any]], name: str, seeds: list[int], history: int) -> None:
+    """Add the profits of a policy on those of ``seeds`` that its row does not have, and its regret so far."""
+    blank = {"dataset": "simulated", "model": name, "history": history, "ours": name == OURS, "metrics": {}}
+    row = rows.setdefault(name, blank | {"profits": {}, "cpu_s": 0.0, "wall_s": 0.0, "peak_mb": 0.0})
+    missing = [str(seed) for seed in seeds if str(seed) not in row["profits"]]
+    if not missing:
+        return
+    command = [sys.executable, "-m", "benchmarks.pricing_regret", "--child", name, "--history", str(history)]
+    started = time.perf_counter()
+    done = subprocess.run([*command, "--seeds", *missing], capture_output=True, text=True, check=False)
+    if done.returncode:
+        row["error"] = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        return
+    profits, cpu, memory = json.loads(done.stdout.strip().splitlines()[-1])
+    row.pop("error", None)
+    row["profits"] |= dict(zip(missing, profits, strict=True))
+    row["cpu_s"], row["peak_mb"] = round(row["cpu_s"] + cpu, 1), round(max(row["peak_mb"], memory), 1)
+    row["wall_s"] = round(row["wall_s"] + time.perf_counter() - started, 1)
+    best_known = rows["Oracle"]["profits"]
+    regret = np.array([1 - profit / best_known[seed] for seed, profit in row["profits"].items()])
+    error = float(regret.std(ddof=1) / np.sqrt(len(regret))) if len(regret) > 1 else float("nan")
+    row["metrics"] = {"regret": float(regret.mean()), "standard_error": error}
 
 
 def compared(rows: list[dict[str, Any]]) -> str:

@@ -41,7 +41,7 @@ class CrossFit:
     n_periods: int
 
     @classmethod
-    def build(cls, panel: PricePanel, *, folds: int = 5, seed: int = 0) -> CrossFit:
+    def build(cls, panel: PricePanel, *, folds: int = 10, seed: int = 0) -> CrossFit:
         """Cells of a panel; raises ``ValueError`` for fewer than two folds."""
         if folds < 2:
             raise ValueError("cross-fitting needs at least 2 folds")
@@ -62,10 +62,9 @@ class CrossFit:
         key = cell * self.folds + self.fold
         mass = np.bincount(key, weight, size * self.folds).reshape(size, self.folds)
         total = np.bincount(key, weight * values, size * self.folds).reshape(size, self.folds)
-        half = self.folds // 2
-        one, two = mass[:, :half].sum(axis=1), mass[:, half:].sum(axis=1)
+        one, two = mass[:, ::2].sum(axis=1), mass[:, 1::2].sum(axis=1)
         both = one * two
-        product = total[:, :half].sum(axis=1) * total[:, half:].sum(axis=1)  # mass x mass x mean x mean
+        product = total[:, ::2].sum(axis=1) * total[:, 1::2].sum(axis=1)  # mass x mass x mean x mean
         signal = product.sum() / both.sum() if both.sum() > 0 else 0.0
         if signal <= 0:
             return np.zeros(len(values))

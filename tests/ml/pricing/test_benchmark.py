@@ -49,3 +49,34 @@ def test_a_policy_that_knows_the_truth_earns_most_and_none_leaves_the_limits():
     assert not violations(price, allowed).any()
     assert len(play.panel()) > len(play.rows[0])
     assert regret.earned("Oracle", 1) > regret.earned("Fixed (list price)", 1) > 0
+
+
+def test_markets_that_were_played_are_not_played_again(tmp_path, monkeypatch):
+    from types import SimpleNamespace
+
+    from benchmarks import pricing_regret as regret
+
+    asked = []
+
+    def child(command, **more):
+        name, seeds = command[command.index("--child") + 1], command[command.index("--seeds") + 1 :]
+        asked.append((name, seeds))
+        profits = [100.0 if name == "Oracle" else 90.0 - int(seed) for seed in seeds]
+        return SimpleNamespace(returncode=0, stdout=f"[{profits}, 1.0, 50.0]", stderr="")
+
+    monkeypatch.setattr(regret.subprocess, "run", child)
+    told = ["--models", "Cost-plus", "--chunk", "2", "--json", str(tmp_path / "rows.json"), "--seeds"]
+    regret.main([*told, "1", "2"])
+    rows = regret.main([*told, "1", "2", "3"])
+    assert asked == [("Oracle", ["1", "2"]), ("Cost-plus", ["1", "2"]), ("Oracle", ["3"]), ("Cost-plus", ["3"])]
+    assert rows[1]["metrics"]["regret"] == pytest.approx(0.12)
+    # another past is another row
+    assert regret.main([*told, "1", "--history", "26"])[1]["profits"] == {"1": 89.0}
+    assert regret.main(told[:-1])[1]["profits"] == {"1": 89.0, "2": 88.0, "3": 87.0}
+
+
+def test_a_peer_is_told_title_maker_and_price_as_its_example_cleans_them():
+    from benchmarks.matching_peers import _record
+
+    row = {"left_title": "Adobe  CS3: Design-Standard, 'upgrade'", "left_manufacturer": float("nan"), "left_price": 0.0}
+    assert _record(row, "left") == {"title": "adobe cs3 designstandard upgrade", "manufacturer": None, "price": None}

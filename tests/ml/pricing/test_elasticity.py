@@ -99,6 +99,23 @@ def test_prices_that_follow_the_demand_of_the_category_do_not_deceive():
     assert without.groups.shop_mean > -1.8
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_small_categories_and_half_a_year_do_not_draw_elasticities_towards_zero(seed):
+    draw = np.random.default_rng(seed)
+    categories, size, periods = 20, 8, 26
+    n = categories * size
+    category = np.repeat(np.arange(categories), size)
+    heat = draw.normal(0, 0.4, (categories, periods))[category]
+    log = 0.4 * heat + draw.choice([-0.1, 0.0, 0.1], (n, periods))
+    units = draw.poisson(100 * np.exp(-2 * log + heat))
+    panel = PricePanel.build(
+        product=np.repeat(np.arange(n), periods), period=np.tile(np.arange(periods), n), units=units.ravel(),
+        price=10 * np.exp(log).ravel(), category=category,
+    )  # fmt: skip
+    # with the others' prices left in the demand index the answer is -1.85 to -1.91
+    assert fit_elasticities(panel).groups.shop_mean == pytest.approx(-2.0, abs=0.06)
+
+
 def lasting_market(*, products=60, periods=60, rate=10.0, rho=0.5, seed=5):
     """Slow sellers whose demand has good and bad spells."""
     draw = np.random.default_rng(seed)

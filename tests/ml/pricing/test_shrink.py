@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from django_ecomai.ml.pricing.censoring import expected_demand
-from django_ecomai.ml.pricing.nuisance import product_folds
+from django_ecomai.ml.pricing.nuisance import CrossFit, product_folds
+from django_ecomai.ml.pricing.panel import PricePanel
 from django_ecomai.ml.pricing.shrink import shrink
 
 
@@ -65,3 +66,14 @@ def test_folds_spread_each_category_evenly():
     fold = product_folds(np.repeat([0, 1], [10, 25]), 5, seed=0)
     assert np.bincount(fold[:10]).tolist() == [2] * 5
     assert np.bincount(fold[10:]).tolist() == [5] * 5
+
+
+def test_a_category_with_fewer_products_than_half_the_folds_has_an_index():
+    heat = np.sin(np.arange(12.0))
+    panel = PricePanel.build(
+        product=np.repeat(np.arange(4), 12), period=np.tile(np.arange(12), 4), units=1.0, price=1.0
+    )
+    index = CrossFit.build(panel, folds=10).index(np.tile(heat, 4), np.ones(48))
+    # drawn to the shop's mean and that to 0, by half a row each
+    assert np.corrcoef(index, np.tile(heat, 4))[0, 1] == pytest.approx(1.0)
+    assert np.abs(index).max() > 0.9
