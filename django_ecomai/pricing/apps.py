@@ -42,6 +42,7 @@ class PricingConfig(AppConfig):
                     {
                         "ecomai_pricing.PriceProposal": ("decided_by", "seconded_by"),
                         "ecomai_pricing.PriceChange": ("user",),
+                        "ecomai_pricing.PriceLimits": ("user",),
                         "ecomai_pricing.PriceTest": ("started_by", "approved_by"),
                         "ecomai_pricing.VolumeOffer": ("dismissed_by",),
                         "ecomai_pricing.CompetitorMatch": ("decided_by",),

@@ -33,6 +33,7 @@ from .row_numbers import (
 )
 from .rulebook import Choice, RuleBook
 from .validation import circles, followed_facts
+from .worth import small_ones_drop
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -127,7 +128,9 @@ def proposals_of(setting: Setting, product_ids: Sequence[int]) -> list[PriceProp
     price = np.where(fine, guarded.price, today)
     goal = np.array([one.action if one.action in GOALS else "profit" for one in part.choices])
     numbers = outcome(part.demand, part.limits, goal=goal, price=np.where(np.isfinite(price), price, 1.0))
-    return _rows(setting, part, guarded, price, numbers)
+    rows = _rows(setting, part, guarded, price, numbers)
+    small_ones_drop(rows, part.choices, part.limits, book.shop)
+    return rows
 
 
 def _part(setting: Setting, facts: list[Facts]) -> Part:

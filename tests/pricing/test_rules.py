@@ -30,7 +30,7 @@ DAY = NOW.date()
 
 def known(slope: float = -1.6, **fields: Any) -> Any:
     product = priced_product(**fields)
-    sales_make(product, rate=7.0, levels=(float(product.price or 10),))
+    sales_make(product, rate=70.0, levels=(float(product.price or 10),))
     elasticity_make(product, elasticity=slope, low=slope - 0.4, high=slope + 0.4)
     return product
 

@@ -49,6 +49,7 @@ class PricingAdmin(ShopFieldMixin, FastModelAdmin):
         pages = [
             ("ecomai_pricing_priceproposal_changelist", _("Proposed prices"), "ecomai_pricing.view_priceproposal"),
             ("ecomai_pricing_pricingrule_changelist", _("Rules"), "ecomai_pricing.view_pricingrule"),
+            ("ecomai_pricing_pricelimits_changelist", _("Price limits"), "ecomai_pricing.view_pricelimits"),
             ("ecomai_pricing_productelasticity_changelist", _("How demand answers"),
              "ecomai_pricing.view_productelasticity"),
             ("ecomai_pricing_pricetest_changelist", _("Price tests"), "ecomai_pricing.view_pricetest"),

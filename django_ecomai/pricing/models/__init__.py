@@ -2,6 +2,7 @@ from .changes import PriceChange
 from .competitors import Competitor, CompetitorMatch, CompetitorOffer, CompetitorPrice
 from .elasticities import ProductElasticity
 from .ledger import PriceReduction
+from .limits import PriceLimits
 from .price_tests import PriceTest, PriceTestWeek
 from .proposals import PriceProposal
 from .rules import PricingRule
@@ -13,6 +14,7 @@ __all__ = [
     "CompetitorOffer",
     "CompetitorPrice",
     "PriceChange",
+    "PriceLimits",
     "PriceProposal",
     "PriceReduction",
     "PriceTest",
