@@ -67,13 +67,15 @@ def limits_preview(*, channel: str, before: Values, after: Values) -> LimitsPrev
         further=Count("pk", filter=further), changed=Count("pk", filter=outside | small | further),
     )  # fmt: skip
     if rises:  # a family is proposed as a whole, by what it gains together
-        families = undecided.filter(seeking).exclude(family="").values("family")
-        sums = families.annotate(
-            together=Sum("gain"), profit=Sum("profit_old"), revenue=Sum("revenue_old"), number=Count("pk")
-        ).filter(_less(least, share, "together", "profit", "revenue", goal=False))
-        members = sums.aggregate(number=Sum("number"))["number"] or 0
-        found["small"] += members
-        found["changed"] = min(found["changed"] + members, found["open"])
+        members = PriceProposal.objects.filter(seeking, channel=channel, state=PriceProposal.State.OPEN)
+        members = members.exclude(family="")
+        sums = members.order_by().values("family").annotate(
+            together=Sum("gain"), profit=Sum("profit_old"), revenue=Sum("revenue_old")
+        )  # fmt: skip
+        low = sums.filter(_less(least, share, "together", "profit", "revenue", goal=False)).values("family")
+        number = members.filter(family__in=low).count()
+        found["small"] += number
+        found["changed"] = min(found["changed"] + number, found["open"])
     waiting = rows.filter(outside, state__in=PriceProposal.WAITING).count() if outside is not _NONE else 0
     more = least < (before["min_gain"] or 0.0) or share < (before["min_gain_share"] or 0.0)
     return LimitsPreview(waiting=waiting, more=more, **found)

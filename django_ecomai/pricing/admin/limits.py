@@ -192,13 +192,14 @@ def told(name: str, value: float | None, *, unit: bool = True) -> str:
 
 
 def differences(before: PriceLimits, after: PriceLimits) -> list[str]:
-    """A line per value that differs, old → new."""
-    found = []
+    """A line per value that differs, old → new; what is left to the setting is told as that stands now."""
+    found, usual = [], limits_set()
     for name in DEFAULT_LIMITS:
         was, now = getattr(before, name), getattr(after, name)
         if was != now:
             label = PriceLimits._meta.get_field(name).verbose_name  # type: ignore[union-attr]
-            old, new = (_("as set") if one is None else told(name, one) for one in (was, now))
+            preset = f"{told(name, usual[name])} ({_('preset')})"
+            old, new = (preset if one is None else told(name, one) for one in (was, now))
             found.append(f"{label}: {old} → {new}")
     return found
 
@@ -207,7 +208,7 @@ def changes(*, channel: str) -> list[Change]:
     """The last changes, the newest first; one query."""
     rows = list(PriceLimits.objects.filter(channel=channel).select_related("user").order_by("-pk")[: SHOWN + 1])
     found = []
-    for row, before in zip(rows, [*rows[1:], PriceLimits(channel=channel)], strict=True):
+    for row, before in zip(rows, [*rows[1:], PriceLimits(channel=channel)], strict=False):  # the first has no before
         found.append(Change(row, differences(before, row), before.pk or 0))
     return found[:SHOWN]
 
