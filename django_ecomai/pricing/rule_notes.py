@@ -28,8 +28,13 @@ def without_effect(rule: PricingRule, shop: dict[str, float | None]) -> dict[str
     for name in OF_PRICES:
         own, held = getattr(rule, name), shop[name]
         if own is not None and held is not None and own != held and MERGED[name](own, held) == held:
-            found[name] = _("No effect: the shop’s %(share)s %% is stricter.") % {"share": typed(held)}
+            found[name] = no_effect(held)
     return found
+
+
+def no_effect(held: float) -> str:
+    """What is told beside a limit that is looser than the shop's."""
+    return _("No effect: the shop’s %(share)s %% is stricter.") % {"share": typed(held)}
 
 
 def over_words(rule: PricingRule) -> str:

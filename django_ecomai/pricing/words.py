@@ -117,8 +117,13 @@ def gain_words(row: PriceProposal) -> tuple[str, str]:
 
 
 def is_certain(row: PriceProposal) -> bool:
-    """Whether the gain has no range: the stock sells out at either price."""
-    return row.gain_low is not None and row.gain_high is not None and row.gain_high - row.gain_low < 0.005
+    """Whether the gain has no range: the stock sells out at either price. Where nothing is sold there is no gain."""
+    return (
+        bool(row.gain)
+        and row.gain_low is not None
+        and row.gain_high is not None
+        and row.gain_high - row.gain_low < 0.005
+    )
 
 
 def exact_amount(value: Any, currency: str) -> str:

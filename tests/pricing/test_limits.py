@@ -163,15 +163,15 @@ class TestThePage:
         told = "largest change per day: 10 % (preset) → 15 %; least gain of a proposal: 1 (preset) → 2.50"
         entry = LogEntry.objects.get()
         assert (entry.get_change_message(), entry.object_id) == (told, str(row.pk))
-        assert "The limits are saved" in html and 'value="15"' in html
+        assert "The limits are saved" in html and 'max_change_day" value="15"' in html
         # Undoing fills the form with what stood before; it holds when that is saved.
         assert f"{reverse(PAGE)}?from=0" in html
         html = text_of(boss.get(reverse(PAGE) + "?from=0"))
-        assert 'value="15"' not in html and f'name="seen" value="{row.pk}"' in html
+        assert 'max_change_day" value="15"' not in html and f'name="seen" value="{row.pk}"' in html
         boss.post(reverse(PAGE), {"seen": row.pk, "_save": "1"})
         assert shop_limits(channel="") == DEFAULT_LIMITS and PriceLimits.objects.count() == 2
         html = text_of(boss.get(reverse(PAGE) + f"?from={row.pk}"))
-        assert 'value="15"' in html and "largest change per day: 15 % → 10 % (preset)" in html
+        assert 'max_change_day" value="15"' in html and "largest change per day: 15 % → 10 % (preset)" in html
 
     @pytest.mark.parametrize(
         ("typed", "told"),
@@ -358,10 +358,11 @@ class TestRulesBesideThem:
         assert told in html
         rule = PricingRule.objects.get()
         html = text_of(boss.get(reverse("admin:ecomai_pricing_pricingrule_change", args=[rule.pk])))
-        assert f"<strong>{told}</strong>" in html and "The shop’s: 0 %." in html
+        assert f'<strong id="id_max_change_day_no_effect" role="status">{told}</strong>' in html
+        assert "The shop’s: 0 %." in html and html.count('role="status" hidden>') == 4
         PriceLimits.objects.create(max_change_day=0.6, max_change_week=0.7)
         html = text_of(boss.get(reverse("admin:ecomai_pricing_pricingrule_change", args=[rule.pk])))
-        assert "No effect" not in html and "The shop’s: 60 %." in html
+        assert html.count('role="status" hidden>No effect') == 5 and "The shop’s: 60 %." in html
 
     @pytest.mark.parametrize(
         ("typed", "told"),

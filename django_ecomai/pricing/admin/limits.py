@@ -10,6 +10,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -67,7 +68,7 @@ class LimitsForm(forms.ModelForm):
         self.newest, usual, locked = limits_row(channel=self.instance.channel), limits_set(), limits_locked()
         self.fields["seen"].initial = self.newest.pk or 0
         days = {"days": ecomai.PRICING_HORIZON_DAYS}
-        self.fields["min_gain"].label = _("least gain in %(days)s days") % days
+        self.fields["min_gain"].label = capfirst(_("least gain in %(days)s days") % days)
         for name in DEFAULT_LIMITS:
             field = self.fields[name]
             field.widget.attrs["step"] = "any"
@@ -154,7 +155,7 @@ class PriceLimitsAdmin(PricingAdmin):
         if not lines:
             messages.info(request, _("Nothing was changed: these limits hold already."))
             return back
-        row.user = request.user
+        row.user = request.user  # type: ignore[assignment]
         row.save(force_insert=True)
         change_log(objects=[row], user=request.user, lines=["; ".join(lines)])
         text = _("The limits are saved. Prices that go into the shop are held against them from now on.")

@@ -14,6 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import path
 from django.urls.resolvers import URLPattern
 from django.utils.html import format_html
+from django.utils.safestring import mark_safe
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -27,9 +28,10 @@ from django_ecomai.pricing import words
 from django_ecomai.pricing.asked import channel_asked, key_asked, of_channel
 from django_ecomai.pricing.models import PricingRule
 from django_ecomai.pricing.percent import percent_fields, typed
-from django_ecomai.pricing.rule_notes import next_order, over_words, rivals, without_effect
+from django_ecomai.pricing.rule_notes import next_order, no_effect, over_words, rivals, without_effect
 from django_ecomai.pricing.rule_preview import Preview, rule_preview
 from django_ecomai.pricing.rule_words import for_whom, limits_told, what_it_does
+from django_ecomai.pricing.rulebook import MERGED
 from django_ecomai.pricing.shop_limits import OF_PRICES, shop_limits
 from django_ecomai.pricing.worklist import costs_simulated
 
@@ -65,16 +67,24 @@ class RuleForm(forms.ModelForm):
         help_texts = HELP
 
     def __init__(self, *args: Any, **values: Any) -> None:
-        """Beside each limit that of the shop, and where it makes the rule's own useless."""
+        """Beside each limit that of the shop, and that it makes the rule's own useless (told while it is typed, too)."""
         super().__init__(*args, **values)
         shop = shop_limits(channel=self.instance.channel if self.instance.pk else ecomai.CHANNEL)
         useless = without_effect(self.instance, shop)
         for name in OF_PRICES:
-            if name in self.fields and (held := shop[name]) is not None:
-                told = _("The shop’s: %(share)s %%.") % {"share": typed(held)}
-                self.fields[name].help_text = format_html(
-                    "{} {} <strong>{}</strong>", HELP[name], told, useless.get(name, "")
-                )
+            if (held := shop[name]) is None or name not in self.fields:
+                continue
+            field = self.fields[name]
+            stricter = "higher" if MERGED[name] is max else "lower"
+            field.widget.attrs |= {"data-ecomai-shop-limit": f"{100 * held:g}", "data-ecomai-stricter": stricter}
+            field.help_text = format_html(
+                '{} {} <strong id="id_{}_no_effect" role="status"{}>{}</strong>',
+                HELP[name],
+                _("The shop’s: %(share)s %%.") % {"share": typed(held)},
+                name,
+                "" if name in useless else mark_safe(" hidden"),
+                no_effect(held),
+            )
 
 
 @admin.register(PricingRule)
@@ -165,7 +175,7 @@ class PricingRuleAdmin(PricingAdmin):
 
     class Media:
         css = {"all": STYLES}
-        js = ("ecomai/pricing/rule.js",)
+        js = ("ecomai/pricing/rule.js", "ecomai/pricing/limits.js")
 
     def get_autocomplete_fields(self, request: HttpRequest) -> tuple[str, ...]:
         """Search as one types, where the site has the catalogue."""
