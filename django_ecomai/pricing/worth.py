@@ -45,4 +45,12 @@ def small_ones_drop(
         least = max(shop["min_gain"] or 0.0, (shop["min_gain_share"] or 0.0) * today)
         if gain <= 0 or gain < least:
             for row in each:
-                row.new_price, row.too_small, row.binding, row.trail = row.old_price, True, "", []
+                _stays(row)
+
+
+def _stays(row: PriceProposal) -> None:
+    """The row of a price that stays as it is: what is expected of it is what is expected of today's."""
+    row.new_price, row.too_small, row.binding, row.trail = row.old_price, True, "", []
+    row.units_new, row.revenue_new, row.profit_new = row.units_old, row.revenue_old, row.profit_old
+    if row.gain is not None:
+        row.gain = row.gain_low = row.gain_high = 0.0

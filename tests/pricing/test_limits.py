@@ -261,7 +261,7 @@ class TestWhatIsWorthProposing:
     def test_too_little_is_not_proposed(self, settings: LazySettings) -> None:
         product = known(rate=7.0)
         row = proposed(product)
-        assert (row.new_price, row.too_small, row.binding, row.gain) == (10, True, "", 0.4261)
+        assert (row.new_price, row.too_small, row.binding, row.gain) == (10, True, "", 0.0)
         report = proposals_make(now=NOW, product_ids=[product.pk])
         assert (report.proposals, report.unchanged, report.too_small) == (0, 1, 1)
         PriceLimits.objects.create(min_gain=0.4)

@@ -67,7 +67,7 @@ class RuleForm(forms.ModelForm):
         help_texts = HELP
 
     def __init__(self, *args: Any, **values: Any) -> None:
-        """Beside each limit that of the shop, and that it makes the rule's own useless (told while it is typed, too)."""
+        """Beside each limit that of the shop, and that it makes the rule's own useless, also while that is typed."""
         super().__init__(*args, **values)
         shop = shop_limits(channel=self.instance.channel if self.instance.pk else ecomai.CHANNEL)
         useless = without_effect(self.instance, shop)
