@@ -236,9 +236,16 @@ class Defaults:
     """
 
     PRICING_LIMITS: dict[str, float | None] | None = None
-    """Limits that hold for every price, whatever rules say; stricter ones of rules win. Defaults: ``{"min_margin": 0,
-    "corridor_low": 0.5, "corridor_high": 1.5, "max_change_day": 0.1, "max_change_week": 0.2}`` (shares of the price,
-    of the list price, of the price before); ``None`` switches one off. A price below cost is never proposed.
+    """Limits that hold for every price, whatever rules say; stricter ones of rules win. Defaults: ``{"max_change_day":
+    0.1, "max_change_week": 0.2, "corridor_low": 0.5, "corridor_high": 1.5, "min_margin": 0}`` (shares of the price
+    before, of the list price, of the price); ``None`` switches one off. A price below cost is never proposed. Two more
+    say what is worth a proposal: ``"min_gain": 1`` (until its horizon ends, in the product's currency) and
+    ``"min_gain_share": 0`` (of the profit at today's price). What the merchant sets on the page *Price limits* wins.
+    """
+
+    PRICING_LIMITS_LOCKED: bool | list[str] | tuple[str, ...] = ()
+    """Limits of ``PRICING_LIMITS`` that the page *Price limits* shows and cannot change, such as ``["min_margin"]``;
+    ``True``: all.
     """
 
     PRICING_STEPS: dict[str, str] | None = None

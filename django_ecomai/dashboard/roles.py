@@ -80,6 +80,8 @@ MERCHANT_PERMISSIONS: dict[str, tuple[str, ...]] = {
         "view_pricechange",
         "undo_pricechange",
         "view_productelasticity",
+        "view_pricelimits",
+        "change_pricelimits",
         "view_pricingrule",
         "add_pricingrule",
         "change_pricingrule",

@@ -53,6 +53,7 @@ class PricingConfig(AppConfig):
                     {
                         "ecomai_pricing.PriceProposal": ("decided_by", "seconded_by"),
                         "ecomai_pricing.PriceChange": ("user",),
+                        "ecomai_pricing.PriceLimits": ("user",),
                         "ecomai_pricing.PriceSelection": ("made_by", "confirmed_by"),
                         "ecomai_pricing.PriceTest": ("started_by", "approved_by"),
                         "ecomai_pricing.PriceTestGroup": ("started_by",),

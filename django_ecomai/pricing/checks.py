@@ -11,10 +11,9 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django_ecomai.adapters.base import AdapterError, get_adapter
 from django_ecomai.conf import ecomai
 
+from .shop_limits import DEFAULT_LIMITS
 from .tax import rate_problem
 from .tiers import tier_problem
-
-_LIMITS = ("min_margin", "corridor_low", "corridor_high", "max_change_day", "max_change_week")
 
 
 @register("ecomai")
@@ -27,6 +26,17 @@ def check_pricing(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Chec
                 f"ECOMAI['PRICING_LIMITS'] cannot be used: {problem}",
                 hint="Use shares such as {'min_margin': 0.1, 'max_change_day': 0.05}; None switches a limit off.",
                 id="ecomai.E110",
+            )
+        )
+    locked = ecomai.PRICING_LIMITS_LOCKED
+    if not isinstance(locked, bool) and not (
+        isinstance(locked, list | tuple | set | frozenset) and all(one in DEFAULT_LIMITS for one in locked)
+    ):
+        found.append(
+            Error(
+                f"ECOMAI['PRICING_LIMITS_LOCKED'] is {locked!r}.",
+                hint=f"Use True for all, or a list of {', '.join(DEFAULT_LIMITS)}.",
+                id="ecomai.E120",
             )
         )
     if problem := steps_problem(ecomai.PRICING_STEPS):
@@ -135,7 +145,7 @@ def limits_problem(value: Any) -> str:
     if not isinstance(value, dict):
         return f"{value!r} is no dict."
     for name, share in value.items():
-        if name not in _LIMITS:
+        if name not in DEFAULT_LIMITS:
             return f"there is no limit {name!r}."
         if share is None:
             continue

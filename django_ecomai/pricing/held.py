@@ -21,7 +21,7 @@ REASONS: Mapping[str, Any] = {
     "cost_currency": gettext_lazy("Its cost is in another currency than its price: nothing can be compared."),
     "mixed_currency": gettext_lazy("It was sold in other currencies than its price is in: nothing can be learned."),
     "limits_contradict": gettext_lazy(
-        "Its limits contradict each other: %(limits)s. Loosen one of them, in its rule or in PRICING_LIMITS."
+        "Its limits contradict each other: %(limits)s. Loosen one of them: in its rule, or on the page “Price limits”."
     ),
     "family_contradicts": gettext_lazy("No price fits all products of its family: another one is held back."),
     "two_families": gettext_lazy("It is in two price families, %(names)s: take it out of one."),

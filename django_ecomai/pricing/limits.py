@@ -96,7 +96,7 @@ def limits_named(limits: Limits, row: int, choice: Choice) -> list[tuple[str, st
 
 
 def source_of(limit: str, choice: Choice) -> Any:
-    """The rule that set a limit; None: the settings, or the product itself."""
+    """The rule that set a limit; None: the shop, or the product itself."""
     if limit == "map":
         return choice.map_price[1] if choice.map_price else None
     name = _NAMES.get(limit, "")

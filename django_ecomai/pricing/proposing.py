@@ -24,6 +24,7 @@ from .reading import Reader, Weeks
 from .row_numbers import curve_stored, grid_ends, market_json, money, number, risk_of, rounded, shares_of
 from .rulebook import Choice, RuleBook, families_agree
 from .validation import circles, followed_facts
+from .worth import small_ones_drop
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -119,7 +120,9 @@ def proposals_of(setting: Setting, product_ids: Sequence[int]) -> list[PriceProp
     price = np.where(fine, guarded.price, today)
     goal = np.array([one.action if one.action in GOALS else "profit" for one in part.choices])
     numbers = outcome(part.demand, part.limits, goal=goal, price=np.where(np.isfinite(price), price, 1.0))
-    return _rows(setting, part, guarded, price, numbers)
+    rows = _rows(setting, part, guarded, price, numbers)
+    small_ones_drop(rows, part.choices, part.limits, book.shop)
+    return rows
 
 
 def _part(setting: Setting, facts: list[Facts]) -> Part:

@@ -25,7 +25,7 @@ class Preview:
     """``matches`` of ``looked_at`` products that may fit; ``total`` is how many are on sale.
 
     ``exact``: all that may fit were looked at. ``rows``: unsaved proposals under this rule and the others in use, an
-    unchanged price among them.
+    unchanged price among them. ``undated``: of those looked at, how many have no date that their age counts from.
     """
 
     matches: int = 0
@@ -33,6 +33,7 @@ class Preview:
     may_fit: int = 0
     total: int = 0
     exact: bool = True
+    undated: int = 0
     rows: list[PriceProposal] = field(default_factory=list)
 
 
@@ -40,7 +41,7 @@ def rule_preview(*, rule: PricingRule) -> Preview:
     """Count and examples for a rule, saved or not; its dates and weekdays are taken as today's."""
     now = timezone.now()
     on_sale = Product.objects.filter(channel=rule.channel, is_active=True, is_service=False, removed_at=None)
-    fitting = _narrowed(on_sale, rule)
+    fitting = narrowed(on_sale, rule)
     keys = list(fitting.order_by("pk").values_list("pk", flat=True)[:LOOKED_AT])
     book = RuleBook(channel=rule.channel, on=local_date(now), rules=[rule], every_day=True)
     facts = product_facts(
@@ -49,7 +50,9 @@ def rule_preview(*, rule: PricingRule) -> Preview:
     chosen = [one.pk for one in facts if book.fits(rule, one)]
     may_fit = len(keys) if len(keys) < LOOKED_AT else fitting.count()
     found = Preview(len(chosen), len(keys), may_fit, on_sale.count(), exact=may_fit == len(keys))
-    if not found.exact and _is_plain(rule):
+    if book.needs_stock_ages:
+        found.undated = sum(one.since is None and book.names(rule, one) for one in facts)
+    if not found.exact and database_tells(rule):
         found.matches, found.exact = may_fit, True
     if chosen:
         found.rows = _examples(rule, chosen)
@@ -61,7 +64,7 @@ def rule_product_ids(*, rule: PricingRule, most: int) -> list[int]:
     weekdays do not count."""
     now = timezone.now()
     on_sale = Product.objects.filter(channel=rule.channel, is_active=True, is_service=False, removed_at=None)
-    keys = list(_narrowed(on_sale, rule).order_by("pk").values_list("pk", flat=True)[:LOOKED_AT])
+    keys = list(narrowed(on_sale, rule).order_by("pk").values_list("pk", flat=True)[:LOOKED_AT])
     book = RuleBook(channel=rule.channel, on=local_date(now), rules=[rule], every_day=True)
     facts = product_facts(
         channel=rule.channel, product_ids=keys, at=now, horizon_days=28, stock_ages=book.needs_stock_ages
@@ -69,7 +72,7 @@ def rule_product_ids(*, rule: PricingRule, most: int) -> list[int]:
     return [one.pk for one in facts if book.fits(rule, one)][:most]
 
 
-def _narrowed(rows: QuerySet[Product], rule: PricingRule) -> QuerySet[Product]:
+def narrowed(rows: QuerySet[Product], rule: PricingRule) -> QuerySet[Product]:
     """By what the database can tell: product, category, brand of the product or its parent."""
     if rule.product_id is not None:
         rows = rows.filter(Q(pk=rule.product_id) | Q(parent=rule.product_id))
@@ -82,7 +85,7 @@ def _narrowed(rows: QuerySet[Product], rule: PricingRule) -> QuerySet[Product]:
     return rows
 
 
-def _is_plain(rule: PricingRule) -> bool:
+def database_tells(rule: PricingRule) -> bool:
     """Whether the database alone tells which products fit."""
     asked = (rule.stock_days_min, rule.stock_days_max, rule.margin_from, rule.margin_to)
     no_product_left_out = rule.action != PricingRule.Action.FOLLOW

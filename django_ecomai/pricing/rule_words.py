@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from .models import PricingRule
 from .rulebook import DATED
@@ -25,9 +26,11 @@ def for_whom(rule: PricingRule) -> str:
         value = f" = {rule.attribute_value}" if rule.attribute_value else ""
         found.append(f"{rule.attribute}{value}")
     if rule.stock_days_min is not None:
-        found.append(_("on sale for %(days)s days or more") % {"days": rule.stock_days_min})
+        text = ngettext("on sale for %(days)s day or more", "on sale for %(days)s days or more", rule.stock_days_min)
+        found.append(text % {"days": rule.stock_days_min})
     if rule.stock_days_max is not None:
-        found.append(_("on sale for at most %(days)s days") % {"days": rule.stock_days_max})
+        text = ngettext("on sale for at most %(days)s day", "on sale for at most %(days)s days", rule.stock_days_max)
+        found.append(text % {"days": rule.stock_days_max})
     if rule.position:
         found.append(_("%(position)s in the market") % {"position": rule.get_position_display()})
     if rule.margin_from is not None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from django.db.models import Q
@@ -15,6 +16,7 @@ from django_ecomai.mirror.models import Category
 
 from .facts import Facts, attribute_date, attribute_number, values_of
 from .models import PricingRule
+from .shop_limits import OF_PRICES, shop_limits
 from .tax import tax_of
 
 #: How limits of several rules are merged: the strictest of each.
@@ -26,16 +28,10 @@ MERGED = {
     "max_change_week": min,
     "step": max,
 }
-DEFAULT_LIMITS: dict[str, float] = {
-    "min_margin": 0.0,
-    "corridor_low": 0.5,
-    "corridor_high": 1.5,
-    "max_change_day": 0.1,
-    "max_change_week": 0.2,
-}
 #: Smallest steps of prices where they are not a hundredth.
 STEPS = {"CHF": "0.05", "JPY": "1", "KRW": "1", "HUF": "1", "CLP": "1", "ISK": "1", "VND": "1000", "IDR": "100"}
-_LIKE = (
+#: What two rules that want the same have in common.
+LIKE = (
     "action", "sell_until", "sell_until_attribute", "sell_share", "left_worth", "markup", "reference", "offset",
     "follows_id", "explore",
 )  # fmt: skip
@@ -45,7 +41,7 @@ DATED = (PricingRule.Action.PROFIT, PricingRule.Action.REVENUE, PricingRule.Acti
 
 @dataclass(slots=True)
 class Choice:
-    """What is to be done with the price of a product. ``limits``: value and the rule that set it (None: the settings)
+    """What is to be done with the price of a product. ``limits``: value and the rule that set it (None: the shop)
     by name; ``map_price`` likewise; ``families``: keys of the price families it is in; ``endings`` as written;
     ``taxed``: its price holds tax; ``sell_until``: the last day on which it can be sold."""
 
@@ -79,9 +75,13 @@ class RuleBook:
         self.rules = [rule for rule in chosen if every_day or is_on(rule, on)]
         self.below = categories_below(channel, [rule.category_id for rule in self.rules])
         self.depth = {pk: depth for pk, (_keys, depth) in self.below.items()}
-        self.defaults = {**DEFAULT_LIMITS, **(ecomai.PRICING_LIMITS or {})}
         self.map_attribute: str = ecomai.PRICING_MAP_ATTRIBUTE
         self.steps = {**STEPS, **(ecomai.PRICING_STEPS or {})}
+
+    @cached_property
+    def shop(self) -> dict[str, float | None]:
+        """The limits of the whole shop, read when a product is first asked for."""
+        return shop_limits(channel=self.channel)
 
     @property
     def needs_stock_ages(self) -> bool:
@@ -139,31 +139,38 @@ class RuleBook:
             return False
         return not rule.attribute or has_attribute(facts.attributes, rule.attribute, rule.attribute_value)
 
-    def specificity(self, rule: PricingRule) -> tuple[int, int, int]:
-        """A product before all; then the number of conditions; then the depth of the category."""
-        conditions = [
-            rule.product_id, rule.category_id, rule.brand, rule.attribute, rule.position,
+    def specificity(self, rule: PricingRule) -> tuple[int, int, int, int, int]:
+        """What counts first: a rule for the product, for an attribute or tag, for a brand, for a category (a deeper one
+        before those above it), for all; then the one with more conditions of the moment."""
+        passing = [
+            rule.position,
             rule.stock_days_min is not None or rule.stock_days_max is not None,
             rule.margin_from is not None or rule.margin_to is not None,
             rule.starts_on or rule.ends_on or rule.weekdays,
-        ]  # fmt: skip
+        ]
         return (
             int(rule.product_id is not None),
-            sum(bool(one) for one in conditions),
+            int(bool(rule.attribute)),
+            int(bool(rule.brand)),
             self.depth.get(rule.category_id or 0, 0),
+            sum(bool(one) for one in passing),
         )
+
+    def rank(self, rule: PricingRule) -> tuple[int, ...]:
+        """For sorting: what counts first comes first."""
+        return (*(-one for one in self.specificity(rule)), rule.order, rule.pk or 0)
 
     def _action(self, choice: Choice, fit: Iterable[PricingRule]) -> None:
         wanting = [rule for rule in fit if rule.action != PricingRule.Action.LIMITS]
         if not wanting:
             return
-        ranked = sorted(wanting, key=lambda rule: (*(-one for one in self.specificity(rule)), rule.order, rule.pk or 0))
+        ranked = sorted(wanting, key=self.rank)
         first = ranked[0]
         choice.rule = first
         for other in ranked[1:]:
             if (self.specificity(other), other.order) != (self.specificity(first), first.order):
                 break
-            if any(getattr(other, name) != getattr(first, name) for name in _LIKE):
+            if any(getattr(other, name) != getattr(first, name) for name in LIKE):
                 choice.clash = (first, other)
                 break
 
@@ -185,7 +192,7 @@ class RuleBook:
 
     def _limits(self, choice: Choice, fit: list[PricingRule], facts: Facts) -> None:
         found: dict[str, tuple[float, PricingRule | None]] = {
-            name: (float(value), None) for name, value in self.defaults.items() if value is not None
+            name: (float(value), None) for name in OF_PRICES if (value := self.shop[name]) is not None
         }
         found["step"] = (float(self.steps.get(facts.currency, "0.01")), None)
         for rule in fit:
@@ -208,7 +215,7 @@ class RuleBook:
             elif choice.map_price is None or number > choice.map_price[0]:
                 choice.map_price = (number, source)
         choice.families = families_of(facts, [rule.family_attribute for rule in fit if rule.family_attribute])
-        ranked = sorted(fit, key=lambda rule: (*(-one for one in self.specificity(rule)), rule.order, rule.pk or 0))
+        ranked = sorted(fit, key=self.rank)
         written = next((rule.endings for rule in ranked if rule.endings), "")
         choice.endings = tuple(int(one) for one in written.split(",")) if written else ()
 
@@ -223,9 +230,19 @@ def is_on(rule: PricingRule, day: date) -> bool:
     """Whether a rule's dates and weekdays take in a day."""
     if rule.starts_on is not None and day < rule.starts_on:
         return False
-    if rule.ends_on is not None and day > rule.ends_on:
+    if over_since(rule, day) is not None:
         return False
     return not rule.weekdays or str(day.isoweekday()) in rule.weekdays
+
+
+def over_since(rule: PricingRule, day: date) -> date | None:
+    """The first day on which a rule does nothing any more, None while it is not over. What is sold until a date
+    is over after it, with its limits: they were those of the sale. Where products have dates of their own, the rule's
+    is only that of the others."""
+    own = rule.sell_until if rule.action in DATED and not rule.sell_until_attribute else None
+    last = [rule.ends_on, own]
+    ended = [one for one in last if one is not None and one < day]
+    return min(ended) + timedelta(days=1) if ended else None
 
 
 def has_attribute(attributes: dict[str, Any], name: str, value: str) -> bool:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django_ecomai.core.charts import format_value
 
 from .held import LIMITS
-from .words import chance, is_certain
+from .words import chance, demand_words, is_certain
 
 if TYPE_CHECKING:
     from .models import PriceProposal
@@ -28,7 +28,9 @@ def why_line(row: PriceProposal) -> str:
         parts.append(_sums(row))
     if row.gain is not None and row.gain_chance is not None:
         parts.append(_gain(row))
-    if row.binding in LIMITS:
+    if demanded := demand_words(row):
+        parts.append(demanded[0].lower() + demanded[1:])
+    elif row.binding in LIMITS:
         parts.append(_("it stands at %(limit)s") % {"limit": LIMITS[row.binding]})
     if row.elasticity is not None:
         parts.append(_evidence(row))

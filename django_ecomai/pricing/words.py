@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_ecomai.core.charts import format_value
 from django_ecomai.mirror.admin.base import NONE, amount_format
 
-from .held import LIMITS, exact_amount
+from .held import CEILINGS, LIMITS, exact_amount
 from .models.rules import POSITION_WORDS
 
 if TYPE_CHECKING:
@@ -116,8 +116,13 @@ def gain_words(row: PriceProposal) -> tuple[str, str]:
 
 
 def is_certain(row: PriceProposal) -> bool:
-    """Whether the gain has no range: the stock sells out at either price."""
-    return row.gain_low is not None and row.gain_high is not None and row.gain_high - row.gain_low < 0.005
+    """Whether the gain has no range: the stock sells out at either price. Where nothing is sold there is no gain."""
+    return (
+        bool(row.gain)
+        and row.gain_low is not None
+        and row.gain_high is not None
+        and row.gain_high - row.gain_low < 0.005
+    )
 
 
 def limit_words(row: PriceProposal) -> str:
@@ -125,6 +130,27 @@ def limit_words(row: PriceProposal) -> str:
     if row.binding not in LIMITS:
         return ""
     return _("Stopped by %(limit)s") % {"limit": LIMITS[row.binding]}
+
+
+def small_words(row: PriceProposal) -> str:
+    """Why a price that would gain something stays as it is; empty for all others."""
+    return _("Stays: another price would gain too little") if row.too_small else ""
+
+
+def demand_words(row: PriceProposal) -> str:
+    """Why a price is proposed that gains nothing; empty where it does, or where nothing is known of it."""
+    if row.gain is None or row.gain > 0 or row.goal == "sell_through" or row.new_price == row.old_price:
+        return ""
+    if row.propensity is not None:
+        return _("No gain is expected: it is tried to learn")
+    if row.rule is not None and row.goal not in ("profit", "revenue"):
+        return _("No gain is expected: its rule asks for it")
+    rises = (row.change or 0.0) > 0
+    if row.binding in LIMITS and (row.binding in CEILINGS) is not rises:
+        return _("No gain is expected: today’s price lies outside of its limits (%(limit)s)") % {
+            "limit": LIMITS[row.binding]
+        }
+    return _("No gain is expected: all products of its family have one price") if row.family else ""
 
 
 def goal_words(row: PriceProposal) -> str:

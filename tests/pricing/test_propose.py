@@ -165,7 +165,7 @@ def test_why_it_is_held_back_is_worded_for_whoever_reads_it() -> None:
     )  # fmt: skip
     assert row.why == (
         "Its limits contradict each other: at least 13.3333 EUR (the least margin, rule “paid”); at most 11.00 EUR "
-        "(the largest change per day). Loosen one of them, in its rule or in PRICING_LIMITS."
+        "(the largest change per day). Loosen one of them: in its rule, or on the page “Price limits”."
     )
     with translation.override("de"):
         assert row.why.startswith("Seine Grenzen widersprechen einander: ")
@@ -236,7 +236,8 @@ def test_a_price_that_changed_today_waits() -> None:
     assert proposed(product).held_code == "changed_today"
 
 
-def test_short_stock_raises_the_price_and_surplus_with_an_end_date_lowers_it() -> None:
+def test_short_stock_raises_the_price_and_surplus_with_an_end_date_lowers_it(settings: LazySettings) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "PRICING_LIMITS": {"min_gain": 0}}
     # At -1.6 and a cost of 4 the best price is 10.67; 28 pieces are expected at 10.
     assert proposed(known()).new_price == Decimal("10.67")
     short = proposed(known(stock=Decimal(10)))

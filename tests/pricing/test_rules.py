@@ -30,7 +30,7 @@ DAY = NOW.date()
 
 def known(slope: float = -1.6, **fields: Any) -> Any:
     product = priced_product(**fields)
-    sales_make(product, rate=7.0, levels=(float(product.price or 10),))
+    sales_make(product, rate=70.0, levels=(float(product.price or 10),))
     elasticity_make(product, elasticity=slope, low=slope - 0.4, high=slope + 0.4)
     return product
 
@@ -66,6 +66,38 @@ class TestWhichCounts:
         assert str(chosen(product).rule) == "itself"
         rule_make(name="only limits", product=product, action="limits", min_margin=0.3, order=1)
         assert str(chosen(product).rule) == "itself"
+
+    def test_brand_before_category_and_deep_before_shallow_whatever_the_order(self) -> None:
+        trees = category_make(external_id="trees")
+        firs = category_make(external_id="firs", parent=trees)
+        product = priced_product(categories=[firs], brand="Elf", attributes={"tags": ["green"]})
+        rule_make(name="trees", category=trees, order=1)
+        rule_make(name="firs", category=firs, order=90)
+        assert str(chosen(product).rule) == "firs"
+        # Conditions of the moment count only among equals.
+        rule_make(name="trees this winter", category=trees, starts_on=DAY, order=1)
+        assert str(chosen(product).rule) == "firs"
+        rule_make(name="firs this winter", category=firs, starts_on=DAY, order=99)
+        assert str(chosen(product).rule) == "firs this winter"
+        rule_make(name="elf", brand="Elf", order=99)
+        assert str(chosen(product).rule) == "elf"
+        rule_make(name="green", attribute="tags", attribute_value="green", order=99)
+        assert str(chosen(product).rule) == "green"
+        rule_make(name="green too", attribute="tags", order=98)
+        assert str(chosen(product).rule) == "green too"
+
+    def test_a_clearance_is_over_after_its_end_date_and_its_limits_with_it(self) -> None:
+        product = priced_product()
+        rule = rule_make(action="sell_through", sell_until=DAY, min_margin=0.3)
+        assert chosen(product).rule == rule
+        rule.sell_until = DAY - timedelta(days=1)
+        rule.save()
+        found = chosen(product)
+        assert found.rule is None and found.limits["min_margin"] == (0.0, None)
+        # The date of another action says nothing.
+        rule.action = "profit"
+        rule.save()
+        assert chosen(product).rule == rule
 
     def test_a_variant_is_what_its_parent_is(self) -> None:
         trees = category_make(external_id="trees")

@@ -36,7 +36,12 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def taxed(settings: LazySettings) -> Iterator[LazySettings]:
     """19 % in all prices, or what the attribute "vat" says."""
-    settings.ECOMAI = {**settings.ECOMAI, "PRICING_TAX_RATE": 0.19, "PRICING_TAX_ATTRIBUTE": "vat"}
+    settings.ECOMAI = {
+        **settings.ECOMAI,
+        "PRICING_TAX_RATE": 0.19,
+        "PRICING_TAX_ATTRIBUTE": "vat",
+        "PRICING_LIMITS": {"min_gain": 0},
+    }
     yield settings
 
 

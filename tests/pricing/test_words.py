@@ -106,6 +106,11 @@ def test_a_position_is_called_the_same_wherever_it_is_told() -> None:
         assert [str(one) for one in POSITION_WORDS.values()] == ["am billigsten", "im Mittelfeld", "hochpreisig"]
 
 
+def test_one_day_is_no_days() -> None:
+    assert for_whom(PricingRule(stock_days_min=1)) == "on sale for 1 day or more"
+    assert for_whom(PricingRule(stock_days_max=2)) == "on sale for at most 2 days"
+
+
 @pytest.mark.parametrize(
     ("unused", "used"),
     [("Mitbewerber", "Wettbewerber"), ("genehmig", "freigeben"), ("Spanne", "Marge"), ("Preisnachl", "Preisermäßigung"),

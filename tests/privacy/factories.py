@@ -20,7 +20,7 @@ from django_ecomai.ingest.services import key_make
 from django_ecomai.ingest.services.versions import versions_claim
 from django_ecomai.inventory.models import Decision, PurchaseOrder
 from django_ecomai.mirror.models import ReturnLine, Review, SyncIssue, SyncReport
-from django_ecomai.pricing.models import PriceChange, PriceSelection, PriceTest, PriceTestGroup
+from django_ecomai.pricing.models import PriceChange, PriceLimits, PriceSelection, PriceTest, PriceTestGroup
 from django_ecomai.privacy.ledger import consent_record
 from django_ecomai.privacy.models import ListRelease
 from django_ecomai.recommend.models import CustomerPreference, Revision
@@ -122,6 +122,7 @@ def _staff_fill(user: Any) -> None:
     prices: dict[str, Any] = {"product": product_make(), "currency": "EUR"}
     PriceChange.objects.create(at=moment, user=user, old_price=Decimal(10), new_price=Decimal(9), **prices)
     PriceSelection.objects.create(kind="approve", made_at=moment, made_by=user, batch="b", number=1)
+    PriceLimits.objects.create(user=user)
     PriceTest.objects.create(
         base_price=10, low=9, high=11, starts_on=moment.date(), seed=1, started_by=user, **prices
     )  # fmt: skip

@@ -1,5 +1,6 @@
 from .changes import PriceChangeAdmin
 from .elasticities import ProductElasticityAdmin
+from .limits import PriceLimitsAdmin
 from .market import CompetitorAdmin, CompetitorOfferAdmin
 from .market_review import CompetitorMatchAdmin
 from .offers import VolumeOfferAdmin
@@ -14,6 +15,7 @@ __all__ = [
     "CompetitorMatchAdmin",
     "CompetitorOfferAdmin",
     "PriceChangeAdmin",
+    "PriceLimitsAdmin",
     "PriceProposalAdmin",
     "PriceReductionAdmin",
     "PriceTestAdmin",

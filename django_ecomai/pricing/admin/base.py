@@ -20,6 +20,7 @@ from django_ecomai.pricing.models import (
     CompetitorMatch,
     CompetitorOffer,
     PriceChange,
+    PriceLimits,
     PriceProposal,
     PriceReduction,
     PriceTest,
@@ -44,6 +45,7 @@ Page = tuple[type[Model], str, Any]
 PRICE_PAGES: Sequence[Page] = (
     (PriceProposal, "changelist", ""),
     (PricingRule, "changelist", ""),
+    (PriceLimits, "changelist", ""),
     (ProductElasticity, "changelist", ""),
     (PriceTest, "changelist", ""),
     (VolumeOffer, "changelist", ""),

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.urls.resolvers import URLPattern
+from django.utils.html import format_html
+from django.utils.safestring import mark_safe
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from django_ecomai.conf import ecomai
@@ -22,11 +25,14 @@ from django_ecomai.core.charts import format_value
 from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.mirror.models import Category, Product
 from django_ecomai.pricing import words
-from django_ecomai.pricing.asked import key_asked
+from django_ecomai.pricing.asked import channel_asked, key_asked, of_channel
 from django_ecomai.pricing.models import PricingRule
+from django_ecomai.pricing.percent import percent_fields, typed
+from django_ecomai.pricing.rule_notes import next_order, no_effect, over_words, rivals, without_effect
 from django_ecomai.pricing.rule_preview import Preview, rule_preview
 from django_ecomai.pricing.rule_words import for_whom, limits_told, what_it_does
-from django_ecomai.pricing.rulebook import DEFAULT_LIMITS
+from django_ecomai.pricing.rulebook import MERGED
+from django_ecomai.pricing.shop_limits import OF_PRICES, shop_limits
 from django_ecomai.pricing.worklist import costs_simulated
 
 from .base import STYLES, PricingAdmin
@@ -51,27 +57,34 @@ HELP = {
 }
 
 
-class PercentField(forms.FloatField):
-    """A share, typed and shown as per cent."""
-
-    def prepare_value(self, value: Any) -> Any:
-        """0.3 is shown as 30; what was typed stays as it was typed."""
-        return f"{round(100 * value, 6):g}" if isinstance(value, float) else value
-
-    def to_python(self, value: Any) -> Any:
-        """30 becomes 0.3."""
-        found = super().to_python(value)
-        return None if found is None else round(found / 100, 8)
-
-
 class RuleForm(forms.ModelForm):
     """Shares as per cent."""
 
     class Meta:
         model = PricingRule
         fields = ("name",)  # the admin asks for those of its groups
-        field_classes = dict.fromkeys(PERCENTS, PercentField)
+        field_classes = percent_fields(PricingRule, PERCENTS)
         help_texts = HELP
+
+    def __init__(self, *args: Any, **values: Any) -> None:
+        """Beside each limit that of the shop, and that it makes the rule's own useless, also while that is typed."""
+        super().__init__(*args, **values)
+        shop = shop_limits(channel=self.instance.channel if self.instance.pk else ecomai.CHANNEL)
+        useless = without_effect(self.instance, shop)
+        for name in OF_PRICES:
+            if (held := shop[name]) is None or name not in self.fields:
+                continue
+            field = self.fields[name]
+            stricter = "higher" if MERGED[name] is max else "lower"
+            field.widget.attrs |= {"data-ecomai-shop-limit": f"{100 * held:g}", "data-ecomai-stricter": stricter}
+            field.help_text = format_html(
+                '{} {} <strong id="id_{}_no_effect" role="status"{}>{}</strong>',
+                HELP[name],
+                _("The shop’s: %(share)s %%.") % {"share": typed(held)},
+                name,
+                "" if name in useless else mark_safe(" hidden"),
+                no_effect(held),
+            )
 
 
 @admin.register(PricingRule)
@@ -164,7 +177,7 @@ class PricingRuleAdmin(PricingAdmin):
 
     class Media:
         css = {"all": STYLES}
-        js = ("ecomai/pricing/rule.js",)
+        js = ("ecomai/pricing/rule.js", "ecomai/pricing/limits.js")
 
     def get_autocomplete_fields(self, request: HttpRequest) -> tuple[str, ...]:
         """Search as one types, where the site has the catalogue."""
@@ -178,11 +191,15 @@ class PricingRuleAdmin(PricingAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """With the limits that hold without any rule."""
-        limits = {**DEFAULT_LIMITS, **(ecomai.PRICING_LIMITS or {})}
-        held = PricingRule(**{name: value for name, value in limits.items() if name in DEFAULT_LIMITS})
+        channel = channel_asked(request)
+        limits = shop_limits(channel=channel)
+        held = PricingRule(**{name: limits[name] for name in OF_PRICES})
         context = {
+            "limits_url": of_channel(self.link("ecomai_pricing_pricelimits_changelist"), channel)
+            if request.user.has_perm("ecomai_pricing.view_pricelimits")
+            else "",
             "defaults": limits_told(held),
-            "simulated": costs_simulated(channel=request.GET.get("channel", ecomai.CHANNEL)),
+            "simulated": costs_simulated(channel=channel),
             **(extra_context or {}),
         }
         return super().changelist_view(request, context)
@@ -198,6 +215,35 @@ class PricingRuleAdmin(PricingAdmin):
         }
         return super().changeform_view(request, object_id, form_url, context)
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Behind the others, so that two rules for the same products do not hold each other's prices."""
+        order = next_order(channel=channel_asked(request))
+        return {"order": order, **super().get_changeform_initial_data(request)}
+
+    def save_model(self, request: HttpRequest, obj: PricingRule, form: Any, change: bool) -> None:
+        """Says what of it has no effect, and which other rule wants something else for the same products."""
+        super().save_model(request, obj, form, change)
+        for line in self.notes(obj, form.fields):
+            messages.warning(request, line)
+
+    def notes(self, rule: PricingRule, fields: Mapping[str, Any]) -> list[str]:
+        """What a rule says in vain, and its rivals with a link."""
+        found = []
+        for name, text in without_effect(rule, shop_limits(channel=rule.channel)).items():
+            found.append(f"{capfirst(fields[name].label) if name in fields else name}: {text}")
+        if over := over_words(rule):
+            found.append(_("The rule does nothing: it is %(over)s.") % {"over": over})
+        for other in rivals(rule):
+            text = _(
+                "This rule and {rule} are equally specific, have the same order and want different things: the prices "
+                "of the products that both fit are held back. Give one of them another order, {order} is free."
+            )
+            link = format_html(
+                '<a href="{}">{}</a>', self.link("ecomai_pricing_pricingrule_change", other.pk), other.name
+            )
+            found.append(format_html(text, rule=link, order=next_order(channel=rule.channel)))
+        return found
+
     def preview_view(self, request: HttpRequest) -> HttpResponse:
         """POST the form: a fragment for the script, a page of its own without it."""
         if not self.has_change_permission(request) and not self.has_add_permission(request):
@@ -210,6 +256,7 @@ class PricingRuleAdmin(PricingAdmin):
         if form.is_valid():
             rule = form.save(commit=False)
             context |= preview_context(rule_preview(rule=rule)) | {"simulated": costs_simulated(channel=rule.channel)}
+            context["notes"] = self.notes(rule, form.fields)
         else:
             context["problems"] = [
                 f"{form.fields[name].label}: {' '.join(map(str, errors))}"
@@ -234,7 +281,9 @@ class PricingRuleAdmin(PricingAdmin):
 
     @admin.display(description=gettext_lazy("what it does"))
     def does(self, row: PricingRule) -> str:
-        return str(capfirst(what_it_does(row)))
+        told = str(capfirst(what_it_does(row)))
+        over = over_words(row)
+        return f"{told} ({over})" if over else told
 
     @admin.display(description=gettext_lazy("limits"))
     def limits(self, row: PricingRule) -> str:
@@ -252,6 +301,11 @@ def preview_context(found: Preview) -> dict[str, Any]:
             "It is for %(number)s of the first %(looked)s products that were looked at; %(may)s of %(all)s may fit."
         )
         told = told % named
+    undated = ngettext(
+        "%(n)s product has no known date: it is not counted. Map `created_at` in your adapter.",
+        "%(n)s products have no known date: they are not counted. Map `created_at` in your adapter.",
+        found.undated,
+    )
     rows = [
         {
             "product": row.product,
@@ -259,12 +313,17 @@ def preview_context(found: Preview) -> dict[str, Any]:
             "after": "" if row.new_price is None else amount_format(row.new_price, row.currency),
             "change": "" if row.new_price in (None, row.old_price) else words.signed_percent(row.change),
             "asked": _asked(row),
-            "limit": words.limit_words(row),
+            "limit": words.small_words(row) or words.limit_words(row),
             "held": row.held_words,
         }
         for row in found.rows
     ]
-    return {"told": told, "examples": rows, "matches": found.matches}
+    return {
+        "told": told,
+        "examples": rows,
+        "matches": found.matches,
+        "undated": undated % {"n": format_value(found.undated)} if found.undated else "",
+    }
 
 
 def _asked(row: Any) -> str:

@@ -108,7 +108,9 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
     # -- columns
     @admin.display(description=gettext_lazy("product"))
     def what(self, row: PriceProposal) -> SafeString:
-        said = row.held_words or ". ".join(filter(None, [words.goal_words(row), words.limit_words(row)]))
+        said = row.held_words or ". ".join(
+            filter(None, [words.goal_words(row), words.demand_words(row) or words.limit_words(row)])
+        )
         return format_html(
             '<a class="ecomai-what" href="{}">{}</a> <span class="ecomai-quiet">{}</span><p class="ecomai-why">{}</p>',
             self.link("ecomai_pricing_priceproposal_change", row.pk),

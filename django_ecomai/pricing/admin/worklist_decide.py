@@ -37,6 +37,7 @@ from django_ecomai.pricing.worklist import Together, costs_simulated, together
 from django_ecomai.runs.services import run_start
 
 from .base import APPLY, DECIDE
+from .high_risk import HighRiskForm, high_risk_words
 
 State = PriceProposal.State
 SHOWN = 50  # rows of the preview; the sums are of all
@@ -52,7 +53,7 @@ class DecisionForm(ActionForm):
     reason = forms.CharField(required=False, max_length=255)
 
 
-class ApprovalForm(forms.Form):
+class ApprovalForm(HighRiskForm):
     """When the prices go into the shop, and whether a part of them goes first."""
 
     ids = forms.CharField(widget=forms.HiddenInput, required=False)
@@ -162,6 +163,7 @@ class WorklistDecide:
             "more": max(sums.number - SHOWN, 0),
             "by_job": selection is not None,
             "lines": sum_lines(sums),
+            "high_risk": high_risk_words(rows),
             "has_gain": bool(sums.gains),
             "cheaper": sums.down,
             "applies": all(adapter_applies(channel) for channel in channels),
@@ -189,6 +191,8 @@ class WorklistDecide:
                 messages.warning(request, _("None of these is open for a decision."))
                 url = of_channel(self.link("ecomai_pricing_priceproposal_changelist"), channel_asked(request))
                 return HttpResponseRedirect(url)
+            return self.approval_page(request, rows, form)
+        if form.asks_for_high_risk(rows):
             return self.approval_page(request, rows, form)
         later: datetime | None = form.cleaned_data["apply_at"] if form.cleaned_data["when"] == "later" else None
         share = form.cleaned_data["canary"]

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from django_ecomai.core.admin import ChannelFilter, FirstChoiceFilter
+from django_ecomai.core.charts import format_value
 from django_ecomai.mirror.models import Category
 from django_ecomai.pricing.asked import channel_asked, key_asked
 from django_ecomai.pricing.models import PriceProposal
@@ -70,6 +71,21 @@ class DirectionFilter(admin.SimpleListFilter):
         return queryset
 
 
+class GainFilter(admin.SimpleListFilter):
+    """What is expected to gain so much or more, in the currency of the product."""
+
+    title = _("gain at least")
+    parameter_name = "gain"
+    steps = (1, 5, 20, 50, 100)
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(one), format_value(one)) for one in self.steps]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        key = key_asked(self.value())
+        return queryset.filter(gain__gte=key) if key else queryset
+
+
 class CategoryFilter(admin.SimpleListFilter):
     """The first categories of the shop by name."""
 
@@ -100,6 +116,7 @@ class ShopFilter(ChannelFilter):
 
 LIST_FILTERS = (
     StateFilter,
+    GainFilter,
     "risk",
     DirectionFilter,
     "strength",

@@ -2,6 +2,7 @@ from .changes import PriceChange
 from .competitors import Competitor, CompetitorMatch, CompetitorOffer, CompetitorPrice
 from .elasticities import CrossEffect, ProductElasticity
 from .ledger import PriceReduction
+from .limits import PriceLimits
 from .price_tests import PriceTest, PriceTestGroup, PriceTestWeek
 from .proposals import PriceProposal
 from .rules import PricingRule
@@ -15,6 +16,7 @@ __all__ = [
     "CompetitorPrice",
     "CrossEffect",
     "PriceChange",
+    "PriceLimits",
     "PriceProposal",
     "PriceReduction",
     "PriceSelection",

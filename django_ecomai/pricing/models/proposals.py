@@ -145,6 +145,9 @@ class PriceProposal(models.Model):
     )  # fmt: skip
     reason = models.CharField(_("reason"), max_length=255, default="", blank=True)
 
+    #: Not stored: the price stays because another one would gain too little (``worth.small_ones_drop``).
+    too_small = False
+
     class Meta:
         verbose_name = _("price proposal")
         verbose_name_plural = _("price proposals")

@@ -14,7 +14,9 @@ from django.utils.translation import pgettext_lazy
 from django_ecomai.mirror.models import Category, Product
 
 MONEY: dict[str, Any] = {"max_digits": 14, "decimal_places": 4}
-_SHARE = [MinValueValidator(0.0)]
+#: Wide bounds, against slips of the hand.
+_MARGIN = [MinValueValidator(-10.0), MaxValueValidator(1.0)]
+_SHARE = [MinValueValidator(0.0), MaxValueValidator(10.0)]
 _WEEKDAYS = RegexValidator(r"^[1-7]*$", _("Write days as digits: 1 is Monday, 7 is Sunday."))
 _ENDINGS = RegexValidator(r"^(\d{1,4}(\s*,\s*\d{1,4})*)?$", _("Write endings like 99, 95."))
 
@@ -78,9 +80,10 @@ class PricingRule(models.Model):
         _("position in the market"), max_length=16, default="", blank=True, choices=Position.choices
     )
     margin_from = models.FloatField(
-        _("margin from"), null=True, blank=True, help_text=_("Share of the price without tax: 0.3 means 30 %.")
-    )
-    margin_to = models.FloatField(_("margin below"), null=True, blank=True)
+        _("margin from"), null=True, blank=True, validators=_MARGIN,
+        help_text=_("Share of the price without tax: 0.3 means 30 %."),
+    )  # fmt: skip
+    margin_to = models.FloatField(_("margin below"), null=True, blank=True, validators=_MARGIN)
     starts_on = models.DateField(_("from"), null=True, blank=True)
     ends_on = models.DateField(_("until"), null=True, blank=True, help_text=_("The last day."))
     weekdays = models.CharField(
@@ -110,7 +113,7 @@ class PricingRule(models.Model):
         _("markup over cost"),
         null=True,
         blank=True,
-        validators=_SHARE,
+        validators=[MinValueValidator(0.0), MaxValueValidator(100.0)],
         help_text=_("0.5 means cost and half of it; tax comes on top."),
     )
     reference = models.CharField(

@@ -47,11 +47,12 @@ REFUSED = (PriceProposal.State.REJECTED, PriceProposal.State.UNDONE)
 @dataclass
 class Report:
     """What a run found. ``gains`` per currency; ``held`` per code of ``held.REASONS``; ``learned_at``: when the
-    elasticities were learned."""
+    elasticities were learned; ``too_small``: of the ``unchanged`` those that another price would gain too little."""
 
     products: int = 0
     proposals: int = 0
     unchanged: int = 0
+    too_small: int = 0
     waiting: int = 0
     learned: int = 0
     tests: int = 0
@@ -68,6 +69,7 @@ class Report:
             "products": self.products,
             "proposals": self.proposals,
             "unchanged": self.unchanged,
+            "too_small": self.too_small,
             "waiting": self.waiting,
             "elasticities": self.learned,
             "price_tests": self.tests,
@@ -198,6 +200,7 @@ def _part(
             continue
         if row.new_price == row.old_price or (row.product_id, row.old_price, row.new_price) in rejected:
             report.unchanged += 1
+            report.too_small += row.too_small
             continue
         report.proposals += 1
         if row.goal != PricingRule.Action.SELL_THROUGH:

@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ecomai_pricing', '0005_cross_effects'),
+        ('ecomai_pricing', '0006_price_limits'),
     ]
 
     operations = [
