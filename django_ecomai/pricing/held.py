@@ -205,7 +205,8 @@ def reason_text(code: str, *, currency: str = "", **named: Any) -> str:
     """
     if code not in REASONS:
         return code
-    fill = {**dict.fromkeys(NAMES, "–"), **{name: "–" if value is None else value for name, value in named.items()}}
+    told = {"currency": currency or None, **named}
+    fill = {**dict.fromkeys(NAMES, "–"), **{name: "–" if value is None else value for name, value in told.items()}}
     if not isinstance(fill["limits"], str):
         fill["limits"] = limits_text(fill["limits"], currency)
     if not isinstance(fill["because"], str):

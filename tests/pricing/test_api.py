@@ -253,7 +253,7 @@ class TestSelections:
         came = boss.get(f"{BASE}changes/selections/{back['id']}/").json()["came"]
         assert (came["done"], came["skipped"]) == (number - 2, {"against_limits": 1})
         left = boss.get(f"{BASE}changes/selections/{back['id']}/skipped/").json()["results"]
-        assert "10.2 (its cost)" in left[0]["why"]
+        assert "10.20 EUR (its cost)" in left[0]["why"]
         data = {"changes": [left[0]["id"]], "against_limits": True}
         last = post(boss, "changes/selections/", data).json()
         assert post(boss, f"changes/selections/{last['id']}/confirm/", {"number": 1}).json()["came"]["done"] == 1

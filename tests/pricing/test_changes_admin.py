@@ -156,11 +156,11 @@ class TestTakingBack:
         page = boss.get(page.request["PATH_INFO"])
         html = page.content.decode()
         assert "4 prices were taken back, 1 were left out." in html
-        assert "A limit of now forbids the price before." in html and "10.2 (its cost)" in html
+        assert "A limit of now forbids the price before." in html and "10.20 EUR (its cost)" in html
         # what the limit forbids has a question of its own, which names it
         url = f"{page.request['PATH_INFO']}against/"
         html = boss.post(url).content.decode()
-        assert "1 price would come back against a limit" in html and "A1" in html and "10.2 (its cost)" in html
+        assert "1 price would come back against a limit" in html and "A1" in html and "10.20 EUR (its cost)" in html
         assert 'role="alert"' in html and len(shop.written) == 9
         with django_capture_on_commit_callbacks(execute=True):
             boss.post(url, {"confirmed": "1"})
@@ -186,7 +186,10 @@ class TestTakingBack:
         html = take_back(boss, changes, confirmed="1")
         assert "1 price was taken back." in html and "2 prices would come back against a limit" in html
         table = html.split("<tbody>")[1]
-        assert re.findall(r'<th scope="row">(A\d)</th>', table) == ["A2", "A1"] and table.count("10.2 (its cost)") == 2
+        assert (
+            re.findall(r'<th scope="row">(A\d)</th>', table) == ["A2", "A1"]
+            and table.count("10.20 EUR (its cost)") == 2
+        )
         assert 'id="ecomai-against" tabindex="-1" autofocus' in html and 'aria-describedby="ecomai-against"' in html
         fields = hidden(html)
         assert fields["_selected_action"] == [str(one.pk) for one in changes[:0:-1]] and fields["against"] == ["1"]

@@ -81,9 +81,10 @@ def test_a_variant_has_the_date_of_its_parent_unless_it_has_its_own() -> None:
     assert proposed(known(stock=Decimal(200), parent=parent)).horizon_days == 3
 
 
-def test_the_date_of_a_rule_that_has_passed_holds_as_well() -> None:
+def test_a_rule_is_over_after_its_own_date() -> None:
     rule_make(action="sell_through", sell_until=TODAY - timedelta(days=1), attribute="kind")
-    assert proposed(fresh(None)).held_code == "end_date_past"
+    found = proposed(fresh(None))
+    assert (found.held_code, found.rule) == ("", None)
 
 
 def test_a_rule_may_name_the_attribute_instead_of_a_date() -> None:

@@ -113,7 +113,7 @@ class TestWhoSeesThem:
         found = changes_apply(proposals=[row])
         assert (found.changes, shop.written) == ([], [])
         row.refresh_from_db()
-        assert "at least 11.4286 (the least margin)" in row.held_words
+        assert "at least 11.4286 EUR (the least margin)" in row.held_words
 
     def test_taking_back_follows_them(self) -> None:
         product = priced_product()
@@ -121,7 +121,7 @@ class TestWhoSeesThem:
         assert restoring_forbidden(restored, channel="", now=timezone.now()) == {}
         PriceLimits.objects.create(min_margin=0.65)
         found = restoring_forbidden(restored, channel="", now=timezone.now())
-        assert "at least 11.4286 (the least margin)" in found[product.pk]
+        assert "at least 11.4286 EUR (the least margin)" in str(found[product.pk])
 
     def test_a_price_test_follows_them(self, shop: PricedShop) -> None:
         values: dict[str, Any] = {"low": Decimal("9.80"), "high": Decimal("10.20"), "weeks": 4, "seed": 1}

@@ -194,7 +194,7 @@ def test_adding_competitors_by_a_file_needs_its_own_permission() -> None:
 
 def test_what_is_downloaded_can_be_read_again(boss: Client) -> None:
     offer_make(competitor_make(code="A"), title="=cmd()", price=Decimal("8.50"), available=True, ean="4006381333931")
-    text = read(boss.get(reverse("admin:ecomai_pricing_competitoroffer_download")))
+    text = boss.get(reverse("admin:ecomai_pricing_competitoroffer_download")).getvalue().decode()
     assert "'=cmd()" in text and "8.5,EUR,yes" in text
     html = read(boss.post(reverse(IMPORT), {"content": text}))
     assert "1 row read: 1 as before" in html

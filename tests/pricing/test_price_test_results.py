@@ -12,6 +12,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 
 from django_ecomai.mirror.models import Product
+from django_ecomai.pricing.journal import log_text
 from django_ecomai.pricing.models import PriceChange, PriceProposal, PriceTest, PriceTestWeek
 from django_ecomai.pricing.price_test_pages import Plan, plan_told
 from django_ecomai.pricing.price_test_results import price_test_result, price_tests_result
@@ -192,7 +193,10 @@ class TestKeeping:
         assert row.undecided is None and "10.2" in row.why
         (change,) = changes_apply(proposals=[row], user=boss, now=later).changes
         assert shop.written[-1] == (test.product.external_id, Decimal("10.20"))
-        said = list(LogEntry.objects.filter(user=boss).order_by("pk").values_list("change_message", flat=True))
+        said = [
+            log_text(one)
+            for one in LogEntry.objects.filter(user=boss).order_by("pk").values_list("change_message", flat=True)
+        ]
         assert said == ["approved: 10 → 10.2", "keep the higher price", "put into the shop: 10 → 10.2"]
         change_undo(change=change, user=boss)
         assert shop.written[-1] == (test.product.external_id, Decimal(10))

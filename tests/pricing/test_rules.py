@@ -94,10 +94,14 @@ class TestWhichCounts:
         rule.save()
         found = chosen(product)
         assert found.rule is None and found.limits["min_margin"] == (0.0, None)
-        # The date of another action says nothing.
-        rule.action = "profit"
+        rule.action, rule.sell_until_attribute = "profit", ""
         rule.save()
-        assert chosen(product).rule == rule
+        assert chosen(product).rule is None
+        # The date of a fixed price says nothing, nor does that of a rule whose products have dates of their own.
+        for action, name in (("markup", ""), ("profit", "best_before")):
+            rule.action, rule.sell_until_attribute = action, name
+            rule.save()
+            assert chosen(product).rule == rule
 
     def test_a_variant_is_what_its_parent_is(self) -> None:
         trees = category_make(external_id="trees")

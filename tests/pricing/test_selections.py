@@ -156,7 +156,7 @@ class TestApproving:
         assert why_skipped(selection) == {
             "A0": "The shop has changed the price to 12 since it was worked out.",
             "A1": "Its limits do not allow this price any more: "
-            "at least 10.6 (its cost); at most 11 (the largest change per day).",
+            "at least 10.60 EUR (its cost); at most 11.00 EUR (the largest change per day).",
             "A2": "A later run proposes 9, not the 10.5 that was looked at.",
             "A3": "It is not open any more, but rejected.",
             "–": "It does not exist any more.",
@@ -378,7 +378,7 @@ class TestTakingBack:
         came = selection_execute(selection=selection)
         assert (came.done, came.skipped) == (2, {"against_limits": 1})
         assert why_skipped(selection)["A1"].startswith("“A1” does not get 10 back. Its limits do not allow")
-        assert "10.2 (its cost)" in why_skipped(selection)["A1"]
+        assert "10.20 EUR (its cost)" in why_skipped(selection)["A1"]
         rows = PriceChange.objects.filter(
             pk__in=[pk for pk, _t, _w in selection_skipped(selection, code="against_limits")]
         )
