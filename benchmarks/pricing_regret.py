@@ -260,13 +260,19 @@ def played(rows: dict[str, dict[str, Any]], name: str, seeds: list[int], history
 
 
 def compared(rows: list[dict[str, Any]]) -> str:
-    """Ours beside the peer with the least regret."""
-    known = {row["model"]: row["metrics"]["regret"] for row in rows if row["metrics"]}
-    others = {name: regret for name, regret in known.items() if name not in NO_PEER}
-    if OURS not in known or not others:
+    """Ours beside the peer with the least regret, on the markets that both have played."""
+    profits = {row["model"]: row["profits"] for row in rows if row["metrics"]}
+    mine, top = profits.get(OURS, {}), profits.get("Oracle", {})
+    found = []
+    for name in [name for name in profits if name not in NO_PEER]:
+        both = [seed for seed in profits[name] if seed in mine]
+        if both:
+            lost = [np.mean([1 - one[seed] / top[seed] for seed in both]) for one in (profits[name], mine)]
+            found.append((float(lost[0]), float(lost[1] / lost[0] - 1), name, len(both)))
+    if not found:
         return ""
-    least = min(others, key=lambda name: others[name])
-    return f"  regret of ours {100 * (known[OURS] / others[least] - 1):+.1f} % against {least}"
+    _, ratio, name, size = min(found)
+    return f"  regret of ours {100 * ratio:+.1f} % against {name} on {size} markets"
 
 
 if __name__ == "__main__":
