@@ -23,6 +23,8 @@ class RuleSerializer(serializers.ModelSerializer[PricingRule]):
     product_id = serializers.CharField(source="product.external_id", default=None, allow_null=True)
     category_id = serializers.CharField(source="category.external_id", default=None, allow_null=True)
     follows_id = serializers.CharField(source="follows.external_id", default=None, allow_null=True)
+    # no choices: the schema has them under the name of the proposals' goal
+    action = serializers.CharField(help_text=f"{', '.join(PricingRule.Action.values)}.")
 
     class Meta:
         model = PricingRule
