@@ -288,7 +288,7 @@ def shown(rows: list[Any]) -> str:
                   str(one) if isinstance(one, int) else f"{one:.3f}" for one in line] for line in lines]  # fmt: skip
     else:
         most = max(len(row[2]) for row in rows)
-        cells = [["model", "published", *([f"{name}" for name in sorted(BRANDS)] if most > 1 else ["here"])]]
+        cells = [["model", "published", *(sorted(BRANDS) if most > 1 else ["here (95 % interval)"])]]
         for name, told, value, sd in rows:
             each = [f"{one:.2f}" for one in value]
             if sd is not None:
