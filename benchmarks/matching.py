@@ -103,6 +103,11 @@ def scores(model: str, x: Floats, y: NDArray[np.bool_]) -> Callable[[Floats], Fl
     return lambda rows: fitted.probability(rows * mask)
 
 
+def settled(model: str, score: Floats, left: NDArray[np.int64], right: NDArray[np.int64]) -> Floats:
+    """Scores once pairs have competed with each other, where the model lets them."""
+    return peers.one_to_one(score, left, right) if model in peers.PEERS and peers.PEERS[model].one_to_one else score
+
+
 def best_threshold(score: Floats, same: NDArray[np.bool_]) -> float:
     """The score with the highest F1."""
     from sklearn.metrics import precision_recall_curve
@@ -126,9 +131,10 @@ def evaluate(dataset: str, model: str, folder: Path) -> Outcome:
     x, y = features[:size], same[:size]
     held = np.empty(size)
     for fit, out in GroupKFold(FOLDS).split(x, y, product[:size]):
-        held[out] = scores(model, x[fit], y[fit])(x[out])
+        held[out] = settled(model, scores(model, x[fit], y[fit])(x[out]), data.left[:size][out], product[:size][out])
     threshold = best_threshold(held, y)
     found, truth = scores(model, x, y)(features[size:]), same[size:]
+    found = settled(model, found, data.left[size:], product[size:])
     said_same = found >= threshold
     hits = float((said_same & truth).sum())
     precision, recall = hits / max(said_same.sum(), 1), hits / truth.sum()

@@ -80,3 +80,47 @@ def test_a_peer_is_told_title_maker_and_price_as_its_example_cleans_them():
 
     row = {"left_title": "Adobe  CS3: Design-Standard, 'upgrade'", "left_manufacturer": float("nan"), "left_price": 0.0}
     assert _record(row, "left") == {"title": "adobe cs3 designstandard upgrade", "manufacturer": None, "price": None}
+
+
+def test_regressions_with_effects_find_the_slope_they_were_made_with():
+    from benchmarks.pricing_published import least_squares, poisson, without
+
+    draw = np.random.default_rng(0)
+    product, week = np.repeat(np.arange(40), 30), np.tile(np.arange(30), 40)
+    price = draw.normal(size=1200) + product / 20 + week / 30
+    log = -1.7 * price + product / 10 - week / 15
+    left = without(np.column_stack([log, price]), [product, week])
+    slope, error = least_squares(left[:, 0], left[:, 1:], product)
+    assert slope[0] == pytest.approx(-1.7, abs=1e-9)
+    assert error[0] == pytest.approx(0.0, abs=1e-9)
+    found, _error = poisson(draw.poisson(np.exp(log + 2)).astype(float), price, [product, week], product)
+    assert found == pytest.approx(-1.7, abs=0.02)
+
+
+def test_rows_without_store_and_week_are_those_of_the_larger_file_or_refused(tmp_path):
+    import pandas as pd
+
+    from benchmarks.pricing_published import BRANDS, juice_rows
+
+    folder = tmp_path / "orange-juice"
+    folder.mkdir()
+    large = pd.DataFrame(
+        {"store": [2, 5] * 3, "brand": [1, 1, 5, 5, 10, 10], "week": [40, 41] * 3, "logmove": [8.0, 8.5] * 3}
+    )
+    large.to_parquet(folder / "orangeJuice_yx.parquet")
+    names = {number: name for name, number in BRANDS.items()}
+    small = pd.DataFrame({"sales": np.exp(large["logmove"]), "brand": large["brand"].map(names), "price": 2.0})
+    small.to_csv(folder / "oj.csv", index=False)
+    assert juice_rows(tmp_path)["week"].tolist() == [40, 41] * 3
+    small[::-1].to_csv(folder / "oj.csv", index=False)
+    with pytest.raises(ValueError, match="are not those of brand"):
+        juice_rows(tmp_path)
+
+
+def test_one_to_one_leaves_the_best_pair_of_each_offer_and_product():
+    from benchmarks.matching_peers import one_to_one
+
+    score = np.array([0.9, 0.8, 0.7, 0.6])
+    settled = one_to_one(score, np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]))
+    assert (settled >= 0.5).tolist() == [True, False, False, True]
+    assert settled[1] > settled[2]
