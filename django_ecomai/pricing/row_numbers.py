@@ -42,14 +42,19 @@ def grid_ends(
     return np.asarray(least), np.asarray(most)
 
 
-def curve_stored(demand: Demand, row: int, least: float, most: float) -> dict[str, float | None]:
+def curve_stored(demand: Demand, row: int, least: float, most: float) -> dict[str, Any]:
     """What the curve of a product is made of, to the last digit; `curve_of` makes it."""
     stock, left = float(demand.stock[row]), float(demand.left_value[row])
-    return {
+    made: dict[str, Any] = {
         "low": least, "high": most, "path": float(demand.path[row].sum()),
         "stock": stock if np.isfinite(stock) else None, "left": left if np.isfinite(left) else None,
         "elasticity": float(demand.elasticity[row]), "sd": float(demand.sd[row]),
     }  # fmt: skip
+    if demand.arriving is not None and demand.after is not None:
+        coming = zip(demand.arriving[row].tolist(), demand.after[row].tolist(), strict=True)
+        if arrivals := [[pieces, after] for pieces, after in coming if pieces]:
+            made["arrivals"] = arrivals
+    return made
 
 
 def curve_of(row: PriceProposal) -> dict[str, list[float]]:
@@ -62,9 +67,10 @@ def curve_of(row: PriceProposal) -> dict[str, list[float]]:
     if "path" not in made or row.old_price is None:
         return made  # of a row that holds the curve itself
     stock, left = made["stock"], made["left"]
+    coming = np.array(made.get("arrivals") or np.zeros((0, 2)))
     demand = Demand.build(
         path=[[made["path"]]], elasticity=made["elasticity"], sd=made["sd"], cost=np.nan if left is None else left,
-        stock=np.inf if stock is None else stock,
+        stock=np.inf if stock is None else stock, arriving=coming[None, :, 0], after=coming[None, :, 1],
     )  # fmt: skip
     part, net = np.linspace(0.0, 1.0, POINTS), 1 / (1 + row.tax)
     grid = curves(demand, np.array([float(row.old_price)]), (made["low"] * (1 - part) + made["high"] * part)[None, :])
@@ -75,6 +81,36 @@ def curve_of(row: PriceProposal) -> dict[str, list[float]]:
         "profit_low": rounded_list(grid.profit_low[0] * net, 3),
         "profit_high": rounded_list(grid.profit_high[0] * net, 3),
     }
+
+
+def expected_of(row: PriceProposal) -> dict[str, list[float] | None]:
+    """``units``, ``revenue`` (as shoppers pay it) and ``profit`` (without tax) at the new price: expected, and the ends
+    of the 95 % interval that the doubt about the elasticity leaves; None where it is not known. From what the curve is
+    made of, in plain arithmetic: lists show thousands."""
+    from django_ecomai.ml.pricing.elasticity import Z95
+
+    made, expected = row.curve or {}, (row.units_new, row.revenue_new, row.profit_new)
+    found: dict[str, list[float] | None] = dict.fromkeys(("units", "revenue", "profit"))
+    if "path" not in made or not row.old_price or row.new_price is None or made["sd"] is None:
+        return found
+    price = float(row.new_price)
+    ends = sorted(_sold(made, price / float(row.old_price), deviations) for deviations in (-Z95, Z95))
+    earned, net = price - (made["left"] or 0.0), 1 / (1 + row.tax)
+    for name, mean, each in zip(found, expected, (1.0, price, earned * net), strict=True):
+        if mean is not None:
+            found[name] = [round(mean, 4), *(round(one, 4) for one in sorted(each * one for one in ends))]
+    return found
+
+
+def _sold(made: dict[str, Any], ratio: float, deviations: float) -> float:
+    """Pieces sold at so many times today's price, that many deviations of the elasticity from its mean."""
+    factor = float(ratio ** min(made["elasticity"] + deviations * made["sd"], 0.0))
+    there, sold = made["stock"], made["path"] * factor
+    if there is None:
+        return float(sold)
+    for pieces, after in made.get("arrivals") or ():
+        sold, there = min(sold, there + after * factor), there + pieces
+    return float(min(sold, there))
 
 
 def market_json(facts: Facts) -> dict[str, Any]:
