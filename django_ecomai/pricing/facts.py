@@ -209,7 +209,12 @@ def _past_prices(found: dict[int, Facts], channel: str, at: datetime) -> None:
     applied = of_products(PriceChange.objects.filter(at__gt=moments["price_week_ago"]).order_by("at", "pk"), found)
     for pk, when, price, currency in applied.values_list("product_id", "at", "old_price", "currency"):
         for name, moment in moments.items():
-            if pk in found and currency in ("", found[pk].currency) and when > moment and getattr(found[pk], name) is None:
+            if (
+                pk in found
+                and currency in ("", found[pk].currency)
+                and when > moment
+                and getattr(found[pk], name) is None
+            ):
                 seen, amount = oldest.get(pk, (when.timestamp(), 0.0))
                 later = seen > when.timestamp() - SAME
                 setattr(found[pk], name, price if later else Decimal(str(round(amount, 4))))

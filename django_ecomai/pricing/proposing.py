@@ -213,8 +213,8 @@ def _explore(setting: Setting, part: Part, goal: NDArray[np.str_], target: NDArr
         # a family is drawn as one; products of different parts of the catalogue must not draw alike
         seed = [setting.book.on.toordinal(), group, part.facts[members[0]].pk]
         draws = thompson(
-            part.demand.only(rows), part.limits.only(rows), random_state=int(np.random.SeedSequence(seed).generate_state(1)[0]),
-            goal=aim,
+            part.demand.only(rows), part.limits.only(rows), goal=aim,
+            random_state=int(np.random.SeedSequence(seed).generate_state(1)[0]),
         )  # fmt: skip
         free = (draws.held == "") & np.isfinite(target[rows])
         target[rows[free]] = draws.price[free]

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .facts import Facts
+from .held import CEILINGS
 from .models import PriceProposal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from django_ecomai.ml.pricing.curves import Curves
     from django_ecomai.ml.pricing.optimise import Demand
+
+    from .facts import Facts
 
 #: Points of a curve.
 POINTS = 21
@@ -21,14 +24,24 @@ POINTS = 21
 
 def risk_of(row: PriceProposal) -> str:
     """High: a gain is less likely than 70 %, or nothing is known of the demand; medium: less likely than 90 %, the
-    change is above 10 %, or the evidence is weak; else low."""
+    change is above 10 %, the evidence is weak, or the gain rests on the forecast alone (`rests_on_forecast`); else low.
+    """
     risk = PriceProposal.Risk
     if row.gain_chance is None or row.gain_chance < 0.7:
         return risk.HIGH
     change = abs(row.change or 0.0)
     if row.gain_chance < 0.9 or change > 0.1 + 1e-9 or row.strength == PriceProposal.Strength.WEAK:
         return risk.MEDIUM
+    if rests_on_forecast(row):
+        return risk.MEDIUM
     return risk.LOW
+
+
+def rests_on_forecast(row: PriceProposal) -> bool:
+    """Whether the gain has no range, as the stock sells out at either price: then the elasticity does not matter, and
+    all the doubt there is, that of the forecast, is not in the range. Where nothing is sold there is no gain."""
+    low, high = row.gain_low, row.gain_high
+    return bool(row.gain) and low is not None and high is not None and high - low < 0.005
 
 
 def grid_ends(
@@ -60,20 +73,11 @@ def curve_stored(demand: Demand, row: int, least: float, most: float) -> dict[st
 def curve_of(row: PriceProposal) -> dict[str, list[float]]:
     """``prices``, ``units``, ``profit``, ``profit_low`` and ``profit_high`` of `POINTS` prices, from the numbers that
     the row was worked out with and from nothing else: it never changes. Empty where nothing is known of demand."""
-    from django_ecomai.ml.pricing.curves import curves
-    from django_ecomai.ml.pricing.optimise import Demand
-
     made = row.curve or {}
     if "path" not in made or row.old_price is None:
         return made  # of a row that holds the curve itself
-    stock, left = made["stock"], made["left"]
-    coming = np.array(made.get("arrivals") or np.zeros((0, 2)))
-    demand = Demand.build(
-        path=[[made["path"]]], elasticity=made["elasticity"], sd=made["sd"], cost=np.nan if left is None else left,
-        stock=np.inf if stock is None else stock, arriving=coming[None, :, 0], after=coming[None, :, 1],
-    )  # fmt: skip
     part, net = np.linspace(0.0, 1.0, POINTS), 1 / (1 + row.tax)
-    grid = curves(demand, np.array([float(row.old_price)]), (made["low"] * (1 - part) + made["high"] * part)[None, :])
+    grid = _curves_at(row, made["low"] * (1 - part) + made["high"] * part)
     return {
         "prices": rounded_list(grid.prices[0], 4),
         "units": rounded_list(grid.units[0], 3),
@@ -81,6 +85,38 @@ def curve_of(row: PriceProposal) -> dict[str, list[float]]:
         "profit_low": rounded_list(grid.profit_low[0] * net, 3),
         "profit_high": rounded_list(grid.profit_high[0] * net, 3),
     }
+
+
+def _curves_at(row: PriceProposal, prices: NDArray[np.float64]) -> Curves:
+    """What prices [g] bring, from what the row's curve is made of."""
+    from django_ecomai.ml.pricing.curves import curves
+    from django_ecomai.ml.pricing.optimise import Demand
+
+    made = row.curve
+    stock, left = made["stock"], made["left"]
+    coming = np.array(made.get("arrivals") or np.zeros((0, 2)))
+    demand = Demand.build(
+        path=[[made["path"]]], elasticity=made["elasticity"], sd=made["sd"], cost=np.nan if left is None else left,
+        stock=np.inf if stock is None else stock, arriving=coming[None, :, 0], after=coming[None, :, 1],
+    )  # fmt: skip
+    return curves(demand, np.array([float(row.old_price or 0)]), prices[None, :])
+
+
+def wanted_of(row: PriceProposal) -> tuple[float, bool] | None:
+    """The price from half to twice today's that the goal would take if there were no limits, and whether it lies at one
+    of these ends; None where it stands at no limit or the goal does not seek. What other products do is not in it."""
+    made = row.curve or {}
+    if not row.binding or row.family or row.propensity is not None or row.new_price is None or not row.old_price:
+        return None
+    if row.goal not in ("profit", "revenue") or "path" not in made:
+        return None
+    today = float(row.old_price)
+    grid = _curves_at(row, today * np.exp(np.linspace(-np.log(2), np.log(2), 281)))
+    worth = (grid.profit if row.goal == "profit" else grid.revenue)[0]
+    best = int(np.argmax(worth))
+    price, new = float(grid.prices[0, best]), float(row.new_price)
+    further = price > new * 1.005 if row.binding in CEILINGS else price < new * 0.995
+    return (price, best in (0, len(worth) - 1)) if further else None
 
 
 def expected_of(row: PriceProposal) -> dict[str, list[float] | None]:

@@ -1,4 +1,4 @@
-"""How probable a gain is and between which ends it lies: exact quantiles of what the posterior of the elasticity makes."""
+"""How probable a gain is and between which ends it lies: exact, by the quantiles of the posterior of the elasticity."""
 
 from __future__ import annotations
 

@@ -24,9 +24,9 @@ _WIDEST = 0.5
 class Proposals:
     """[n] each. ``price`` is the proposal (today's where ``held``, see ``guardrails.HELD`` and "no_elasticity");
     ``target`` what pays most before endings and rounding. ``units``, ``revenue``, ``profit`` are expected until the end
-    of the demand path, ``profit_sd`` over the posterior; ``gain`` and ``gain_sd`` are of the goal against today's price,
-    ``gain_chance`` is the probability that there is any and ``gain_low`` to ``gain_high`` hold 95 % of it, both out of
-    one distribution. For ``sell_through`` the gain is in pieces."""
+    of the demand path, ``profit_sd`` over the posterior; ``gain`` and ``gain_sd`` are of the goal against today's
+    price, ``gain_chance`` is the probability that there is any and ``gain_low`` to ``gain_high`` hold 95 % of it, both
+    out of one distribution. For ``sell_through`` the gain is in pieces."""
 
     price: Floats
     target: Floats

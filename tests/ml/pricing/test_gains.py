@@ -1,4 +1,4 @@
-"""Goods on order, and the range and the chance of a gain: against day-by-day sales and against draws of the posterior."""
+"""Goods on order, and the range and the chance of a gain: beside day-by-day sales and draws of the posterior."""
 
 from __future__ import annotations
 
