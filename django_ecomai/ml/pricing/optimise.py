@@ -145,7 +145,8 @@ class Demand:
 
     def sold(self, power: Floats) -> Floats:
         """Pieces [n, g, q] sold where ``power`` [n, g, q] times the path is asked for."""
-        found = np.minimum(self.path.sum(axis=1)[:, None, None] * power, self.supply[:, None, None])
+        found = self.path.sum(axis=1)[:, None, None] * power
+        np.minimum(found, self.supply[:, None, None], out=found)
         if self.arriving is not None:
             some = np.flatnonzero(self.arriving.any(axis=1) & np.isfinite(self.stock))
             slope, given = self.only(some).caps()
@@ -220,7 +221,8 @@ def _power(demand: Demand, log_ratio: Floats, nodes: Floats) -> Floats:
     """By what demand is multiplied, [n, g, q], at log price ratios [n, g] for each node of the posterior."""
     slope = np.nan_to_num(demand.elasticity)[:, None] + np.nan_to_num(demand.sd)[:, None] * nodes
     # nobody buys more because it costs more: what is above 0 of the posterior counts as 0
-    return np.asarray(np.exp(np.minimum(slope, 0.0)[:, None, :] * log_ratio[:, :, None]))
+    found = np.minimum(slope, 0.0)[:, None, :] * log_ratio[:, :, None]
+    return np.asarray(np.exp(found, out=found))
 
 
 def _best(
