@@ -143,12 +143,17 @@ def _at(points: Sequence[tuple[float, float]], price: float) -> float:
 def _told(points: Sequence[tuple[float, float]], marks: Sequence[Mark]) -> str:
     parts = [
         _("%(label)s %(price)s: %(value)s")
-        % {"label": label, "price": _price(price), "value": format_value(round(_at(points, price), 1))}
+        % {"label": label, "price": _price(price), "value": _number(round(_at(points, price), 1))}
         for label, price, _kind in marks
     ]
     best = max(points, key=lambda point: point[1])
-    parts.append(_("highest %(value)s at %(price)s") % {"value": format_value(best[1]), "price": _price(best[0])})
+    parts.append(_("highest %(value)s at %(price)s") % {"value": _number(best[1]), "price": _price(best[0])})
     return "; ".join(parts)
+
+
+def _number(value: float) -> str:
+    """With a minus sign, not a hyphen."""
+    return f"{'−' if value < 0 else ''}{format_value(abs(value))}"
 
 
 def _price(value: float) -> str:
@@ -158,8 +163,8 @@ def _price(value: float) -> str:
 def _short(value: float) -> str:
     """``1.2k``: the label of an axis has little room."""
     if abs(value) >= 10_000:
-        return f"{format_value(round(value / 1000))}k"
-    return format_value(round(value, 0 if abs(value) >= 10 else 1))
+        return f"{_number(round(value / 1000))}k"
+    return _number(round(value, 0 if abs(value) >= 10 else 1))
 
 
 def _anchor(at: Sequence[float], place: int) -> str:

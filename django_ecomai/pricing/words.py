@@ -46,9 +46,11 @@ STEPS: dict[str, Any] = {
 
 def money(value: Any, currency: str) -> str:
     """``12.50 GBP``; from a hundred on without pence, for columns to skim."""
-    if value is not None and abs(value) >= 100:
-        return f"{format_value(round(float(value)))} {currency}".strip()
-    return amount_format(value, currency)
+    if value is None:
+        return NONE
+    size = abs(value)
+    shown = f"{format_value(round(float(size)))} {currency}".strip() if size >= 100 else amount_format(size, currency)
+    return f"{'−' if value < 0 else ''}{shown}"
 
 
 def signed_money(value: Any, currency: str) -> str:

@@ -50,6 +50,11 @@ def test_prices_are_written_in_the_readers_language() -> None:
         assert "heute 10,25" in svg and "9,00 EUR" in svg and "10.25" not in svg
 
 
+def test_losses_have_a_minus_sign() -> None:
+    svg = picture(values=[-47.0, 40.0, -34.0], marks=[("today", 9.0, "today")])
+    assert "today 9.00: −47;" in svg and ">−47</text>" in svg and "-47" not in svg
+
+
 def test_labels_of_near_prices_stand_aside() -> None:
     near = [("today", 10.0, "today"), ("lowest", 10.01, "market"), ("median", 10.02, "market"),
             ("proposed", 14.0, "proposed")]  # fmt: skip

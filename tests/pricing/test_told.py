@@ -1,4 +1,4 @@
-"""What is expected with its range, who asks what, and simulated costs: on the page, over REST, as CSV, in the command."""
+"""What is expected and its range, who asks what, and simulated costs: on the page, by REST, as CSV, in the command."""
 
 from __future__ import annotations
 

@@ -60,6 +60,18 @@ def test_what_a_price_does_to_demand_is_told_with_its_doubt() -> None:
         assert words.elasticity_words(row) == "−2,1, schlecht bekannt"
 
 
+def test_what_is_lost_has_a_minus_sign() -> None:
+    told = [words.money(-3.5, "EUR"), words.money(-1234.5, ""), words.words_number(-0.8), words.money(None, "EUR")]
+    assert told == ["−3.50 EUR", "−1,234", "−0.80", "–"]
+    row = PriceProposal(
+        old_price=Decimal(10), new_price=Decimal(11), currency="EUR", elasticity=-0.7, elasticity_low=-1.5,
+        elasticity_high=0.1, gain=-2.5, gain_low=-4.0, gain_high=-1.0, gain_chance=0.01,
+    )  # fmt: skip
+    assert "−2.50 more (−4 to −1)" in row.why and "moves demand by −0.70 % (−1.50 to 0.10)" in row.why
+    with translation.override("de"):
+        assert "−0,70 %" in row.why
+
+
 def test_where_the_stock_sells_out_nothing_is_left_to_doubt() -> None:
     row = PriceProposal(gain=382.0, gain_low=382.0, gain_high=382.0, currency="GBP", goal="profit")
     assert words.gain_words(row) == ("+382 GBP", "the stock sells out either way, if the forecast holds")
