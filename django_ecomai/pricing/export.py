@@ -10,14 +10,20 @@ from typing import Any
 from django_ecomai.core.tables import safe
 
 from .models import PriceProposal
+from .worklist import costs_simulated
 
 COLUMNS = (
     "proposal", "product_id", "sku", "title", "state", "old_price", "new_price", "currency", "cost", "list_price",
     "goal", "rule", "binding", "elasticity", "elasticity_low", "elasticity_high", "strength", "units_old", "units_new",
-    "profit_old", "profit_new", "gain", "gain_low", "gain_high", "gain_chance", "horizon_days", "risk", "tax",
-    "apply_at", "held_reason", "why",
+    "units_low", "units_high", "revenue_old", "revenue_new", "revenue_low", "revenue_high", "profit_old", "profit_new",
+    "profit_low", "profit_high", "gain", "gain_low", "gain_high", "gain_chance", "horizon_days", "risk", "tax",
+    "apply_at", "costs_simulated", "held_reason", "why",
 )  # fmt: skip
-_ASIDE = {"proposal", "product_id", "sku", "title", "rule", "held_reason", "why"}
+_EXPECTED = ("units", "revenue", "profit")
+_ASIDE = {
+    "proposal", "product_id", "sku", "title", "rule", "held_reason", "why", "costs_simulated",
+    *(f"{name}_{end}" for name in _EXPECTED for end in ("low", "high")),
+}  # fmt: skip
 
 
 def proposals_csv(*, channel: str = "", states: Sequence[str] = ()) -> str:
@@ -31,10 +37,14 @@ def proposals_csv(*, channel: str = "", states: Sequence[str] = ()) -> str:
 
 def _rows(channel: str, states: Sequence[str]) -> Iterator[list[Any]]:
     rows = PriceProposal.objects.filter(channel=channel, state__in=states).select_related("product", "rule")
-    rows = rows.defer("curve", "history", "trail", "product__description", "product__attributes").order_by("pk")
+    rows = rows.defer("history", "trail", "product__description", "product__attributes").order_by("pk")
+    simulated = "yes" if costs_simulated(channel=channel) else "no"
     for row in rows.iterator(chunk_size=1000):
         values: dict[str, Any] = {name: getattr(row, name) for name in COLUMNS if name not in _ASIDE}
+        for name, told in row.expected.items():
+            values[f"{name}_low"], values[f"{name}_high"] = (None, None) if told is None else told[1:]
         values |= {
+            "costs_simulated": simulated,
             "proposal": row.pk, "product_id": row.product.external_id, "sku": row.product.sku,
             "title": row.product.title, "rule": "" if row.rule is None else row.rule.name,
             "held_reason": row.held_words, "why": row.why,

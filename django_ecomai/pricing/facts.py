@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from django.apps import apps
-from django.db.models import Max, QuerySet
+from django.db.models import F, Max, QuerySet, Sum
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.timezone import is_naive
 
@@ -54,7 +54,8 @@ class Facts:
     price_day_ago: Decimal | None = None
     price_week_ago: Decimal | None = None
     market: MarketPosition | None = None
-    on_order: float = 0.0
+    arrivals: list[tuple[date, float]] = field(default_factory=list)  # pieces on order, by the day they are expected
+    shelf_life: int | None = None  # days
     codes: list[str] = field(default_factory=list)
     tax: Decimal = NONE
     parent_title: str = ""
@@ -164,16 +165,17 @@ def _varied(parent: Any, variants: Sequence[Any]) -> frozenset[str]:
 
 
 def _offers(found: dict[int, Facts], channel: str) -> None:
-    """Where the catalogue knows no cost, that of the supplier's offer, if it is in the product's currency."""
-    missing = [pk for pk, one in found.items() if one.cost is None]
-    if not missing or not apps.is_installed("django_ecomai.inventory"):
+    """Shelf lives, and where the catalogue knows no cost, that of the supplier's offer, if it is in the product's
+    currency."""
+    if not apps.is_installed("django_ecomai.inventory"):
         return
     from django_ecomai.inventory.offers import cost_currency, offers_preferred
 
-    for part in in_parts(missing):
+    for part in in_parts(found):
         for pk, offer in offers_preferred(channel=channel, product_ids=part).items():
             one = found[pk]
-            if offer.cost is None:
+            one.shelf_life = offer.shelf_life_days
+            if one.cost is not None or offer.cost is None:
                 continue
             if cost_currency(offer, one.currency) != one.currency:
                 one.codes.append("cost_currency")
@@ -205,9 +207,14 @@ def _past_prices(found: dict[int, Facts], channel: str, at: datetime) -> None:
     # What was applied here counts even where the copy has no history yet: until the first change after a moment there
     # was the price that it replaced.
     applied = of_products(PriceChange.objects.filter(at__gt=moments["price_week_ago"]).order_by("at", "pk"), found)
-    for pk, when, price in applied.values_list("product_id", "at", "old_price"):
+    for pk, when, price, currency in applied.values_list("product_id", "at", "old_price", "currency"):
         for name, moment in moments.items():
-            if pk in found and when > moment and getattr(found[pk], name) is None:
+            if (
+                pk in found
+                and currency in ("", found[pk].currency)
+                and when > moment
+                and getattr(found[pk], name) is None
+            ):
                 seen, amount = oldest.get(pk, (when.timestamp(), 0.0))
                 later = seen > when.timestamp() - SAME
                 setattr(found[pk], name, price if later else Decimal(str(round(amount, 4))))
@@ -227,17 +234,21 @@ def _sold_out_last(found: dict[int, Facts]) -> None:
 
 
 def _under_way(found: dict[int, Facts], channel: str, today: date, days: int) -> None:
-    """Pieces that are ordered and expected before the horizon ends can be sold as well."""
+    """Pieces that are ordered and expected within so many days, from today on; nobody knows when those come that are
+    overdue or have no date."""
     if not apps.is_installed("django_ecomai.inventory"):
         return
-    from django_ecomai.inventory.positions import on_order
+    from django_ecomai.inventory.models import PurchaseOrderLine
+    from django_ecomai.inventory.positions import OPEN_ORDERS
 
-    counted = [pk for pk, one in found.items() if one.stock is not None]
-    for part in in_parts(counted):
-        pieces, due = on_order(channel=channel, as_of=today, product_ids=part)
-        for pk, number in pieces.items():
-            if pk in due and due[pk] < today + timedelta(days=days):
-                found[pk].on_order = number
+    lines = PurchaseOrderLine.objects.filter(
+        order__channel=channel, order__status__in=OPEN_ORDERS, quantity__gt=F("received"),
+        order__expected_on__gte=today, order__expected_on__lt=today + timedelta(days=days),
+    )  # fmt: skip
+    for part in in_parts(pk for pk, one in found.items() if one.stock is not None):
+        rows = lines.filter(product__in=part).values_list("product_id", "order__expected_on")
+        for pk, due, pieces in rows.annotate(pieces=Sum(F("quantity") - F("received"))).order_by("order__expected_on"):
+            found[pk].arrivals.append((due, float(pieces)))
 
 
 def attribute_number(value: Any) -> Decimal | None:

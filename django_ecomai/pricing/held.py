@@ -24,6 +24,10 @@ REASONS: Mapping[str, Any] = {
         "Its limits contradict each other: %(limits)s. Loosen one of them: in its rule, or on the page “Price limits”."
     ),
     "family_contradicts": gettext_lazy("No price fits all products of its family: another one is held back."),
+    "family_currencies": gettext_lazy(
+        "The products of its price family have prices in several currencies (%(names)s): one price for all is not "
+        "possible."
+    ),
     "two_families": gettext_lazy("It is in two price families, %(names)s: take it out of one."),
     "variants_apart": gettext_lazy(
         "The variants of “%(parent)s” have one price, but not all of them are in the price family %(names)s: give them "

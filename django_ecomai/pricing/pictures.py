@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -14,6 +15,7 @@ from django_ecomai.core.charts import format_value
 
 WIDTH, HEIGHT = 420, 220
 LEFT, RIGHT, TOP, FOOT = 46, 10, 34, 34
+NEAR = 80  # pixels: about half of two labels
 Mark = tuple[Any, float, str]  # what it is, its price, and a class of the style sheet
 
 
@@ -141,23 +143,36 @@ def _at(points: Sequence[tuple[float, float]], price: float) -> float:
 def _told(points: Sequence[tuple[float, float]], marks: Sequence[Mark]) -> str:
     parts = [
         _("%(label)s %(price)s: %(value)s")
-        % {"label": label, "price": _price(price), "value": format_value(round(_at(points, price), 1))}
+        % {"label": label, "price": _price(price), "value": _number(round(_at(points, price), 1))}
         for label, price, _kind in marks
     ]
     best = max(points, key=lambda point: point[1])
-    parts.append(_("highest %(value)s at %(price)s") % {"value": format_value(best[1]), "price": _price(best[0])})
+    parts.append(_("highest %(value)s at %(price)s") % {"value": _number(best[1]), "price": _price(best[0])})
     return "; ".join(parts)
 
 
+def _number(value: float) -> str:
+    """With a minus sign, not a hyphen."""
+    return f"{'−' if value < 0 else ''}{format_value(abs(value))}"
+
+
 def _price(value: float) -> str:
-    return format_value(round(value, 2)) if value >= 100 else f"{value:.2f}"
+    return format_value(round(value, 2)) if value >= 100 else str(number_format(value, decimal_pos=2))
 
 
 def _short(value: float) -> str:
     """``1.2k``: the label of an axis has little room."""
     if abs(value) >= 10_000:
-        return f"{format_value(round(value / 1000))}k"
-    return format_value(round(value, 0 if abs(value) >= 10 else 1))
+        return f"{_number(round(value / 1000))}k"
+    return _number(round(value, 0 if abs(value) >= 10 else 1))
+
+
+def _anchor(at: Sequence[float], place: int) -> str:
+    """Labels stand above and below in turn. Where the next one on the same side is near, the two are written away from
+    each other: the line of one would run through the other."""
+    if place + 2 < len(at) and at[place + 2] - at[place] < NEAR:
+        return "end"
+    return "start" if place >= 2 and at[place] - at[place - 2] < NEAR else "middle"
 
 
 def market_strip(*, marks: Sequence[Mark], title: Any, currency: str) -> SafeString:
@@ -165,15 +180,16 @@ def market_strip(*, marks: Sequence[Mark], title: Any, currency: str) -> SafeStr
     shown = sorted((mark for mark in marks if _finite([mark[1]])), key=lambda mark: mark[1])
     if len(shown) < 2:
         return SafeString("")
-    across = _Scale([mark[1] for mark in shown], 60, WIDTH - 60)
+    across = _Scale([mark[1] for mark in shown], 100, WIDTH - 100)
     told = "; ".join(f"{label} {_price(price)} {currency}" for label, price, _kind in shown)
+    at = [across(price) for _label, price, _kind in shown]
     dots = format_html_join(
         "",
         '<g class="ecomai-mark ecomai-mark-{}"><circle cx="{}" cy="52" r="6"/><line x1="{}" x2="{}" y1="52" y2="{}"/>'
-        '<text x="{}" y="{}" text-anchor="middle">{} {}</text></g>',
+        '<text x="{}" y="{}" text-anchor="{}">{} {}</text></g>',
         (
-            (kind, f"{across(price):.1f}", f"{across(price):.1f}", f"{across(price):.1f}",
-             (36, 68, 22, 82)[place % 4], f"{across(price):.1f}", (30, 80, 16, 94)[place % 4], label, _price(price))
+            (kind, f"{at[place]:.1f}", f"{at[place]:.1f}", f"{at[place]:.1f}", (36, 68, 22, 82)[place % 4],
+             f"{at[place]:.1f}", (30, 80, 16, 94)[place % 4], _anchor(at, place), label, _price(price))
             for place, (label, price, kind) in enumerate(shown)
         ),
     )  # fmt: skip

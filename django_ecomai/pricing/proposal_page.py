@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
@@ -17,7 +19,9 @@ from django_ecomai.mirror.admin.base import amount_format
 from . import words
 from .cross_words import cross_figure, cross_lines
 from .journal import log_text
+from .market import position_of, trusted_matches, usable
 from .models import PriceChange, PriceProposal, PriceReduction
+from .models.rules import POSITION_WORDS
 from .pictures import Mark, curve_picture, market_strip
 from .row_numbers import curve_of
 from .worklist import costs_simulated
@@ -28,8 +32,8 @@ if TYPE_CHECKING:
 POINTS = 60  # of the price history
 
 
-def proposal_page(*, row: PriceProposal) -> dict[str, Any]:
-    """Context of the page, in a fixed number of queries."""
+def proposal_page(*, row: PriceProposal, sees_offers: bool = False) -> dict[str, Any]:
+    """Context of the page, in a fixed number of queries; ``sees_offers``: with links to the offers of competitors."""
     marks = _marks(row)
     curve = curve_of(row)
     prices = curve.get("prices") or []
@@ -52,6 +56,8 @@ def proposal_page(*, row: PriceProposal) -> dict[str, Any]:
         "curve_rows": _curve_rows(row, curve),
         "market_picture": _market(row),
         "market": words.market_words(row),
+        "market_after": market_after(row),
+        "offers": _offers(row, sees_offers),
         "market_simulated": bool((row.market or {}).get("simulated")),
         "tried": words.tried_words(row),
         "cross_lines": cross_lines(row),
@@ -91,13 +97,17 @@ def _figures(row: PriceProposal) -> list[tuple[Any, str, str]]:
     if row.gain is not None:
         gain, between = words.gain_words(row)
         found.append((_("Expected gain"), gain, f"{between}, {days}"))
-        found.append((_("Chance of a gain"), words.chance(row.gain_chance), ""))
+        found.append((_("Chance of a gain"), words.gain_chance(row), ""))
+    expected = row.expected
     if row.units_old is not None and row.units_new is not None:
         pair = f"{format_value(round(row.units_old, 1))} → {format_value(round(row.units_new, 1))}"
-        found.append((_("Pieces"), pair, days))
+        found.append((_("Pieces"), pair, _within(expected["units"], days)))
+    if row.revenue_old is not None and row.revenue_new is not None:
+        pair = f"{words.money(row.revenue_old, '')} → {words.money(row.revenue_new, row.currency)}"
+        found.append((_("Revenue"), pair, _within(expected["revenue"], days)))
     if row.profit_old is not None and row.profit_new is not None:
         pair = f"{words.money(row.profit_old, '')} → {words.money(row.profit_new, row.currency)}"
-        found.append((_("Profit"), pair, days))
+        found.append((_("Profit"), pair, _within(expected["profit"], days)))
     if (cross := cross_figure(row)) is not None:
         found.append(cross)
     if row.cost is not None:
@@ -106,6 +116,38 @@ def _figures(row: PriceProposal) -> list[tuple[Any, str, str]]:
     if row.list_price is not None:
         found.append((_("List price"), amount_format(row.list_price, row.currency), ""))
     return found
+
+
+def market_after(row: PriceProposal) -> str:
+    """Where the proposed price would stand among the offers; empty without them or without another price."""
+    market = row.market or {}
+    if row.new_price is None or row.new_price == row.old_price or not {"lowest", "median"} <= market.keys():
+        return ""
+    lowest, middle = (Decimal(str(market[name])) for name in ("lowest", "median"))
+    position = position_of(row.new_price, lowest, middle)
+    return _("At the proposed price: %(position)s.") % {"position": POSITION_WORDS.get(position, position)}
+
+
+def _within(ends: list[float] | None, days: str) -> str:
+    """``36.2 to 39.1, in 28 days``."""
+    return ", ".join(filter(None, (words.range_words(ends), days)))
+
+
+def _offers(row: PriceProposal, linked: bool) -> list[dict[str, Any]]:
+    """Who asks what by now, the lowest first: the offers that count."""
+    matches = trusted_matches(channel=row.channel, product_ids=[row.product_id]).exclude(offer__available=False)
+    own, currency = row.product.price, row.product.currency
+    return [
+        {
+            "name": str(one.offer.competitor),
+            "title": one.offer.title,
+            "price": amount_format(one.offer.price, one.offer.currency),
+            "seen": one.offer.observed_at,
+            "url": reverse("admin:ecomai_pricing_competitoroffer_change", args=[one.offer_id]) if linked else "",
+        }
+        for one in matches.select_related("offer__competitor").order_by("offer__price", "pk")
+        if one.offer.price is not None and usable(one.offer.price, one.offer.currency, own, currency)
+    ]
 
 
 def _curve_rows(row: PriceProposal, curve: dict[str, list[float]]) -> list[tuple[str, ...]]:

@@ -23,6 +23,7 @@ from .models.elasticities import strength_of
 from .reading import Reader, Weeks
 from .row_numbers import curve_stored, grid_ends, market_json, money, number, risk_of, rounded, shares_of
 from .rulebook import Choice, RuleBook, families_agree
+from .supply import LONGEST, demand_build, horizon_of
 from .validation import circles, followed_facts
 from .worth import small_ones_drop
 
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
     from django_ecomai.ml.pricing.guardrails import Guarded, Limits
     from django_ecomai.ml.pricing.optimise import Demand
 
-#: Weeks of the sparkline, and the most days that an end date may lie ahead.
-HISTORY, LONGEST = 26, 182
+#: Weeks of the sparkline.
+HISTORY = 26
 GOALS = (PricingRule.Action.PROFIT, PricingRule.Action.REVENUE, PricingRule.Action.SELL_THROUGH)
 Action = PricingRule.Action
 _Held = tuple[str, dict[str, Any]]
@@ -102,7 +103,7 @@ def proposals_of(setting: Setting, product_ids: Sequence[int]) -> list[PriceProp
 
     book = setting.book
     facts = product_facts(
-        channel=setting.channel, product_ids=product_ids, at=setting.at, horizon_days=setting.horizon,
+        channel=setting.channel, product_ids=product_ids, at=setting.at, horizon_days=LONGEST,
         stock_ages=book.needs_stock_ages,
     )  # fmt: skip
     if not facts:
@@ -126,13 +127,15 @@ def proposals_of(setting: Setting, product_ids: Sequence[int]) -> list[PriceProp
 
 
 def _part(setting: Setting, facts: list[Facts]) -> Part:
-    from django_ecomai.ml.pricing.optimise import Demand
-
     choices = [setting.book.of(one) for one in facts]
     families_agree(facts, choices)
     pks = [one.pk for one in facts]
     weeks = setting.reader.weeks(product_ids=pks, currencies=[one.currency for one in facts], weeks=HISTORY)
-    horizon = np.array([_days(setting, one) for one in choices], dtype=np.int64)
+    usual, today = setting.horizon, setting.book.on
+    horizon = np.array(
+        [horizon_of(one, choice, usual=usual, today=today) for one, choice in zip(facts, choices, strict=True)],
+        dtype=np.int64,
+    )
     ahead = forecast_days(
         channel=setting.channel, product_ids=pks, days=int(horizon.max()), start=setting.reader.day
     )  # fmt: skip
@@ -141,17 +144,10 @@ def _part(setting: Setting, facts: list[Facts]) -> Part:
     known = np.asarray(ahead.has_forecast) & (not setting.past)
     days = np.where(known[:, None], ahead.mean, weeks.daily(limits.price, elasticity)[:, None])
     days = np.where(np.arange(days.shape[1])[None, :] < horizon[:, None], days, 0.0)
-    # in what shoppers pay: profits are taken back to net amounts when rows are made
-    cost = np.array([np.nan if one.cost_taxed is None else float(one.cost_taxed) for one in facts])
-    worth = np.array([1.0 if one.rule is None else one.rule.left_worth for one in choices])
-    demand = Demand.build(
-        path=days.sum(axis=1, keepdims=True),
-        elasticity=elasticity,
+    demand = demand_build(
+        facts, choices, days=days, horizon=horizon, start=setting.reader.day, elasticity=elasticity,
         sd=setting.learned.column("sd", pks),
-        cost=cost,
-        stock=np.array([np.inf if one.stock is None else one.stock + one.on_order for one in facts]),
-        left_value=cost * worth,
-    )
+    )  # fmt: skip
     near = Neighbours()
     if not setting.past:
         near = neighbours(channel=setting.channel, facts=facts, horizon=horizon, start=setting.reader.day)
@@ -172,13 +168,6 @@ def _as_then(setting: Setting, facts: list[Facts]) -> None:
         one.price = money(last) if np.isfinite(last) else None
         one.price_week_ago = money(before) if np.isfinite(before) else None
         one.price_day_ago, one.stock, one.market, one.codes = None, None, None, []
-
-
-def _days(setting: Setting, choice: Choice) -> int:
-    """How many days an expectation is about: to its end date, else the usual horizon."""
-    if choice.sell_until is None:
-        return setting.horizon
-    return min(max((choice.sell_until - setting.book.on).days + 1, 1), LONGEST)
 
 
 def _targets(setting: Setting, part: Part) -> NDArray[np.float64]:
@@ -212,7 +201,6 @@ def _explore(setting: Setting, part: Part, goal: NDArray[np.str_], target: NDArr
     """Where a rule tries prices, the best price for an elasticity that is drawn from what is believed of it, with the
     probability of that price. No endings: they would change it. A run made again on the same day draws the same."""
     from django_ecomai.ml.pricing.explore import thompson
-    from django_ecomai.ml.pricing.optimise import Demand
 
     part.propensity = np.full(len(part.facts), np.nan)
     groups: dict[str, list[int]] = {}
@@ -222,15 +210,11 @@ def _explore(setting: Setting, part: Part, goal: NDArray[np.str_], target: NDArr
             groups.setdefault(str(goal[row]), []).append(row)
     for group, (aim, members) in enumerate(sorted(groups.items())):
         rows = np.array(members)
-        demand = part.demand
-        some = Demand(
-            demand.path[rows], demand.elasticity[rows], demand.sd[rows], demand.stock[rows], demand.left_value[rows]
-        )
         # a family is drawn as one; products of different parts of the catalogue must not draw alike
         seed = [setting.book.on.toordinal(), group, part.facts[members[0]].pk]
         draws = thompson(
-            some, part.limits.only(rows), random_state=int(np.random.SeedSequence(seed).generate_state(1)[0]),
-            goal=aim,
+            part.demand.only(rows), part.limits.only(rows), goal=aim,
+            random_state=int(np.random.SeedSequence(seed).generate_state(1)[0]),
         )  # fmt: skip
         free = (draws.held == "") & np.isfinite(target[rows])
         target[rows[free]] = draws.price[free]
@@ -388,11 +372,10 @@ def _rows(
             proposal.revenue_old, proposal.revenue_new = revenue
             if facts.cost is not None:
                 proposal.profit_old, proposal.profit_new = profit
-            gain, sd, chance = (float(one) for one in numbers[4:7, row])
-            if choice.action not in (Action.REVENUE, Action.SELL_THROUGH):
-                gain, sd = gain * float(nets[row]), sd * float(nets[row])
-            proposal.gain, proposal.gain_chance = round(gain, 4), round(chance, 4)
-            proposal.gain_low, proposal.gain_high = round(gain - 1.96 * sd, 4), round(gain + 1.96 * sd, 4)
+            gain, _sd, chance, *ends = (float(one) for one in numbers[4:, row])
+            net = 1.0 if choice.action in (Action.REVENUE, Action.SELL_THROUGH) else float(nets[row])
+            proposal.gain, proposal.gain_chance = round(gain * net, 4), round(chance, 4)
+            proposal.gain_low, proposal.gain_high = (round(one * net, 4) for one in ends)
             proposal.cross = part.near.told(facts, float(price[row]))
             proposal.curve = curve_stored(part.demand, row, float(least[row]), float(most[row]))
         proposal.risk = risk_of(proposal)

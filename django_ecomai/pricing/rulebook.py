@@ -278,6 +278,13 @@ def families_agree(facts: Sequence[Facts], choices: Sequence[Choice]) -> None:
     for one, choice in zip(facts, choices, strict=True):
         if one.parent is not None and len(seen[one.parent]) > 1:
             choice.families = tuple(sorted({key for keys in seen[one.parent] for key in keys} | {f"p{one.parent}"}))
+    currencies: dict[str, set[str]] = {}
+    for one, choice in zip(facts, choices, strict=True):
+        for key in choice.families:
+            currencies.setdefault(key, set()).add(one.currency)
+    for choice in choices:
+        if several := {money for key in choice.families for money in currencies[key] if len(currencies[key]) > 1}:
+            choice.codes.append(("family_currencies", {"names": ", ".join(sorted(several))}))
 
 
 def categories_below(channel: str, wanted: Iterable[int | None]) -> dict[int, tuple[frozenset[str], int]]:

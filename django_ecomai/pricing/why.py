@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 from django_ecomai.core.charts import format_value
 
 from .held import LIMITS
-from .words import chance, demand_words, is_certain
+from .row_numbers import rests_on_forecast
+from .words import chance, demand_words, words_number
 
 if TYPE_CHECKING:
     from .models import PriceProposal
@@ -99,9 +100,9 @@ def _gain(row: PriceProposal) -> str:
         "high": _amount(row.gain_high),
         "chance": chance(row.gain_chance),
     }
-    if is_certain(row):
+    if rests_on_forecast(row):
         text = _("%(gain)s pieces more") if row.goal == "sell_through" else _("%(gain)s more")
-        return ", ".join((text % named, _("the stock sells out either way")))
+        return ", ".join((text % named, _("the stock sells out either way, if the forecast holds")))
     if row.goal == "sell_through":
         return _("%(gain)s pieces more (%(low)s to %(high)s)") % named
     return _("%(gain)s more (%(low)s to %(high)s), probable to %(chance)s") % named
@@ -109,11 +110,11 @@ def _gain(row: PriceProposal) -> str:
 
 def _evidence(row: PriceProposal) -> str:
     return _("1 %% more for the price moves demand by %(mean)s %% (%(low)s to %(high)s)") % {
-        "mean": format_value(round(row.elasticity or 0.0, 2)),
-        "low": format_value(round(row.elasticity_low or 0.0, 2)),
-        "high": format_value(round(row.elasticity_high or 0.0, 2)),
+        "mean": words_number(row.elasticity),
+        "low": words_number(row.elasticity_low),
+        "high": words_number(row.elasticity_high),
     }
 
 
 def _amount(value: Any) -> str:
-    return "–" if value is None else format_value(round(float(value), 2))
+    return words_number(value)

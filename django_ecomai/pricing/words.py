@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.utils.formats import number_format
@@ -14,6 +16,7 @@ from django_ecomai.mirror.admin.base import NONE, amount_format
 
 from .held import CEILINGS, LIMITS, exact_amount
 from .models.rules import POSITION_WORDS
+from .row_numbers import rests_on_forecast, wanted_of
 
 if TYPE_CHECKING:
     from .models import PriceProposal
@@ -29,6 +32,8 @@ RISKS: dict[str, Any] = {
     "medium": gettext_lazy("medium risk"),
     "high": gettext_lazy("high risk"),
 }
+#: Limits that let the price go on, after so many days.
+SOON = {"max_fall_day": 1, "max_rise_day": 1, "max_fall_week": 7, "max_rise_week": 7}
 #: A step of the trail: what moved the price from one amount to the other.
 STEPS: dict[str, Any] = {
     "target": gettext_lazy("The goal alone asks for %(after)s."),
@@ -41,9 +46,11 @@ STEPS: dict[str, Any] = {
 
 def money(value: Any, currency: str) -> str:
     """``12.50 GBP``; from a hundred on without pence, for columns to skim."""
-    if value is not None and abs(value) >= 100:
-        return f"{format_value(round(float(value)))} {currency}".strip()
-    return amount_format(value, currency)
+    if value is None:
+        return NONE
+    size = abs(value)
+    shown = f"{format_value(round(float(size)))} {currency}".strip() if size >= 100 else amount_format(size, currency)
+    return f"{'−' if value < 0 else ''}{shown}"
 
 
 def signed_money(value: Any, currency: str) -> str:
@@ -107,22 +114,32 @@ def _plain(value: float | None) -> str:
 
 
 def gain_words(row: PriceProposal) -> tuple[str, str]:
-    """The expected gain and its range; where the stock sells out at either price nothing is left to doubt."""
+    """The expected gain and its range; where the stock sells out at either price only the forecast is left to doubt."""
     unit = _("pieces") if row.goal == "sell_through" else row.currency
     between = _("%(low)s to %(high)s") % {
         "low": signed_money(row.gain_low, ""), "high": signed_money(row.gain_high, "")
     }  # fmt: skip
-    return signed_money(row.gain, str(unit)), _("the stock sells out either way") if is_certain(row) else between
+    if rests_on_forecast(row):
+        between = _("the stock sells out either way, if the forecast holds")
+    return signed_money(row.gain, str(unit)), between
 
 
-def is_certain(row: PriceProposal) -> bool:
-    """Whether the gain has no range: the stock sells out at either price. Where nothing is sold there is no gain."""
-    return (
-        bool(row.gain)
-        and row.gain_low is not None
-        and row.gain_high is not None
-        and row.gain_high - row.gain_low < 0.005
-    )
+def gain_chance(row: PriceProposal) -> str:
+    """The chance of a gain, where there is more to it than the forecast."""
+    return _("as sure as the forecast") if rests_on_forecast(row) else chance(row.gain_chance)
+
+
+def range_words(ends: Sequence[float] | None) -> str:
+    """``12 to 15`` of what is expected and its two ends; empty without."""
+    if not ends:
+        return ""
+    low, high = (words_number(one) for one in ends[1:])
+    return "" if low == high else _("%(low)s to %(high)s") % {"low": low, "high": high}
+
+
+def words_number(value: Any) -> str:
+    """``1,234``, ``12.5`` or ``−0.8`` in the reader's language."""
+    return NONE if value is None else f"{'−' if value < 0 else ''}{format_value(abs(round(float(value), 2)))}"
 
 
 def limit_words(row: PriceProposal) -> str:
@@ -179,20 +196,58 @@ def tried_words(row: PriceProposal) -> str:
     return _("Tried to learn: this price was drawn with a probability of %(chance)s %%.") % {"chance": chance}
 
 
+def wanted_sentence(row: PriceProposal) -> str:
+    """Which price the goal alone asks for where a limit stops it, and how many more changes lead there."""
+    found = wanted_of(row)
+    if found is None or row.new_price is None or not row.old_price:
+        return ""
+    price, at_end = found
+    new, old = float(row.new_price), float(row.old_price)
+    amount = amount_format(price, row.currency)
+    if not at_end:
+        text = _("Without limits the goal asks for about %(amount)s.") % {"amount": amount}
+    elif price > old:
+        text = _("Without limits the goal asks for %(amount)s or more.") % {"amount": amount}
+    else:
+        text = _("Without limits the goal asks for %(amount)s or less.") % {"amount": amount}
+    if row.binding not in SOON or new == old:
+        return text
+    number = math.ceil(math.log(price / new) / math.log(new / old) - 1e-6)
+    if number < 1:
+        return text
+    more = (
+        ngettext(
+            "%(number)s more change like this one leads there, at the earliest tomorrow.",
+            "%(number)s more changes like this one lead there, at most one a day.",
+            number,
+        )
+        if SOON[row.binding] == 1
+        else ngettext(
+            "%(number)s more change like this one leads there, at the earliest in a week.",
+            "%(number)s more changes like this one lead there, at most one a week.",
+            number,
+        )
+    )
+    return f"{text} {more % {'number': format_value(number)}}"
+
+
 def trail_sentences(row: PriceProposal) -> list[str]:
-    """How the price came about, a sentence per step that moved it."""
-    found = []
+    """How the price came about: what the goal asks for, then a sentence per step that moved it, in their order."""
+    found = [wanted] if (wanted := wanted_sentence(row)) else []
+    stop = limit_words(row)
     for step in row.trail:
         stage, before, after = step if len(step) == 3 else (step[0], None, None)
-        text = str(STEPS.get(stage, "")) or _("%(stage)s: %(before)s becomes %(after)s.")
-        found.append(
-            text
-            % {
-                "stage": capfirst(str(LIMITS.get(stage, stage))),
-                "before": exact_amount(before, row.currency),
-                "after": exact_amount(after, row.currency),
-            }
-        )
-    if words := limit_words(row):
-        found.append(f"{words}.")
-    return found
+        named = {
+            "stage": capfirst(str(LIMITS.get(stage, stage))),
+            "before": exact_amount(before, row.currency),
+            "after": exact_amount(after, row.currency),
+        }
+        if stop and stage in ("rounding", "ending"):  # limits come before them
+            found.append(f"{stop}.")
+            stop = ""
+        if stage != "target" and before is not None and named["before"] == named["after"]:
+            continue  # by less than is written
+        if stage == row.binding:
+            stop = ""
+        found.append((str(STEPS.get(stage, "")) or _("%(stage)s: %(before)s becomes %(after)s.")) % named)
+    return [*found, f"{stop}."] if stop else found

@@ -34,7 +34,7 @@ def test_the_page_shows_curves_with_numbers_for_everybody(boss: Client, django_a
         currency="EUR",
     )
     page(boss, "admin:ecomai_pricing_priceproposal_change", row.pk)
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         html = page(boss, "admin:ecomai_pricing_priceproposal_change", row.pk)
     for text in (
         "today 10.00: 40; proposed 10.50: 37; highest 47 at 9.00",

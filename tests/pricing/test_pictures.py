@@ -7,6 +7,7 @@ import xml.etree.ElementTree as xml
 from decimal import Decimal
 from typing import Any
 
+from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,6 +42,26 @@ def test_a_curve_tells_its_height_at_every_mark_and_its_best() -> None:
     assert 'aria-label="Demand: today 10.00: 40; proposed 10.50: 37; highest 47 at 9.00"' in svg
     assert svg.count("<circle") == 2 and "ecomai-band" not in svg
     assert "ecomai-band" in picture(band=([45.0, 38.0, 30.0], [50.0, 42.0, 40.0]))
+
+
+def test_prices_are_written_in_the_readers_language() -> None:
+    with translation.override("de"):
+        svg = picture(marks=[("heute", 10.25, "today")])
+        assert "heute 10,25" in svg and "9,00 EUR" in svg and "10.25" not in svg
+
+
+def test_losses_have_a_minus_sign() -> None:
+    svg = picture(values=[-47.0, 40.0, -34.0], marks=[("today", 9.0, "today")])
+    assert "today 9.00: −47;" in svg and ">−47</text>" in svg and "-47" not in svg
+
+
+def test_labels_of_near_prices_stand_aside() -> None:
+    near = [("today", 10.0, "today"), ("lowest", 10.01, "market"), ("median", 10.02, "market"),
+            ("proposed", 14.0, "proposed")]  # fmt: skip
+    drawn = xml.fromstring(market_strip(marks=near, title="Market", currency="EUR"))
+    told = [(one.text, one.attrib["text-anchor"]) for one in drawn.iter("text")]
+    assert told == [("today 10.00", "end"), ("lowest 10.01", "middle"), ("median 10.02", "start"),
+                    ("proposed 14.00", "middle")]  # fmt: skip
 
 
 def test_titles_and_labels_are_escaped() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import translation
@@ -12,6 +13,8 @@ from django_ecomai.pricing import words
 from django_ecomai.pricing.held import limit_text
 from django_ecomai.pricing.models import PriceProposal, PricingRule
 from django_ecomai.pricing.models.rules import POSITION_WORDS
+from django_ecomai.pricing.proposal_page import market_after
+from django_ecomai.pricing.row_numbers import risk_of
 from django_ecomai.pricing.rule_words import for_whom
 
 CATALOGUE = Path(words.__file__).parent / "locale" / "de" / "LC_MESSAGES" / "django.po"
@@ -57,9 +60,22 @@ def test_what_a_price_does_to_demand_is_told_with_its_doubt() -> None:
         assert words.elasticity_words(row) == "−2,1, schlecht bekannt"
 
 
+def test_what_is_lost_has_a_minus_sign() -> None:
+    told = [words.money(-3.5, "EUR"), words.money(-1234.5, ""), words.words_number(-0.8), words.money(None, "EUR")]
+    assert told == ["−3.50 EUR", "−1,234", "−0.80", "–"]
+    row = PriceProposal(
+        old_price=Decimal(10), new_price=Decimal(11), currency="EUR", elasticity=-0.7, elasticity_low=-1.5,
+        elasticity_high=0.1, gain=-2.5, gain_low=-4.0, gain_high=-1.0, gain_chance=0.01,
+    )  # fmt: skip
+    assert "−2.50 more (−4 to −1)" in row.why and "moves demand by −0.70 % (−1.50 to 0.10)" in row.why
+    with translation.override("de"):
+        assert "−0,70 %" in row.why
+
+
 def test_where_the_stock_sells_out_nothing_is_left_to_doubt() -> None:
     row = PriceProposal(gain=382.0, gain_low=382.0, gain_high=382.0, currency="GBP", goal="profit")
-    assert words.gain_words(row) == ("+382 GBP", "the stock sells out either way")
+    assert words.gain_words(row) == ("+382 GBP", "the stock sells out either way, if the forecast holds")
+    assert words.gain_chance(row) == "as sure as the forecast" and risk_of(row) != "low"
     row.gain_low, row.gain_high, row.goal = 300.0, 460.0, "sell_through"
     assert words.gain_words(row) == ("+382 pieces", "+300 to +460")
 
@@ -90,11 +106,67 @@ def test_every_step_of_the_way_is_a_sentence() -> None:
         "The goal alone asks for 9.00 EUR.",
         "All products of its price family have one price: 9.00 EUR becomes 9.50 EUR.",
         "Its limits move 9.50 EUR to 10.00 EUR.",
+        "Stopped by the least margin.",
         "To the smallest step of prices: 10.00 EUR becomes 10.01 EUR.",
         "To a preferred ending: 10.01 EUR becomes 9.99 EUR.",
         "Other: 1.00 EUR becomes 2.00 EUR.",
-        "Stopped by the least margin.",
     ]
+
+
+def stopped(**fields: Any) -> PriceProposal:
+    """10.00 may rise by a tenth; at a cost of 6 and an elasticity of -2 it earns most at 12.00."""
+    made = {"low": 8.0, "high": 12.0, "path": 40.0, "stock": None, "left": 6.0, "elasticity": -2.0, "sd": 0.0}
+    given = {
+        "old_price": Decimal(10), "new_price": Decimal(11), "currency": "EUR", "binding": "max_rise_day",
+        "goal": "profit", "curve": made, **fields,
+    }  # fmt: skip
+    return PriceProposal(**given)
+
+
+def test_what_the_goal_wanted_comes_first_and_limits_before_rounding() -> None:
+    row = stopped(new_price=Decimal("10.99"), trail=[["rounding", 10.995, 10.99], ["ending", 10.99, 10.990001]])
+    assert words.trail_sentences(row) == [
+        "Without limits the goal asks for about 12.01 EUR. 1 more change like this one leads there, at the earliest "
+        "tomorrow.",
+        "Stopped by the largest change per day.",
+        "To the smallest step of prices: 10.995 EUR becomes 10.99 EUR.",
+    ]
+    with translation.override("de"):
+        assert "etwa 12,01 EUR" in words.trail_sentences(row)[0]
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        (
+            {"new_price": Decimal("10.2")},
+            "about 12.01 EUR. 9 more changes like this one lead there, at most one a day.",
+        ),
+        ({"binding": "max_rise_week"}, "1 more change like this one leads there, at the earliest in a week."),
+        ({"goal": "revenue", "binding": "min_margin", "new_price": Decimal(8)}, "the goal asks for 5.00 EUR or less."),
+        ({"binding": ""}, ""),
+        ({"goal": "markup"}, ""),
+        ({"family": "p1"}, ""),
+        ({"binding": "max_fall_day", "new_price": Decimal(9)}, ""),  # it would go the other way
+        ({"curve": {}}, ""),
+    ],
+)
+def test_how_far_the_goal_is(fields: dict[str, Any], told: str) -> None:
+    found = words.wanted_sentence(stopped(**fields))
+    assert found.endswith(told) and bool(found) == bool(told)
+
+
+def test_a_limit_that_a_rule_ran_into_is_told_once() -> None:
+    row = stopped(goal="markup", trail=[["max_rise_day", 14.0, 11.0]])
+    assert words.trail_sentences(row) == ["The largest change per day: 14.00 EUR becomes 11.00 EUR."]
+
+
+def test_where_the_proposed_price_would_stand() -> None:
+    row = stopped(market={"lowest": 9.5, "median": 10.2, "offers": 3, "position": "average"})
+    assert market_after(row) == "At the proposed price: premium."
+    row.new_price = Decimal("9.50")
+    assert market_after(row) == "At the proposed price: cheapest."
+    assert market_after(stopped()) == ""
 
 
 def test_a_position_is_called_the_same_wherever_it_is_told() -> None:

@@ -37,8 +37,7 @@ def curves(demand: Demand, price: Floats, prices: Floats) -> Curves:
     slope = np.minimum(demand.elasticity[:, None] + demand.sd[:, None] * spread, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         log = np.log(prices / price[:, None])
-        asked = demand.path.sum(axis=1)[:, None, None] * np.exp(slope[:, None, :] * log[:, :, None])
-    sold = np.minimum(asked, demand.stock[:, None, None])
+        sold = demand.sold(np.exp(slope[:, None, :] * log[:, :, None]))
     units = sold[:, :, :-2] @ weights
     earned = prices - np.nan_to_num(demand.left_value)[:, None]
     ends = earned[:, :, None] * sold[:, :, -2:]

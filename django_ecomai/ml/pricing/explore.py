@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +49,7 @@ def thompson(
     held = np.full(n, "", dtype="U32")
     for at, part in enumerate(parts):
         slope = np.minimum(demand.elasticity + part * demand.sd, 0.0)
-        sure = Demand(demand.path, slope, np.zeros(n), demand.stock, demand.left_value)
+        sure = replace(demand, elasticity=slope, sd=np.zeros(n), aside=None)
         found = optimise(sure, limits, goal=goal, endings=endings)
         prices[at] = found.price
         held = np.where(found.held != "", found.held, held)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .gains import gain_ends
 from .guardrails import Guarded, Limits, guard
 
 Floats = NDArray[np.float64]
@@ -23,8 +24,9 @@ _WIDEST = 0.5
 class Proposals:
     """[n] each. ``price`` is the proposal (today's where ``held``, see ``guardrails.HELD`` and "no_elasticity");
     ``target`` what pays most before endings and rounding. ``units``, ``revenue``, ``profit`` are expected until the end
-    of the demand path, ``profit_sd`` over the posterior; ``gain`` and ``gain_sd`` are of the goal against today's price
-    and ``gain_chance`` the probability that there is any. For ``sell_through`` the gain is in pieces."""
+    of the demand path, ``profit_sd`` over the posterior; ``gain`` and ``gain_sd`` are of the goal against today's
+    price, ``gain_chance`` is the probability that there is any and ``gain_low`` to ``gain_high`` hold 95 % of it, both
+    out of one distribution. For ``sell_through`` the gain is in pieces."""
 
     price: Floats
     target: Floats
@@ -37,6 +39,8 @@ class Proposals:
     gain: Floats
     gain_sd: Floats
     gain_chance: Floats
+    gain_low: Floats
+    gain_high: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,9 +73,11 @@ class Aside:
 @dataclass(frozen=True, eq=False)
 class Demand:
     """What sells of n products: ``path`` [n, h] pieces per period at today's price, as forecast; ``stock`` [n] what can
-    be sold until the path ends (infinite: no limit); ``left_value`` [n] what a piece is worth that is left then: its
-    cost when it can be sold later, 0 or less when it spoils or must be cleared. ``elasticity`` and ``sd`` [n].
-    ``aside``: what the prices do to others, where that is known; it counts for the most profit."""
+    be sold from today on (infinite: no limit); ``left_value`` [n] what a piece is worth that is left when the path
+    ends: its cost when it can be sold later, 0 or less when it spoils or must be cleared. ``elasticity`` and ``sd``
+    [n]. ``aside``: what the prices do to others, where that is known; it counts for the most profit. ``arriving``
+    [n, k] pieces come while the path lasts, and ``after`` [n, k] of its pieces are asked for from then on, in the order
+    of their arrival with zeros behind; they cannot be sold before. None: nothing comes."""
 
     path: Floats
     elasticity: Floats
@@ -79,6 +85,8 @@ class Demand:
     stock: Floats
     left_value: Floats
     aside: Aside | None = None
+    arriving: Floats | None = None
+    after: Floats | None = None
 
     @classmethod
     def build(
@@ -90,24 +98,63 @@ class Demand:
         cost: ArrayLike,
         stock: ArrayLike = np.inf,
         left_value: ArrayLike | None = None,
-        sellable_periods: ArrayLike | None = None,
+        arriving: ArrayLike | None = None,
+        after: ArrayLike | None = None,
     ) -> Demand:
-        """``left_value`` is ``cost`` where nothing is said. ``sellable_periods`` [n] ends the path of a product earlier
-        (an end date, a shelf life). Raises ``ValueError`` for shapes that do not fit."""
+        """``left_value`` is ``cost`` where nothing is said. Raises ``ValueError`` for shapes that do not fit."""
         days = np.asarray(path, dtype=np.float64)
         if days.ndim != 2:
             raise ValueError("path must be [products, periods]")
-        n, h = days.shape
+        n = len(days)
         numbers = [cost if left_value is None else left_value, elasticity, sd, stock]
         for one in numbers:
             if np.ndim(one) > 1 or (np.ndim(one) and len(np.asarray(one)) != n):
                 raise ValueError(f"elasticity, sd, cost, stock and left_value must be one number or [{n}]")
         value, mean, spread, pieces = (np.array(np.broadcast_to(np.asarray(one, np.float64), n)) for one in numbers)
         days = np.nan_to_num(days).clip(min=0.0)
-        if sellable_periods is not None:
-            ends = np.broadcast_to(np.asarray(sellable_periods, np.float64), n)
-            days = np.where(np.arange(h)[None, :] < ends[:, None], days, 0.0)
-        return cls(days, mean, spread, np.where(np.isnan(pieces), np.inf, pieces).clip(min=0.0), value)
+        found = cls(days, mean, spread, np.where(np.isnan(pieces), np.inf, pieces).clip(min=0.0), value)
+        if arriving is None:
+            return found
+        come, later = np.asarray(arriving, np.float64), np.asarray(after, np.float64)
+        if come.ndim != 2 or come.shape != later.shape or len(come) != n:
+            raise ValueError(f"arriving and after must be [{n}, arrivals] alike")
+        return replace(found, arriving=come.clip(min=0.0), after=later.clip(min=0.0)) if come.any() else found
+
+    def only(self, rows: NDArray[np.int64]) -> Demand:
+        """That of some products."""
+        return Demand(
+            self.path[rows], self.elasticity[rows], self.sd[rows], self.stock[rows], self.left_value[rows],
+            None if self.aside is None else self.aside.only(rows),
+            None if self.arriving is None else self.arriving[rows], None if self.after is None else self.after[rows],
+        )  # fmt: skip
+
+    @property
+    def supply(self) -> Floats:
+        """All pieces [n] that can be sold until the path ends."""
+        return self.stock if self.arriving is None else self.stock + self.arriving.sum(axis=1)
+
+    def caps(self) -> tuple[Floats, Floats]:
+        """What is sold where ``f`` times the path is asked for is the least of ``f * slope`` + ``given`` [n, 2 + k]:
+        all that is asked for, or what was there before an arrival and all that is asked for from it on, or all pieces.
+        """
+        whole, none = self.path.sum(axis=1), np.zeros(len(self.path))
+        if self.arriving is None or self.after is None:
+            return np.column_stack([whole, none]), np.column_stack([none, self.stock])
+        there = self.stock[:, None] + np.cumsum(self.arriving, axis=1)
+        return np.column_stack([whole, self.after, none]), np.column_stack([none, self.stock, there])
+
+    def sold(self, power: Floats) -> Floats:
+        """Pieces [n, g, q] sold where ``power`` [n, g, q] times the path is asked for."""
+        found = self.path.sum(axis=1)[:, None, None] * power
+        np.minimum(found, self.supply[:, None, None], out=found)
+        if self.arriving is not None:
+            some = np.flatnonzero(self.arriving.any(axis=1) & np.isfinite(self.stock))
+            slope, given = self.only(some).caps()
+            part, asked = found[some], power[some]
+            for at in range(1, slope.shape[1] - 1):
+                np.minimum(part, slope[:, at, None, None] * asked + given[:, at, None, None], out=part)
+            found[some] = part
+        return found
 
 
 def posterior_nodes(count: int = NODES) -> tuple[Floats, Floats]:
@@ -147,7 +194,9 @@ def optimise(
     low, high = limits.interval()
     for start in range(0, n, _CHUNK):
         rows = np.arange(start, min(start + _CHUNK, n))
-        target[rows] = _best(demand, limits, low, high, kind, share, caution, rows)
+        target[rows] = _best(
+            demand.only(rows), limits.price[rows], low[rows], high[rows], kind[rows], share[rows], caution
+        )
     guarded = guard(target, limits, endings=endings, ending_base=ending_base)
     held = guarded.held.copy()
     held[~np.isfinite(demand.elasticity)] = "no_elasticity"
@@ -156,81 +205,80 @@ def optimise(
 
 
 def outcome(demand: Demand, limits: Limits, *, goal: ArrayLike, price: ArrayLike) -> Floats:
-    """What prices [n] from elsewhere bring, float64 [7, n]: units, revenue, profit and its deviation, gain of the goal
-    against today's price, its deviation and the probability that there is any."""
+    """What prices [n] from elsewhere bring, float64 [9, n]: units, revenue, profit and its deviation, gain of the goal
+    against today's price, its deviation, the probability that there is any, and the ends of its 95 % interval."""
     n = len(limits)
     kind = np.broadcast_to(np.asarray(goal), n)
     asked = np.broadcast_to(np.asarray(price, dtype=np.float64), n)
-    parts = [_outcome(demand, limits, kind, asked, np.arange(s, min(s + _CHUNK, n))) for s in range(0, n, _CHUNK)]
-    return np.concatenate(parts, axis=1) if parts else np.zeros((7, 0))
+    parts = []
+    for start in range(0, n, _CHUNK):
+        rows = np.arange(start, min(start + _CHUNK, n))
+        parts.append(_outcome(demand.only(rows), limits.price[rows], kind[rows], asked[rows]))
+    return np.concatenate(parts, axis=1) if parts else np.zeros((9, 0))
 
 
-def _sold(demand: Demand, log_ratio: Floats, rows: NDArray[np.int64], nodes: Floats) -> Floats:
-    """Pieces [r, g, q] sold at log price ratios [r, g] for each node of the posterior."""
-    known = np.nan_to_num(demand.elasticity[rows])
-    slope = known[:, None] + np.nan_to_num(demand.sd[rows])[:, None] * nodes
+def _power(demand: Demand, log_ratio: Floats, nodes: Floats) -> Floats:
+    """By what demand is multiplied, [n, g, q], at log price ratios [n, g] for each node of the posterior."""
+    slope = np.nan_to_num(demand.elasticity)[:, None] + np.nan_to_num(demand.sd)[:, None] * nodes
     # nobody buys more because it costs more: what is above 0 of the posterior counts as 0
-    power = np.exp(np.minimum(slope, 0.0)[:, None, :] * log_ratio[:, :, None])
-    return np.minimum(demand.path[rows].sum(axis=1)[:, None, None] * power, demand.stock[rows][:, None, None])
+    found = np.minimum(slope, 0.0)[:, None, :] * log_ratio[:, :, None]
+    return np.asarray(np.exp(found, out=found))
 
 
 def _best(
     demand: Demand,
-    limits: Limits,
+    price: Floats,
     low: Floats,
     high: Floats,
     kind: NDArray[np.str_],
     share: Floats,
     caution: float,
-    rows: NDArray[np.int64],
 ) -> Floats:
-    price = limits.price[rows]
-    ok = np.isfinite(price) & (price > 0) & np.isfinite(demand.elasticity[rows]) & (low[rows] <= high[rows])
+    ok = np.isfinite(price) & (price > 0) & np.isfinite(demand.elasticity) & (low <= high)
     safe = np.where(ok, price, 1.0)
-    lowest = np.where(ok, np.maximum(low[rows], safe * (1 - _WIDEST)), 1.0)
-    highest = np.where(ok, np.maximum(np.minimum(high[rows], safe * (1 + _WIDEST)), lowest), 1.0)
+    lowest = np.where(ok, np.maximum(low, safe * (1 - _WIDEST)), 1.0)
+    highest = np.where(ok, np.maximum(np.minimum(high, safe * (1 + _WIDEST)), lowest), 1.0)
     part = np.linspace(0.0, 1.0, GRID)
     log = np.log(lowest / safe)[:, None] * (1 - part) + np.log(highest / safe)[:, None] * part
     nodes, weights = posterior_nodes()
-    sold = _sold(demand, log, rows, nodes)
+    sold = demand.sold(_power(demand, log, nodes))
     asked = safe[:, None] * np.exp(log)
-    value = np.where(kind[rows] == "profit", np.nan_to_num(demand.left_value[rows]), 0.0)
+    value = np.where(kind == "profit", np.nan_to_num(demand.left_value), 0.0)
     worth = (asked - value[:, None])[:, :, None] * sold
     mean = worth @ weights
     if demand.aside is not None:
-        mean = mean + np.where(kind[rows] == "profit", 1.0, 0.0)[:, None] * demand.aside.only(rows).gain(log)
+        mean = mean + np.where(kind == "profit", 1.0, 0.0)[:, None] * demand.aside.gain(log)
     if caution:
-        today = _sold(demand, np.zeros((len(rows), 1)), rows, nodes) * (safe - value)[:, None, None]
+        today = demand.sold(_power(demand, np.zeros((len(price), 1)), nodes)) * (safe - value)[:, None, None]
         apart = worth - today
         middle = apart @ weights
         mean = mean - today @ weights - caution * np.sqrt(((apart - middle[:, :, None]) ** 2 @ weights).clip(min=0.0))
     best = mean.argmax(axis=1)
-    ok &= (kind[rows] != "sell_through") | np.isfinite(demand.stock[rows])
-    clears = sold @ weights >= (share[rows] * demand.stock[rows])[:, None]
+    ok &= (kind != "sell_through") | np.isfinite(demand.stock)
+    clears = sold @ weights >= (share * demand.supply)[:, None]
     last = np.where(clears.any(axis=1), GRID - 1 - clears[:, ::-1].argmax(axis=1), 0)
-    best = np.where(kind[rows] == "sell_through", last, best)
-    return np.where(ok, asked[np.arange(len(rows)), best], np.nan)
+    best = np.where(kind == "sell_through", last, best)
+    return np.where(ok, asked[np.arange(len(price)), best], np.nan)
 
 
-def _outcome(demand: Demand, limits: Limits, kind: NDArray[np.str_], price: Floats, rows: NDArray[np.int64]) -> Floats:
-    """[7, r]: units, revenue, profit and its deviation, gain and its deviation and chance."""
-    today = np.where(np.isfinite(limits.price[rows]) & (limits.price[rows] > 0), limits.price[rows], 1.0)
-    asked = np.where(np.isfinite(price[rows]) & (price[rows] > 0), price[rows], today)
-    log = np.column_stack([np.log(asked / today), np.zeros(len(rows))])
-    nodes, weights = posterior_nodes()
-    sold = _sold(demand, log, rows, nodes)
+def _outcome(demand: Demand, price: Floats, kind: NDArray[np.str_], wanted: Floats) -> Floats:
+    """[9, n], see `outcome`."""
+    today = np.where(np.isfinite(price) & (price > 0), price, 1.0)
+    asked = np.where(np.isfinite(wanted) & (wanted > 0), wanted, today)
     both = np.column_stack([asked, today])
-    profit = (both - np.nan_to_num(demand.left_value[rows])[:, None])[:, :, None] * sold
-    revenue = both[:, :, None] * sold
-    goal = kind[rows][:, None, None]
-    worth = np.where(goal == "profit", profit, np.where(goal == "revenue", revenue, sold))
-    apart = worth[:, 0] - worth[:, 1]
-    beside, doubt = np.zeros(len(rows)), np.zeros(len(rows))
+    log = np.log(both / today[:, None])
+    nodes, weights = posterior_nodes()
+    sold = demand.sold(_power(demand, log, nodes))
+    left = np.nan_to_num(demand.left_value)[:, None]
+    profit, revenue = (both - left)[:, :, None] * sold, both[:, :, None] * sold
+    goal = kind[:, None]
+    # what a piece counts for at both prices
+    each = np.where(goal == "profit", both - left, np.where(goal == "revenue", both, 1.0))
+    apart = each[:, :1] * sold[:, 0] - each[:, 1:] * sold[:, 1]
+    beside, doubt = np.zeros(len(price)), np.zeros(len(price))
     if demand.aside is not None:
-        counts = kind[rows] == "profit"
-        beside = np.where(counts, demand.aside.only(rows).gain(log[:, :1])[:, 0], 0.0)
-        doubt = np.where(counts, demand.aside.only(rows).doubt(log[:, 0]), 0.0)
-    apart = apart + beside[:, None]
+        beside = np.where(kind == "profit", demand.aside.gain(log[:, :1])[:, 0], 0.0)
+        doubt = np.where(kind == "profit", demand.aside.doubt(log[:, 0]), 0.0)
     gain, earned = apart @ weights, profit[:, 0] @ weights
     return np.vstack(
         [
@@ -238,15 +286,8 @@ def _outcome(demand: Demand, limits: Limits, kind: NDArray[np.str_], price: Floa
             revenue[:, 0] @ weights,
             earned,
             np.sqrt(((profit[:, 0] - earned[:, None]) ** 2 @ weights).clip(min=0.0)),
-            gain,
+            gain + beside,
             np.sqrt(((apart - gain[:, None]) ** 2 @ weights).clip(min=0.0) + doubt**2),
-            (_above(apart, doubt) @ weights).clip(max=1.0),
+            *gain_ends(demand, log[:, 0], each, beside, doubt),
         ]
     )
-
-
-def _above(apart: Floats, doubt: Floats) -> Floats:
-    """Probability that normal numbers with means [r, q] and deviations [r] are above 0."""
-    z = np.divide(apart, doubt[:, None], out=np.where(apart > 0, np.inf, -np.inf), where=doubt[:, None] > 0).clip(-8, 8)
-    # to three digits (Page, 1977)
-    return np.where(doubt[:, None] > 0, 0.5 * (1 + np.tanh(0.7978845608 * (z + 0.044715 * z**3))), apart > 0)

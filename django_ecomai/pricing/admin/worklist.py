@@ -137,7 +137,7 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
         if row.gain is None:
             return format_html('<span class="ecomai-quiet">{}</span>', _("not known"))
         first, between = words.gain_words(row)
-        lines = [between, _("chance of a gain %(chance)s") % {"chance": words.chance(row.gain_chance)}]
+        lines = [between, _("chance of a gain %(chance)s") % {"chance": words.gain_chance(row)}]
         if row.horizon_days != ecomai.PRICING_HORIZON_DAYS:  # else the head of the list says it for all
             lines.append(_("in %(days)s days") % {"days": row.horizon_days})
         return format_html(

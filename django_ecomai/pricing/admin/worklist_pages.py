@@ -65,7 +65,7 @@ class WorklistPages(SelectionPages, ReplayPage):
         applies = adapter_applies(row.channel)
         context = {
             **self.admin_site.each_context(request),
-            **proposal_page(row=row),
+            **proposal_page(row=row, sees_offers=request.user.has_perm("ecomai_pricing.view_competitoroffer")),
             "title": str(row.product),
             "price_links": self.price_links(request),
             "opts": self.opts,

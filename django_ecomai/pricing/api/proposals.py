@@ -24,17 +24,18 @@ from django_ecomai.pricing.services import (
     proposals_approve,
     proposals_reject,
 )
+from django_ecomai.pricing.worklist import costs_simulated
 from django_ecomai.runs.services import run_start
 
 from .base import MOST_ROWS, PricingView, check_known, whole
 
+SIMULATED = "Whether the shop's costs are simulated, and with them every profit and gain."
 _FIELDS = (
     "id", "product_id", "title", "state", "held_code", "held_reason", "old_price", "new_price", "list_price", "cost",
     "tax", "currency", "family", "rule", "goal", "binding", "trail", "elasticity", "elasticity_low", "elasticity_high",
     "elasticity_source", "strength", "units_old", "units_new", "revenue_old", "revenue_new", "profit_old", "profit_new",
-    "gain", "gain_low", "gain_high", "gain_chance", "horizon_days", "has_forecast", "risk", "market", "cross",
-    "propensity",
-    "made_at", "apply_at", "is_canary", "decided_at", "reason", "why",
+    "expected", "gain", "gain_low", "gain_high", "gain_chance", "horizon_days", "has_forecast", "risk", "market",
+    "cross", "propensity", "made_at", "apply_at", "is_canary", "decided_at", "reason", "why",
 )  # fmt: skip
 
 
@@ -54,6 +55,10 @@ class ProposalSerializer(serializers.ModelSerializer[PriceProposal]):
         help_text="What it does to other products: profit, low, high (part of the gain where the goal is profit), and "
         "each of them with its effect, pieces and profit; empty where nothing is known."
     )
+    expected = serializers.JSONField(
+        help_text="units, revenue (with tax) and profit (without) at the new price: expected, and the ends of its 95 % "
+        "interval, which holds the doubt about the elasticity and not that of the forecast; null where unknown."
+    )
     held_reason = serializers.CharField(source="held_words", help_text="Why it is held back, was overtaken or failed.")
     why = serializers.CharField(help_text="The arithmetic behind it, in one line.")
 
@@ -69,9 +74,14 @@ class DetailSerializer(ProposalSerializer):
         source="curve_shown", help_text="Prices with expected units and profit, and the ends of its 95 % interval."
     )
     history = serializers.JSONField(help_text="Units and prices per week, oldest first.")
+    costs_simulated = serializers.SerializerMethodField(help_text=SIMULATED)
 
     class Meta(ProposalSerializer.Meta):
-        fields = (*_FIELDS, "curve", "history")
+        fields = (*_FIELDS, "curve", "history", "costs_simulated")
+
+    def get_costs_simulated(self, row: PriceProposal) -> bool:
+        """Of the whole shop."""
+        return costs_simulated(channel=row.channel)
 
 
 class ProposalsPageSerializer(serializers.Serializer[Any]):
@@ -79,6 +89,7 @@ class ProposalsPageSerializer(serializers.Serializer[Any]):
 
     results = ProposalSerializer(many=True)
     next_offset = serializers.IntegerField(allow_null=True)
+    costs_simulated = serializers.BooleanField(help_text=SIMULATED)
 
 
 class PriceDecisionSerializer(serializers.Serializer[Any]):
@@ -153,10 +164,12 @@ class ProposalsView(PricingView):
         check_known("state", states, PriceProposal.State.values)
         check_known("risk", [risk] if risk else [], PriceProposal.Risk.values)
         limit, offset = whole(request, "limit", 100, 1, MOST_ROWS), whole(request, "offset", 0, 0, 10**9)
-        found = proposal_rows(channel=ecomai.CHANNEL, states=states, risk=risk).defer("curve", "history")
+        found = proposal_rows(channel=ecomai.CHANNEL, states=states, risk=risk).defer("history")
         rows = list(found[offset : offset + limit + 1])
         more = offset + limit if len(rows) > limit else None
-        return Response({"results": ProposalSerializer(rows[:limit], many=True).data, "next_offset": more})
+        found_rows = ProposalSerializer(rows[:limit], many=True).data
+        simulated = costs_simulated(channel=ecomai.CHANNEL)
+        return Response({"results": found_rows, "next_offset": more, "costs_simulated": simulated})
 
 
 class ProposalView(PricingView):

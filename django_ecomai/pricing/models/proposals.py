@@ -119,8 +119,9 @@ class PriceProposal(models.Model):
     cross = models.JSONField(default=dict, blank=True, editable=False)
     # {"lowest", "median", "offers", "position"}, and "simulated" where they are; empty without offers of competitors.
     market = models.JSONField(_("market"), default=dict, blank=True, editable=False)
-    # {"low", "high", "path", "stock", "left", "elasticity", "sd"}: what the curve is made of, see
-    # ``row_numbers.curve_of``; an older row may hold the curve itself.
+    # {"low", "high", "path", "stock", "left", "elasticity", "sd"}, and "arrivals" [[pieces, asked for from then on],
+    # ...] where goods are on order: what the curve and ``expected`` are made of, see ``row_numbers.curve_of``; an older
+    # row may hold the curve itself.
     curve = models.JSONField(default=dict, blank=True, editable=False)
     # Which share of the pieces is expected on each day from that of the run until the horizon ends; empty without a
     # forecast: all days alike.
@@ -180,6 +181,13 @@ class PriceProposal(models.Model):
         from django_ecomai.pricing.row_numbers import curve_of
 
         return curve_of(self)
+
+    @property
+    def expected(self) -> dict[str, list[float] | None]:
+        """``units``, ``revenue`` and ``profit`` at the new price: expected, and the ends of its 95 % interval."""
+        from django_ecomai.pricing.row_numbers import expected_of
+
+        return expected_of(self)
 
     @property
     def held_words(self) -> str:

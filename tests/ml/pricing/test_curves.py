@@ -47,7 +47,9 @@ def test_shapes_that_do_not_fit() -> None:
 
 
 def test_the_outcome_of_a_price_from_elsewhere() -> None:
-    units, revenue, profit, _sd, gain, gain_sd, chance = outcome(demand(), limits(), goal="profit", price=8.0)[:, 0]
+    units, revenue, profit, _sd, gain, gain_sd, chance, low, high = outcome(
+        demand(), limits(), goal="profit", price=8.0
+    )[:, 0]
     assert (units, revenue, profit) == pytest.approx((62.5, 500.0, 250.0))
-    assert (gain, gain_sd, chance) == pytest.approx((10.0, 0.0, 1.0))
+    assert (gain, gain_sd, chance, low, high) == pytest.approx((10.0, 0.0, 1.0, 10.0, 10.0))
     assert outcome(demand(), limits(), goal="revenue", price=8.0)[4, 0] == pytest.approx(100.0)

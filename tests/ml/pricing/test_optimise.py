@@ -42,7 +42,7 @@ def test_revenue_and_profit_are_different_goals():
 
 def test_surplus_is_cleared_by_its_end_date_at_the_highest_price_that_does_it():
     found = optimise(
-        demand(stock=60.0, sellable_periods=[2]), limits(corridor_low=0.3), goal="sell_through", sell_through=0.8
+        demand(path=[[10.0, 10.0]], stock=60.0), limits(corridor_low=0.3), goal="sell_through", sell_through=0.8
     )
     # two periods: 20 * (10 / p) ** 2 = 48
     assert found.target[0] == pytest.approx(10 * np.sqrt(20 / 48), rel=0.03)

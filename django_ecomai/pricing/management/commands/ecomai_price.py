@@ -16,6 +16,7 @@ from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.facts import in_parts
 from django_ecomai.pricing.models import PriceProposal
 from django_ecomai.pricing.services.propose import proposals_make
+from django_ecomai.pricing.worklist import costs_simulated
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_now
 
@@ -54,7 +55,8 @@ class Command(BaseCommand):
             stream = rows.iterator(chunk_size=READ)
             while part := list(islice(stream, READ)):
                 shown.take(part)
-        shown.end({**summary, "dry_run": bool(options["dry_run"] or options["product"] is not None)})
+        dry = bool(options["dry_run"] or options["product"] is not None)
+        shown.end({**summary, "dry_run": dry, "costs_simulated": costs_simulated(channel=channel)})
 
     def _key(self, channel: str, ident: str) -> int:
         pk = Product.objects.filter(channel=channel, external_id=ident).values_list("pk", flat=True).first()
@@ -99,6 +101,8 @@ class _Shown:
             f"{summary['products']} products: {summary['proposals']} new prices, {summary['unchanged']} as they are, "
             f"{sum(summary['held'].values())} held back, {summary['waiting']} approved already"
         )
+        if summary["costs_simulated"]:
+            self.out.write("The costs of this shop are simulated: its profits and gains are no real money.")
         for row in self.best:
             self.out.write(f"{row.product.external_id:<16}  {row.product.title[:44]:<44}  {row.get_state_display()}")
             self.out.write(f"          {row.why}")
@@ -115,8 +119,8 @@ def as_json(row: PriceProposal) -> dict[str, Any]:
     names = (
         "state", "held_code", "currency", "goal", "binding", "trail", "elasticity", "elasticity_low",
         "elasticity_high", "elasticity_source", "strength", "units_old", "units_new", "revenue_old", "revenue_new",
-        "profit_old", "profit_new", "gain", "gain_low", "gain_high", "gain_chance", "horizon_days", "risk", "market",
-        "cross", "propensity", "tax", "why",
+        "profit_old", "profit_new", "expected", "gain", "gain_low", "gain_high", "gain_chance", "horizon_days",
+        "risk", "market", "cross", "propensity", "tax", "why",
     )  # fmt: skip
     money = ("old_price", "new_price", "list_price", "cost")
     amounts = {name: getattr(row, name) for name in money}
