@@ -23,7 +23,8 @@ from .models import PriceTest, PriceTestWeek, ProductElasticity
 from .price_test_results import LEAST_DF, PriceTestResult, left_over, price_test_result
 from .reading import last_monday
 from .services import PricingError
-from .services.price_tests import GOING, LONGEST, price_test_problems
+from .services.price_test_limits import price_test_problems
+from .services.price_tests import GOING, LONGEST
 from .tax import NONE as NO_TAX
 from .tax import tax_of
 

@@ -34,7 +34,8 @@ from django_ecomai.pricing.services import (
     price_test_start,
     price_test_stop,
 )
-from django_ecomai.pricing.services.price_tests import GOING, LONGEST, price_test_problems
+from django_ecomai.pricing.services.price_test_limits import price_test_problems
+from django_ecomai.pricing.services.price_tests import GOING, LONGEST
 from django_ecomai.pricing.worklist import costs_simulated
 
 from .base import APPLY, PricingAdmin
