@@ -14,10 +14,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from django_ecomai.conf import ecomai
+from django_ecomai.core.charts import format_value
 from django_ecomai.forecast.days import local_date
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.facts import Facts, product_facts
-from django_ecomai.pricing.held import exact_amount, reason_text
+from django_ecomai.pricing.held import LIMITS, exact_amount, reason_text
 from django_ecomai.pricing.limits import binding_limits, limits_build, problems, source_of
 from django_ecomai.pricing.models import PriceTest
 from django_ecomai.pricing.rulebook import Choice, RuleBook
@@ -30,16 +31,35 @@ OWN = ("in_test", "changed_today")
 
 @dataclass(frozen=True)
 class Room:
-    """The two prices furthest apart that limits allow around today's, None where they allow none; ``limit`` (see
-    ``held.LIMITS``) keeps them from being further apart, ``rule`` has set it (None: the shop, or the product).
-    ``widest``: the largest part of the price by which both may differ from it."""
+    """How far limits let two prices be from today's: ``widest`` is the largest part of it, 0 where they allow no test.
+    ``limit`` (see ``held.LIMITS``) keeps them from being further apart, ``rule`` has set it (None: the shop, or the
+    product)."""
 
-    low: Decimal | None = None
-    high: Decimal | None = None
     widest: float = 0.0
     limit: str = ""
     rule: Any = None
     share: float | None = None  # of a limit that is one: 0.1 means 10 %
+    step: Decimal = Decimal("0.01")  # prices are multiples of it
+
+    @property
+    def told(self) -> str:
+        """The limit in words, "" where there is none."""
+        if not self.limit:
+            return ""
+        named = {
+            "limit": str(LIMITS[self.limit]), "rule": self.rule,
+            "share": "" if self.share is None else f"{format_value(round(100 * self.share, 1))} %",
+        }  # fmt: skip
+        text = _("%(limit)s (%(share)s)") if named["share"] else "%(limit)s"
+        return (_("%(limit)s of the rule “%(rule)s”") % {**named, "limit": text % named}) if self.rule else text % named
+
+    def pair(self, today: Decimal, part: float) -> tuple[Decimal, Decimal] | None:
+        """The two prices that are ``part`` of today's price from it, or as far as there is room, rounded towards it;
+        None where there is none."""
+        factor = 1 + min(part, self.widest)
+        low = (Decimal(str(float(today) / factor - 1e-9)) / self.step).to_integral_value(ROUND_CEILING) * self.step
+        high = (Decimal(str(float(today) * factor + 1e-9)) / self.step).to_integral_value(ROUND_FLOOR) * self.step
+        return (low, high) if 0 < low < today < high else None
 
 
 def facts_of(product: Product, now: datetime) -> Facts | None:
@@ -132,7 +152,8 @@ def room_of(facts: Facts, choice: Choice) -> Room:
     today = facts.price or Decimal(0)
     limits = replace(limits_build([replace(facts, price_week_ago=facts.price)], [choice]), family=np.full(1, -1))
     price, step = float(today), float(limits.step[0])
-    ratios: list[tuple[float, str, float | None]] = [(np.inf, "", None)]
+    # further away than any test goes
+    ratios: list[tuple[float, str, float | None]] = [(2.0, "", None)]
     for name in ("day", "week"):
         largest = float(getattr(limits, f"max_change_{name}")[0])
         if np.isfinite(largest):
@@ -141,22 +162,6 @@ def room_of(facts: Facts, choice: Choice) -> Room:
     floors = [(price / one, name, None) for one, name in zip(limits.floors()[0], FLOORS, strict=True) if one > 0]
     ceilings = [(one / price, name, None) for one, name in zip(limits.ceilings()[0], CEILINGS, strict=True)]
     factor, name, share = min([*ratios, *floors, *ceilings], key=lambda each: each[0])
-    if not np.isfinite(factor):
-        return Room(widest=float("inf"))
-    rule = source_of(name, choice)
-    if factor <= 1:
-        return Room(limit=name, rule=rule, share=share)
-    cent = Decimal(str(step))
-    low = (Decimal(str(price / factor - 1e-9)) / cent).to_integral_value(ROUND_CEILING) * cent
-    high = (Decimal(str(price * factor + 1e-9)) / cent).to_integral_value(ROUND_FLOOR) * cent
-    if not low < today < high or pair_problem(facts, choice, low, high):
-        return Room(limit=name, rule=rule, share=share)
-    return Room(low, high, factor - 1, name, rule, share)
-
-
-def narrow(low: Decimal, high: Decimal, room: Room) -> tuple[Decimal, Decimal]:
-    """Two prices drawn together into the room."""
-    return (
-        low if room.low is None else max(low, room.low),
-        high if room.high is None else min(high, room.high),
-    )
+    found = Room(max(factor - 1, 0.0), name, source_of(name, choice), share, Decimal(str(step)))
+    pair = found.pair(today, found.widest)
+    return found if pair and not pair_problem(facts, choice, *pair) else replace(found, widest=0.0)

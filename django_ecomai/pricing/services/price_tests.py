@@ -55,8 +55,10 @@ def price_test_stop(*, test: PriceTest, user: Any = None, reason: str, now: date
         held = locked_rows(PriceTest.objects.filter(pk=test.pk)).select_related("product").get()
         if held.state not in GOING:
             raise PricingError(_("The test is over already."))
-        ends = _ends(held, State.STOPPED, reason)
-        change_log(objects=[held], user=user, lines=[_("stopped: %(reason)s") % {"reason": reason}])
+        ends = [held.pk]
+        if not held.ending:  # else it waits for the shop, which is asked again
+            ends = _ends(held, State.STOPPED, reason)
+            change_log(objects=[held], user=user, lines=[_("stopped: %(reason)s") % {"reason": reason}])
     for pk in ends:
         _work(pk, at)
     return PriceTest.objects.select_related("product").get(pk=test.pk)
@@ -305,7 +307,8 @@ def _finish(test: PriceTest, said: Said, now: datetime) -> int:
         # since when is not known: what was sold in that week says nothing
         week = test.weeks.filter(applied_at__isnull=False).order_by("-week").values("pk")[:1]
         PriceTestWeek.objects.filter(pk__in=[row["pk"] for row in week]).update(is_spoiled=True)
-        return _over(test, why("test_other_price", price=said.price))
+        there = said.price == test.base_price
+        return _over(test, NONE if there else why("test_other_price", price=said.price))
     if last == test.base_price:
         return _over(test, NONE)
     against = restoring_forbidden({test.product_id: test.base_price}, channel=test.channel, now=now, stored=True)
