@@ -111,7 +111,15 @@ def test_what_is_not_known_is_not_told() -> None:
 def test_a_test_begins_on_the_elasticities_page(boss: Client, shop: PricedShop) -> None:
     product = priced_product(title="<b>Lamp</b>")
     elasticity_make(
-        product, test_low=Decimal("9.71"), test_high=Decimal("10.30"), test_weeks=7, test_worth=3.0, sd=0.8, rate=400.0
+        product,
+        test_low=Decimal("9.71"),
+        test_high=Decimal("10.30"),
+        test_weeks=7,
+        test_worth=3.0,
+        sd=0.8,
+        low=-3.2,
+        high=0.0,
+        rate=400.0,
     )
     elasticity_make(priced_product(title="Without a test"))
     html = read(boss.get(reverse("admin:ecomai_pricing_productelasticity_changelist")))
