@@ -183,11 +183,11 @@ def _advance(test: PriceTest, now: datetime) -> int:
         week.save(update_fields=["applied_at", "stored_price"])
         test.waits_for = ""
         return written
-    problem, after = _write(test, said, Former(week.price), now)
-    if problem:
+    because, after = _write(test, said, Former(week.price), now)
+    if because:
         if test.family and test.writing_price is None:  # its products have one price: none goes where one cannot
-            return written + _stop(test, said, str(problem), now)
-        test.waits_for = str(problem)
+            return written + _stop(test, said, str(because), now)
+        test.waits_for = str(because)
         return written
     _record(test, week, said, after, now, refused=_refused(test, week, last, after, now))
     return written + 1 + (_finish(test, _said_now(test), now) if test.ending else 0)
