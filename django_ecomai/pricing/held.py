@@ -73,6 +73,9 @@ REASONS: Mapping[str, Any] = {
         "price that you want in the shop."
     ),
     "not_set_back": "%(back)s %(because)s",
+    # -- of price tests
+    "test_other_price": gettext_lazy("the shop has changed the price to %(price)s, and it stays"),
+    "test_first": gettext_lazy("“%(product)s” is in a price test that has begun: stop that first."),
     # -- stopped, since those that went first did not do well
     "canary_below": gettext_lazy("Those that went first earned less than expected."),
     "canary_few": gettext_lazy("Of those that went first too few are still in the shop."),

@@ -31,12 +31,11 @@ if TYPE_CHECKING:
 
     from django_ecomai.ml.pricing.elasticity import Elasticities
     from django_ecomai.ml.pricing.panel import PricePanel
-    from django_ecomai.ml.pricing.price_test import PriceTests
 
 #: Products that are read at once, products of whole categories that are fitted at once, rows that are written at once.
 READ, FIT, WRITE = 2_000, 20_000, 5_000
-#: Suggested tests per fit.
-TESTS = 50
+#: Suggested tests per fit, and how many are held against the limits.
+TESTS, CANDIDATES = 50, 500
 #: From this weight on an elasticity is called a product's own.
 OWN = 0.5
 _COLUMNS = ("elasticity", "sd", "low", "high", "own", "own_sd", "weight", "fallback", "fallback_sd", "rate",
@@ -55,7 +54,7 @@ class Learned:
     rho: NDArray[np.float64]
     levels: NDArray[np.int64]
     periods: NDArray[np.int64]
-    tests: dict[int, tuple[float, float, int, float]] = field(default_factory=dict)
+    tests: dict[int, tuple[Decimal, Decimal, int, float]] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)  # of other prices, where they were learned too
 
     @classmethod
@@ -164,9 +163,15 @@ _ROW = np.dtype(
 
 
 def learn(
-    *, channel: str, reader: Reader, catalogue: Catalogue, progress: Callable[[float], None] | None = None
+    *,
+    channel: str,
+    reader: Reader,
+    catalogue: Catalogue,
+    tests: bool = True,
+    progress: Callable[[float], None] | None = None,
 ) -> Learned:
-    """Elasticities of the catalogue from the last ``PRICING_HISTORY_WEEKS`` weeks."""
+    """Elasticities of the catalogue from the last ``PRICING_HISTORY_WEEKS`` weeks; with ``tests`` also those that are
+    worth trying."""
     found = Learned.empty(catalogue.products)
     if not len(catalogue):
         return found
@@ -189,7 +194,9 @@ def learn(
         mixed = found.reason == "mixed_currency"
         for number, members in enumerate(groups):
             files[number].seek(0)
-            _fit(found, catalogue, np.frombuffer(files[number].read(), dtype=_ROW), members)
+            fit = _fit(found, catalogue, np.frombuffer(files[number].read(), dtype=_ROW), members)
+            if tests and fit is not None:
+                _keep_tests(found, catalogue, fit, members, channel)
             files[number].close()
             if progress is not None:
                 progress(0.6 + 0.4 * (number + 1) / len(groups))
@@ -240,13 +247,12 @@ def _groups(category: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     return [*found, np.sort(order[begin:])]
 
 
-def _fit(found: Learned, catalogue: Catalogue, rows: NDArray[Any], members: NDArray[np.int64]) -> None:
+def _fit(found: Learned, catalogue: Catalogue, rows: NDArray[Any], members: NDArray[np.int64]) -> Elasticities | None:
     from django_ecomai.ml.pricing.elasticity import ElasticityOptions, fit_elasticities
     from django_ecomai.ml.pricing.panel import PricePanel
-    from django_ecomai.ml.pricing.price_test import suggest_tests
 
     if not len(rows):
-        return
+        return None
     _names, category = np.unique(catalogue.category[members], return_inverse=True)
     panel = PricePanel.build(
         **{name: rows[name] for name in ("product", "period", "units", "price", "promotion", "in_stock")},
@@ -255,8 +261,7 @@ def _fit(found: Learned, catalogue: Catalogue, rows: NDArray[Any], members: NDAr
     fit = fit_elasticities(panel, ElasticityOptions())
     _keep(found, fit, members, catalogue.named[members])
     _keep_effects(found, panel, fit, rows, members, catalogue.named[members])
-    tests = suggest_tests(fit, np.nan_to_num(catalogue.price[members]), most=TESTS)
-    _keep_tests(found, tests, members)
+    return fit
 
 
 def _keep(found: Learned, fit: Elasticities, members: NDArray[np.int64], named: NDArray[np.bool_]) -> None:
@@ -292,12 +297,26 @@ def _keep_effects(
         found.effects += effects_of_rivals(cross_prices(panel, fit, rivals), products, panel.category, seen)
 
 
-def _keep_tests(found: Learned, tests: PriceTests, members: NDArray[np.int64]) -> None:
+def _keep_tests(
+    found: Learned, catalogue: Catalogue, fit: Elasticities, members: NDArray[np.int64], channel: str
+) -> None:
+    """Suggest the tests that are worth most, at prices that the limits of their products allow."""
+    from django_ecomai.ml.pricing.price_test import suggest_tests
+
+    from .services.price_test_limits import rooms_of
+
+    price = np.nan_to_num(catalogue.price[members])
+    keys = found.products[members]
+    candidates = suggest_tests(fit, price, most=CANDIDATES).product
+    rooms = rooms_of(channel=channel, product_ids=keys[candidates].tolist())
+    widest = np.zeros(len(members))
+    widest[candidates] = [rooms[pk].widest if pk in rooms else 0.0 for pk in keys[candidates].tolist()]
+    tests = suggest_tests(fit, price, most=TESTS, widest=widest)
     for at, local in enumerate(tests.product.tolist()):
-        pk = int(found.products[members[local]])
-        found.tests[pk] = (
-            float(tests.low[at]), float(tests.high[at]), int(tests.weeks[at]), float(tests.worth[at]),
-        )  # fmt: skip
+        pk = int(keys[local])
+        pair = rooms[pk].pair(Decimal(str(price[local])), float(tests.step[at]))
+        if pair is not None:
+            found.tests[pk] = (*pair, int(tests.weeks[at]), float(tests.worth[at]))
 
 
 def elasticities_store(*, channel: str, learned: Learned, run_number: int | None, now: datetime) -> int:
@@ -335,8 +354,6 @@ def _columns(
     tests = [learned.tests.get(pk, (None, None, None, None)) for pk in pks]
     for at, name in enumerate(("test_low", "test_high", "test_weeks", "test_worth")):
         found[name] = [test[at] for test in tests]
-    for name in ("test_low", "test_high"):
-        found[name] = [None if one is None else Decimal(str(round(one, 2))) for one in found[name]]
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from statistics import NormalDist, fmean
 from typing import Any
 
 from django.utils import timezone
@@ -22,14 +23,15 @@ from .facts import product_facts
 from .models import PriceTest, PriceTestWeek, ProductElasticity
 from .price_test_results import LEAST_DF, PriceTestResult, left_over, price_test_result
 from .reading import last_monday
-from .services import PricingError
-from .services.price_tests import GOING, LONGEST, price_test_problems
+from .services.price_test_limits import Room, rooms_of
+from .services.price_tests import GOING, LONGEST
 from .tax import NONE as NO_TAX
 from .tax import tax_of
 
-#: How far both prices may be from today's, furthest first, where no test is suggested or limits forbid it; and so many
-#: weeks.
-STEPS, WEEKS = ("0.15", "0.10", "0.08", "0.05", "0.04", "0.03", "0.02"), 12
+#: How far both prices are from today's, and for how many weeks, where no test is suggested.
+STEP, WEEKS = 0.08, 12
+#: Elasticities that the cost of a test is worked out for, in equal parts of what is known of it.
+DRAWS = 400
 
 
 @dataclass(frozen=True)
@@ -42,29 +44,24 @@ class Plan:
 
 
 def plan_suggested(*, product: Product) -> Plan | None:
-    """The test that the last run suggests, else the widest up to 8 % up and down; narrower and longer where limits
-    forbid it. None without a price. Weeks are made even."""
+    """The test that the last run suggests, else 8 % up and down for 12 weeks; both no further than limits allow now,
+    and as long as a test can be where they are nearer than suggested. None without a price, or where no two prices lie
+    around today's."""
     if not product.price:
         return None
-    cent = Decimal("0.01")
+    today, weeks, step = product.price, WEEKS, STEP
+    room = rooms_of(channel=product.channel, product_ids=[product.pk]).get(product.pk, Room())
     found = ProductElasticity.objects.filter(product=product).first()
     if found is not None and found.test_low and found.test_high and found.test_weeks:
-        weeks, widest = found.test_weeks, found.test_high / product.price - 1
-        pairs = [(found.test_low, found.test_high)]
-    else:
-        weeks, widest, pairs = WEEKS, Decimal("0.081"), []
-    steps = [step for step in map(Decimal, STEPS) if step < widest]
-    pairs += [((product.price / (1 + one)).quantize(cent), (product.price * (1 + one)).quantize(cent)) for one in steps]
-    pairs = [(low, high) for low, high in pairs if 0 < low < high]
-    if not pairs:
-        return None
-    try:
-        problems = price_test_problems(product=product, pairs=pairs)
-    except PricingError:
-        problems = []
-    at = problems.index("") if "" in problems else 0
-    longer = weeks if at == 0 or found is None or not found.test_weeks else LONGEST
-    return Plan(*pairs[at], min(longer + longer % 2, LONGEST))
+        low, high = found.test_low, found.test_high
+        if low < today < high:  # else it is from another price
+            weeks, step = found.test_weeks + found.test_weeks % 2, max(float(today / low), float(high / today)) - 1
+            if step <= room.widest + 1e-9 or not room.widest:
+                return Plan(low, high, min(weeks, LONGEST))
+            weeks = LONGEST
+    # where no test is allowed, the page says why
+    pair = (room if room.widest else Room(widest=STEP)).pair(today, step)
+    return Plan(*pair, weeks) if pair else None
 
 
 def plan_told(*, product: Product, plan: Plan) -> list[tuple[Any, list[str]]]:
@@ -86,8 +83,29 @@ def plan_told(*, product: Product, plan: Plan) -> list[tuple[Any, list[str]]]:
     return [
         (_("What happens"), happens),
         (_("What it costs"), _costs(product, plan, found)),
-        (_("What it teaches"), _teaches(plan, found)),
+        (_("What it teaches"), [*_teaches(plan, found), *_limited(product, plan)]),
     ]
+
+
+def plan_warned(*, product: Product, plan: Plan) -> str:
+    """What speaks against a test: it narrows the range by less than 10 %. "" where nothing does."""
+    from django_ecomai.ml.pricing.price_test import WORTHWHILE
+
+    widths = _widths(plan, ProductElasticity.objects.filter(product=product).first())
+    if widths is None or widths[1] <= (1 - WORTHWHILE) * widths[0]:
+        return ""
+    said = _("This test teaches next to nothing: what we know of the demand becomes only %(share)s more exact.")
+    return said % {"share": words.percent(max(1 - widths[1] / widths[0], 0.0))}
+
+
+def _limited(product: Product, plan: Plan) -> list[str]:
+    """Which limit keeps the prices from being further apart, where one does."""
+    room = rooms_of(channel=product.channel, product_ids=[product.pk]).get(product.pk, Room())
+    widest = room.pair(product.price or Decimal(0), room.widest)
+    if not room.limit or widest is None or (plan.low > widest[0] and plan.high < widest[1]):
+        return []
+    text = _("The prices cannot be further apart: %(limit)s.") % {"limit": room.told}
+    return [text] if room.share is None else [text, _("It also counts for the step from one price to the other.")]
 
 
 def _costs(product: Product, plan: Plan, found: ProductElasticity | None) -> list[str]:
@@ -106,17 +124,22 @@ def _costs(product: Product, plan: Plan, found: ProductElasticity | None) -> lis
         pair = profit(plan.low, elasticity) + profit(plan.high, elasticity)
         return plan.weeks / 2 * (pair - 2 * profit(today, elasticity))
 
-    middle, ends = answers
-    differences = sorted([more(one) for one in (middle, *ends)])
+    # Profit bends with the elasticity, so its ends are not those of the profit, nor is its middle the mean.
+    middle, (low, high) = answers
+    known = NormalDist(middle, max((high - low) / 3.92, 1e-9))
+    each = sorted(more(known.inv_cdf((number + 0.5) / DRAWS)) for number in range(DRAWS))
+    mean = round(fmean(each), 2) + 0.0  # no minus nothing
+    least, most = each[round(0.025 * DRAWS)], each[round(0.975 * DRAWS) - 1]
     named = {
-        "money": words.money(abs(more(middle)), product.currency),
-        "low": words.signed_money(differences[0], ""), "high": words.signed_money(differences[-1], product.currency),
+        "money": words.signed_money(mean, product.currency),
+        "low": words.signed_money(min(least, mean), ""),
+        "high": words.signed_money(max(most, mean), product.currency),
         "weeks": format_value(plan.weeks), "today": amount_format(product.price, product.currency),
     }  # fmt: skip
-    if more(middle) < 0:
+    if mean < 0:
         said = _("About %(money)s of profit in %(weeks)s weeks, against leaving the price at %(today)s.")
     else:
-        said = _("Probably nothing: about %(money)s more profit in %(weeks)s weeks than at %(today)s.")
+        said = _("Probably nothing: about %(money)s of profit in %(weeks)s weeks, against leaving it at %(today)s.")
     return [
         said % named,
         _("As far as we know the demand, between %(low)s and %(high)s.") % named,
@@ -135,18 +158,25 @@ def _answers(found: ProductElasticity | None) -> tuple[float, tuple[float, float
     return None
 
 
-def _teaches(plan: Plan, found: ProductElasticity | None) -> list[str]:
+def _widths(plan: Plan, found: ProductElasticity | None) -> tuple[float, float] | None:
+    """How wide the 95 % interval of the elasticity is, and how wide it should be after the test; None: not known."""
     from django_ecomai.ml.pricing.price_test import told_per_period, width_after
 
     answers = _answers(found)
     sd = None if found is None else found.sd if found.elasticity is not None else found.fallback_sd
     if found is None or answers is None or not sd or not found.rate or not 0 < plan.low < plan.high:
-        return [_("How far it narrows the doubt cannot be told before it has sold.")]
+        return None
     per_week = float(told_per_period(found.rate, found.dispersion, found.alpha, found.rho))
-    after = width_after(sd, per_week, float(plan.low), float(plan.high), plan.weeks)
+    return answers[1][1] - answers[1][0], width_after(sd, per_week, float(plan.low), float(plan.high), plan.weeks)
+
+
+def _teaches(plan: Plan, found: ProductElasticity | None) -> list[str]:
+    answers, widths = _answers(found), _widths(plan, found)
+    if answers is None or widths is None:
+        return [_("How far it narrows the doubt cannot be told before it has sold.")]
     low, high = answers[1]
     named = {
-        "low": _number(low), "high": _number(high), "before": _number(high - low), "after": _number(after),
+        "low": _number(low), "high": _number(high), "before": _number(widths[0], 2), "after": _number(widths[1], 2),
         "weeks": format_value(plan.weeks),
     }  # fmt: skip
     return [
@@ -166,8 +196,8 @@ def _verdict_when(weeks: int) -> str:
     return _("Which price earns more is told once, at the end: who stops a test when its numbers please is misled.")
 
 
-def _number(value: float) -> str:
-    return f"{'−' if value < 0 else ''}{number_format(round(abs(value), 1), decimal_pos=1)}"
+def _number(value: float, digits: int = 1) -> str:
+    return f"{'−' if value < 0 else ''}{number_format(round(abs(value), digits), decimal_pos=digits)}"
 
 
 def _cost(product: Product) -> tuple[Decimal | None, Decimal]:
@@ -192,7 +222,7 @@ def test_context(*, test: PriceTest, today: date | None = None) -> dict[str, Any
             (_("Ends on"), date_format(last, "SHORT_DATE_FORMAT")),
         ],
         "weeks": [
-            (date_format(one.week, "SHORT_DATE_FORMAT"), amount_format(one.price, test.currency),
+            (date_format(one.week, "SHORT_DATE_FORMAT"), _week_price(test, one),
              words.percent(one.propensity), _standing(test, one, today))
             for one in weeks
         ],
@@ -247,6 +277,16 @@ def _sold_out(result: PriceTestResult) -> str:
         result.sold_out_days,
     )
     return text % {"n": format_value(result.sold_out_days)}
+
+
+def _week_price(test: PriceTest, week: PriceTestWeek) -> str:
+    """The price that was drawn, and what the shop made of it."""
+    told = amount_format(week.price, test.currency)
+    if week.stored_price is None or week.stored_price == week.price:
+        return told
+    return _("%(price)s (in the shop: %(stored)s)") % {
+        "price": told, "stored": amount_format(week.stored_price, test.currency)
+    }  # fmt: skip
 
 
 def _standing(test: PriceTest, week: PriceTestWeek, today: date) -> str:

@@ -250,7 +250,8 @@ def _left(tests: Sequence[PriceTest]) -> dict[int, dict[str, float]]:
     for test in tests:
         cost, tax = facts.get(test.product_id, (None, NONE))
         if cost is not None:
-            found[test.pk] = {"low": left_over(test.low, cost, tax), "high": left_over(test.high, cost, tax)}
+            low, high = test.kept(test.low), test.kept(test.high)
+            found[test.pk] = {"low": left_over(low, cost, tax), "high": left_over(high, cost, tax)}
     return found
 
 

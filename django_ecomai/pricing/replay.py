@@ -88,7 +88,7 @@ def replay(*, channel: str = "", weeks: int = 4, progress: Callable[[float], Non
     found = Replay(since=begin, until=now.until)
     catalogue = catalogue_read(channel=channel)
     learned = learn(
-        channel=channel, reader=then, catalogue=catalogue,
+        channel=channel, reader=then, catalogue=catalogue, tests=False,
         progress=None if progress is None else lambda part: progress(0.6 * part),
     )  # fmt: skip
     setting = Setting.build(channel=channel, at=midnight(begin), reader=then, learned=learned)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from io import StringIO
 from typing import Any
 
@@ -15,12 +16,16 @@ from django.urls import reverse
 
 from django_ecomai.pricing import learning
 from django_ecomai.pricing.models import PriceProposal, ProductElasticity
+from django_ecomai.pricing.price_test_pages import Plan, plan_suggested, plan_warned
+from django_ecomai.pricing.services.price_test_limits import price_test_problems
 from django_ecomai.pricing.services.propose import proposals_make
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_now
 from django_ecomai.testing import product_make
 
-from .shop import NOW, shop_make
+from .adapters import PricedShop
+from .factories import priced_product
+from .shop import NOW, sales_make, shop_make
 
 pytestmark = pytest.mark.django_db
 KEPT = (
@@ -129,3 +134,23 @@ def test_in_groups_of_one_category_products_learn_what_they_learn_alone(monkeypa
     monkeypatch.setattr(learning, "READ", 1)
     proposals_make(now=NOW, learn_again=True)
     assert list(ProductElasticity.objects.order_by("product_id").values(*columns)) == whole
+
+
+@pytest.mark.parametrize("limits", [{}, {"max_change_day": 0.04}, {"max_change_day": None, "max_change_week": None}])
+def test_the_test_that_is_suggested_is_the_one_that_is_offered_and_can_be_started(
+    settings: Any, shop: PricedShop, limits: dict[str, Any]
+) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "PRICING_LIMITS": limits}
+    # what has had one price only is known by its category, which is not the same everywhere
+    for product in shop_make((-6.0, -1.0, -3.5), rate=30.0):
+        product.list_price = None
+        product.save()
+    sales_make(priced_product(external_id="still", cost=Decimal(4)), levels=(10.0,), rate=400.0)
+    proposals_make(now=NOW)
+    suggested = list(ProductElasticity.objects.filter(test_low__isnull=False).select_related("product"))
+    assert suggested
+    for row in suggested:
+        offered = plan_suggested(product=row.product)
+        assert offered == Plan(row.test_low, row.test_high, row.test_weeks)
+        assert price_test_problems(product=row.product, pairs=[(offered.low, offered.high)]) == [""]
+        assert plan_warned(product=row.product, plan=offered) == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,13 +16,13 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from django_ecomai.mirror.models import Product
-from django_ecomai.pricing.models import PriceProposal, PriceTest, PriceTestWeek
+from django_ecomai.pricing.models import PriceProposal, PriceTest, PriceTestWeek, ProductElasticity
 from django_ecomai.pricing.price_test_pages import Plan, plan_suggested, plan_told
-from django_ecomai.pricing.services import price_test_start
+from django_ecomai.pricing.services import price_test_start, prices_watch
 from django_ecomai.testing import order_make
 from tests.clients import clerk, read
 
-from .adapters import PricedShop
+from .adapters import LiveShop, PricedShop
 from .factories import elasticity_make, priced_product, proposal_make, rule_make
 
 pytestmark = pytest.mark.django_db
@@ -61,12 +62,23 @@ def test_prices_that_limits_forbid_are_drawn_together_and_tried_for_longer(shop:
     product = priced_product()
     elasticity_make(product, test_low=Decimal("8.70"), test_high=Decimal("11.50"), test_weeks=6)
     rule_make(action="limits", max_change_day=0.07, max_change_week=0.07)
-    # from one to the other it is 1.03 times 1.03, which is below 7 %
-    assert plan_suggested(product=product) == Plan(Decimal("9.71"), Decimal("10.30"), 26)
+    # from one to the other it is 6.93 %; a cent further on either side it would be more than 7 %
+    assert plan_suggested(product=product) == Plan(Decimal("9.67"), Decimal("10.34"), 26)
+    told = dict(plan_told(product=product, plan=Plan(Decimal("9.67"), Decimal("10.34"), 26)))["What it teaches"]
+    assert told[-2:] == [
+        "The prices cannot be further apart: the largest change per day (7 %) of the rule “A rule”.",
+        "It also counts for the step from one price to the other.",
+    ]
+
+
+def test_a_suggestion_for_another_price_than_that_of_now_is_not_taken(shop: PricedShop) -> None:
+    product = priced_product()
+    elasticity_make(product, test_low=Decimal("12.00"), test_high=Decimal("13.00"), test_weeks=6)
+    assert plan_suggested(product=product) == Plan(Decimal("9.54"), Decimal("10.48"), 12)
 
 
 def test_without_a_suggestion_the_widest_allowed_prices_are_taken() -> None:
-    assert plan_suggested(product=priced_product()) == Plan(Decimal("9.62"), Decimal("10.40"), 12)
+    assert plan_suggested(product=priced_product()) == Plan(Decimal("9.54"), Decimal("10.48"), 12)
     assert plan_suggested(product=priced_product(price=None)) is None
     assert plan_suggested(product=priced_product(price="0.01", cost=Decimal("0.001"))) is None
 
@@ -79,24 +91,36 @@ def test_a_plan_tells_what_happens_what_it_costs_and_what_it_teaches() -> None:
     assert [heading for heading, _lines in told] == ["What happens", "What it costs", "What it teaches"]
     happens, costs, teaches = (" ".join(lines) for _heading, lines in told)
     assert "the price is 8.00 or 12.50 EUR" in happens and "In 2 of the 4 weeks it is the lower one" in happens
-    # per week 60 today; 12.5 * 4 = 50 at the lower, 8 * 8.5 = 68 at the higher price: 2 * (50 + 68 - 120) = -4
-    assert "About 4.00 EUR of profit in 4 weeks, against leaving the price at 10.00 EUR." in costs
-    assert "demand changes by −2.0 to 0.0 %" in teaches and "instead of 2.0" in teaches
+    # per week 60 today; 12.5 * 4 = 50 at the lower, 8 * 8.5 = 68 at the higher price: 2 * (50 + 68 - 120) = -4 at an
+    # elasticity of -1. At others it is more: -1.35 at -0.5, +2.08 at -1.5; the mean of what is known is -2.47.
+    assert "About −2.47 EUR of profit in 4 weeks, against leaving the price at 10.00 EUR." in costs
+    assert "between −6.75 and +9.79 EUR" in costs
+    assert "demand changes by −2.0 to 0.0 %" in teaches and "instead of 2.00" in teaches
     with translation.override("de"):
         told = plan_told(product=product, plan=Plan(Decimal(8), Decimal("12.50"), 4))
-        assert "Etwa 4,00 EUR Gewinn in 4 Wochen" in told[1][1][0]
+        assert "Etwa −2,47 EUR Gewinn in 4 Wochen" in told[1][1][0]
 
 
 def test_what_is_not_known_is_not_told() -> None:
     told = dict(plan_told(product=priced_product(), plan=Plan(Decimal(9), Decimal(11), 4)))
     assert told["What it costs"] == ["That cannot be told: it takes sales of this product and its cost."]
-    assert told["What it teaches"] == ["How far it narrows the doubt cannot be told before it has sold."]
+    assert told["What it teaches"][:1] == ["How far it narrows the doubt cannot be told before it has sold."]
 
 
 # -- starting --------------------------------------------------------------------------------------------------------
 def test_a_test_begins_on_the_elasticities_page(boss: Client, shop: PricedShop) -> None:
     product = priced_product(title="<b>Lamp</b>")
-    elasticity_make(product, test_low=Decimal("9.71"), test_high=Decimal("10.30"), test_weeks=7, test_worth=3.0)
+    elasticity_make(
+        product,
+        test_low=Decimal("9.71"),
+        test_high=Decimal("10.30"),
+        test_weeks=7,
+        test_worth=3.0,
+        sd=0.8,
+        low=-3.2,
+        high=0.0,
+        rate=400.0,
+    )
     elasticity_make(priced_product(title="Without a test"))
     html = read(boss.get(reverse("admin:ecomai_pricing_productelasticity_changelist")))
     assert html.count("Price test …") == 1 and start_url(product) in html
@@ -197,7 +221,11 @@ def test_a_test_is_stopped_with_a_reason_only(boss: Client, shop: PricedShop) ->
     assert boss.get(url).status_code == 405
     assert "Say why the test is stopped." in read(boss.post(url, {"reason": " "}, follow=True))
     html = read(boss.post(url, {"reason": "Christmas <b>"}, follow=True))
-    assert "The test is over" in html and "Reason: Christmas &lt;b&gt;" in html and "Stop and restore" not in html
+    assert (
+        "The test is over; the shop has the price 10.00 EUR." in html
+        and "Reason: Christmas &lt;b&gt;" in html
+        and "Stop and restore" not in html
+    )
     test.refresh_from_db()
     assert (test.state, test.reason) == ("stopped", "Christmas <b>")
     assert "The test is over already." in read(boss.post(url, {"reason": "again"}, follow=True))
@@ -268,3 +296,64 @@ def test_simulated_competitors_are_called_so_beside_the_price(boss: Client) -> N
 def test_the_rule_form_explains_what_trying_means(boss: Client) -> None:
     html = read(boss.get(reverse("admin:ecomai_pricing_pricingrule_add")))
     assert "Learn by trying" in html and 'name="explore"' in html and "Everybody sees the same price." in html
+
+
+# -- what limits leave of it -----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("weeks", ["4", "26"])
+@pytest.mark.parametrize(("low", "high"), [("9.80", "10.20"), ("9.00", "10.48"), ("9.54", "10.48")])
+def test_the_cost_that_is_told_lies_inside_of_its_range(low: str, high: str, weeks: str) -> None:
+    for elasticity in (-4.0, -2.0, -1.6, -0.5):
+        for sd in (0.1, 0.8):
+            product = priced_product()
+            half = 1.96 * sd
+            elasticity_make(
+                product, elasticity=elasticity, sd=sd, low=elasticity - half, high=elasticity + half, rate=30.0
+            )
+            plan = Plan(Decimal(low), Decimal(high), int(weeks))
+            said, between = dict(plan_told(product=product, plan=plan))["What it costs"]
+            number = r"[−+]?[\d.]+"
+            (told,), (least, most) = re.findall(number, said)[:1], re.findall(number, between)[:2]
+            value, lowest, highest = (float(one.replace("−", "-")) for one in (told, least, most))
+            assert lowest <= value <= highest
+            assert said.startswith("About −" if value < 0 else "Probably nothing: about ")
+
+
+def test_a_test_that_teaches_nothing_is_warned_of(boss: Client, shop: PricedShop) -> None:
+    product = priced_product()
+    elasticity_make(product, elasticity=-2.0, sd=0.4, low=-2.784, high=-1.216, rate=4.0)
+    html = read(boss.get(start_url(product)))
+    assert "becomes only 1 % more exact" in html and "Start it all the same" in html
+    assert "The prices cannot be further apart: the largest change per day (10 %)." in html
+    assert "Yes, start the test on Monday" not in html
+    ProductElasticity.objects.update(rate=4000.0)
+    html = read(boss.get(start_url(product)))
+    assert "more exact" not in html and "Yes, start the test on Monday" in html
+
+
+def test_the_state_tells_that_it_has_not_begun_and_that_it_waits(boss: Client, live_shop: LiveShop) -> None:
+    product = priced_product(external_id="t")
+    live_shop.now["t"] = Decimal(10)
+    test = price_test_start(product=product, low=Decimal("9.80"), high=Decimal("10.20"), weeks=4, seed=1)
+    listed = reverse("admin:ecomai_pricing_pricetest_changelist")
+    for url in (page_of(test), listed):
+        assert "begins on its first Monday" in read(boss.get(url))
+    began = timezone.make_aware(datetime.combine(test.starts_on, time(1)))
+    prices_watch(now=began)
+    live_shop.broken.add("t")
+    stop = reverse("admin:ecomai_pricing_pricetest_stop", args=[test.pk])
+    html = read(boss.post(stop, {"reason": "Christmas"}, follow=True))
+    assert "The test ends as soon as the shop takes the price back" in html and "the till is closed" in html
+    assert "The price before is not in the shop yet." in html and "Stop and restore" in html
+    live_shop.broken = set()
+    html = read(boss.post(stop, {"reason": "again"}, follow=True))
+    assert "Reason: Christmas" in html and live_shop.now["t"] == 10
+
+
+def test_a_price_that_the_shop_rounded_stands_beside_the_one_that_was_drawn(boss: Client, live_shop: LiveShop) -> None:
+    live_shop.now["t"], live_shop.cent = Decimal(10), Decimal("0.1")
+    product = priced_product(external_id="t")
+    test = price_test_start(product=product, low=Decimal("9.85"), high=Decimal("10.15"), weeks=2, seed=1)
+    prices_watch(now=timezone.make_aware(datetime.combine(test.starts_on, time(1))))
+    first = test.weeks.all()[0]
+    made = "9.80" if first.price == test.low else "10.10"
+    assert f"{first.price:.2f} EUR (in the shop: {made} EUR)" in read(boss.get(page_of(test)))

@@ -25,6 +25,7 @@ from django_ecomai.pricing.services import (
     price_tests_keep,
     prices_watch,
 )
+from django_ecomai.pricing.services.propose import proposals_make
 from django_ecomai.testing import order_make
 
 from .adapters import PricedShop
@@ -92,11 +93,11 @@ def test_profits_are_without_tax(
 def test_what_a_test_costs_is_without_tax(rate: float | None, money: str, settings: LazySettings) -> None:
     settings.ECOMAI = {**settings.ECOMAI, "PRICING_TAX_RATE": rate}
     product = priced_product()
-    elasticity_make(product, elasticity=-2.0, sd=0.5, low=-3.0, high=-1.0, rate=10.0)
+    elasticity_make(product, elasticity=-2.0, sd=0.5, low=-2.0, high=-2.0, rate=10.0)  # as if it were certain
     told = plan_told(product=product, plan=Plan(Decimal(8), Decimal("12.50"), 4))
     # 15.625 and 6.4 pieces instead of 10. Without tax 15.625 * 4 + 6.4 * 8.5 - 2 * 10 * 6 is -3.10 in two weeks, with
     # 25 % tax 15.625 * 2.4 + 6.4 * 6 - 2 * 10 * 4 is -4.10.
-    assert told[1][1][0] == f"About {money} EUR of profit in 4 weeks, against leaving the price at 10.00 EUR."
+    assert told[1][1][0] == f"About −{money} EUR of profit in 4 weeks, against leaving the price at 10.00 EUR."
 
 
 class TestVerdicts:
@@ -253,3 +254,25 @@ class TestKeeping:
             price_tests_keep(tests=[test], higher=True, user=first, now=later)
         (row,) = price_tests_keep(tests=[test], higher=True, user=second, now=later)
         assert (row.state, row.seconded_by, PriceProposal.objects.count()) == ("approved", first, 1)
+
+    @pytest.mark.parametrize("moved", [False, True])
+    def test_a_first_approval_survives_the_next_run(
+        self, shop: PricedShop, settings: LazySettings, moved: bool
+    ) -> None:
+        test = run(6)
+        settings.ECOMAI = {**settings.ECOMAI, "PRICING_FOUR_EYES": True}
+        first, second = (User.objects.create_user(name) for name in ("first", "second"))
+        later = MONDAY + timedelta(weeks=6, days=2)
+        (row,) = price_tests_keep(tests=[test], higher=True, user=first, now=later)
+        elasticity_make(test.product)  # the run would propose another price, and the whole catalogue is looked at
+        if moved:
+            Product.objects.filter(pk=test.product_id).update(price="10.10")
+        found = proposals_make(now=later + timedelta(days=1))
+        kept = PriceProposal.objects.filter(pk=row.pk, from_test=True, new_price=row.new_price).first()
+        assert found.products == 1
+        if moved:  # it was approved for another price than that of now
+            assert kept is None or not kept.from_test
+            return
+        assert kept is not None and kept.seconded_by == first
+        (row,) = price_tests_keep(tests=[test], higher=True, user=second, now=later + timedelta(days=1, hours=1))
+        assert (row.state, row.seconded_by) == ("approved", first)

@@ -20,7 +20,7 @@ from django_ecomai.pricing.services import (
     price_test_stop,
     prices_watch,
 )
-from django_ecomai.pricing.services.price_tests import weeks_drawn
+from django_ecomai.pricing.services.price_test_starting import weeks_drawn
 from django_ecomai.pricing.services.propose import proposals_preview
 
 from .adapters import PricedShop

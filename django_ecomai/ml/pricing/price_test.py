@@ -14,6 +14,8 @@ Floats = NDArray[np.float64]
 STEPS = (0.03, 0.05, 0.08, 0.10, 0.15)
 #: Longest test in periods that is still suggested.
 LONGEST = 26
+#: By which part the interval must get narrower, or a test is not worth its while.
+WORTHWHILE = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +58,16 @@ def suggest_tests(
     wanted_width: float = 1.5,
     most: int = 20,
     steps: tuple[float, ...] = STEPS,
+    widest: ArrayLike = np.inf,
 ) -> PriceTests:
     """Tests for the products whose 95 % interval is wider than ``wanted_width`` or that have no elasticity.
 
     A period at log price +-h around today's brings the information ``h2 * rate / (dispersion * (1 + alpha * rate))``
-    about the elasticity (see ``told_per_period``). The smallest step that needs no
-    more than 26 periods is suggested; products that no step brings there, or without sales, are left out. ``price`` [n]
-    is today's. Raises ``ValueError`` for a width of 0 or less.
+    about the elasticity (see ``told_per_period``). The smallest step that needs no more than 26 periods is suggested,
+    and an even number of them. ``widest`` [n] is the largest step that limits allow: where it is less than what is
+    needed, it is taken for 26 periods, if that makes the interval narrower by `WORTHWHILE`. Products that no step
+    brings there, or without sales, are left out. ``price`` [n] is today's. Raises ``ValueError`` for a width of 0 or
+    less.
     """
     if wanted_width <= 0:
         raise ValueError("wanted_width must be above 0")
@@ -74,13 +79,23 @@ def suggest_tests(
     useful = (before > wanted_width) & (found.rate > 0) & np.isfinite(today) & (today > 0)
     wanted = (2 * Z95 / wanted_width) ** 2 - 1 / sd**2
     per_period = told_per_period(found.rate, found.dispersion, found.alpha, found.rho)
+    room = np.broadcast_to(np.asarray(widest, dtype=np.float64), sd.shape)
     step, weeks = np.full(len(sd), np.nan), np.zeros(len(sd), dtype=np.int64)
-    for one in sorted(steps, reverse=True):
-        gain = per_period * np.log1p(one) ** 2
+
+    def needs(moved: Floats) -> Floats:
+        gain = per_period * np.log1p(moved) ** 2
         needed = np.ceil(np.divide(wanted, gain, out=np.full(len(sd), np.inf), where=gain > 0))
-        short = useful & (needed <= LONGEST)
-        step[short] = one
-        weeks[short] = np.maximum(needed[short], 2).astype(np.int64)
+        return np.asarray(2 * np.ceil(np.maximum(needed, 2) / 2))
+
+    # as far as limits allow, then the smallest that is good enough
+    furthest = np.clip(room, 0.0, max(steps))
+    reached = 2 * Z95 / np.sqrt(1 / sd**2 + per_period * np.log1p(furthest) ** 2 * LONGEST)
+    tight = useful & (room < max(steps)) & (reached <= (1 - WORTHWHILE) * before)
+    step[tight], weeks[tight] = furthest[tight], np.minimum(needs(furthest)[tight], LONGEST).astype(np.int64)
+    for one in sorted(steps, reverse=True):
+        needed = needs(np.full(len(sd), one))
+        short = useful & (needed <= LONGEST) & (one <= room + 1e-9)
+        step[short], weeks[short] = one, needed[short].astype(np.int64)
     rows = np.flatnonzero(np.isfinite(step))
     gain = per_period[rows] * np.log1p(step[rows]) ** 2 * weeks[rows]
     after = 2 * Z95 / np.sqrt(1 / sd[rows] ** 2 + gain)

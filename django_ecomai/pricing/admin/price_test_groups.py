@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -15,6 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.urls.resolvers import URLPattern
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -26,6 +28,7 @@ from django_ecomai.conf import ecomai
 from django_ecomai.core.admin import ReadOnlyAdminMixin
 from django_ecomai.core.admin_parts import badge
 from django_ecomai.core.charts import format_value
+from django_ecomai.forecast.days import local_date
 from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing import words
@@ -151,6 +154,7 @@ class PriceTestGroupAdmin(ReadOnlyAdminMixin, PricingAdmin):
         row, tests = self._row(request, object_id)
         kind = ContentType.objects.get_for_model(PriceTestGroup)
         log = LogEntry.objects.filter(content_type=kind, object_id=str(row.pk)).select_related("user")
+        today = local_date(timezone.now())
         may, state = request.user.has_perm(APPLY), group_state(tests)
         asked = {test.started_by_id for test in tests if test.state == PriceTest.State.ASKED}
         kept = state == PriceTest.State.DONE and may_keep(request)
@@ -162,7 +166,7 @@ class PriceTestGroupAdmin(ReadOnlyAdminMixin, PricingAdmin):
             "price_links": self.price_links(request),
             "row": row,
             "original": row,
-            "state": badge(PriceTest.State(state).label, STATES.get(PriceTest.State(state), "info")),
+            "state": badge(_state_told(state, row, today), STATES.get(PriceTest.State(state), "info")),
             "figures": [
                 (_("Products"), format_value(len(tests))),
                 (_("Step"), words.percent(row.step)),
@@ -171,7 +175,7 @@ class PriceTestGroupAdmin(ReadOnlyAdminMixin, PricingAdmin):
             ],
             "tests": [
                 (self.link("ecomai_pricing_pricetest_change", test.pk), test.product.title,
-                 amount_format(test.low), amount_format(test.high, test.currency), test.get_state_display(),
+                 amount_format(test.low), amount_format(test.high, test.currency), test.standing(today),
                  test.reason)
                 for test in tests
             ],
@@ -218,6 +222,8 @@ class PriceTestGroupAdmin(ReadOnlyAdminMixin, PricingAdmin):
                 messages.success(request, _("The test is over."))
                 # what could not be restored stands behind the reason
                 for test in tests:
+                    if test.waits_for:
+                        messages.warning(request, f"{test.product}: {test.waits_for}")
                     if test.reason.startswith(f"{reason}; "):
                         messages.warning(request, f"{test.product}: {test.reason}")
         return HttpResponseRedirect(self.link("ecomai_pricing_pricetestgroup_change", row.pk))
@@ -248,7 +254,7 @@ class PriceTestGroupAdmin(ReadOnlyAdminMixin, PricingAdmin):
     @admin.display(description=gettext_lazy("state"))
     def standing(self, row: PriceTestGroup) -> SafeString:
         state = PriceTest.State(group_state(list(row.tests.all())))
-        return badge(state.label, STATES.get(state, "info"))
+        return badge(_state_told(state, row, local_date(timezone.now())), STATES.get(state, "info"))
 
     @admin.display(description=gettext_lazy("products"))
     def number(self, row: Any) -> str:
@@ -264,6 +270,13 @@ def _chosen(given: Any) -> tuple[str, list[int], str]:
     keys = keys[: MOST_PRODUCTS + 1]
     first = Product.objects.filter(pk__in=keys).order_by("pk").values_list("channel", flat=True).first()
     return ecomai.CHANNEL if first is None else first, keys, ""
+
+
+def _state_told(state: str, group: PriceTestGroup, today: date) -> str:
+    """The state in words: what runs may not have begun."""
+    if state == PriceTest.State.RUNNING and group.starts_on > today:
+        return _("begins on its first Monday")
+    return str(PriceTest.State(state).label)
 
 
 def _begins(group: PriceTestGroup) -> str:

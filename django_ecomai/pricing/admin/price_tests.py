@@ -14,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.urls.resolvers import URLPattern
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -22,11 +23,12 @@ from django.views.decorators.http import require_POST
 
 from django_ecomai.core.admin import ReadOnlyAdminMixin
 from django_ecomai.core.admin_parts import badge
+from django_ecomai.forecast.days import local_date
 from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.asked import key_asked
 from django_ecomai.pricing.models import PriceTest
-from django_ecomai.pricing.price_test_pages import Plan, plan_suggested, plan_told, test_context
+from django_ecomai.pricing.price_test_pages import Plan, plan_suggested, plan_told, plan_warned, test_context
 from django_ecomai.pricing.services import (
     PricingError,
     adapter_applies,
@@ -34,7 +36,8 @@ from django_ecomai.pricing.services import (
     price_test_start,
     price_test_stop,
 )
-from django_ecomai.pricing.services.price_tests import GOING, LONGEST, price_test_problems
+from django_ecomai.pricing.services.price_test_limits import price_test_problems
+from django_ecomai.pricing.services.price_tests import GOING, LONGEST
 from django_ecomai.pricing.worklist import costs_simulated
 
 from .base import APPLY, PricingAdmin
@@ -128,6 +131,7 @@ class PriceTestAdmin(ReadOnlyAdminMixin, ResultMixin, PricingAdmin):
             "today": amount_format(row.price, row.currency),
             "form": form,
             "problem": _problem(row, plan) if plan is not None else "",
+            "warned": plan_warned(product=row, plan=plan) if plan is not None and row.price else "",
             "told": plan_told(product=row, plan=plan) if plan is not None and row.price else [],
             "applies": adapter_applies(row.channel),
             "simulated": costs_simulated(channel=row.channel),
@@ -152,7 +156,7 @@ class PriceTestAdmin(ReadOnlyAdminMixin, ResultMixin, PricingAdmin):
             "price_links": self.price_links(request),
             "row": row,
             "original": row,
-            "state": badge(row.get_state_display(), STATES.get(PriceTest.State(row.state), "info")),
+            "state": badge(row.standing(local_date(timezone.now())), STATES.get(PriceTest.State(row.state), "info")),
             "may_approve": may and row.state == PriceTest.State.ASKED and row.started_by_id != request.user.pk,
             "approve_url": self.link("ecomai_pricing_pricetest_approve", row.pk),
             "may_stop": may and row.state in GOING,
@@ -192,8 +196,14 @@ class PriceTestAdmin(ReadOnlyAdminMixin, ResultMixin, PricingAdmin):
                 messages.error(request, str(error))
             else:
                 # the service adds to the reason what it could not restore
-                if stopped.reason == reason[:500]:
-                    messages.success(request, _("The test is over; the price before is in the shop."))
+                if stopped.state in GOING:
+                    told = _("The test ends as soon as the shop takes the price back, which is tried every hour.")
+                    messages.warning(request, f"{told} {stopped.waits_for}")
+                elif stopped.reason == reason[:500]:
+                    price = amount_format(stopped.product.price, stopped.currency)
+                    messages.success(
+                        request, _("The test is over; the shop has the price %(price)s.") % {"price": price}
+                    )
                 else:
                     messages.warning(request, stopped.reason)
         return HttpResponseRedirect(self.link("ecomai_pricing_pricetest_change", row.pk))
@@ -215,7 +225,7 @@ class PriceTestAdmin(ReadOnlyAdminMixin, ResultMixin, PricingAdmin):
 
     @admin.display(description=gettext_lazy("state"))
     def standing(self, row: PriceTest) -> SafeString:
-        return badge(row.get_state_display(), STATES.get(PriceTest.State(row.state), "info"))
+        return badge(row.standing(local_date(timezone.now())), STATES.get(PriceTest.State(row.state), "info"))
 
     @admin.display(description=gettext_lazy("prices"))
     def both(self, row: PriceTest) -> str:

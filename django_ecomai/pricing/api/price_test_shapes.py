@@ -21,7 +21,7 @@ class PriceTestWeekSerializer(serializers.ModelSerializer[PriceTestWeek]):
 
     class Meta:
         model = PriceTestWeek
-        fields = ("week", "price", "propensity", "applied_at", "is_spoiled")
+        fields = ("week", "price", "stored_price", "propensity", "applied_at", "is_spoiled")
 
 
 class PriceTestSerializer(serializers.ModelSerializer[PriceTest]):
@@ -36,6 +36,7 @@ class PriceTestSerializer(serializers.ModelSerializer[PriceTest]):
         model = PriceTest
         fields: tuple[str, ...] = (
             "id", "product_id", "title", "state", "base_price", "low", "high", "currency", "starts_on", "reason",
+            "ending", "waits_for",
             "group", "family", "made_at",
         )  # fmt: skip
 

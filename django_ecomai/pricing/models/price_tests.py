@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
+
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from django_ecomai.mirror.models import Product
@@ -68,6 +72,14 @@ class PriceTest(models.Model):
     )  # fmt: skip
     made_at = models.DateTimeField(_("started"), auto_now_add=True)
     reason = models.CharField(_("why it was stopped"), max_length=500, default="", blank=True)
+    # The state in which it ends as soon as the shop has the price before again, and what the shop answered last.
+    ending = models.CharField(_("is to end"), max_length=8, choices=State.choices, default="", blank=True)
+    waits_for = models.CharField(_("waits for the shop"), max_length=500, default="", blank=True)
+    # Since when a worker is at it, and what it is about to write: noted before, so that the price is known for ours.
+    claimed_since = models.DateTimeField(null=True, blank=True, editable=False)
+    writing_since = models.DateTimeField(null=True, blank=True, editable=False)
+    writing_price = models.DecimalField(**MONEY, null=True, blank=True, editable=False)
+    writing_list_price = models.DecimalField(**MONEY, null=True, blank=True, editable=False)
     group = models.ForeignKey(
         PriceTestGroup, models.CASCADE, null=True, blank=True, related_name="tests", verbose_name=_("test of several")
     )
@@ -83,6 +95,19 @@ class PriceTest(models.Model):
     def __str__(self) -> str:
         return f"{self.product}: {self.low.normalize():f} / {self.high.normalize():f} {self.currency}"
 
+    def kept(self, price: Decimal) -> Decimal:
+        """What the shop makes of one of the two prices, as far as it has had it."""
+        made = [one for one in self.weeks.all() if one.price == price and one.stored_price is not None]
+        return max(made, key=lambda one: one.week).stored_price or price if made else price
+
+    def standing(self, today: date) -> str:
+        """The state in words: a test that runs may not have begun, or may wait for the shop."""
+        if self.state == self.State.RUNNING and self.ending:
+            return gettext("ends as soon as the shop takes the price back")
+        if self.state == self.State.RUNNING and self.starts_on > today:
+            return gettext("begins on its first Monday")
+        return str(self.get_state_display())
+
 
 class PriceTestWeek(models.Model):
     """A week of a test: which price, with which probability it was drawn, and when it came into the shop."""
@@ -95,6 +120,8 @@ class PriceTestWeek(models.Model):
     price = models.DecimalField(_("price"), **MONEY)
     propensity = models.FloatField(_("probability of this price"), default=0.5)
     applied_at = models.DateTimeField(_("in the shop since"), null=True, blank=True)
+    # What the shop made of the price, where it can be asked.
+    stored_price = models.DecimalField(_("price in the shop"), **MONEY, null=True, blank=True)
     # Somebody else's price came in between: it does not count.
     is_spoiled = models.BooleanField(_("disturbed"), default=False)
 

@@ -53,6 +53,8 @@ class PriceProposal(models.Model):
     # The product's key while nobody has decided, NULL afterwards: at most one undecided row per product.
     undecided = models.BigIntegerField(null=True, blank=True, unique=True, editable=False)
     run_number = models.BigIntegerField(null=True, blank=True, editable=False)
+    # A price of a price test that is to stay: no run writes over it while it waits for the second of two people.
+    from_test = models.BooleanField(default=False, editable=False)
     made_at = models.DateTimeField(_("worked out"))
     state = models.CharField(_("state"), max_length=16, choices=State.choices, default=State.OPEN)
     held_code = models.CharField(max_length=32, default="", blank=True, editable=False)

@@ -4,7 +4,8 @@ from .apply import Applied, changes_apply, prices_resume
 from .decide import PricingError, proposals_approve, proposals_reject
 from .price_test_groups import price_test_group_approve, price_test_group_start, price_test_group_stop
 from .price_test_keep import price_tests_keep
-from .price_tests import price_test_approve, price_test_start, price_test_stop
+from .price_test_starting import price_test_approve, price_test_start
+from .price_tests import price_test_stop
 from .propose import proposals_make, proposals_preview
 from .selections import (
     approval_select,

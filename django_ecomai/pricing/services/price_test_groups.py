@@ -25,7 +25,9 @@ from django_ecomai.pricing.rulebook import Choice, RuleBook
 
 from .allowed import family_candidates
 from .decide import PricingError
-from .price_tests import GOING, check_start, pair_problem, price_test_approve, price_test_stop, weeks_of
+from .price_test_limits import pair_problem
+from .price_test_starting import check_start, price_test_approve, weeks_of
+from .price_tests import GOING, price_test_stop
 
 #: Products of one test: their prices are written one by one every Monday.
 MOST_PRODUCTS = 500

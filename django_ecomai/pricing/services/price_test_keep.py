@@ -58,7 +58,7 @@ def price_tests_keep(
         book = RuleBook(channel=channel, on=local_date(at))
         weekly, rows = tests_weekly(ended), []
         for test in ended:
-            price = test.high if higher else test.low
+            price = test.kept(test.high if higher else test.low)
             found = facts.get(test.product_id)
             if problem := _problem(test, products[test.product_id], found, price, book):
                 raise PricingError(f"{products[test.product_id]}: {problem}")
@@ -94,7 +94,7 @@ def _row(
     test: PriceTest, facts: Facts, price: Decimal, sold: tuple[float | None, float | None], *, at: datetime
 ) -> PriceProposal:
     """The undecided proposal of this price, at which so many pieces and so much profit came per week; what a run has
-    proposed meanwhile gives way to it."""
+    proposed meanwhile gives way to it, and no run writes over it while it waits for the second of two people."""
     old = PriceProposal.objects.filter(undecided=test.product_id).first()
     if old is not None and (old.state, old.old_price, old.new_price) == (State.OPEN, facts.price, price):
         return old  # approved by the first of two
@@ -105,7 +105,7 @@ def _row(
     return PriceProposal.objects.create(
         channel=test.channel, product_id=test.product_id, undecided=test.product_id, made_at=at, state=State.OPEN,
         old_price=facts.price, new_price=price, list_price=facts.list_price, cost=facts.cost, tax=float(facts.tax),
-        currency=facts.currency, family=test.family, horizon_days=ecomai.PRICING_HORIZON_DAYS,
+        currency=facts.currency, family=test.family, from_test=True, horizon_days=ecomai.PRICING_HORIZON_DAYS,
         trail=[["target", None, float(price)]], goal="profit", risk=PriceProposal.Risk.LOW,
         strength=PriceProposal.Strength.NONE,
         units_new=None if units is None else units * weeks, profit_new=None if profit is None else profit * weeks,

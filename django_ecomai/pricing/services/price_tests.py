@@ -1,240 +1,335 @@
-"""Price tests: two prices of a product alternate by week, in an order drawn before, the same for every visitor."""
+"""Price tests: two prices of a product alternate by week, in an order drawn before, the same for every visitor.
+
+What is to be written into the shop is noted first, in a short transaction of its own; then the shop is written to and
+read, outside of any transaction, and what became of it is stored in another one. A worker that is killed in between
+leaves the note behind, and a price that the shop has and the note names is ours.
+"""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import logging
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from django_ecomai.adapters.base import get_adapter
-from django_ecomai.conf import ecomai
 from django_ecomai.core.audit import change_log
 from django_ecomai.core.mysql import locked_rows
 from django_ecomai.forecast.days import local_date
 from django_ecomai.mirror.models import Product
-from django_ecomai.pricing.facts import Facts, product_facts
-from django_ecomai.pricing.held import exact_amount, reason_text
-from django_ecomai.pricing.limits import binding_limits, limits_build, problems
+from django_ecomai.pricing.held import NONE, Why, why
 from django_ecomai.pricing.models import PriceChange, PriceTest, PriceTestWeek
 from django_ecomai.pricing.reading import last_monday
-from django_ecomai.pricing.rulebook import Choice, RuleBook
 
 from .allowed import restoring_forbidden
 from .decide import PricingError
-from .shop import Former, Said, adapter_applies, mirror_follow, shop_prices, write_price
+from .price_test_limits import facts_of, forbidden
+from .shop import Former, Said, mirror_follow, plain, reads_rows, shop_prices, write_price
 
+logger = logging.getLogger("django_ecomai")
 LONGEST = 26
 #: Not over yet.
 GOING = (PriceTest.State.ASKED, PriceTest.State.RUNNING)
+State = PriceTest.State
+#: After so long a note is taken for what a killed worker left behind.
+LEFT_BEHIND = timedelta(minutes=15)
 
 
-def price_test_start(
-    *,
-    product: Product,
-    low: Decimal,
-    high: Decimal,
-    weeks: int,
-    user: Any = None,
-    seed: int,
-    now: datetime | None = None,
-) -> PriceTest:
-    """Draw the weeks of a test that begins next Monday: of each two weeks one has the lower price, which of them is
-    drawn from ``seed``, so each week has each price with probability 1/2.
-
-    Raises ``PricingError`` for prices that the limits forbid (also in the step from one to the other), fewer than 2 or
-    more than 26 weeks, a product in a price family or in a test, and an adapter that cannot write prices. With
-    ``PRICING_FOUR_EYES`` it waits for ``price_test_approve`` of somebody else, and ``user`` must be known.
-    """
-    at = now or timezone.now()
-    check_start(channel=product.channel, weeks=weeks, user=user)
-    if not 0 < low < high:
-        raise PricingError(_("The lower price must be above 0 and below the higher one."))
-    if problem := price_test_problems(product=product, pairs=[(low, high)], now=at)[0]:
-        raise PricingError(problem)
-    first = last_monday(local_date(at)) + timedelta(days=7)
-    with transaction.atomic():
-        # one test per product: whoever starts two at once waits here
-        held = locked_rows(Product.objects.filter(pk=product.pk)).get()
-        if PriceTest.objects.filter(product=held, state__in=GOING).exists():
-            raise PricingError(_("“%(product)s” is in a price test already.") % {"product": held})
-        test = PriceTest.objects.create(
-            channel=held.channel, product=held, base_price=held.price or 0, low=low, high=high,
-            currency=held.currency, starts_on=first, seed=seed,
-            state=PriceTest.State.ASKED if ecomai.PRICING_FOUR_EYES else PriceTest.State.RUNNING,
-            started_by=user if getattr(user, "pk", None) is not None else None,
-        )  # fmt: skip
-        PriceTestWeek.objects.bulk_create(weeks_of(test, weeks_drawn(weeks, seed)))
-        change_log(objects=[test], user=user, lines=[_("started")], added=True)
-    return test
-
-
-def check_start(*, channel: str, weeks: int, user: Any) -> None:
-    """Raise ``PricingError`` where no test can be started whatever the prices are."""
-    if ecomai.PRICING_FOUR_EYES and getattr(user, "pk", None) is None:
-        raise PricingError(_("Two people must approve a price: log in, so that it is known who does."))
-    if not 2 <= weeks <= LONGEST or weeks % 2:
-        raise PricingError(_("A test takes an even number of weeks, 2 to %(most)d.") % {"most": LONGEST})
-    if not adapter_applies(channel):
-        raise PricingError(_("The adapter cannot write prices, so no test can run by itself."))
-
-
-def price_test_approve(*, test: PriceTest, user: Any, now: datetime | None = None) -> PriceTest:
-    """The second of two people lets a test begin, next Monday at the earliest: its weeks move there in their order.
-
-    Raises ``PricingError`` when it does not wait for that, when nobody is named, for the person who started it, and for
-    a product whose price has changed since.
-    """
-    at = now or timezone.now()
-    with transaction.atomic():
-        held = locked_rows(PriceTest.objects.filter(pk=test.pk)).select_related("product").get()
-        if held.state != PriceTest.State.ASKED:
-            raise PricingError(_("This test does not wait for a second person."))
-        if getattr(user, "pk", None) in (None, held.started_by_id):
-            raise PricingError(
-                _("You have approved “%(product)s” already: somebody else must do so too.") % {"product": held.product}
-            )
-        if held.product.price != held.base_price:
-            raise PricingError(
-                _("The price of “%(product)s” has changed: start a new test.") % {"product": held.product}
-            )
-        first = last_monday(local_date(at)) + timedelta(days=7)
-        # the last one first, so that no two weeks of the test are ever the same
-        for week in held.weeks.order_by("-week"):
-            week.week += first - held.starts_on
-            week.save(update_fields=["week"])
-        held.state, held.starts_on, held.approved_by = PriceTest.State.RUNNING, first, user
-        held.save(update_fields=["state", "starts_on", "approved_by"])
-        change_log(objects=[held], user=user, lines=[_("approved by the second of two")])
-    return held
-
-
-def weeks_of(test: PriceTest, lower: Sequence[bool]) -> list[PriceTestWeek]:
-    """The weeks of a test, unsaved, from its first Monday on."""
-    return [
-        PriceTestWeek(test=test, week=test.starts_on + timedelta(days=7 * number), price=test.low if one else test.high)
-        for number, one in enumerate(lower)
-    ]
-
-
-def weeks_drawn(weeks: int, seed: int) -> list[bool]:
-    """Which weeks have the lower price: one of each two, drawn."""
-    draw = random.Random(seed)
-    found: list[bool] = []
-    for _number in range(0, weeks, 2):
-        first = draw.random() < 0.5
-        found += [first, not first]
-    return found[:weeks]
+class _TakenOver(Exception):
+    """Another worker is at the test by now, or it is over: whoever was slow notes nothing."""
 
 
 def price_test_stop(*, test: PriceTest, user: Any = None, reason: str, now: datetime | None = None) -> PriceTest:
-    """End a test early and restore the price before it, unless the shop has changed it since."""
+    """End a test early and restore the price before it, unless the shop has changed it since; returns it as it stands.
+
+    Where the shop cannot be asked or does not take the price, the test goes on ``ending``, and every hour tries again.
+    """
+    at = now or timezone.now()
     with transaction.atomic():
         held = locked_rows(PriceTest.objects.filter(pk=test.pk)).select_related("product").get()
         if held.state not in GOING:
             raise PricingError(_("The test is over already."))
-        _end(held, PriceTest.State.STOPPED, reason, now or timezone.now())
-        change_log(objects=[held], user=user, lines=[_("stopped: %(reason)s") % {"reason": reason}])
-    return held
+        ends = [held.pk]
+        if not held.ending:  # else it waits for the shop, which is asked again
+            ends = _ends(held, State.STOPPED, reason)
+            change_log(objects=[held], user=user, lines=[_("stopped: %(reason)s") % {"reason": reason}])
+    for pk in ends:
+        _work(pk, at)
+    return PriceTest.objects.select_related("product").get(pk=test.pk)
+
+
+def price_tests_give_way(*, product_ids: Iterable[int]) -> list[PriceTest]:
+    """Stop the tests of products whose price is taken back, and those of their families: what has not begun has
+    nothing to restore. Call it within the transaction that takes the price back.
+
+    Raises ``PricingError`` for a test that has begun.
+    """
+    rows = PriceTest.objects.filter(product__in=list(product_ids), state__in=GOING).order_by("pk")
+    found = list(locked_rows(rows).select_related("product"))
+    for test in found:
+        if test.writing_price is not None or test.weeks.filter(applied_at__isnull=False).exists():
+            raise PricingError(why("test_first", product=test.product))
+    for test in found:
+        for other in locked_rows(_with_family(test)).select_related("product"):
+            other.state, other.reason = State.STOPPED, _("the price before it was taken back")
+            other.save(update_fields=["state", "reason"])
+    return found
 
 
 def price_tests_advance(
     *, channel: str = "", now: datetime | None = None, tell: Callable[[str], Any] = lambda text: None
 ) -> int:
     """Bring every running test into its week; ended ones get the price before them back. Returns how many prices were
-    written. A test whose price somebody else has changed is stopped, and so is one that a limit forbids by now."""
-    at = now or timezone.now()
-    written = 0
-    running = PriceTest.objects.filter(channel=channel, state=PriceTest.State.RUNNING, starts_on__lte=local_date(at))
-    for pk in list(running.order_by("pk").values_list("pk", flat=True)):
-        with transaction.atomic():
-            test = locked_rows(PriceTest.objects.filter(pk=pk, state=PriceTest.State.RUNNING)).select_related("product")
-            for held in test:
-                written += _advance(held, at)
-                if held.reason:
-                    tell(f"{held.product}: {held.reason}")
+    written. A test whose price somebody else has changed is stopped, and so is one that a limit forbids by now. An
+    error in one test keeps no other back; the first is raised at the end."""
+    written, failed = 0, None
+    day = local_date(now or timezone.now())
+    running = PriceTest.objects.filter(channel=channel, state=State.RUNNING)
+    for pk in list(running.filter(Q(starts_on__lte=day) | ~Q(ending="")).order_by("pk").values_list("pk", flat=True)):
+        try:
+            # a moment of its own for each: many prices take long
+            written += _work(pk, now or timezone.now(), tell=tell)
+        except Exception as error:
+            logger.exception("EcomAI: price test %s could not be brought into its week.", pk)
+            failed = failed or error
+    if failed is not None:
+        raise failed
     return written
+
+
+def _work(pk: int, now: datetime, *, tell: Callable[[str], Any] = lambda text: None) -> int:
+    """Bring one test where it belongs; returns how many prices were written. One that needs nothing, or that another
+    worker is at, is left alone."""
+    test = _claim(pk, now)
+    if test is None:
+        return 0
+    before = (test.state, test.reason, test.waits_for)
+    try:
+        written = _advance(test, now)
+    except _TakenOver:
+        return 0
+    mine = PriceTest.objects.filter(pk=test.pk, claimed_since=test.claimed_since)
+    mine.update(claimed_since=None, waits_for=test.waits_for[:500])
+    if (test.state, test.reason, test.waits_for) != before and (said := test.waits_for or test.reason):
+        tell(f"{test.product}: {said}")
+    return written
+
+
+def _claim(pk: int, now: datetime) -> PriceTest | None:
+    """The test, noted as being worked at; None where there is nothing to do."""
+    with transaction.atomic():
+        rows = locked_rows(PriceTest.objects.filter(pk=pk, state__in=GOING)).select_related("product")
+        test = rows.first()
+        if test is None or (test.state == State.ASKED and not test.ending):
+            return None
+        if test.claimed_since is not None and abs(now - test.claimed_since) < LEFT_BEHIND:
+            return None
+        monday = last_monday(local_date(now))
+        weeks = {one.week: one for one in test.weeks.all()}
+        if (not weeks or max(weeks) < monday) and not test.ending:
+            test.ending = State.DONE
+        waits = monday in weeks and weeks[monday].applied_at is None
+        if not (test.ending or waits or test.writing_price is not None):
+            return None
+        test.claimed_since = now
+        test.save(update_fields=["claimed_since", "ending"])
+    return test
+
+
+def _save(test: PriceTest, *names: str) -> None:
+    """Store columns of a test that is still this worker's."""
+    mine = PriceTest.objects.filter(pk=test.pk, claimed_since=test.claimed_since, state__in=GOING)
+    if not mine.update(**{name: getattr(test, name) for name in names}):
+        raise _TakenOver
+
+
+def _note(
+    test: PriceTest, price: Decimal | None = None, listed: Decimal | None = None, at: datetime | None = None
+) -> None:
+    """What is about to be written; None: it is known what became of it."""
+    test.writing_price, test.writing_list_price, test.writing_since = price, listed, at
+    _save(test, "writing_price", "writing_list_price", "writing_since")
 
 
 def _advance(test: PriceTest, now: datetime) -> int:
+    if test.ending and not _has_written(test):
+        return _over(test, NONE)
+    said = _said_now(test)
+    if said.problem:
+        test.waits_for = str(said.problem)  # the next hour tries again
+        return 0
+    written = _settle(test, said, now)
+    if test.state not in GOING:
+        return written
+    if test.ending:
+        return written + _finish(test, said, now)
     monday = last_monday(local_date(now))
-    weeks = list(test.weeks.order_by("week"))
-    if not weeks or weeks[-1].week < monday:
-        return _end(test, PriceTest.State.DONE, "", now)
-    week = next((one for one in weeks if one.week == monday), None)
-    if week is None or week.applied_at is not None:
+    week = test.weeks.filter(week=monday, applied_at=None).first()
+    if week is None:
+        return written
+    if said.price != (last := _last_price(test)):
+        return written + _stop(test, said, str(why("test_other_price", price=said.price)), now)
+    facts = facts_of(test.product, now)
+    if facts is None or (problem := forbidden(test, facts, week.price, now)):
+        return written + _stop(test, said, _("not on sale") if facts is None else problem, now)
+    if last == test.kept(week.price):
+        week.applied_at, week.stored_price = now, last
+        week.save(update_fields=["applied_at", "stored_price"])
+        test.waits_for = ""
+        return written
+    because, after = _write(test, said, Former(week.price), now)
+    if because:
+        if test.family and test.writing_price is None:  # its products have one price: none goes where one cannot
+            return written + _stop(test, said, str(because), now)
+        test.waits_for = str(because)
+        return written
+    _record(test, week, said, after, now, refused=_refused(test, week, last, after, now))
+    return written + 1 + (_finish(test, _said_now(test), now) if test.ending else 0)
+
+
+def _settle(test: PriceTest, said: Said, now: datetime) -> int:
+    """What became of the price that was noted before a worker was killed, or whose answer nobody got."""
+    noted = test.writing_price
+    if noted is None:
+        return 0
+    began, last = test.writing_since or now, _last_price(test)
+    week = test.weeks.filter(week=last_monday(local_date(began)), price=noted, applied_at=None).first()
+    if said.price in (noted, test.kept(noted)) and (week is not None or test.ending):
+        _record(test, week, Said(last, test.currency, list_price=test.writing_list_price), said, began)
+        return 1
+    if said.price == last:
+        _note(test)  # it never arrived
+    else:
+        # Perhaps the shop has rounded it: nobody can tell that from a person's price.
+        _ends(test, test.ending or State.STOPPED, str(why("left_unclear", new=noted, price=said.price)))
+        _over(test, NONE)
+    return 0
+
+
+def _write(test: PriceTest, said: Said, new: Former, now: datetime) -> tuple[Why, Said]:
+    """Note the price, write it, and read what the shop made of it. With a reason why not: it is not there."""
+    _note(test, new.price, said.list_price, now)
+    adapter = get_adapter(test.channel)
+    problem = write_price(adapter, test.product, new.price, former=new)
+    reads = reads_rows(adapter)
+    after = _said_now(test) if reads else Said(new.price, list_price=said.list_price)
+    if problem and (not reads or after.price == said.price):
+        _note(test)
+        return problem, said
+    if after.problem:  # perhaps it is there: the note stays, and the next hour asks
+        return problem or after.problem, said
+    return NONE, after
+
+
+def _refused(test: PriceTest, week: PriceTestWeek, last: Decimal, after: Said, now: datetime) -> str:
+    """Why what the shop made of a price cannot be tested, "" where it can."""
+    price = after.price or Decimal(0)
+    other = test.low if week.price == test.high else test.high
+    if price == last:
+        if last == test.kept(other) and test.weeks.filter(price=other, applied_at__isnull=False).exists():
+            return _("The shop makes one price of both: %(price)s.") % {"price": plain(price)}
+        return str(why("not_taken", price=price))
+    if price == week.price:
+        return ""
+    facts = facts_of(test.product, now)
+    because = _("not on sale") if facts is None else forbidden(test, facts, price, now, stored=True)
+    return str(why("rounded", price=price, new=week.price, because=because)) if because else ""
+
+
+def _record(
+    test: PriceTest, week: PriceTestWeek | None, before: Said, after: Said, now: datetime, *, refused: str = ""
+) -> None:
+    """Store what has come into the shop: the price of ``week``, or (None) the one before the test, which ends it.
+    ``refused``: why the test has to end with this week."""
+    with transaction.atomic():
+        _note(test)
+        price, test.waits_for = after.price or Decimal(0), ""
+        PriceChange.objects.create(
+            channel=test.channel, product=test.product, kind=PriceChange.Kind.TEST, at=now,
+            old_price=before.price or 0, new_price=price, old_list_price=before.list_price,
+            new_list_price=after.list_price, knows_list_price=True, currency=test.currency,
+            verdict=PriceChange.Verdict.UNKNOWN,
+        )  # fmt: skip
+        prices = {test.product.external_id: Former(price, after.list_price, True)}
+        mirror_follow(get_adapter(test.channel), channel=test.channel, prices=prices, now=now)
+        if week is not None:
+            week.applied_at, week.stored_price = now, price
+            week.save(update_fields=["applied_at", "stored_price"])
+            if refused:
+                _ends(test, State.STOPPED, refused)
+        else:
+            rounded = why("rounded", price=price, new=test.base_price, because="") if price != test.base_price else NONE
+            _over(test, rounded)
+
+
+def _stop(test: PriceTest, said: Said, reason: str, now: datetime) -> int:
+    """End it, and the tests of its price family, so that all have one price again."""
+    with transaction.atomic():
+        others = _ends(test, State.STOPPED, reason)
+    written = _finish(test, said, now)
+    return written + sum(_work(pk, now) for pk in others if pk != test.pk)
+
+
+def _ends(test: PriceTest, state: str, reason: str) -> list[int]:
+    """Note that a test is to end, and with one that is stopped those of its price family; returns their keys."""
+    test.ending, test.reason = state, reason[:500]
+    test.save(update_fields=["ending", "reason"])
+    if not test.family or state != State.STOPPED:
+        return [test.pk]
+    named = {"product": test.product, "reason": test.reason}
+    others = locked_rows(_with_family(test).exclude(pk=test.pk))
+    pks = list(others.values_list("pk", flat=True))
+    told = (_("with “%(product)s”: %(reason)s") % named)[:500]
+    PriceTest.objects.filter(pk__in=pks, ending="").update(ending=state, reason=told)
+    return [test.pk, *pks]
+
+
+def _with_family(test: PriceTest) -> QuerySet[PriceTest]:
+    """A test with those of its price family that are not over."""
+    going = PriceTest.objects.filter(state__in=GOING).order_by("pk")
+    return going.filter(group=test.group_id, family=test.family) if test.family else going.filter(pk=test.pk)
+
+
+def _finish(test: PriceTest, said: Said, now: datetime) -> int:
+    """Restore the price before, if the shop still has that of the test's last week and no limit forbids it by now.
+    While the shop cannot be asked, or does not take it, the test waits."""
+    if said.problem:
+        test.waits_for = str(said.problem)
         return 0
     last = _last_price(test)
-    said = _said_now(test)
-    price = said.price
-    if said.problem:
-        return 0  # the shop could not be read: the next hour tries again
-    if price != last:
-        text = _("the shop has changed the price to %(price)s") % {"price": price}
-        return _end(test, PriceTest.State.STOPPED, text, now)
-    facts = _facts(test.product, now)
-    if facts is None or (problem := _forbidden(test, facts, week.price, now)):
-        return _end(test, PriceTest.State.STOPPED, _("not on sale") if facts is None else problem, now)
-    if price != week.price and (problem := _set(test, said, Former(week.price), now)):
-        return _end(test, PriceTest.State.STOPPED, problem, now)
-    week.applied_at = now
-    week.save(update_fields=["applied_at"])
-    return int(price != week.price)
-
-
-def _end(test: PriceTest, state: str, reason: str, now: datetime) -> int:
-    """Restore the price before, if the shop still has that of the test's last week and no limit forbids it by now."""
-    written = 0
-    said = _said_now(test)
-    if not said.problem and said.price != _last_price(test):
+    if said.price != last:
         # since when is not known: what was sold in that week says nothing
-        last = test.weeks.filter(applied_at__isnull=False).order_by("-week").values("pk")[:1]
-        PriceTestWeek.objects.filter(pk__in=[row["pk"] for row in last]).update(is_spoiled=True)
-    if problem := str(said.problem):
-        reason = f"{reason}; {problem}" if reason else problem
-    elif said.price == _last_price(test) != test.base_price:
-        forbidden = restoring_forbidden({test.product_id: test.base_price}, channel=test.channel, now=now)
-        if problem := str(forbidden.get(test.product_id, "")) or _set(test, said, _base(test, said), now):
-            reason = f"{reason}; {problem}" if reason else problem
-        else:
-            written = 1
-    test.state, test.reason = state, reason[:500]
-    test.save(update_fields=["state", "reason"])
-    if test.family and state == PriceTest.State.STOPPED:
-        written += _family_follows(test, now)
-    return written
+        week = test.weeks.filter(applied_at__isnull=False).order_by("-week").values("pk")[:1]
+        PriceTestWeek.objects.filter(pk__in=[row["pk"] for row in week]).update(is_spoiled=True)
+        there = said.price == test.base_price
+        return _over(test, NONE if there else why("test_other_price", price=said.price))
+    if last == test.base_price:
+        return _over(test, NONE)
+    against = restoring_forbidden({test.product_id: test.base_price}, channel=test.channel, now=now, stored=True)
+    if problem := against.get(test.product_id, NONE):
+        return _over(test, problem)
+    problem, after = _write(test, said, _base(test, said), now)
+    if problem := problem or (why("not_taken", price=last) if after.price == last else NONE):
+        test.waits_for = str(problem)
+        return 0
+    _record(test, None, said, after, now)
+    return 1
 
 
-def _family_follows(test: PriceTest, now: datetime) -> int:
-    """The others of a price family stop with the first of them, so that all have one price again."""
-    others = PriceTest.objects.filter(group=test.group_id, family=test.family, state__in=GOING).order_by("pk")
-    named = {"product": test.product, "reason": test.reason}
-    return sum(
-        _end(other, PriceTest.State.STOPPED, _("with “%(product)s”: %(reason)s") % named, now)
-        for other in locked_rows(others).select_related("product")
-    )
-
-
-def _set(test: PriceTest, old: Said, new: Former, now: datetime) -> str:
-    adapter = get_adapter(test.channel)
-    if problem := write_price(adapter, test.product, new.price, former=new):
-        return str(problem)
-    after = _said_now(test)
-    PriceChange.objects.create(
-        channel=test.channel, product=test.product, kind=PriceChange.Kind.TEST, at=now, old_price=old.price or 0,
-        new_price=new.price, old_list_price=old.list_price, new_list_price=after.list_price, knows_list_price=True,
-        currency=test.currency, verdict=PriceChange.Verdict.UNKNOWN,
-    )  # fmt: skip
-    prices = {test.product.external_id: Former(new.price, after.list_price, True)}
-    mirror_follow(adapter, channel=test.channel, prices=prices, now=now)
-    return ""
+def _over(test: PriceTest, because: Why) -> int:
+    """It has ended; ``because`` tells what is not as it was before."""
+    told = str(because)
+    if told and told not in test.reason:
+        test.reason = (f"{test.reason}; {told}" if test.reason else told)[:500]
+    test.state, test.ending, test.waits_for, test.writing_price = test.ending or State.STOPPED, "", "", None
+    _save(test, "state", "ending", "waits_for", "reason", "writing_price")
+    return 0
 
 
 def _base(test: PriceTest, now: Said) -> Former:
@@ -250,69 +345,16 @@ def _base(test: PriceTest, now: Said) -> Former:
 
 
 def _last_price(test: PriceTest) -> Decimal:
-    """What the test has put into the shop last; the price before while it has put none."""
+    """What the shop made of the test's last price; the price before while it has put none."""
     last = test.weeks.filter(applied_at__isnull=False).order_by("-week").first()
-    return test.base_price if last is None else last.price
+    return test.base_price if last is None else last.stored_price or last.price
+
+
+def _has_written(test: PriceTest) -> bool:
+    return test.writing_price is not None or test.weeks.filter(applied_at__isnull=False).exists()
 
 
 def _said_now(test: PriceTest) -> Said:
     """What the shop says now, or why it says nothing."""
     product = Product.objects.get(pk=test.product_id)
     return shop_prices(get_adapter(test.channel), products=[product])[product.external_id]
-
-
-def _facts(product: Product, now: datetime) -> Facts | None:
-    found = product_facts(
-        channel=product.channel, product_ids=[product.pk], at=now, horizon_days=ecomai.PRICING_HORIZON_DAYS
-    )  # fmt: skip
-    return found[0] if found else None
-
-
-def price_test_problems(
-    *, product: Product, pairs: Sequence[tuple[Decimal, Decimal]], now: datetime | None = None
-) -> list[str]:
-    """Per pair of a lower and a higher price why limits forbid a test of them, "" where none does.
-
-    Raises ``PricingError`` for a product that is not on sale. A fixed number of queries.
-    """
-    at = now or timezone.now()
-    facts = _facts(product, at)
-    if facts is None:
-        raise PricingError(_("“%(product)s” is not on sale.") % {"product": product})
-    choice = RuleBook(channel=product.channel, on=local_date(at)).of(facts)
-    return [pair_problem(facts, choice, low, high) for low, high in pairs]
-
-
-def pair_problem(facts: Facts, choice: Choice, low: Decimal, high: Decimal, *, whole_family: bool = False) -> str:
-    """Why limits forbid two prices in turn, "" where none does: each from today's, and the step from one to the other.
-    ``whole_family``: all products of its price family have them."""
-    for before, after in ((facts.price, low), (facts.price, high), (low, high), (high, low)):
-        moved = replace(facts, price=before, price_week_ago=before)
-        if problem := _not_allowed(moved, choice, after, whole_family=whole_family):
-            return problem
-    return ""
-
-
-def _forbidden(test: PriceTest, facts: Facts, price: Decimal, now: datetime) -> str:
-    choice = RuleBook(channel=test.channel, on=local_date(now)).of(facts)
-    # a family that has changed since is no family of the test
-    return _not_allowed(facts, choice, price, whole_family=(test.family,) == choice.families)
-
-
-def _not_allowed(facts: Facts, choice: Choice, price: Decimal, *, whole_family: bool = False) -> str:
-    from django_ecomai.ml.pricing.guardrails import violations
-
-    if choice.families and not whole_family:
-        return _("Products of a price family cannot be tested alone.")
-    if facts.cost is None:
-        return _("Its cost is not known, so that no lower limit can be kept.")
-    # Its own prices of the weeks before are neither another test nor a change that has to wait.
-    found = next((one for one in problems(facts, choice) if one[0] not in ("in_test", "changed_today")), None)
-    if found is not None:
-        return reason_text(found[0], **found[1])
-    limits = replace(limits_build([facts], [choice]), family=np.full(1, -1))
-    if violations([float(price)], limits)[0]:
-        told = binding_limits(limits, 0, choice, facts.currency)
-        named = {"price": exact_amount(price, facts.currency), "limits": told}
-        return _("Its limits do not allow %(price)s: %(limits)s.") % named
-    return ""

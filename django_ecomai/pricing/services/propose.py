@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from django_ecomai.conf import ecomai
@@ -236,13 +236,27 @@ def _store(rows: list[PriceProposal], part: Sequence[int], at: datetime) -> None
             row for row in rows
             if row.product_id not in waiting and (row.product_id, row.old_price, row.new_price) not in rejected
         ]  # fmt: skip
+        kept = _kept_of_tests(part, at)
+        rows = [row for row in rows if row.product_id not in kept]
         _approvals_keep(rows)
-        for keys in in_parts(sorted(there - {row.product_id for row in rows})):
+        for keys in in_parts(sorted(there - kept - {row.product_id for row in rows})):
             PriceProposal.objects.filter(undecided__in=keys).delete()
         fields = [one for one in PriceProposal._meta.concrete_fields if not one.primary_key]
         rows_upsert(
             PriceProposal, {one.name: [getattr(row, one.attname) for row in rows] for one in fields}, "undecided"
         )
+
+
+def _kept_of_tests(part: Sequence[int], at: datetime) -> set[int]:
+    """Products with a price of a price test that waits for the second of two people: it stays while the price is the
+    one that it was approved for, as if this run had made it."""
+    rows = of_products(PriceProposal.objects.order_by(), part).filter(
+        from_test=True, undecided__isnull=False, seconded_by__isnull=False, old_price=F("product__price")
+    )
+    found = set(rows.values_list("product_id", flat=True))
+    for keys in in_parts(sorted(found)):
+        PriceProposal.objects.filter(undecided__in=keys).update(made_at=at)
+    return found
 
 
 def _approvals_keep(rows: list[PriceProposal]) -> None:

@@ -19,6 +19,7 @@ from django_ecomai.pricing.models import PriceChange, PriceProposal, PriceSelect
 
 from .allowed import restoring_forbidden
 from .decide import PricingError
+from .price_tests import price_tests_give_way
 from .shop import (
     Former,
     Said,
@@ -61,11 +62,11 @@ def change_undo(
     record.
 
     A list price that the shop has changed since stays as it is. A product that has its old price already counts as
-    restored, so what was interrupted can be done again. Raises ``PricingError``, and leaves the shop as it was, when
-    it was undone before, when the shop has another price or currency by now, or when it refuses; the message names
-    what could not be set back then. Raises ``AgainstLimits`` when a price before breaks a limit of now, unless
-    ``confirmed``; steps per day and week do not count. ``forbidden``: what ``undo_forbidden`` said a moment ago; of
-    other changes it is asked here.
+    restored, so what was interrupted can be done again. A price test of it that has not begun is stopped. Raises
+    ``PricingError``, and leaves the shop as it was, when it was undone before, while a price test runs, when the shop
+    has another price or currency by now, or when it refuses; the message names what could not be set back then. Raises
+    ``AgainstLimits`` when a price before breaks a limit of now, unless ``confirmed``; steps per day and week do not
+    count. ``forbidden``: what ``undo_forbidden`` said a moment ago; of other changes it is asked here.
     """
     at = now or timezone.now()
     channel = change.channel
@@ -74,6 +75,7 @@ def change_undo(
         raise PricingError(why("cannot_write"))
     with transaction.atomic():
         held = _held(change)
+        price_tests_give_way(product_ids=[one.product_id for one in held])
         said = shop_prices(adapter, products=[one.product for one in held])
         _check_prices(held, said)
         if not confirmed:

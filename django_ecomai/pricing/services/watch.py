@@ -69,7 +69,7 @@ def prices_watch(*, channel: str = "", now: datetime | None = None) -> Watched:
         found.messages += [
             why("product_said", product=row.product, because=reason_of(row)) for row in [*one.stale, *one.failed]
         ]
-    found.tests = price_tests_advance(channel=channel, now=at, tell=lambda text: found.messages.append(said(text)))
+    found.tests = price_tests_advance(channel=channel, now=now, tell=lambda text: found.messages.append(said(text)))
     return found
 
 

@@ -211,3 +211,27 @@ def test_a_price_test_is_suggested_where_nothing_is_known_and_is_long_enough():
     assert small.weeks[small.product == 0][0] > large.weeks[large.product == 0][0]
     with pytest.raises(ValueError, match="wanted_width"):
         suggest_tests(found, np.full(20, 10.0), wanted_width=0)
+
+
+def test_a_price_test_goes_no_further_than_limits_allow_and_has_to_be_worth_its_while():
+    panel = shop(SLOPES, rate=40.0)
+    found = fit_elasticities(
+        PricePanel.build(
+            product=panel.product, period=panel.period, units=panel.units,
+            price=np.where(panel.product == 0, 10.0, panel.price),
+        )
+    )  # fmt: skip
+    prices = np.full(20, 10.0)
+    free = suggest_tests(found, prices, wanted_width=1.0)
+    assert 0 in free.product and (free.weeks % 2 == 0).all() and free.step[free.product == 0][0] > 0.04
+    # a change of 10 % a day, from the lower price to the higher one
+    tight = suggest_tests(found, prices, wanted_width=1.0, widest=np.sqrt(1.1) - 1)
+    assert (tight.step <= np.sqrt(1.1) - 1 + 1e-12).all() and (tight.high / tight.low <= 1.1 + 1e-12).all()
+    assert (tight.width_after <= 0.9 * tight.width_before).all()
+    at = tight.product == 0
+    assert tight.weeks[at][0] == 26 and tight.width_after[at][0] > 1.0
+    # with hardly any room, and with none, no test is worth its while
+    assert 0 not in suggest_tests(found, prices, wanted_width=1.0, widest=0.001).product
+    assert not len(suggest_tests(found, prices, wanted_width=1.0, widest=np.zeros(20)).product)
+    # where there is room enough, limits change nothing
+    assert (suggest_tests(found, prices, wanted_width=1.0, widest=0.5).low == free.low).all()
