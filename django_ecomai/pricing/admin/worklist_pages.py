@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.urls.resolvers import URLPattern
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -25,18 +26,26 @@ from django_ecomai.pricing.services import (
     PricingError,
     adapter_applies,
     change_undo,
+    own_price_set,
+    price_asked,
     proposals_reject,
 )
 from django_ecomai.pricing.services.price_tests import GOING
 
 from .base import APPLY, DECIDE, UNDO
+from .own_price_page import own_price_context
 from .replay_page import ReplayPage
 from .selections import SelectionPages, against_page
+from .worklist_waiting import MomentForm, WorklistWaiting
 
 State = PriceProposal.State
+#: The right that each action of a proposal's page takes.
+NEEDED = {
+    "approve": DECIDE, "reject": DECIDE, "reopen": DECIDE, "own": DECIDE, "apply": APPLY, "move": APPLY, "undo": UNDO,
+}  # fmt: skip
 
 
-class WorklistPages(SelectionPages, ReplayPage):
+class WorklistPages(WorklistWaiting, SelectionPages, ReplayPage):
     """Mixed into the worklist's admin."""
 
     admin_site: Any
@@ -63,6 +72,7 @@ class WorklistPages(SelectionPages, ReplayPage):
         changes = list(PriceChange.objects.filter(product=row.product_id).select_related("user")[:20])
         decides = request.user.has_perm(DECIDE)
         applies = adapter_applies(row.channel)
+        puts = request.user.has_perm(APPLY) and applies
         context = {
             **self.admin_site.each_context(request),
             **proposal_page(row=row),
@@ -74,7 +84,12 @@ class WorklistPages(SelectionPages, ReplayPage):
             "undoable": _undoable(changes) if request.user.has_perm(UNDO) and applies else None,
             "may_approve": decides and row.state == State.OPEN,
             "may_reject": decides and row.state in (State.OPEN, *PriceProposal.WAITING),
-            "may_put": request.user.has_perm(APPLY) and applies and row.state == State.APPROVED,
+            "may_put": puts and row.state in PriceProposal.WAITING,
+            "may_move": puts and row.state in PriceProposal.WAITING,
+            "may_reopen": decides and row.state in PriceProposal.WAITING,
+            "moment_form": MomentForm(),
+            "time_zone": timezone.get_current_timezone_name(),
+            **own_price_context(request, row, may=decides and row.state in PriceProposal.UNDECIDED),
             "applies": applies,
             "decisions": decisions(self._log(row), changes),
             **self._test(request, row, applies),
@@ -92,10 +107,12 @@ class WorklistPages(SelectionPages, ReplayPage):
 
     def decide_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """POST ``action``: ``approve`` leads to the questions, ``reject`` takes ``reason``, ``apply`` puts an approved
-        price into the shop, ``undo`` takes back the ``change`` named; against a limit only after a page of its own."""
+        price into the shop, ``move`` gives it another ``moment``, ``reopen`` takes the approval back, ``own`` makes
+        ``price`` the proposal, ``undo`` takes back the ``change`` named; against a limit only after a page of its own.
+        """
         row = self._row(request, pk)
         action = request.POST.get("action", "")
-        needed = {"approve": DECIDE, "reject": DECIDE, "apply": APPLY, "undo": UNDO}.get(action)
+        needed = NEEDED.get(action)
         if needed is None or not request.user.has_perm(needed):
             raise PermissionDenied
         here = HttpResponseRedirect(self.link("ecomai_pricing_priceproposal_change", row.pk))
@@ -112,7 +129,14 @@ class WorklistPages(SelectionPages, ReplayPage):
                 proposals_reject(proposals=[row], user=request.user, reason=request.POST.get("reason", ""))
                 messages.success(request, _("Rejected."))
             elif action == "apply":
-                self.apply_now(request, [row], channel=row.channel)  # type: ignore[attr-defined]
+                self.put_now(request, [row])
+            elif action == "move":
+                self.move_to(request, [row])
+            elif action == "reopen":
+                self.open_again(request, [row])
+            elif action == "own":
+                own_price_set(proposal=row, price=price_asked(request.POST.get("price")), user=request.user)
+                messages.success(request, _("Your price is the proposal now: approve it, and it goes into the shop."))
             else:
                 key = key_asked(request.POST.get("change"))
                 change = PriceChange.objects.filter(product=row.product_id, pk=key).first()

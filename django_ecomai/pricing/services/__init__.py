@@ -2,10 +2,12 @@
 
 from .apply import Applied, changes_apply, prices_resume
 from .decide import PricingError, proposals_approve, proposals_reject
+from .own_price import OwnPrice, own_price_preview, own_price_set, price_asked
 from .price_test_groups import price_test_group_approve, price_test_group_start, price_test_group_stop
 from .price_test_keep import price_tests_keep
 from .price_tests import price_test_approve, price_test_start, price_test_stop
 from .propose import proposals_make, proposals_preview
+from .reschedule import proposals_reopen, proposals_reschedule
 from .selections import (
     approval_select,
     selection_applies,
@@ -24,6 +26,7 @@ from .watch import prices_watch
 __all__ = [
     "AgainstLimits",
     "Applied",
+    "OwnPrice",
     "PricingError",
     "adapter_applies",
     "approval_select",
@@ -35,6 +38,9 @@ __all__ = [
     "offers_make",
     "offers_restore",
     "offers_withdraw",
+    "own_price_preview",
+    "own_price_set",
+    "price_asked",
     "price_test_approve",
     "price_test_group_approve",
     "price_test_group_start",
@@ -48,6 +54,8 @@ __all__ = [
     "proposals_make",
     "proposals_preview",
     "proposals_reject",
+    "proposals_reopen",
+    "proposals_reschedule",
     "selection_applies",
     "selection_came",
     "selection_confirm",
