@@ -27,6 +27,7 @@ from .pages import LIST, approve, choose, decide, page, states
 
 pytestmark = pytest.mark.django_db
 APPROVE = f"{LIST[:-11]}_approve"
+API = "/ecomai/api/pricing/"
 DETAIL = "admin:ecomai_pricing_priceproposal_change"
 
 
@@ -86,9 +87,9 @@ class TestHighRiskOfManyPrices:
 
     def test_so_does_the_api(self, boss: Client, shop: PricedShop) -> None:
         row = proposal_make(risk="high", gain=-0.5)
-        chosen = boss.post(reverse("ecomai-pricing:api-approvals"), {}, content_type="application/json").json()
+        chosen = boss.post(f"{API}proposals/selections/", {}, content_type="application/json").json()
         assert chosen["sums"]["risks"] == {"high": 1} and chosen["sums"]["high_gains"] == {"EUR": -0.5}
-        url = reverse("ecomai-pricing:api-approval-confirm", args=[chosen["id"]])
+        url = f"{API}proposals/selections/{chosen['id']}/confirm/"
         refused = boss.post(url, {"number": 1}, content_type="application/json")
         assert refused.status_code == 400 and "1 price is of high risk" in refused.json()["high_risk"]
         row.refresh_from_db()
@@ -108,7 +109,7 @@ class TestPlace:
         data = {"ids": ids, "when": "now", "back": back[1].replace("&amp;", "&")}
         answer = boss.post(reverse(APPROVE), data)
         assert answer["Location"] == f"{reverse(LIST)}?risk__exact=low&p=2"
-        # 29 are left on one page: the second, which is none any more, shows the last one instead of dropping the filters
+        # 29 are left: the second page is none any more, the last one comes in its place, with the filters
         html = page(boss, query="?risk__exact=low&p=2")
         assert html.count("action-select") == 29
 
@@ -215,3 +216,20 @@ class TestWaiting:
             proposals_reschedule(proposals=[row], user=user, apply_at=None)
         choose(client, "put", row, query="?show=waiting")
         assert states() == ["scheduled"] and shop.written == []
+
+    def test_by_the_api(self, boss: Client, shop: PricedShop) -> None:
+        row = self.scheduled()
+        url = f"{API}proposals/decision/"
+
+        def post(**data: Any) -> Any:
+            return boss.post(url, {"proposals": [row.pk], **data}, content_type="application/json")
+
+        at = timezone.now() + timedelta(days=9)
+        answer = post(action="reschedule", apply_at=at.isoformat()).json()
+        assert answer[0]["state"] == "scheduled" and answer[0]["risk"] == "medium" and answer[0]["gain"] == 0.5
+        row.refresh_from_db()
+        assert row.apply_at == at
+        assert post(action="reschedule", apply_at="9999-12-31T00:00:00Z").status_code == 400
+        assert post(action="reschedule").json()[0]["state"] == "approved"
+        assert post(action="reopen").json()[0]["state"] == "open"
+        assert post(action="reopen").status_code == 400

@@ -28,7 +28,7 @@ def own_price_context(request: HttpRequest, row: PriceProposal, *, may: bool) ->
         # a copy: the page shows the proposal itself as it stands
         copy = PriceProposal.objects.select_related("product", "rule").get(pk=row.pk)
         found = own_price_preview(proposal=copy, price=price)
-        own |= {"figures": _figures(found.row), "error": str(found.refused)}
+        own |= {"figures": _figures(found.row), "error": found.told}
         if not found.refused:
             own["price"] = f"{price:f}"
     return {"own": own}

@@ -15,7 +15,7 @@ from django_ecomai.core.audit import change_log
 from django_ecomai.forecast.days import local_date
 from django_ecomai.pricing.cross_effects import neighbours
 from django_ecomai.pricing.facts import Facts
-from django_ecomai.pricing.held import NONE, OWN_PRICE, Why
+from django_ecomai.pricing.held import NONE, OWN_PRICE, Why, limits_text
 from django_ecomai.pricing.journal import log_line
 from django_ecomai.pricing.models import PriceProposal
 from django_ecomai.pricing.row_numbers import risk_of
@@ -42,6 +42,14 @@ class OwnPrice:
 
     row: PriceProposal
     refused: Why = NONE
+
+    @property
+    def told(self) -> str:
+        """Why it may not be had, in the reader's language; "" where it may."""
+        if self.refused.code != "limits_forbid":
+            return str(self.refused)
+        limits = limits_text(self.refused.named.get("limits") or [], self.row.currency)
+        return _("Its limits do not allow this price: %(limits)s.") % {"limits": limits}
 
 
 def price_asked(text: Any) -> Decimal:
@@ -84,7 +92,7 @@ def own_price_set(*, proposal: PriceProposal, price: Decimal, user: Any = None) 
         found = _previews(rows, price, timezone.now())
         for one in found:
             if one.refused:
-                raise PricingError(f"{one.row.product}: {one.refused}")
+                raise PricingError(f"{one.row.product}: {one.told}")
         for one, old in zip(found, before, strict=True):
             row = one.row
             row.trail = [*(row.trail or []), [OWN_PRICE, None if old is None else float(old), float(price)]]
