@@ -123,7 +123,7 @@ class TestPlace:
         for number in range(65):
             proposal_make(priced_product(title=f"one {number}"), risk="low" if number < 35 else "high", gain=10.0)
         html = page(boss, query="?risk__exact=low")
-        assert "With these filters: <strong>35</strong> prices, 350 EUR expected more" in html
+        assert "With these filters: <strong>35 prices</strong>, 350 EUR expected more" in html
         assert "All together: <strong>65</strong> to decide, 650 EUR expected more" in html
         assert "Page 1 of 2" in html and "more follow" not in html
         html = page(boss)
