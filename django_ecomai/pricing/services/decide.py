@@ -127,7 +127,7 @@ def check_moment(apply_at: datetime | None, *, now: datetime) -> None:
         raise PricingError(_("Give a moment in the future, with its time zone."))
     if apply_at <= now:
         named = {"now": date_format(timezone.localtime(now), "SHORT_DATETIME_FORMAT")}
-        raise PricingError(_("This moment has passed, it is %(now)s by now: give a later one.") % named)
+        raise PricingError(_("This moment has passed, it is %(now)s by now: give one in the future.") % named)
     if apply_at > now + FARTHEST:
         raise PricingError(_("This is more than a year ahead: nobody will know then why. Give an earlier moment."))
 
