@@ -150,6 +150,9 @@ class TestWaiting:
         assert timezone.localtime(row.apply_at).strftime("%m/%d/%Y") in html
         assert re.findall(r'name="action" value="(\w+)"', html) == ["put", "move", "reopen", "reject"]
         assert "at the earliest" not in html
+        # A field that the browser wants filled would keep the other buttons from working.
+        for text in (html, page(boss, DETAIL, row.pk)):
+            assert re.search(r'<input type="date" name="moment_0"(?![^>]*required)', text)
         self.scheduled(is_canary=True)
         assert "at the earliest, if those that go first do well" in page(boss, query="?show=waiting")
 

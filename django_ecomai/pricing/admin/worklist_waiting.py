@@ -29,8 +29,9 @@ ACTIONS = ("put", "move", "reopen", "reject")
 
 
 class MomentForm(forms.Form):
-    """Another time."""
+    """Another time. The browser does not ask for it: other buttons of the same form need none."""
 
+    use_required_attribute = False
     moment = moment_field(required=True)
 
 
