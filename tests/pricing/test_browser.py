@@ -62,7 +62,7 @@ def test_who_types_a_day_does_not_want_it_now_and_what_was_ticked_stays(page: Pa
     page.get_by_text("2 of 3 selected").wait_for()
 
     page.keyboard.press("a")
-    when, day = page.get_by_label("Into the shop", exact=True).last, page.get_by_label("Day")
+    when, day = page.get_by_label("Into the shop", exact=True).last, page.get_by_label("Day", exact=True)
     day.fill("2026-01-02")
     assert when.input_value() == "later"
     day.fill("")

@@ -22,7 +22,7 @@ from django_ecomai.runs.models import Run
 from tests.clients import clerk, read
 
 from .adapters import PricedShop
-from .factories import priced_product, proposal_make
+from .factories import priced_product, proposal_make, rule_make
 from .pages import LIST, approve, choose, decide, page, states
 
 pytestmark = pytest.mark.django_db
@@ -236,3 +236,20 @@ class TestWaiting:
         assert post(action="reschedule").json()[0]["state"] == "approved"
         assert post(action="reopen").json()[0]["state"] == "open"
         assert post(action="reopen").status_code == 400
+
+
+class TestGone:
+    def test_a_proposal_that_a_run_has_renewed_is_told_in_the_list(self, boss: Client) -> None:
+        for url in (reverse(DETAIL, args=[999999]), reverse(f"{LIST[:-11]}_decide", args=[999999])):
+            answer = boss.get(url, follow=True)
+            assert answer.redirect_chain == [(reverse(LIST), 302)] and "a later run may have renewed it" in read(answer)
+
+    def test_a_kept_address_of_a_decision_leads_to_the_page(self, boss: Client) -> None:
+        row = proposal_make()
+        answer = boss.get(reverse(f"{LIST[:-11]}_decide", args=[row.pk]))
+        assert answer["Location"] == reverse(DETAIL, args=[row.pk]) and states() == ["open"]
+
+    def test_no_link_leads_to_what_one_may_not_see(self) -> None:
+        row = proposal_make(rule=rule_make())
+        html = page(clerk("view_priceproposal"), DETAIL, row.pk)
+        assert "/ecomai_mirror/product/" not in html and "/pricingrule/" not in html

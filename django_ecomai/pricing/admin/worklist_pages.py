@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from django_ecomai.core.charts import CHART_SCRIPTS
-from django_ecomai.pricing.asked import channel_asked, key_asked
+from django_ecomai.pricing.asked import channel_asked, key_asked, of_channel
 from django_ecomai.pricing.export import proposals_csv
 from django_ecomai.pricing.models import PriceChange, PriceProposal, PriceTest
 from django_ecomai.pricing.proposal_page import decisions, proposal_page
@@ -39,6 +39,7 @@ from .selections import SelectionPages, against_page
 from .worklist_waiting import MomentForm, WorklistWaiting
 
 State = PriceProposal.State
+PRODUCT, RULE = "ecomai_mirror.view_product", "ecomai_pricing.view_pricingrule"
 #: The right that each action of a proposal's page takes.
 NEEDED = {
     "approve": DECIDE, "reject": DECIDE, "reopen": DECIDE, "own": DECIDE, "apply": APPLY, "move": APPLY, "undo": UNDO,
@@ -61,17 +62,23 @@ class WorklistPages(WorklistWaiting, SelectionPages, ReplayPage):
             path("approve/", view(require_POST(self.approve_view)), name=f"{name}_approve"),  # type: ignore[attr-defined]
             path("replay/", view(self.replay_view), name=f"{name}_replay"),
             path("csv/", view(self.csv_view), name=f"{name}_csv"),
-            path("<int:pk>/decide/", view(require_POST(self.decide_view)), name=f"{name}_decide"),
+            path("<int:pk>/decide/", view(self.decide_view), name=f"{name}_decide"),
         ]
 
     def changeform_view(
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """One proposal: why, its curves, its past, and what was decided."""
-        row = self._row(request, object_id)
+        try:
+            row = self._row(request, object_id)
+        except Http404 as error:
+            if not key_asked(object_id):
+                raise
+            return self.gone(request, error)
         changes = list(PriceChange.objects.filter(product=row.product_id).select_related("user")[:20])
         decides = request.user.has_perm(DECIDE)
         applies = adapter_applies(row.channel)
+        rule_url = self.link("ecomai_pricing_pricingrule_change", row.rule_id) if row.rule_id else ""
         puts = request.user.has_perm(APPLY) and applies
         context = {
             **self.admin_site.each_context(request),
@@ -96,11 +103,15 @@ class WorklistPages(WorklistWaiting, SelectionPages, ReplayPage):
             "chart_scripts": CHART_SCRIPTS,
             "links": [
                 (url, label)
-                for url, label in (
-                    (self.link("ecomai_mirror_product_change", row.product_id), _("Product")),
-                    (self.link("ecomai_pricing_pricingrule_change", row.rule_id) if row.rule_id else "", _("Rule")),
+                for url, label, needed in (
+                    (self.link("ecomai_mirror_product_change", row.product_id), _("Product"), PRODUCT),
+                    (
+                        self.link("ecomai_pricing_pricingrule_change", row.rule_id) if row.rule_id else "",
+                        _("Rule"),
+                        RULE,
+                    ),
                 )
-                if url
+                if url and request.user.has_perm(needed)
             ],
         }
         return TemplateResponse(request, "ecomai/pricing/admin/proposal.html", context)
@@ -110,7 +121,12 @@ class WorklistPages(WorklistWaiting, SelectionPages, ReplayPage):
         price into the shop, ``move`` gives it another ``moment``, ``reopen`` takes the approval back, ``own`` makes
         ``price`` the proposal, ``undo`` takes back the ``change`` named; against a limit only after a page of its own.
         """
-        row = self._row(request, pk)
+        try:
+            row = self._row(request, pk)
+        except Http404 as error:
+            return self.gone(request, error)
+        if request.method != "POST":  # an address that somebody has kept
+            return HttpResponseRedirect(self.link("ecomai_pricing_priceproposal_change", row.pk))
         action = request.POST.get("action", "")
         needed = NEEDED.get(action)
         if needed is None or not request.user.has_perm(needed):
@@ -154,6 +170,12 @@ class WorklistPages(WorklistWaiting, SelectionPages, ReplayPage):
         except PricingError as error:
             messages.error(request, str(error))
         return here
+
+    def gone(self, request: HttpRequest, error: Http404) -> HttpResponse:
+        """A run deletes what it does not propose any more: the list says so, instead of a page of the shop."""
+        messages.warning(request, str(error))
+        url = self.link("ecomai_pricing_priceproposal_changelist")
+        return HttpResponseRedirect(of_channel(url, channel_asked(request)))
 
     def csv_view(self, request: HttpRequest) -> HttpResponse:
         """Approved prices as a file, for shops whose prices are written elsewhere."""
