@@ -142,6 +142,8 @@ NAMES = (
     "product", "told", "because", "back", "state", "units", "days", "floor",
 )  # fmt: skip
 
+#: The step of the trail by which a person has put a price of his own in place of the proposed one.
+OWN_PRICE = "own_price"
 #: Limits that a price may not exceed; under the others it may not fall.
 CEILINGS = ("corridor_high", "max_rise_day", "max_rise_week")
 

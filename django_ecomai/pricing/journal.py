@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy
 
 from .held import REASONS, Why, reason_short, reason_text
@@ -18,6 +21,10 @@ LINES: Mapping[str, Any] = {
     "rejected": gettext_lazy("rejected: %(reason)s"),
     "applied": gettext_lazy("put into the shop: %(old)s → %(new)s"),
     "left_out": gettext_lazy("Left out, %(number)s: %(short)s"),
+    "own_price": gettext_lazy("own price: %(new)s instead of %(old)s"),
+    "due_at": gettext_lazy("approved for another time: %(moment)s"),
+    "due_now": gettext_lazy("approved for later, and for now after all"),
+    "reopened": gettext_lazy("opened for a decision again"),
     "undo": gettext_lazy("undone"),
     "rollback": gettext_lazy("rolled back, since it earned too little"),
 }
@@ -45,6 +52,9 @@ def log_text(stored: str) -> str:
     try:
         found = json.loads(stored)
         code, named = str(found["ecomai"]), dict(found.get("named") or {})
+        if "moment" in named:
+            local = timezone.localtime(datetime.fromisoformat(named["moment"]))
+            named["moment"] = date_format(local, "SHORT_DATETIME_FORMAT")
         if code in LINES:
             return str(LINES[code]) % {**named, "short": reason_short(str(named.get("short", "")))}
     except (ValueError, KeyError, TypeError):

@@ -20,6 +20,7 @@ if apps.is_installed("rest_framework"):
         path(f"{base}proposals/apply/", api.ApplyView.as_view(), name="api-apply"),
         path(f"{base}proposals/csv/", api.ExportView.as_view(), name="api-export"),
         path(f"{base}proposals/<int:number>/", api.ProposalView.as_view(), name="api-proposal"),
+        path(f"{base}proposals/<int:number>/price/", api.OwnPriceView.as_view(), name="api-own-price"),
         path(f"{base}changes/", api.ChangesView.as_view(), name="api-changes"),
         path(f"{base}changes/<int:number>/undo/", api.UndoView.as_view(), name="api-undo"),
         path(approval, api.ApprovalsView.as_view(), name="api-approvals"),

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_ecomai.core.charts import format_value
 from django_ecomai.mirror.admin.base import NONE, amount_format
 
-from .held import CEILINGS, LIMITS, exact_amount
+from .held import CEILINGS, LIMITS, OWN_PRICE, exact_amount
 from .models.rules import POSITION_WORDS
 from .row_numbers import rests_on_forecast, wanted_of
 
@@ -41,6 +41,7 @@ STEPS: dict[str, Any] = {
     "limit": gettext_lazy("Its limits move %(before)s to %(after)s."),
     "rounding": gettext_lazy("To the smallest step of prices: %(before)s becomes %(after)s."),
     "ending": gettext_lazy("To a preferred ending: %(before)s becomes %(after)s."),
+    OWN_PRICE: gettext_lazy("Own price: somebody wants %(after)s instead of %(before)s."),
 }
 
 
@@ -170,8 +171,15 @@ def demand_words(row: PriceProposal) -> str:
     return _("No gain is expected: all products of its family have one price") if row.family else ""
 
 
+def is_own(row: PriceProposal) -> bool:
+    """Whether a person has put a price of his own in place of the proposed one."""
+    return bool(row.trail) and row.trail[-1][0] == OWN_PRICE
+
+
 def goal_words(row: PriceProposal) -> str:
-    """What the price is for: the rule's name, else the goal."""
+    """What the price is for: the rule's name, that a person wants it, else the goal."""
+    if "trail" not in row.get_deferred_fields() and is_own(row):
+        return _("Own price")
     if row.rule is not None:
         return _("Rule “%(rule)s”") % {"rule": row.rule}
     return str(capfirst(row.get_goal_display()))

@@ -69,6 +69,12 @@ class Together:
     risks: dict[str, int] = field(default_factory=dict)
     horizon_days: int = 0
     largest: float = 0.0
+    high_gains: dict[str, float] = field(default_factory=dict)  # of those of high risk, per currency
+
+    @property
+    def high_risk(self) -> int:
+        """How many are of high risk."""
+        return self.risks.get(PriceProposal.Risk.HIGH.value, 0)
 
 
 def together(rows: Iterable[PriceProposal]) -> Together:
@@ -88,6 +94,8 @@ def together(rows: Iterable[PriceProposal]) -> Together:
         found.risks[row.risk] = found.risks.get(row.risk, 0) + 1
         if row.gain is not None and row.goal != "sell_through":
             sums = found.gains.setdefault(row.currency, [0.0, 0.0, 0.0])
+            if row.risk == PriceProposal.Risk.HIGH:
+                found.high_gains[row.currency] = found.high_gains.get(row.currency, 0.0) + row.gain
             ends = (row.gain, row.gain_low, row.gain_high)
             found.gains[row.currency] = [
                 total + (row.gain if end is None else end) for total, end in zip(sums, ends, strict=True)

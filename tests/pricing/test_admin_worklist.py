@@ -151,7 +151,7 @@ def test_later_and_a_part_first(boss: Client, shop: PricedShop) -> None:
 @pytest.mark.parametrize("fields", [{"canary": "0.5"}, {"when": "later"}])
 def test_who_may_only_decide_does_not_say_when(fields: dict[str, str], shop: PricedShop) -> None:
     tomorrow = timezone.now() + timedelta(days=1)
-    moment = {"apply_at_0": tomorrow.strftime("%Y-%m-%d"), "apply_at_1": "06:30"}
+    moment = {"apply_at_0": tomorrow.strftime("%Y-%m-%d"), "apply_at_1": "06:30"} if "when" in fields else {}
     rows = [proposal_make() for _number in range(3)]
     html = approve(clerk("view_priceproposal", "decide_priceproposal"), *rows, **fields, **moment)
     assert "not say when they go into the shop" in html and states() == ["open"] * 3
@@ -200,7 +200,7 @@ def test_approved_prices_are_a_file_for_shops_that_write_them_elsewhere(boss: Cl
 def test_who_may_only_decide_changes_no_price(shop: PricedShop) -> None:
     row = proposal_make()
     html = approve(clerk("view_priceproposal", "decide_priceproposal"), row)
-    assert "wait to be put into the shop" in html
+    assert "waits to be put into the shop" in html
     assert states() == ["approved"] and shop.written == []
 
 
@@ -218,14 +218,14 @@ def test_a_shop_that_takes_no_prices_is_told_what_to_do(boss: Client, settings: 
     settings.ECOMAI = {**settings.ECOMAI, "ADAPTER": None}
     row = proposal_make()
     assert "cannot write prices" in page(boss)
-    assert "wait to be put into the shop" in approve(boss, row) and states() == ["approved"]
+    assert "waits to be put into the shop" in approve(boss, row) and states() == ["approved"]
 
 
 def test_a_price_that_the_shop_changed_meanwhile_is_overtaken(boss: Client, shop: PricedShop) -> None:
     row = proposal_make()
     row.product.price = Decimal("11.00")
     row.product.save()
-    assert "1 were overtaken" in approve(boss, row)
+    assert "1 was overtaken" in approve(boss, row)
     assert states() == ["stale"] and shop.written == []
 
 

@@ -78,7 +78,9 @@ def test_one_with_its_curves(boss: Client) -> None:
 def test_from_approval_to_undo(boss: Client, shop: PricedShop) -> None:
     row = proposal_make(priced_product(external_id="p"))
     answer = post(boss, "proposals/decision/", {"proposals": [row.pk], "action": "approve"})
-    assert answer.json() == [{"id": row.pk, "product_id": "p", "state": "approved", "reason": ""}]
+    assert answer.json() == [
+        {"id": row.pk, "product_id": "p", "state": "approved", "risk": "medium", "gain": 0.5, "reason": ""}
+    ]
     answer = post(boss, "proposals/apply/", {})
     assert answer.json() == {"applied": 1, "stale": 0, "failed": 0, "problems": []}
     (change,) = boss.get(f"{BASE}changes/", {"product": "p"}).json()["results"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -122,6 +123,20 @@ def test_without_javascript_the_buttons_lead_back_to_the_list(boss: Client) -> N
     html = read(decide(boss, proposal_make(), "same"))
     assert "the same" in html and CompetitorMatch.objects.get().state == "accepted"
     assert "There is no decision to undo" in read(decide(boss, match_make(), "undo"))
+
+
+def test_every_button_names_the_pair_that_it_is_about(boss: Client) -> None:
+    for title in ("Lip gloss", "Lunch bag"):
+        product = product_make(title=f"Our {title}", price="1.65")
+        proposal_make(
+            product=product, offer=offer_make(competitor_make(name=title), title=title, price=Decimal("3.20"))
+        )
+    html = read(boss.get(reverse(REVIEW)))
+    labels = re.findall(r'data-ecomai-decide="(?:same|other)" aria-label="([^"]+)"', html)
+    assert len(labels) == len(set(labels)) == 4
+    assert "The same: offer “Lip gloss”, 3.20 EUR; your product “Our Lip gloss”, 1.65 EUR" in labels
+    # What the script says after a decision, and calls the button that takes it back, comes from here.
+    assert html.count('data-ecomai-offer="Lip gloss"') == html.count('data-ecomai-pair="offer “Lip gloss”, 3.20') == 1
 
 
 def test_several_are_decided_at_once(boss: Client) -> None:

@@ -103,7 +103,11 @@ class ProductElasticityAdmin(ReadOnlyAdminMixin, PricingAdmin):
         url = self.link("ecomai_pricing_pricetest_start", row.product_id)
         if row.test_low is None or not url:
             return format_html("{}", self.test(row))
-        return format_html('{} <a class="ecomai-line-of" href="{}">{}</a>', self.test(row), url, _("Price test …"))
+        name = _("Price test …")
+        return format_html(
+            '{} <a class="ecomai-line-of" href="{}" aria-label="{}">{}</a>',
+            self.test(row), url, f"{name} {row.product}", name,
+        )  # fmt: skip
 
     @admin.display(description=gettext_lazy("elasticity"))
     def value(self, row: ProductElasticity) -> SafeString:

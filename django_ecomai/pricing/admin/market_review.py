@@ -135,7 +135,7 @@ class CompetitorMatchAdmin(ViewOnlyMixin, MarketAdmin):
         return format_html(
             '<a class="ecomai-what" href="{}">{}</a> {}<p class="ecomai-why">{}</p><strong>{}</strong>',
             self.link("ecomai_pricing_competitoroffer_change", offer.pk),
-            offer.title or offer.ean or offer.sku,
+            offer_name(row),
             simulated_badge() if offer.competitor.is_simulated else "",
             " · ".join(filter(None, [offer.competitor.name, offer.brand, offer.sku, offer.ean])),
             amount_format(offer.price, offer.currency),
@@ -175,15 +175,26 @@ class CompetitorMatchAdmin(ViewOnlyMixin, MarketAdmin):
         if row.before:
             parts.append(("undo", _("Undo"), "ecomai-second"))
         state = "" if row.state == CompetitorMatch.State.PROPOSED else badge(row.get_state_display(), KINDS[row.state])
+        # Each button names the pair that it is about: who hears the page does not see its row.
         buttons = format_html_join(
             " ",
-            '<button class="button {}" formaction="{}" data-ecomai-decide="{}">{}</button>',
+            '<button class="button {}" formaction="{}" data-ecomai-decide="{}" aria-label="{}">{}</button>',
             (
-                (kind, self.link("ecomai_pricing_competitormatch_decide", row.pk, action), action, label)
+                (
+                    kind,
+                    self.link("ecomai_pricing_competitormatch_decide", row.pk, action),
+                    action,
+                    f"{label}: {pair_words(row)}",
+                    label,
+                )
                 for action, label, kind in parts
             ),
         )
-        return format_html('<span data-ecomai-state>{}</span> <span class="ecomai-buttons">{}</span>', state, buttons)
+        return format_html(
+            '<span data-ecomai-state>{}</span> <span class="ecomai-buttons" data-ecomai-pair="{}" '
+            'data-ecomai-offer="{}">{}</span>',
+            state, pair_words(row), offer_name(row), buttons,
+        )  # fmt: skip
 
     @admin.display(description=gettext_lazy("state"))
     def standing(self, row: CompetitorMatch) -> SafeString:
@@ -215,7 +226,7 @@ class CompetitorMatchAdmin(ViewOnlyMixin, MarketAdmin):
         if error:
             messages.error(request, error)
         else:
-            messages.success(request, f"{row}: {row.get_state_display()}")
+            messages.success(request, f"{pair_words(row)}: {row.get_state_display()}")
         url = self.link("ecomai_pricing_competitormatch_changelist")
         return HttpResponseRedirect(of_channel(url, row.offer.competitor.channel))
 
@@ -237,3 +248,19 @@ class CompetitorMatchAdmin(ViewOnlyMixin, MarketAdmin):
         else:
             text = ngettext("%(n)d pair decided.", "%(n)d pairs decided.", number) % {"n": number}
             messages.success(request, text)
+
+
+def offer_name(row: CompetitorMatch) -> str:
+    """What the offer is called, else its number."""
+    return str(row.offer.title or row.offer.ean or row.offer.sku)
+
+
+def pair_words(row: CompetitorMatch) -> str:
+    """The pair in words: the offer with its price, and the product with its own."""
+    offer, product = row.offer, row.product
+    return _("offer “%(offer)s”, %(offer_price)s; your product “%(product)s”, %(price)s") % {
+        "offer": offer_name(row),
+        "offer_price": amount_format(offer.price, offer.currency),
+        "product": product.title,
+        "price": amount_format(product.price, product.currency),
+    }

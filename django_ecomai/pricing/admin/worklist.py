@@ -8,6 +8,8 @@ from django.contrib import admin
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls.resolvers import URLPattern
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -28,7 +30,10 @@ from django_ecomai.pricing.worklist import worklist_summary
 from .base import APPLY, DECIDE, START, STYLES, PricingAdmin
 from .worklist_decide import WorklistDecide
 from .worklist_filters import LIST_FILTERS
+from .worklist_head import WorklistChangeList
 from .worklist_pages import WorklistPages
+from .worklist_waiting import ACTIONS as WAITING_ACTIONS
+from .worklist_waiting import MomentForm
 
 State = PriceProposal.State
 RISKS = {"low": "ok", "medium": "warning", "high": "error"}
@@ -55,7 +60,7 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
     sortable_by = ("expected",)
     ordering = (F("gain").desc(nulls_last=True), "pk")
     list_per_page = 30
-    actions = ("approve", "reject")
+    actions = ("approve", "put", "move", "reopen", "reject")
     change_list_template = "ecomai/pricing/admin/worklist.html"
 
     class Media:
@@ -68,6 +73,10 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
 
     def get_urls(self) -> list[URLPattern]:
         return [*self.page_urls(), *super().get_urls()]
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[WorklistChangeList]:
+        """The one that counts."""
+        return WorklistChangeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PriceProposal]:
         """Without what only the page of one product shows."""
@@ -86,7 +95,11 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
             "may_decide": self.has_decide_permission(request),
             # What is held back or settled has no button that would do anything.
             "is_decidable": request.GET.get("show") not in SETTLED,
-            "may_apply": request.user.has_perm(APPLY),
+            "is_waiting": request.GET.get("show") == "waiting",
+            "may_move": request.user.has_perm(APPLY) and adapter_applies(channel),
+            "may_reopen": self.has_decide_permission(request),
+            "moment_form": MomentForm(),
+            "time_zone": timezone.get_current_timezone_name(),
             "applies": adapter_applies(channel),
             "start_url": self.link("ecomai_runs_run_start") if request.user.has_perm(START) else "",
             "replay_url": of_channel(self.link("ecomai_pricing_priceproposal_replay"), channel),
@@ -98,8 +111,13 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
         return super().changelist_view(request, context)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """None, and with them no boxes to tick, where what is shown is held back or settled."""
-        return {} if request.GET.get("show") in SETTLED else super().get_actions(request)
+        """None, and with them no boxes to tick, where what is shown is held back or settled; of approved ones those
+        that do something with them."""
+        shown = request.GET.get("show")
+        if shown in SETTLED:
+            return {}
+        wanted = WAITING_ACTIONS if shown == "waiting" else ("approve", "reject")
+        return {name: one for name, one in super().get_actions(request).items() if name in wanted}
 
     def get_list_filter(self, request: HttpRequest) -> Any:
         """With the shop that the numbers above the list are of, in place of the filter that shows all shops."""
@@ -171,6 +189,14 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
         parts = [] if row.state == State.HELD else [badge(words.RISKS.get(row.risk, row.risk), RISKS[row.risk])]
         if row.state != State.OPEN:
             parts.append(badge(row.get_state_display(), STATES.get(State(row.state), "info")))
+        if row.state == State.SCHEDULED and row.apply_at:
+            moment = date_format(timezone.localtime(row.apply_at), "SHORT_DATETIME_FORMAT")
+            text = (
+                _("%(moment)s at the earliest, if those that go first do well")
+                if getattr(row, "follows", False)
+                else "%(moment)s"
+            )
+            parts.append(format_html('<span class="ecomai-quiet">{}</span>', text % {"moment": moment}))
         if row.reason:
             parts.append(format_html('<span class="ecomai-quiet">{}</span>', row.reason))
         return format_html_join("", '<span class="ecomai-line-of">{}</span>', ((part,) for part in parts))

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME, ActionForm
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -21,8 +22,10 @@ from django_ecomai.conf import ecomai
 from django_ecomai.core.charts import format_value
 from django_ecomai.pricing import words
 from django_ecomai.pricing.apply_job import AT_ONCE, KIND, apply_parameters
-from django_ecomai.pricing.asked import channel_asked, key_asked, of_channel
+from django_ecomai.pricing.asked import channel_asked, of_channel
+from django_ecomai.pricing.high_risk_words import high_risk_words
 from django_ecomai.pricing.models import PriceProposal, PriceSelection
+from django_ecomai.pricing.scheduling import scheduler_missing
 from django_ecomai.pricing.selection_job import AT_ONCE as DECIDED_AT_ONCE
 from django_ecomai.pricing.services import (
     PricingError,
@@ -36,67 +39,13 @@ from django_ecomai.pricing.services import (
 from django_ecomai.pricing.worklist import Together, costs_simulated, together
 from django_ecomai.runs.services import run_start
 
+from .approval_form import ApprovalForm, DecisionForm
 from .base import APPLY, DECIDE
-from .high_risk import HighRiskForm, high_risk_words
 
 State = PriceProposal.State
 SHOWN = 50  # rows of the preview; the sums are of all
 MOST = DECIDED_AT_ONCE["approve"]  # looked at, summed and locked within the request; more are approved by a job
-DAY: dict[str, Any] = {"type": "date", "aria-label": gettext_lazy("Day")}
-TIME: dict[str, Any] = {"type": "time", "aria-label": gettext_lazy("Time of day")}
 NO_CURVES = ("curve", "trail", "history", "market", "product__description", "product__attributes")
-
-
-class DecisionForm(ActionForm):
-    """What rejecting needs besides the ticks; read by the action, which says what is wrong."""
-
-    reason = forms.CharField(required=False, max_length=255)
-
-
-class ApprovalForm(HighRiskForm):
-    """When the prices go into the shop, and whether a part of them goes first."""
-
-    ids = forms.CharField(widget=forms.HiddenInput, required=False)
-    selection = forms.IntegerField(widget=forms.HiddenInput, required=False, min_value=1, max_value=2**63 - 1)
-    when = forms.ChoiceField(
-        label=gettext_lazy("Into the shop"),
-        choices=[("now", gettext_lazy("now")), ("later", gettext_lazy("at this time:"))],
-        initial="now",
-    )
-    apply_at = forms.SplitDateTimeField(
-        label=gettext_lazy("Time"),
-        required=False,
-        widget=forms.SplitDateTimeWidget(
-            date_attrs=DAY,
-            time_attrs=TIME,
-            time_format="%H:%M",
-        ),
-    )
-    canary = forms.ChoiceField(
-        label=gettext_lazy("A part goes first"),
-        required=False,
-        choices=[
-            ("", gettext_lazy("no, all at once")),
-            ("0.1", gettext_lazy("a tenth of the products")),
-            ("0.25", gettext_lazy("a quarter")),
-            ("0.5", gettext_lazy("half")),
-        ],
-    )
-
-    def clean(self) -> dict[str, Any]:
-        """A time is needed where one is asked for; keys are numbers."""
-        found = super().clean() or self.cleaned_data
-        if found.get("when") == "later" and not found.get("apply_at"):
-            self.add_error("apply_at", _("Say when the prices are to change."))
-        each = [one.partition(":") for one in found.get("ids", "").split(",") if one]
-        found["pks"] = [key_asked(key) for key, _colon, _price in each]
-        try:
-            found["seen"] = {key_asked(key): Decimal(price) for key, _colon, price in each if price}
-        except ArithmeticError:
-            found["pks"] = [0]
-        if 0 in found["pks"]:
-            self.add_error("ids", _("Go back to the list and choose again."))
-        return found
 
 
 class WorklistDecide:
@@ -134,13 +83,14 @@ class WorklistDecide:
             except PricingError as error:
                 messages.warning(request, str(error))
                 return None
-            form = ApprovalForm(initial={"selection": selection.pk})
+            form = ApprovalForm(initial={"selection": selection.pk, "back": request.GET.urlencode()})
             return self.approval_page(request, list(wanted[:SHOWN]), form, selection=selection)
         rows = list(wanted)
         if not rows:
             messages.warning(request, _("None of these is open for a decision."))
             return None
-        return self.approval_page(request, rows, ApprovalForm(initial={"ids": ids_seen(rows)}))
+        form = ApprovalForm(initial={"ids": ids_seen(rows), "back": request.GET.urlencode()})
+        return self.approval_page(request, rows, form)
 
     def approval_page(
         self,
@@ -152,7 +102,8 @@ class WorklistDecide:
         """What these prices, or those of a selection, come to together, and the questions of an approval."""
         sums = together(rows) if selection is None else Together(**selection.sums)
         channels = {row.channel for row in rows} or {ecomai.CHANNEL}
-        back = of_channel(self.link("ecomai_pricing_priceproposal_changelist"), channel_asked(request))
+        applies = all(adapter_applies(channel) for channel in channels)
+        may_apply = request.user.has_perm(APPLY)
         context = {
             **self.admin_site.each_context(request),
             "title": ngettext("Approve %(n)s price", "Approve %(n)s prices", sums.number)
@@ -163,15 +114,17 @@ class WorklistDecide:
             "more": max(sums.number - SHOWN, 0),
             "by_job": selection is not None,
             "lines": sum_lines(sums),
-            "high_risk": high_risk_words(rows),
+            "high_risk": high_risk_words(sums),
             "has_gain": bool(sums.gains),
             "cheaper": sums.down,
-            "applies": all(adapter_applies(channel) for channel in channels),
-            "may_apply": request.user.has_perm(APPLY),
+            "applies": applies,
+            "may_apply": may_apply,
+            "time_zone": timezone.get_current_timezone_name(),
+            "unscheduled": scheduler_missing() if applies and may_apply else "",
             "four_eyes": ecomai.PRICING_FOUR_EYES,
             "canary_days": ecomai.PRICING_CANARY_DAYS,
             "simulated": any(costs_simulated(channel=channel) for channel in channels),
-            "list_url": back,
+            "list_url": self.list_url(request, str(form["back"].value() or "")),
             "action_url": of_channel(self.link("ecomai_pricing_priceproposal_approve"), channel_asked(request)),
         }
         return TemplateResponse(request, "ecomai/pricing/admin/approve.html", context)
@@ -182,6 +135,7 @@ class WorklistDecide:
             raise PermissionDenied
         form = ApprovalForm(request.POST)
         valid = form.is_valid()
+        list_url = self.list_url(request, form.cleaned_data.get("back", ""))
         if key := form.cleaned_data.get("selection"):
             return self.approve_selection(request, form, key)
         pks = form.cleaned_data.get("pks", [])
@@ -189,10 +143,9 @@ class WorklistDecide:
         if not valid or not rows:
             if not rows:
                 messages.warning(request, _("None of these is open for a decision."))
-                url = of_channel(self.link("ecomai_pricing_priceproposal_changelist"), channel_asked(request))
-                return HttpResponseRedirect(url)
+                return HttpResponseRedirect(list_url)
             return self.approval_page(request, rows, form)
-        if form.asks_for_high_risk(rows):
+        if form.asks_for_high_risk(together(rows)):
             return self.approval_page(request, rows, form)
         later: datetime | None = form.cleaned_data["apply_at"] if form.cleaned_data["when"] == "later" else None
         share = form.cleaned_data["canary"]
@@ -208,7 +161,7 @@ class WorklistDecide:
             post = request.POST.copy()
             post["ids"] = ids_seen(rows)
             return self.approval_page(request, rows, ApprovalForm(post))
-        return self._approved(request, done)
+        return self._approved(request, done, list_url)
 
     def approve_selection(self, request: HttpRequest, form: ApprovalForm, key: int) -> HttpResponse:
         """Confirm what was chosen and start the job that approves it."""
@@ -217,9 +170,8 @@ class WorklistDecide:
         ).first()
         if selection is None:
             messages.error(request, _("This choice was too old and is forgotten: choose again."))
-            url = of_channel(self.link("ecomai_pricing_priceproposal_changelist"), channel_asked(request))
-            return HttpResponseRedirect(url)
-        if form.is_valid():
+            return HttpResponseRedirect(self.list_url(request, form.cleaned_data.get("back", "")))
+        if form.is_valid() and not form.asks_for_high_risk(Together(**selection.sums)):
             share = form.cleaned_data["canary"]
             try:
                 confirmed = selection_confirm(
@@ -237,28 +189,51 @@ class WorklistDecide:
         rows = [] if first is None else self._rows(request, [pk for pk, _price in first.rows[:SHOWN]])
         return self.approval_page(request, rows, form, selection=selection)
 
-    def _approved(self, request: HttpRequest, done: Sequence[PriceProposal]) -> HttpResponse:
+    def list_url(self, request: HttpRequest, back: str = "") -> str:
+        """The list as it was when something was chosen there: ``back`` is the query of its address."""
+        url, named = self.link("ecomai_pricing_priceproposal_changelist"), QueryDict(back, mutable=True)
+        named.pop("e", None)  # the admin's mark of a filter that could not be used
+        return f"{url}?{named.urlencode()}" if named else of_channel(url, channel_asked(request))
+
+    def _approved(self, request: HttpRequest, done: Sequence[PriceProposal], list_url: str) -> HttpResponse:
         """Say what became of them, and put those that are due into the shop."""
-        shown, url = channel_asked(request), self.link("ecomai_pricing_priceproposal_changelist")
-        back = HttpResponseRedirect(of_channel(url, shown))
+        back = HttpResponseRedirect(list_url)
+        waiting = of_channel(
+            self.link("ecomai_pricing_priceproposal_changelist"), channel_asked(request), show="waiting"
+        )
         by_state: dict[str, list[PriceProposal]] = {}
         for row in done:
             by_state.setdefault(row.state, []).append(row)
-        for state, text in (
-            (State.STALE, _("%(n)s were overtaken: the shop has changed their price meanwhile.")),
-            (State.OPEN, _("%(n)s have their first approval; somebody else must approve them too.")),
-            (State.SCHEDULED, _("%(n)s are approved for later.")),
-        ):
-            if number := len(by_state.get(state, ())):
-                messages.info(request, text % {"n": format_value(number)})
+        if number := len(by_state.get(State.STALE, ())):
+            text = ngettext(
+                "%(n)s was overtaken: the shop has changed its price meanwhile.",
+                "%(n)s were overtaken: the shop has changed their price meanwhile.",
+                number,
+            )
+            messages.info(request, text % {"n": format_value(number)})
+        if number := len(by_state.get(State.OPEN, ())):
+            text = ngettext(
+                "%(n)s has its first approval; somebody else must approve it too.",
+                "%(n)s have their first approval; somebody else must approve them too.",
+                number,
+            )
+            messages.info(request, text % {"n": format_value(number)})
+        if number := len(by_state.get(State.SCHEDULED, ())):
+            text = ngettext("%(n)s is approved for later.", "%(n)s are approved for later.", number)
+            messages.info(request, linked(text % {"n": format_value(number)}, waiting))
+            if missing := scheduler_missing():
+                messages.warning(request, missing)
         due: dict[str, list[PriceProposal]] = {}
         for row in by_state.get(State.APPROVED, ()):
             due.setdefault(row.channel, []).append(row)
         for channel, rows in sorted(due.items()):
             if not (request.user.has_perm(APPLY) and adapter_applies(channel)):
-                text = _("%(n)s are approved and wait to be put into the shop.")
-                messages.success(request, text % {"n": format_value(len(rows))})
-                back = HttpResponseRedirect(of_channel(url, shown, show="waiting"))
+                text = ngettext(
+                    "%(n)s is approved and waits to be put into the shop.",
+                    "%(n)s are approved and wait to be put into the shop.",
+                    len(rows),
+                )
+                messages.success(request, linked(text % {"n": format_value(len(rows))}, waiting))
             elif len(rows) > AT_ONCE:
                 parameters = apply_parameters(user=request.user, rows=rows)
                 run = run_start(kind=KIND, channel=channel, parameters=parameters, user=request.user)
@@ -284,8 +259,10 @@ class WorklistDecide:
             messages.warning(request, f"{row.product}: {row.held_words}")
 
     @admin.action(description=gettext_lazy("Reject"), permissions=["decide"])
-    def reject(self, request: HttpRequest, queryset: QuerySet[PriceProposal]) -> None:
-        """With the reason that was typed."""
+    def reject(self, request: HttpRequest, queryset: QuerySet[PriceProposal]) -> HttpResponse | None:
+        """With the reason that was typed; without one a page asks for it, and what was ticked stays chosen."""
+        if not request.POST.get("reason", "").strip():
+            return self.reason_page(request, queryset)
         try:
             done = proposals_reject(proposals=queryset, user=request.user, reason=request.POST.get("reason", ""))
         except PricingError as error:
@@ -293,6 +270,28 @@ class WorklistDecide:
         else:
             text = ngettext("%(n)s price rejected.", "%(n)s prices rejected.", len(done))
             messages.success(request, text % {"n": format_value(len(done))})
+        return None
+
+    def reason_page(self, request: HttpRequest, queryset: QuerySet[PriceProposal]) -> HttpResponse:
+        """Asks why these prices are rejected."""
+        number = queryset.order_by().count()
+        title = ngettext("Reject %(n)s price", "Reject %(n)s prices", number) % {"n": format_value(number)}
+        hidden = [
+            (name, value)
+            for name in ("action", "select_across", ACTION_CHECKBOX_NAME)
+            for value in request.POST.getlist(name)
+        ]
+        context = {
+            **self.admin_site.each_context(request),
+            "title": title,
+            "opts": self.opts,
+            "hidden": hidden,
+            "rows": list(queryset.select_related("product").defer(*NO_CURVES)[:SHOWN]),
+            "more": max(number - SHOWN, 0),
+            "action_url": request.get_full_path(),
+            "list_url": self.list_url(request, request.GET.urlencode()),
+        }
+        return TemplateResponse(request, "ecomai/pricing/admin/reject.html", context)
 
     def _rows(self, request: HttpRequest, pks: Sequence[int]) -> list[PriceProposal]:
         """The open ones of these keys, as far as this user may see them."""
@@ -301,6 +300,11 @@ class WorklistDecide:
             rows = self.get_queryset(request).filter(pk__in=pks[begin : begin + 900], state=State.OPEN)  # type: ignore[attr-defined]
             found += rows.select_related("product", "rule").defer(*NO_CURVES)
         return sorted(found, key=lambda row: (-(row.gain or 0.0), row.pk))
+
+
+def linked(said: str, url: str) -> SafeString:
+    """A message with the way to what it is about."""
+    return format_html('{} <a href="{}">{}</a>', said, url, _("See them"))
 
 
 def ids_seen(rows: Iterable[PriceProposal]) -> str:

@@ -12,11 +12,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.urls.resolvers import URLPattern
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from django_ecomai.core.charts import CHART_SCRIPTS
-from django_ecomai.pricing.asked import channel_asked, key_asked
+from django_ecomai.pricing.asked import channel_asked, key_asked, of_channel
 from django_ecomai.pricing.export import proposals_csv
 from django_ecomai.pricing.models import PriceChange, PriceProposal, PriceTest
 from django_ecomai.pricing.proposal_page import decisions, proposal_page
@@ -25,18 +26,27 @@ from django_ecomai.pricing.services import (
     PricingError,
     adapter_applies,
     change_undo,
+    own_price_set,
+    price_asked,
     proposals_reject,
 )
 from django_ecomai.pricing.services.price_tests import GOING
 
 from .base import APPLY, DECIDE, UNDO
+from .own_price_page import own_price_context
 from .replay_page import ReplayPage
 from .selections import SelectionPages, against_page
+from .worklist_waiting import MomentForm, WorklistWaiting
 
 State = PriceProposal.State
+PRODUCT, RULE = "ecomai_mirror.view_product", "ecomai_pricing.view_pricingrule"
+#: The right that each action of a proposal's page takes.
+NEEDED = {
+    "approve": DECIDE, "reject": DECIDE, "reopen": DECIDE, "own": DECIDE, "apply": APPLY, "move": APPLY, "undo": UNDO,
+}  # fmt: skip
 
 
-class WorklistPages(SelectionPages, ReplayPage):
+class WorklistPages(WorklistWaiting, SelectionPages, ReplayPage):
     """Mixed into the worklist's admin."""
 
     admin_site: Any
@@ -52,17 +62,24 @@ class WorklistPages(SelectionPages, ReplayPage):
             path("approve/", view(require_POST(self.approve_view)), name=f"{name}_approve"),  # type: ignore[attr-defined]
             path("replay/", view(self.replay_view), name=f"{name}_replay"),
             path("csv/", view(self.csv_view), name=f"{name}_csv"),
-            path("<int:pk>/decide/", view(require_POST(self.decide_view)), name=f"{name}_decide"),
+            path("<int:pk>/decide/", view(self.decide_view), name=f"{name}_decide"),
         ]
 
     def changeform_view(
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """One proposal: why, its curves, its past, and what was decided."""
-        row = self._row(request, object_id)
+        try:
+            row = self._row(request, object_id)
+        except Http404 as error:
+            if not key_asked(object_id):
+                raise
+            return self.gone(request, error)
         changes = list(PriceChange.objects.filter(product=row.product_id).select_related("user")[:20])
         decides = request.user.has_perm(DECIDE)
         applies = adapter_applies(row.channel)
+        rule_url = self.link("ecomai_pricing_pricingrule_change", row.rule_id) if row.rule_id else ""
+        puts = request.user.has_perm(APPLY) and applies
         context = {
             **self.admin_site.each_context(request),
             **proposal_page(row=row, sees_offers=request.user.has_perm("ecomai_pricing.view_competitoroffer")),
@@ -74,28 +91,44 @@ class WorklistPages(SelectionPages, ReplayPage):
             "undoable": _undoable(changes) if request.user.has_perm(UNDO) and applies else None,
             "may_approve": decides and row.state == State.OPEN,
             "may_reject": decides and row.state in (State.OPEN, *PriceProposal.WAITING),
-            "may_put": request.user.has_perm(APPLY) and applies and row.state == State.APPROVED,
+            "may_put": puts and row.state in PriceProposal.WAITING,
+            "may_move": puts and row.state in PriceProposal.WAITING,
+            "may_reopen": decides and row.state in PriceProposal.WAITING,
+            "moment_form": MomentForm(),
+            "time_zone": timezone.get_current_timezone_name(),
+            **own_price_context(request, row, may=decides and row.state in PriceProposal.UNDECIDED),
             "applies": applies,
             "decisions": decisions(self._log(row), changes),
             **self._test(request, row, applies),
             "chart_scripts": CHART_SCRIPTS,
             "links": [
                 (url, label)
-                for url, label in (
-                    (self.link("ecomai_mirror_product_change", row.product_id), _("Product")),
-                    (self.link("ecomai_pricing_pricingrule_change", row.rule_id) if row.rule_id else "", _("Rule")),
+                for url, label, needed in (
+                    (self.link("ecomai_mirror_product_change", row.product_id), _("Product"), PRODUCT),
+                    (
+                        self.link("ecomai_pricing_pricingrule_change", row.rule_id) if row.rule_id else "",
+                        _("Rule"),
+                        RULE,
+                    ),
                 )
-                if url
+                if url and request.user.has_perm(needed)
             ],
         }
         return TemplateResponse(request, "ecomai/pricing/admin/proposal.html", context)
 
     def decide_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """POST ``action``: ``approve`` leads to the questions, ``reject`` takes ``reason``, ``apply`` puts an approved
-        price into the shop, ``undo`` takes back the ``change`` named; against a limit only after a page of its own."""
-        row = self._row(request, pk)
+        price into the shop, ``move`` gives it another ``moment``, ``reopen`` takes the approval back, ``own`` makes
+        ``price`` the proposal, ``undo`` takes back the ``change`` named; against a limit only after a page of its own.
+        """
+        try:
+            row = self._row(request, pk)
+        except Http404 as error:
+            return self.gone(request, error)
+        if request.method != "POST":  # an address that somebody has kept
+            return HttpResponseRedirect(self.link("ecomai_pricing_priceproposal_change", row.pk))
         action = request.POST.get("action", "")
-        needed = {"approve": DECIDE, "reject": DECIDE, "apply": APPLY, "undo": UNDO}.get(action)
+        needed = NEEDED.get(action)
         if needed is None or not request.user.has_perm(needed):
             raise PermissionDenied
         here = HttpResponseRedirect(self.link("ecomai_pricing_priceproposal_change", row.pk))
@@ -112,7 +145,14 @@ class WorklistPages(SelectionPages, ReplayPage):
                 proposals_reject(proposals=[row], user=request.user, reason=request.POST.get("reason", ""))
                 messages.success(request, _("Rejected."))
             elif action == "apply":
-                self.apply_now(request, [row], channel=row.channel)  # type: ignore[attr-defined]
+                self.put_now(request, [row])
+            elif action == "move":
+                self.move_to(request, [row])
+            elif action == "reopen":
+                self.open_again(request, [row])
+            elif action == "own":
+                own_price_set(proposal=row, price=price_asked(request.POST.get("price")), user=request.user)
+                messages.success(request, _("Your price is the proposal now: approve it, and it goes into the shop."))
             else:
                 key = key_asked(request.POST.get("change"))
                 change = PriceChange.objects.filter(product=row.product_id, pk=key).first()
@@ -130,6 +170,12 @@ class WorklistPages(SelectionPages, ReplayPage):
         except PricingError as error:
             messages.error(request, str(error))
         return here
+
+    def gone(self, request: HttpRequest, error: Http404) -> HttpResponse:
+        """A run deletes what it does not propose any more: the list says so, instead of a page of the shop."""
+        messages.warning(request, str(error))
+        url = self.link("ecomai_pricing_priceproposal_changelist")
+        return HttpResponseRedirect(of_channel(url, channel_asked(request)))
 
     def csv_view(self, request: HttpRequest) -> HttpResponse:
         """Approved prices as a file, for shops whose prices are written elsewhere."""

@@ -7,6 +7,7 @@ from .ledger import LedgerView
 from .market import CompetitorMatchDecideView, CompetitorMatchesView, CompetitorOffersView, MarketPositionsView
 from .market_more import AlertsView, CategoryPositionsView, OfferHistoryView
 from .offers import OfferDecisionView, OffersExportView, OffersView, SegmentsView, VolumePricesView
+from .own_price import OwnPriceView
 from .price_tests import (
     PriceTestDecideView,
     PriceTestGroupDecideView,
@@ -50,6 +51,7 @@ __all__ = [
     "OfferHistoryView",
     "OffersExportView",
     "OffersView",
+    "OwnPriceView",
     "PriceTestDecideView",
     "PriceTestGroupDecideView",
     "PriceTestGroupView",

@@ -23,6 +23,8 @@ from django_ecomai.pricing.services import (
     changes_apply,
     proposals_approve,
     proposals_reject,
+    proposals_reopen,
+    proposals_reschedule,
 )
 from django_ecomai.pricing.worklist import costs_simulated
 from django_ecomai.runs.services import run_start
@@ -98,7 +100,11 @@ class PriceDecisionSerializer(serializers.Serializer[Any]):
     proposals = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), min_length=1, max_length=MOST_ROWS
     )
-    action = serializers.ChoiceField(choices=["approve", "reject"])
+    action = serializers.ChoiceField(
+        choices=["approve", "reject", "reschedule", "reopen"],
+        help_text="reschedule: approved ones go into the shop at apply_at; without it they wait for apply/. reopen: "
+        "takes the approval back.",
+    )
     apply_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
     canary_share = serializers.FloatField(required=False, allow_null=True, default=None)
     seen = serializers.DictField(
@@ -124,6 +130,8 @@ class DecidedSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField(source="pk")
     product_id = serializers.CharField(source="product.external_id")
     state = serializers.CharField()
+    risk = serializers.CharField(help_text="low, medium or high.")
+    gain = serializers.FloatField(allow_null=True, help_text="Expected over the horizon.")
     reason = serializers.CharField(source="held_words")
 
 
@@ -194,7 +202,7 @@ class DecideView(PricingView):
 
     @extend_schema(
         operation_id="ecomai_pricing_decide",
-        summary="Approve (now, later, a part first) or reject",
+        summary="Approve (now, later, a part first), reject, give another time or open again",
         request=PriceDecisionSerializer,
         responses={200: DecidedSerializer(many=True), 400: OpenApiResponse(description="It cannot be decided so.")},
     )
@@ -211,6 +219,10 @@ class DecideView(PricingView):
                     proposals=rows, user=user, apply_at=values["apply_at"], canary_share=values["canary_share"],
                     seen=_seen(values["seen"]),
                 )  # fmt: skip
+            elif values["action"] == "reschedule":
+                found = proposals_reschedule(proposals=rows, user=user, apply_at=values["apply_at"])
+            elif values["action"] == "reopen":
+                found = proposals_reopen(proposals=rows, user=user)
             else:
                 found = proposals_reject(proposals=rows, user=user, reason=values["reason"])
         except PricingError as error:

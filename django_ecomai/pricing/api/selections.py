@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from django_ecomai.conf import ecomai
 from django_ecomai.pricing.held import why_of
+from django_ecomai.pricing.high_risk_words import high_risk_words
 from django_ecomai.pricing.models import PriceChange, PriceProposal, PriceSelection
 from django_ecomai.pricing.selection_job import AT_ONCE, apply_what_is_due, selection_start
 from django_ecomai.pricing.services import (
@@ -24,6 +25,7 @@ from django_ecomai.pricing.services import (
     selection_skipped,
     undo_select,
 )
+from django_ecomai.pricing.worklist import Together
 
 from .base import MOST_ROWS, PricingView, whole
 
@@ -65,6 +67,9 @@ class ConfirmSerializer(serializers.Serializer[Any]):
     number = serializers.IntegerField(min_value=1)
     apply_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
     canary_share = serializers.FloatField(required=False, allow_null=True, default=None)
+    high_risk = serializers.BooleanField(
+        required=False, default=False, help_text="Prices of high risk too; without it a choice with such is refused."
+    )
 
 
 class CameSerializer(serializers.Serializer[Any]):
@@ -82,7 +87,9 @@ class SelectionSerializer(serializers.ModelSerializer[PriceSelection]):
 
     action = serializers.CharField(source="kind")
     run = serializers.IntegerField(source="run_number", allow_null=True, help_text="The job that decides them.")
-    sums = serializers.JSONField(help_text="What they come to together: number, up, down, gains, risks.")
+    sums = serializers.JSONField(
+        help_text="What they come to together: number, up, down, gains, risks, and high_gains of those of high risk."
+    )
     came = serializers.SerializerMethodField()
 
     class Meta:
@@ -148,9 +155,13 @@ class _View(PricingView):
         asked.is_valid(raise_exception=True)
         selection = self.one(number)
         user: Any = request.user
+        values = dict(asked.validated_data)
+        seen = values.pop("high_risk")
         if selection.confirmed_by_id != user.pk or selection.confirmed_at is None:
+            if self.kind == Kind.APPROVE and not seen and (told := high_risk_words(Together(**selection.sums))):
+                raise ValidationError({"high_risk": told})
             try:
-                selection = selection_confirm(selection=selection, user=user, **asked.validated_data)
+                selection = selection_confirm(selection=selection, user=user, **values)
             except PricingError as error:
                 raise ValidationError({"detail": str(error)}) from error
         if selection.number > AT_ONCE[selection.kind]:

@@ -2,11 +2,13 @@
 
 from .apply import Applied, changes_apply, prices_resume
 from .decide import PricingError, proposals_approve, proposals_reject
+from .own_price import OwnPrice, own_price_preview, own_price_set, price_asked
 from .price_test_groups import price_test_group_approve, price_test_group_start, price_test_group_stop
 from .price_test_keep import price_tests_keep
 from .price_test_starting import price_test_approve, price_test_start
 from .price_tests import price_test_stop
 from .propose import proposals_make, proposals_preview
+from .reschedule import proposals_reopen, proposals_reschedule
 from .selections import (
     approval_select,
     selection_applies,
@@ -25,6 +27,7 @@ from .watch import prices_watch
 __all__ = [
     "AgainstLimits",
     "Applied",
+    "OwnPrice",
     "PricingError",
     "adapter_applies",
     "approval_select",
@@ -36,6 +39,9 @@ __all__ = [
     "offers_make",
     "offers_restore",
     "offers_withdraw",
+    "own_price_preview",
+    "own_price_set",
+    "price_asked",
     "price_test_approve",
     "price_test_group_approve",
     "price_test_group_start",
@@ -49,6 +55,8 @@ __all__ = [
     "proposals_make",
     "proposals_preview",
     "proposals_reject",
+    "proposals_reopen",
+    "proposals_reschedule",
     "selection_applies",
     "selection_came",
     "selection_confirm",

@@ -36,7 +36,7 @@ def prices_refused(
     """Why proposals may not go into the shop now, by their key. ``siblings``: see ``family_candidates``."""
     by_product = {row.product_id: row for row in rows}
     others = set().union(*(siblings.get(row.family, ()) for row in rows)) - by_product.keys()
-    facts, choices = _known(channel=channel, product_ids=[*by_product, *sorted(others)], now=now)
+    facts, choices = facts_and_choices(channel=channel, product_ids=[*by_product, *sorted(others)], now=now)
     found: dict[int, Why] = {}
     members: dict[str, list[int]] = {}
     asked: list[tuple[Facts, Choice, Any]] = []
@@ -77,7 +77,7 @@ def restoring_forbidden(
     """Why products may not have a price again that they had before, by the product's key; steps per day and week do
     not count. ``stored``: the price is as the shop rounded it, so the smallest step does not count either."""
     asked: list[tuple[Facts, Choice, Any]] = []
-    facts, choices = _known(channel=channel, product_ids=list(prices), now=now)
+    facts, choices = facts_and_choices(channel=channel, product_ids=list(prices), now=now)
     for one, choice in zip(facts, choices, strict=True):
         dropped = (*STEPS, "step") if stored else STEPS
         kept = {name: value for name, value in choice.limits.items() if name not in dropped}
@@ -140,7 +140,8 @@ def _families_refused(
     return found
 
 
-def _known(*, channel: str, product_ids: Sequence[int], now: datetime) -> tuple[list[Facts], list[Choice]]:
+def facts_and_choices(*, channel: str, product_ids: Sequence[int], now: datetime) -> tuple[list[Facts], list[Choice]]:
+    """What is known of products now, and what their rules say."""
     book = RuleBook(channel=channel, on=local_date(now))
     facts = product_facts(
         channel=channel, product_ids=product_ids, at=now, horizon_days=ecomai.PRICING_HORIZON_DAYS,

@@ -13,6 +13,7 @@ from uuid import uuid4
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from django_ecomai.conf import ecomai
@@ -29,6 +30,8 @@ State = PriceProposal.State
 REASON = ("held_code", "held_named", "held_reason")
 #: Columns that no decision needs and that make thousands of rows heavy.
 HEAVY = ("curve", "history", "trail", "market")
+#: How far ahead a price may be scheduled.
+FARTHEST = timedelta(days=366)
 DECIDE = "ecomai_pricing.decide_priceproposal"
 APPLY = "ecomai_pricing.apply_priceproposal"
 
@@ -64,15 +67,14 @@ def proposals_approve(
     proposal's key. A fixed number of queries per 900 rows.
 
     Raises ``PricingError``, and approves none, when one is not open, when a run has worked out another price than was
-    seen, when nobody is named although two must be, when the same person approves twice, for a moment in the past and
-    for a share that is none; ``PermissionDenied`` when what is scheduled would go into the shop by itself and ``user``
-    may not put prices there.
+    seen, when nobody is named although two must be, when the same person approves twice, for a moment in the past or
+    more than a year ahead and for a share that is none; ``PermissionDenied`` when what is scheduled would go into the
+    shop by itself and ``user`` may not put prices there.
     """
     if user is not None and (apply_at is not None or canary_share is not None) and not user.has_perm(APPLY):
         raise PermissionDenied(_("You may approve prices, but not say when they go into the shop."))
     now = timezone.now()
-    if apply_at is not None and (timezone.is_naive(apply_at) or apply_at <= now):
-        raise PricingError(_("Give a moment in the future, with its time zone."))
+    check_moment(apply_at, now=now)
     if canary_share is not None and not 0 < canary_share < 1:
         raise PricingError(_("The share that goes first must be between 0 and 1."))
     if ecomai.PRICING_FOUR_EYES and getattr(user, "pk", None) is None:
@@ -114,6 +116,20 @@ def proposals_reject(*, proposals: Iterable[PriceProposal], user: Any = None, re
         _update(rows, state=State.REJECTED, reason=text, apply_at=None, **_decided(user, timezone.now()))
         change_log(objects=rows, user=user, lines=[log_line("rejected", reason=text)])
     return rows
+
+
+def check_moment(apply_at: datetime | None, *, now: datetime) -> None:
+    """Raises ``PricingError`` for a moment at which no price can be put into the shop: past, without a time zone (only
+    code can give such a one), or more than ``FARTHEST`` ahead."""
+    if apply_at is None:
+        return
+    if timezone.is_naive(apply_at):
+        raise PricingError(_("Give a moment in the future, with its time zone."))
+    if apply_at <= now:
+        named = {"now": date_format(timezone.localtime(now), "SHORT_DATETIME_FORMAT")}
+        raise PricingError(_("This moment has passed, it is %(now)s by now: give one in the future.") % named)
+    if apply_at > now + FARTHEST:
+        raise PricingError(_("This is more than a year ahead: nobody will know then why. Give an earlier moment."))
 
 
 def locked(pks: Sequence[int], **narrowed: Any) -> list[PriceProposal]:

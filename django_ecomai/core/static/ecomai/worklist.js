@@ -60,6 +60,35 @@
       keys[button.dataset.ecomaiKey] = () => button.click();
     });
     window.ecomaiKeys(keys);
+    keepTicks(list);
+  }
+
+  // Whoever goes on to the next page and comes back finds ticked what he had ticked, as far as it is still there.
+  function keepTicks(list) {
+    const bar = document.querySelector("[data-ecomai-keeps-ticks]");
+    const name = `ecomai.ticks.${window.location.pathname}`;
+    if (!bar) {
+      return;
+    }
+    const boxes = () => [...list.querySelectorAll("input.action-select")];
+    bar.closest("form")?.addEventListener("submit", () => {
+      const ticked = boxes().filter((one) => one.checked);
+      try {
+        window.sessionStorage.setItem(name, JSON.stringify(ticked.map((one) => one.value)));
+      } catch {
+        // A browser that remembers nothing.
+      }
+    });
+    // After the admin's own script, which counts the clicks.
+    window.addEventListener("load", () => {
+      try {
+        const ticked = JSON.parse(window.sessionStorage.getItem(name) || "[]");
+        window.sessionStorage.removeItem(name);
+        boxes().forEach((one) => !one.checked && ticked.includes(one.value) && one.click());
+      } catch {
+        // As above.
+      }
+    });
   }
 
   // A link to a page that takes seconds to work out says so, until the page is here or this one is back.

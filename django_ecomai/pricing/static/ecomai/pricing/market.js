@@ -24,6 +24,11 @@
       row.scrollIntoView({ block: "nearest" });
     }
 
+    // How the row calls its pair, for those who hear it.
+    function names(row) {
+      return row.querySelector("[data-ecomai-pair]")?.dataset || {};
+    }
+
     function address(row, action) {
       const button = row.querySelector("[data-ecomai-decide]");
       return button ? button.formAction.replace(/[a-z]+\/$/, `${action}/`) : "";
@@ -40,6 +45,7 @@
         button.formAction = address(row, "undo");
         button.dataset.ecomaiDecide = "undo";
         button.textContent = undo;
+        button.setAttribute("aria-label", `${undo}: ${names(row).ecomaiPair || ""}`);
         row.querySelector(".ecomai-buttons")?.append(" ", button);
       }
     }
@@ -70,7 +76,8 @@
       row.querySelector("[data-ecomai-state]").textContent = text;
       row.classList.toggle("ecomai-decided", !answer.error && answer.state !== "proposed");
       row.classList.toggle("ecomai-refused", Boolean(answer.error));
-      said.textContent = text;
+      // The focus is on the next row by now: what is said names the offer that it is about.
+      said.textContent = `${names(row).ecomaiOffer || ""}: ${text}`;
       if (left) {
         left.textContent = String(answer.left);
       }

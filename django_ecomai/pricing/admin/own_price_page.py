@@ -1,0 +1,60 @@
+"""Another price than the proposed one, on the page of a proposal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from django_ecomai.core.charts import format_value
+from django_ecomai.mirror.admin.base import amount_format
+from django_ecomai.pricing import words
+from django_ecomai.pricing.models import PriceProposal
+from django_ecomai.pricing.services import PricingError, own_price_preview, price_asked
+
+
+def own_price_context(request: HttpRequest, row: PriceProposal, *, may: bool) -> dict[str, Any]:
+    """What ``?price=`` would bring, where this user may decide and nobody has yet."""
+    if not may:
+        return {"own": None}
+    asked = request.GET.get("price", "")
+    own: dict[str, Any] = {"asked": asked, "error": "", "figures": [], "price": None}
+    if asked:
+        try:
+            price = price_asked(asked)
+        except PricingError as error:
+            return {"own": {**own, "error": str(error)}}
+        # a copy: the page shows the proposal itself as it stands
+        copy = PriceProposal.objects.select_related("product", "rule").get(pk=row.pk)
+        found = own_price_preview(proposal=copy, price=price)
+        own |= {"figures": _figures(found.row), "error": found.told}
+        if not found.refused:
+            own["price"] = f"{price:f}"
+    return {"own": own}
+
+
+def _figures(row: PriceProposal) -> list[tuple[Any, str, str]]:
+    """Label, value and what stands small beside it."""
+    days = _("in %(days)s days") % {"days": row.horizon_days}
+    found: list[tuple[Any, str, str]] = [
+        (_("Own price"), amount_format(row.new_price, row.currency), words.signed_percent(row.change))
+    ]
+    if row.gain is None:
+        return [*found, (_("Expected gain"), _("not known"), _("nothing is known of the demand"))]
+    gain, between = words.gain_words(row)
+    found += [
+        (_("Expected gain"), gain, f"{between}, {days}"),
+        (_("Chance of a gain"), words.chance(row.gain_chance), str(words.RISKS.get(row.risk, ""))),
+        (_("Pieces"), _pair(row.units_old, row.units_new, ""), days),
+        (_("Revenue"), _pair(row.revenue_old, row.revenue_new, row.currency), days),
+    ]
+    if row.profit_new is not None:
+        found.append((_("Profit"), _pair(row.profit_old, row.profit_new, row.currency), days))
+    return found
+
+
+def _pair(old: float | None, new: float | None, currency: str) -> str:
+    if not currency:
+        return f"{format_value(round(old or 0.0, 1))} → {format_value(round(new or 0.0, 1))}"
+    return f"{words.money(old, '')} → {words.money(new, currency)}"

@@ -1,0 +1,167 @@
+"""A price that a person wants instead of the proposed one: worked out like a proposal, and decided like one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from django_ecomai.core.audit import change_log
+from django_ecomai.forecast.days import local_date
+from django_ecomai.pricing.cross_effects import neighbours
+from django_ecomai.pricing.facts import Facts
+from django_ecomai.pricing.held import NONE, OWN_PRICE, Why, limits_text
+from django_ecomai.pricing.journal import log_line
+from django_ecomai.pricing.models import PriceProposal
+from django_ecomai.pricing.row_numbers import risk_of
+
+from .allowed import facts_and_choices, price_refused
+from .decide import PricingError, with_families
+
+State = PriceProposal.State
+GOALS = ("profit", "revenue", "sell_through")
+#: Columns that another price changes.
+NUMBERS = (
+    "new_price", "units_old", "units_new", "revenue_old", "revenue_new", "profit_old", "profit_new", "gain", "gain_low",
+    "gain_high", "gain_chance", "cross", "risk",
+)  # fmt: skip
+WRITTEN = (
+    *NUMBERS, "state", "held_code", "held_named", "held_reason", "trail", "binding", "rule", "goal", "propensity",
+    "seconded_by",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class OwnPrice:
+    """What a price would bring: ``row`` with its numbers, not stored; ``refused``: why it may not be had."""
+
+    row: PriceProposal
+    refused: Why = NONE
+
+    @property
+    def told(self) -> str:
+        """Why it may not be had, in the reader's language; "" where it may."""
+        if self.refused.code != "limits_forbid":
+            return str(self.refused)
+        limits = limits_text(self.refused.named.get("limits") or [], self.row.currency)
+        return _("Its limits do not allow this price: %(limits)s.") % {"limits": limits}
+
+
+def price_asked(text: Any) -> Decimal:
+    """A price as somebody types it, with a comma or a point before its pence. Raises ``PricingError`` for what is none,
+    and for more digits than a price can have."""
+    told = str(text or "").strip().replace(",", ".")
+    try:
+        price = Decimal(told)
+    except InvalidOperation:
+        price = Decimal(0)
+    if not price.is_finite() or not 0 < price < Decimal(10) ** 10 or price != price.quantize(Decimal("0.0001")):
+        raise PricingError(_("Give a price above 0, such as 12.50, without a thousands separator."))
+    return price
+
+
+def own_price_preview(*, proposal: PriceProposal, price: Decimal, now: datetime | None = None) -> OwnPrice:
+    """What ``price`` would bring in place of the proposed one, and whether the limits of now allow it. Nothing is
+    stored. Where nothing is known of the demand only the limits are told."""
+    return _previews([proposal], price, now or timezone.now())[0]
+
+
+def own_price_set(*, proposal: PriceProposal, price: Decimal, user: Any = None) -> list[PriceProposal]:
+    """Make ``price`` the proposal of a product, and of the others of its price family: open, with its numbers, and to
+    be decided as any other; returns the rows. A first approval of another price does not count for it.
+
+    Raises ``PricingError``, and changes none, where it is decided already, and where the limits of a product do not
+    allow the price.
+    """
+    with transaction.atomic():
+        rows = with_families([proposal], states=PriceProposal.UNDECIDED)
+        for row in rows:
+            if row.state not in PriceProposal.UNDECIDED:
+                named = {"product": row.product, "state": row.get_state_display()}
+                raise PricingError(_("“%(product)s” is decided already, it is %(state)s: reload the page.") % named)
+        # ``with_families`` leaves out the curves, which are what this is worked out from
+        full = {row.pk: row for row in PriceProposal.objects.filter(pk__in=[row.pk for row in rows])}
+        for row in rows:
+            row.curve, row.trail = full[row.pk].curve, full[row.pk].trail
+        before = [row.new_price for row in rows]
+        found = _previews(rows, price, timezone.now())
+        for one in found:
+            if one.refused:
+                raise PricingError(f"{one.row.product}: {one.told}")
+        for one, old in zip(found, before, strict=True):
+            row = one.row
+            row.trail = [*(row.trail or []), [OWN_PRICE, None if old is None else float(old), float(price)]]
+            row.state, row.binding, row.rule, row.propensity, row.seconded_by = State.OPEN, "", None, None, None
+            row.held_code, row.held_named, row.held_reason = "", {}, ""
+            row.goal = _goal(row)
+        PriceProposal.objects.bulk_update([one.row for one in found], WRITTEN, batch_size=900)
+        lines = [
+            log_line("own_price", old="–" if old is None else f"{old.normalize():f}", new=f"{price.normalize():f}")
+            for old in before
+        ]
+        change_log(objects=[one.row for one in found], user=user, lines=lines)
+    return [one.row for one in found]
+
+
+def _previews(rows: list[PriceProposal], price: Decimal, now: datetime) -> list[OwnPrice]:
+    facts, choices = facts_and_choices(channel=rows[0].channel, product_ids=[row.product_id for row in rows], now=now)
+    known = {one.pk: (one, choice) for one, choice in zip(facts, choices, strict=True)}
+    found = []
+    for row in rows:
+        pair = known.get(row.product_id)
+        if pair is None:
+            found.append(OwnPrice(row, Why("off_sale")))
+            continue
+        if pair[0].price != row.old_price:
+            found.append(OwnPrice(row, Why("price_changed", {"price": f"{pair[0].price}"})))
+            continue
+        _work_out(row, pair[0], price, now)
+        found.append(OwnPrice(row, price_refused(*pair, price)))
+    return found
+
+
+def _goal(row: PriceProposal) -> str:
+    return row.goal if row.goal in GOALS else "profit"
+
+
+def _work_out(row: PriceProposal, facts: Facts, price: Decimal, now: datetime) -> None:
+    """Put the numbers of a price on the row, from what its curve is made of; none where that is not known."""
+    import numpy as np
+
+    from django_ecomai.ml.pricing.curves import curves
+    from django_ecomai.ml.pricing.guardrails import Limits
+    from django_ecomai.ml.pricing.optimise import Demand, outcome
+
+    made, today = row.curve or {}, float(row.old_price or 0)
+    row.new_price = price
+    for name in NUMBERS[1:-2]:
+        setattr(row, name, None)
+    row.cross = {}
+    if "path" in made and today > 0:
+        stock, left = made["stock"], made["left"]
+        horizon = np.array([row.horizon_days])
+        near = neighbours(channel=row.channel, facts=[facts], horizon=horizon, start=local_date(now))
+        demand = Demand.build(
+            path=[[made["path"]]], elasticity=made["elasticity"], sd=made["sd"], cost=np.nan if left is None else left,
+            stock=np.inf if stock is None else stock,
+        )  # fmt: skip
+        demand = replace(demand, aside=near.aside([facts]))
+        asked, net = float(price), 1 / (1 + row.tax)
+        pair = curves(demand, np.array([today]), np.array([[today, asked]]))
+        numbers = outcome(demand, Limits.build(price=np.array([today])), goal=_goal(row), price=np.array([asked]))
+        row.units_old, row.units_new = (round(float(one), 4) for one in pair.units[0])
+        row.revenue_old, row.revenue_new = (round(float(one), 4) for one in pair.revenue[0])
+        if row.cost is not None:
+            row.profit_old, row.profit_new = (round(float(one) * net, 4) for one in pair.profit[0])
+        gain, sd, chance = (float(one) for one in numbers[4:7, 0])
+        if _goal(row) == "profit":
+            gain, sd = gain * net, sd * net
+        row.gain, row.gain_chance = round(gain, 4), round(chance, 4)
+        row.gain_low, row.gain_high = round(gain - 1.96 * sd, 4), round(gain + 1.96 * sd, 4)
+        row.cross = near.told(facts, asked)
+    row.risk = risk_of(row)
