@@ -19,6 +19,7 @@ LINES: Mapping[str, Any] = {
     "applied": gettext_lazy("put into the shop: %(old)s → %(new)s"),
     "left_out": gettext_lazy("Left out, %(number)s: %(short)s"),
     "undo": gettext_lazy("undone"),
+    "undo_first": gettext_lazy("price before wanted against a limit by the first of two"),
     "rollback": gettext_lazy("rolled back, since it earned too little"),
 }
 
