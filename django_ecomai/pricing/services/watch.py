@@ -96,8 +96,12 @@ def _tests(found: Watched, channel: str, now: datetime | None) -> None:
 
 
 def _resume(found: Watched, channel: str, now: datetime | None) -> None:
+    """Family by family: perhaps one of them is why the others were left behind."""
     left = PriceProposal.objects.filter(channel=channel, state=State.WRITING).order_by("pk")
-    _apply(found, list(left.values_list("pk", "family")), channel=channel, states=(), now=now)
+    named = list(left.values_list("pk", "family"))
+    families = dict(named)
+    for part in families_together(named, size=1):
+        _apply(found, [(pk, families[pk]) for pk in part], channel=channel, states=(), now=now)
 
 
 def _apply_due(found: Watched, channel: str, now: datetime | None) -> None:
@@ -116,16 +120,19 @@ def _apply(
             proposals=[PriceProposal(pk=pk) for pk, _family in named], channel=channel, states=states, now=now
         )
     except Exception as error:
-        families = dict(named)
+        before, families = found.errors, dict(named)
         parts = families_together(named, size=max(len(named) // 2, 1))
-        if len(parts) == 1:
-            product = Product.objects.filter(price_proposals=named[0][0]).first()
-            _failed(found, why("product_said", product=product, because=why("error", told=_told(error))))
+        for part in parts if len(parts) > 1 else ():
+            _apply(found, [(pk, families[pk]) for pk in part], channel=channel, states=states, now=now)
+        if found.errors == before:
+            reason = why("error", told=_told(error))
+            if len(parts) == 1:
+                product = Product.objects.filter(price_proposals=named[0][0]).first()
+                reason = why("product_said", product=product, because=reason)
+            # else those that it stopped are noted as being written: they are finished one by one in an hour
+            _failed(found, reason)
             if found.errors >= MOST_ERRORS:
                 raise
-            return
-        for part in parts:
-            _apply(found, [(pk, families[pk]) for pk in part], channel=channel, states=states, now=now)
         return
     found.applied += len(done.changes)
     found.stale += len(done.stale)
