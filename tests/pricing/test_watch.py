@@ -315,7 +315,7 @@ class TestFamilies:
         assert told.startswith("The 3 products of the price family of") and "sold 84 pieces in 7 days" in told
         rows = PriceChange.objects.filter(kind="apply")
         assert {(row.verdict, row.watch["family"], row.watch["units"]) for row in rows} == {("below", 3, 28.0)}
-        assert not any("refused" in row.watch for row in rows) and rows.filter(undone_at=None).count() == 0
+        assert not any(row.watch.get("refused") for row in rows) and rows.filter(undone_at=None).count() == 0
         assert prices_watch(now=START + timedelta(days=8, hours=5)).messages == []
 
     def test_many_that_sell_little_each_say_something_together(self, shop: PricedShop) -> None:
@@ -448,6 +448,21 @@ class TestErrors:
         monkeypatch.setattr(watch_room, "change_undo", real)
         found = prices_watch(now=START + timedelta(days=8, hours=5))
         assert (found.rolled_back, found.errors, found.messages) == (1, 0, [])
+
+    def test_a_worker_that_is_killed_before_it_rolls_back(
+        self, shop: PricedShop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sell(applied(shop), 7, 4)
+        real = watch_room.change_undo
+
+        def killed(**given: Any) -> PriceChange:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(watch_room, "change_undo", killed)
+        with pytest.raises(KeyboardInterrupt):
+            prices_watch(now=START + timedelta(days=8, hours=4))
+        monkeypatch.setattr(watch_room, "change_undo", real)
+        assert prices_watch(now=START + timedelta(days=8, hours=5)).rolled_back == 1
 
     def test_where_everything_breaks_it_ends(self, shop: PricedShop, monkeypatch: pytest.MonkeyPatch) -> None:
         for number in range(40):

@@ -212,6 +212,8 @@ def _look_at(found: Watched, part: Sequence[PriceChange], *, channel: str, until
             change.watch = {**seen[change.pk].as_dict(), "looks": looks}
             change.watch |= {"family": len(members)} if len(members) > 1 else {}
             change.verdict = verdict
+        if one.below and ecomai.PRICING_ROLLBACK:
+            members[0].watch["refused"] = {}  # whoever is killed before it is taken back: the next hour tries it
         found.looked += len(members)
         found.kept += len(members) if verdict == Verdict.KEPT else 0
     PriceChange.objects.bulk_update(changed, ["watch", "verdict"], batch_size=200)
@@ -244,6 +246,8 @@ def _roll_back(found: Watched, change: PriceChange, *, now: datetime | None) -> 
     except Exception as error:
         reason = why("product_said", product=change.product, because=why("error", told=_told(error)))
         _failed(found, reason)
+        if found.errors >= MOST_ERRORS:
+            raise
     else:
         found.rolled_back += int(change.watch.get("family", 1))
         return
