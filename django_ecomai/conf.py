@@ -290,7 +290,9 @@ class Defaults:
     """
 
     PRICING_FOUR_EYES: bool = False
-    """Whether two people must approve a price before it goes into the shop."""
+    """Whether two people must approve a price before it goes into the shop, and confirm that one comes back against a
+    limit.
+    """
 
     PRICING_CANARY_DAYS: int = 14
     """After how many days the other products of an approval follow those that went first, if these have earned what

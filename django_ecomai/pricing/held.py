@@ -89,6 +89,16 @@ REASONS: Mapping[str, Any] = {
     # -- not taken back
     "undone_before": gettext_lazy("This price was taken back before."),
     "not_undoable": gettext_lazy("Only a price that was put into the shop can be taken back."),
+    "being_written": gettext_lazy(
+        "Another price of “%(product)s” is being put into the shop: try again in some minutes."
+    ),
+    "younger_stands": gettext_lazy(
+        "The price %(price)s of “%(product)s” came with a later change: take that one back first."
+    ),
+    "second_needed": gettext_lazy(
+        "Your confirmation of “%(product)s” is noted. Somebody else must confirm it too: then the price before comes "
+        "back."
+    ),
     "costs_by_now": gettext_lazy("“%(product)s” costs %(price)s by now, not %(new)s: nothing was changed."),
     "other_currency": gettext_lazy("The price of “%(product)s” is in %(currency)s by now: nothing was changed."),
     "against_limits": gettext_lazy("“%(product)s” does not get %(price)s back. %(because)s"),
@@ -99,6 +109,11 @@ REASONS: Mapping[str, Any] = {
     "sold_too_little": gettext_lazy(
         "“%(product)s” sold %(units)s pieces in %(days)s days, less than the %(floor)s it should at least"
     ),
+    "family_too_little": gettext_lazy(
+        "The %(number)s products of the price family of “%(product)s” sold %(units)s pieces in %(days)s days, less "
+        "than the %(floor)s they should at least"
+    ),
+    "step_failed": gettext_lazy("An error stopped a part of the hourly work, the rest went on: %(told)s"),
     "wait_for_csv": gettext_lazy(
         "The adapter cannot write prices: scheduled ones stay until you download them as CSV."
     ),
@@ -127,6 +142,9 @@ SHORT: Mapping[str, Any] = {
     "other_price": gettext_lazy("A later run proposes another price than was looked at."),
     "error": gettext_lazy("An error stopped it, and the next attempt tries it again."),
     "costs_by_now": gettext_lazy("The shop has another price by now."),
+    "being_written": gettext_lazy("Another price of it is being put into the shop right now."),
+    "younger_stands": gettext_lazy("A later change brought today’s price: take that one back first."),
+    "second_needed": gettext_lazy("Noted: somebody else must confirm it too."),
     "other_currency": gettext_lazy("The currency of its price has changed."),
     "against_limits": gettext_lazy("A limit of now forbids the price before."),
     "product_said": gettext_lazy("The shop did not tell its price, or did not change it."),
@@ -139,7 +157,7 @@ SHORT: Mapping[str, Any] = {
 #: What sentences name.
 NAMES = (
     "parent", "rule", "first", "second", "names", "limits", "why", "value", "currency", "price", "new", "seen",
-    "product", "told", "because", "back", "state", "units", "days", "floor",
+    "product", "told", "because", "back", "state", "units", "days", "floor", "number",
 )  # fmt: skip
 
 #: The step of the trail by which a person has put a price of his own in place of the proposed one.

@@ -52,7 +52,9 @@ def propose(context: Any) -> None:
 
 
 def watch(context: Any) -> None:
-    """Execute "pricing.watch"."""
+    """Execute "pricing.watch". Errors keep nothing else back, and fail the run at its end."""
+    from django_ecomai.runs.exceptions import WorkKept
+
     from .services.volume_offers_decide import offers_check
     from .services.watch import prices_watch
 
@@ -64,6 +66,13 @@ def watch(context: Any) -> None:
         context.log(log_why(one))
     named = {"applied": format_value(found.applied), "back": format_value(found.rolled_back)}
     context.progress(1.0, _("%(applied)s prices put into the shop, %(back)s rolled back.") % named)
+    if found.errors:
+        text = ngettext(
+            "An error stopped %(n)s thing, which the log names; the rest was done.",
+            "Errors stopped %(n)s things, which the log names; the rest was done.",
+            found.errors,
+        )
+        raise WorkKept(text % {"n": format_value(found.errors)})
 
 
 def play(context: Any) -> None:

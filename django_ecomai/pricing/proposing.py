@@ -199,14 +199,23 @@ def _targets(setting: Setting, part: Part) -> NDArray[np.float64]:
 
 def _explore(setting: Setting, part: Part, goal: NDArray[np.str_], target: NDArray[np.float64]) -> None:
     """Where a rule tries prices, the best price for an elasticity that is drawn from what is believed of it, with the
-    probability of that price. No endings: they would change it. A run made again on the same day draws the same."""
+    probability of that price. No endings: they would change it. A family draws as a whole or not at all, so that all of
+    it has one probability. A run made again on the same day draws the same."""
     from django_ecomai.ml.pricing.explore import thompson
 
     part.propensity = np.full(len(part.facts), np.nan)
     groups: dict[str, list[int]] = {}
-    for row, choice in enumerate(part.choices):
-        rule = choice.rule
-        if rule is not None and rule.explore and choice.action in (Action.PROFIT, Action.REVENUE):
+    aims = [
+        one.action if one.rule and one.rule.explore and one.action in (Action.PROFIT, Action.REVENUE) else ""
+        for one in part.choices
+    ]
+    family: list[int] = part.limits.family.tolist()
+    together: dict[int, set[str]] = {}
+    for key, aim in zip(family, aims, strict=True):
+        together.setdefault(key, set()).add(aim)
+    for row, aim in enumerate(aims):
+        # of the mean of prices of which some are not drawn, or by themselves, nobody knows the probability
+        if aim and (family[row] < 0 or len(together[family[row]]) == 1):
             groups.setdefault(str(goal[row]), []).append(row)
     for group, (aim, members) in enumerate(sorted(groups.items())):
         rows = np.array(members)

@@ -20,6 +20,7 @@ import numpy as np
 
 from django_ecomai.forecast.days import local_date
 from django_ecomai.forecast.selectors import demand_days
+from django_ecomai.mirror.columns import of_products
 
 from .models import PriceChange, PriceProposal, ProductElasticity
 
@@ -83,7 +84,9 @@ class Seen:
 
 
 def together(seen: Sequence[Seen]) -> Seen:
-    """Several products as one: chance averages out, the rest does not."""
+    """Several products as one: chance averages out, the rest does not; one alone stays as it is."""
+    if len(seen) == 1:
+        return seen[0]
     return Seen(
         days=max((one.days for one in seen), default=0),
         open_days=max((one.open_days for one in seen), default=0),
@@ -115,7 +118,8 @@ def seen_of(*, channel: str, changes: Sequence[PriceChange], until: date) -> dic
     since = min(first[one.pk] for one in asked)
     demand = demand_days(channel=channel, product_ids=products, since=since, until=until)
     place = {pk: row for row, pk in enumerate(products)}
-    known = {row.product_id: row for row in ProductElasticity.objects.filter(product__in=products)}
+    learned = of_products(ProductElasticity.objects.all(), products).only("product", "dispersion", "alpha", "rho")
+    known = {row.product_id: row for row in learned}
     for change in asked:
         row, begin = place[change.product_id], (first[change.pk] - since).days
         open_days = ~np.asarray(demand.censored[row, begin:], dtype=bool)

@@ -238,6 +238,28 @@ class TestWhatItDoes:
         best = proposals_preview(rules=list(PricingRule.objects.all()), product_ids=pks, now=NOW)
         assert {row.propensity for row in best} == {None}
 
+    def test_a_family_tries_prices_as_a_whole_or_not_at_all(self) -> None:
+        """Its one price is the mean of what all ask for: drawn by one of two, its probability would not be known."""
+        parent = priced_product(external_id="shirt")
+        pks = [known(-1.6, parent=parent, brand=brand).pk for brand in ("Ours", "Theirs")]
+        ProductElasticity.objects.update(sd=0.6)
+        tries = rule_make(action="profit", explore=True, brand="Ours")
+        best = rule_make(action="profit")
+
+        def chances(*rules: PricingRule) -> tuple[set[Any], set[Any]]:
+            found = proposals_preview(rules=list(rules), product_ids=pks, now=NOW)
+            rows = [row for row in found if row.product_id in pks]
+            assert {row.family for row in rows} == {f"p{parent.pk}"} and len(rows) == 2
+            return {row.new_price for row in rows}, {row.propensity for row in rows}
+
+        assert chances(tries, best) == chances(best) and chances(best)[1] == {None}
+        best.explore = True
+        (price,), (chance,) = chances(best)
+        assert price is not None and 1 / 32 <= chance <= 1
+        # profit and revenue draw by themselves
+        tries.action = "revenue"
+        assert chances(tries, best)[1] == {None}
+
     def test_endings_are_wishes(self) -> None:
         rule_make(action="markup", markup=1.7, endings="99, 95")
         row = proposed(known())

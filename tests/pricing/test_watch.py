@@ -9,12 +9,17 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from django_ecomai.mirror.models import Product, StockPoint
 from django_ecomai.pricing.models import PriceChange, PriceProposal
+from django_ecomai.pricing.services import apply as apply_room
 from django_ecomai.pricing.services import change_undo, prices_watch
+from django_ecomai.pricing.services import watch as watch_room
 from django_ecomai.pricing.services.apply import changes_apply
-from django_ecomai.pricing.watching import LOOKS, Seen, Z, expected_days, look, seen_of, together
+from django_ecomai.pricing.watching import LEVEL_SD, LOOKS, Seen, Z, expected_days, look, seen_of, together
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_now
 from django_ecomai.testing import order_make
@@ -267,3 +272,228 @@ class TestCanary:
         assert (found.applied, found.postponed) == (0, 1)
         assert PriceProposal.objects.get(product__external_id="rest").apply_at == START + timedelta(days=9)
         assert prices_watch(now=START + timedelta(days=9)).applied == 1
+
+
+def family_applied(shop: PricedShop, number: int, *, daily: float = 10.0) -> list[PriceChange]:
+    """A family of so many variants, written together at START."""
+    parent = priced_product(external_id="parent", is_active=False)
+    rows = []
+    for each in range(number):
+        product = priced_product(external_id=f"v{each}", parent=parent)
+        elasticity_make(product)
+        rows.append(
+            proposal_make(
+                product, state="approved", family=f"p{parent.pk}", batch="b", units_old=daily * 28,
+                units_new=daily * 28,
+            )
+        )  # fmt: skip
+    assert len(changes_apply(proposals=rows, now=START).changes) == number
+    return list(PriceChange.objects.select_related("product", "proposal").order_by("pk"))
+
+
+class TestFamilies:
+    """Products of a price family fall together, so they are tested as one."""
+
+    def test_one_member_that_sells_badly_does_not_pull_the_others_down(self, shop: PricedShop) -> None:
+        changes = family_applied(shop, 3)
+        for change, pieces in zip(changes, (3, 14, 14), strict=True):
+            sell(change, 7, pieces)
+        found = prices_watch(now=START + timedelta(days=8, hours=4))
+        assert (found.looked, found.rolled_back, found.messages) == (3, 0, [])
+        assert set(PriceChange.objects.values_list("verdict", flat=True)) == {""}
+        # By itself it would have come back.
+        (alone,) = seen_of(channel="", changes=changes[:1], until=START.date() + timedelta(days=8)).values()
+        assert alone.below
+
+    def test_it_is_taken_back_as_one_and_told_once(self, shop: PricedShop) -> None:
+        changes = family_applied(shop, 3)
+        for change in changes:
+            sell(change, 7, 4)
+        found = prices_watch(now=START + timedelta(days=8, hours=4))
+        assert (found.looked, found.rolled_back) == (3, 3)
+        (told,) = [str(one) for one in found.messages]
+        assert told.startswith("The 3 products of the price family of") and "sold 84 pieces in 7 days" in told
+        rows = PriceChange.objects.filter(kind="apply")
+        assert {(row.verdict, row.watch["family"], row.watch["units"]) for row in rows} == {("below", 3, 28.0)}
+        assert not any(row.watch.get("refused") for row in rows) and rows.filter(undone_at=None).count() == 0
+        assert prices_watch(now=START + timedelta(days=8, hours=5)).messages == []
+
+    def test_many_that_sell_little_each_say_something_together(self, shop: PricedShop) -> None:
+        """Ten variants of half a piece a day: 3.5 expected of each in a week, 35 of all."""
+        changes = family_applied(shop, 10, daily=0.5)
+        sell(changes[0], 7, 0)
+        assert prices_watch(now=START + timedelta(days=8, hours=4)).rolled_back == 10
+
+    def test_what_the_shop_refuses_is_told_once_too(self, shop: PricedShop) -> None:
+        changes = family_applied(shop, 2)
+        for change in changes:
+            sell(change, 7, 0)
+        shop.broken = {"v1"}
+        found = prices_watch(now=START + timedelta(days=8, hours=4))
+        assert found.rolled_back == 0 and len(found.messages) == 2  # it sold too little, and the till is closed
+        assert prices_watch(now=START + timedelta(days=8, hours=5)).messages == []
+        shop.broken = set()
+        assert prices_watch(now=START + timedelta(days=8, hours=6)).rolled_back == 2
+
+    def test_members_of_two_days_are_looked_at_when_the_younger_is_due(self, shop: PricedShop) -> None:
+        changes = family_applied(shop, 2)
+        PriceChange.objects.filter(pk=changes[1].pk).update(at=START + timedelta(days=1))
+        sell(changes[0], 9, 10)
+        assert prices_watch(now=START + timedelta(days=8, hours=4)).looked == 0
+        assert prices_watch(now=START + timedelta(days=9, hours=4)).looked == 2
+
+    @pytest.mark.parametrize("members", [1, 10, 20])
+    def test_false_alarms_are_as_rare_as_of_single_products(self, members: int) -> None:
+        """Simulated: 4,000 families with nothing wrong, 12 pieces a week and member (Poisson), their levels off by
+        10 % at random, all of a family alike or each by itself."""
+        import numpy as np
+
+        draw, runs = np.random.default_rng(1), 4000
+        told, alone = [], []
+        for common in (True, False):
+            level = np.exp(draw.normal(0, LEVEL_SD, (runs, 1 if common else members, 1)))
+            sold = draw.poisson(np.broadcast_to(12.0 * level, (runs, members, 4))).cumsum(axis=2)
+            expected = 12.0 * np.arange(1, 5)
+            floor = expected - Z * np.sqrt(expected + (LEVEL_SD * expected) ** 2)
+            alone.append(100 * float((sold < floor).any(axis=(1, 2)).mean()))
+            alarms = 0
+            for family in sold:
+                alarms += any(
+                    together([
+                        Seen(7 * week + 7, 7, float(units), e, sqrt(e), LEVEL_SD * e, None)
+                        for units in family[:, week]
+                    ]).below
+                    for week, e in enumerate(expected.tolist())
+                )  # fmt: skip
+            told.append(100 * alarms / runs)
+        print(f"{members} members, false alarms in %: one level {told[0]:.2f}, own levels {told[1]:.2f}")
+        print(f"  each member tested alone: {alone[0]:.2f}, {alone[1]:.2f}")
+        assert max(told) < 2.5
+
+
+def poison(monkeypatch: pytest.MonkeyPatch, bad: str) -> None:
+    """What became of this product can never be noted."""
+    real = apply_room.mirror_follow
+
+    def follow(adapter: Any, *, channel: str, prices: Any, now: datetime) -> None:
+        if bad in prices:
+            raise ValueError("poison")
+        real(adapter, channel=channel, prices=prices, now=now)
+
+    monkeypatch.setattr(apply_room, "mirror_follow", follow)
+
+
+class TestErrors:
+    """One price that breaks does not stop the hour; it is told, and the run fails at its end."""
+
+    def test_a_row_whose_record_always_fails(self, shop: PricedShop, monkeypatch: pytest.MonkeyPatch) -> None:
+        for ident in ("bad", "left"):
+            proposal_make(
+                priced_product(external_id=ident), state="writing", writing_since=timezone.now() - timedelta(hours=1)
+            )
+        for number in range(3):
+            proposal_make(priced_product(external_id=f"due{number}"), state="scheduled", apply_at=START)
+        poison(monkeypatch, "bad")
+        run = run_now(kind="pricing.watch")
+        assert run.state == Run.State.FAILED and "An error stopped 1 thing" in run.message
+        assert (run.metrics["watch"]["errors"], run.metrics["watch"]["applied"]) == (1, 4)
+        assert "ValueError: poison" in run.log
+        states = dict(PriceProposal.objects.values_list("product__external_id", "state"))
+        assert states == {"bad": "writing", "left": "applied", **{f"due{number}": "applied" for number in range(3)}}
+
+    def test_due_rows_that_were_written_together_with_it(
+        self, shop: PricedShop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its part waits, written but not noted, for the next hour; the others go in at once."""
+        for number in range(60):
+            proposal_make(priced_product(external_id=f"p{number:02}"), state="scheduled", apply_at=START)
+        poison(monkeypatch, "p00")
+        found = prices_watch()
+        assert found.errors == 1 and len(shop.written) == 60
+        assert PriceProposal.objects.filter(state="writing").count() == 50
+        PriceProposal.objects.filter(state="writing").update(writing_since=timezone.now() - timedelta(hours=1))
+        found = prices_watch()
+        assert (found.applied, found.errors, len(found.messages)) == (49, 1, 1)
+        assert "p00: An error stopped it, and the next attempt tries it again: ValueError: poison" in str(
+            found.messages[0]
+        )
+        assert PriceProposal.objects.get(state="writing").product.external_id == "p00"
+
+    def test_a_step_that_fails_keeps_no_other_back(self, shop: PricedShop, monkeypatch: pytest.MonkeyPatch) -> None:
+        proposal_make(priced_product(external_id="p"), state="scheduled", apply_at=START)
+
+        def broken(**given: Any) -> None:
+            raise ValueError("no ledger")
+
+        monkeypatch.setattr(watch_room, "ledger_until", broken)
+        found = prices_watch(now=START)
+        assert (found.applied, found.errors) == (1, 1)
+        assert "the rest went on: look: ValueError: no ledger" in str(found.messages[0])
+
+    def test_a_roll_back_that_breaks_is_told_once_and_tried_again(
+        self, shop: PricedShop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for ident in ("p", "q"):
+            sell(applied(shop, ident), 7, 4)
+        real = watch_room.change_undo
+
+        def undo(*, change: PriceChange, **given: Any) -> PriceChange:
+            if change.product.external_id == "p":
+                raise KeyError("p")
+            return real(change=change, **given)
+
+        monkeypatch.setattr(watch_room, "change_undo", undo)
+        found = prices_watch(now=START + timedelta(days=8, hours=4))
+        assert (found.rolled_back, found.errors) == (1, 1)
+        monkeypatch.setattr(watch_room, "change_undo", real)
+        found = prices_watch(now=START + timedelta(days=8, hours=5))
+        assert (found.rolled_back, found.errors, found.messages) == (1, 0, [])
+
+    def test_a_worker_that_is_killed_before_it_rolls_back(
+        self, shop: PricedShop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sell(applied(shop), 7, 4)
+        real = watch_room.change_undo
+
+        def killed(**given: Any) -> PriceChange:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(watch_room, "change_undo", killed)
+        with pytest.raises(KeyboardInterrupt):
+            prices_watch(now=START + timedelta(days=8, hours=4))
+        monkeypatch.setattr(watch_room, "change_undo", real)
+        assert prices_watch(now=START + timedelta(days=8, hours=5)).rolled_back == 1
+
+    def test_where_everything_breaks_it_ends(self, shop: PricedShop, monkeypatch: pytest.MonkeyPatch) -> None:
+        for number in range(40):
+            proposal_make(priced_product(external_id=f"p{number}"), state="scheduled", apply_at=START)
+
+        def broken(*args: Any, **given: Any) -> None:
+            raise ValueError("no rules")
+
+        monkeypatch.setattr(apply_room, "prices_refused", broken)
+        found = prices_watch(now=START)
+        assert found.errors == watch_room.MOST_ERRORS + 1 and found.applied == 0
+        assert set(PriceProposal.objects.values_list("state", flat=True)) == {"scheduled"}
+
+
+class TestWhatItReads:
+    def test_sales_only_where_a_look_is_due(self, shop: PricedShop) -> None:
+        change = applied(shop)
+        sell(change, 10, 10)
+        assert prices_watch(now=START + timedelta(days=8)).looked == 1
+        with CaptureQueriesContext(connection) as told:
+            assert prices_watch(now=START + timedelta(days=9)).looked == 0
+        sql = [query["sql"].lower() for query in told.captured_queries]
+        assert not [one for one in sql if "quantity" in one and "orderline" in one], "sales are read"
+        assert len(sql) < 15
+
+    def test_neither_descriptions_nor_curves_of_what_is_due(self, shop: PricedShop) -> None:
+        """The claim reads none either; what is written is read again with all that limits need."""
+        proposal_make(priced_product(external_id="p"), state="scheduled", apply_at=START + timedelta(days=9))
+        proposal_make(priced_product(external_id="rest"), state="scheduled", batch="b", apply_at=START)
+        proposal_make(priced_product(external_id="c"), state="approved", batch="b", is_canary=True)
+        with CaptureQueriesContext(connection) as told:
+            assert prices_watch(now=START).postponed == 1
+        sql = [query["sql"].lower() for query in told.captured_queries]
+        assert not [one for one in sql if '"description"' in one or '"curve"' in one or "`curve`" in one]

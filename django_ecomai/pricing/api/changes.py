@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from django_ecomai.conf import ecomai
 from django_ecomai.pricing.models import PriceChange
 from django_ecomai.pricing.selectors import change_rows
-from django_ecomai.pricing.services import AgainstLimits, PricingError, change_undo
+from django_ecomai.pricing.services import AgainstLimits, PricingError, SecondNeeded, change_undo
 
 from .base import MOST_ROWS, PricingView, whole
 
@@ -85,6 +85,10 @@ class UndoView(PricingView):
         request=UndoSerializer,
         responses={
             200: PriceChangeSerializer,
+            202: OpenApiResponse(
+                description="With `PRICING_FOUR_EYES`: the confirmation against a limit is noted, and the price comes "
+                "back when somebody else confirms it too."
+            ),
             400: OpenApiResponse(
                 description="The shop has another price by now; or a limit forbids the price before: then `limits` "
                 "names each product and the limit, and `confirm` restores it all the same."
@@ -103,6 +107,8 @@ class UndoView(PricingView):
         except AgainstLimits as error:
             limits = [{"product_id": one.product.external_id, "why": str(reason)} for one, reason in error.against]
             raise ValidationError({"detail": str(error), "limits": limits}) from error
+        except SecondNeeded as error:
+            return Response({"detail": str(error)}, status=202)  # an error would take the note back
         except PricingError as error:
             raise ValidationError({"detail": str(error)}) from error
         return Response(PriceChangeSerializer(undone).data)

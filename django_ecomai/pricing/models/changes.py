@@ -47,13 +47,18 @@ class PriceChange(models.Model):
     currency = models.CharField(_("currency"), max_length=3, default="", blank=True)
     batch = models.CharField(max_length=32, default="", blank=True, editable=False)
     is_canary = models.BooleanField(_("went first"), default=False)
+    # The first of two with PRICING_FOUR_EYES who want the price before against a limit. Nothing is looked up by it.
+    seconded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False,
+        editable=False,
+    )  # fmt: skip
     undone_at = models.DateTimeField(_("undone"), null=True, blank=True)
     # Of a price that was taken back with many others: which ones.
     selection = models.ForeignKey(
         PriceSelection, models.SET_NULL, null=True, blank=True, related_name="changes", editable=False
     )
-    # What the watch found: {"days", "units", "profit", "expected", "floor", "looks"}, and "refused", the reason why it
-    # could not be rolled back.
+    # What the watch found: {"days", "units", "profit", "expected", "floor", "looks"}, of a price family also "family"
+    # with how many products were looked at as one, and "refused", the reason why it could not be rolled back.
     watch = models.JSONField(default=dict, blank=True, editable=False)
     verdict = models.CharField(
         _("what became of it"), max_length=8, choices=Verdict.choices, default=Verdict.WATCHED, blank=True

@@ -19,7 +19,7 @@ from .selections import (
     undo_select,
 )
 from .shop import adapter_applies
-from .undo import AgainstLimits, change_undo, undo_forbidden
+from .undo import AgainstLimits, SecondNeeded, change_undo, undo_forbidden
 from .volume_offers import offers_make
 from .volume_offers_decide import offers_approve, offers_check, offers_dismiss, offers_restore, offers_withdraw
 from .watch import prices_watch
@@ -29,6 +29,7 @@ __all__ = [
     "Applied",
     "OwnPrice",
     "PricingError",
+    "SecondNeeded",
     "adapter_applies",
     "approval_select",
     "change_undo",

@@ -23,6 +23,8 @@ from .shop import shop_prices
 
 #: Limits on the way from one price to the next: they say nothing about a price that the product had before.
 STEPS = ("max_change_day", "max_change_week")
+#: Without these nobody knows how low a price may be: it may go up again then, but not down.
+FLOORS_UNKNOWN = ("tax_unreadable", "cost_currency", "map_unreadable")
 
 
 def prices_refused(
@@ -75,7 +77,8 @@ def restoring_forbidden(
     prices: Mapping[int, Any], *, channel: str, now: datetime, stored: bool = False
 ) -> dict[int, Why]:
     """Why products may not have a price again that they had before, by the product's key; steps per day and week do
-    not count. ``stored``: the price is as the shop rounded it, so the smallest step does not count either."""
+    not count. Lower than now it may not be where its cost, tax or least advertised price is not known. ``stored``: the
+    price is as the shop rounded it, so the smallest step does not count either."""
     asked: list[tuple[Facts, Choice, Any]] = []
     facts, choices = facts_and_choices(channel=channel, product_ids=list(prices), now=now)
     for one, choice in zip(facts, choices, strict=True):
@@ -85,7 +88,17 @@ def restoring_forbidden(
             kept["step"] = (0.0001, None)
         asked.append((one, replace(choice, limits=kept), prices[one.pk]))
     told = zip(asked, _violated(asked), strict=True)
-    return {one.pk: problem for (one, _choice, _price), problem in told if problem}
+    found = {one.pk: problem for (one, _choice, _price), problem in told if problem}
+    for one, choice, price in asked:
+        if not stored and one.price is not None and price < one.price and (problem := _floor_unknown(one, choice)):
+            found.setdefault(one.pk, problem)
+    return found
+
+
+def _floor_unknown(facts: Facts, choice: Choice) -> Why:
+    """Why nobody knows below which price a product must not be sold; false where that is known."""
+    reasons = [one for one in problems(facts, choice) if one[0] in FLOORS_UNKNOWN]
+    return why(reasons[0][0], **reasons[0][1]) if reasons else why("cost_missing") if facts.cost is None else NONE
 
 
 def family_candidates(families: Iterable[str], *, channel: str) -> dict[str, set[int]]:

@@ -14,6 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from django_ecomai.adapters.base import get_adapter
+from django_ecomai.conf import ecomai
 from django_ecomai.core.mysql import locked_rows
 from django_ecomai.pricing.held import Why, why
 from django_ecomai.pricing.models import PriceChange, PriceProposal, PriceSelection, PriceSelectionPart
@@ -108,7 +109,8 @@ def undo_part(selection: PriceSelection, pk: int, user: Any) -> int:
     changes = {one.pk: one for one in kept}
     became = _Became()
     # With their families: what they have with them is taken back by the first of them.
-    forbidden = {} if selection.against_limits else undo_forbidden(_with_families(changes.values()), now=timezone.now())
+    unasked = selection.against_limits and not ecomai.PRICING_FOUR_EYES
+    forbidden = {} if unasked else undo_forbidden(_with_families(changes.values()), now=timezone.now())
     for key in seen:
         change = changes.get(key)
         if change is None:

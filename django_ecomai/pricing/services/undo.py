@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from django_ecomai.adapters.base import ShopAdapter, get_adapter
 from django_ecomai.conf import ecomai
@@ -32,6 +33,7 @@ from .shop import (
     write_price,
 )
 
+State = PriceProposal.State
 UNDO = "ecomai_pricing.undo_pricechange"
 #: Kinds of changes that can be taken back.
 UNDOABLE = (PriceChange.Kind.APPLY, PriceChange.Kind.TEST)
@@ -46,6 +48,11 @@ class AgainstLimits(PricingError):
     def __init__(self, reason: Why, against: Sequence[tuple[PriceChange, Why]]) -> None:
         super().__init__(reason)
         self.against = list(against)
+
+
+class SecondNeeded(PricingError):
+    """With ``PRICING_FOUR_EYES``: a price against limits was confirmed by the first of two, which is noted; nothing
+    else was done."""
 
 
 def change_undo(
@@ -63,38 +70,60 @@ def change_undo(
 
     A list price that the shop has changed since stays as it is. A product that has its old price already counts as
     restored, so what was interrupted can be done again. A price test of it that has not begun is stopped. Raises
-    ``PricingError``, and leaves the shop as it was, when it was undone before, while a price test runs, when the shop
-    has another price or currency by now, or when it refuses; the message names what could not be set back then. Raises
+    ``PricingError``, and leaves the shop as it was, when it was undone before, while a price test runs, when a worker
+    writes another price of these products, when a younger change put today's price there, when the shop has another
+    price or currency by now, or when it refuses; the message names what could not be set back then. Raises
     ``AgainstLimits`` when a price before breaks a limit of now, unless ``confirmed``; steps per day and week do not
-    count. ``forbidden``: what ``undo_forbidden`` said a moment ago; of other changes it is asked here.
+    count. With ``PRICING_FOUR_EYES`` two people must confirm that: ``SecondNeeded`` for the first. ``forbidden``: what
+    ``undo_forbidden`` said a moment ago; of other changes it is asked here.
     """
-    at = now or timezone.now()
-    channel = change.channel
-    adapter = get_adapter(channel)
-    if not adapter_applies(channel):
+    adapter = get_adapter(change.channel)
+    if not adapter_applies(change.channel):
         raise PricingError(why("cannot_write"))
     with transaction.atomic():
         held = _held(change)
+        _check_free(held)
         price_tests_give_way(product_ids=[one.product_id for one in held])
         said = shop_prices(adapter, products=[one.product for one in held])
         _check_prices(held, said)
-        if not confirmed:
+        first = False
+        if not confirmed or ecomai.PRICING_FOUR_EYES:
             known = forbidden or {}
-            _check_limits(held, {**known, **undo_forbidden([one for one in held if one.pk not in known], now=at)})
-        wanted = {one.pk: _before(one, said[one.product.external_id]) for one in held}
-        _restore(adapter, held, said, wanted)
-        undone = [_undo_of(one, said, wanted[one.pk], user=user, kind=kind, now=at) for one in held]
-        for one in undone:
-            one.selection = selection
-        PriceChange.objects.bulk_create(undone)
-        PriceChange.objects.filter(pk__in=[one.pk for one in held]).update(undone_at=at)
-        proposals = PriceProposal.objects.filter(pk__in=[one.proposal_id for one in held if one.proposal_id])
-        # From when on the same price is not proposed again for a while.
-        proposals.update(state=PriceProposal.State.UNDONE, decided_at=at)
-        prices = {one.product.external_id: wanted[one.pk] for one in held}
-        mirror_follow(adapter, channel=channel, prices=prices, now=at)
-        change_log(objects=held, user=user, lines=[log_line(kind)])
+            asked = [one for one in held if one.pk not in known]
+            against = _against(held, {**known, **undo_forbidden(asked, now=now or timezone.now())})
+            first = bool(against) and not _confirmed(held, against, user=user, confirmed=confirmed)
+        if not first:
+            wanted = {one.pk: _before(one, said[one.product.external_id]) for one in held}
+            _restore(adapter, held, said, wanted)
+            undone = [_undo_of(one, said, wanted[one.pk], user=user, kind=kind) for one in held]
+            # a slow shop: it is dated when it was written
+            _record(adapter, held, undone, selection=selection, user=user, now=now or timezone.now())
+    if first:  # noted, so that is kept
+        raise SecondNeeded(why("second_needed", product=change.product))
     return next(one for one in undone if one.product_id == change.product_id)
+
+
+def _record(
+    adapter: ShopAdapter,
+    held: Sequence[PriceChange],
+    undone: Sequence[PriceChange],
+    *,
+    selection: PriceSelection | None,
+    user: Any,
+    now: datetime,
+) -> None:
+    for one in undone:
+        one.selection, one.at = selection, now
+    PriceChange.objects.bulk_create(undone)
+    PriceChange.objects.filter(pk__in=[one.pk for one in held]).update(undone_at=now)
+    proposals = PriceProposal.objects.filter(pk__in=[one.proposal_id for one in held if one.proposal_id])
+    # From when on the same price is not proposed again for a while.
+    proposals.update(state=PriceProposal.State.UNDONE, decided_at=now)
+    prices = {
+        one.product.external_id: Former(one.new_price, one.new_list_price, one.knows_list_price) for one in undone
+    }
+    mirror_follow(adapter, channel=held[0].channel, prices=prices, now=now)
+    change_log(objects=held, user=user, lines=[log_line(undone[0].kind)])
 
 
 def undo_forbidden(changes: Iterable[PriceChange], *, now: datetime) -> dict[int, Why]:
@@ -113,7 +142,20 @@ def undo_forbidden(changes: Iterable[PriceChange], *, now: datetime) -> dict[int
     return found
 
 
+def _check_free(held: Sequence[PriceChange]) -> None:
+    """Nobody writes another price of these products, nor begins to before this transaction ends."""
+    products = {one.product_id: one.product for one in held}
+    rows = PriceProposal.objects.filter(product__in=list(products), state__in=(State.OPEN, *PriceProposal.UNDER_WAY))
+    for row in locked_rows(rows.order_by("pk")).only("state", "product"):
+        if row.state == State.WRITING:
+            raise PricingError(why("being_written", product=products[row.product_id]))
+
+
 def _check_prices(held: Sequence[PriceChange], said: Mapping[str, Said]) -> None:
+    standing = PriceChange.objects.filter(
+        product__in=[one.product_id for one in held], kind=PriceChange.Kind.APPLY, undone_at=None
+    ).order_by("pk")
+    younger = {product: (pk, price) for product, pk, price in standing.values_list("product_id", "pk", "new_price")}
     for one in held:
         now = said[one.product.external_id]
         if now.problem:
@@ -124,13 +166,32 @@ def _check_prices(held: Sequence[PriceChange], said: Mapping[str, Said]) -> None
         if now.price not in (one.new_price, one.old_price):
             raise PricingError(why("costs_by_now", product=one.product, price=now.price, new=one.new_price))
 
+        pk, price = younger.get(one.product_id, (0, None))
+        if pk > one.pk and price == now.price:
+            raise PricingError(why("younger_stands", product=one.product, price=now.price))
 
-def _check_limits(held: Sequence[PriceChange], forbidden: Mapping[int, Why]) -> None:
-    against = [(one, forbidden[one.pk]) for one in held if forbidden.get(one.pk)]
-    if against:
-        first, because = against[0]
-        reason = why("against_limits", product=first.product, price=first.old_price, because=because)
-        raise AgainstLimits(reason, against)
+
+def _against(held: Sequence[PriceChange], forbidden: Mapping[int, Why]) -> list[tuple[PriceChange, Why]]:
+    return [(one, forbidden[one.pk]) for one in held if forbidden.get(one.pk)]
+
+
+def _confirmed(
+    held: Sequence[PriceChange], against: Sequence[tuple[PriceChange, Why]], *, user: Any, confirmed: bool
+) -> bool:
+    """Whether all who must have confirmed prices against limits; the first of two is noted."""
+    if not confirmed:
+        one, because = against[0]
+        raise AgainstLimits(why("against_limits", product=one.product, price=one.old_price, because=because), against)
+    if getattr(user, "pk", None) is None:
+        raise PricingError(_("Two people must approve a price: log in, so that it is known who does."))
+    seconded = {one.seconded_by_id for one in held}
+    if None in seconded:  # what is new in a family nobody has seen yet
+        PriceChange.objects.filter(pk__in=[one.pk for one in held]).update(seconded_by=user)
+        change_log(objects=held, user=user, lines=[log_line("undo_first")])
+        return False
+    if user.pk in seconded:
+        raise PricingError(why("same_person"))
+    return True
 
 
 def _before(change: PriceChange, now: Said) -> Former:
@@ -207,16 +268,14 @@ def _held(change: PriceChange) -> list[PriceChange]:
     return held
 
 
-def _undo_of(
-    change: PriceChange, said: Mapping[str, Said], wanted: Former, *, user: Any, kind: str, now: datetime
-) -> PriceChange:
+def _undo_of(change: PriceChange, said: Mapping[str, Said], wanted: Former, *, user: Any, kind: str) -> PriceChange:
+    """Its record, not yet dated."""
     listed = said[change.product.external_id].list_price
     return PriceChange(
         channel=change.channel,
         product=change.product,
         proposal_id=change.proposal_id,
         kind=kind,
-        at=now,
         user=user if getattr(user, "pk", None) is not None else None,
         old_price=change.new_price,
         new_price=wanted.price,
