@@ -69,6 +69,56 @@ def test_good_rows_are_written_and_the_others_told_why_not() -> None:
     assert (offer.price, offer.ean, offer.available) == (Decimal("12.5"), "4006381333931", True)
 
 
+def test_a_price_that_a_comma_splits_is_a_verdict_and_no_price() -> None:
+    competitor_make(code="rival")
+    text = lines("competitor,sku,title,price", "rival,,Lunch bag,12,50", "rival,,Tea cup,4.20")
+    for check_only in (True, False):
+        found = offers_import(content=text, check_only=check_only)
+        assert (found.read, found.created, found.failed) == (2, 1, 1)
+        (verdict,) = found.verdicts
+        assert (verdict.line, verdict.verdict, verdict.value) == (2, "failed", "rival,,Lunch bag,12,50")
+        assert verdict.message.startswith("5 values for 4 columns: is a comma inside a number or a text?")
+    assert list(CompetitorOffer.objects.values_list("title", "price")) == [("Tea cup", Decimal("4.2"))]
+
+
+def test_prices_and_days_as_merchants_write_them() -> None:
+    competitor_make(code="A", currency="EUR")
+    head = "competitor;title;price;currency;observed_at"
+    found = offers_import(
+        content=lines(
+            head,
+            "A;Bench;1.234,50;;26.03.2026",
+            "A;Table;1\u00a0299,00 €;;26.03.2026",
+            "A;Chair;£ 1.234;;26.03.2026 14:30",
+            "A;Lamp;1,80 $;;26.03.2026",
+            "A;Rug;1,80 €;GBP;26.03.2026",
+        ),
+        keep_all=True,
+    )
+    assert [one.verdict for one in found.verdicts] == ["created"] * 3 + ["failed"] * 2
+    assert [(one.column, one.message[:19]) for one in found.verdicts[3:]] == [
+        ("price", "Write the price as "),
+        ("currency", "The price says EUR."),
+    ]
+    assert list(CompetitorOffer.objects.order_by("pk").values_list("title", "price", "currency")) == [
+        ("Bench", Decimal("1234.5"), "EUR"),
+        ("Table", Decimal(1299), "EUR"),
+        ("Chair", Decimal(1234), "GBP"),
+    ]
+    days = {one.observed_at.date().isoformat() for one in CompetitorOffer.objects.all()}
+    assert days == {"2026-03-26"}
+
+
+@pytest.mark.parametrize(("price", "told"), [("12,5", "12.5"), ("£1.80", "1.80"), ("1.234", "1.234"), ("1,234", None)])
+def test_a_number_alone_has_a_point_unless_it_can_mean_one_thing_only(price: str, told: str | None) -> None:
+    competitor_make(code="A")
+    found = offers_import(rows=[{"competitor": "A", "title": "Cup", "price": price}], keep_all=True)
+    if told is None:
+        assert found.verdicts[0].message == ("It may mean 1234 or 1.234, and no other row tells. Write 1234 or 1.2340.")
+    else:
+        assert CompetitorOffer.objects.get().price == Decimal(told)
+
+
 def test_a_row_without_a_price_or_with_a_wrong_ean_is_kept_and_told() -> None:
     competitor_make(code="A")
     found = offers_import(content=lines(HEAD, "A;1;;Cup;0;;;", "A;2;4006381333932;Mug;3;;;"))

@@ -82,8 +82,17 @@ def offers_import(
     ``check_only`` nothing is kept; else 500 rows are a transaction, and none is open while ``rows`` are read. Raises
     ``core.tables.FileError`` when the file cannot be read at all.
     """
-    told = _dicts(rows) if content is None else records(content, columns=COLUMNS, needed=NEEDED)
     outcome = OffersOutcome(check_only=check_only, keep_all=keep_all)
+
+    def refuse(line: int, error: RowError) -> None:
+        outcome.read += 1
+        outcome.say(Verdict(line, "failed", error.column, error.value[:80], error.message))
+
+    told = (
+        _dicts(rows)
+        if content is None
+        else records(content, columns=COLUMNS, needed=NEEDED, refuse=refuse, numbers=["price"], days=["observed_at"])
+    )
     # A check is one transaction, so that a competitor whom an early row adds is known to the late ones.
     with transaction.atomic() if check_only else nullcontext():
         while chunk := list(islice(told, CHUNK)):
