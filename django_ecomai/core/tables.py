@@ -77,8 +77,8 @@ def records(
             % {"missing": ", ".join(missing), "known": ", ".join(columns)}
         )
     readers = {
-        **{name: (sign_shown, number_plain) for name in numbers},
-        **{name: (order_shown, day_plain) for name in days},
+        **dict.fromkeys(numbers, (sign_shown, number_plain)),
+        **dict.fromkeys(days, (order_shown, day_plain)),
     }
     shown: dict[str, set[str]] = {name: set() for name in readers if name in names and name in columns}
     for number, (_line, cells) in enumerate(_cells(told, delimiter)):
@@ -132,8 +132,8 @@ def _too_many(cells: Sequence[str], names: Sequence[str], delimiter: str) -> Row
     named = {"values": len(cells), "columns": len(names)}
     if delimiter == ",":
         text = _(
-            "%(values)d values for %(columns)d columns: is a comma inside a number or a text? Put it in quotation marks, "
-            "or save the file with semicolons between columns."
+            "%(values)d values for %(columns)d columns: is a comma inside a number or a text? Put it in quotation "
+            "marks, or save the file with semicolons between columns."
         )
     else:
         text = _("%(values)d values for %(columns)d columns: put a text that holds the separator in quotation marks.")
@@ -234,8 +234,8 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def cell(value: Any) -> Any:
-    """A value as a cell: no powers of ten, no idle zeros (but 1.2340: three decimals may be read as thousands), dates in
-    ISO 8601, nothing for None."""
+    """A value as a cell: no powers of ten, no idle zeros (but 1.2340: three decimals may be read as thousands), dates
+    in ISO 8601, nothing for None."""
     if value is None:
         return ""
     if isinstance(value, Decimal):

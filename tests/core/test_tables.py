@@ -119,8 +119,11 @@ def test_days_are_read_as_the_rest_of_their_column(cells: list[str], plain: list
 amounts = st.decimals(min_value=0, max_value=10**9, places=2)
 
 
-@given(st.lists(amounts, min_size=1), st.sampled_from([("", "."), ("", ","), (",", "."), (".", ","), ("\u00a0", ","),
-                                                       (" ", ","), ("'", ".")]), st.sampled_from(["", "€", "EUR"]))  # fmt: skip
+MARKS = [("", "."), ("", ","), (",", "."), (".", ","), ("\u00a0", ","), (" ", ","), ("'", ".")]
+DAYS = ["%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y"]
+
+
+@given(st.lists(amounts, min_size=1), st.sampled_from(MARKS), st.sampled_from(["", "€", "EUR"]))
 def test_a_column_of_any_country_is_read_back(values: list[Decimal], marks: tuple[str, str], sign: str) -> None:
     told = [f"{value:,.2f}".replace(",", "~").replace(".", marks[1]).replace("~", marks[0]) for value in values]
     found = column_read(*(f"{one} {sign}".strip() for one in told), numbers=["value"])
@@ -134,7 +137,7 @@ def test_numbers_that_were_written_are_read_back(values: list[Decimal | int]) ->
     assert not refused and [Decimal(row["value"]) for row in rows] == values
 
 
-@given(st.lists(st.dates(date(1950, 1, 1), date(2199, 12, 31)), min_size=1), st.sampled_from(["%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y"]))  # fmt: skip
+@given(st.lists(st.dates(date(1950, 1, 1), date(2199, 12, 31)), min_size=1), st.sampled_from(DAYS))
 def test_days_of_any_country_are_read_back_or_refused(days: list[date], way: str) -> None:
     for value, found in zip(days, column_read(*(one.strftime(way) for one in days), days=["value"]), strict=True):
         if value.day <= 12 and value.day != value.month and all(one.day <= 12 for one in days) and "/" in way:

@@ -299,6 +299,21 @@ def test_a_check_of_many_rows_says_what_the_import_does(monkeypatch: pytest.Monk
     assert (done.created, done.new_competitors) == (5, ["New"])
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_check_holds_no_locks_beyond_its_part_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(competitors_import, "CHUNK", 2)
+    open_at: list[bool] = []
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for number in range(5):
+            open_at.append(connection.in_atomic_block)
+            yield {"competitor": "New", "title": f"Cup {number}", "price": 4}
+
+    found = offers_import(rows=rows(), add_competitors=True, check_only=True)
+    assert (found.created, found.new_competitors, any(open_at)) == (5, ["New"], False)
+    assert not Competitor.objects.exists()
+
+
 def test_of_a_long_history_the_last_prices_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     offer = offer_make(price=Decimal(90))
     for days, price in ((400, 9), (50, 9), (40, 90), (5, 91)):

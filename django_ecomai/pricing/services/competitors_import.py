@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -79,7 +78,7 @@ def offers_import(
 
     An offer is known by the competitor and ``offer_id``, else EAN, SKU or title; what changed in price or availability
     is added to its history. An unknown competitor is added with ``add_competitors``, else the row fails. With
-    ``check_only`` nothing is kept; else 500 rows are a transaction, and none is open while ``rows`` are read. Raises
+    ``check_only`` nothing is kept. 500 rows are a transaction, and none is open while ``rows`` are read. Raises
     ``core.tables.FileError`` when the file cannot be read at all.
     """
     outcome = OffersOutcome(check_only=check_only, keep_all=keep_all)
@@ -93,14 +92,12 @@ def offers_import(
         if content is None
         else records(content, columns=COLUMNS, needed=NEEDED, refuse=refuse, numbers=["price"], days=["observed_at"])
     )
-    # A check is one transaction, so that a competitor whom an early row adds is known to the late ones.
-    with transaction.atomic() if check_only else nullcontext():
-        while chunk := list(islice(told, CHUNK)):
-            outcome.read += len(chunk)
-            with transaction.atomic():
-                _write(chunk, channel, outcome, add_competitors, simulated, user)
-        if check_only:
-            transaction.set_rollback(True)
+    while chunk := list(islice(told, CHUNK)):
+        outcome.read += len(chunk)
+        with transaction.atomic():
+            _write(chunk, channel, outcome, add_competitors, simulated, user)
+            # Of a check each part is taken back at once: nobody waits for the locks of a whole file.
+            transaction.set_rollback(check_only)
     outcome.verdicts.sort(key=lambda one: one.line)
     return outcome
 
@@ -246,7 +243,7 @@ def _competitors(
             Competitor.objects.create(channel=channel, code=code, name=code, is_simulated=simulated) for code in missing
         ]
         change_log(objects=made, user=user, lines=[_("Added with its offers.")], added=True)
-        outcome.new_competitors += missing
+        outcome.new_competitors += [code for code in missing if code not in outcome.new_competitors]
         known |= {one.code: one for one in made}
     kept = []
     for line, told in good:
