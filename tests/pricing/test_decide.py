@@ -20,6 +20,7 @@ from django_ecomai.pricing.services import (
     PricingError,
     change_undo,
     changes_apply,
+    decide,
     proposals_approve,
     proposals_make,
     proposals_reject,
@@ -146,6 +147,14 @@ class TestApproval:
     def test_a_share_is_between_none_and_all(self, share: float) -> None:
         with pytest.raises(PricingError, match="between 0 and 1"):
             proposals_approve(proposals=[proposal_make()], canary_share=share)
+
+    def test_rejecting_has_a_bound(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(decide, "MOST_REJECTED", 2)
+        rows = [proposal_make() for _ in range(3)]
+        with pytest.raises(PricingError, match="At most 2 prices are rejected at once"):
+            proposals_reject(proposals=rows, reason="too dear")
+        assert set(states().values()) == {"open"}
+        assert len(proposals_reject(proposals=rows[:2], reason="too dear")) == 2
 
     def test_a_reason_is_needed_to_reject(self) -> None:
         with pytest.raises(PricingError, match="Give a reason"):

@@ -287,7 +287,8 @@ class WorklistDecide:
     def reject(self, request: HttpRequest, queryset: QuerySet[PriceProposal]) -> None:
         """With the reason that was typed."""
         try:
-            done = proposals_reject(proposals=queryset, user=request.user, reason=request.POST.get("reason", ""))
+            rows = queryset.order_by().select_related(None).only("pk")
+            done = proposals_reject(proposals=rows, user=request.user, reason=request.POST.get("reason", ""))
         except PricingError as error:
             messages.error(request, str(error))
         else:
