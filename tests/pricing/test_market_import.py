@@ -222,6 +222,32 @@ def test_a_new_price_that_stays_for_a_month_is_believed() -> None:
     assert offer.doubt == ""
 
 
+def test_an_exact_key_warns_of_an_odd_price_before_anybody_has_looked() -> None:
+    competitor_make(code="A", currency="EUR")
+    product_make(title="Lantern", price="12", sku="22423")
+    product_make(title="Mug", price="5", attributes={"ean": "4006381333931"})
+    product_make(title="Twin", price="5", sku="T-1")
+    product_make(title="Twin too", price="5", sku="T1")
+    text = lines(
+        "competitor;ean;sku;title;price;currency",
+        "A;;22423;Lantern;1250;",
+        "A;4006381333931;;Mug;4.90;USD",
+        "A;;22-423;Lantern at home;11;",
+        "A;;t1;Twin;500;",
+        "A;;nobody;Cup;500;",
+    )
+    for check_only in (True, False):
+        found = offers_import(content=text, check_only=check_only)
+        assert [(one.line, one.verdict, one.message) for one in found.verdicts] == [
+            (
+                2,
+                "created",
+                "Its EAN or SKU is that of “Lantern” at 12.00 EUR: five times as much or a fifth is not used.",
+            ),
+            (3, "created", "Its EAN or SKU is that of “Mug” at 5.00 EUR: another currency is not used."),
+        ]
+
+
 def test_a_price_far_from_ours_or_in_another_currency_is_held() -> None:
     competitor = competitor_make(code="A")
     dozen = offer_make(competitor, external_id="dozen")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -20,6 +20,7 @@ from django_ecomai.core.tables import Row, RowError, records
 from django_ecomai.pricing.models import Competitor, CompetitorOffer, CompetitorPrice
 
 from .competitors_doubts import doubts_renew
+from .competitors_known import oddity_teller
 from .competitors_reading import COLUMNS, NEEDED, Told, offer_read
 
 CHUNK, MOST_LISTED = 500, 500
@@ -92,10 +93,12 @@ def offers_import(
         if content is None
         else records(content, columns=COLUMNS, needed=NEEDED, refuse=refuse, numbers=["price"], days=["observed_at"])
     )
+    # A post of some hundred offers does not read the whole catalogue.
+    odd = oddity_teller(channel) if content is not None else None
     while chunk := list(islice(told, CHUNK)):
         outcome.read += len(chunk)
         with transaction.atomic():
-            _write(chunk, channel, outcome, add_competitors, simulated, user)
+            _write(chunk, channel, outcome, add_competitors, simulated, user, odd)
             # Of a check each part is taken back at once: nobody waits for the locks of a whole file.
             transaction.set_rollback(check_only)
     outcome.verdicts.sort(key=lambda one: one.line)
@@ -139,7 +142,15 @@ def _text(value: Any) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else str(value).strip().replace("\x00", "")
 
 
-def _write(chunk: Sequence[Row], channel: str, outcome: OffersOutcome, add: bool, simulated: bool, user: Any) -> None:
+def _write(
+    chunk: Sequence[Row],
+    channel: str,
+    outcome: OffersOutcome,
+    add: bool,
+    simulated: bool,
+    user: Any,
+    odd: Callable[[CompetitorOffer], str] | None,
+) -> None:
     now = timezone.now()
     good: list[tuple[int, Told]] = []
     for line, row in chunk:
@@ -208,6 +219,8 @@ def _write(chunk: Sequence[Row], channel: str, outcome: OffersOutcome, add: bool
     outcome.doubted += len(doubted)
     for line, verdict, offer, notes in said:
         reason = doubted.get(offer.pk, "") if verdict != "history" and not notes else ""
+        if odd is not None and verdict == "created" and not reason:
+            reason = odd(offer)
         outcome.say(Verdict(line, verdict, message=" ".join([*notes, reason]).strip()))
 
 
