@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
+from itertools import islice
 from typing import Any
 
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
+
+from .spellings import OPEN, Unclear, day_plain, number_plain, order_shown, sign_shown
 
 MOST_ROWS, MOST_BYTES = 100_000, 10 * 1024 * 1024
 _PIECE = 500
@@ -47,12 +50,60 @@ def storable(row: Mapping[str, str]) -> None:
             raise RowError(column, _("This text is damaged: one of its characters is no character."), value)
 
 
-def records(content: bytes | str, *, columns: Sequence[str], needed: Sequence[str]) -> Iterator[Row]:
+def records(
+    content: bytes | str,
+    *,
+    columns: Sequence[str],
+    needed: Sequence[str],
+    refuse: Callable[[int, RowError], None],
+    numbers: Sequence[str] = (),
+    days: Sequence[str] = (),
+) -> Iterator[Row]:
     """Rows of a CSV (UTF-8; comma, semicolon or tab) with their lines; other columns are left out. The apostrophe that
     ``safe`` set before a text is taken off again.
 
-    Raises ``FileError`` when it cannot be read.
+    Columns of ``numbers`` and ``days`` come as ``number`` and ``moment`` read them, however the file writes them: what
+    can be read in two ways follows the rest of its column. ``refuse`` is told of rows that are not given: one with more
+    values than the heading has columns, and one that the rest of its column does not make clear.
+
+    Raises ``FileError`` when it cannot be read, before the first row.
     """
+    told = _content(content)
+    delimiter = max(",;\t", key=told.split("\n", 1)[0].count)
+    names = [name.strip().lower() for _line, cells in _cells(told, delimiter, 1) for name in cells]
+    if missing := [name for name in needed if name not in names]:
+        raise FileError(
+            _("The first line lacks the column %(missing)s. Columns: %(known)s.")
+            % {"missing": ", ".join(missing), "known": ", ".join(columns)}
+        )
+    readers = {
+        **dict.fromkeys(numbers, (sign_shown, number_plain)),
+        **dict.fromkeys(days, (order_shown, day_plain)),
+    }
+    shown: dict[str, set[str]] = {name: set() for name in readers if name in names and name in columns}
+    for number, (_line, cells) in enumerate(_cells(told, delimiter)):
+        if number > MOST_ROWS:
+            raise FileError(_("The file has more than %(most)d rows: split it.") % {"most": MOST_ROWS})
+        if number and len(cells) <= len(names):
+            for name, value in zip(names, cells, strict=False):
+                if name in shown:
+                    shown[name].add(readers[name][0](value.strip()))
+    for line, cells in islice(_cells(told, delimiter), 1, None):
+        if len(cells) > len(names):
+            refuse(line, _too_many(cells, names, delimiter))
+            continue
+        row = dict.fromkeys((name for name in names if name in columns), "")
+        row |= {name: plain_text(value.strip()) for name, value in zip(names, cells, strict=False) if name in columns}
+        try:
+            for name, proved in shown.items():
+                row[name] = _spelled(row, name, readers[name][1], proved)
+        except RowError as error:
+            refuse(line, error)
+            continue
+        yield line, row
+
+
+def _content(content: bytes | str) -> str:
     if len(content) > MOST_BYTES:
         raise FileError(_("The file is larger than 10 MB: split it."))
     if isinstance(content, bytes):
@@ -64,26 +115,38 @@ def records(content: bytes | str, *, columns: Sequence[str], needed: Sequence[st
             ) from error
     if "\x00" in content or _printable(content) != content:
         raise FileError(_("The file is no text: save it as “CSV UTF-8”."))
-    head = content.lstrip("\ufeff").split("\n", 1)[0]
-    delimiter = max(",;\t", key=head.count)
-    reader = csv.DictReader(io.StringIO(content.lstrip("\ufeff"), newline=""), delimiter=delimiter)
+    return content.lstrip("\ufeff")
+
+
+def _cells(told: str, delimiter: str, most: int | None = None) -> Iterator[tuple[int, list[str]]]:
+    """The first ``most`` lines that are not empty, each with its number."""
+    reader = csv.reader(io.StringIO(told, newline=""), delimiter=delimiter)
     try:
-        names = [(name or "").strip().lower() for name in reader.fieldnames or ()]
-    except csv.Error as error:
-        raise FileError(str(error)) from error
-    if missing := [name for name in needed if name not in names]:
-        raise FileError(
-            _("The first line lacks the column %(missing)s. Columns: %(known)s.")
-            % {"missing": ", ".join(missing), "known": ", ".join(columns)}
-        )
-    reader.fieldnames = names
-    try:
-        for number, row in enumerate(reader):
-            if number >= MOST_ROWS:
-                raise FileError(_("The file has more than %(most)d rows: split it.") % {"most": MOST_ROWS})
-            yield reader.line_num, {k: plain_text((v or "").strip()) for k, v in row.items() if k in columns and k}
+        for cells in islice(filter(None, reader), most):
+            yield reader.line_num, cells
     except csv.Error as error:
         raise FileError(f"{reader.line_num}: {error}") from error
+
+
+def _too_many(cells: Sequence[str], names: Sequence[str], delimiter: str) -> RowError:
+    named = {"values": len(cells), "columns": len(names)}
+    if delimiter == ",":
+        text = _(
+            "%(values)d values for %(columns)d columns: is a comma inside a number or a text? Put it in quotation "
+            "marks, or save the file with semicolons between columns."
+        )
+    else:
+        text = _("%(values)d values for %(columns)d columns: put a text that holds the separator in quotation marks.")
+    return RowError("", text % named, delimiter.join(cells))
+
+
+def _spelled(
+    row: Mapping[str, str], column: str, read: Callable[[str, Iterable[str]], str], proved: Iterable[str]
+) -> str:
+    try:
+        return read(row[column], proved)
+    except Unclear as error:
+        raise RowError(column, str(error), row[column]) from error
 
 
 def text(row: Mapping[str, str], column: str, *, most: int, needed: bool = False) -> str:
@@ -99,12 +162,15 @@ def text(row: Mapping[str, str], column: str, *, most: int, needed: bool = False
 def number(
     row: Mapping[str, str], column: str, *, least: Decimal | None = None, above: Decimal | None = None
 ) -> Decimal | None:
-    """A number within its bounds, below ten thousand million when rounded to four digits; None where there is none."""
+    """A number within its bounds, below ten thousand million when rounded to four digits; None where there is none. A
+    point is the decimal sign; a comma is one too where it can be nothing else."""
     text = row.get(column, "")
     if not text:
         return None
     try:
-        value = Decimal(text.replace(",", ".") if text.count(",") == 1 and "." not in text else text)
+        value = Decimal(text if "," not in text else number_plain(text))
+    except Unclear as error:
+        raise RowError(column, str(error), text) from error
     except InvalidOperation as error:
         raise RowError(column, _("This is no number."), text) from error
     # copy_abs: abs() computes, and raises for exponents that it cannot hold
@@ -168,11 +234,13 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def cell(value: Any) -> Any:
-    """A value as a cell: no powers of ten, no idle zeros, dates in ISO 8601, nothing for None."""
+    """A value as a cell: no powers of ten, no idle zeros (but 1.2340: three decimals may be read as thousands), dates
+    in ISO 8601, nothing for None."""
     if value is None:
         return ""
     if isinstance(value, Decimal):
-        return f"{value.normalize():f}"
+        told = f"{value.normalize():f}"
+        return f"{told}0" if sign_shown(told) == OPEN else told
     if isinstance(value, date):
         return value.isoformat()
     return round(value, 4) if isinstance(value, float) else value

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django_ecomai.core.tables import safe
+from django_ecomai.core.tables import csv_stream
+from django_ecomai.mirror.models import Product
 
 from .models import PriceProposal
 from .worklist import costs_simulated
@@ -24,20 +23,23 @@ _ASIDE = {
     "proposal", "product_id", "sku", "title", "rule", "held_reason", "why", "costs_simulated",
     *(f"{name}_{end}" for name in _EXPECTED for end in ("low", "high")),
 }  # fmt: skip
+#: Of the proposal and of its product; each costs time to fetch and to unpack.
+_UNREAD = (
+    "history", "trail", "daily", "cross",
+    *(f"product__{one.name}" for one in Product._meta.concrete_fields
+      if one.name not in ("id", "external_id", "sku", "title")),
+)  # fmt: skip
 
 
-def proposals_csv(*, channel: str = "", states: Sequence[str] = ()) -> str:
-    """Proposals in ``states`` (default: approved and scheduled) in the order of their keys, with a heading line."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([safe(value) for value in row] for row in _rows(channel, states or PriceProposal.WAITING))
-    return buffer.getvalue()
+def proposals_csv(*, channel: str = "", states: Sequence[str] = ()) -> Iterator[str]:
+    """Proposals in ``states`` (default: approved and scheduled) in the order of their keys, with a heading line, in
+    pieces."""
+    return csv_stream(COLUMNS, _rows(channel, states or PriceProposal.WAITING))
 
 
 def _rows(channel: str, states: Sequence[str]) -> Iterator[list[Any]]:
     rows = PriceProposal.objects.filter(channel=channel, state__in=states).select_related("product", "rule")
-    rows = rows.defer("history", "trail", "product__description", "product__attributes").order_by("pk")
+    rows = rows.defer(*_UNREAD).order_by("pk")
     simulated = "yes" if costs_simulated(channel=channel) else "no"
     for row in rows.iterator(chunk_size=1000):
         values: dict[str, Any] = {name: getattr(row, name) for name in COLUMNS if name not in _ASIDE}
@@ -49,15 +51,4 @@ def _rows(channel: str, states: Sequence[str]) -> Iterator[list[Any]]:
             "title": row.product.title, "rule": "" if row.rule is None else row.rule.name,
             "held_reason": row.held_words, "why": row.why,
         }  # fmt: skip
-        yield [plain(values[name]) for name in COLUMNS]
-
-
-def plain(value: Any) -> Any:
-    """A value as a cell: no powers of ten, no idle zeros, dates in ISO 8601."""
-    if value is None:
-        return ""
-    if hasattr(value, "normalize"):
-        return f"{value.normalize():f}"
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    return round(value, 4) if isinstance(value, float) else value
+        yield [values[name] for name in COLUMNS]

@@ -77,13 +77,12 @@ def unsigned(token: str, *, products: Callable[[Any], list[tuple[str, str]]], le
 
 
 def price_hold_cheaper(*, kept: str, shown: str, product_id: str, channel: str = "") -> str:
-    """Of the token that the cart keeps and the one just shown, the valid one with the lower price; "" without any."""
-    found = [
-        (held.price, token)
-        for token in (shown, kept)
-        if (held := price_hold_verify(token=token, product_id=product_id, channel=channel)) is not None
-    ]
-    return min(found, key=lambda one: one[0])[1] if found else ""
+    """Of the token that the cart keeps and the one just shown, the valid one with the lower price; "" without any. In
+    another currency than the one shown the kept price says nothing: the shown one counts."""
+    old, new = (price_hold_verify(token=token, product_id=product_id, channel=channel) for token in (kept, shown))
+    if old is None:
+        return shown if new is not None else ""
+    return kept if new is None or (old.currency == new.currency and old.price < new.price) else shown
 
 
 def price_hold_void(*, product_id: str, channel: str = "") -> None:

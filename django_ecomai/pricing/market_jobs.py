@@ -13,6 +13,7 @@ from django_ecomai.core.registry import JobKind, job_kinds
 
 def match(context: Any) -> None:
     """Execute "pricing.match"."""
+    from .market_rows import offer_newest
     from .market_stored import market_numbers
     from .services.competitors_import import offers_fetch
     from .services.competitors_matching import matches_find
@@ -23,8 +24,10 @@ def match(context: Any) -> None:
         context.log(_("%(read)s offers from your adapter, %(failed)s of them not usable.") % counts)
         for one in fetched.verdicts[:20]:
             context.log(f"{one.line}: {one.message}")
+    newest = offer_newest(channel=context.channel)
     found = matches_find(channel=context.channel, progress=context.part(0.1, 0.95))
     context.metrics(matches=found.as_dict(), market=market_numbers(channel=context.channel).as_dict())
+    context.metrics(newest_offer=newest)
     if found.learned_from:
         context.log(_("Learned from %(n)s decided pairs.") % {"n": format_value(found.learned_from)})
     accepted = found.by_ean + found.by_sku + found.by_title

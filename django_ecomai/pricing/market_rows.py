@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
+
+from django_ecomai.runs.models import Run
 
 from .models import CompetitorMatch, CompetitorOffer
 
 State = CompetitorMatch.State
+MATCH = "pricing.match"
 
 
 def review_rows(*, channel: str) -> QuerySet[CompetitorMatch]:
@@ -37,3 +40,20 @@ def decided_titles(*, channel: str) -> dict[str, int]:
 def offer_rows(*, channel: str) -> QuerySet[CompetitorOffer]:
     """Offers with their competitor."""
     return CompetitorOffer.objects.filter(competitor__channel=channel).select_related("competitor")
+
+
+def unmatched_rows(rows: QuerySet[CompetitorOffer]) -> QuerySet[CompetitorOffer]:
+    """Those of which nobody has said, nor been sure enough to say, which product they are."""
+    return rows.filter(~Exists(CompetitorMatch.objects.filter(offer=OuterRef("pk"), state=State.ACCEPTED)))
+
+
+def offer_newest(*, channel: str) -> int:
+    """The key of the newest offer; 0 without any."""
+    return CompetitorOffer.objects.filter(competitor__channel=channel).aggregate(newest=Max("pk"))["newest"] or 0
+
+
+def offer_looked_at(offer: CompetitorOffer) -> bool:
+    """Whether the job has looked for its product since it was read in. One query."""
+    runs = Run.objects.filter(kind=MATCH, channel=offer.competitor.channel, state=Run.State.DONE)
+    run = runs.order_by("-pk").only("metrics").first()
+    return run is not None and offer.pk <= (run.metrics or {}).get("newest_offer", 0)

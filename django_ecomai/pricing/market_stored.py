@@ -14,8 +14,9 @@ from django_ecomai.runs.models import Run
 
 from .market import CategoryPosition, category_positions, positions_counted, positions_now, trusted_matches
 from .market_alerts import MARKET_ALERTS, MarketAlert, market_alerts
+from .market_rows import MATCH
 
-KIND = "pricing.match"
+KIND = MATCH
 #: Alerts of a kind that are told one by one; categories that are, those with most products first.
 MOST_ALERTS, MOST_CATEGORIES = 20, 500
 #: Up to so many trusted offers the page counts at each view.

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django_ecomai.core.tables import safe
+from django_ecomai.core.tables import csv_stream
 
-from .export import plain
 from .selectors import offer_rows
 
 COLUMNS = (
@@ -19,13 +16,9 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def offers_csv(*, channel: str = "", kinds: Sequence[str] = (), state: str = "suggested") -> str:
-    """Suggested, approved or dismissed volume prices, the largest gain first, with a heading line."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([safe(value) for value in row] for row in _rows(channel, kinds, state))
-    return buffer.getvalue()
+def offers_csv(*, channel: str = "", kinds: Sequence[str] = (), state: str = "suggested") -> Iterator[str]:
+    """Suggested, approved or dismissed volume prices, the largest gain first, with a heading line, in pieces."""
+    return csv_stream(COLUMNS, _rows(channel, kinds, state))
 
 
 def _rows(channel: str, kinds: Sequence[str], state: str) -> Iterator[list[Any]]:
@@ -38,4 +31,4 @@ def _rows(channel: str, kinds: Sequence[str], state: str) -> Iterator[list[Any]]
             each = ("", "", "") if product is None else (product.external_id, product.sku, product.title)
             values |= dict(zip(names, each, strict=True))
         values |= {name: getattr(row, name) for name in COLUMNS if name not in values}
-        yield [plain(values[name]) for name in COLUMNS]
+        yield [values[name] for name in COLUMNS]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
+from collections.abc import Iterator
+from typing import Any
 
-from django_ecomai.core.tables import safe
+from django_ecomai.core.tables import csv_text
 
-from .export import plain
 from .models import PriceTest, PriceTestGroup
 from .price_test_results import price_tests_result
 
@@ -22,9 +21,10 @@ MOST = 500
 
 def price_tests_csv(*, channel: str = "") -> str:
     """The newest 500 tests of single products and the newest 500 of several (without ``product_id``), newest first."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
+    return csv_text(COLUMNS, _rows(channel))
+
+
+def _rows(channel: str) -> Iterator[list[Any]]:
     rows = PriceTest.objects.filter(channel=channel, group=None).select_related("product").prefetch_related("weeks")
     for test in rows[:MOST]:
         found = price_tests_result([test]).as_dict()
@@ -38,16 +38,14 @@ def price_tests_csv(*, channel: str = "") -> str:
             test.low,
             test.high,
         ]
-        values = [*told, test.starts_on, *(found[name] for name in RESULT)]
-        writer.writerow([safe(plain(value)) for value in values])
+        yield [*told, test.starts_on, *(found[name] for name in RESULT)]
     for group in PriceTestGroup.objects.filter(channel=channel)[:MOST]:
         tests = list(group.tests.prefetch_related("weeks"))
         if not tests:
             continue
         found = price_tests_result(tests).as_dict()
         told = ["", group.pk, "", group.name, group_state(tests), None, None, None]
-        writer.writerow([safe(plain(value)) for value in [*told, group.starts_on, *(found[name] for name in RESULT)]])
-    return buffer.getvalue()
+        yield [*told, group.starts_on, *(found[name] for name in RESULT)]
 
 
 def group_state(tests: list[PriceTest]) -> str:

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from django.http import HttpRequest
 
+from django_ecomai.conf import ecomai
 from django_ecomai.pricing.hold import price_hold_cheaper, price_hold_verify
 from django_ecomai.pricing.volume_prices import CartItem, Portion, cart_prices, volume_hold_verify
 from example_project.shop.models import Product
@@ -163,7 +164,7 @@ def held_price(request: HttpRequest, product: Product) -> Decimal | None:
     tokens = request.session.get(HELD_KEY)
     token = tokens.get(str(product.pk), "") if isinstance(tokens, dict) else ""
     held = price_hold_verify(token=str(token), product_id=product.sku)
-    return held.price if held is not None else None
+    return held.price if held is not None and held.currency == ecomai.CURRENCY else None
 
 
 def cart_add(

@@ -5,12 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.contrib.staticfiles import finders
 from django.test import Client, override_settings
 from django.urls import reverse
 
 from django_ecomai.recommend import config
+from example_project import settings as demo
 from example_project.shop.models import Product
 from tests.example.factories import category_create, customer_create, order_create, product_create
 
@@ -339,3 +341,29 @@ def test_admin_pages_of_the_shop(admin_client: Client, shop: dict[str, Product])
         assert admin_client.get(f"/admin/shop/{name}/").status_code == 200
     assert admin_client.get(f"/admin/shop/order/{order.pk}/change/").status_code == 200
     assert admin_client.get("/admin/shop/product/?q=lantern").status_code == 200
+
+
+def as_in_the_demo(settings: LazySettings) -> None:
+    """The tests have settings of their own."""
+    for name in ("MIDDLEWARE", "LANGUAGES", "LANGUAGE_CODE"):
+        setattr(settings, name, getattr(demo, name))
+
+
+@pytest.mark.parametrize(("asked", "word"), [("de", "Anmelden"), ("en-US", "Log in"), ("fr", "Log in"), ("", "Log in")])
+def test_the_admin_speaks_german_to_those_who_ask_for_it(
+    client: Client, settings: LazySettings, asked: str, word: str
+) -> None:
+    as_in_the_demo(settings)
+    page = client.get(reverse("admin:login"), headers={"Accept-Language": asked})
+    assert word in page.content.decode()
+    assert "Accept-Language" in page["Vary"]
+    client.cookies["django_language"] = "de"
+    assert "Anmelden" in client.get(reverse("admin:login"), headers={"Accept-Language": asked}).content.decode()
+
+
+def test_the_storefront_has_english_texts_whatever_is_asked_for(
+    client: Client, settings: LazySettings, shop: dict[str, Product]
+) -> None:
+    as_in_the_demo(settings)
+    page = client.get("/", headers={"Accept-Language": "de"}).content.decode()
+    assert '<html lang="en-GB">' in page and "Skip to the content" in page

@@ -17,6 +17,7 @@ from django_ecomai.adapters.base import get_adapter
 from django_ecomai.mirror import models as mirror
 from django_ecomai.mirror.models import PricePoint
 from django_ecomai.mirror.services import shop_sync
+from django_ecomai.pricing.hold import price_hold
 from django_ecomai.pricing.services import change_undo, changes_apply, proposals_approve
 from example_project.shop.models import Order, Product
 from tests.example.factories import product_create
@@ -153,6 +154,14 @@ def test_another_product_s_or_a_made_up_token_holds_nothing(
         client.post("/cart/add/85123A/", {"quantity": "1", "hold": token})
     apply("3.45", django_capture_on_commit_callbacks)
     assert "£3.45 each" in client.get("/cart/").content.decode()
+
+
+def test_a_price_held_in_another_currency_is_not_this_one(
+    client: Client, heart: Product, django_capture_on_commit_callbacks: Any
+) -> None:
+    token = price_hold(product_id="85123A", price=Decimal("1.00"), currency="JPY")
+    client.post("/cart/add/85123A/", {"quantity": "1", "hold": token})
+    assert "£2.95 each" in client.get("/cart/").content.decode()
 
 
 def test_after_its_time_today_s_price_counts(

@@ -265,3 +265,41 @@ def test_a_line_that_stands_twice_is_found_however_far_apart(table: str, monkeyp
     found = table_import(table=table, content=lines(head, *rows, rows[0]))
     assert (found.created, found.updated, found.failed) == (4, 0, 1)
     assert [problem.line for problem in found.problems] == [6]
+
+
+HEADS = {
+    "suppliers": ("code,name", "A,Lamps, large"),
+    "supplier_products": ("supplier_code,product_id,cost", "A,1,12,50"),
+    "receipts": ("product_id,received_at,quantity", "1,2026-03-01,1,5"),
+    "substitutions": ("product_id,substitute_id,share", "1,2,0,5"),
+}
+
+
+@pytest.mark.parametrize("table", HEADS)
+def test_a_row_with_more_values_than_columns_is_named(table: str) -> None:
+    head, row = HEADS[table]
+    found = table_import(table=table, content=f"{head}\n{row}\n")
+    assert (found.read, found.created, found.updated, found.failed) == (1, 0, 0, 1)
+    (problem,) = found.problems
+    assert (problem.line, problem.column, problem.value) == (2, "", row)
+    cells = len(row.split(","))
+    assert problem.message.startswith(f"{cells} values for {cells - 1} columns: is a comma inside a number")
+
+
+def test_numbers_and_days_of_another_country_are_read_as_their_column() -> None:
+    product = product_make()
+    supplier_make(code="A")
+    ident = product.external_id
+    head = "supplier_code;product_id;cost;moq\n"
+    assert table_import(table="supplier_products", content=f"{head}A;{ident};1.234,50;1 000\n").created == 1
+    offer = SupplierProduct.objects.get()
+    assert (offer.cost, offer.moq) == (Decimal("1234.5"), 1000)
+    head = "product_id;quantity;received_at\n"
+    rows = f"{ident};1.000;26.02.2026\n{ident};1.500;13/02/2026\n{ident};2;03/02/2026\n"
+    found = table_import(table="receipts", content=head + rows)
+    assert [(one.line, one.column, one.message[:29]) for one in found.problems] == [
+        (2, "quantity", "It may mean 1000 or 1.000, an"),
+        (3, "quantity", "It may mean 1500 or 1.500, an"),
+    ]
+    (receipt,) = Receipt.objects.all()
+    assert (receipt.quantity, receipt.received_at.date().isoformat()) == (2, "2026-02-03")

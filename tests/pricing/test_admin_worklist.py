@@ -193,7 +193,7 @@ def test_the_job_changes_nothing_for_who_may_not(shop: PricedShop) -> None:
 def test_approved_prices_are_a_file_for_shops_that_write_them_elsewhere(boss: Client) -> None:
     proposal_make(priced_product(external_id="p7"), state="approved")
     response = boss.get(reverse(f"{LIST[:-11]}_csv"))
-    assert response["Content-Type"].startswith("text/csv") and "p7" in read(response)
+    assert response["Content-Type"].startswith("text/csv") and "p7" in response.getvalue().decode()
     assert clerk().get(reverse(f"{LIST[:-11]}_csv")).status_code == 403
 
 

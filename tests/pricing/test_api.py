@@ -174,8 +174,8 @@ def test_without_apply_price_the_csv_is_left(reading_shop: None, boss: Client) -
     assert answer.status_code == 400 and "download the approved ones as CSV" in answer.content.decode()
     answer = boss.get(f"{BASE}proposals/csv/")
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
-    assert [line.split(",")[1] for line in answer.content.decode().splitlines()] == ["product_id", "p"]
-    assert len(boss.get(f"{BASE}proposals/csv/", {"state": "open"}).content.decode().splitlines()) == 2
+    assert [line.split(",")[1] for line in answer.getvalue().decode().splitlines()] == ["product_id", "p"]
+    assert len(boss.get(f"{BASE}proposals/csv/", {"state": "open"}).getvalue().decode().splitlines()) == 2
     assert boss.get(f"{BASE}proposals/csv/", {"state": "x"}).status_code == 400
 
 

@@ -20,6 +20,7 @@ from django_ecomai.pricing.services import (
     PricingError,
     change_undo,
     changes_apply,
+    decide,
     proposals_approve,
     proposals_make,
     proposals_reject,
@@ -146,6 +147,14 @@ class TestApproval:
     def test_a_share_is_between_none_and_all(self, share: float) -> None:
         with pytest.raises(PricingError, match="between 0 and 1"):
             proposals_approve(proposals=[proposal_make()], canary_share=share)
+
+    def test_rejecting_has_a_bound(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(decide, "MOST_REJECTED", 2)
+        rows = [proposal_make() for _ in range(3)]
+        with pytest.raises(PricingError, match="At most 2 prices are rejected at once"):
+            proposals_reject(proposals=rows, reason="too dear")
+        assert set(states().values()) == {"open"}
+        assert len(proposals_reject(proposals=rows[:2], reason="too dear")) == 2
 
     def test_a_reason_is_needed_to_reject(self) -> None:
         with pytest.raises(PricingError, match="Give a reason"):
@@ -274,14 +283,25 @@ class TestApplying:
         self.approved(2)
         with pytest.raises(PricingError, match="FakeAdapter cannot write prices: download the approved ones as CSV"):
             changes_apply()
-        lines = proposals_csv().splitlines()
+        lines = "".join(proposals_csv()).splitlines()
         assert lines[0] == ",".join(COLUMNS)
         assert len(lines) == 3 and ",10,10.5,EUR,4,10," in lines[1]
         assert set(states().values()) == {"approved"}
 
+    def test_the_file_is_one_query_whatever_its_rows_hold(self, django_assert_num_queries: Any) -> None:
+        for number in range(4):
+            held = {"held_code": "no_cost"} if number % 2 else {}
+            proposal_make(
+                state="approved", rule=rule_make(name=f"Rule {number}"),
+                market={"offers": 2, "lowest": 9, "median": 10}, propensity=0.2,
+                family="brand:x", gain=-1.0 if number else 1.0, **held,
+            )  # fmt: skip
+        with django_assert_num_queries(1):
+            assert len("".join(proposals_csv()).splitlines()) == 5
+
     def test_titles_are_no_formulas_for_a_spreadsheet(self) -> None:
         proposal_make(priced_product(title="=1+1"), state="approved")
-        assert ",'=1+1," in proposals_csv()
+        assert ",'=1+1," in "".join(proposals_csv())
 
     def test_a_fixed_number_of_queries_for_each_fifty(
         self, shop: PricedShop, django_assert_max_num_queries: Any

@@ -16,7 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from django_ecomai.adapters.base import AdapterError
-from django_ecomai.pricing.hold import SALT, HeldPrice, price_hold, price_hold_verify, price_hold_void
+from django_ecomai.pricing.hold import (
+    SALT,
+    HeldPrice,
+    price_hold,
+    price_hold_cheaper,
+    price_hold_verify,
+    price_hold_void,
+)
 from django_ecomai.testing import FakeAdapter
 
 
@@ -32,6 +39,26 @@ def test_a_held_price_is_given_back_exactly() -> None:
 def test_every_price_and_id_survives(price: Decimal, product_id: str) -> None:
     held = price_hold_verify(token=token(price=price, product_id=product_id), product_id=product_id)
     assert held is not None and held.price == price
+
+
+@pytest.mark.parametrize(
+    ("kept", "shown", "counts"),
+    [
+        (("4.50", "EUR"), ("5", "EUR"), "kept"),
+        (("5", "EUR"), ("4.50", "EUR"), "shown"),
+        (("4.50", "EUR"), ("4.50", "EUR"), "shown"),
+        (("10", "EUR"), ("1500", "JPY"), "shown"),
+        (None, ("5", "EUR"), "shown"),
+        (("5", "EUR"), None, "kept"),
+        (None, None, ""),
+    ],
+)
+def test_of_two_held_prices_the_lower_counts_in_one_currency(kept: Any, shown: Any, counts: str) -> None:
+    tokens = {
+        name: token(price=Decimal(told[0]), currency=told[1]) if told else "x"
+        for name, told in (("kept", kept), ("shown", shown))
+    }
+    assert price_hold_cheaper(**tokens, product_id="p") == tokens.get(counts, "")
 
 
 def test_it_holds_for_its_product_and_shop_only() -> None:

@@ -200,6 +200,34 @@ def test_a_file_is_shown_before_it_is_written(boss: Client) -> None:
     assert "UTF-8" in read(boss.post(reverse(IMPORT), {"file": SimpleUploadedFile("x", b"\xff\xfe")}))
 
 
+def test_after_a_file_was_written_the_page_leads_on(boss: Client) -> None:
+    offer_make(title="Alone")
+    match_make(offer=offer_make(title="Matched"))
+    text = "competitor,title,price\nrival,Cup,4\n"
+    data = {"content": text, "add_competitors": "on"}
+    assert "?use=unmatched" not in read(boss.post(reverse(IMPORT), data))
+    html = read(boss.post(reverse(IMPORT), {**data, "write": "1"}))
+    assert "1 row read: 1 new, 1 new competitor." in html
+    assert f'href="{reverse(OFFERS)}?use=unmatched">2 offers without a product<' in html
+    assert f'href="{reverse(REVIEW)}">Matches to decide<' in html
+    assert 'name="kind" value="pricing.match"' in html and "when it is started" in html
+    rows = read(boss.get(f"{reverse(OFFERS)}?use=unmatched")).split("result_list")[-1]
+    assert [one for one in ("Cup", "Alone", "Matched") if f">{one}<" in rows] == ["Cup", "Alone"]
+
+
+def test_an_offer_says_whether_anybody_has_looked_for_its_product(boss: Client) -> None:
+    def told(offer: CompetitorOffer) -> list[bool]:
+        html = read(boss.get(reverse("admin:ecomai_pricing_competitoroffer_change", args=[offer.pk])))
+        return ["Nobody has looked" in html, "No product has been found" in html, "Look for matches" in html]
+
+    product_make(title="Something else")
+    offer = offer_make(title="Cup", ean="4006381333931")
+    assert told(offer) == [True, False, True]
+    run_now(kind="pricing.match")
+    assert told(offer) == [False, True, False]
+    assert told(offer_make(title="Mug")) == [True, False, True]
+
+
 def test_adding_competitors_by_a_file_needs_its_own_permission() -> None:
     client = clerk("view_competitoroffer", "add_competitoroffer", "change_competitoroffer")
     data = {"content": "competitor,price,title\nX,6,Mug\n", "add_competitors": "on", "write": "1"}

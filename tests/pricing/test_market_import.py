@@ -69,6 +69,56 @@ def test_good_rows_are_written_and_the_others_told_why_not() -> None:
     assert (offer.price, offer.ean, offer.available) == (Decimal("12.5"), "4006381333931", True)
 
 
+def test_a_price_that_a_comma_splits_is_a_verdict_and_no_price() -> None:
+    competitor_make(code="rival")
+    text = lines("competitor,sku,title,price", "rival,,Lunch bag,12,50", "rival,,Tea cup,4.20")
+    for check_only in (True, False):
+        found = offers_import(content=text, check_only=check_only)
+        assert (found.read, found.created, found.failed) == (2, 1, 1)
+        (verdict,) = found.verdicts
+        assert (verdict.line, verdict.verdict, verdict.value) == (2, "failed", "rival,,Lunch bag,12,50")
+        assert verdict.message.startswith("5 values for 4 columns: is a comma inside a number or a text?")
+    assert list(CompetitorOffer.objects.values_list("title", "price")) == [("Tea cup", Decimal("4.2"))]
+
+
+def test_prices_and_days_as_merchants_write_them() -> None:
+    competitor_make(code="A", currency="EUR")
+    head = "competitor;title;price;currency;observed_at"
+    found = offers_import(
+        content=lines(
+            head,
+            "A;Bench;1.234,50;;26.03.2026",
+            "A;Table;1\u00a0299,00 €;;26.03.2026",
+            "A;Chair;£ 1.234;;26.03.2026 14:30",
+            "A;Lamp;1,80 $;;26.03.2026",
+            "A;Rug;1,80 €;GBP;26.03.2026",
+        ),
+        keep_all=True,
+    )
+    assert [one.verdict for one in found.verdicts] == ["created"] * 3 + ["failed"] * 2
+    assert [(one.column, one.message[:19]) for one in found.verdicts[3:]] == [
+        ("price", "Write the price as "),
+        ("currency", "The price says EUR."),
+    ]
+    assert list(CompetitorOffer.objects.order_by("pk").values_list("title", "price", "currency")) == [
+        ("Bench", Decimal("1234.5"), "EUR"),
+        ("Table", Decimal(1299), "EUR"),
+        ("Chair", Decimal(1234), "GBP"),
+    ]
+    days = {one.observed_at.date().isoformat() for one in CompetitorOffer.objects.all()}
+    assert days == {"2026-03-26"}
+
+
+@pytest.mark.parametrize(("price", "told"), [("12,5", "12.5"), ("£1.80", "1.80"), ("1.234", "1.234"), ("1,234", None)])
+def test_a_number_alone_has_a_point_unless_it_can_mean_one_thing_only(price: str, told: str | None) -> None:
+    competitor_make(code="A")
+    found = offers_import(rows=[{"competitor": "A", "title": "Cup", "price": price}], keep_all=True)
+    if told is None:
+        assert found.verdicts[0].message == ("It may mean 1234 or 1.234, and no other row tells. Write 1234 or 1.2340.")
+    else:
+        assert CompetitorOffer.objects.get().price == Decimal(told)
+
+
 def test_a_row_without_a_price_or_with_a_wrong_ean_is_kept_and_told() -> None:
     competitor_make(code="A")
     found = offers_import(content=lines(HEAD, "A;1;;Cup;0;;;", "A;2;4006381333932;Mug;3;;;"))
@@ -172,6 +222,32 @@ def test_a_new_price_that_stays_for_a_month_is_believed() -> None:
     assert offer.doubt == ""
 
 
+def test_an_exact_key_warns_of_an_odd_price_before_anybody_has_looked() -> None:
+    competitor_make(code="A", currency="EUR")
+    product_make(title="Lantern", price="12", sku="22423")
+    product_make(title="Mug", price="5", attributes={"ean": "4006381333931"})
+    product_make(title="Twin", price="5", sku="T-1")
+    product_make(title="Twin too", price="5", sku="T1")
+    text = lines(
+        "competitor;ean;sku;title;price;currency",
+        "A;;22423;Lantern;1250;",
+        "A;4006381333931;;Mug;4.90;USD",
+        "A;;22-423;Lantern at home;11;",
+        "A;;t1;Twin;500;",
+        "A;;nobody;Cup;500;",
+    )
+    for check_only in (True, False):
+        found = offers_import(content=text, check_only=check_only)
+        assert [(one.line, one.verdict, one.message) for one in found.verdicts] == [
+            (
+                2,
+                "created",
+                "Its EAN or SKU is that of “Lantern” at 12.00 EUR: five times as much or a fifth is not used.",
+            ),
+            (3, "created", "Its EAN or SKU is that of “Mug” at 5.00 EUR: another currency is not used."),
+        ]
+
+
 def test_a_price_far_from_ours_or_in_another_currency_is_held() -> None:
     competitor = competitor_make(code="A")
     dozen = offer_make(competitor, external_id="dozen")
@@ -247,6 +323,21 @@ def test_a_check_of_many_rows_says_what_the_import_does(monkeypatch: pytest.Monk
     assert (dry.created, dry.new_competitors) == (5, ["New"])
     done = offers_import(content=text, add_competitors=True)
     assert (done.created, done.new_competitors) == (5, ["New"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_check_holds_no_locks_beyond_its_part_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(competitors_import, "CHUNK", 2)
+    open_at: list[bool] = []
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for number in range(5):
+            open_at.append(connection.in_atomic_block)
+            yield {"competitor": "New", "title": f"Cup {number}", "price": 4}
+
+    found = offers_import(rows=rows(), add_competitors=True, check_only=True)
+    assert (found.created, found.new_competitors, any(open_at)) == (5, ["New"], False)
+    assert not Competitor.objects.exists()
 
 
 def test_of_a_long_history_the_last_prices_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,7 +99,7 @@ def test_who_may_approves_in_the_list_and_takes_it_back() -> None:
     html = client.get(reverse(LIST) + "?show=approved").content.decode()
     assert "by clerk" in html and "Held back:" in html and "It is in a price test." in html
     assert "The shop shows and charges these." in html and "csv/?show=approved" in html
-    text = client.get(reverse("admin:ecomai_pricing_volumeoffer_csv") + "?show=approved").content.decode()
+    text = client.get(reverse("admin:ecomai_pricing_volumeoffer_csv") + "?show=approved").getvalue().decode()
     (told,) = csv.DictReader(io.StringIO(text))
     assert (told["title"], told["held_reason"]) == ("Lamp", "It is in a price test.")
     assert told["approved_at"]
@@ -139,7 +139,7 @@ def test_costs_that_are_simulated_are_called_so(monkeypatch: pytest.MonkeyPatch)
 def test_the_csv_file_holds_no_formula() -> None:
     offer_make(priced_product(title="=1+1", external_id="a"))
     offer_make(priced_product(external_id="b"), gain=5.0, dismissed_at=MOMENT)
-    text = clerk("view_volumeoffer").get(reverse("admin:ecomai_pricing_volumeoffer_csv")).content.decode()
+    text = clerk("view_volumeoffer").get(reverse("admin:ecomai_pricing_volumeoffer_csv")).getvalue().decode()
     (row,) = csv.DictReader(io.StringIO(text))
     assert (row["kind"], row["product_id"], row["title"], row["other_id"]) == ("break", "a", "'=1+1", "")
     assert (row["quantity"], row["price"], row["old_price"], row["gain"]) == ("10", "8", "10", "125.0")

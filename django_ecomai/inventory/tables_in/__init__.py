@@ -38,9 +38,10 @@ def table_import(
         )
     outcome = Outcome(table, check_only=check_only)
     with transaction.atomic():
-        rows = records(table, content)
+        rows = records(table, content, outcome)
         while chunk := take(rows, outcome):
             _WRITERS[table](chunk, channel, outcome, user)
         if check_only:
             transaction.set_rollback(True)
+    outcome.problems.sort(key=lambda problem: problem.line)
     return outcome

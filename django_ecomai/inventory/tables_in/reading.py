@@ -39,6 +39,9 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "receipts": ("product_id", "quantity", "received_at"),
     "substitutions": ("product_id", "substitute_id", "share"),
 }
+#: Columns of any table that hold numbers, and days.
+NUMBERS = ("lead_time_days", "cost", "moq", "pack_size", "shelf_life_days", "quantity", "share")
+DAYS = ("ordered_at", "received_at")
 
 
 @dataclass
@@ -77,9 +80,17 @@ class Outcome:
             raise RowError(column, _("This line stands in the file twice; the first one counts."), value)
 
 
-def records(table: str, content: bytes | str) -> Iterator[Row]:
-    """Rows of a table's CSV with their lines; raises ``FileError`` when it cannot be read."""
-    return tables.records(content, columns=COLUMNS[table], needed=NEEDED[table])
+def records(table: str, content: bytes | str, outcome: Outcome) -> Iterator[Row]:
+    """Rows of a table's CSV with their lines, those that cannot be read named in ``outcome``; raises ``FileError`` when
+    the whole cannot be read."""
+
+    def refuse(line: int, error: RowError) -> None:
+        outcome.read += 1
+        outcome.complain(line, error)
+
+    return tables.records(
+        content, columns=COLUMNS[table], needed=NEEDED[table], refuse=refuse, numbers=NUMBERS, days=DAYS
+    )
 
 
 def take(rows: Iterator[Row], outcome: Outcome) -> list[Row]:

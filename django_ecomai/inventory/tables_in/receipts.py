@@ -114,4 +114,3 @@ def _receive(filling: dict[int, list[tuple[int, dict[str, str], Arrival]]], outc
                 outcome.complain(number, RowError("order_number", str(one), row["order_number"]))
             else:
                 outcome.created += 1
-    outcome.problems.sort(key=lambda problem: problem.line)

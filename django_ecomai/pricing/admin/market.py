@@ -27,6 +27,7 @@ from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.asked import key_asked, text_asked
 from django_ecomai.pricing.market import fresh_since, market_positions
 from django_ecomai.pricing.market_alerts import MARKET_ALERTS, MarketAlert
+from django_ecomai.pricing.market_rows import offer_looked_at, unmatched_rows
 from django_ecomai.pricing.market_stored import KIND, MarketNumbers, market_numbers_shown
 from django_ecomai.pricing.models import Competitor, CompetitorMatch, CompetitorOffer
 from django_ecomai.pricing.models.rules import POSITION_WORDS
@@ -83,11 +84,17 @@ class DoubtFilter(admin.SimpleListFilter):
     parameter_name = "use"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("old", _("too old")), *[pair for pair in CompetitorOffer.Doubt.choices if pair[0]]]
+        return [
+            ("unmatched", _("without a product")),
+            ("old", _("too old")),
+            *[pair for pair in CompetitorOffer.Doubt.choices if pair[0]],
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() is None:
             return queryset
+        if self.value() == "unmatched":
+            return unmatched_rows(queryset)
         if self.value() == "old":
             return queryset.filter(observed_at__lt=fresh_since())
         return queryset.filter(doubt=self.value())
@@ -196,6 +203,9 @@ class CompetitorOfferAdmin(ImportMixin, ViewOnlyMixin, MarketAdmin):
             "chart": _history_chart(offer),
             "chart_scripts": CHART_SCRIPTS,
             "may_decide": request.user.has_perm("ecomai_pricing.decide_competitormatch"),
+            "looked_at": offer_looked_at(offer),
+            "kind": KIND,
+            "channel": offer.competitor.channel,
             "facts": _facts(offer, match),
             **(extra_context or {}),
         }

@@ -15,8 +15,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from django_ecomai.conf import ecomai
+from django_ecomai.core.charts import format_value
 from django_ecomai.core.tables import MOST_BYTES, FileError
 from django_ecomai.pricing.market_out import offers_csv
+from django_ecomai.pricing.market_rows import MATCH as KIND
+from django_ecomai.pricing.market_rows import offer_rows, unmatched_rows
 from django_ecomai.pricing.services.competitors_import import OffersOutcome, offers_import
 from django_ecomai.pricing.services.competitors_reading import COLUMNS, NEEDED
 
@@ -95,6 +98,9 @@ class ImportMixin:
             "outcome": outcome,
             "summary": _summary(outcome) if outcome else "",
             "carried": carried,
+            "ways": self._ways(request, outcome) if outcome and not outcome.check_only else [],
+            "kind": KIND,
+            "channel": ecomai.CHANNEL,
             "columns": [(name, name in NEEDED) for name in COLUMNS],
         }
         return TemplateResponse(request, "ecomai/pricing/admin/market_import.html", context)
@@ -106,6 +112,19 @@ class ImportMixin:
         headers = {"Content-Disposition": 'attachment; filename="competitor-offers.csv"'}
         rows = offers_csv(channel=ecomai.CHANNEL)
         return StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8", headers=headers)
+
+    def _ways(self, request: HttpRequest, outcome: OffersOutcome) -> list[tuple[str, str]]:
+        """Address and name of where it goes on once offers were written."""
+        found = []
+        if request.user.has_perm("ecomai_pricing.view_competitoroffer"):
+            offers = self.link("ecomai_pricing_competitoroffer_changelist")  # type: ignore[attr-defined]
+            number = unmatched_rows(offer_rows(channel=ecomai.CHANNEL)).count()
+            text = ngettext("%(n)s offer without a product", "%(n)s offers without a product", number)
+            found = [(offers, _("All offers")), (f"{offers}?use=unmatched", text % {"n": format_value(number)})]
+        if request.user.has_perm("ecomai_pricing.view_competitormatch"):
+            matches = self.link("ecomai_pricing_competitormatch_changelist")  # type: ignore[attr-defined]
+            found.append((matches, _("Matches to decide")))
+        return [(url, text) for url, text in found if url]
 
     def _may_add(self, request: HttpRequest) -> None:
         if not request.user.has_perm("ecomai_pricing.add_competitor"):
@@ -121,7 +140,7 @@ def _summary(outcome: OffersOutcome) -> str:
         (outcome.history, _("%(n)d older than what is known")),
         (outcome.failed, _("%(n)d that cannot be used")),
         (outcome.doubted, _("%(n)d shown and not used")),
-        (len(outcome.new_competitors), _("%(n)d new competitors")),
+        (news := len(outcome.new_competitors), ngettext("%(n)d new competitor", "%(n)d new competitors", news)),
     ]
     told = ", ".join(words % {"n": number} for number, words in parts if number)
     return f"{text}: {told}." if told else f"{text}."

@@ -7,7 +7,8 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.urls.resolvers import URLPattern
@@ -116,13 +117,13 @@ class VolumeOfferAdmin(ViewOnlyMixin, PricingAdmin):
         }
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
-    def csv_view(self, request: HttpRequest) -> HttpResponse:
+    def csv_view(self, request: HttpRequest) -> HttpResponseBase:
         """What is suggested, approved or dismissed, as a file."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        text = offers_csv(channel=request.GET.get("channel", ecomai.CHANNEL), state=_shown(request))
+        pieces = offers_csv(channel=request.GET.get("channel", ecomai.CHANNEL), state=_shown(request))
         headers = {"Content-Disposition": 'attachment; filename="volume-prices.csv"'}
-        return HttpResponse(text, content_type="text/csv; charset=utf-8", headers=headers)
+        return StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8", headers=headers)
 
     def segments_view(self, request: HttpRequest) -> HttpResponse:
         """A picture and a table per attribute."""

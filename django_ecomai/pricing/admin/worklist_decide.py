@@ -264,7 +264,8 @@ class WorklistDecide:
         if not request.POST.get("reason", "").strip():
             return self.reason_page(request, queryset)
         try:
-            done = proposals_reject(proposals=queryset, user=request.user, reason=request.POST.get("reason", ""))
+            rows = queryset.order_by().select_related(None).only("pk")
+            done = proposals_reject(proposals=rows, user=request.user, reason=request.POST.get("reason", ""))
         except PricingError as error:
             messages.error(request, str(error))
         else:

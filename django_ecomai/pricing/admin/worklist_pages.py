@@ -8,7 +8,8 @@ from django.contrib import messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.urls.resolvers import URLPattern
@@ -176,14 +177,14 @@ class WorklistPages(WorklistWaiting, SelectionPages, ReplayPage):
         url = self.link("ecomai_pricing_priceproposal_changelist")
         return HttpResponseRedirect(of_channel(url, channel_asked(request)))
 
-    def csv_view(self, request: HttpRequest) -> HttpResponse:
+    def csv_view(self, request: HttpRequest) -> HttpResponseBase:
         """Approved prices as a file, for shops whose prices are written elsewhere."""
         if not self.has_view_permission(request):  # type: ignore[attr-defined]
             raise PermissionDenied
         channel = channel_asked(request)
-        response = HttpResponse(proposals_csv(channel=channel), content_type="text/csv; charset=utf-8")
-        response["Content-Disposition"] = 'attachment; filename="prices.csv"'
-        return response
+        headers = {"Content-Disposition": 'attachment; filename="prices.csv"'}
+        pieces = proposals_csv(channel=channel)
+        return StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8", headers=headers)
 
     def _test(self, request: HttpRequest, row: PriceProposal, applies: bool) -> dict[str, Any]:
         """Where the price test of the product is, or where one is started."""

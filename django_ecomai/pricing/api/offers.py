@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
-from django.http import HttpResponse
+from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -149,10 +149,10 @@ class OffersExportView(PricingView):
         parameters=[_KIND, _STATE],
         responses={(200, "text/csv"): OpenApiTypes.STR, 400: OpenApiResponse(description="There is no such kind.")},
     )
-    def get(self, request: Request) -> HttpResponse:
+    def get(self, request: Request) -> StreamingHttpResponse:
         """See the schema."""
-        text = offers_csv(channel=ecomai.CHANNEL, **_asked(request))
-        return HttpResponse(text, content_type="text/csv; charset=utf-8")
+        pieces = offers_csv(channel=ecomai.CHANNEL, **_asked(request))
+        return StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8")
 
 
 class OfferDecisionView(PricingView):

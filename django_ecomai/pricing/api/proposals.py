@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -278,12 +278,12 @@ class ExportView(PricingView):
         parameters=[OpenApiParameter("state", str, many=True, description="Default: approved and scheduled.")],
         responses={(200, "text/csv"): OpenApiTypes.STR, 400: OpenApiResponse(description="There is no such state.")},
     )
-    def get(self, request: Request) -> HttpResponse:
+    def get(self, request: Request) -> StreamingHttpResponse:
         """See the schema."""
         states = request.query_params.getlist("state")
         check_known("state", states, PriceProposal.State.values)
-        text = proposals_csv(channel=ecomai.CHANNEL, states=states)
-        return HttpResponse(text, content_type="text/csv; charset=utf-8")
+        pieces = proposals_csv(channel=ecomai.CHANNEL, states=states)
+        return StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8")
 
 
 def _seen(given: dict[str, Any]) -> dict[int, Any]:

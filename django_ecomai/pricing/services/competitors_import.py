@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -21,6 +20,7 @@ from django_ecomai.core.tables import Row, RowError, records
 from django_ecomai.pricing.models import Competitor, CompetitorOffer, CompetitorPrice
 
 from .competitors_doubts import doubts_renew
+from .competitors_known import oddity_teller
 from .competitors_reading import COLUMNS, NEEDED, Told, offer_read
 
 CHUNK, MOST_LISTED = 500, 500
@@ -79,19 +79,28 @@ def offers_import(
 
     An offer is known by the competitor and ``offer_id``, else EAN, SKU or title; what changed in price or availability
     is added to its history. An unknown competitor is added with ``add_competitors``, else the row fails. With
-    ``check_only`` nothing is kept; else 500 rows are a transaction, and none is open while ``rows`` are read. Raises
+    ``check_only`` nothing is kept. 500 rows are a transaction, and none is open while ``rows`` are read. Raises
     ``core.tables.FileError`` when the file cannot be read at all.
     """
-    told = _dicts(rows) if content is None else records(content, columns=COLUMNS, needed=NEEDED)
     outcome = OffersOutcome(check_only=check_only, keep_all=keep_all)
-    # A check is one transaction, so that a competitor whom an early row adds is known to the late ones.
-    with transaction.atomic() if check_only else nullcontext():
-        while chunk := list(islice(told, CHUNK)):
-            outcome.read += len(chunk)
-            with transaction.atomic():
-                _write(chunk, channel, outcome, add_competitors, simulated, user)
-        if check_only:
-            transaction.set_rollback(True)
+
+    def refuse(line: int, error: RowError) -> None:
+        outcome.read += 1
+        outcome.say(Verdict(line, "failed", error.column, error.value[:80], error.message))
+
+    told = (
+        _dicts(rows)
+        if content is None
+        else records(content, columns=COLUMNS, needed=NEEDED, refuse=refuse, numbers=["price"], days=["observed_at"])
+    )
+    # A post of some hundred offers does not read the whole catalogue.
+    odd = oddity_teller(channel) if content is not None else None
+    while chunk := list(islice(told, CHUNK)):
+        outcome.read += len(chunk)
+        with transaction.atomic():
+            _write(chunk, channel, outcome, add_competitors, simulated, user, odd)
+            # Of a check each part is taken back at once: nobody waits for the locks of a whole file.
+            transaction.set_rollback(check_only)
     outcome.verdicts.sort(key=lambda one: one.line)
     return outcome
 
@@ -133,7 +142,15 @@ def _text(value: Any) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else str(value).strip().replace("\x00", "")
 
 
-def _write(chunk: Sequence[Row], channel: str, outcome: OffersOutcome, add: bool, simulated: bool, user: Any) -> None:
+def _write(
+    chunk: Sequence[Row],
+    channel: str,
+    outcome: OffersOutcome,
+    add: bool,
+    simulated: bool,
+    user: Any,
+    odd: Callable[[CompetitorOffer], str] | None,
+) -> None:
     now = timezone.now()
     good: list[tuple[int, Told]] = []
     for line, row in chunk:
@@ -202,6 +219,8 @@ def _write(chunk: Sequence[Row], channel: str, outcome: OffersOutcome, add: bool
     outcome.doubted += len(doubted)
     for line, verdict, offer, notes in said:
         reason = doubted.get(offer.pk, "") if verdict != "history" and not notes else ""
+        if odd is not None and verdict == "created" and not reason:
+            reason = odd(offer)
         outcome.say(Verdict(line, verdict, message=" ".join([*notes, reason]).strip()))
 
 
@@ -237,7 +256,7 @@ def _competitors(
             Competitor.objects.create(channel=channel, code=code, name=code, is_simulated=simulated) for code in missing
         ]
         change_log(objects=made, user=user, lines=[_("Added with its offers.")], added=True)
-        outcome.new_competitors += missing
+        outcome.new_competitors += [code for code in missing if code not in outcome.new_competitors]
         known |= {one.code: one for one in made}
     kept = []
     for line, told in good:

@@ -50,8 +50,10 @@ class Found:
         return vars(self).copy()
 
 
-@dataclass(frozen=True)
-class _Item:
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What matching looks at, of an offer or of a product."""
+
     pk: int
     title: str
     brand: str
@@ -71,7 +73,7 @@ def matches_find(*, channel: str = "", progress: Callable[[float], None] | None 
     matches = CompetitorMatch.objects.filter(offer__competitor__channel=channel)
     done = matches.filter(state=State.ACCEPTED).values("offer")
     rows = CompetitorOffer.objects.filter(competitor__channel=channel, competitor__is_active=True)
-    offers: dict[int, _Item] = {}
+    offers: dict[int, Item] = {}
     eans: dict[int, str] = {}
     for pk, ean, sku, title, brand, price, currency, source in (
         rows.exclude(pk__in=done)
@@ -79,12 +81,12 @@ def matches_find(*, channel: str = "", progress: Callable[[float], None] | None 
         .values_list("pk", "ean", "sku", "title", "brand", "price", "currency", "competitor_id")
         .iterator(chunk_size=5000)
     ):
-        offers[pk] = _Item(pk, title, brand, price, currency, sku, source)
+        offers[pk] = Item(pk, title, brand, price, currency, sku, source)
         if ean:
             eans[pk] = ean
     found = Found(offers=len(offers))
     if offers:
-        products, by_ean, by_sku = _catalogue(channel)
+        products, by_ean, by_sku = catalogue(channel)
         refused = set(matches.filter(state=State.REJECTED).values_list("offer_id", "product_id"))
         made = _by_codes(offers, eans, products, by_ean, by_sku, refused)
         sure = {one.offer_id for one in made if one.state == State.ACCEPTED}
@@ -113,8 +115,9 @@ def product_eans(sku: str, attributes: Any) -> set[str]:
     return found - {""}
 
 
-def _catalogue(channel: str) -> tuple[dict[int, _Item], dict[str, list[int]], dict[str, list[int]]]:
-    products: dict[int, _Item] = {}
+def catalogue(channel: str) -> tuple[dict[int, Item], dict[str, list[int]], dict[str, list[int]]]:
+    """Products on sale by their key, and the keys by EAN and by SKU (``sku_plain``); the whole catalogue is read."""
+    products: dict[int, Item] = {}
     by_ean: dict[str, list[int]] = {}
     by_sku: dict[str, list[int]] = {}
     rows = Product.objects.filter(channel=channel, is_active=True, is_service=False, removed_at=None).order_by("pk")
@@ -122,7 +125,7 @@ def _catalogue(channel: str) -> tuple[dict[int, _Item], dict[str, list[int]], di
     for pk, title, brand, price, currency, sku, external_id, attributes in rows.values_list(*fields).iterator(
         chunk_size=5000
     ):
-        products[pk] = _Item(pk, title, brand, price, currency or ecomai.CURRENCY, sku)
+        products[pk] = Item(pk, title, brand, price, currency or ecomai.CURRENCY, sku)
         for ean in product_eans(sku, attributes):
             by_ean.setdefault(ean, []).append(pk)
         for code in {sku_plain(sku), sku_plain(external_id)} - {""}:
@@ -131,9 +134,9 @@ def _catalogue(channel: str) -> tuple[dict[int, _Item], dict[str, list[int]], di
 
 
 def _by_codes(
-    offers: Mapping[int, _Item],
+    offers: Mapping[int, Item],
     eans: Mapping[int, str],
-    products: Mapping[int, _Item],
+    products: Mapping[int, Item],
     by_ean: Mapping[str, list[int]],
     by_sku: Mapping[str, list[int]],
     refused: set[tuple[int, int]],
@@ -155,7 +158,7 @@ def _by_codes(
     return made
 
 
-def _fits(offer: _Item, product: _Item) -> bool:
+def _fits(offer: Item, product: Item) -> bool:
     """Whether nothing speaks against the same SKU being the same thing."""
     from django_ecomai.ml.pricing.matching.text import read
 
@@ -166,8 +169,8 @@ def _fits(offer: _Item, product: _Item) -> bool:
 
 
 def _by_title(
-    offers: Mapping[int, _Item],
-    products: Mapping[int, _Item],
+    offers: Mapping[int, Item],
+    products: Mapping[int, Item],
     refused: set[tuple[int, int]],
     channel: str,
     found: Found,
@@ -217,7 +220,7 @@ def _by_title(
     return made
 
 
-def _listings(items: Mapping[int, _Item], main: str) -> Any:
+def _listings(items: Mapping[int, Item], main: str) -> Any:
     from django_ecomai.ml.pricing.matching.features import Listings
 
     every = list(items.values())

@@ -11,11 +11,14 @@ from decimal import Decimal
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from django_ecomai.core.spellings import amount_split
 from django_ecomai.core.tables import RowError, flag, moment, number, storable, text
 
 COLUMNS = ("competitor", "offer_id", "ean", "sku", "title", "brand", "url", "price", "currency", "available",
            "observed_at")  # fmt: skip
 NEEDED = ("competitor", "price")
+#: Signs that only one currency has.
+SIGNS = {"€": "EUR", "£": "GBP", "₹": "INR", "₺": "TRY", "₴": "UAH", "zł": "PLN"}
 #: A clock may be so much ahead of ours.
 AHEAD = timedelta(minutes=5)
 
@@ -51,7 +54,8 @@ def offer_read(row: Mapping[str, str], *, now: datetime | None = None) -> Told:
         notes.append(_("“%(value)s” is no EAN: its check digit is wrong. It is left out.") % {"value": row["ean"][:40]})
     if not (ean or sku or title):
         raise RowError("title", _("Give an EAN, a SKU or a title: without one nobody can tell which product it is."))
-    price = number(row, "price", least=Decimal(0))
+    beside, amount = _beside(row)
+    price = number({**row, "price": amount}, "price", least=Decimal(0))
     price = round(price, 4) if price else None
     if not price:
         price = None
@@ -59,6 +63,8 @@ def offer_read(row: Mapping[str, str], *, now: datetime | None = None) -> Told:
     currency = text(row, "currency", most=3).upper()
     if currency and not (len(currency) == 3 and currency.isascii() and currency.isalpha()):
         raise RowError("currency", _("Write a code of three letters, such as EUR."), row["currency"])
+    if beside and currency and beside != currency:
+        raise RowError("currency", _("The price says %(code)s.") % {"code": beside}, row["currency"])
     seen = moment(row, "observed_at") or now
     if seen > now + AHEAD:
         raise RowError("observed_at", _("This day is in the future."), row["observed_at"])
@@ -71,11 +77,25 @@ def offer_read(row: Mapping[str, str], *, now: datetime | None = None) -> Told:
         brand=row.get("brand", "")[:128],
         url=web_address(row.get("url", "")),
         price=price,
-        currency=currency,
+        currency=currency or beside,
         available=flag(row, "available") if row.get("available") else None,
         observed_at=seen,
         notes=tuple(notes),
     )
+
+
+def _beside(row: Mapping[str, str]) -> tuple[str, str]:
+    """The currency that stands beside the price as its code, or "", and the price alone."""
+    told = row.get("price", "")
+    sign, amount = amount_split(told)
+    if not sign:
+        return "", told
+    code = SIGNS.get(sign, sign)
+    if not (len(code) == 3 and code.isascii() and code.isupper()):
+        raise RowError(
+            "price", _("Write the price as a number, and its currency as three letters in the column “currency”."), told
+        )
+    return code, amount
 
 
 def ean_plain(value: str) -> str:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from math import ceil
 from typing import Any
 from uuid import uuid4
@@ -18,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.audit import change_log
+from django_ecomai.core.charts import format_value
 from django_ecomai.core.mysql import locked_rows
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.facts import in_parts
@@ -32,6 +34,8 @@ REASON = ("held_code", "held_named", "held_reason")
 HEAVY = ("curve", "history", "trail", "market")
 #: How far ahead a price may be scheduled.
 FARTHEST = timedelta(days=366)
+#: So many are rejected within one request, in which they are locked; their families come on top.
+MOST_REJECTED = 5_000
 DECIDE = "ecomai_pricing.decide_priceproposal"
 APPLY = "ecomai_pricing.apply_priceproposal"
 
@@ -102,14 +106,18 @@ def proposals_approve(
 def proposals_reject(*, proposals: Iterable[PriceProposal], user: Any = None, reason: str) -> list[PriceProposal]:
     """Reject open or approved proposals, and with them the others of their price families, with a reason.
 
-    The same price is not proposed again for four weeks. Raises ``PricingError`` without a reason, and when one is in
-    the shop already or was decided otherwise.
+    The same price is not proposed again for four weeks. Raises ``PricingError`` without a reason, for more than
+    ``MOST_REJECTED``, and when one is in the shop already or was decided otherwise.
     """
     text = reason.strip()[:255]
     if not text:
         raise PricingError(_("Give a reason, so that others understand it later."))
+    chosen = list(islice(proposals, MOST_REJECTED + 1))
+    if len(chosen) > MOST_REJECTED:
+        told = _("At most %(most)s prices are rejected at once: tick fewer, or narrow the filters.")
+        raise PricingError(told % {"most": format_value(MOST_REJECTED)})
     with transaction.atomic():
-        rows = with_families(proposals, states=(State.OPEN, *PriceProposal.WAITING))
+        rows = with_families(chosen, states=(State.OPEN, *PriceProposal.WAITING))
         for row in rows:
             if row.state not in (State.OPEN, *PriceProposal.WAITING):
                 raise PricingError(_not_open(row))
