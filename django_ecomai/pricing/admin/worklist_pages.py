@@ -78,7 +78,6 @@ class WorklistPages(WorklistWaiting, SelectionPages, ReplayPage):
         changes = list(PriceChange.objects.filter(product=row.product_id).select_related("user")[:20])
         decides = request.user.has_perm(DECIDE)
         applies = adapter_applies(row.channel)
-        rule_url = self.link("ecomai_pricing_pricingrule_change", row.rule_id) if row.rule_id else ""
         puts = request.user.has_perm(APPLY) and applies
         context = {
             **self.admin_site.each_context(request),
