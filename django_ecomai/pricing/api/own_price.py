@@ -15,7 +15,7 @@ from django_ecomai.pricing.selectors import proposal_rows
 from django_ecomai.pricing.services import PricingError, own_price_preview, own_price_set
 
 from .base import PricingView
-from .proposals import DetailSerializer
+from .proposals import ProposalSerializer
 
 
 class OwnPriceSerializer(serializers.Serializer[Any]):
@@ -25,13 +25,13 @@ class OwnPriceSerializer(serializers.Serializer[Any]):
     preview = serializers.BooleanField(required=False, default=False)
 
 
-class OwnPricedSerializer(DetailSerializer):
+class OwnPricedSerializer(ProposalSerializer):
     """The proposal with that price; ``refused``: why a limit forbids it, in a preview."""
 
     refused = serializers.CharField(read_only=True, default="")
 
-    class Meta(DetailSerializer.Meta):
-        fields = (*DetailSerializer.Meta.fields, "refused")
+    class Meta(ProposalSerializer.Meta):
+        fields = (*ProposalSerializer.Meta.fields, "refused")
 
 
 class OwnPriceView(PricingView):
