@@ -10,6 +10,7 @@ from typing import Any
 from django_ecomai.core.tables import safe
 
 from .models import PriceProposal
+from .services.adopt import prices_to_take_back
 
 COLUMNS = (
     "proposal", "product_id", "sku", "title", "state", "old_price", "new_price", "currency", "cost", "list_price",
@@ -21,12 +22,28 @@ _ASIDE = {"proposal", "product_id", "sku", "title", "rule", "held_reason", "why"
 
 
 def proposals_csv(*, channel: str = "", states: Sequence[str] = ()) -> str:
-    """Proposals in ``states`` (default: approved and scheduled) in the order of their keys, with a heading line."""
+    """Proposals in ``states`` (default: approved and scheduled) in the order of their keys, with a heading line.
+
+    By default also prices that earned too little and that only the merchant can take back: their state is
+    ``take_back``, their ``new_price`` the one to set again.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     writer.writerows([safe(value) for value in row] for row in _rows(channel, states or PriceProposal.WAITING))
+    if not states:
+        writer.writerows([safe(value) for value in row] for row in _to_take_back(channel))
     return buffer.getvalue()
+
+
+def _to_take_back(channel: str) -> Iterator[list[Any]]:
+    for one in prices_to_take_back(channel=channel).select_related("product").order_by("pk").iterator(chunk_size=1000):
+        values: dict[str, Any] = {
+            "proposal": one.proposal_id, "product_id": one.product.external_id, "sku": one.product.sku,
+            "title": one.product.title, "state": "take_back", "old_price": one.new_price, "new_price": one.old_price,
+            "currency": one.currency,
+        }  # fmt: skip
+        yield [plain(values.get(name)) for name in COLUMNS]
 
 
 def _rows(channel: str, states: Sequence[str]) -> Iterator[list[Any]]:

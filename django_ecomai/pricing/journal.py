@@ -17,6 +17,7 @@ LINES: Mapping[str, Any] = {
     "approved_first": gettext_lazy("approved by the first of two"),
     "rejected": gettext_lazy("rejected: %(reason)s"),
     "applied": gettext_lazy("put into the shop: %(old)s → %(new)s"),
+    "adopted": gettext_lazy("found in the shop: %(old)s → %(new)s"),
     "left_out": gettext_lazy("Left out, %(number)s: %(short)s"),
     "undo": gettext_lazy("undone"),
     "rollback": gettext_lazy("rolled back, since it earned too little"),

@@ -30,6 +30,7 @@ from django_ecomai.pricing.services import (
     approval_select,
     changes_apply,
     proposals_approve,
+    proposals_named,
     proposals_reject,
     selection_confirm,
 )
@@ -259,7 +260,7 @@ class WorklistDecide:
                 text = _("%(n)s are approved and wait to be put into the shop.")
                 messages.success(request, text % {"n": format_value(len(rows))})
                 back = HttpResponseRedirect(of_channel(url, shown, show="waiting"))
-            elif len(rows) > AT_ONCE:
+            elif proposals_named(rows, channel=channel) > AT_ONCE:
                 parameters = apply_parameters(user=request.user, rows=rows)
                 run = run_start(kind=KIND, channel=channel, parameters=parameters, user=request.user)
                 text = _("%(n)s are approved; they go into the shop now, this page shows how far it is.")

@@ -1,6 +1,7 @@
 """Writes: proposals, decisions, prices in the shop."""
 
-from .apply import Applied, changes_apply, prices_resume
+from .adopt import Adopted, prices_adopt
+from .apply import Applied, changes_apply, prices_resume, proposals_named
 from .decide import PricingError, proposals_approve, proposals_reject
 from .price_test_groups import price_test_group_approve, price_test_group_start, price_test_group_stop
 from .price_test_keep import price_tests_keep
@@ -22,6 +23,7 @@ from .volume_offers_decide import offers_approve, offers_check, offers_dismiss, 
 from .watch import prices_watch
 
 __all__ = [
+    "Adopted",
     "AgainstLimits",
     "Applied",
     "PricingError",
@@ -42,10 +44,12 @@ __all__ = [
     "price_test_start",
     "price_test_stop",
     "price_tests_keep",
+    "prices_adopt",
     "prices_resume",
     "prices_watch",
     "proposals_approve",
     "proposals_make",
+    "proposals_named",
     "proposals_preview",
     "proposals_reject",
     "selection_applies",

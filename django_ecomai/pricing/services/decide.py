@@ -29,6 +29,8 @@ State = PriceProposal.State
 REASON = ("held_code", "held_named", "held_reason")
 #: Columns that no decision needs and that make thousands of rows heavy.
 HEAVY = ("curve", "history", "trail", "market")
+#: How far ahead a price can be scheduled.
+LATEST = timedelta(days=366)
 DECIDE = "ecomai_pricing.decide_priceproposal"
 APPLY = "ecomai_pricing.apply_priceproposal"
 
@@ -64,17 +66,14 @@ def proposals_approve(
     proposal's key. A fixed number of queries per 900 rows.
 
     Raises ``PricingError``, and approves none, when one is not open, when a run has worked out another price than was
-    seen, when nobody is named although two must be, when the same person approves twice, for a moment in the past and
-    for a share that is none; ``PermissionDenied`` when what is scheduled would go into the shop by itself and ``user``
-    may not put prices there.
+    seen, when nobody is named although two must be, when the same person approves twice, for a moment in the past or
+    more than a year ahead and for a share that is none; ``PermissionDenied`` when what is scheduled would go into the
+    shop by itself and ``user`` may not put prices there.
     """
     if user is not None and (apply_at is not None or canary_share is not None) and not user.has_perm(APPLY):
         raise PermissionDenied(_("You may approve prices, but not say when they go into the shop."))
     now = timezone.now()
-    if apply_at is not None and (timezone.is_naive(apply_at) or apply_at <= now):
-        raise PricingError(_("Give a moment in the future, with its time zone."))
-    if canary_share is not None and not 0 < canary_share < 1:
-        raise PricingError(_("The share that goes first must be between 0 and 1."))
+    check_when(apply_at, canary_share, now=now)
     if ecomai.PRICING_FOUR_EYES and getattr(user, "pk", None) is None:
         raise PricingError(_("Two people must approve a price: log in, so that it is known who does."))
     with transaction.atomic():
@@ -95,6 +94,16 @@ def proposals_approve(
             second, canaries, user=user, now=now, apply_at=apply_at, batch=batch, parted=canary_share is not None
         )
     return [*second, *first, *stale]
+
+
+def check_when(apply_at: datetime | None, canary_share: float | None, *, now: datetime) -> None:
+    """Raises ``PricingError`` for a moment in the past or more than a year ahead, and for a share that is none."""
+    if apply_at is not None and (timezone.is_naive(apply_at) or apply_at <= now):
+        raise PricingError(_("Give a moment in the future, with its time zone."))
+    if apply_at is not None and apply_at > now + LATEST:
+        raise PricingError(_("Give a moment within a year: prices are worked out anew long before."))
+    if canary_share is not None and not 0 < canary_share < 1:
+        raise PricingError(_("The share that goes first must be between 0 and 1."))
 
 
 def proposals_reject(*, proposals: Iterable[PriceProposal], user: Any = None, reason: str) -> list[PriceProposal]:

@@ -19,6 +19,7 @@ from django_ecomai.pricing.journal import log_why
 from django_ecomai.pricing.models import PriceChange, PriceProposal
 from django_ecomai.pricing.watching import LOOKS, Seen, look, seen_of, together
 
+from .adopt import prices_adopt, take_back_told
 from .apply import changes_apply, prices_resume
 from .decide import HEAVY, PricingError, reason_of
 from .price_tests import price_tests_advance
@@ -54,6 +55,8 @@ def prices_watch(*, channel: str = "", now: datetime | None = None) -> Watched:
     """Look at what was applied, roll back what earns too little (with ``PRICING_ROLLBACK``), apply what is due, let
     what follows a canary go or stop it, and bring price tests into their next week."""
     found, at = Watched(), now or timezone.now()
+    adopted = prices_adopt(channel=channel, now=at)
+    found.applied, found.stale, found.rolled_back = adopted.applied, adopted.stale, adopted.taken_back
     _look(found, channel=channel, now=at)
     if not adapter_applies(channel):
         if PriceProposal.objects.filter(channel=channel, state=State.SCHEDULED, apply_at__lte=at).exists():
@@ -132,6 +135,7 @@ def _roll_back(found: Watched, change: PriceChange, *, now: datetime) -> None:
 
 def _undo(found: Watched, change: PriceChange, *, now: datetime) -> None:
     if not ecomai.PRICING_ROLLBACK or not adapter_applies(change.channel):
+        found.messages += [told] if (told := take_back_told(change)) else []
         return
     try:
         change_undo(change=change, kind=PriceChange.Kind.ROLLBACK, now=now)
