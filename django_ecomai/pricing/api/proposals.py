@@ -208,10 +208,10 @@ class DecideView(PricingView):
         return Response(DecidedSerializer(found, many=True).data)
 
 
+# Under ATOMIC_REQUESTS an error after the write would take back the record of it, but not the price.
 @method_decorator(without_transaction, name="dispatch")
 class ApplyView(PricingView):
-    """Put approved prices into the shop: ``POST``; many of them by a job. Under ``ATOMIC_REQUESTS`` an error after the
-    write would take back the record of it, but not the price: so it has no transaction around it."""
+    """Put approved prices into the shop: ``POST``; many of them by a job."""
 
     needs = {"POST": ("apply_priceproposal",)}
 
