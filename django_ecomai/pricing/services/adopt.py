@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -55,9 +56,9 @@ def prices_adopt(*, channel: str = "", now: datetime | None = None) -> Adopted:
     waiting = PriceProposal.objects.filter(channel=channel, state__in=PriceProposal.WAITING)
     moved = list(waiting.filter(_moved()).order_by("pk").values_list("pk", "family"))
     families = sorted({family for _pk, family in moved if family})
-    named = {pk: family for pk, family in moved if not family}
+    named: dict[int, str] = {pk: family for pk, family in moved if not family}
     for part in in_parts(families):
-        named |= dict(waiting.filter(family__in=part).values_list("pk", "family"))
+        named.update((pk, str(family)) for pk, family in waiting.filter(family__in=part).values_list("pk", "family"))
     for keys in families_together(sorted(named.items()), size=PART):
         _adopt(found, keys, now=at)
     found.taken_back = _taken_back(channel=channel, now=at)
@@ -127,7 +128,8 @@ def _record(rows: Rows, *, now: datetime) -> None:
     PriceChange.objects.bulk_create(
         PriceChange(
             channel=row.channel, product=row.product, proposal=row, kind=Kind.APPLY, at=since[row.product_id],
-            user_id=row.decided_by_id, old_price=row.old_price, new_price=row.new_price, currency=row.currency,
+            user_id=row.decided_by_id, old_price=row.old_price or Decimal(0),
+            new_price=row.new_price or Decimal(0), currency=row.currency,
             batch=row.batch, is_canary=row.is_canary,
         )
         for row in rows
