@@ -28,11 +28,13 @@ def execute(context: Any) -> None:
     """Execute "pricing.apply"; parameters: ``user``, the key of who may do it, and what: ``batches`` of approvals or
     the keys of ``proposals``. Others that are approved wait on.
 
-    Raises ``PermissionDenied`` where nobody who has the right is named: whoever may start jobs need not have it; and
-    where nothing is named.
+    Raises ``PermissionDenied`` where nobody who has the right is named, or who has started it has it not: whoever may
+    start jobs need not have it; and where nothing is named.
     """
     user = get_user_model()._default_manager.filter(pk=context.parameters.get("user")).first()
-    if user is None or not user.has_perm(APPLY):
+    # Whoever repeats the job of somebody else needs the right himself.
+    asking = [user, *([] if context.run.started_by is None else [context.run.started_by])]
+    if not all(one is not None and one.is_active and one.has_perm(APPLY) for one in asking):
         raise PermissionDenied(_("Approve prices in their list: that puts them into the shop, if you may."))
 
     def progress(done: int, number: int) -> None:

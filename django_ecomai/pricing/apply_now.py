@@ -10,7 +10,7 @@ from django_ecomai.runs.services import run_start
 
 from .apply_job import AT_ONCE, KIND, apply_parameters
 from .models import PriceProposal
-from .services import Applied, changes_apply
+from .services import Applied, changes_apply, proposals_named
 
 
 def apply_now_or_start(*, rows: Sequence[PriceProposal], channel: str, user: Any) -> Applied | Run | None:
@@ -19,7 +19,7 @@ def apply_now_or_start(*, rows: Sequence[PriceProposal], channel: str, user: Any
     approved = [row for row in rows if row.state == PriceProposal.State.APPROVED]
     if not approved:
         return None
-    if len(approved) > AT_ONCE:
+    if proposals_named(approved, channel=channel) > AT_ONCE:
         parameters = apply_parameters(user=user, rows=approved)
         return run_start(kind=KIND, channel=channel, parameters=parameters, user=user)
     return changes_apply(proposals=approved, channel=channel, user=user)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from django_ecomai.core.tables import csv_stream
 from django_ecomai.mirror.models import Product
 
 from .models import PriceProposal
+from .services.adopt import prices_to_take_back
 from .worklist import costs_simulated
 
 COLUMNS = (
@@ -33,8 +35,23 @@ _UNREAD = (
 
 def proposals_csv(*, channel: str = "", states: Sequence[str] = ()) -> Iterator[str]:
     """Proposals in ``states`` (default: approved and scheduled) in the order of their keys, with a heading line, in
-    pieces."""
-    return csv_stream(COLUMNS, _rows(channel, states or PriceProposal.WAITING))
+    pieces.
+
+    By default also prices that earned too little and that only the merchant can take back: their state is
+    ``take_back``, their ``new_price`` the one to set again.
+    """
+    rows = _rows(channel, states or PriceProposal.WAITING)
+    return csv_stream(COLUMNS, rows if states else chain(rows, _to_take_back(channel)))
+
+
+def _to_take_back(channel: str) -> Iterator[list[Any]]:
+    for one in prices_to_take_back(channel=channel).select_related("product").order_by("pk").iterator(chunk_size=1000):
+        values: dict[str, Any] = {
+            "proposal": one.proposal_id, "product_id": one.product.external_id, "sku": one.product.sku,
+            "title": one.product.title, "state": "take_back", "old_price": one.new_price, "new_price": one.old_price,
+            "currency": one.currency,
+        }  # fmt: skip
+        yield [values.get(name) for name in COLUMNS]
 
 
 def _rows(channel: str, states: Sequence[str]) -> Iterator[list[Any]]:

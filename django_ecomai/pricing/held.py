@@ -56,6 +56,7 @@ REASONS: Mapping[str, Any] = {
     "off_sale": gettext_lazy("The product is not on sale any more."),
     "currency_changed": gettext_lazy("The currency of its price has changed to %(currency)s."),
     "price_changed": gettext_lazy("The shop has changed the price to %(price)s since it was worked out."),
+    "target_moved": gettext_lazy("What its rule “%(rule)s” follows has moved: that asks for %(new)s now."),
     "newer_price": gettext_lazy("A newer price of this product is approved."),
     "limits_forbid": gettext_lazy("Its limits do not allow this price any more: %(limits)s."),
     "family_changed": gettext_lazy("The price of another product of its family has changed since."),
@@ -68,6 +69,7 @@ REASONS: Mapping[str, Any] = {
     "shop_silent": gettext_lazy("The shop could not tell its price of now."),
     "not_taken": gettext_lazy("The shop still has the price %(price)s after it was written."),
     "rounded": gettext_lazy("The shop made %(price)s of %(new)s. %(because)s"),
+    "rounded_apart": gettext_lazy("The shop made %(price)s of %(new)s, and its family would have two prices."),
     "left_unclear": gettext_lazy(
         "A worker stopped while it wrote %(new)s, and the shop has %(price)s now: nobody knows who wrote that. Set the "
         "price that you want in the shop."
@@ -114,6 +116,9 @@ REASONS: Mapping[str, Any] = {
         "than the %(floor)s they should at least"
     ),
     "step_failed": gettext_lazy("An error stopped a part of the hourly work, the rest went on: %(told)s"),
+    "take_back_yourself": gettext_lazy(
+        "Take it back in your shop: give “%(product)s” the price %(price)s again. The adapter cannot write prices."
+    ),
     "wait_for_csv": gettext_lazy(
         "The adapter cannot write prices: scheduled ones stay until you download them as CSV."
     ),

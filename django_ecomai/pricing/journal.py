@@ -20,6 +20,7 @@ LINES: Mapping[str, Any] = {
     "approved_first": gettext_lazy("approved by the first of two"),
     "rejected": gettext_lazy("rejected: %(reason)s"),
     "applied": gettext_lazy("put into the shop: %(old)s → %(new)s"),
+    "adopted": gettext_lazy("found in the shop: %(old)s → %(new)s"),
     "left_out": gettext_lazy("Left out, %(number)s: %(short)s"),
     "own_price": gettext_lazy("own price: %(new)s instead of %(old)s"),
     "due_at": gettext_lazy("approved for another time: %(moment)s"),

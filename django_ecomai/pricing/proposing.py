@@ -24,6 +24,7 @@ from .reading import Reader, Weeks
 from .row_numbers import curve_stored, grid_ends, market_json, money, number, risk_of, rounded, shares_of
 from .rulebook import Choice, RuleBook, families_agree
 from .supply import LONGEST, demand_build, horizon_of
+from .targets import target_beside
 from .validation import circles, followed_facts
 from .worth import small_ones_drop
 
@@ -253,17 +254,9 @@ def _asked(setting: Setting, facts: Facts, choice: Choice) -> tuple[float | None
         if facts.cost_taxed is None:
             return None, ("cost_missing", named)
         return float(facts.cost_taxed) * (1 + (rule.markup or 0.0)), None
-    if rule.action == Action.RELATIVE:
-        if facts.market is None:
-            return None, ("no_market", named)
-        offer = facts.market.lowest if rule.reference == PricingRule.Reference.LOWEST else facts.market.median
-        return float(offer) * (1 + rule.offset), None
-    if id(rule) in setting.circles:
+    if rule.action == Action.FOLLOW and id(rule) in setting.circles:
         return None, ("rule_cycle", named)
-    other = setting.followed.get(rule.follows_id or 0)
-    if other is None or not other.price or (other.currency or ecomai.CURRENCY) != facts.currency:
-        return None, ("no_followed", named)
-    return float(other.price) * (1 + rule.offset), None
+    return target_beside(rule, facts, setting.followed)
 
 
 def _families_fill(part: Part, target: NDArray[np.float64], seeking: NDArray[np.bool_]) -> None:

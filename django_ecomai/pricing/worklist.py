@@ -25,6 +25,8 @@ class Summary:
     horizon_days: int | None = None
     made_at: datetime | None = None
     simulated: bool = False
+    overdue: int = 0
+    take_back: int = 0
 
     @property
     def total(self) -> int:
@@ -33,7 +35,13 @@ class Summary:
 
 
 def worklist_summary(*, channel: str = "") -> Summary:
-    """Four queries whatever the number of proposals. ``simulated``: the costs are, as the suppliers are."""
+    """Four queries whatever the number of proposals. ``simulated``: the costs are, as the suppliers are.
+
+    Two more where the adapter cannot write: ``overdue`` are approved prices that should long be in the shop,
+    ``take_back`` those there that earned too little.
+    """
+    from .services.adopt import prices_overdue, prices_to_take_back
+
     rows = PriceProposal.objects.filter(channel=channel)
     counted = dict(rows.order_by().values_list("state").annotate(number=Count("pk")))
     undecided = rows.filter(state=State.OPEN).order_by()
@@ -46,6 +54,8 @@ def worklist_summary(*, channel: str = "") -> Summary:
         horizon_days=facts["days"],
         made_at=facts["made_at"],
         simulated=costs_simulated(channel=channel),
+        overdue=prices_overdue(channel=channel).count(),
+        take_back=prices_to_take_back(channel=channel).count(),
     )
 
 

@@ -23,6 +23,7 @@ from django_ecomai.pricing.services import (
     prices_watch,
 )
 from django_ecomai.pricing.services import apply as apply_room
+from django_ecomai.pricing.services import decide as decide_room
 from django_ecomai.pricing.services.apply import LEFT_BEHIND
 
 from .adapters import LiveShop, PricedShop
@@ -250,11 +251,11 @@ class TestClocks:
         (row,) = approved()
         since = timezone.now() + timedelta(hours=2)
         PriceProposal.objects.update(state="writing", writing_since=since)
-        claim = apply_room.Claim([row], since, set())
-        assert apply_room._held(claim) and claim.since < since
+        claim = apply_room.Claim([row], since, {row.pk: "approved"})
+        assert apply_room._held(claim, [row]) and claim.since < since
         PriceProposal.objects.update(writing_since=since + timedelta(hours=1))
         claim.since = since
-        assert not apply_room._held(claim)
+        assert not apply_room._held(claim, [row])
 
     def test_each_price_is_noted_when_it_was_written_not_when_the_job_began(
         self, shop: PricedShop, monkeypatch: pytest.MonkeyPatch
@@ -272,8 +273,10 @@ class TestClocks:
         ids=["does not exist", "exists twice", "exists"],
     )
     def test_an_hour_that_daylight_saving_leaves_out_or_repeats_is_asked_again(
-        self, day: str, time: str, taken: bool, shop: PricedShop, settings: LazySettings, client: Client
-    ) -> None:
+        self, day: str, time: str, taken: bool, shop: PricedShop, settings: LazySettings, client: Client,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        monkeypatch.setattr(decide_room, "FARTHEST", timedelta(days=9999))
         settings.TIME_ZONE = "Europe/Berlin"
         row = proposal_make()
         client.force_login(User.objects.create_superuser("boss"))

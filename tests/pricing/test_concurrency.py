@@ -240,6 +240,40 @@ def test_a_worker_that_is_slow_and_one_that_takes_over_note_one_change(
     assert PriceProposal.objects.get().state == "applied"
 
 
+@pytest.mark.parametrize("breaks", [True, False])
+def test_a_call_that_hangs_until_another_worker_has_written(
+    live_shop: LiveShop, monkeypatch: pytest.MonkeyPatch, breaks: bool
+) -> None:
+    """What the second wrote and noted stays, whether the call of the first comes back or fails."""
+    proposal_make(priced_product(external_id="slow"), state="approved")
+    live_shop.now["slow"] = Decimal("10")
+    inside, taken, calls = threading.Event(), threading.Event(), []
+    real = LiveShop.apply_price
+
+    def slowly(self: LiveShop, ident: str, price: Any) -> None:
+        calls.append(ident)
+        if len(calls) == 1:
+            inside.set()
+            assert taken.wait(timeout=30)
+            if breaks:
+                raise TimeoutError("gateway")
+        real(self, ident, price)
+
+    monkeypatch.setattr(LiveShop, "apply_price", slowly)
+
+    def second() -> Any:
+        assert inside.wait(timeout=30)
+        PriceProposal.objects.update(writing_since=timezone.now() - apply_room.LEFT_BEHIND - timedelta(seconds=1))
+        found = changes_apply()
+        taken.set()
+        return found
+
+    first, other = at_once(changes_apply, second)
+    assert (len(first.changes), len(first.failed), len(other.changes)) == (0, 0, 1)
+    assert live_shop.now == {"slow": Decimal("10.5")} and PriceChange.objects.count() == 1
+    assert PriceProposal.objects.get().state == "applied"
+
+
 def test_one_of_two_approvals_counts(shop: PricedShop) -> None:
     row = proposal_make()
     found = at_once(*[lambda: proposals_approve(proposals=[row])] * 2)

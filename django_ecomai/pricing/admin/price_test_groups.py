@@ -28,6 +28,7 @@ from django_ecomai.conf import ecomai
 from django_ecomai.core.admin import ReadOnlyAdminMixin
 from django_ecomai.core.admin_parts import badge
 from django_ecomai.core.charts import format_value
+from django_ecomai.core.db import without_transaction
 from django_ecomai.forecast.days import local_date
 from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.mirror.models import Product
@@ -94,7 +95,10 @@ class PriceTestGroupAdmin(ReadOnlyAdminMixin, PricingAdmin):
         posts = (("approve", self.approve_view), ("stop", self.stop_view), ("keep", self.keep_view))
         return [
             path("start/", view(self.start_view), name=f"{name}_start"),
-            *(path(f"<int:pk>/{what}/", view(require_POST(one)), name=f"{name}_{what}") for what, one in posts),
+            *(
+                path(f"<int:pk>/{what}/", without_transaction(view(require_POST(one))), name=f"{name}_{what}")
+                for what, one in posts
+            ),
             *super().get_urls(),
         ]
 

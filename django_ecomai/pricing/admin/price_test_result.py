@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.charts import format_value
+from django_ecomai.core.db import without_transaction
 from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.pricing.apply_now import apply_now_or_start
 from django_ecomai.pricing.models import PriceTest
@@ -71,7 +72,7 @@ class ResultMixin:
         urls: list[URLPattern] = super().get_urls()  # type: ignore[misc]
         return [
             path("csv/", view(self.csv_view), name=f"{name}_csv"),
-            path("<int:pk>/keep/", view(require_POST(self.keep_view)), name=f"{name}_keep"),
+            path("<int:pk>/keep/", without_transaction(view(require_POST(self.keep_view))), name=f"{name}_keep"),
             *urls,
         ]
 

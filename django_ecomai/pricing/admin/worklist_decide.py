@@ -33,6 +33,7 @@ from django_ecomai.pricing.services import (
     approval_select,
     changes_apply,
     proposals_approve,
+    proposals_named,
     proposals_reject,
     selection_confirm,
 )
@@ -234,7 +235,7 @@ class WorklistDecide:
                     len(rows),
                 )
                 messages.success(request, linked(text % {"n": format_value(len(rows))}, waiting))
-            elif len(rows) > AT_ONCE:
+            elif proposals_named(rows, channel=channel) > AT_ONCE:
                 parameters = apply_parameters(user=request.user, rows=rows)
                 run = run_start(kind=KIND, channel=channel, parameters=parameters, user=request.user)
                 text = _("%(n)s are approved; they go into the shop now, this page shows how far it is.")

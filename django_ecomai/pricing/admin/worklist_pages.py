@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from django_ecomai.core.charts import CHART_SCRIPTS
+from django_ecomai.core.db import without_transaction
 from django_ecomai.pricing.asked import channel_asked, key_asked, of_channel
 from django_ecomai.pricing.export import proposals_csv
 from django_ecomai.pricing.models import PriceChange, PriceProposal, PriceTest
@@ -60,10 +61,11 @@ class WorklistPages(WorklistWaiting, SelectionPages, ReplayPage):
         view, name = self.admin_site.admin_view, "ecomai_pricing_priceproposal"
         return [
             *self.selection_urls(),
-            path("approve/", view(require_POST(self.approve_view)), name=f"{name}_approve"),  # type: ignore[attr-defined]
+            # What was written must stay noted, whatever fails afterwards: no transaction of the request around it.
+            path("approve/", without_transaction(view(require_POST(self.approve_view))), name=f"{name}_approve"),  # type: ignore[attr-defined]
             path("replay/", view(self.replay_view), name=f"{name}_replay"),
             path("csv/", view(self.csv_view), name=f"{name}_csv"),
-            path("<int:pk>/decide/", view(self.decide_view), name=f"{name}_decide"),
+            path("<int:pk>/decide/", without_transaction(view(self.decide_view)), name=f"{name}_decide"),
         ]
 
     def changeform_view(

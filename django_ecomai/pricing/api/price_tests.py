@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import HttpResponse
+from django.utils.decorators import method_decorator
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -16,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from django_ecomai.conf import ecomai
+from django_ecomai.core.db import without_transaction
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.apply_now import apply_now_or_start
 from django_ecomai.pricing.models import PriceTest, PriceTestGroup
@@ -114,6 +116,7 @@ class PriceTestView(PricingView):
         return Response(_told(PriceTestDetailSerializer, _test(number)))
 
 
+@method_decorator(without_transaction, name="dispatch")
 class PriceTestDecideView(PricingView):
     """Stop a test, let it begin as the second person, or keep one of its prices after its end: ``POST action``."""
 
@@ -194,6 +197,7 @@ class PriceTestGroupView(PricingView):
         return Response(_told(PriceTestGroupDetailSerializer, _group(number)))
 
 
+@method_decorator(without_transaction, name="dispatch")
 class PriceTestGroupDecideView(PricingView):
     """Stop a test of several products, let it begin, or keep its higher or lower prices: ``POST action``."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import StreamingHttpResponse
+from django.utils.decorators import method_decorator
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -13,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from django_ecomai.conf import ecomai
+from django_ecomai.core.db import without_transaction
 from django_ecomai.pricing.apply_job import AT_ONCE, KIND, apply_parameters
 from django_ecomai.pricing.export import proposals_csv
 from django_ecomai.pricing.models import PriceProposal
@@ -22,6 +24,7 @@ from django_ecomai.pricing.services import (
     adapter_applies,
     changes_apply,
     proposals_approve,
+    proposals_named,
     proposals_reject,
     proposals_reopen,
     proposals_reschedule,
@@ -230,6 +233,8 @@ class DecideView(PricingView):
         return Response(DecidedSerializer(found, many=True).data)
 
 
+# Under ATOMIC_REQUESTS an error after the write would take back the record of it, but not the price.
+@method_decorator(without_transaction, name="dispatch")
 class ApplyView(PricingView):
     """Put approved prices into the shop: ``POST``; many of them by a job."""
 
@@ -255,7 +260,7 @@ class ApplyView(PricingView):
             rows = list(waiting.only("pk", "family", "batch"))
         else:
             rows = _chosen(chosen)
-        if len(rows) > AT_ONCE and adapter_applies(ecomai.CHANNEL):
+        if adapter_applies(ecomai.CHANNEL) and proposals_named(rows, channel=ecomai.CHANNEL) > AT_ONCE:
             user: Any = request.user
             named = apply_parameters(user=user, rows=rows) if chosen is None else {"user": user.pk, "proposals": chosen}
             run = run_start(kind=KIND, channel=ecomai.CHANNEL, parameters=named, user=user)

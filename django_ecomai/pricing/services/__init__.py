@@ -1,6 +1,7 @@
 """Writes: proposals, decisions, prices in the shop."""
 
-from .apply import Applied, changes_apply, prices_resume
+from .adopt import Adopted, prices_adopt
+from .apply import Applied, changes_apply, prices_resume, proposals_named
 from .decide import PricingError, proposals_approve, proposals_reject
 from .own_price import OwnPrice, own_price_preview, own_price_set, price_asked
 from .price_test_groups import price_test_group_approve, price_test_group_start, price_test_group_stop
@@ -25,6 +26,7 @@ from .volume_offers_decide import offers_approve, offers_check, offers_dismiss, 
 from .watch import prices_watch
 
 __all__ = [
+    "Adopted",
     "AgainstLimits",
     "Applied",
     "OwnPrice",
@@ -50,10 +52,12 @@ __all__ = [
     "price_test_start",
     "price_test_stop",
     "price_tests_keep",
+    "prices_adopt",
     "prices_resume",
     "prices_watch",
     "proposals_approve",
     "proposals_make",
+    "proposals_named",
     "proposals_preview",
     "proposals_reject",
     "proposals_reopen",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,12 @@ from django_ecomai.conf import ecomai
 from django_ecomai.forecast.days import local_date
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.facts import Facts, attributes_merged, in_parts, product_facts
-from django_ecomai.pricing.held import NONE, Why, why
+from django_ecomai.pricing.held import NONE, OWN_PRICE, Why, why
 from django_ecomai.pricing.limits import limits_build, limits_named, problems
-from django_ecomai.pricing.models import PriceProposal
+from django_ecomai.pricing.models import PriceProposal, PricingRule
 from django_ecomai.pricing.rulebook import Choice, RuleBook
+from django_ecomai.pricing.targets import target_beside
+from django_ecomai.pricing.validation import followed_facts
 
 from .shop import shop_prices
 
@@ -25,6 +28,11 @@ from .shop import shop_prices
 STEPS = ("max_change_day", "max_change_week")
 #: Without these nobody knows how low a price may be: it may go up again then, but not down.
 FLOORS_UNKNOWN = ("tax_unreadable", "cost_currency", "map_unreadable")
+#: What is read of proposals that stand beside other prices.
+_THEN = (
+    "product", "goal", "new_price", "trail", "rule__name", "rule__action", "rule__reference", "rule__offset",
+    "rule__follows",
+)  # fmt: skip
 
 
 def prices_refused(
@@ -39,6 +47,7 @@ def prices_refused(
     by_product = {row.product_id: row for row in rows}
     others = set().union(*(siblings.get(row.family, ()) for row in rows)) - by_product.keys()
     facts, choices = facts_and_choices(channel=channel, product_ids=[*by_product, *sorted(others)], now=now)
+    beside = _beside_moved(rows, facts, choices)
     found: dict[int, Why] = {}
     members: dict[str, list[int]] = {}
     asked: list[tuple[Facts, Choice, Any]] = []
@@ -51,7 +60,7 @@ def prices_refused(
             continue
         if choice.families and not row.family:
             found[row.pk] = why("family_new")
-        elif problem := _unpriceable(one, choice):
+        elif problem := _unpriceable(one, choice) or beside.get(row.pk, NONE):
             found[row.pk] = problem
         else:
             asked.append((one, choice, row.new_price))
@@ -73,24 +82,68 @@ def _unpriceable(facts: Facts, choice: Choice) -> Why:
     return why("cost_missing") if facts.cost is None else NONE
 
 
-def restoring_forbidden(
-    prices: Mapping[int, Any], *, channel: str, now: datetime, stored: bool = False
-) -> dict[int, Why]:
+def _beside_moved(rows: Sequence[PriceProposal], facts: Sequence[Facts], choices: Sequence[Choice]) -> dict[int, Why]:
+    """Why prices that stand beside others do not any more, by their proposal's key: what they stand beside is gone, or
+    asks for another price than then by more than the smallest step."""
+    goals = (PricingRule.Action.RELATIVE, PricingRule.Action.FOLLOW)
+    asked = [row.pk for row in rows if row.goal in goals]
+    if not asked:
+        return {}
+    then = {row.pk: row for row in PriceProposal.objects.filter(pk__in=asked).select_related("rule").only(*_THEN)}
+    followed = followed_facts(row.rule for row in then.values() if row.rule is not None)
+    known = {one.pk: (one, choice) for one, choice in zip(facts, choices, strict=True)}
+    found: dict[int, Why] = {}
+    for row in then.values():
+        if row.product_id not in known:
+            continue  # off sale: that has a reason of its own
+        if any(stage[0] == OWN_PRICE for stage in row.trail):
+            continue  # a person's price stands beside no other
+        one, choice = known[row.product_id]
+        rule = row.rule or choice.rule
+        if rule is None or rule.action != row.goal:
+            continue  # nobody knows any more what it stood beside
+        target, problem = target_beside(rule, one, followed)
+        if problem is not None:
+            found[row.pk] = why(problem[0], **problem[1])
+            continue
+        before = row.trail[0][1] if row.trail else row.new_price
+        step = choice.limits["step"][0] if "step" in choice.limits else 0.01
+        if target is not None and before is not None and abs(target - float(before)) > step * 1.001:
+            found[row.pk] = why("target_moved", rule=rule.name, new=Decimal(str(round(target, 2))))
+    return found
+
+
+def restoring_forbidden(prices: Mapping[int, Any], *, channel: str, now: datetime) -> dict[int, Why]:
     """Why products may not have a price again that they had before, by the product's key; steps per day and week do
-    not count. Lower than now it may not be where its cost, tax or least advertised price is not known. ``stored``: the
-    price is as the shop rounded it, so the smallest step does not count either."""
+    not count. Lower than now it may not be where its cost, tax or least advertised price is not known."""
+    return _forbidden({pk: (None, price) for pk, price in prices.items()}, STEPS, channel=channel, now=now)
+
+
+def rounding_forbidden(
+    prices: Mapping[int, tuple[Decimal | None, Decimal]], *, channel: str, now: datetime
+) -> dict[int, Why]:
+    """Why products (by key: the price before, and what the shop made of the new one) may not keep what the shop has
+    rounded. All limits count, measured from the price before; only the smallest step is the shop's."""
+    return _forbidden(prices, ("step",), channel=channel, now=now)
+
+
+def _forbidden(
+    prices: Mapping[int, tuple[Any, Any]], dropped: Sequence[str], *, channel: str, now: datetime
+) -> dict[int, Why]:
     asked: list[tuple[Facts, Choice, Any]] = []
     facts, choices = facts_and_choices(channel=channel, product_ids=list(prices), now=now)
     for one, choice in zip(facts, choices, strict=True):
-        dropped = (*STEPS, "step") if stored else STEPS
+        before, price = prices[one.pk]
         kept = {name: value for name, value in choice.limits.items() if name not in dropped}
-        if stored:
+        if "step" in dropped:
             kept["step"] = (0.0001, None)
-        asked.append((one, replace(choice, limits=kept), prices[one.pk]))
+        from_there = one if before is None else replace(one, price=before)
+        asked.append((from_there, replace(choice, limits=kept), price))
     told = zip(asked, _violated(asked), strict=True)
     found = {one.pk: problem for (one, _choice, _price), problem in told if problem}
     for one, choice, price in asked:
-        if not stored and one.price is not None and price < one.price and (problem := _floor_unknown(one, choice)):
+        falls = "step" not in dropped and one.price is not None and price < one.price
+        if falls and (problem := _floor_unknown(one, choice)):
             found.setdefault(one.pk, problem)
     return found
 

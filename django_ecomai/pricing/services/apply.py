@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -26,8 +26,8 @@ from django_ecomai.pricing.held import NONE, Why, why
 from django_ecomai.pricing.journal import log_line, log_why
 from django_ecomai.pricing.models import PriceChange, PriceProposal
 
-from .allowed import family_candidates, prices_refused, restoring_forbidden
-from .decide import HEAVY, REASON, PricingError, reason_keep, reason_of, stale_reason
+from .allowed import family_candidates, prices_refused, rounding_forbidden
+from .decide import HEAVY, REASON, PricingError, family_groups, reason_keep, reason_of, stale_reason
 from .shop import (
     Former,
     Said,
@@ -46,6 +46,8 @@ State = PriceProposal.State
 TOGETHER = 50
 #: After so long "writing" is taken for what a killed worker left behind.
 LEFT_BEHIND = timedelta(minutes=15)
+#: For so long after its moment a scheduled price is tried again every hour, where it only has to wait.
+PATIENCE = timedelta(days=1)
 
 
 @dataclass
@@ -63,21 +65,25 @@ class Applied:
 
 @dataclass
 class Claim:
-    """Rows that this worker writes, and since when; ``left``: keys of those that another one had begun; ``before`` and
+    """Rows that this worker writes, and since when; ``states``: what each was before, by its key; ``before`` and
     ``after``: what the shop said, by its id; ``why``: by a row's key, why it is not written."""
 
     rows: list[PriceProposal]
     since: datetime
-    left: set[int]
+    states: dict[int, str]
     before: dict[str, Said] = field(default_factory=dict)
     after: dict[str, Said] = field(default_factory=dict)
     why: dict[int, Why] = field(default_factory=dict)
+
+    def left(self, row: PriceProposal) -> bool:
+        """Whether another worker had begun to write it."""
+        return self.states[row.pk] == State.WRITING
 
     def former(self, row: PriceProposal) -> Former:
         """The price before, with the list price beside it. Where a killed worker has written already, that of the
         proposal."""
         told = self.before[row.product.external_id]
-        listed = row.list_price if row.pk in self.left and told.price != row.old_price else told.list_price
+        listed = row.list_price if self.left(row) and told.price != row.old_price else told.list_price
         return Former(row.old_price or Decimal(0), listed, True)
 
 
@@ -119,6 +125,12 @@ def changes_apply(
         if progress is not None:
             progress(done, len(named))
     return found
+
+
+def proposals_named(proposals: Iterable[PriceProposal], *, channel: str = "") -> int:
+    """How many approved prices go into the shop when these are named: those of their families come along."""
+    rows = PriceProposal.objects.filter(channel=channel, state=State.APPROVED)
+    return len(_named(rows, {row.pk for row in proposals}))
 
 
 def prices_resume(*, channel: str = "", now: datetime | None = None) -> Applied:
@@ -177,33 +189,30 @@ def _apply(
     now: datetime,
 ) -> None:
     adapter = get_adapter(channel)
-    claim, before = _claim(pks, channel=channel, states=states, now=now)
+    claim = _claim(pks, channel=channel, states=states, now=now)
     if not claim.rows:
         return
     try:
         rows = _newest(claim)
-        claim.before = shop_prices(adapter, products=[row.product for row in rows])
         refused = prices_refused(adapter, rows, channel=channel, siblings=siblings, now=now)
     except BaseException:  # nothing is written yet
-        _release(claim, before)
+        _release(claim)
         raise
-    families: dict[str, list[PriceProposal]] = {}
-    for row in rows:
-        families.setdefault(row.family or f"#{row.pk}", []).append(row)
-    written: list[list[PriceProposal]] = []
-    for members in families.values():
-        if not _held(claim):
-            return  # taken over by somebody else, who finishes it
-        if _apply_family(adapter, members, claim, refused):
-            written.append(members)
-    if reads_rows(adapter) and written:
-        _read_back(adapter, claim, written, channel=channel, now=now)
+    written = [
+        members for members in family_groups(rows).values()
+        if _held(claim, members) and _apply_family(adapter, members, claim, refused, now)
+    ]  # fmt: skip
+    if reads_rows(adapter):
+        # Whoever has taken some over meanwhile asks for himself what the shop made of them.
+        mine = [members for members in written if _held(claim, members, sure=True)]
+        if mine:
+            _read_back(adapter, claim, mine, channel=channel, now=now)
     _record(found, adapter, claim, channel=channel, user=user, now=now)
 
 
-def _claim(pks: Sequence[int], *, channel: str, states: Collection[str], now: datetime) -> tuple[Claim, dict[int, str]]:
-    """The rows that may be written, noted as being written, and the states that they had; others wait for their lock
-    and then find nothing left, so that a family is never shared between two workers."""
+def _claim(pks: Sequence[int], *, channel: str, states: Collection[str], now: datetime) -> Claim:
+    """The rows that may be written, noted as being written; others wait for their lock and then find nothing left, so
+    that a family is never shared between two workers."""
     with transaction.atomic():
         rows = PriceProposal.objects.filter(_free(states, now), pk__in=pks, channel=channel).order_by("pk")
         held = locked_rows(rows).select_related("product")
@@ -213,29 +222,35 @@ def _claim(pks: Sequence[int], *, channel: str, states: Collection[str], now: da
         PriceProposal.objects.filter(pk__in=list(before)).update(state=State.WRITING, writing_since=since)
         for row in found:
             row.state, row.writing_since = State.WRITING, since
-    return Claim(found, since, {pk for pk, state in before.items() if state == State.WRITING}), before
+    return Claim(found, since, before)
 
 
-def _release(claim: Claim, before: Mapping[int, str]) -> None:
+def _release(claim: Claim) -> None:
     for row in claim.rows:
-        row.state = before[row.pk]
-        mine = PriceProposal.objects.filter(pk=row.pk, state=State.WRITING, writing_since=claim.since)
+        row.state = claim.states[row.pk]
         if row.state != State.WRITING:
-            mine.update(state=row.state, writing_since=None)
+            _mine(claim).filter(pk=row.pk).update(state=row.state, writing_since=None)
 
 
-def _held(claim: Claim) -> bool:
-    """Whether the rows are still this worker's; says so again when the shop is slow."""
+def _mine(claim: Claim) -> QuerySet[PriceProposal]:
+    """Those of the claim's rows that nobody has taken over."""
+    keys = [row.pk for row in claim.rows]
+    return PriceProposal.objects.filter(pk__in=keys, state=State.WRITING, writing_since=claim.since)
+
+
+def _held(claim: Claim, members: Sequence[PriceProposal], *, sure: bool = False) -> bool:
+    """Whether all of ``members`` are still this worker's; says so again when the shop is slow. What somebody else has
+    taken over leaves the claim: he finishes it, and nothing is noted of it here. ``sure``: asks the database, however
+    short the time was."""
     moment = timezone.now()
-    if timedelta(0) <= moment - claim.since < LEFT_BEHIND / 3:
-        return True
-    mine = PriceProposal.objects.filter(
-        pk__in=[row.pk for row in claim.rows], state=State.WRITING, writing_since=claim.since
-    )  # fmt: skip
-    if mine.update(writing_since=moment) < len(claim.rows):
-        return False
-    claim.since = moment
-    return True
+    if sure or not timedelta(0) <= moment - claim.since < LEFT_BEHIND / 3:
+        kept = _mine(claim).update(writing_since=moment)
+        claim.since = moment
+        if kept < len(claim.rows):
+            known = set(_mine(claim).values_list("pk", flat=True))
+            claim.rows = [row for row in claim.rows if row.pk in known]
+    held = {row.pk for row in claim.rows}
+    return all(row.pk in held for row in members)
 
 
 def _newest(claim: Claim) -> list[PriceProposal]:
@@ -247,30 +262,40 @@ def _newest(claim: Claim) -> list[PriceProposal]:
     return [row for row in claim.rows if newest[row.product_id] is row]
 
 
-def _apply_family(adapter: ShopAdapter, members: list[PriceProposal], claim: Claim, refused: Mapping[int, Why]) -> bool:
+def _apply_family(
+    adapter: ShopAdapter, members: list[PriceProposal], claim: Claim, refused: Mapping[int, Why], now: datetime
+) -> bool:
     """Write the price of one product, or that of a whole family or of none; sets ``state`` and the claim's ``why``, and
     returns whether it was written."""
+    # Right before the write: while others were written, somebody may have typed a price.
+    claim.before |= shop_prices(adapter, products=[row.product for row in members])
     done: list[PriceProposal] = []
     failed = False
     for row in members:
-        now = claim.before[row.product.external_id]
-        if row.pk in claim.left and not now.problem and now.price == row.new_price:
+        here = claim.before[row.product.external_id]
+        if claim.left(row) and not here.problem and here.price == row.new_price:
             done.append(row)
             continue
-        problem = now.problem or stale_reason(row, row.product, now.price, now.currency)
-        if row.pk in claim.left and problem.code == "price_changed":
+        problem = here.problem or stale_reason(row, row.product, here.price, here.currency)
+        if claim.left(row) and problem.code == "price_changed":
             # Perhaps the shop has rounded what the killed worker wrote: nobody can tell that from a person's price.
-            problem = why("left_unclear", new=row.new_price, price=now.price)
-        failed = failed or bool(now.problem) or problem.code == "left_unclear"
+            problem = why("left_unclear", new=row.new_price, price=here.price)
+        failed = failed or bool(here.problem) or problem.code == "left_unclear"
         if problem := problem or refused.get(row.pk, NONE):
             claim.why[row.pk] = problem
     if any(row.pk in claim.why for row in members):
+        if _waits(members, claim, now):
+            return False
         _take_back(adapter, members, done, claim, State.FAILED if failed else State.STALE)
         return False
     for row in members:
         if row in done:
             continue
+        if not _held(claim, members):
+            return False  # who took them over finishes them
         if problem := write_price(adapter, row.product, row.new_price):
+            if not _held(claim, members, sure=True):
+                return False
             claim.why |= {other.pk: problem for other in members}
             arrived = [row] if _arrived(adapter, row) else []
             _take_back(adapter, members, [*done, *arrived], claim, State.FAILED)
@@ -278,6 +303,22 @@ def _apply_family(adapter: ShopAdapter, members: list[PriceProposal], claim: Cla
         done.append(row)
     for row in members:
         row.state = State.APPLIED
+    return True
+
+
+def _waits(members: Sequence[PriceProposal], claim: Claim, now: datetime) -> bool:
+    """Whether scheduled prices only come too early: the shop could not be read, or the day since the last change is not
+    over. Nothing is written of them; the next hour tries again, for ``PATIENCE``."""
+    for row in members:
+        problem = claim.why.get(row.pk, NONE)
+        unread = bool(claim.before[row.product.external_id].problem)
+        early = problem.code in ("", "changed_today")
+        if claim.states[row.pk] != State.SCHEDULED or row.apply_at is None or now - row.apply_at > PATIENCE:
+            return False
+        if not (unread or early):
+            return False
+    for row in members:
+        row.state = State.SCHEDULED
     return True
 
 
@@ -303,7 +344,7 @@ def _read_back(
     adapter: ShopAdapter, claim: Claim, written: Sequence[list[PriceProposal]], *, channel: str, now: datetime
 ) -> None:
     """What the shop made of the prices: rounded ones are stored as they are there, or go back where a limit forbids
-    them."""
+    them, or where a family has two prices by that."""
     rows = [row for members in written for row in members]
     claim.after = shop_prices(adapter, products=[row.product for row in rows])
     other = {
@@ -312,9 +353,10 @@ def _read_back(
     }  # fmt: skip
     if not other:
         return
-    prices = {row.product_id: other[row.pk] for row in rows if row.pk in other}
-    forbidden = restoring_forbidden(prices, channel=channel, now=now, stored=True)
+    rounded = {row.product_id: (row.old_price, other[row.pk]) for row in rows if row.pk in other}
+    forbidden = rounding_forbidden(rounded, channel=channel, now=now)
     for members in written:
+        prices = {claim.after[row.product.external_id].price for row in members} - {None}
         for row in members:
             price = other.get(row.pk)
             if price is None:
@@ -324,6 +366,8 @@ def _read_back(
             elif row.product_id in forbidden:
                 because = forbidden[row.product_id]
                 claim.why[row.pk] = why("rounded", price=price, new=row.new_price, because=because)
+            elif len(prices) > 1:
+                claim.why[row.pk] = why("rounded_apart", price=price, new=row.new_price)
         if any(row.pk in claim.why for row in members):
             _take_back(adapter, members, members, claim, State.FAILED)
 
@@ -331,10 +375,7 @@ def _read_back(
 def _record(found: Applied, adapter: ShopAdapter, claim: Claim, *, channel: str, user: Any, now: datetime) -> None:
     with transaction.atomic():
         # Whoever has taken them over since notes what became of them: the price is in the shop, and is theirs.
-        own = PriceProposal.objects.filter(
-            pk__in=[row.pk for row in claim.rows], state=State.WRITING, writing_since=claim.since
-        )
-        kept = {row.pk for row in locked_rows(own.order_by("pk")).only("pk")}
+        kept = {row.pk for row in locked_rows(_mine(claim).order_by("pk")).only("pk")}
         rows = [row for row in claim.rows if row.pk in kept]
         for row in rows:
             row.writing_since = None

@@ -78,9 +78,7 @@ def proposals_approve(
     if user is not None and (apply_at is not None or canary_share is not None) and not user.has_perm(APPLY):
         raise PermissionDenied(_("You may approve prices, but not say when they go into the shop."))
     now = timezone.now()
-    check_moment(apply_at, now=now)
-    if canary_share is not None and not 0 < canary_share < 1:
-        raise PricingError(_("The share that goes first must be between 0 and 1."))
+    check_when(apply_at, canary_share, now=now)
     if ecomai.PRICING_FOUR_EYES and getattr(user, "pk", None) is None:
         raise PricingError(_("Two people must approve a price: log in, so that it is known who does."))
     with transaction.atomic():
@@ -101,6 +99,13 @@ def proposals_approve(
             second, canaries, user=user, now=now, apply_at=apply_at, batch=batch, parted=canary_share is not None
         )
     return [*second, *first, *stale]
+
+
+def check_when(apply_at: datetime | None, canary_share: float | None, *, now: datetime) -> None:
+    """Raises ``PricingError`` for a moment in the past or more than a year ahead, and for a share that is none."""
+    check_moment(apply_at, now=now)
+    if canary_share is not None and not 0 < canary_share < 1:
+        raise PricingError(_("The share that goes first must be between 0 and 1."))
 
 
 def proposals_reject(*, proposals: Iterable[PriceProposal], user: Any = None, reason: str) -> list[PriceProposal]:

@@ -35,6 +35,8 @@ from django_ecomai.pricing.proposing import Setting, proposals_of
 from django_ecomai.pricing.reading import Reader
 from django_ecomai.pricing.rulebook import rules_in_use
 
+from .adopt import prices_adopt
+
 #: Products whose prices are worked out at once.
 PART = 2_000
 #: A nightly run is a little earlier or later than that of a week ago.
@@ -102,6 +104,8 @@ def proposals_make(
     ``ProductElasticity`` says why.
     """
     report, at = Report(), now or timezone.now()
+    if not dry_run:
+        prices_adopt(channel=channel, now=at)
     reader = Reader(channel=channel)
     rules = rules_in_use(channel=channel)
     whole, learned = product_ids is None, None

@@ -25,7 +25,7 @@ from django_ecomai.core.mysql import locked_rows
 from django_ecomai.pricing.models import PriceChange, PriceProposal, PriceSelection, PriceSelectionPart
 from django_ecomai.pricing.worklist import together
 
-from .decide import APPLY, DECIDE, PricingError, check_moment
+from .decide import APPLY, DECIDE, PricingError, check_when
 from .selections_parts import approve_part, siblings_of, undo_part
 from .shop import adapter_applies
 from .undo import UNDO, UNDOABLE
@@ -144,9 +144,7 @@ def selection_confirm(
     """
     _check_may(selection.kind, user, scheduled=apply_at is not None or canary_share is not None)
     now = timezone.now()
-    check_moment(apply_at, now=now)
-    if canary_share is not None and not 0 < canary_share < 1:
-        raise PricingError(_("The share that goes first must be between 0 and 1."))
+    check_when(apply_at, canary_share, now=now)
     with transaction.atomic():
         held = locked_rows(PriceSelection.objects.filter(pk=selection.pk)).first()
         if held is None:

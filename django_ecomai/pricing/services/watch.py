@@ -22,6 +22,7 @@ from django_ecomai.pricing.journal import log_why
 from django_ecomai.pricing.models import PriceChange, PriceProposal
 from django_ecomai.pricing.watching import LOOKS, Seen, look, seen_of, together
 
+from .adopt import prices_adopt, take_back_told
 from .apply import changes_apply, families_together
 from .decide import HEAVY, PricingError, reason_of
 from .price_tests import price_tests_advance
@@ -66,7 +67,7 @@ def prices_watch(*, channel: str = "", now: datetime | None = None) -> Watched:
     """
     found = Watched()
     writes = adapter_applies(channel)
-    for step in (_look, _resume, _apply_due, _tests) if writes else (_look, _wait):
+    for step in (_look, _resume, _apply_due, _tests) if writes else (_adopt, _look, _wait):
         try:
             step(found, channel, now)
         except Exception as error:
@@ -83,6 +84,11 @@ def _failed(found: Watched, reason: Why) -> None:
 
 def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"[:500]
+
+
+def _adopt(found: Watched, channel: str, now: datetime | None) -> None:
+    adopted = prices_adopt(channel=channel, now=now)
+    found.applied, found.stale, found.rolled_back = adopted.applied, adopted.stale, adopted.taken_back
 
 
 def _wait(found: Watched, channel: str, now: datetime | None) -> None:
@@ -212,7 +218,7 @@ def _look_at(found: Watched, part: Sequence[PriceChange], *, channel: str, until
             change.watch = {**seen[change.pk].as_dict(), "looks": looks}
             change.watch |= {"family": len(members)} if len(members) > 1 else {}
             change.verdict = verdict
-        if one.below and ecomai.PRICING_ROLLBACK:
+        if one.below and ecomai.PRICING_ROLLBACK and adapter_applies(channel):
             members[0].watch["refused"] = {}  # whoever is killed before it is taken back: the next hour tries it
         found.looked += len(members)
         found.kept += len(members) if verdict == Verdict.KEPT else 0
@@ -235,6 +241,7 @@ def _sold_too_little(members: Sequence[PriceChange], seen: Seen) -> Why:
 def _roll_back(found: Watched, change: PriceChange, *, now: datetime | None) -> None:
     """With its family. What does not work is tried again every hour while the shop has the price, and told once."""
     if not ecomai.PRICING_ROLLBACK or not adapter_applies(change.channel):
+        found.messages += [told] if (told := take_back_told(change)) else []
         return
     before = why_of(change.watch.get("refused"))
     try:
