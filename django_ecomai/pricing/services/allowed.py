@@ -113,10 +113,14 @@ def _beside_moved(rows: Sequence[PriceProposal], facts: Sequence[Facts], choices
     return found
 
 
-def restoring_forbidden(prices: Mapping[int, Any], *, channel: str, now: datetime) -> dict[int, Why]:
+def restoring_forbidden(
+    prices: Mapping[int, Any], *, channel: str, now: datetime, stored: bool = False
+) -> dict[int, Why]:
     """Why products may not have a price again that they had before, by the product's key; steps per day and week do
-    not count. Lower than now it may not be where its cost, tax or least advertised price is not known."""
-    return _forbidden({pk: (None, price) for pk, price in prices.items()}, STEPS, channel=channel, now=now)
+    not count. Lower than now it may not be where its cost, tax or least advertised price is not known. ``stored``: the
+    shop itself had it, so the smallest step does not count either."""
+    dropped = (*STEPS, "step") if stored else STEPS
+    return _forbidden({pk: (None, price) for pk, price in prices.items()}, dropped, channel=channel, now=now)
 
 
 def rounding_forbidden(
@@ -142,7 +146,7 @@ def _forbidden(
     told = zip(asked, _violated(asked), strict=True)
     found = {one.pk: problem for (one, _choice, _price), problem in told if problem}
     for one, choice, price in asked:
-        falls = "step" not in dropped and one.price is not None and price < one.price
+        falls = STEPS[0] in dropped and one.price is not None and price < one.price
         if falls and (problem := _floor_unknown(one, choice)):
             found.setdefault(one.pk, problem)
     return found
