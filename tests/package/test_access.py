@@ -139,6 +139,7 @@ ACCESS: dict[str, Permitted | Open | Keyed] = {
     "ecomai_inventory:api-table": inventory(GET=("view_supplier",), POST=("add_supplier", "change_supplier")),
     "ecomai_pricing:api-proposals": pricing(GET=("view_priceproposal",)),
     "ecomai_pricing:api-proposal": pricing(GET=("view_priceproposal",)),
+    "ecomai_pricing:api-own-price": pricing(POST=("decide_priceproposal",)),
     "ecomai_pricing:api-decide": pricing(POST=("decide_priceproposal",)),
     "ecomai_pricing:api-apply": pricing(POST=("apply_priceproposal",)),
     "ecomai_pricing:api-export": pricing(GET=("view_priceproposal",)),
@@ -340,11 +341,15 @@ def test_every_action_names_its_permissions_and_is_offered_to_nobody_else(model:
     viewer.user_permissions.add(
         Permission.objects.get(content_type__app_label=label, codename=f"view_{model._meta.model_name}")
     )
-    request = RequestFactory().get("/")
-    request.user = User.objects.get(pk=viewer.pk)
-    assert (action in model_admin.get_actions(request)) == (list(wanted) == ["view"])
-    request.user = User.objects.create_superuser("boss")
-    assert action in model_admin.get_actions(request)
+    # Some are offered where approved prices are shown.
+    requests = [RequestFactory().get(address) for address in ("/", "/?show=waiting")]
+    for request in requests:
+        request.user = User.objects.get(pk=viewer.pk)
+    assert any(action in model_admin.get_actions(one) for one in requests) == (list(wanted) == ["view"])
+    boss = User.objects.create_superuser("boss")
+    for request in requests:
+        request.user = boss
+    assert any(action in model_admin.get_actions(one) for one in requests)
 
 
 def test_there_are_actions() -> None:

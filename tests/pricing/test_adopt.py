@@ -148,7 +148,7 @@ class TestWatched:
         assert [str(one) for one in found.messages][-1] == (
             "Take it back in your shop: give “Product p” the price 10 again. The adapter cannot write prices."
         )
-        (row,) = csv.DictReader(proposals_csv().splitlines())
+        (row,) = csv.DictReader("".join(proposals_csv()).splitlines())
         assert (row["product_id"], row["state"], row["old_price"], row["new_price"]) == ("p", "take_back", "10.5", "10")
 
     def test_what_the_merchant_has_taken_back_is_noted(self) -> None:
@@ -161,4 +161,6 @@ class TestWatched:
         undone = PriceChange.objects.get(kind="rollback")
         assert (undone.at, undone.old_price, undone.new_price) == (back, NEW, TEN)
         change.refresh_from_db()
-        assert change.undone_at is not None and states() == ["undone"] and len(proposals_csv().splitlines()) == 1
+        assert (
+            change.undone_at is not None and states() == ["undone"] and len("".join(proposals_csv()).splitlines()) == 1
+        )

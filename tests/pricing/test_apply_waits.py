@@ -306,9 +306,9 @@ class TestRequests:
                 {**asked, "apply_at": moment},
                 content_type="application/json",
             )
-            assert answer.status_code == 400 and "within a year" in answer.content.decode()
+            assert answer.status_code == 400 and "more than a year ahead" in answer.content.decode()
         selection = approval_select(rows=PriceProposal.objects.all())
-        with pytest.raises(PricingError, match="within a year"):
+        with pytest.raises(PricingError, match="more than a year ahead"):
             selection_confirm(selection=selection, user=User.objects.get(), apply_at=datetime(9999, 12, 31, tzinfo=UTC))
         proposals_approve(proposals=rows, apply_at=timezone.now() + timedelta(days=365))
 

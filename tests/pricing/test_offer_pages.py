@@ -168,7 +168,7 @@ def test_the_list_as_json(django_assert_max_num_queries: Any) -> None:
     ]  # fmt: skip
     assert len(api(client, "api-offers", "?product=saucer").json()["results"]) == 1
     assert api(client, "api-offers", "?kind=gift").status_code == 400
-    assert api(client, "api-offers-export", "?kind=bundle").content.decode().count("\r\n") == 2
+    assert api(client, "api-offers-export", "?kind=bundle").getvalue().decode().count("\r\n") == 2
 
 
 def test_decisions_by_rest_need_their_own_permission_and_count_for_all_or_none() -> None:

@@ -49,7 +49,7 @@ def test_rest_has_the_range_of_what_is_expected(boss: Client) -> None:
 def test_the_csv_has_it_too() -> None:
     row_make(state="approved")
     proposal_make(priced_product(external_id="old"), state="approved", curve={})
-    found, old = csv.DictReader(io.StringIO(proposals_csv()))
+    found, old = csv.DictReader(io.StringIO("".join(proposals_csv())))
     for name, (low, high) in RANGES.items():
         assert float(found[f"{name}_low"]) == pytest.approx(low, abs=0.02)
         assert float(found[f"{name}_high"]) == pytest.approx(high, abs=0.02)
@@ -107,4 +107,6 @@ def test_simulated_costs_are_said_wherever_a_gain_is(boss: Client) -> None:
         assert found["costs_simulated"] is told and found["proposals"][0]["expected"]["units"][1] > 0
         assert boss.get(f"{BASE}proposals/").json()["costs_simulated"] is told
         assert boss.get(f"{BASE}proposals/{row.pk}/").json()["costs_simulated"] is told
-        assert next(csv.DictReader(io.StringIO(proposals_csv())))["costs_simulated"] == ("yes" if told else "no")
+        assert next(csv.DictReader(io.StringIO("".join(proposals_csv()))))["costs_simulated"] == (
+            "yes" if told else "no"
+        )

@@ -175,6 +175,8 @@ class WorklistPages(WorklistWaiting, SelectionPages, ReplayPage):
 
     def gone(self, request: HttpRequest, error: Http404) -> HttpResponse:
         """A run deletes what it does not propose any more: the list says so, instead of a page of the shop."""
+        if not self.has_view_permission(request):  # type: ignore[attr-defined]
+            raise PermissionDenied
         messages.warning(request, str(error))
         url = self.link("ecomai_pricing_priceproposal_changelist")
         return HttpResponseRedirect(of_channel(url, channel_asked(request)))

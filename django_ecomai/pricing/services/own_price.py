@@ -158,10 +158,10 @@ def _work_out(row: PriceProposal, facts: Facts, price: Decimal, now: datetime) -
         row.revenue_old, row.revenue_new = (round(float(one), 4) for one in pair.revenue[0])
         if row.cost is not None:
             row.profit_old, row.profit_new = (round(float(one) * net, 4) for one in pair.profit[0])
-        gain, sd, chance = (float(one) for one in numbers[4:7, 0])
+        gain, _sd, chance, low, high = (float(one) for one in numbers[4:, 0])
         if _goal(row) == "profit":
-            gain, sd = gain * net, sd * net
+            gain, low, high = gain * net, low * net, high * net
         row.gain, row.gain_chance = round(gain, 4), round(chance, 4)
-        row.gain_low, row.gain_high = round(gain - 1.96 * sd, 4), round(gain + 1.96 * sd, 4)
+        row.gain_low, row.gain_high = round(low, 4), round(high, 4)
         row.cross = near.told(facts, asked)
     row.risk = risk_of(row)
