@@ -41,7 +41,8 @@ def proposals_csv(*, channel: str = "", states: Sequence[str] = ()) -> Iterator[
     ``take_back``, their ``new_price`` the one to set again.
     """
     rows = _rows(channel, states or PriceProposal.WAITING)
-    return csv_stream(COLUMNS, rows if states else chain(rows, _to_take_back(channel)))
+    # read at once: few, and what fails must do so before the answer begins
+    return csv_stream(COLUMNS, rows if states else chain(rows, list(_to_take_back(channel))))
 
 
 def _to_take_back(channel: str) -> Iterator[list[Any]]:

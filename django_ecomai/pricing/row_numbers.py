@@ -90,16 +90,21 @@ def curve_of(row: PriceProposal) -> dict[str, list[float]]:
 def _curves_at(row: PriceProposal, prices: NDArray[np.float64]) -> Curves:
     """What prices [g] bring, from what the row's curve is made of."""
     from django_ecomai.ml.pricing.curves import curves
+
+    return curves(demand_of(row), np.array([float(row.old_price or 0)]), prices[None, :])
+
+
+def demand_of(row: PriceProposal) -> Demand:
+    """The demand that a row's curve is made of, with what is on its way."""
     from django_ecomai.ml.pricing.optimise import Demand
 
     made = row.curve
     stock, left = made["stock"], made["left"]
     coming = np.array(made.get("arrivals") or np.zeros((0, 2)))
-    demand = Demand.build(
+    return Demand.build(
         path=[[made["path"]]], elasticity=made["elasticity"], sd=made["sd"], cost=np.nan if left is None else left,
         stock=np.inf if stock is None else stock, arriving=coming[None, :, 0], after=coming[None, :, 1],
     )  # fmt: skip
-    return curves(demand, np.array([float(row.old_price or 0)]), prices[None, :])
 
 
 def wanted_of(row: PriceProposal) -> tuple[float, bool] | None:

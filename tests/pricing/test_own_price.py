@@ -66,6 +66,20 @@ def test_the_numbers_of_another_price_are_its_own() -> None:
     assert PriceProposal.objects.get().new_price == Decimal("10.50")  # nothing is stored
 
 
+def test_what_is_on_its_way_can_be_sold_at_an_own_price_too() -> None:
+    made = {**MADE, "stock": 0.0, "arrivals": [[10.0, 200.0]]}
+    row = proposal_make(curve=made)
+    stored = row.curve_shown["units"][0]
+    assert stored > 0
+    assert own_price_preview(proposal=row, price=Decimal("8.00")).row.units_new == pytest.approx(stored, abs=1e-3)
+
+
+def test_the_first_of_two_approvals_outlives_the_next_run(settings: Any) -> None:
+    settings.ECOMAI = {**settings.ECOMAI, "PRICING_FOUR_EYES": True}
+    row = proposal_make(curve=MADE)
+    assert own_price_set(proposal=row, price=Decimal("9.50"))[0].from_test
+
+
 def test_it_becomes_the_proposal_and_is_decided_as_any_other(boss: Client, shop: PricedShop) -> None:
     row = proposal_make(curve=MADE, trail=[["target", 10.7, 10.7]], binding="max_rise_day", propensity=0.3)
     html = page(boss, DETAIL, row.pk, query="?price=9,50")

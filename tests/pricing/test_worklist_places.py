@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from django_ecomai.pricing.admin import worklist_decide
+from django_ecomai.pricing.admin import worklist_decide, worklist_waiting
 from django_ecomai.pricing.journal import log_text
 from django_ecomai.pricing.models import PriceProposal, PriceSelection
 from django_ecomai.pricing.services import PricingError, proposals_approve, proposals_reopen, proposals_reschedule
@@ -176,6 +176,22 @@ class TestWaiting:
         assert "Put it into the shop now" in page(boss, DETAIL, other.pk)
         decide(boss, other, "apply")
         assert states() == ["applied", "applied"] and len(shop.written) == 2
+
+    def test_many_go_by_a_job_that_leaves_others_of_their_batch_alone(
+        self, boss: Client, shop: PricedShop, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+    ) -> None:
+        rows = [proposal_make(state="approved", batch="b1") for _ in range(3)]
+        monkeypatch.setattr(worklist_waiting, "AT_ONCE", 1)
+        with django_capture_on_commit_callbacks(execute=True):
+            choose(boss, "put", *rows[:2], query="?show=waiting")
+        assert Run.objects.get().parameters["proposals"] == [row.pk for row in rows[:2]]
+        assert states() == ["applied", "applied", "approved"]
+
+    def test_why_it_waited_says_nothing_when_it_is_moved_or_opened(self) -> None:
+        for change in (proposals_reopen, lambda **rows: proposals_reschedule(**rows, apply_at=None)):
+            row = self.scheduled(held_code="changed_today")
+            change(proposals=[row])
+            assert PriceProposal.objects.get(pk=row.pk).held_code == ""
 
     def test_opened_again_it_may_be_decided_and_proposed_as_before(self, boss: Client, shop: PricedShop) -> None:
         row, other = self.scheduled(), self.scheduled()

@@ -23,6 +23,7 @@ from django.views.decorators.http import require_POST
 
 from django_ecomai.core.admin import ReadOnlyAdminMixin
 from django_ecomai.core.admin_parts import badge
+from django_ecomai.core.db import without_transaction
 from django_ecomai.forecast.days import local_date
 from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.mirror.models import Product
@@ -84,7 +85,7 @@ class PriceTestAdmin(ReadOnlyAdminMixin, ResultMixin, PricingAdmin):
         return [
             path("start/<int:product>/", view(self.start_view), name=f"{name}_start"),
             path("<int:pk>/approve/", view(require_POST(self.approve_view)), name=f"{name}_approve"),
-            path("<int:pk>/stop/", view(require_POST(self.stop_view)), name=f"{name}_stop"),
+            path("<int:pk>/stop/", without_transaction(view(require_POST(self.stop_view))), name=f"{name}_stop"),
             *super().get_urls(),
         ]
 

@@ -26,6 +26,7 @@ from django_ecomai.pricing.proposal_page import decisions, proposal_page
 from django_ecomai.pricing.services import (
     AgainstLimits,
     PricingError,
+    SecondNeeded,
     adapter_applies,
     change_undo,
     own_price_set,
@@ -60,8 +61,9 @@ class WorklistPages(WorklistWaiting, SelectionPages, ReplayPage):
         """Addresses of the pages."""
         view, name = self.admin_site.admin_view, "ecomai_pricing_priceproposal"
         return [
-            *self.selection_urls(),
             # What was written must stay noted, whatever fails afterwards: no transaction of the request around it.
+            path("", without_transaction(view(self.changelist_view)), name=f"{name}_changelist"),  # type: ignore[attr-defined]
+            *self.selection_urls(),
             path("approve/", without_transaction(view(require_POST(self.approve_view))), name=f"{name}_approve"),  # type: ignore[attr-defined]
             path("replay/", view(self.replay_view), name=f"{name}_replay"),
             path("csv/", view(self.csv_view), name=f"{name}_csv"),
@@ -169,6 +171,8 @@ class WorklistPages(WorklistWaiting, SelectionPages, ReplayPage):
                 hidden=[("action", "undo"), ("change", request.POST.get("change", "")), ("against", "1")],
                 action_url=request.get_full_path(), list_url=here.url,
             )  # fmt: skip
+        except SecondNeeded as error:  # the first of two has confirmed, which is noted
+            messages.info(request, str(error))
         except PricingError as error:
             messages.error(request, str(error))
         return here

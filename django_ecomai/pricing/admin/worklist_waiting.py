@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from django_ecomai.core.charts import format_value
-from django_ecomai.pricing.apply_job import AT_ONCE, KIND, apply_parameters
+from django_ecomai.pricing.apply_job import AT_ONCE, KIND
 from django_ecomai.pricing.models import PriceProposal
 from django_ecomai.pricing.scheduling import scheduler_missing
 from django_ecomai.pricing.services import PricingError, proposals_reopen, proposals_reschedule
@@ -70,7 +70,8 @@ class WorklistWaiting:
                 if len(some) <= AT_ONCE:
                     self.apply_now(request, some, channel=channel)
                     continue
-                parameters = apply_parameters(user=request.user, rows=some)
+                # those that were ticked, not all of their batch
+                parameters = {"user": request.user.pk, "proposals": [row.pk for row in some]}
                 run_start(kind=KIND, channel=channel, parameters=parameters, user=request.user)
                 messages.success(request, _("%(n)s go into the shop now, by a job.") % {"n": format_value(len(some))})
 

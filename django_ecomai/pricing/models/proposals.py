@@ -156,7 +156,7 @@ class PriceProposal(models.Model):
         verbose_name_plural = _("price proposals")
         ordering = [models.F("gain").desc(nulls_last=True), "pk"]
         indexes = [
-            # on PostgreSQL by gain DESC NULLS LAST and id (0008)
+            # on PostgreSQL by gain DESC NULLS LAST and id (0010)
             models.Index(fields=["channel", "state", "-gain"], name="ecomai_proposal_work"),
             models.Index(fields=["state", "apply_at"], name="ecomai_proposal_due"),
             models.Index(fields=["batch"], name="ecomai_proposal_batch"),

@@ -90,7 +90,9 @@ def _beside_moved(rows: Sequence[PriceProposal], facts: Sequence[Facts], choices
     if not asked:
         return {}
     then = {row.pk: row for row in PriceProposal.objects.filter(pk__in=asked).select_related("rule").only(*_THEN)}
-    followed = followed_facts(row.rule for row in then.values() if row.rule is not None)
+    rules = [row.rule for row in then.values() if row.rule is not None]
+    rules += [one.rule for one in choices if one.rule is not None and one.rule.action == PricingRule.Action.FOLLOW]
+    followed = followed_facts(rules)
     known = {one.pk: (one, choice) for one, choice in zip(facts, choices, strict=True)}
     found: dict[int, Why] = {}
     for row in then.values():

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from django_ecomai.conf import ecomai
 from django_ecomai.core.audit import change_log
 from django_ecomai.forecast.days import local_date
 from django_ecomai.pricing.cross_effects import neighbours
@@ -18,7 +19,7 @@ from django_ecomai.pricing.facts import Facts
 from django_ecomai.pricing.held import NONE, OWN_PRICE, Why, limits_text
 from django_ecomai.pricing.journal import log_line
 from django_ecomai.pricing.models import PriceProposal
-from django_ecomai.pricing.row_numbers import risk_of
+from django_ecomai.pricing.row_numbers import demand_of, risk_of
 
 from .allowed import facts_and_choices, price_refused
 from .decide import PricingError, with_families
@@ -32,7 +33,7 @@ NUMBERS = (
 )  # fmt: skip
 WRITTEN = (
     *NUMBERS, "state", "held_code", "held_named", "held_reason", "trail", "binding", "rule", "goal", "propensity",
-    "seconded_by",
+    "seconded_by", "from_test",
 )  # fmt: skip
 
 
@@ -80,6 +81,8 @@ def own_price_set(*, proposal: PriceProposal, price: Decimal, user: Any = None) 
     """
     with transaction.atomic():
         rows = with_families([proposal], states=PriceProposal.UNDECIDED)
+        if not rows:
+            raise PricingError(_("There is no such proposal: a later run may have renewed it."))
         for row in rows:
             if row.state not in PriceProposal.UNDECIDED:
                 named = {"product": row.product, "state": row.get_state_display()}
@@ -99,6 +102,7 @@ def own_price_set(*, proposal: PriceProposal, price: Decimal, user: Any = None) 
             row.state, row.binding, row.rule, row.propensity, row.seconded_by = State.OPEN, "", None, None, None
             row.held_code, row.held_named, row.held_reason = "", {}, ""
             row.goal = _goal(row)
+            row.from_test = bool(ecomai.PRICING_FOUR_EYES)  # a first approval of it outlives the next run
         PriceProposal.objects.bulk_update([one.row for one in found], WRITTEN, batch_size=900)
         lines = [
             log_line("own_price", old="–" if old is None else f"{old.normalize():f}", new=f"{price.normalize():f}")
@@ -135,7 +139,7 @@ def _work_out(row: PriceProposal, facts: Facts, price: Decimal, now: datetime) -
 
     from django_ecomai.ml.pricing.curves import curves
     from django_ecomai.ml.pricing.guardrails import Limits
-    from django_ecomai.ml.pricing.optimise import Demand, outcome
+    from django_ecomai.ml.pricing.optimise import outcome
 
     made, today = row.curve or {}, float(row.old_price or 0)
     row.new_price = price
@@ -143,14 +147,9 @@ def _work_out(row: PriceProposal, facts: Facts, price: Decimal, now: datetime) -
         setattr(row, name, None)
     row.cross = {}
     if "path" in made and today > 0:
-        stock, left = made["stock"], made["left"]
         horizon = np.array([row.horizon_days])
         near = neighbours(channel=row.channel, facts=[facts], horizon=horizon, start=local_date(now))
-        demand = Demand.build(
-            path=[[made["path"]]], elasticity=made["elasticity"], sd=made["sd"], cost=np.nan if left is None else left,
-            stock=np.inf if stock is None else stock,
-        )  # fmt: skip
-        demand = replace(demand, aside=near.aside([facts]))
+        demand = replace(demand_of(row), aside=near.aside([facts]))
         asked, net = float(price), 1 / (1 + row.tax)
         pair = curves(demand, np.array([today]), np.array([[today, asked]]))
         numbers = outcome(demand, Limits.build(price=np.array([today])), goal=_goal(row), price=np.array([asked]))

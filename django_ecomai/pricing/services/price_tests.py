@@ -207,8 +207,9 @@ def _settle(test: PriceTest, said: Said, now: datetime) -> int:
         _note(test)  # it never arrived
     else:
         # Perhaps the shop has rounded it: nobody can tell that from a person's price.
-        _ends(test, test.ending or State.STOPPED, str(why("left_unclear", new=noted, price=said.price)))
-        _over(test, NONE)
+        with transaction.atomic():
+            _ends(test, test.ending or State.STOPPED, str(why("left_unclear", new=noted, price=said.price)))
+            _over(test, NONE)
     return 0
 
 

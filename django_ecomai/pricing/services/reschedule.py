@@ -20,6 +20,8 @@ from .decide import APPLY, PricingError, check_moment, with_families
 
 State = PriceProposal.State
 WAITING = PriceProposal.WAITING
+#: Why it had to wait says nothing any more.
+NO_REASON: dict[str, Any] = {"held_code": "", "held_named": {}, "held_reason": ""}
 
 
 def proposals_reschedule(
@@ -38,7 +40,7 @@ def proposals_reschedule(
     with transaction.atomic():
         rows = _waiting(proposals)
         state = State.APPROVED if apply_at is None else State.SCHEDULED
-        _write(rows, state=state, apply_at=apply_at)
+        _write(rows, state=state, apply_at=apply_at, **NO_REASON)
         moment = None if apply_at is None else apply_at.isoformat(timespec="minutes")
         line = log_line("due_now") if moment is None else log_line("due_at", moment=moment)
         change_log(objects=rows, user=user, lines=[line])
@@ -61,7 +63,7 @@ def proposals_reopen(*, proposals: Iterable[PriceProposal], user: Any = None) ->
             PriceProposal.objects.filter(undecided__in=part).delete()
         values = {
             "state": State.OPEN, "apply_at": None, "batch": "", "is_canary": False, "decided_by": None,
-            "decided_at": None, "seconded_by": None,
+            "decided_at": None, "seconded_by": None, **NO_REASON,
         }  # fmt: skip
         _write(rows, **values)
         for row in rows:

@@ -194,7 +194,12 @@ def _look_at(found: Watched, part: Sequence[PriceChange], *, channel: str, until
     """Products of a family, which fall together, are tested as one: each by itself would cry wolf for all of them."""
     standing = [change for change in part if change.product.price == change.new_price]
     watched = [change for change in standing if change.verdict == Verdict.WATCHED]
-    fallen = [[change] for change in standing if change.verdict == Verdict.BELOW]
+    # a worker may have been killed after the old price was back in the shop
+    fallen = [
+        [change]
+        for change in part
+        if change.verdict == Verdict.BELOW and change.product.price in (change.new_price, change.old_price)
+    ]
     seen = seen_of(channel=channel, changes=watched, until=until)
     groups: dict[str, list[PriceChange]] = {}
     for change in watched:
@@ -242,6 +247,8 @@ def _roll_back(found: Watched, change: PriceChange, *, now: datetime | None) -> 
     """With its family. What does not work is tried again every hour while the shop has the price, and told once."""
     if not ecomai.PRICING_ROLLBACK or not adapter_applies(change.channel):
         found.messages += [told] if (told := take_back_told(change)) else []
+        if change.watch.pop("refused", None) is not None:  # of when prices could be written: it is told once
+            change.save(update_fields=["watch"])
         return
     before = why_of(change.watch.get("refused"))
     try:
