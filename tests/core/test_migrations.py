@@ -20,6 +20,17 @@ ALLOWED = {
     ("ecomai_inventory", "0002_substitution", "ecomai_inventory_suggestion"): (
         "one row per product, rewritten by every night's run: an index of 200,000 rows takes a fraction of a second"
     ),
+    ("ecomai_pricing", "0002_many_prices", "ecomai_pricing_pricechange"): (
+        "one row per price that was put into the shop: the index of a new column of a million rows took half a second"
+    ),
+    ("ecomai_pricing", "0003_volume_offers_approved", "ecomai_pricing_volumeoffer"): (
+        "suggestions of the last run, a few thousand"
+    ),
+    ("ecomai_pricing", "0004_price_test_groups", "ecomai_pricing_pricetest"): "tests that people have started",
+    ("ecomai_pricing", "0009_undo_seconded", "ecomai_pricing_pricechange"): (
+        "a new column with a foreign key on a million rows took a hundredth of a second"
+    ),
+    ("ecomai_pricing", "0010_worklist_index", "RunPython"): "the index is built concurrently, outside a transaction",
     ("ecomai_recommend", "0002_placements_and_intents", "ecomai_recommend_slot"): "a few carousels, made by hand",
 }
 
