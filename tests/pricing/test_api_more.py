@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
@@ -19,6 +19,7 @@ from django_ecomai.pricing.ledger import price_record
 from django_ecomai.pricing.models import CompetitorPrice, PriceTest, PriceTestGroup
 from django_ecomai.runs.models import Run
 from django_ecomai.testing import category_make, product_make
+from tests.clients import clerk
 
 from .adapters import PricedShop
 from .factories import priced_product, rule_make
@@ -45,14 +46,6 @@ STAFF = {
 def staff() -> Client:
     client = Client()
     client.force_login(User.objects.create_superuser("merchant"))
-    return client
-
-
-def clerk(*codenames: str) -> Client:
-    user = User.objects.create_user("clerk", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    client = Client()
-    client.force_login(user)
     return client
 
 

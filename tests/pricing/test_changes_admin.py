@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from django.utils import translation
@@ -17,6 +17,7 @@ from django_ecomai.pricing.admin import changes as changes_admin
 from django_ecomai.pricing.admin import worklist_decide
 from django_ecomai.pricing.models import PriceChange, PriceProposal, PriceSelection
 from django_ecomai.pricing.services import changes_apply, proposals_approve, selections
+from tests.clients import clerk
 
 from .adapters import PricedShop
 from .factories import priced_product, proposal_make
@@ -33,20 +34,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worklist_decide, "MOST", 3)
     monkeypatch.setattr(changes_admin, "AT_ONCE", 3)
     monkeypatch.setattr(selections, "PART", {"approve": 2, "undo": 2})
-
-
-@pytest.fixture
-def boss(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("boss"))
-    return client
-
-
-def clerk(*codenames: str) -> Client:
-    user = User.objects.create_user("clerk", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def rows_make(number: int, **fields: Any) -> list[PriceProposal]:

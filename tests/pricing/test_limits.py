@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -24,6 +23,7 @@ from django_ecomai.pricing.services import PricingError, changes_apply, price_te
 from django_ecomai.pricing.services.allowed import restoring_forbidden
 from django_ecomai.pricing.services.propose import proposals_make, proposals_preview
 from django_ecomai.pricing.shop_limits import DEFAULT_LIMITS, shop_limits
+from tests.clients import clerk
 
 from .adapters import PricedShop
 from .factories import elasticity_make, priced_product, proposal_make, rule_make
@@ -45,20 +45,6 @@ def proposed(product: Any) -> PriceProposal:
     rules = list(PricingRule.objects.filter(is_active=True))
     found = proposals_preview(rules=rules, product_ids=[product.pk], now=NOW)
     return next(row for row in found if row.product_id == product.pk)
-
-
-@pytest.fixture
-def boss(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("boss"))
-    return client
-
-
-def clerk(*codenames: str) -> Client:
-    user = User.objects.create_user("clerk", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def text_of(response: Any) -> str:

@@ -10,25 +10,18 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
 from django_ecomai.pricing.models import VolumeOffer
+from tests.clients import clerk
 
 from .factories import MOMENT, offer_make, priced_product
 
 pytestmark = pytest.mark.django_db
 LIST = "admin:ecomai_pricing_volumeoffer_changelist"
-
-
-def clerk(*codenames: str) -> Client:
-    user = User.objects.create_user("clerk", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def choose(client: Client, action: str, row: VolumeOffer, query: str = "") -> str:

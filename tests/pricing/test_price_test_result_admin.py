@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -19,26 +19,13 @@ from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.models import PriceChange, PriceTest, PriceTestGroup, PriceTestWeek
 from django_ecomai.pricing.services import price_test_group_start, price_test_start
 from django_ecomai.testing import order_make
+from tests.clients import clerk
 
 from .adapters import PricedShop
 from .factories import elasticity_make, priced_product, rule_make
 
 pytestmark = pytest.mark.django_db
 NAME = "admin:ecomai_pricing_pricetestgroup"
-
-
-@pytest.fixture
-def boss(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("boss"))
-    return client
-
-
-def clerk(*codenames: str) -> Client:
-    user = User.objects.create_user("clerk", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def past(*tests: PriceTest, state: str = "done", low: int = 100, high: int = 160) -> None:

@@ -15,7 +15,7 @@ from django_ecomai.pricing.models import PriceChange
 from django_ecomai.pricing.selectors import change_rows
 from django_ecomai.pricing.services import AgainstLimits, PricingError, SecondNeeded, change_undo
 
-from .base import MOST_ROWS, PricingView, whole
+from .base import PAGE, PricingView, paged
 
 
 class PriceChangeSerializer(serializers.ModelSerializer[PriceChange]):
@@ -58,20 +58,16 @@ class ChangesView(PricingView):
         summary="Applied prices and what became of them",
         parameters=[
             OpenApiParameter("product", str, description="The shop's id of a product."),
-            OpenApiParameter("limit", int, description=f"Rows, 1 to {MOST_ROWS}; default 100."),
-            OpenApiParameter("offset", int, description="Rows to pass over."),
+            *PAGE,
         ],
         responses={200: PriceChangesPageSerializer, 400: OpenApiResponse(description="A parameter cannot be used.")},
     )
     def get(self, request: Request) -> Response:
         """See the schema."""
-        limit, offset = whole(request, "limit", 100, 1, MOST_ROWS), whole(request, "offset", 0, 0, 10**9)
         rows = change_rows(channel=ecomai.CHANNEL)
         if product := request.query_params.get("product", "").replace("\x00", ""):
             rows = rows.filter(product__external_id=product)
-        found = list(rows[offset : offset + limit + 1])
-        more = offset + limit if len(found) > limit else None
-        return Response({"results": PriceChangeSerializer(found[:limit], many=True).data, "next_offset": more})
+        return paged(request, rows, PriceChangeSerializer)
 
 
 class UndoView(PricingView):

@@ -18,12 +18,7 @@ from django_ecomai.pricing.market_rows import offer_rows
 from django_ecomai.pricing.market_stored import market_numbers_shown
 from django_ecomai.pricing.models import CompetitorPrice
 
-from .base import MOST_ROWS, PricingView, check_known, whole
-
-_PAGE = [
-    OpenApiParameter("limit", int, description=f"Rows, 1 to {MOST_ROWS}; default 100."),
-    OpenApiParameter("offset", int, description="Rows to pass over."),
-]
+from .base import MOST_ROWS, PAGE, PricingView, check_known, whole
 
 
 class CategoryPositionSerializer(serializers.Serializer[Any]):
@@ -101,7 +96,7 @@ class AlertsView(PricingView):
         summary="Alerts about competitors",
         parameters=[
             OpenApiParameter("kind", str, many=True, description=f"{', '.join(MARKET_ALERTS)}; may be repeated."),
-            *_PAGE,
+            *PAGE,
         ],
         responses={200: AlertsPageSerializer, 400: OpenApiResponse(description="A parameter cannot be used.")},
     )
@@ -130,7 +125,7 @@ class OfferHistoryView(PricingView):
         parameters=[
             OpenApiParameter("competitor", str, required=True, description="Its code."),
             OpenApiParameter("offer", str, required=True, description="The competitor's id of the offer."),
-            *_PAGE,
+            *PAGE,
         ],
         responses={
             200: CompetitorPricesPageSerializer,

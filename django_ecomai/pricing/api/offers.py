@@ -23,7 +23,7 @@ from django_ecomai.pricing.selectors import OFFER_STATES, offer_rows
 from django_ecomai.pricing.services import offers_approve, offers_dismiss, offers_restore, offers_withdraw
 from django_ecomai.pricing.volume_prices import volume_prices
 
-from .base import APP, MOST_ROWS, PricingThrottle, PricingView, check_known, whole
+from .base import APP, MOST_ROWS, PAGE, PricingThrottle, PricingView, check_known, paged
 
 _KIND = OpenApiParameter("kind", str, many=True, description="break or bundle; may be repeated.")
 _STATE = OpenApiParameter("state", str, description="suggested (the default), approved or dismissed.")
@@ -122,20 +122,16 @@ class OffersView(PricingView):
             _KIND,
             _STATE,
             OpenApiParameter("product", str, description="The shop's id of either product."),
-            OpenApiParameter("limit", int, description=f"Rows, 1 to {MOST_ROWS}; default 100."),
-            OpenApiParameter("offset", int, description="Rows to pass over."),
+            *PAGE,
         ],
         responses={200: OffersPageSerializer, 400: OpenApiResponse(description="A parameter cannot be used.")},
     )
     def get(self, request: Request) -> Response:
         """See the schema."""
-        limit, offset = whole(request, "limit", 100, 1, MOST_ROWS), whole(request, "offset", 0, 0, 10**9)
         rows = offer_rows(channel=ecomai.CHANNEL, **_asked(request))
         if product := request.query_params.get("product", "").replace("\x00", ""):
             rows = rows.filter(product__external_id=product) | rows.filter(other__external_id=product)
-        found = list(rows[offset : offset + limit + 1])
-        more = offset + limit if len(found) > limit else None
-        return Response({"results": OfferSerializer(found[:limit], many=True).data, "next_offset": more})
+        return paged(request, rows, OfferSerializer)
 
 
 class OffersExportView(PricingView):

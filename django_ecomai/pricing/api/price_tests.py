@@ -35,7 +35,7 @@ from django_ecomai.pricing.services import (
 )
 from django_ecomai.runs.models import Run
 
-from .base import APP, MOST_ROWS, PricingView, check_known, whole
+from .base import APP, PAGE, PricingView, check_known, paged
 from .price_test_shapes import (
     DecidedGroupSerializer,
     DecidedTestSerializer,
@@ -50,11 +50,6 @@ from .price_test_shapes import (
     TestDecisionSerializer,
 )
 
-_PAGE = [
-    OpenApiParameter("limit", int, description=f"Rows, 1 to {MOST_ROWS}; default 100."),
-    OpenApiParameter("offset", int, description="Rows to pass over."),
-]
-
 
 class PriceTestsView(PricingView):
     """Price tests of one product each: ``GET``, and ``POST`` to start one next Monday."""
@@ -67,7 +62,7 @@ class PriceTestsView(PricingView):
         parameters=[
             OpenApiParameter("state", str, many=True, description="e.g. running; may be repeated."),
             OpenApiParameter("product", str, description="The shop's id of a product."),
-            *_PAGE,
+            *PAGE,
         ],
         responses={200: PriceTestsPageSerializer, 400: OpenApiResponse(description="A parameter cannot be used.")},
     )
@@ -75,15 +70,12 @@ class PriceTestsView(PricingView):
         """See the schema."""
         states = request.query_params.getlist("state")
         check_known("state", states, PriceTest.State.values)
-        limit, offset = whole(request, "limit", 100, 1, MOST_ROWS), whole(request, "offset", 0, 0, 10**9)
         rows = PriceTest.objects.filter(channel=ecomai.CHANNEL).select_related("product")
         if states:
             rows = rows.filter(state__in=states)
         if product := request.query_params.get("product", "").replace("\x00", ""):
             rows = rows.filter(product__external_id=product)
-        found = list(rows[offset : offset + limit + 1])
-        more = offset + limit if len(found) > limit else None
-        return Response({"results": PriceTestSerializer(found[:limit], many=True).data, "next_offset": more})
+        return paged(request, rows, PriceTestSerializer)
 
     @extend_schema(
         operation_id="ecomai_pricing_price_test_start",
@@ -151,16 +143,13 @@ class PriceTestGroupsView(PricingView):
     @extend_schema(
         operation_id="ecomai_pricing_price_test_groups",
         summary="Price tests of several products, the newest first",
-        parameters=_PAGE,
+        parameters=[*PAGE],
         responses={200: PriceTestGroupsPageSerializer, 400: OpenApiResponse(description="A parameter cannot be used.")},
     )
     def get(self, request: Request) -> Response:
         """See the schema."""
-        limit, offset = whole(request, "limit", 100, 1, MOST_ROWS), whole(request, "offset", 0, 0, 10**9)
         rows = PriceTestGroup.objects.filter(channel=ecomai.CHANNEL).prefetch_related("tests")
-        found = list(rows[offset : offset + limit + 1])
-        more = offset + limit if len(found) > limit else None
-        return Response({"results": PriceTestGroupSerializer(found[:limit], many=True).data, "next_offset": more})
+        return paged(request, rows, PriceTestGroupSerializer)
 
     @extend_schema(
         operation_id="ecomai_pricing_price_test_group_start",

@@ -14,7 +14,7 @@ from django_ecomai.conf import ecomai
 from django_ecomai.pricing.models import PricingRule
 from django_ecomai.pricing.replay_stored import replay_latest
 
-from .base import MOST_ROWS, PricingView, whole
+from .base import PAGE, PricingView, paged
 
 
 class RuleSerializer(serializers.ModelSerializer[PricingRule]):
@@ -56,20 +56,16 @@ class RulesView(PricingView):
         summary="Pricing rules",
         parameters=[
             OpenApiParameter("active", bool, description="Only those in use."),
-            OpenApiParameter("limit", int, description=f"Rows, 1 to {MOST_ROWS}; default 100."),
-            OpenApiParameter("offset", int, description="Rows to pass over."),
+            *PAGE,
         ],
         responses={200: RulesPageSerializer, 400: OpenApiResponse(description="A parameter cannot be used.")},
     )
     def get(self, request: Request) -> Response:
         """See the schema."""
-        limit, offset = whole(request, "limit", 100, 1, MOST_ROWS), whole(request, "offset", 0, 0, 10**9)
         rows = PricingRule.objects.filter(channel=ecomai.CHANNEL).select_related("product", "category", "follows")
         if request.query_params.get("active", "") in ("1", "true"):
             rows = rows.filter(is_active=True)
-        found = list(rows.order_by("order", "pk")[offset : offset + limit + 1])
-        more = offset + limit if len(found) > limit else None
-        return Response({"results": RuleSerializer(found[:limit], many=True).data, "next_offset": more})
+        return paged(request, rows.order_by("order", "pk"), RuleSerializer)
 
 
 class ReplayView(PricingView):
