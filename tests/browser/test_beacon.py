@@ -214,6 +214,8 @@ def test_the_browsers_own_way_back_shows_the_page_again_and_reports_it(page: Any
     """Whether Chromium keeps the page alive or loads it anew is its own affair: both are one more view."""
     page.goto(f"{shop}/product/P1/")
     wait_for(page, lambda: events("view_item"), ["P1"])
+    # The event is stored before the answer, which brings the cookie, is back in the browser.
+    wait_for(page, lambda: [cookie["name"] for cookie in page.context.cookies()], ["ecomai_visitor"])
     page.goto(f"{shop}/product/P2/")
     wait_for(page, lambda: events("view_item"), ["P1", "P2"])
     page.go_back()
