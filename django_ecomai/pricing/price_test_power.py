@@ -81,6 +81,5 @@ def _power(plan: GroupPlan, weeks: int) -> tuple[JointPower | None, int]:
         )  # fmt: skip
     if not columns:
         return None, 0
-    *numbers, unit_of = (np.array(each) for each in zip(*columns, strict=True))
-    tested = TwoPrices(*numbers, unit_of.astype(np.int64))
-    return joint_power(tested, periods=weeks, wanted_df=LEAST_DF), len(columns)
+    arrays = [np.array(each) for each in zip(*columns, strict=True)]
+    return joint_power(TwoPrices(*arrays), periods=weeks, wanted_df=LEAST_DF), len(columns)
