@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
+from django_ecomai.core.admin import ReadOnlyAdminMixin
 from django_ecomai.core.charts import format_value
 from django_ecomai.core.db import without_transaction
 from django_ecomai.mirror.admin.base import amount_format
@@ -28,44 +29,34 @@ from django_ecomai.pricing.services.price_tests import GOING
 from django_ecomai.pricing.worklist import costs_simulated
 from django_ecomai.runs.models import Run
 
-from .base import APPLY, DECIDE
+from .base import APPLY, DECIDE, PricingAdmin
 from .selections import history_in_words
 
 STATES = {PriceTest.State.RUNNING: "info", PriceTest.State.DONE: "ok", PriceTest.State.STOPPED: "warning"}
 
 
-class DecideMixin:
-    """Mixed into the admin of price tests, and of those of several products, before its base. ``page`` begins the
-    names of its addresses, ``named`` is what the services ``approve`` and ``stop`` call their row, ``tests_of`` gives
-    the tests of its products."""
+class DecidedAdmin(ReadOnlyAdminMixin, PricingAdmin):
+    """Of price tests, and of those of several products. ``page`` begins the names of its addresses, ``named`` is what
+    the services ``approve`` and ``stop`` call their row, ``tests_of`` gives the tests of its products."""
 
     page: str
     named: str
     approve: Callable[..., Any]
     stop: Callable[..., Any]
     tests_of: Callable[..., Any]
-    admin_site: Any
-    model: Any
-    opts: Any
-    link: Any
-    price_links: Any
-    get_queryset: Any
-    has_view_permission: Any
 
     def get_urls(self) -> list[URLPattern]:
         posts = (("approve", self.approve_view), ("stop", self.stop_view), ("keep", self.keep_view))
-        view, urls = self.admin_site.admin_view, super().get_urls()  # type: ignore[misc]
-        return [
-            *(
-                path(f"<int:pk>/{what}/", without_transaction(view(require_POST(one))), name=f"{self.page}_{what}")
-                for what, one in posts
-            ),
-            *urls,
+        view = self.admin_site.admin_view
+        own = [
+            path(f"<int:pk>/{what}/", without_transaction(view(require_POST(one))), name=f"{self.page}_{what}")
+            for what, one in posts
         ]
+        return [*own, *super().get_urls()]
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Django's history, with codes in words."""
-        return history_in_words(super().history_view(request, object_id, extra_context))  # type: ignore[misc]
+        return history_in_words(super().history_view(request, object_id, extra_context))
 
     def approve_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """POST: the second of two people lets it begin."""

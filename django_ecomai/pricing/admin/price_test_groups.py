@@ -22,7 +22,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_ecomai.conf import ecomai
-from django_ecomai.core.admin import ReadOnlyAdminMixin
 from django_ecomai.core.admin_parts import badge
 from django_ecomai.core.charts import format_value
 from django_ecomai.forecast.days import local_date
@@ -47,8 +46,8 @@ from django_ecomai.pricing.services.price_test_groups import MOST_PRODUCTS, Grou
 from django_ecomai.pricing.services.price_tests import LONGEST
 from django_ecomai.pricing.worklist import costs_simulated
 
-from .base import APPLY, PricingAdmin
-from .price_test_decide import STATES, DecideMixin, begins, may_keep
+from .base import APPLY
+from .price_test_decide import STATES, DecidedAdmin, begins, may_keep
 
 VIEW = "ecomai_pricing.view_pricetest"
 SHOWN = 50
@@ -65,7 +64,7 @@ class GroupForm(forms.Form):
 
 
 @admin.register(PriceTestGroup)
-class PriceTestGroupAdmin(ReadOnlyAdminMixin, DecideMixin, PricingAdmin):
+class PriceTestGroupAdmin(DecidedAdmin):
     """Seen by whoever may see price tests."""
 
     page, named = "ecomai_pricing_pricetestgroup", "group"

@@ -19,13 +19,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_ecomai.core.admin import ReadOnlyAdminMixin
+from django_ecomai.conf import ecomai
 from django_ecomai.core.admin_parts import badge
 from django_ecomai.core.prose import prose
 from django_ecomai.forecast.days import local_date
 from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.models import PriceTest
+from django_ecomai.pricing.price_test_export import price_tests_csv
 from django_ecomai.pricing.price_test_pages import Plan, plan_suggested, plan_told, plan_warned, test_context
 from django_ecomai.pricing.services import (
     PricingError,
@@ -38,9 +39,8 @@ from django_ecomai.pricing.services.price_test_limits import price_test_problems
 from django_ecomai.pricing.services.price_tests import GOING, LONGEST
 from django_ecomai.pricing.worklist import costs_simulated
 
-from .base import APPLY, PricingAdmin
-from .price_test_decide import STATES, DecideMixin, begins
-from .price_test_result import ResultMixin
+from .base import APPLY
+from .price_test_decide import STATES, DecidedAdmin, begins, may_keep
 
 PRICE: dict[str, Any] = {"max_digits": 14, "decimal_places": 4, "localize": False}
 
@@ -62,7 +62,7 @@ class PlanForm(forms.Form):
 
 
 @admin.register(PriceTest)
-class PriceTestAdmin(ReadOnlyAdminMixin, ResultMixin, DecideMixin, PricingAdmin):
+class PriceTestAdmin(DecidedAdmin):
     """Two prices in turn, week by week, the same for everybody."""
 
     page, named = "ecomai_pricing_pricetest", "test"
@@ -72,6 +72,7 @@ class PriceTestAdmin(ReadOnlyAdminMixin, ResultMixin, DecideMixin, PricingAdmin)
         "Two prices of a product in turn, week by week and the same for everybody. Start one under “Price "
         "elasticities” or on the page of a price proposal."
     )
+    change_list_template = "ecomai/pricing/admin/price_test_list.html"
     list_display = ("what", "standing", "both", "begins", "started_by", "why")
     list_display_links = None
     list_select_related = ("product", "started_by", "group")
@@ -81,12 +82,31 @@ class PriceTestAdmin(ReadOnlyAdminMixin, ResultMixin, DecideMixin, PricingAdmin)
     sortable_by = ()
 
     def get_urls(self) -> list[URLPattern]:
-        start = path("start/<int:product>/", self.admin_site.admin_view(self.start_view), name=f"{self.page}_start")
-        return [start, *super().get_urls()]
+        view = self.admin_site.admin_view
+        return [
+            path("start/<int:product>/", view(self.start_view), name=f"{self.page}_start"),
+            path("csv/", view(self.csv_view), name=f"{self.page}_csv"),
+            *super().get_urls(),
+        ]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        room = {"cards_on_phones": True, "is_nav_sidebar_enabled": False}
-        return super().changelist_view(request, {**room, **(extra_context or {})})
+        """With the ways to tests of several products and to the file."""
+        context = {
+            "csv_url": self.link(f"{self.page}_csv"),
+            "groups_url": self.link("ecomai_pricing_pricetestgroup_changelist"),
+            "cards_on_phones": True,
+            "is_nav_sidebar_enabled": False,  # the table needs the room
+            **(extra_context or {}),
+        }
+        return super().changelist_view(request, context)
+
+    def csv_view(self, request: HttpRequest) -> HttpResponse:
+        """All tests with their results, as a file."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        text = price_tests_csv(channel=request.GET.get("channel", ecomai.CHANNEL))
+        headers = {"Content-Disposition": 'attachment; filename="price-tests.csv"'}
+        return HttpResponse(text, content_type="text/csv; charset=utf-8", headers=headers)
 
     def start_view(self, request: HttpRequest, product: int) -> HttpResponse:
         """GET: what a test would cost and teach, at the prices suggested or asked for. POST: it is started."""
@@ -138,14 +158,20 @@ class PriceTestAdmin(ReadOnlyAdminMixin, ResultMixin, DecideMixin, PricingAdmin)
     ) -> HttpResponse:
         """One test: its weeks, what was sold at each price, and how to end it."""
         _found, (row,) = self._row(request, object_id)
+        ended = row.state == PriceTest.State.DONE and row.product.price == row.base_price
         context = {
             **self.decided(request, row, [row]),
             **test_context(test=row),
-            **self.result_links(request, row),
+            "keeps": [
+                (name, _("Keep %(price)s") % {"price": amount_format(price, row.currency)})
+                for name, price in (("high", row.high), ("low", row.low))
+            ] if ended and may_keep(request) else [],
+            "group": row.group,
+            "group_url": self.link("ecomai_pricing_pricetestgroup_change", row.group_id) if row.group_id else "",
             "title": _("Price test of “%(product)s”") % {"product": row.product.title},
             "state": badge(row.standing(local_date(timezone.now())), STATES.get(PriceTest.State(row.state), "info")),
             "product_url": self.link("ecomai_mirror_product_change", row.product_id),
-        }
+        }  # fmt: skip
         return TemplateResponse(request, "ecomai/pricing/admin/price_test.html", context)
 
     def tests_of(self, row: PriceTest) -> Any:
