@@ -1,4 +1,4 @@
-"""The limits of products as the engine takes them, and in words."""
+"""The limits of products as the engine takes them, and as reasons name them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy as np
 from django_ecomai.ml.pricing.guardrails import CEILINGS, FLOORS, Limits
 
 from .facts import Facts
-from .held import limits_text
 from .rulebook import Choice
 
 _NAMES = {
@@ -77,13 +76,9 @@ def problems(facts: Facts, choice: Choice) -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
-def binding_limits(limits: Limits, row: int, choice: Choice, currency: str) -> str:
-    """The highest floor and the lowest ceiling of a product in words, with the rules that set them."""
-    return limits_text(limits_named(limits, row, choice), currency)
-
-
 def limits_named(limits: Limits, row: int, choice: Choice) -> list[tuple[str, str, str | None]]:
-    """The same as data: names, amounts and the names of the rules."""
+    """The highest floor and the lowest ceiling of a product: names, amounts and the names of the rules that set them,
+    for ``held.limits_text``."""
     floors, ceilings = limits.floors()[row], limits.ceilings()[row]
     told = []
     for names, amounts, at in ((FLOORS, floors, floors.argmax()), (CEILINGS, ceilings, ceilings.argmin())):

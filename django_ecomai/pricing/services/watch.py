@@ -17,7 +17,7 @@ from django_ecomai.forecast.days import local_date
 from django_ecomai.forecast.ledger import ledger_until
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.facts import in_parts
-from django_ecomai.pricing.held import NONE, Why, said, why, why_of
+from django_ecomai.pricing.held import NONE, Why, why, why_of
 from django_ecomai.pricing.journal import log_why
 from django_ecomai.pricing.models import PriceChange, PriceProposal
 from django_ecomai.pricing.watching import LOOKS, Seen, look, seen_of, together
@@ -98,7 +98,7 @@ def _wait(found: Watched, channel: str, now: datetime | None) -> None:
 
 
 def _tests(found: Watched, channel: str, now: datetime | None) -> None:
-    found.tests = price_tests_advance(channel=channel, now=now, tell=lambda text: found.messages.append(said(text)))
+    found.tests = price_tests_advance(channel=channel, now=now, tell=found.messages.append)
 
 
 def _resume(found: Watched, channel: str, now: datetime | None) -> None:
