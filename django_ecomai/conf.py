@@ -235,6 +235,11 @@ class Defaults:
     the days between prices are worked out with those that are stored. 0: in every run.
     """
 
+    PRICING_RETENTION_DAYS: int = 1095
+    """How many days decided price proposals and the past prices of competitors are kept, at least as long as
+    ``PRICING_HISTORY_WEEKS``. What was done to prices in the shop is kept.
+    """
+
     PRICING_LIMITS: dict[str, float | None] | None = None
     """Limits that hold for every price, whatever rules say; stricter ones of rules win. Defaults: ``{"max_change_day":
     0.1, "max_change_week": 0.2, "corridor_low": 0.5, "corridor_high": 1.5, "min_margin": 0}`` (shares of the price

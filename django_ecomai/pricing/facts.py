@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from django.apps import apps
-from django.db.models import F, Max, QuerySet, Sum
+from django.db.models import F, Max, Q, QuerySet, Sum
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.timezone import is_naive
 
@@ -92,6 +92,17 @@ def values_of(attributes: dict[str, Any], name: str) -> set[str]:
 def on_sale(*, channel: str = "") -> QuerySet[Product]:
     """The products that prices are worked out for."""
     return Product.objects.filter(channel=channel, is_active=True, is_service=False, removed_at=None)
+
+
+def having(rows: QuerySet[Product], names: Iterable[str]) -> QuerySet[Product]:
+    """Of products those that may have one of the attributes, of their own or from their parent."""
+    asked = sorted(set(names))
+    if any('"' in name or "\\" in name for name in asked):
+        return rows  # SQLite does not find a name with a quotation mark in it by its path.
+    has = Q()
+    for name in asked:
+        has |= Q(attributes__has_key=name) | Q(parent__attributes__has_key=name)
+    return rows.filter(has)
 
 
 def in_parts(keys: Iterable[Any]) -> Iterator[list[Any]]:
