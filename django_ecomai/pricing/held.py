@@ -131,6 +131,8 @@ LIMITS: Mapping[str, Any] = {
     "map": gettext_lazy("the least advertised price"),
     "corridor_low": gettext_lazy("the lowest share of the list price"),
     "corridor_high": gettext_lazy("the highest share of the list price"),
+    "year_low": gettext_lazy("the lowest share of the price a year ago, as it has no list price"),
+    "year_high": gettext_lazy("the highest share of the price a year ago, as it has no list price"),
     "max_fall_day": gettext_lazy("the largest change per day"),
     "max_rise_day": gettext_lazy("the largest change per day"),
     "max_fall_week": gettext_lazy("the largest change per week"),
@@ -168,7 +170,7 @@ NAMES = (
 #: The step of the trail by which a person has put a price of his own in place of the proposed one.
 OWN_PRICE = "own_price"
 #: Limits that a price may not exceed; under the others it may not fall.
-CEILINGS = ("corridor_high", "max_rise_day", "max_rise_week")
+CEILINGS = ("corridor_high", "year_high", "max_rise_day", "max_rise_week")
 
 STAGES: Mapping[str, Any] = {
     **LIMITS,
