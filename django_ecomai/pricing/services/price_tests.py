@@ -64,22 +64,26 @@ def price_test_stop(*, test: PriceTest, user: Any = None, reason: str, now: date
     return PriceTest.objects.select_related("product").get(pk=test.pk)
 
 
-def price_tests_give_way(*, product_ids: Iterable[int]) -> list[PriceTest]:
-    """Stop the tests of products whose price is taken back, and those of their families: what has not begun has
-    nothing to restore. Call it within the transaction that takes the price back.
+def price_tests_in_the_way(*, product_ids: Iterable[int]) -> list[PriceTest]:
+    """The tests, locked, that have to stop before the price of these products is taken back: theirs, and those of
+    their families. Call it, and ``price_tests_give_way``, within one transaction.
 
     Raises ``PricingError`` for a test that has begun.
     """
     rows = PriceTest.objects.filter(product__in=list(product_ids), state__in=GOING).order_by("pk")
-    found = list(locked_rows(rows).select_related("product"))
-    for test in found:
-        if test.writing_price is not None or test.weeks.filter(applied_at__isnull=False).exists():
+    found: dict[int, PriceTest] = {}
+    for test in locked_rows(rows).select_related("product"):
+        found |= {one.pk: one for one in (test, *locked_rows(_with_family(test)).select_related("product"))}
+    for test in found.values():
+        if _has_written(test):
             raise PricingError(why("test_first", product=test.product))
-    for test in found:
-        for other in locked_rows(_with_family(test)).select_related("product"):
-            other.state, other.reason = State.STOPPED, _("the price before it was taken back")
-            other.save(update_fields=["state", "reason"])
-    return found
+    return list(found.values())
+
+
+def price_tests_give_way(tests: Iterable[PriceTest]) -> None:
+    """Stop tests that have not begun: there is nothing to restore."""
+    keys = [test.pk for test in tests]
+    PriceTest.objects.filter(pk__in=keys).update(state=State.STOPPED, reason=_("the price before it was taken back"))
 
 
 def price_tests_advance(
