@@ -56,10 +56,11 @@ class LowestPrice(TemplateAccess):
 def price_record(*, products: Sequence[int], at: datetime | None = None, whole: bool = False) -> int:
     """Bring the reductions of these products (keys of the mirror) up to date with their prices.
 
-    Returns how many rows were written. Seven queries per thousand products, three where none was ever reduced. What was
-    recorded of a past reduction stays, even if the promotion behind it has been deleted since. Promotions that ended
-    more than a month before anything that still runs are looked at with ``whole`` only, or where a reduction reaches
-    back to them: past reductions of a product that had such promotions stay as they are.
+    Returns how many rows were written. Seven queries per thousand products, one more where reductions are new, three
+    where none was ever reduced. What was recorded of a past reduction stays, even if the promotion behind it has been
+    deleted since. Promotions that ended more than a month before anything that still runs are looked at with ``whole``
+    only, or where a reduction reaches back to them: past reductions of a product that had such promotions stay as they
+    are.
     """
     now = at or timezone.now()
     written = 0

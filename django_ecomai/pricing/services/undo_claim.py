@@ -24,7 +24,7 @@ from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.held import Why, why
 from django_ecomai.pricing.models import PriceChange, PriceProposal, PriceSelection, PriceTest
 
-from .decide import PricingError
+from .decide import HEAVY, PricingError
 from .price_tests import GOING, price_tests_give_way, price_tests_in_the_way
 from .shop import Said
 
@@ -124,10 +124,11 @@ def undo_release(undoing: Undoing) -> None:
         products = [test.product_id for test in tests]
         list(locked_rows(Product.objects.filter(pk__in=products).order_by("pk")).values_list("pk", flat=True))
         going = PriceTest.objects.filter(product__in=products, state__in=GOING)
-        other = set(going.values_list("product_id", flat=True))
+        tested = set(going.values_list("product_id", flat=True))
         before = {pk: (state, reason) for pk, state, reason in undoing.tests}
-        for test in tests:
-            if test.state == PriceTest.State.STOPPED and test.product_id not in other:
+        for test in reversed(tests):  # one per product: a younger one was started while an older one was stopped
+            if test.state == PriceTest.State.STOPPED and test.product_id not in tested:
+                tested.add(test.product_id)
                 test.state, test.reason = before[test.pk]
                 test.save(update_fields=["state", "reason"])
         _rows(undoing).update(**FREE)
@@ -135,7 +136,9 @@ def undo_release(undoing: Undoing) -> None:
 
 def undos_left(*, channel: str, now: datetime) -> list[PriceChange]:
     """What killed workers have left behind: changes with their notes."""
-    return list(PriceChange.objects.filter(_old(now), channel=channel).select_related("product", "proposal"))
+    rows = PriceChange.objects.filter(_old(now), channel=channel).order_by("pk").select_related("product", "proposal")
+    heavy = (*(f"proposal__{name}" for name in HEAVY), "product__description", "product__attributes")
+    return list(rows.defer(*heavy))
 
 
 def being_undone(rows: Sequence[PriceProposal]) -> dict[int, Why]:
