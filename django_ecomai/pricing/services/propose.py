@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from django_ecomai.conf import ecomai
@@ -157,8 +157,8 @@ def proposals_make(
 def _proposals_forget(*, channel: str) -> None:
     """Delete what nobody has decided of products that are not on sale any more. By the product, not by the row's age:
     one that was opened again while the run worked is as old, and stays."""
-    gone = PriceProposal.objects.filter(channel=channel, undecided__isnull=False)
-    gone = gone.exclude(product__in=on_sale(channel=channel)).order_by("pk")
+    there = Exists(on_sale(channel=channel).filter(pk=OuterRef("product")))
+    gone = PriceProposal.objects.filter(~there, channel=channel, undecided__isnull=False).order_by("pk")
     for keys in in_parts(gone.values_list("pk", flat=True)):
         with transaction.atomic():
             held = list(locked_rows(gone.filter(pk__in=keys)).values_list("pk", flat=True))
