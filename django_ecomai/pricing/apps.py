@@ -54,7 +54,7 @@ class PricingConfig(AppConfig):
                     _("Decisions of an employee about prices"),
                     {
                         "ecomai_pricing.PriceProposal": ("decided_by", "seconded_by"),
-                        "ecomai_pricing.PriceChange": ("user", "seconded_by"),
+                        "ecomai_pricing.PriceChange": ("user", "seconded_by", "undoing_by"),
                         "ecomai_pricing.PriceLimits": ("user",),
                         "ecomai_pricing.PriceSelection": ("made_by", "confirmed_by"),
                         "ecomai_pricing.PriceTest": ("started_by", "approved_by"),

@@ -94,6 +94,7 @@ REASONS: Mapping[str, Any] = {
     "being_written": gettext_lazy(
         "Another price of “%(product)s” is being put into the shop: try again in some minutes."
     ),
+    "being_undone": gettext_lazy("The price of “%(product)s” is being taken back: try again in some minutes."),
     "younger_stands": gettext_lazy(
         "The price %(price)s of “%(product)s” came with a later change: take that one back first."
     ),
@@ -150,6 +151,7 @@ SHORT: Mapping[str, Any] = {
     "error": gettext_lazy("An error stopped it, and the next attempt tries it again."),
     "costs_by_now": gettext_lazy("The shop has another price by now."),
     "being_written": gettext_lazy("Another price of it is being put into the shop right now."),
+    "being_undone": gettext_lazy("It is being taken back right now."),
     "younger_stands": gettext_lazy("A later change brought today’s price: take that one back first."),
     "second_needed": gettext_lazy("Noted: somebody else must confirm it too."),
     "other_currency": gettext_lazy("The currency of its price has changed."),

@@ -20,6 +20,7 @@ from django_ecomai.conf import ecomai
 from django_ecomai.core.template_access import TemplateAccess
 from django_ecomai.mirror.models import Product, Promotion
 
+from .facts import in_parts
 from .histories import History, ever_reduced, histories
 from .models import PriceReduction
 from .omnibus import Reduction, is_settled_by, lowest_in, reductions, spans
@@ -27,6 +28,8 @@ from .omnibus import Reduction, is_settled_by, lowest_in, reductions, spans
 CHUNK = 1000
 # Products of which every reduction there ever was is held at once.
 FEW = 50
+#: How often products are looked at anew that another worker was writing at the same moment.
+ATTEMPTS = 3
 OPEN = Q(ended_at=None)
 # Thirty calendar days and the one that has begun, with the hour of a change of clocks.
 MONTH = timedelta(days=32)
@@ -53,21 +56,30 @@ class LowestPrice(TemplateAccess):
 def price_record(*, products: Sequence[int], at: datetime | None = None, whole: bool = False) -> int:
     """Bring the reductions of these products (keys of the mirror) up to date with their prices.
 
-    Returns how many rows were written. Seven queries per thousand products, three where none was ever reduced. What was
-    recorded of a past reduction stays, even if the promotion behind it has been deleted since. Promotions that ended
-    more than a month before anything that still runs are looked at with ``whole`` only, or where a reduction reaches
-    back to them: past reductions of a product that had such promotions stay as they are.
+    Returns how many rows were written. Seven queries per thousand products, one more where reductions are new, three
+    where none was ever reduced. What was recorded of a past reduction stays, even if the promotion behind it has been
+    deleted since. Promotions that ended more than a month before anything that still runs are looked at with ``whole``
+    only, or where a reduction reaches back to them: past reductions of a product that had such promotions stay as they
+    are.
     """
     now = at or timezone.now()
     written = 0
     keys = sorted(set(products))
     size = FEW if whole else CHUNK
     for begin in range(0, len(keys), size):
-        written += _record(keys[begin : begin + size], now, whole)
+        part = keys[begin : begin + size]
+        for _attempt in range(ATTEMPTS):
+            again: list[int] = []
+            written += _record(part, now, whole, again)
+            if not again:
+                break
+            part, now = again, max(now, timezone.now())
     return written
 
 
-def _record(keys: list[int], now: datetime, whole: bool) -> int:
+def _record(keys: list[int], now: datetime, whole: bool, again: list[int]) -> int:
+    """``again`` gets products of which another worker has stored something else at the same moment: nobody knows who of
+    the two has seen more, so that they are to be looked at once more."""
     lately = now - MONTH
     known: dict[int, dict[datetime, PriceReduction]] = {}
     for recent in PriceReduction.objects.filter(OPEN | Q(ended_at__gt=lately), product_id__in=keys):
@@ -104,7 +116,22 @@ def _record(keys: list[int], now: datetime, whole: bool) -> int:
             each.recorded_at = timezone.now()
         PriceReduction.objects.bulk_update(changed, ("began_at", *_WRITTEN, "recorded_at"), batch_size=CHUNK)
     PriceReduction.objects.bulk_create(new, batch_size=CHUNK, ignore_conflicts=True)
+    again += _stored_otherwise(new)
     return len(new) + len(changed) + len(unplanned)
+
+
+def _stored_otherwise(new: Sequence[PriceReduction]) -> list[int]:
+    """Products of which a row was there already when ours was to be added, and says something else."""
+    ours = {(one.product_id, one.began_at): one for one in new}
+    columns = ("product_id", "began_at", *_WRITTEN)
+    found: set[int] = set()
+    for part in in_parts(sorted({pk for pk, _began in ours})):
+        rows = PriceReduction.objects.filter(product__in=part, began_at__in={at for pk, at in ours if pk in set(part)})
+        for pk, began, *values in rows.values_list(*columns):
+            mine = ours.get((pk, began))
+            if mine is not None and values != [getattr(mine, name) for name in _WRITTEN]:
+                found.add(pk)
+    return sorted(found)
 
 
 def _past_add(

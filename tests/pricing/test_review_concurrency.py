@@ -84,7 +84,7 @@ def test_taking_back_and_keeping_a_tested_price_do_not_wait_for_each_other_in_a_
     PriceTest.objects.filter(pk=test.pk).update(base_price=product.price, high=Decimal("10.90"))
     test.refresh_from_db()
     written, held = threading.Event(), threading.Event()
-    write, facts = undo_room.write_price, keep_room.product_facts
+    write, facts = undo_room.write_price, keep_room.facts_and_choices
 
     def slow_write(*args: Any, **more: Any) -> Any:
         written.set()
@@ -97,7 +97,7 @@ def test_taking_back_and_keeping_a_tested_price_do_not_wait_for_each_other_in_a_
         return facts(*args, **more)
 
     monkeypatch.setattr(undo_room, "write_price", slow_write)
-    monkeypatch.setattr(keep_room, "product_facts", slow_facts)
+    monkeypatch.setattr(keep_room, "facts_and_choices", slow_facts)
 
     def keep() -> Any:
         assert written.wait(timeout=10)

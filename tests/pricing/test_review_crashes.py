@@ -153,6 +153,33 @@ def test_a_reduction_that_another_worker_has_stored_as_running_is_ended(monkeypa
     assert PriceReduction.objects.get().ended_at is not None
 
 
+def test_a_reduction_that_another_worker_has_ended_meanwhile_does_not_run_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The other way round: who heard of the fall has looked before the price rose, and writes after who heard of it."""
+    now = timezone.now()
+    product = product_make(price="9.00", list_price=Decimal(12), currency="EUR")
+    began, ended = now - timedelta(hours=2), now - timedelta(hours=1)
+    for at, price in ((now - timedelta(days=60), 12), (began, 9)):
+        PricePoint.objects.create(product=product, price=price, list_price=12, currency="EUR", valid_from=at)
+    real = ledger.histories
+
+    def slow(**asked: Any) -> Any:
+        found = real(**asked)
+        if not PriceReduction.objects.exists():
+            PricePoint.objects.create(product=product, price=12, list_price=12, currency="EUR", valid_from=ended)
+            Product.objects.update(price=12)
+            PriceReduction.objects.create(
+                product=product, began_at=began, ended_at=ended, price=9, list_price=12, lowest_before=12,
+                known_since=now - timedelta(days=60), currency="EUR",
+            )  # fmt: skip
+        return found
+
+    monkeypatch.setattr(ledger, "histories", slow)
+    ledger.price_record(products=[product.pk])
+    assert PriceReduction.objects.get().ended_at == ended
+
+
 def test_two_posts_that_both_bring_a_new_competitor_are_both_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another worker has added it between the look and the write."""
     real, looks = competitors_import.locked_rows, []

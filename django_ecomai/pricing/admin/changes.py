@@ -23,6 +23,7 @@ from django.views.decorators.http import require_POST
 from django_ecomai.core.admin import ReadOnlyAdminMixin
 from django_ecomai.core.admin_parts import badge
 from django_ecomai.core.charts import format_value
+from django_ecomai.core.db import without_transaction
 from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.pricing import words
 from django_ecomai.pricing.asked import key_asked, text_asked
@@ -111,9 +112,13 @@ class PriceChangeAdmin(ReadOnlyAdminMixin, PricingAdmin):
         return request.user.has_perm(UNDO)
 
     def get_urls(self) -> list[URLPattern]:
-        view = require_POST(self.take_back_view)
-        name = "ecomai_pricing_pricechange_take_back"
-        return [path("take-back/", self.admin_site.admin_view(view), name=name), *super().get_urls()]
+        view, name = self.admin_site.admin_view, "ecomai_pricing_pricechange"
+        return [
+            # What was written must stay noted, whatever fails afterwards: no transaction of the request around it.
+            path("", without_transaction(view(self.changelist_view)), name=f"{name}_changelist"),
+            path("take-back/", view(require_POST(self.take_back_view)), name=f"{name}_take_back"),
+            *super().get_urls(),
+        ]
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Django's page, its lines in the reader's language."""

@@ -40,6 +40,7 @@ from .shop import (
     shop_prices,
     write_price,
 )
+from .undo_claim import being_undone
 
 State = PriceProposal.State
 #: Prices that are claimed at once, and looked at again when a worker is killed.
@@ -198,6 +199,8 @@ def _apply(
     try:
         rows = _newest(claim)
         refused = prices_refused(adapter, rows, channel=channel, siblings=siblings, now=now)
+        # asked when the rows are noted as being written: from then on nobody begins to take a price of them back
+        refused = {**refused, **being_undone(rows)}
     except BaseException:  # nothing is written yet
         _release(claim)
         raise
@@ -310,12 +313,13 @@ def _apply_family(
 
 
 def _waits(members: Sequence[PriceProposal], claim: Claim, now: datetime) -> bool:
-    """Whether scheduled prices only come too early: the shop could not be read, or the day since the last change is not
-    over. Nothing is written of them; the next hour tries again, for ``PATIENCE``."""
+    """Whether scheduled prices only come too early: the shop could not be read, the day since the last change is not
+    over, or the price before is being put back. Nothing is written of them; the next hour tries again, for
+    ``PATIENCE``."""
     for row in members:
         problem = claim.why.get(row.pk, NONE)
         unread = bool(claim.before[row.product.external_id].problem)
-        early = problem.code in ("", "changed_today")
+        early = problem.code in ("", "changed_today", "being_undone")
         if claim.states[row.pk] != State.SCHEDULED or row.apply_at is None or now - row.apply_at > PATIENCE:
             return False
         if not (unread or early):

@@ -118,10 +118,12 @@ def price_test_group_start(
     at = now or timezone.now()
     check_start(channel=channel, weeks=weeks, user=user)
     first = last_monday(local_date(at)) + timedelta(days=7)
+    wanted = sorted(set(product_ids))[: MOST_PRODUCTS + 1]
+    units = group_plan(channel=channel, product_ids=wanted, step=step, now=at).units
+    keys = {*wanted, *(one.pk for unit in units for one in unit.facts)}
     with transaction.atomic():
-        wanted = sorted(set(product_ids))[: MOST_PRODUCTS + 1]
-        # whoever starts two tests of a product at once waits here
-        list(locked_rows(Product.objects.filter(pk__in=wanted).order_by("pk")).values_list("pk", flat=True))
+        # whoever starts two tests of a product or of its family at once waits here
+        list(locked_rows(Product.objects.filter(pk__in=keys).order_by("pk")).values_list("pk", flat=True))
         plan = group_plan(channel=channel, product_ids=wanted, step=step, now=at)
         if not plan.units:
             reason = next(iter(plan.left_out.values()), _("No product is on sale."))

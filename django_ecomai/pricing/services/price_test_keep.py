@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -46,6 +47,7 @@ def price_tests_keep(
     channel = ended[0].channel
     with transaction.atomic():
         keys = sorted({test.product_id for test in ended})
+        _proposals_lock(ended)  # before the products, as everybody does
         products = {one.pk: one for one in locked_rows(Product.objects.filter(pk__in=keys).order_by("pk"))}
         facts, choices = facts_and_choices(channel=channel, product_ids=keys, now=at)
         known = {one.pk: (one, choice) for one, choice in zip(facts, choices, strict=True)}
@@ -62,6 +64,15 @@ def price_tests_keep(
         approved = proposals_approve(proposals=rows, user=user)
         change_log(objects=ended, user=user, lines=[log_line("keep_higher" if higher else "keep_lower")])
     return approved
+
+
+def _proposals_lock(tests: Sequence[PriceTest]) -> None:
+    """What a run has proposed meanwhile is decided by nobody else until the end of the transaction, nor are the prices
+    of the others of their families, which are approved with them."""
+    families = Q(channel=tests[0].channel, family__in={test.family for test in tests} - {""})
+    rows = PriceProposal.objects.filter(families | Q(product__in={test.product_id for test in tests}))
+    rows = rows.filter(state__in=(*PriceProposal.UNDECIDED, *PriceProposal.UNDER_WAY)).order_by("pk")
+    list(locked_rows(rows).values_list("pk", flat=True))
 
 
 def _with_families(tests: Sequence[PriceTest]) -> list[PriceTest]:

@@ -67,7 +67,7 @@ def price_test_stop(*, test: PriceTest, user: Any = None, reason: str, now: date
 
 def price_tests_in_the_way(*, product_ids: Iterable[int]) -> list[PriceTest]:
     """The tests, locked, that have to stop before the price of these products is taken back: theirs, and those of
-    their families. Call it, and ``price_tests_give_way``, within the transaction that takes the price back.
+    their families. Call it, and ``price_tests_give_way``, within one transaction.
 
     Raises ``PricingError`` for a test that has begun.
     """

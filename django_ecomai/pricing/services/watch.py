@@ -28,7 +28,8 @@ from .apply import changes_apply, families_together
 from .decide import HEAVY, PricingError, reason_of
 from .price_tests import price_tests_advance
 from .shop import adapter_applies
-from .undo import change_undo
+from .undo import change_undo, undo_resume
+from .undo_claim import undos_left
 
 logger = logging.getLogger("django_ecomai")
 State, Verdict = PriceProposal.State, PriceChange.Verdict
@@ -104,6 +105,7 @@ def _tests(found: Watched, channel: str, now: datetime | None) -> None:
 
 def _resume(found: Watched, channel: str, now: datetime | None) -> None:
     """Family by family: perhaps one of them is why the others were left behind."""
+    _finish_undos(found, channel, now)
     left = PriceProposal.objects.filter(channel=channel, state=State.WRITING).order_by("pk")
     named = list(left.values_list("pk", "family"))
     families = dict(named)
@@ -111,6 +113,27 @@ def _resume(found: Watched, channel: str, now: datetime | None) -> None:
     for part in families_together(named, size=1):
         of_part = [(pk, families[pk]) for pk in part]
         _apply(found, of_part, channel=channel, states=(), now=now, siblings=siblings)
+
+
+def _finish_undos(found: Watched, channel: str, now: datetime | None) -> None:
+    """What a killed worker has begun to take back."""
+    seen: set[str] = set()
+    for change in undos_left(channel=channel, now=now or timezone.now()):
+        family = change.proposal.family if change.proposal is not None else ""
+        key = f"{change.batch} {family}" if family else f"#{change.pk}"
+        if key in seen:
+            continue
+        seen.add(key)
+        try:
+            undone = undo_resume(change=change, now=now)
+        except PricingError as error:
+            found.messages.append(error.why)
+        except Exception as error:
+            _failed(found, why("product_said", product=change.product, because=why("error", told=_told(error))))
+            if found.errors >= MOST_ERRORS:
+                raise
+        else:
+            found.rolled_back += sum(one.kind == PriceChange.Kind.ROLLBACK for one in undone)
 
 
 def _apply_due(found: Watched, channel: str, now: datetime | None) -> None:
