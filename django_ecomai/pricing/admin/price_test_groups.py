@@ -30,10 +30,10 @@ from django_ecomai.core.admin_parts import badge
 from django_ecomai.core.charts import format_value
 from django_ecomai.core.db import without_transaction
 from django_ecomai.forecast.days import local_date
-from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing import words
 from django_ecomai.pricing.asked import key_asked, text_asked
+from django_ecomai.pricing.held import exact_amount
 from django_ecomai.pricing.models import PriceTest, PriceTestGroup, PricingRule
 from django_ecomai.pricing.price_test_export import group_state
 from django_ecomai.pricing.price_test_pages import WEEKS, result_context
@@ -138,7 +138,7 @@ class PriceTestGroupAdmin(ReadOnlyAdminMixin, PricingAdmin):
             "plan": plan,
             "units": [
                 (", ".join(one.title for one in unit.facts), *(
-                    amount_format(price, unit.facts[0].currency) for price in (unit.facts[0].price, unit.low, unit.high)
+                    exact_amount(price, unit.facts[0].currency) for price in (unit.facts[0].price, unit.low, unit.high)
                 ))
                 for unit in plan.units[:SHOWN]
             ],
@@ -179,7 +179,8 @@ class PriceTestGroupAdmin(ReadOnlyAdminMixin, PricingAdmin):
             ],
             "tests": [
                 (self.link("ecomai_pricing_pricetest_change", test.pk), test.product.title,
-                 amount_format(test.low), amount_format(test.high, test.currency), test.standing(today),
+                 exact_amount(test.low, test.currency, named=False), exact_amount(test.high, test.currency),
+                 test.standing(today),
                  test.reason)
                 for test in tests
             ],

@@ -14,11 +14,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from django_ecomai.conf import ecomai
 from django_ecomai.core.charts import format_value
 from django_ecomai.core.db import without_transaction
-from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.pricing.apply_now import apply_now_or_start
+from django_ecomai.pricing.asked import channel_asked
+from django_ecomai.pricing.held import exact_amount
 from django_ecomai.pricing.models import PriceTest
 from django_ecomai.pricing.price_test_export import price_tests_csv
 from django_ecomai.pricing.services import PricingError, price_tests_keep
@@ -89,7 +89,7 @@ class ResultMixin:
         """All tests with their results, as a file."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        text = price_tests_csv(channel=request.GET.get("channel", ecomai.CHANNEL))
+        text = price_tests_csv(channel=channel_asked(request))
         headers = {"Content-Disposition": 'attachment; filename="price-tests.csv"'}
         return HttpResponse(text, content_type="text/csv; charset=utf-8", headers=headers)
 
@@ -106,7 +106,7 @@ class ResultMixin:
         return {
             "keep_url": self.link("ecomai_pricing_pricetest_keep", row.pk),
             "keeps": [
-                (name, text % {"price": amount_format(price, row.currency)}) for name, text, price in prices
+                (name, text % {"price": exact_amount(price, row.currency)}) for name, text, price in prices
             ] if ended and may_keep(request) else [],
             "group": row.group,
             "group_url": self.link("ecomai_pricing_pricetestgroup_change", row.group_id) if row.group_id else "",

@@ -25,9 +25,9 @@ from django_ecomai.core.admin import ReadOnlyAdminMixin
 from django_ecomai.core.admin_parts import badge
 from django_ecomai.core.db import without_transaction
 from django_ecomai.forecast.days import local_date
-from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.asked import key_asked
+from django_ecomai.pricing.held import exact_amount
 from django_ecomai.pricing.models import PriceTest
 from django_ecomai.pricing.price_test_pages import Plan, plan_suggested, plan_told, plan_warned, test_context
 from django_ecomai.pricing.services import (
@@ -129,7 +129,7 @@ class PriceTestAdmin(ReadOnlyAdminMixin, ResultMixin, PricingAdmin):
             "opts": self.opts,
             "price_links": self.price_links(request),
             "product": row,
-            "today": amount_format(row.price, row.currency),
+            "today": exact_amount(row.price, row.currency),
             "form": form,
             "problem": _problem(row, plan) if plan is not None else "",
             "warned": plan_warned(product=row, plan=plan) if plan is not None and row.price else "",
@@ -201,7 +201,7 @@ class PriceTestAdmin(ReadOnlyAdminMixin, ResultMixin, PricingAdmin):
                     told = _("The test ends as soon as the shop takes the price back, which is tried every hour.")
                     messages.warning(request, f"{told} {stopped.waits_for}")
                 elif stopped.reason == reason[:500]:
-                    price = amount_format(stopped.product.price, stopped.currency)
+                    price = exact_amount(stopped.product.price, stopped.currency)
                     messages.success(
                         request, _("The test is over; the shop has the price %(price)s.") % {"price": price}
                     )
@@ -230,7 +230,8 @@ class PriceTestAdmin(ReadOnlyAdminMixin, ResultMixin, PricingAdmin):
 
     @admin.display(description=gettext_lazy("prices"))
     def both(self, row: PriceTest) -> str:
-        return f"{amount_format(row.low)} / {amount_format(row.high, row.currency)}"
+        low = exact_amount(row.low, row.currency, named=False)
+        return f"{low} / {exact_amount(row.high, row.currency)}"
 
 
 def _problem(product: Product, plan: Plan) -> str:

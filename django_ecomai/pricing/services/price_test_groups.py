@@ -19,7 +19,7 @@ from django_ecomai.core.mysql import locked_rows
 from django_ecomai.forecast.days import local_date
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.facts import Facts, product_facts
-from django_ecomai.pricing.models import PriceTest, PriceTestGroup, PriceTestWeek
+from django_ecomai.pricing.models import PriceProposal, PriceTest, PriceTestGroup, PriceTestWeek
 from django_ecomai.pricing.reading import last_monday
 from django_ecomai.pricing.rulebook import Choice, RuleBook
 
@@ -84,8 +84,13 @@ def group_plan(*, channel: str, product_ids: Iterable[int], step: float, now: da
         units.setdefault(key or f"#{pk}", Unit(key, [])).facts.append(facts)
     found = GroupPlan()
     running = set(PriceTest.objects.filter(channel=channel, state__in=GOING).values_list("product_id", flat=True))
+    approved = PriceProposal.objects.filter(channel=channel, state__in=PriceProposal.UNDER_WAY)
+    waiting = set(approved.values_list("product_id", flat=True)) & known.keys()
     for unit in units.values():
-        if problem := _unit_problem(unit, choices, step, running):
+        problem = _unit_problem(unit, choices, step, running)
+        if not problem and any(one.pk in waiting for one in unit.facts):
+            problem = _("A price is approved already, and waits to be put into the shop.")
+        if problem:
             found.left_out |= {one.title: problem for one in unit.facts}
         else:
             found.units.append(unit)
