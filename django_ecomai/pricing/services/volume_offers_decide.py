@@ -152,7 +152,9 @@ def _forbidden(row: VolumeOffer, parts: Sequence[Priced | tuple[str, dict[str, A
     if len({one.tax for one in priced}) > 1:
         return _("Its products have different tax rates.")
     if price < (lowest := sum(one.lowest for one in priced)) - _SAME:
-        return _("Its limits allow no price below %(lowest)s.") % {"lowest": exact_amount(lowest, row.currency)}
+        return _("Its limits allow no price below %(lowest)s.") % {
+            "lowest": exact_amount(lowest, row.currency, named=False)
+        }
     step = max(one.step for one in priced)
     if abs(price / step - round(price / step)) > 1e-6:
         return _("It is no multiple of the smallest step, %(step)s.") % {"step": f"{step:g}"}
