@@ -17,6 +17,8 @@ from django.utils.translation import gettext_lazy
 
 from django_ecomai.core.currencies import currency_digits
 
+from .price_test_words import REASONS_OF_TESTS
+
 REASONS: Mapping[str, Any] = {
     "price_missing": gettext_lazy("It has no price above 0: give it one in the shop."),
     "cost_missing": gettext_lazy("Its cost is not known: map `cost` in your adapter, or add a supplier's offer."),
@@ -77,9 +79,7 @@ REASONS: Mapping[str, Any] = {
         "price that you want in the shop."
     ),
     "not_set_back": "%(back)s %(because)s",
-    # -- of price tests
-    "test_other_price": gettext_lazy("the shop has changed the price to %(price)s, and it stays"),
-    "test_first": gettext_lazy("“%(product)s” is in a price test that has begun: stop that first."),
+    **REASONS_OF_TESTS,
     # -- stopped, since those that went first did not do well
     "canary_below": gettext_lazy("Those that went first earned less than expected."),
     "canary_few": gettext_lazy("Of those that went first too few are still in the shop."),
@@ -133,6 +133,8 @@ LIMITS: Mapping[str, Any] = {
     "map": gettext_lazy("the least advertised price"),
     "corridor_low": gettext_lazy("the lowest share of the list price"),
     "corridor_high": gettext_lazy("the highest share of the list price"),
+    "year_low": gettext_lazy("the lowest share of the price a year ago, as it has no list price"),
+    "year_high": gettext_lazy("the highest share of the price a year ago, as it has no list price"),
     "max_fall_day": gettext_lazy("the largest change per day"),
     "max_rise_day": gettext_lazy("the largest change per day"),
     "max_fall_week": gettext_lazy("the largest change per week"),
@@ -164,13 +166,13 @@ SHORT: Mapping[str, Any] = {
 #: What sentences name.
 NAMES = (
     "parent", "rule", "first", "second", "names", "limits", "why", "value", "currency", "price", "new", "seen",
-    "product", "told", "because", "back", "state", "units", "days", "floor", "number",
+    "product", "told", "because", "back", "state", "units", "days", "floor", "number", "amount",
 )  # fmt: skip
 
 #: The step of the trail by which a person has put a price of his own in place of the proposed one.
 OWN_PRICE = "own_price"
 #: Limits that a price may not exceed; under the others it may not fall.
-CEILINGS = ("corridor_high", "max_rise_day", "max_rise_week")
+CEILINGS = ("corridor_high", "year_high", "max_rise_day", "max_rise_week")
 
 STAGES: Mapping[str, Any] = {
     **LIMITS,
@@ -233,9 +235,9 @@ def _plain(value: Any) -> Any:
 def reason_text(code: str, *, currency: str = "", **named: Any) -> str:
     """The sentence of a code, in the language of who reads it; what is not named is left blank.
 
-    ``limits`` are those of ``limits_named``, in ``currency``; ``why`` is a code of ``Reason``, ``state`` one of a
-    proposal, ``because`` another reason as data, and ``back`` prices that could not be set back (product, price,
-    what the shop said): all are put into words too.
+    ``limits`` are those of ``limits_named``, they and ``amount`` in ``currency``; ``why`` is a code of ``Reason``,
+    ``state`` one of a proposal, ``because`` another reason as data, and ``back`` prices that could not be set back
+    (product, price, what the shop said): all are put into words too.
     """
     if code not in REASONS:
         return code
@@ -243,6 +245,7 @@ def reason_text(code: str, *, currency: str = "", **named: Any) -> str:
     fill = {**dict.fromkeys(NAMES, "–"), **{name: "–" if value is None else value for name, value in told.items()}}
     if not isinstance(fill["limits"], str):
         fill["limits"] = limits_text(fill["limits"], currency)
+    fill["amount"] = exact_amount(named.get("amount"), currency)
     if not isinstance(fill["because"], str):
         fill["because"] = str(why_of(fill["because"]))
     if not isinstance(fill["back"], str):

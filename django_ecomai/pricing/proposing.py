@@ -17,7 +17,7 @@ from django_ecomai.forecast.selectors import forecast_days
 from .cross_effects import Neighbours, neighbours
 from .facts import Facts, product_facts
 from .learning import Learned
-from .limits import limits_build, limits_named, problems
+from .limits import limits_build, limits_named, problems, year_named
 from .models import PriceProposal, PricingRule
 from .models.elasticities import strength_of
 from .reading import Reader, Weeks
@@ -353,8 +353,10 @@ def _rows(
             currency=facts.currency,
             family=choice.families[0] if choice.families else "",
             rule=choice.rule if choice.rule is not None and choice.rule.pk else None,
-            binding=str(guarded.binding[row]) if held is None else "",
-            trail=[] if held is not None else [[name, rounded(a), rounded(b)] for name, a, b in guarded.trail(row)],
+            binding=year_named(str(guarded.binding[row]), choice) if held is None else "",
+            trail=[]
+            if held is not None
+            else [[year_named(name, choice), rounded(a), rounded(b)] for name, a, b in guarded.trail(row)],
             goal=choice.action,
             elasticity=bounds["elasticity"][row],
             elasticity_low=bounds["low"][row],

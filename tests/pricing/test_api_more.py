@@ -15,6 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from django_ecomai.mirror.models import PricePoint, Product
+from django_ecomai.pricing.journal import log_text
 from django_ecomai.pricing.ledger import price_record
 from django_ecomai.pricing.models import CompetitorPrice, PriceTest, PriceTestGroup
 from django_ecomai.runs.models import Run
@@ -163,7 +164,7 @@ class TestPriceTests:
         answer = post(staff, "price-tests/", self.PLAN)
         assert answer.status_code == 201 and answer.json()["state"] == "running"
         number = answer.json()["id"]
-        assert LogEntry.objects.get().change_message == "started"
+        assert log_text(LogEntry.objects.get().change_message) == "started"
         assert post(staff, "price-tests/", self.PLAN).json()["detail"].startswith("“Lamp” is in a price test")
         found = staff.get(f"{BASE}price-tests/{number}/").json()
         assert (len(found["weeks"]), found["result"]["verdict"], found["weeks"][0]["propensity"]) == (6, "early", 0.5)

@@ -22,6 +22,7 @@ from django_ecomai.pricing.models import PriceProposal, PriceTest
 from django_ecomai.pricing.price_test_export import price_tests_csv
 from django_ecomai.pricing.services import apply as apply_room
 from django_ecomai.pricing.services import changes_apply, price_test_start, prices_watch
+from django_ecomai.pricing.services import watch as watch_room
 from django_ecomai.runs.models import Run
 from django_ecomai.testing import product_make
 
@@ -66,7 +67,8 @@ def test_what_killed_workers_left_behind_is_finished_with_one_look_at_the_catalo
         looks.append(families)
         return real(families, **more)
 
-    monkeypatch.setattr(apply_room, "family_candidates", counted)
+    for room in (apply_room, watch_room):
+        monkeypatch.setattr(room, "family_candidates", counted)
     assert prices_watch().applied == 3
     assert len(looks) == 1
 

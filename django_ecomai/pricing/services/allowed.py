@@ -14,7 +14,7 @@ from django_ecomai.adapters.base import ShopAdapter
 from django_ecomai.conf import ecomai
 from django_ecomai.forecast.days import local_date
 from django_ecomai.mirror.models import Product
-from django_ecomai.pricing.facts import Facts, attributes_merged, in_parts, product_facts
+from django_ecomai.pricing.facts import Facts, attributes_merged, having, in_parts, product_facts
 from django_ecomai.pricing.held import NONE, OWN_PRICE, Why, why
 from django_ecomai.pricing.limits import limits_build, limits_named, problems
 from django_ecomai.pricing.models import PriceProposal, PricingRule
@@ -162,7 +162,7 @@ def _floor_unknown(facts: Facts, choice: Choice) -> Why:
 
 def family_candidates(families: Iterable[str], *, channel: str) -> dict[str, set[int]]:
     """Keys of products on sale that may belong to price families: the variants of a parent, and what has the same value
-    of an attribute. Reads the catalogue once where a family comes from an attribute."""
+    of an attribute. Reads all products that have such an attribute where a family comes from one."""
     wanted = {family for family in families if family}
     found: dict[str, set[int]] = {family: set() for family in wanted}
     on_sale = Product.objects.filter(channel=channel, is_active=True, is_service=False, removed_at=None)
@@ -173,7 +173,7 @@ def family_candidates(families: Iterable[str], *, channel: str) -> dict[str, set
                 found[parents[parent]].add(pk)
     names = {family.partition("=")[0] for family in wanted if "=" in family}
     if names:
-        rows = on_sale.values_list("pk", "attributes", "parent__attributes")
+        rows = having(on_sale, names).values_list("pk", "attributes", "parent__attributes")
         for pk, own, inherited in rows.iterator(chunk_size=5000):
             held = attributes_merged(inherited, own)
             for name in names:

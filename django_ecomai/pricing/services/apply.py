@@ -95,13 +95,15 @@ def changes_apply(
     states: Collection[str] = (State.APPROVED,),
     now: datetime | None = None,
     progress: Callable[[int, int], Any] | None = None,
+    siblings: Mapping[str, set[int]] | None = None,
 ) -> Applied:
     """Put proposals in one of ``states`` (default: all approved ones of the channel) into the shop, a few at a time.
 
     With a proposal go the others of its price family; scheduled ones only when they are due. What the shop has changed
     since, and what the limits of now or the other prices of its family forbid, becomes stale and is left alone. A
     failure is noted with its message and the others go on. Two workers never write the same row, and what a killed one
-    left behind is finished here. ``progress`` hears how many of how many are done. Raises ``PricingError`` when the
+    left behind is finished here. ``progress`` hears how many of how many are done. ``siblings``: what
+    ``family_candidates`` found for their families, where that is known already. Raises ``PricingError`` when the
     adapter cannot write prices.
     """
     if not adapter_applies(channel):
@@ -115,7 +117,8 @@ def changes_apply(
         )
     rows = PriceProposal.objects.filter(_free(states, now or timezone.now()), channel=channel)
     named = _named(rows, None if proposals is None else {row.pk for row in proposals})
-    siblings = family_candidates({family for _pk, family in named}, channel=channel)
+    if siblings is None:
+        siblings = family_candidates({family for _pk, family in named}, channel=channel)
     found, done = Applied(), 0
     for part in families_together(named, size=TOGETHER):
         # Each part has a moment of its own: many prices take long.

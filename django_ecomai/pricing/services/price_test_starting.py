@@ -17,6 +17,7 @@ from django_ecomai.core.audit import change_log
 from django_ecomai.core.mysql import locked_rows
 from django_ecomai.forecast.days import local_date
 from django_ecomai.mirror.models import Product
+from django_ecomai.pricing.journal import log_line
 from django_ecomai.pricing.models import PriceProposal, PriceTest, PriceTestWeek
 from django_ecomai.pricing.reading import last_monday
 
@@ -45,11 +46,7 @@ def price_test_start(
     somebody else, and ``user`` must be known.
     """
     at = now or timezone.now()
-    check_start(channel=product.channel, weeks=weeks, user=user)
-    if not 0 < low < high:
-        raise PricingError(_("The lower price must be above 0 and below the higher one."))
-    if problem := price_test_problems(product=product, pairs=[(low, high)], now=at)[0]:
-        raise PricingError(problem)
+    price_test_check(product=product, low=low, high=high, weeks=weeks, user=user, now=at)
     first = last_monday(local_date(at)) + timedelta(days=7)
     with transaction.atomic():
         # one test per product: whoever starts two at once waits here
@@ -64,7 +61,7 @@ def price_test_start(
             started_by=user if getattr(user, "pk", None) is not None else None,
         )  # fmt: skip
         PriceTestWeek.objects.bulk_create(weeks_of(test, weeks_drawn(weeks, seed)))
-        change_log(objects=[test], user=user, lines=[_("started")], added=True)
+        change_log(objects=[test], user=user, lines=[log_line("started")], added=True)
     return test
 
 
@@ -72,6 +69,17 @@ def check_free(product: int) -> None:
     """Raise ``PricingError`` where a price waits that the test would overtake."""
     if PriceProposal.objects.filter(product=product, state__in=PriceProposal.UNDER_WAY).exists():
         raise PricingError(_("A price is approved already, and waits to be put into the shop."))
+
+
+def price_test_check(
+    *, product: Product, low: Decimal, high: Decimal, weeks: int, user: Any = None, now: datetime | None = None
+) -> None:
+    """Raise ``PricingError`` where ``price_test_start`` would, whatever other tests there are."""
+    check_start(channel=product.channel, weeks=weeks, user=user)
+    if not 0 < low < high:
+        raise PricingError(_("The lower price must be above 0 and below the higher one."))
+    if problem := price_test_problems(product=product, pairs=[(low, high)], now=now)[0]:
+        raise PricingError(problem)
 
 
 def check_start(*, channel: str, weeks: int, user: Any) -> None:
@@ -111,7 +119,7 @@ def price_test_approve(*, test: PriceTest, user: Any, now: datetime | None = Non
             week.save(update_fields=["week"])
         held.state, held.starts_on, held.approved_by = PriceTest.State.RUNNING, first, user
         held.save(update_fields=["state", "starts_on", "approved_by"])
-        change_log(objects=[held], user=user, lines=[_("approved by the second of two")])
+        change_log(objects=[held], user=user, lines=[log_line("approved_second")])
     return held
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.utils import timezone
 
 from django_ecomai.conf import ecomai
@@ -21,7 +21,7 @@ from django_ecomai.core.upsert import rows_upsert
 from django_ecomai.mirror.columns import of_products
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.cross_effects import effects_store
-from django_ecomai.pricing.facts import attributes_merged, in_parts, on_sale, values_of
+from django_ecomai.pricing.facts import attributes_merged, having, in_parts, on_sale, values_of
 from django_ecomai.pricing.learning import (
     Learned,
     catalogue_read,
@@ -290,10 +290,9 @@ def family_members(*, channel: str, product_ids: Sequence[int], rules: Iterable[
             for above, held in rows.filter(pk__in=part).values_list("parent__attributes", "attributes"):
                 values |= _values(above, held, name)
         if values:
-            # SQLite does not find a name with a quotation mark in it by its path.
-            has = Q(attributes__has_key=name) | Q(parent__attributes__has_key=name)
-            with_it = rows if '"' in name or "\\" in name else rows.filter(has)
-            others = with_it.values_list("pk", "parent__attributes", "attributes").iterator(chunk_size=5000)
+            others = (
+                having(rows, [name]).values_list("pk", "parent__attributes", "attributes").iterator(chunk_size=5000)
+            )
             found |= {pk for pk, above, held in others if values & _values(above, held, name)}
     return sorted(found)
 

@@ -20,7 +20,7 @@ from django_ecomai.pricing.models import PriceChange, PriceProposal, PriceSelect
 
 from .allowed import restoring_forbidden
 from .decide import PricingError
-from .price_tests import price_tests_give_way
+from .price_tests import price_tests_give_way, price_tests_in_the_way
 from .shop import (
     Former,
     Said,
@@ -83,7 +83,7 @@ def change_undo(
     with transaction.atomic():
         held = _held(change)
         _check_free(held)
-        price_tests_give_way(product_ids=[one.product_id for one in held])
+        tests = price_tests_in_the_way(product_ids=[one.product_id for one in held])
         said = shop_prices(adapter, products=[one.product for one in held])
         _check_prices(held, said)
         first = False
@@ -93,6 +93,7 @@ def change_undo(
             against = _against(held, {**known, **undo_forbidden(asked, now=now or timezone.now())})
             first = bool(against) and not _confirmed(held, against, user=user, confirmed=confirmed)
         if not first:
+            price_tests_give_way(tests)
             wanted = {one.pk: _before(one, said[one.product.external_id]) for one in held}
             _restore(adapter, held, said, wanted)
             undone = [_undo_of(one, said, wanted[one.pk], user=user, kind=kind) for one in held]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -17,12 +17,13 @@ from django_ecomai.forecast.days import local_date
 from django_ecomai.forecast.ledger import ledger_until
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.facts import in_parts
-from django_ecomai.pricing.held import NONE, Why, said, why, why_of
+from django_ecomai.pricing.held import NONE, Why, why, why_of
 from django_ecomai.pricing.journal import log_why
 from django_ecomai.pricing.models import PriceChange, PriceProposal
 from django_ecomai.pricing.watching import LOOKS, Seen, look, seen_of, together
 
 from .adopt import prices_adopt, take_back_told
+from .allowed import family_candidates
 from .apply import changes_apply, families_together
 from .decide import HEAVY, PricingError, reason_of
 from .price_tests import price_tests_advance
@@ -98,7 +99,7 @@ def _wait(found: Watched, channel: str, now: datetime | None) -> None:
 
 
 def _tests(found: Watched, channel: str, now: datetime | None) -> None:
-    found.tests = price_tests_advance(channel=channel, now=now, tell=lambda text: found.messages.append(said(text)))
+    found.tests = price_tests_advance(channel=channel, now=now, tell=found.messages.append)
 
 
 def _resume(found: Watched, channel: str, now: datetime | None) -> None:
@@ -106,8 +107,10 @@ def _resume(found: Watched, channel: str, now: datetime | None) -> None:
     left = PriceProposal.objects.filter(channel=channel, state=State.WRITING).order_by("pk")
     named = list(left.values_list("pk", "family"))
     families = dict(named)
+    siblings = family_candidates(families.values(), channel=channel) if named else {}
     for part in families_together(named, size=1):
-        _apply(found, [(pk, families[pk]) for pk in part], channel=channel, states=(), now=now)
+        of_part = [(pk, families[pk]) for pk in part]
+        _apply(found, of_part, channel=channel, states=(), now=now, siblings=siblings)
 
 
 def _apply_due(found: Watched, channel: str, now: datetime | None) -> None:
@@ -116,20 +119,26 @@ def _apply_due(found: Watched, channel: str, now: datetime | None) -> None:
 
 
 def _apply(
-    found: Watched, named: Sequence[tuple[int, str]], *, channel: str, states: Sequence[str], now: datetime | None
+    found: Watched,
+    named: Sequence[tuple[int, str]],
+    *,
+    channel: str,
+    states: Sequence[str],
+    now: datetime | None,
+    siblings: Mapping[str, set[int]] | None = None,
 ) -> None:
     """Put them into the shop; where an error stops many, in smaller parts, so that in the end it stops one family."""
     if not named:
         return
     try:
-        done = changes_apply(
-            proposals=[PriceProposal(pk=pk) for pk, _family in named], channel=channel, states=states, now=now
-        )
+        rows = [PriceProposal(pk=pk) for pk, _family in named]
+        done = changes_apply(proposals=rows, channel=channel, states=states, now=now, siblings=siblings)
     except Exception as error:
         before, families = found.errors, dict(named)
         parts = families_together(named, size=max(len(named) // 2, 1))
         for part in parts if len(parts) > 1 else ():
-            _apply(found, [(pk, families[pk]) for pk in part], channel=channel, states=states, now=now)
+            of_part = [(pk, families[pk]) for pk in part]
+            _apply(found, of_part, channel=channel, states=states, now=now, siblings=siblings)
         if found.errors == before:
             reason = why("error", told=_told(error))
             if len(parts) == 1:
