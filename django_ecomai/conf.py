@@ -256,7 +256,7 @@ class Defaults:
 
     PRICING_STEPS: dict[str, str] | None = None
     """Smallest step of prices per currency, such as ``{"SEK": "1"}``, beside those that are known (0.05 in Swiss
-    francs, 1 in yen, ...); else 0.01.
+    francs, 1 in yen, 0.001 in Kuwaiti dinars, ...: the digits of ISO 4217, and what is paid); else 0.01.
     """
 
     PRICING_MAP_ATTRIBUTE: str = ""

@@ -15,6 +15,8 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from django_ecomai.core.currencies import currency_digits
+
 from .price_test_words import REASONS_OF_TESTS
 
 REASONS: Mapping[str, Any] = {
@@ -278,13 +280,15 @@ def _unlearned(code: str) -> str:
     return str(Reason(code).label) if code in Reason.values else code
 
 
-def exact_amount(value: Any, currency: str) -> str:
-    """``2.288 GBP``: with all digits of a price on its way."""
+def exact_amount(value: Any, currency: str, *, named: bool = True) -> str:
+    """``2.288 GBP``, ``12.50 EUR``, ``900 JPY``: a price as it is charged, with all of its digits and no fewer than its
+    currency has. ``named``: with the currency."""
     if value is None:
         return "–"
     digits = f"{Decimal(str(value)).quantize(Decimal('0.0001')).normalize():f}"
-    places = max(2, len(digits.partition(".")[2]))
-    return f"{number_format(digits, decimal_pos=places, force_grouping=True)} {currency}".strip()
+    places = max(currency_digits(currency), len(digits.partition(".")[2]))
+    told = number_format(digits, decimal_pos=places, force_grouping=True)
+    return f"{told} {currency}".strip() if named else told
 
 
 def limit_text(code: str, value: Any, currency: str, rule: Any = None) -> str:

@@ -17,6 +17,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from django_ecomai.conf import ecomai
+from django_ecomai.core.currencies import smallest_amount
 from django_ecomai.core.template_access import TemplateAccess
 from django_ecomai.mirror.models import Product, Promotion
 
@@ -180,7 +181,8 @@ def _found(
 def _reductions(history: History) -> list[Reduction]:
     """Of the history as the settings read it."""
     included = ecomai.PRICING_PRICES_INCLUDE_PROMOTIONS
-    return reductions(history.steps, history.offers, zone=timezone.get_default_timezone(), included=included)
+    zone, cent = timezone.get_default_timezone(), smallest_amount(history.currency)
+    return reductions(history.steps, history.offers, zone=zone, included=included, cent=cent)
 
 
 def _values(one: Reduction, currency: str) -> dict[str, Any]:
@@ -244,7 +246,8 @@ def lowest_if_reduced(*, product: Product, at: datetime | None = None) -> Decima
     history = histories(products=[product.pk], now=now, since={product.pk: moment - MONTH}).get(product.pk)
     if history is None:
         return None
-    line = spans(history.steps, history.offers, included=ecomai.PRICING_PRICES_INCLUDE_PROMOTIONS)
+    included, cent = ecomai.PRICING_PRICES_INCLUDE_PROMOTIONS, smallest_amount(history.currency)
+    line = spans(history.steps, history.offers, included=included, cent=cent)
     return lowest_in(line, moment, zone=timezone.get_default_timezone())
 
 

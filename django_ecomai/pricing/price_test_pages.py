@@ -15,11 +15,12 @@ from django.utils.translation import ngettext
 
 from django_ecomai.core.charts import bar_chart, format_value
 from django_ecomai.forecast.days import local_date
-from django_ecomai.mirror.admin.base import NONE, amount_format
+from django_ecomai.mirror.admin.base import NONE
 from django_ecomai.mirror.models import Product
 
 from . import words
 from .facts import product_facts
+from .held import exact_amount
 from .models import PriceTest, PriceTestWeek, ProductElasticity
 from .price_test_results import LEAST_DF, PriceTestResult, left_over, price_test_result
 from .reading import last_monday
@@ -70,9 +71,9 @@ def plan_told(*, product: Product, plan: Plan) -> list[tuple[Any, list[str]]]:
     named = {
         "first": date_format(first, "DATE_FORMAT"),
         "last": date_format(first + timedelta(days=7 * plan.weeks), "DATE_FORMAT"),
-        "low": amount_format(plan.low), "high": amount_format(plan.high, product.currency),
+        "low": exact_amount(plan.low, product.currency, named=False), "high": exact_amount(plan.high, product.currency),
         "half": format_value(plan.weeks // 2), "weeks": format_value(plan.weeks),
-        "today": amount_format(product.price, product.currency),
+        "today": exact_amount(product.price, product.currency),
     }  # fmt: skip
     happens = [
         _("From Monday, %(first)s, the price is %(low)s or %(high)s, and may change every Monday.") % named,
@@ -138,7 +139,7 @@ def _costs(product: Product, plan: Plan, found: ProductElasticity | None) -> lis
         "money": words.signed_money(mean, product.currency),
         "low": words.signed_money(min(least, mean), ""),
         "high": words.signed_money(max(most, mean), product.currency),
-        "weeks": format_value(plan.weeks), "today": amount_format(product.price, product.currency),
+        "weeks": format_value(plan.weeks), "today": exact_amount(product.price, product.currency),
     }  # fmt: skip
     if mean < 0:
         said = _("About %(money)s of profit in %(weeks)s weeks, against leaving the price at %(today)s.")
@@ -228,9 +229,9 @@ def test_context(*, test: PriceTest, today: date | None = None) -> dict[str, Any
     ends = {PriceTest.State.DONE: _("Ended on"), PriceTest.State.STOPPED: _("Was planned until")}
     return {
         "figures": [
-            (_("Lower price"), amount_format(test.low, test.currency)),
-            (_("Higher price"), amount_format(test.high, test.currency)),
-            (_("Price before and after"), amount_format(test.base_price, test.currency)),
+            (_("Lower price"), exact_amount(test.low, test.currency)),
+            (_("Higher price"), exact_amount(test.high, test.currency)),
+            (_("Price before and after"), exact_amount(test.base_price, test.currency)),
             (_("First Monday"), date_format(test.starts_on, "SHORT_DATE_FORMAT")),
             (ends.get(PriceTest.State(test.state), _("Ends on")), date_format(last, "SHORT_DATE_FORMAT")),
         ],
@@ -240,7 +241,7 @@ def test_context(*, test: PriceTest, today: date | None = None) -> dict[str, Any
         ],
         **result_context(
             result=price_test_result(test, today=today),
-            names=(amount_format(test.low, test.currency), amount_format(test.high, test.currency)),
+            names=(exact_amount(test.low, test.currency), exact_amount(test.high, test.currency)),
         ),
     }  # fmt: skip
 
@@ -297,11 +298,11 @@ def _sold_out(result: PriceTestResult) -> str:
 
 def _week_price(test: PriceTest, week: PriceTestWeek) -> str:
     """The price that was drawn, and what the shop made of it."""
-    told = amount_format(week.price, test.currency)
+    told = exact_amount(week.price, test.currency)
     if week.stored_price is None or week.stored_price == week.price:
         return told
     return _("%(price)s (in the shop: %(stored)s)") % {
-        "price": told, "stored": amount_format(week.stored_price, test.currency)
+        "price": told, "stored": exact_amount(week.stored_price, test.currency)
     }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ REASONS_OF_TESTS: Mapping[str, Any] = {
     "test_limits": gettext_lazy("Its limits do not allow %(amount)s: %(limits)s."),
     "test_no_cost": gettext_lazy("Its cost is not known, so that no lower limit can be kept."),
     "test_already": gettext_lazy("It is in a price test already."),
+    "test_price_waits": gettext_lazy("A price is approved already, and waits to be put into the shop."),
     "test_step_small": gettext_lazy("Its price is too small for this step."),
     "test_currency": gettext_lazy("Its price is in another currency than those of the others: profits do not add up."),
     "family_alone": gettext_lazy("Products of a price family cannot be tested alone."),

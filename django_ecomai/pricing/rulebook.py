@@ -12,6 +12,7 @@ from typing import Any
 from django.db.models import Q
 
 from django_ecomai.conf import ecomai
+from django_ecomai.core.currencies import DIGITS, smallest_amount
 from django_ecomai.mirror.models import Category
 
 from .facts import Facts, attribute_date, attribute_number, values_of
@@ -28,8 +29,10 @@ MERGED = {
     "max_change_week": min,
     "step": max,
 }
-#: Smallest steps of prices where they are not a hundredth.
-STEPS = {"CHF": "0.05", "JPY": "1", "KRW": "1", "HUF": "1", "CLP": "1", "ISK": "1", "VND": "1000", "IDR": "100"}
+#: Smallest steps of prices where they are not a hundredth: what can be written, and what is paid.
+STEPS = {currency: str(smallest_amount(currency)) for currency in DIGITS} | {
+    "CHF": "0.05", "HUF": "1", "VND": "1000", "IDR": "100",
+}  # fmt: skip
 #: What two rules that want the same have in common.
 LIKE = (
     "action", "sell_until", "sell_until_attribute", "sell_share", "left_worth", "markup", "reference", "offset",

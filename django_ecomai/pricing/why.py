@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from django_ecomai.core.charts import format_value
 
-from .held import LIMITS
+from .held import LIMITS, exact_amount
 from .row_numbers import rests_on_forecast
 from .words import chance, demand_words, words_number
 
@@ -59,8 +59,8 @@ def _change(row: PriceProposal) -> str:
     change = round(100 * (row.change or 0.0), 1)
     shown = number_format(abs(change), decimal_pos=0 if change.is_integer() else 1)
     return _("%(old)s → %(new)s %(currency)s (%(change)s %%)") % {
-        "old": _amount(row.old_price),
-        "new": _amount(row.new_price),
+        "old": _price(row.old_price, row.currency),
+        "new": _price(row.new_price, row.currency),
         "currency": row.currency,
         "change": f"{'+' if change > 0 else '−' if change < 0 else ''}{shown}",
     }
@@ -114,6 +114,11 @@ def _evidence(row: PriceProposal) -> str:
         "low": words_number(row.elasticity_low),
         "high": words_number(row.elasticity_high),
     }
+
+
+def _price(price: Any, currency: str) -> str:
+    """``10``, ``10.50`` or ``1.2345``: as it is charged."""
+    return format_value(price) if float(price).is_integer() else exact_amount(price, currency, named=False)
 
 
 def _amount(value: Any) -> str:

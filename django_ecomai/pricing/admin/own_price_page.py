@@ -8,8 +8,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from django_ecomai.core.charts import format_value
-from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.pricing import words
+from django_ecomai.pricing.held import exact_amount
 from django_ecomai.pricing.models import PriceProposal
 from django_ecomai.pricing.services import PricingError, own_price_preview, price_asked
 
@@ -38,7 +38,7 @@ def _figures(row: PriceProposal) -> list[tuple[Any, str, str]]:
     """Label, value and what stands small beside it."""
     days = _("in %(days)s days") % {"days": row.horizon_days}
     found: list[tuple[Any, str, str]] = [
-        (_("Own price"), amount_format(row.new_price, row.currency), words.signed_percent(row.change))
+        (_("Own price"), exact_amount(row.new_price, row.currency), words.signed_percent(row.change))
     ]
     if row.gain is None:
         return [*found, (_("Expected gain"), _("not known"), _("nothing is known of the demand"))]

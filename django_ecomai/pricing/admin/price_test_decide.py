@@ -19,9 +19,9 @@ from django.views.decorators.http import require_POST
 from django_ecomai.core.admin import ReadOnlyAdminMixin
 from django_ecomai.core.charts import format_value
 from django_ecomai.core.db import without_transaction
-from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.pricing.apply_now import apply_now_or_start
 from django_ecomai.pricing.asked import key_asked
+from django_ecomai.pricing.held import exact_amount
 from django_ecomai.pricing.journal import log_text
 from django_ecomai.pricing.models import PriceTest
 from django_ecomai.pricing.services import PricingError, price_tests_keep
@@ -157,7 +157,7 @@ def _tell_stopped(request: HttpRequest, tests: Sequence[PriceTest]) -> None:
             request, _("The test ends as soon as the shop takes the price back, which is tried every hour.")
         )
     elif len(tests) == 1 and not left:
-        price = amount_format(tests[0].product.price, tests[0].currency)
+        price = exact_amount(tests[0].product.price, tests[0].currency)
         messages.success(request, _("The test is over; the shop has the price %(price)s.") % {"price": price})
     else:
         messages.success(request, _("The test is over."))

@@ -25,10 +25,10 @@ from django_ecomai.conf import ecomai
 from django_ecomai.core.admin_parts import badge
 from django_ecomai.core.charts import format_value
 from django_ecomai.forecast.days import local_date
-from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing import words
 from django_ecomai.pricing.asked import key_asked, text_asked
+from django_ecomai.pricing.held import exact_amount
 from django_ecomai.pricing.models import PriceTest, PriceTestGroup, PricingRule
 from django_ecomai.pricing.price_test_export import group_state
 from django_ecomai.pricing.price_test_pages import WEEKS, result_context
@@ -132,7 +132,7 @@ class PriceTestGroupAdmin(DecidedAdmin):
             "warned": warned,
             "units": [
                 (", ".join(one.title for one in unit.facts), *(
-                    amount_format(price, unit.facts[0].currency) for price in (unit.facts[0].price, unit.low, unit.high)
+                    exact_amount(price, unit.facts[0].currency) for price in (unit.facts[0].price, unit.low, unit.high)
                 ))
                 for unit in plan.units[:SHOWN]
             ],
@@ -167,8 +167,8 @@ class PriceTestGroupAdmin(DecidedAdmin):
             ],
             "tests": [
                 (self.link("ecomai_pricing_pricetest_change", test.pk), test.product.title,
-                 amount_format(test.low), amount_format(test.high, test.currency), test.standing(today),
-                 test.reason_words)
+                 exact_amount(test.low, test.currency, named=False), exact_amount(test.high, test.currency),
+                 test.standing(today), test.reason_words)
                 for test in tests
             ],
             "left_out": list(row.left_out_words.items()),

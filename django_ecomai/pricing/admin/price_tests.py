@@ -19,12 +19,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_ecomai.conf import ecomai
 from django_ecomai.core.admin_parts import badge
 from django_ecomai.core.prose import prose
 from django_ecomai.forecast.days import local_date
-from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.mirror.models import Product
+from django_ecomai.pricing.asked import channel_asked
+from django_ecomai.pricing.held import exact_amount
 from django_ecomai.pricing.models import PriceTest
 from django_ecomai.pricing.price_test_export import price_tests_csv
 from django_ecomai.pricing.price_test_pages import Plan, plan_suggested, plan_told, plan_warned, test_context
@@ -104,7 +104,7 @@ class PriceTestAdmin(DecidedAdmin):
         """All tests with their results, as a file."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        text = price_tests_csv(channel=request.GET.get("channel", ecomai.CHANNEL))
+        text = price_tests_csv(channel=channel_asked(request))
         headers = {"Content-Disposition": 'attachment; filename="price-tests.csv"'}
         return HttpResponse(text, content_type="text/csv; charset=utf-8", headers=headers)
 
@@ -142,7 +142,7 @@ class PriceTestAdmin(DecidedAdmin):
             "opts": self.opts,
             "price_links": self.price_links(request),
             "product": row,
-            "today": amount_format(row.price, row.currency),
+            "today": exact_amount(row.price, row.currency),
             "form": form,
             "problem": _problem(row, plan) if plan is not None else "",
             "warned": plan_warned(product=row, plan=plan) if plan is not None and row.price else "",
@@ -163,7 +163,7 @@ class PriceTestAdmin(DecidedAdmin):
             **self.decided(request, row, [row]),
             **test_context(test=row),
             "keeps": [
-                (name, _("Keep %(price)s") % {"price": amount_format(price, row.currency)})
+                (name, _("Keep %(price)s") % {"price": exact_amount(price, row.currency)})
                 for name, price in (("high", row.high), ("low", row.low))
             ] if ended and may_keep(request) else [],
             "group": row.group,
@@ -195,7 +195,8 @@ class PriceTestAdmin(DecidedAdmin):
 
     @admin.display(description=gettext_lazy("prices"))
     def both(self, row: PriceTest) -> str:
-        both = f"{amount_format(row.low)} / {amount_format(row.high, row.currency)}"
+        low = exact_amount(row.low, row.currency, named=False)
+        both = f"{low} / {exact_amount(row.high, row.currency)}"
         return both.replace(" ", "\N{NO-BREAK SPACE}")
 
     @admin.display(description=gettext_lazy("first Monday"))

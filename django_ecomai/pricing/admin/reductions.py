@@ -13,9 +13,10 @@ from django.utils.translation import gettext_lazy
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.admin import ReadOnlyAdminMixin
-from django_ecomai.mirror.admin.base import amount_format, day_format
+from django_ecomai.mirror.admin.base import day_format
 from django_ecomai.mirror.models import Promotion
 from django_ecomai.pricing.asked import channel_asked
+from django_ecomai.pricing.held import exact_amount
 from django_ecomai.pricing.models import PriceReduction
 
 from .base import PricingAdmin, labelled
@@ -69,14 +70,14 @@ class PriceReductionAdmin(ReadOnlyAdminMixin, PricingAdmin):
 
     @admin.display(description=gettext_lazy("reduced price"))
     def reduced_price(self, row: PriceReduction) -> SafeString:
-        return labelled(amount_format(row.price, row.currency), _("reduced price"))
+        return labelled(exact_amount(row.price, row.currency), _("reduced price"))
 
     @admin.display(description=gettext_lazy("list price"))
     def struck_out(self, row: PriceReduction) -> SafeString:
-        return labelled(amount_format(row.list_price, row.currency), _("list price"))
+        return labelled(exact_amount(row.list_price, row.currency), _("list price"))
 
     @admin.display(description=gettext_lazy("lowest price of the 30 days before"))
     def lowest(self, row: PriceReduction) -> SafeString:
         known = row.lowest_before is not None
-        told = amount_format(row.lowest_before, row.currency) if known else _("no price before is known")
+        told = exact_amount(row.lowest_before, row.currency) if known else _("no price before is known")
         return labelled(told, _("lowest price of the 30 days before"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Q
 from django.http import StreamingHttpResponse
 from django.utils.decorators import method_decorator
 from drf_spectacular.types import OpenApiTypes
@@ -17,6 +18,7 @@ from django_ecomai.conf import ecomai
 from django_ecomai.core.db import without_transaction
 from django_ecomai.pricing.apply_job import AT_ONCE, KIND, apply_parameters
 from django_ecomai.pricing.export import proposals_csv
+from django_ecomai.pricing.high_risk_words import high_risk_words
 from django_ecomai.pricing.models import PriceProposal
 from django_ecomai.pricing.selectors import proposal_rows
 from django_ecomai.pricing.services import (
@@ -29,7 +31,7 @@ from django_ecomai.pricing.services import (
     proposals_reopen,
     proposals_reschedule,
 )
-from django_ecomai.pricing.worklist import costs_simulated
+from django_ecomai.pricing.worklist import Together, costs_simulated, together
 from django_ecomai.runs.services import run_start
 
 from .base import MOST_ROWS, PricingView, check_known, whole
@@ -115,6 +117,9 @@ class PriceDecisionSerializer(serializers.Serializer[Any]):
         required=False,
         default=dict,
         help_text="Price that was looked at by the proposal's id; another one by now is not approved.",
+    )
+    high_risk = serializers.BooleanField(
+        required=False, default=False, help_text="Approve prices of high risk too; without it such are refused."
     )
     reason = serializers.CharField(required=False, default="", allow_blank=True, max_length=255)
 
@@ -218,6 +223,8 @@ class DecideView(PricingView):
         rows = _chosen(values["proposals"])
         try:
             if values["action"] == "approve":
+                if not values["high_risk"] and (told := high_risk_words(_of_high_risk(values["proposals"]))):
+                    raise ValidationError({"high_risk": told})
                 found = proposals_approve(
                     proposals=rows, user=user, apply_at=values["apply_at"], canary_share=values["canary_share"],
                     seen=_seen(values["seen"]),
@@ -289,6 +296,19 @@ class ExportView(PricingView):
         check_known("state", states, PriceProposal.State.values)
         pieces = proposals_csv(channel=ecomai.CHANNEL, states=states)
         return StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8")
+
+
+def _of_high_risk(numbers: list[int]) -> Together:
+    """What the open ones of high risk come to, with those of their price families, which are approved too."""
+    rows = PriceProposal.objects.filter(channel=ecomai.CHANNEL)
+    families = rows.filter(pk__in=numbers).exclude(family="").values("family")
+    chosen = rows.filter(Q(pk__in=numbers) | Q(family__in=families))
+    chosen = chosen.filter(state=PriceProposal.State.OPEN, risk=PriceProposal.Risk.HIGH)
+    return together(
+        chosen.only(
+            "risk", "gain", "gain_low", "gain_high", "goal", "currency", "horizon_days", "old_price", "new_price"
+        )
+    )
 
 
 def _seen(given: dict[str, Any]) -> dict[int, Any]:

@@ -22,7 +22,7 @@ from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.facts import Facts
 from django_ecomai.pricing.held import NONE, Why, why
 from django_ecomai.pricing.journal import log_line
-from django_ecomai.pricing.models import PriceTest, PriceTestGroup, PriceTestWeek
+from django_ecomai.pricing.models import PriceProposal, PriceTest, PriceTestGroup, PriceTestWeek
 from django_ecomai.pricing.reading import last_monday
 from django_ecomai.pricing.rulebook import Choice
 
@@ -87,10 +87,14 @@ def group_plan(*, channel: str, product_ids: Iterable[int], step: float, now: da
         units.setdefault(key or f"#{pk}", Unit(key, [])).facts.append(facts)
     found = GroupPlan()
     running = set(PriceTest.objects.filter(channel=channel, state__in=GOING).values_list("product_id", flat=True))
+    approved = PriceProposal.objects.filter(channel=channel, state__in=PriceProposal.UNDER_WAY)
+    waiting = set(approved.values_list("product_id", flat=True)) & known.keys()
     for unit in units.values():
         problem = _unit_problem(unit, choices, step, running)
         if found.units and unit.facts[0].currency != found.units[0].facts[0].currency:
             problem = problem or why("test_currency")
+        if any(one.pk in waiting for one in unit.facts):
+            problem = problem or why("test_price_waits")
         if problem:
             found.left_out |= {one.title: problem for one in unit.facts}
         else:

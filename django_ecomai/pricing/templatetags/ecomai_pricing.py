@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django_ecomai.adapters.base import get_adapter
 from django_ecomai.conf import ecomai
 from django_ecomai.core.db import shielded
+from django_ecomai.pricing.held import exact_amount
 from django_ecomai.pricing.hold import price_hold as hold_make
 from django_ecomai.pricing.ledger import LowestPrice, reductions_running
 from django_ecomai.pricing.volume_prices import VolumePrice
@@ -55,6 +56,19 @@ def lowest_price(context: template.Context, product: Any) -> dict[str, Any]:
     ``ecomai/pricing/lowest_price.html`` may be overridden.
     """
     return {"ledger": price_ledger(context, product)}
+
+
+@register.filter
+def exact_price(price: Any, currency: str = "") -> str:
+    """``{{ ledger.lowest|exact_price:ledger.currency }}``: ``1.234 KWD``, ``12.50 EUR``, ``900 JPY``.
+
+    With all digits that are charged, and no fewer than the currency has, in the language of the page. Empty for what is
+    no number.
+    """
+    try:
+        return "" if price is None else exact_amount(price, currency)
+    except ArithmeticError:
+        return ""
 
 
 @register.inclusion_tag("ecomai/pricing/disclosure.html")
