@@ -19,7 +19,7 @@ from django_ecomai.core.charts import format_value
 from django_ecomai.core.db import without_transaction
 from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.pricing.apply_now import apply_now_or_start
-from django_ecomai.pricing.models import PriceTest
+from django_ecomai.pricing.models import PriceProposal, PriceTest
 from django_ecomai.pricing.price_test_export import price_tests_csv
 from django_ecomai.pricing.services import PricingError, price_tests_keep
 from django_ecomai.runs.models import Run
@@ -42,7 +42,8 @@ def keep(request: HttpRequest, tests: Sequence[PriceTest], *, channel: str) -> N
         return
     try:
         rows = price_tests_keep(tests=tests, higher=wanted == "high", user=request.user)
-        found = apply_now_or_start(rows=rows, channel=channel, user=request.user)
+        approved = [row for row in rows if row.state == PriceProposal.State.APPROVED]
+        found = apply_now_or_start(rows=approved, channel=channel, user=request.user) if approved else None
     except PricingError as error:
         messages.error(request, str(error))
         return
