@@ -50,8 +50,11 @@ def execute(context: Any) -> None:
     context.progress(1.0, text % {name: format_value(number) for name, number in numbers.items()})
 
 
-def apply_parameters(*, user: Any, rows: Iterable[PriceProposal]) -> dict[str, Any]:
-    """Parameters of a job that puts the approvals of these rows into the shop: one batch is one confirmation."""
+def apply_parameters(*, user: Any, rows: Iterable[PriceProposal], batches: bool = True) -> dict[str, Any]:
+    """Parameters of a job that puts these rows into the shop: all approvals of their ``batches`` (one is one
+    confirmation), else these alone."""
+    if not batches:
+        return {"user": user.pk, "proposals": [row.pk for row in rows]}
     return {"user": user.pk, "batches": sorted({row.batch for row in rows})}
 
 

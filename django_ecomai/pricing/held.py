@@ -68,6 +68,11 @@ REASONS: Mapping[str, Any] = {
     "family_new": gettext_lazy("It is in a price family by now: wait for the next run."),
     "family_differs": gettext_lazy("The approved prices of its family differ."),
     "family_member": gettext_lazy("“%(product)s” of the same family costs %(price)s and has no approved price."),
+    # -- of a person's price, why it has no numbers
+    "no_demand": gettext_lazy("Nothing is known of its demand."),
+    "beyond_curve": gettext_lazy(
+        "Its demand curve goes from %(low)s to %(high)s %(currency)s: nobody knows what a price beyond it brings."
+    ),
     # -- failed
     "shop_said": "%(told)s",
     "shop_silent": gettext_lazy("The shop could not tell its price of now."),
@@ -168,7 +173,7 @@ SHORT: Mapping[str, Any] = {
 #: What sentences name.
 NAMES = (
     "parent", "rule", "first", "second", "names", "limits", "why", "value", "currency", "price", "new", "seen",
-    "product", "told", "because", "back", "state", "units", "days", "floor", "number", "amount",
+    "product", "told", "because", "back", "state", "units", "days", "floor", "number", "amount", "low", "high",
 )  # fmt: skip
 
 #: The step of the trail by which a person has put a price of his own in place of the proposed one.

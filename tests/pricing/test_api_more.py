@@ -119,6 +119,9 @@ class TestMarket:
         page = staff.get(f"{BASE}market/alerts/", {"kind": "undercut", "limit": "2"}).json()
         assert [row["product_id"] for row in page["results"]] == ["p2", "p1"] and page["next_offset"] == 2
         assert (page["results"][0]["kind"], page["results"][0]["below"]) == ("undercut", pytest.approx(0.4))
+        page = staff.get(f"{BASE}market/alerts/", {"kind": "undercut", "limit": "2", "offset": "2"}).json()
+        assert [row["product_id"] for row in page["results"]] == ["p0"] and page["next_offset"] is None
+        assert staff.get(f"{BASE}market/alerts/", {"limit": "501"}).status_code == 400
         assert staff.get(f"{BASE}market/alerts/", {"kind": "sold_out"}).json()["results"] == []
         assert staff.get(f"{BASE}market/alerts/", {"kind": "x"}).status_code == 400
 
@@ -133,6 +136,9 @@ class TestMarket:
         asked = {"competitor": "A", "offer": "1/2", "limit": "2"}
         page = staff.get(f"{BASE}competitor-offers/prices/", asked).json()
         assert [row["price"] for row in page["results"]] == ["1.0000", "2.0000"] and page["next_offset"] == 2
+        page = staff.get(f"{BASE}competitor-offers/prices/", {**asked, "offset": "2"}).json()
+        assert [row["price"] for row in page["results"]] == ["3.0000"] and page["next_offset"] is None
+        assert staff.get(f"{BASE}competitor-offers/prices/", {**asked, "limit": "0"}).status_code == 400
         assert staff.get(f"{BASE}competitor-offers/prices/", {"competitor": "A", "offer": "\x00"}).status_code == 404
 
 

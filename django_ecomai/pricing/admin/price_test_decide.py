@@ -23,7 +23,7 @@ from django_ecomai.pricing.apply_now import apply_now_or_start
 from django_ecomai.pricing.asked import key_asked
 from django_ecomai.pricing.held import exact_amount
 from django_ecomai.pricing.journal import log_text
-from django_ecomai.pricing.models import PriceTest
+from django_ecomai.pricing.models import PriceProposal, PriceTest
 from django_ecomai.pricing.services import PricingError, price_tests_keep
 from django_ecomai.pricing.services.price_tests import GOING
 from django_ecomai.pricing.worklist import costs_simulated
@@ -172,7 +172,8 @@ def _keep(request: HttpRequest, tests: Sequence[PriceTest], *, channel: str) -> 
         return
     try:
         rows = price_tests_keep(tests=tests, higher=wanted == "high", user=request.user)
-        found = apply_now_or_start(rows=rows, channel=channel, user=request.user)
+        approved = [row for row in rows if row.state == PriceProposal.State.APPROVED]
+        found = apply_now_or_start(rows=approved, channel=channel, user=request.user) if approved else None
     except PricingError as error:
         messages.error(request, str(error))
         return

@@ -20,7 +20,7 @@ from django_ecomai.conf import ecomai
 from django_ecomai.core.db import without_transaction
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.apply_now import apply_now_or_start
-from django_ecomai.pricing.models import PriceTest, PriceTestGroup
+from django_ecomai.pricing.models import PriceProposal, PriceTest, PriceTestGroup
 from django_ecomai.pricing.price_test_export import price_tests_csv
 from django_ecomai.pricing.price_test_pages import Plan, plan_told, plan_warned
 from django_ecomai.pricing.price_test_power import group_told
@@ -283,7 +283,8 @@ def _keep(request: Request, tests: list[PriceTest], values: dict[str, Any]) -> _
     if not user.has_perm(f"{APP}.decide_priceproposal"):
         raise PermissionDenied("Keeping a price needs the permission to decide about proposals too.")
     rows = _said(lambda: price_tests_keep(tests=tests, higher=values["price"] == "high", user=user))
-    done = _said(lambda: apply_now_or_start(rows=rows, channel=ecomai.CHANNEL, user=user))
+    approved = [row for row in rows if row.state == PriceProposal.State.APPROVED]
+    done = _said(lambda: apply_now_or_start(rows=approved, channel=ecomai.CHANNEL, user=user)) if approved else None
     for row in rows:
         row.refresh_from_db(fields=["state", "held_reason"])
     return _Kept(rows, done.pk if isinstance(done, Run) else None)

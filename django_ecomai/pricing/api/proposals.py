@@ -16,25 +16,23 @@ from rest_framework.response import Response
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.db import without_transaction
-from django_ecomai.pricing.apply_job import AT_ONCE, KIND, apply_parameters
+from django_ecomai.pricing.apply_job import AT_ONCE
+from django_ecomai.pricing.apply_now import apply_now_or_start
 from django_ecomai.pricing.export import proposals_csv
 from django_ecomai.pricing.high_risk_words import high_risk_words
 from django_ecomai.pricing.models import PriceProposal
 from django_ecomai.pricing.selectors import proposal_rows
 from django_ecomai.pricing.services import (
     PricingError,
-    adapter_applies,
-    changes_apply,
     proposals_approve,
-    proposals_named,
     proposals_reject,
     proposals_reopen,
     proposals_reschedule,
 )
 from django_ecomai.pricing.worklist import Together, costs_simulated, together
-from django_ecomai.runs.services import run_start
+from django_ecomai.runs.models import Run
 
-from .base import MOST_ROWS, PricingView, check_known, whole
+from .base import MOST_ROWS, PAGE, PricingView, check_known, paged
 
 SIMULATED = "Whether the shop's costs are simulated, and with them every profit and gain."
 _FIELDS = (
@@ -169,8 +167,7 @@ class ProposalsView(PricingView):
         parameters=[
             OpenApiParameter("state", str, many=True, description="e.g. open; may be repeated."),
             OpenApiParameter("risk", str, description="low, medium or high."),
-            OpenApiParameter("limit", int, description=f"Rows, 1 to {MOST_ROWS}; default 100."),
-            OpenApiParameter("offset", int, description="Rows to pass over."),
+            *PAGE,
         ],
         responses={200: ProposalsPageSerializer, 400: OpenApiResponse(description="A parameter cannot be used.")},
     )
@@ -179,13 +176,8 @@ class ProposalsView(PricingView):
         states, risk = request.query_params.getlist("state"), request.query_params.get("risk", "")
         check_known("state", states, PriceProposal.State.values)
         check_known("risk", [risk] if risk else [], PriceProposal.Risk.values)
-        limit, offset = whole(request, "limit", 100, 1, MOST_ROWS), whole(request, "offset", 0, 0, 10**9)
-        found = proposal_rows(channel=ecomai.CHANNEL, states=states, risk=risk).defer("history")
-        rows = list(found[offset : offset + limit + 1])
-        more = offset + limit if len(rows) > limit else None
-        found_rows = ProposalSerializer(rows[:limit], many=True).data
-        simulated = costs_simulated(channel=ecomai.CHANNEL)
-        return Response({"results": found_rows, "next_offset": more, "costs_simulated": simulated})
+        rows = proposal_rows(channel=ecomai.CHANNEL, states=states, risk=risk).defer("history")
+        return paged(request, rows, ProposalSerializer, costs_simulated=costs_simulated(channel=ecomai.CHANNEL))
 
 
 class ProposalView(PricingView):
@@ -267,15 +259,12 @@ class ApplyView(PricingView):
             rows = list(waiting.only("pk", "family", "batch"))
         else:
             rows = _chosen(chosen)
-        if adapter_applies(ecomai.CHANNEL) and proposals_named(rows, channel=ecomai.CHANNEL) > AT_ONCE:
-            user: Any = request.user
-            named = apply_parameters(user=user, rows=rows) if chosen is None else {"user": user.pk, "proposals": chosen}
-            run = run_start(kind=KIND, channel=ecomai.CHANNEL, parameters=named, user=user)
-            return Response({"run": run.pk}, status=202)
         try:
-            found = changes_apply(proposals=rows, channel=ecomai.CHANNEL, user=request.user)
+            found = apply_now_or_start(rows=rows, channel=ecomai.CHANNEL, user=request.user, batches=chosen is None)
         except PricingError as error:
             raise ValidationError({"detail": str(error)}) from error
+        if isinstance(found, Run):
+            return Response({"run": found.pk}, status=202)
         return Response(AppliedSerializer({**found.as_dict(), "problems": [*found.stale, *found.failed]}).data)
 
 

@@ -29,7 +29,7 @@ from django_ecomai.pricing.services import (
 )
 from django_ecomai.pricing.worklist import Together
 
-from .base import MOST_ROWS, PricingView, whole
+from .base import MOST_ROWS, PAGE, PricingView, whole
 
 Kind = PriceSelection.Kind
 WHAT = {Kind.APPROVE: "approve", Kind.UNDO: "take back"}
@@ -221,8 +221,7 @@ def _skipping(kind: Kind) -> Any:
         summary="Prices that were left out, and why",
         parameters=[
             OpenApiParameter("code", str, description="A code of `skipped`."),
-            OpenApiParameter("limit", int, description=f"Rows, 1 to {MOST_ROWS}; default 100."),
-            OpenApiParameter("offset", int, description="Rows to pass over."),
+            *PAGE,
         ],
         responses={200: SkippedPageSerializer, 400: OpenApiResponse(description="A parameter cannot be used.")},
     )
