@@ -269,7 +269,7 @@ class ApplyView(PricingView):
             found = changes_apply(proposals=rows, channel=ecomai.CHANNEL, user=request.user)
         except PricingError as error:
             raise ValidationError({"detail": str(error)}) from error
-        return Response(AppliedSerializer({**found.as_dict(), "problems": [*found.stale, *found.failed]}).data)
+        return Response(AppliedSerializer({**found.as_dict(), "problems": found.problems}).data)
 
 
 class ExportView(PricingView):
