@@ -43,7 +43,7 @@ def execute(context: Any) -> None:
 
     found = changes_apply(proposals=_named(context), channel=context.channel, user=user, progress=progress)
     numbers = found.as_dict()
-    for row in [*found.stale, *found.failed]:
+    for row in found.problems:
         context.log(log_about(row.product, reason_of(row)))
     context.metrics(applied=numbers)
     text = _("%(applied)s prices are in the shop; %(stale)s were overtaken, %(failed)s failed.")

@@ -83,11 +83,18 @@ REASONS: Mapping[str, Any] = {
         "A worker stopped while it wrote %(new)s, and the shop has %(price)s now: nobody knows who wrote that. Set the "
         "price that you want in the shop."
     ),
+    "left_unread": gettext_lazy(
+        "A worker stopped while it wrote %(new)s, and the shop does not say whether it has that price. It is asked "
+        "again every hour. %(because)s"
+    ),
     "not_set_back": "%(back)s %(because)s",
     **REASONS_OF_TESTS,
     # -- stopped, since those that went first did not do well
     "canary_below": gettext_lazy("Those that went first earned less than expected."),
     "canary_few": gettext_lazy("Of those that went first too few are still in the shop."),
+    "followers_released": gettext_lazy(
+        "Those that went first have done well: the prices that follow are in the CSV file now (%(number)s)."
+    ),
     # -- left out of an approval of many
     "gone": gettext_lazy("It does not exist any more."),
     "not_open": gettext_lazy("It is not open any more, but %(state)s."),
@@ -167,6 +174,7 @@ SHORT: Mapping[str, Any] = {
     "shop_refused": gettext_lazy("The shop did not take the price."),
     "not_set_back": gettext_lazy("The shop did not take the price, nor another one back."),
     "shop_said": gettext_lazy("The shop has refused."),
+    "left_unread": gettext_lazy("A worker stopped while it wrote it, and the shop does not say whether it has it."),
     "limits_contradict": gettext_lazy("Its limits contradict each other."),
 }
 
@@ -261,6 +269,13 @@ def reason_text(code: str, *, currency: str = "", **named: Any) -> str:
             text % dict(zip(("product", "price", "problem"), one, strict=True)) for one in fill["back"]
         )
     return str(REASONS[code]) % {**fill, "why": _unlearned(fill["why"]), "state": _state(fill["state"])}
+
+
+def held_words(row: Any) -> str:
+    """Why a row is held back, was overtaken or failed, in the reader's language; empty when it is none of these."""
+    if row.held_reason or not row.held_code:
+        return str(row.held_reason)
+    return reason_text(row.held_code, **{"currency": row.currency, **row.held_named})
 
 
 def reason_short(code: str) -> str:

@@ -26,6 +26,7 @@ LINES: Mapping[str, Any] = {
     "due_at": gettext_lazy("approved for another time: %(moment)s"),
     "due_now": gettext_lazy("approved for later, and for now after all"),
     "reopened": gettext_lazy("opened for a decision again"),
+    "released": gettext_lazy("in the CSV file, since those that went first did well"),
     "undo": gettext_lazy("undone"),
     "undo_first": gettext_lazy("price before wanted against a limit by the first of two"),
     "rollback": gettext_lazy("rolled back, since it earned too little"),

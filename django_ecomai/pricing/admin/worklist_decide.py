@@ -254,7 +254,7 @@ class WorklistDecide:
         if found.changes:
             text = ngettext("%(n)s price is in the shop now.", "%(n)s prices are in the shop now.", len(found.changes))
             messages.success(request, text % {"n": format_value(len(found.changes))})
-        for row in [*found.stale, *found.failed]:
+        for row in found.problems:
             messages.warning(request, f"{row.product}: {row.held_words}")
         return None
 

@@ -265,7 +265,7 @@ class ApplyView(PricingView):
             raise ValidationError({"detail": str(error)}) from error
         if isinstance(found, Run):
             return Response({"run": found.pk}, status=202)
-        return Response(AppliedSerializer({**found.as_dict(), "problems": [*found.stale, *found.failed]}).data)
+        return Response(AppliedSerializer({**found.as_dict(), "problems": found.problems}).data)
 
 
 class ExportView(PricingView):

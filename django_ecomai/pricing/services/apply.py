@@ -41,6 +41,7 @@ from .shop import (
     write_price,
 )
 from .undo_claim import being_undone
+from .unread import left_unread
 
 State = PriceProposal.State
 #: Prices that are claimed at once, and looked at again when a worker is killed.
@@ -53,11 +54,18 @@ PATIENCE = timedelta(days=1)
 
 @dataclass
 class Applied:
-    """What became of approved prices: the changes made, and the proposals that were overtaken or failed."""
+    """What became of approved prices: the changes made, and the proposals that were overtaken or failed; ``unread``:
+    those that a killed worker left, and the shop does not say whether it has them."""
 
     changes: list[PriceChange] = field(default_factory=list)
     stale: list[PriceProposal] = field(default_factory=list)
     failed: list[PriceProposal] = field(default_factory=list)
+    unread: list[PriceProposal] = field(default_factory=list)
+
+    @property
+    def problems(self) -> list[PriceProposal]:
+        """All that are not in the shop, or not known to be; each row says why."""
+        return [*self.stale, *self.failed, *self.unread]
 
     def as_dict(self) -> dict[str, int]:
         """For JSON."""
@@ -66,12 +74,14 @@ class Applied:
 
 @dataclass
 class Claim:
-    """Rows that this worker writes, and since when; ``states``: what each was before, by its key; ``before`` and
-    ``after``: what the shop said, by its id; ``why``: by a row's key, why it is not written."""
+    """Rows that this worker writes, and since when; ``states``: what each was before, by its key; ``began``: since when
+    those left behind are being written; ``before`` and ``after``: what the shop said, by its id; ``why``: by a row's
+    key, why it is not written."""
 
     rows: list[PriceProposal]
     since: datetime
     states: dict[int, str]
+    began: dict[int, datetime] = field(default_factory=dict)
     before: dict[str, Said] = field(default_factory=dict)
     after: dict[str, Said] = field(default_factory=dict)
     why: dict[int, Why] = field(default_factory=dict)
@@ -225,17 +235,18 @@ def _claim(pks: Sequence[int], *, channel: str, states: Collection[str], now: da
         found = list(held.defer(*HEAVY, "product__description", "product__attributes"))
         since = timezone.now()
         before = {row.pk: row.state for row in found}
+        # of a clock that was set back nobody knows for how long: since now
+        began = {row.pk: min(row.writing_since or since, since) for row in found if row.state == State.WRITING}
         PriceProposal.objects.filter(pk__in=list(before)).update(state=State.WRITING, writing_since=since)
         for row in found:
             row.state, row.writing_since = State.WRITING, since
-    return Claim(found, since, before)
+    return Claim(found, since, before, began)
 
 
 def _release(claim: Claim) -> None:
     for row in claim.rows:
         row.state = claim.states[row.pk]
-        if row.state != State.WRITING:
-            _mine(claim).filter(pk=row.pk).update(state=row.state, writing_since=None)
+        _mine(claim).filter(pk=row.pk).update(state=row.state, writing_since=claim.began.get(row.pk))
 
 
 def _mine(claim: Claim) -> QuerySet[PriceProposal]:
@@ -275,6 +286,8 @@ def _apply_family(
     returns whether it was written."""
     # Right before the write: while others were written, somebody may have typed a price.
     claim.before |= shop_prices(adapter, products=[row.product for row in members])
+    if left_unread(members, claim):
+        return False
     done: list[PriceProposal] = []
     failed = False
     for row in members:
@@ -385,7 +398,7 @@ def _record(found: Applied, adapter: ShopAdapter, claim: Claim, *, channel: str,
         kept = {row.pk for row in locked_rows(_mine(claim).order_by("pk")).only("pk")}
         rows = [row for row in claim.rows if row.pk in kept]
         for row in rows:
-            row.writing_since = None
+            row.writing_since = claim.began.get(row.pk) if row.state == State.WRITING else None
             reason_keep(row, claim.why.get(row.pk, NONE))
         PriceProposal.objects.bulk_update(rows, ["state", "writing_since", *REASON])
         done, stale, failed = (
@@ -402,6 +415,7 @@ def _record(found: Applied, adapter: ShopAdapter, claim: Claim, *, channel: str,
     found.changes += changes
     found.stale += stale
     found.failed += failed
+    found.unread += [row for row in rows if row.state == State.WRITING]
 
 
 def _there(claim: Claim, row: PriceProposal) -> Former:

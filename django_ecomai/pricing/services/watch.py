@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from django_ecomai.conf import ecomai
@@ -26,9 +26,10 @@ from .adopt import prices_adopt, take_back_told
 from .allowed import family_candidates
 from .apply import changes_apply, families_together
 from .decide import HEAVY, PricingError, reason_of
+from .following import followers_release, follows
 from .price_tests import price_tests_advance
 from .shop import adapter_applies
-from .undo import change_undo, undo_resume
+from .undo import UNDOABLE, change_undo, undo_resume
 from .undo_claim import undos_left
 
 logger = logging.getLogger("django_ecomai")
@@ -42,13 +43,17 @@ PRODUCT_HEAVY = ("description", "attributes")
 
 @dataclass
 class Watched:
-    """What an hour brought; ``messages`` are for the log of the run, ``errors`` is how often one stopped something."""
+    """What an hour brought; ``messages`` are for the log of the run, ``errors`` is how often one stopped something,
+    ``released`` counts prices that came into the CSV file since those that went first did well, ``unread`` those that a
+    killed worker left and the shop says nothing about."""
 
     applied: int = 0
     stale: int = 0
     failed: int = 0
+    unread: int = 0
     stopped: int = 0
     postponed: int = 0
+    released: int = 0
     looked: int = 0
     rolled_back: int = 0
     kept: int = 0
@@ -63,13 +68,14 @@ class Watched:
 
 def prices_watch(*, channel: str = "", now: datetime | None = None) -> Watched:
     """Look at what was applied, roll back what earns too little (with ``PRICING_ROLLBACK``), apply what is due, let
-    what follows a canary go or stop it, and bring price tests into their next week.
+    what follows a canary go or stop it, and bring price tests into their next week. Where the adapter cannot write,
+    what follows a canary comes into the CSV file instead.
 
     An error in one of these, or in one price, is told, counted in ``errors`` and does not keep the others back.
     """
     found = Watched()
     writes = adapter_applies(channel)
-    for step in (_look, _resume, _apply_due, _tests) if writes else (_adopt, _look, _wait):
+    for step in (_look, _resume, _apply_due, _tests) if writes else (_adopt, _look, _follow, _wait):
         try:
             step(found, channel, now)
         except Exception as error:
@@ -93,9 +99,19 @@ def _adopt(found: Watched, channel: str, now: datetime | None) -> None:
     found.applied, found.stale, found.rolled_back = adopted.applied, adopted.stale, adopted.taken_back
 
 
+def _follow(found: Watched, channel: str, now: datetime | None) -> None:
+    at = now or timezone.now()
+    rows = PriceProposal.objects.filter(follows(channel), channel=channel)
+    going = _due(found, rows, channel=channel, now=at)
+    found.released = followers_release([row.pk for row in going], now=at)
+    if found.released:
+        found.messages.append(why("followers_released", number=found.released))
+
+
 def _wait(found: Watched, channel: str, now: datetime | None) -> None:
     at = now or timezone.now()
-    if PriceProposal.objects.filter(channel=channel, state=State.SCHEDULED, apply_at__lte=at).exists():
+    due = PriceProposal.objects.filter(channel=channel, state=State.SCHEDULED, apply_at__lte=at)
+    if due.exclude(follows(channel)).exists():
         found.messages.append(why("wait_for_csv"))
 
 
@@ -137,7 +153,8 @@ def _finish_undos(found: Watched, channel: str, now: datetime | None) -> None:
 
 
 def _apply_due(found: Watched, channel: str, now: datetime | None) -> None:
-    due = _due(found, channel=channel, now=now or timezone.now())
+    rows = PriceProposal.objects.filter(channel=channel, state=State.SCHEDULED)
+    due = _due(found, rows, channel=channel, now=now or timezone.now())
     _apply(found, [(row.pk, row.family) for row in due], channel=channel, states=(State.SCHEDULED,), now=now)
 
 
@@ -175,9 +192,8 @@ def _apply(
     found.applied += len(done.changes)
     found.stale += len(done.stale)
     found.failed += len(done.failed)
-    found.messages += [
-        why("product_said", product=row.product, because=reason_of(row)) for row in [*done.stale, *done.failed]
-    ]
+    found.unread += len(done.unread)
+    found.messages += [why("product_said", product=row.product, because=reason_of(row)) for row in done.problems]
 
 
 def _look(found: Watched, channel: str, now: datetime | None) -> None:
@@ -302,11 +318,10 @@ def _roll_back(found: Watched, change: PriceChange, *, now: datetime | None) -> 
         change.save(update_fields=["watch"])
 
 
-def _due(found: Watched, *, channel: str, now: datetime) -> list[PriceProposal]:
+def _due(found: Watched, rows: QuerySet[PriceProposal], *, channel: str, now: datetime) -> list[PriceProposal]:
     """What is to be applied now; followers of canaries only if those did not earn too little."""
-    rows = PriceProposal.objects.filter(channel=channel, state=State.SCHEDULED, apply_at__lte=now)
     names = ("state", "family", "batch", "is_canary", "apply_at", "product__title", "product__external_id")
-    due = list(rows.order_by("pk").select_related("product").only(*names))
+    due = list(rows.filter(apply_at__lte=now).order_by("pk").select_related("product").only(*names))
     verdicts = {batch: _canary(channel, batch, now) for batch in {row.batch for row in due if not row.is_canary}}
     going: list[PriceProposal] = []
     stops: dict[str, list[PriceProposal]] = {}
@@ -343,23 +358,35 @@ class Canary:
 
 
 def _canary(channel: str, batch: str, now: datetime) -> Canary:
-    """Stop when they earned too little, or half of them have been taken back, or none is in the shop; wait until the
-    youngest has been there for ``PRICING_CANARY_DAYS``."""
+    """Stop when they earned too little, or half of them have been taken back or replaced by somebody, or none is in the
+    shop; wait until the youngest has been there for ``PRICING_CANARY_DAYS``."""
     first = PriceProposal.objects.filter(channel=channel, batch=batch, is_canary=True)
     if not batch or not first.exists():
         return Canary()
     if first.filter(state__in=PriceProposal.UNDER_WAY).exists():
         return Canary(wait=now + timedelta(days=1))
     rows = PriceChange.objects.filter(channel=channel, batch=batch, is_canary=True, kind=PriceChange.Kind.APPLY)
-    changes = list(rows.select_related("proposal").defer(*(f"proposal__{name}" for name in HEAVY)))
+    heavy = (*(f"proposal__{name}" for name in HEAVY), *(f"product__{name}" for name in PRODUCT_HEAVY))
+    changes = list(rows.select_related("proposal", "product").defer(*heavy))
     until = min(ledger_until(channel=channel), local_date(now))
-    standing = [change for change in changes if change.undone_at is None]
+    replaced = _replaced(changes)
+    standing = [change for change in changes if change.undone_at is None and change.pk not in replaced]
     everything = together(list(seen_of(channel=channel, changes=standing, until=until).values()))
     below = sum(change.verdict == Verdict.BELOW for change in changes)
     if everything.below or 2 * below > len(changes):
         return Canary(stop=why("canary_below"))
-    fallen = sum(change.verdict == Verdict.BELOW or change.undone_at is not None for change in changes)
-    if not standing or 2 * fallen >= len(changes):
+    well = sum(change.verdict != Verdict.BELOW for change in standing)
+    if not standing or 2 * (len(changes) - well) >= len(changes):
         return Canary(stop=why("canary_few"))
     old_enough = max(change.at for change in standing) + timedelta(days=ecomai.PRICING_CANARY_DAYS)
     return Canary(wait=old_enough) if old_enough > now else Canary()
+
+
+def _replaced(changes: Sequence[PriceChange]) -> set[int]:
+    """Keys of those whose product has another price by now that no younger change of ours has brought."""
+    other = [change for change in changes if change.product.price != change.new_price]
+    ours: dict[int, int] = {}
+    for part in in_parts(change.product_id for change in other):
+        rows = PriceChange.objects.filter(product__in=part, kind__in=UNDOABLE, undone_at=None)
+        ours |= dict(rows.filter(new_price=F("product__price")).order_by("pk").values_list("product_id", "pk"))
+    return {change.pk for change in other if ours.get(change.product_id, 0) < change.pk}
