@@ -52,6 +52,54 @@ def _over(model: type[models.Model], columns: Mapping[str, Sequence[Any]], uniqu
     return {"update_conflicts": True, "update_fields": changed, **conflict_target(model, unique)}
 
 
+def rows_update(rows: Sequence[models.Model], names: Sequence[str]) -> None:
+    """Write these fields of rows that are there already, all of one model, in one transaction.
+
+    On PostgreSQL a statement for some hundred rows takes their values as arrays; elsewhere it is ``bulk_update``, whose
+    CASE for each row and field costs ten times as much of the client's time. Values are as the fields keep them.
+    """
+    if not rows:
+        return
+    model = type(rows[0])
+    using = router.db_for_write(model)
+    connection = connections[using]
+    with transaction.atomic(using=using):
+        if connection.vendor != "postgresql":
+            model._base_manager.using(using).bulk_update(rows, names, batch_size=BATCH)
+            return
+        fields = [model._meta.get_field(name) for name in names]
+        for begin in range(0, len(rows), BATCH):
+            _updated(connection, model, fields, rows[begin : begin + BATCH])
+
+
+def _updated(
+    connection: BaseDatabaseWrapper, model: type[models.Model], fields: Sequence[Any], rows: Sequence[models.Model]
+) -> None:
+    quote = connection.ops.quote_name
+    table, key = quote(model._meta.db_table), quote(str(model._meta.pk.column))
+    columns = [quote(str(field.column)) for field in fields]
+    values = [
+        _plain([getattr(row, field.attname) for row in rows], isinstance(field, models.JSONField)) for field in fields
+    ]
+    new = ", ".join(
+        f"{name} = new.{name}::{field.db_type(connection)}" for name, field in zip(columns, fields, strict=True)
+    )
+    arrays = ", ".join(["%s::bigint[]", *("%s::text[]" for _ in fields)])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table} SET {new} FROM unnest({arrays}) AS new ({', '.join([key, *columns])})"  # noqa: S608 - names
+            f" WHERE {table}.{key} = new.{key}",
+            [[row.pk for row in rows], *values],
+        )
+
+
+def _plain(values: Sequence[Any], is_json: bool) -> list[str | None]:
+    """Values as texts that PostgreSQL casts."""
+    if is_json:
+        return [None if one is None else json.dumps(one) for one in values]
+    return [None if one is None else _word(one) for one in values]
+
+
 def copy_available(connection: BaseDatabaseWrapper) -> bool:
     """PostgreSQL through psycopg 3 (its predecessor has other words for COPY) and as one who may make a table for it.
 
@@ -104,10 +152,13 @@ def _texts(values: Sequence[Any], is_json: bool) -> list[str]:
 def _text(value: Any) -> str:
     if value is None:
         return "\\N"
+    word = _word(value)
+    return word.translate(_ESCAPES) if isinstance(value, str) else word
+
+
+def _word(value: Any) -> str:
     if isinstance(value, bool):
         return "t" if value else "f"
     if isinstance(value, Enum):
         value = value.value
-    if isinstance(value, str):
-        return value.translate(_ESCAPES)
     return value.isoformat() if isinstance(value, datetime) else str(value)

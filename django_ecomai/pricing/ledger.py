@@ -13,20 +13,23 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, F, FilteredRelation, OuterRef, Q
 from django.utils import timezone
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.template_access import TemplateAccess
+from django_ecomai.core.upsert import rows_update
 from django_ecomai.mirror.models import Product, Promotion
 
 from .histories import History, ever_reduced, histories
-from .models import PriceReduction
+from .models import LedgerWalk, PriceReduction
 from .omnibus import Reduction, is_settled_by, lowest_in, reductions, spans
 
 CHUNK = 1000
 # Products of which every reduction there ever was is held at once.
 FEW = 50
+#: Products of a page whose reductions are worked out for it, while no job has come to them.
+DIRECT = 24
 OPEN = Q(ended_at=None)
 # Thirty calendar days and the one that has begun, with the hour of a change of clocks.
 MONTH = timedelta(days=32)
@@ -63,12 +66,17 @@ def price_record(*, products: Sequence[int], at: datetime | None = None, whole: 
     keys = sorted(set(products))
     size = FEW if whole else CHUNK
     for begin in range(0, len(keys), size):
-        written += _record(keys[begin : begin + size], now, whole)
+        again: list[int] = []
+        written += _record(keys[begin : begin + size], now, None if whole else again)
+        for few in range(0, len(again), FEW):
+            written += _record(again[few : few + FEW], now, None)
     return written
 
 
-def _record(keys: list[int], now: datetime, whole: bool) -> int:
-    lately = now - MONTH
+def _record(keys: list[int], now: datetime, again: list[int] | None) -> int:
+    """Of those products that the latest promotions are enough for, the others are added to ``again``; ``None``: all are
+    read wholly."""
+    whole, lately = again is None, now - MONTH
     known: dict[int, dict[datetime, PriceReduction]] = {}
     for recent in PriceReduction.objects.filter(OPEN | Q(ended_at__gt=lately), product_id__in=keys):
         known.setdefault(recent.product_id, {})[recent.began_at] = recent
@@ -76,7 +84,10 @@ def _record(keys: list[int], now: datetime, whole: bool) -> int:
         keys = sorted(ever_reduced(products=keys) | known.keys())
     if not keys:
         return 0
-    found = _found(keys, now, None if whole else {pk: _needed_since(known.get(pk, {}), now) for pk in keys})
+    since = None if whole else {pk: _needed_since(known.get(pk, {}), now) for pk in keys}
+    found, far = _found(keys, now, since)
+    if again is not None:
+        again += far
     _past_add(known, found, lately)
     new: list[PriceReduction] = []
     changed: list[PriceReduction] = []
@@ -102,7 +113,7 @@ def _record(keys: list[int], now: datetime, whole: bool) -> int:
     if changed:
         for each in changed:
             each.recorded_at = timezone.now()
-        PriceReduction.objects.bulk_update(changed, ("began_at", *_WRITTEN, "recorded_at"), batch_size=CHUNK)
+        rows_update(changed, ("began_at", *_WRITTEN, "recorded_at"))
     PriceReduction.objects.bulk_create(new, batch_size=CHUNK, ignore_conflicts=True)
     return len(new) + len(changed) + len(unplanned)
 
@@ -134,9 +145,9 @@ def _needed_since(rows: Mapping[datetime, PriceReduction], now: datetime) -> dat
 
 def _found(
     keys: Sequence[int], now: datetime, since: Mapping[int, datetime] | None
-) -> dict[int, tuple[History, list[Reduction]]]:
-    """Histories and the reductions in them, without those near a promotion that was left out; where one of these still
-    runs, the whole past is read."""
+) -> tuple[dict[int, tuple[History, list[Reduction]]], list[int]]:
+    """Histories and the reductions in them, without those near a promotion that was left out; and the products of which
+    one of these still runs: their whole past must be read."""
     zone = timezone.get_default_timezone()
     found, again = {}, []
     for pk, history in histories(products=keys, now=now, since=since).items():
@@ -145,9 +156,10 @@ def _found(
             near = [one for one in ones if not is_settled_by(one, history.cut, zone=zone)]
             if any(one.ended is None or one.ended > now for one in near):
                 again.append(pk)
+                continue
             ones = ones[len(near) :]
         found[pk] = (history, ones)
-    return found | (_found(again, now, None) if again else {})
+    return found, again
 
 
 def _reductions(history: History) -> list[Reduction]:
@@ -195,16 +207,20 @@ def lowest_before(*, product: Product, at: datetime | None = None) -> LowestPric
         return None
     for one in _reductions(history):
         if one.began <= moment and (one.ended is None or moment < one.ended):
-            return LowestPrice(
-                product_id=product.external_id,
-                lowest=one.lowest,
-                currency=history.currency,
-                price=one.price,
-                list_price=one.list_price,
-                began_at=one.began,
-                known_since=one.known_since,
-            )
+            return _told(product.external_id, history, one)
     return None
+
+
+def _told(product_id: str, history: History, one: Reduction) -> LowestPrice:
+    return LowestPrice(
+        product_id=product_id,
+        lowest=one.lowest,
+        currency=history.currency,
+        price=one.price,
+        list_price=one.list_price,
+        began_at=one.began,
+        known_since=one.known_since,
+    )
 
 
 def lowest_if_reduced(*, product: Product, at: datetime | None = None) -> Decimal | None:
@@ -236,3 +252,55 @@ def reductions_running(
         "product__external_id", "lowest_before", "currency", "price", "list_price", "began_at", "known_since",
     )  # fmt: skip
     return {row[0]: LowestPrice(*row) for row in rows.values_list(*columns)}
+
+
+def reductions_told(*, channel: str, product_ids: Iterable[str]) -> dict[str, LowestPrice]:
+    """What pages tell now, by the shop's product id; one query.
+
+    What changed for many products at once, and all of a new shop, reaches the ledger by and by. Until it has, the
+    reductions of the first `DIRECT` of such products are worked out here (about ten queries more); of others nothing
+    is told, rather than what may be wrong.
+    """
+    now = timezone.now()
+    ids = list(dict.fromkeys(product_ids))
+    walks = LedgerWalk.objects.filter(channel=channel, what=LedgerWalk.What.RUNNING)
+    # whoever is not on sale has his turn later, and stands on no page
+    passed = Q(on_sale=False) | Q(after__gte=OuterRef("pk"))
+    reached = walks.filter(Q(filled__gte=F("asked")) | Q(walking__gte=F("asked")) & passed)
+    runs = Q(reductions__began_at__lte=now) & (Q(reductions__ended_at=None) | Q(reductions__ended_at__gt=now))
+    rows = Product.objects.filter(channel=channel, external_id__in=ids).annotate(
+        reached=Exists(reached), running=FilteredRelation("reductions", condition=runs)
+    )
+    columns = ("lowest_before", "currency", "price", "list_price", "began_at", "known_since")
+    named = ("pk", "reached", "external_id", *(f"running__{name}" for name in columns))
+    found: dict[str, LowestPrice] = {}
+    open_: dict[str, int] = {}
+    for pk, is_reached, ident, *values in rows.order_by("running__began_at").values_list(*named):
+        if not is_reached:
+            open_[ident] = pk
+        if values[-1] is not None:
+            found[ident] = LowestPrice(ident, *values)
+    if not open_:
+        return found
+    asked = [ident for ident in ids if ident in open_][:DIRECT]
+    direct = _direct([open_[ident] for ident in asked], now, {one.product_id: one for one in found.values()})
+    return {ident: one for ident, one in found.items() if ident not in open_} | direct
+
+
+def _direct(keys: list[int], now: datetime, recorded: Mapping[str, LowestPrice]) -> dict[str, LowestPrice]:
+    """The reductions of products that run now, worked out; by the shop's product id."""
+    found, again = _found(keys, now, dict.fromkeys(keys, now - 2 * MONTH))
+    found |= _found(again, now, None)[0] if again else {}
+    told: dict[str, LowestPrice] = {}
+    names = dict(Product.objects.filter(pk__in=keys).values_list("pk", "external_id"))
+    for pk, (history, ones) in found.items():
+        ident = names[pk]
+        before = recorded.get(ident)
+        for one in ones:
+            if not (one.began <= now and (one.ended is None or now < one.ended)):
+                continue
+            if before is not None and history.missed and one.began == now and before.price >= one.price:
+                told[ident] = before  # it is known to run for longer than the history says
+            else:
+                told[ident] = _told(ident, history, one)
+    return told

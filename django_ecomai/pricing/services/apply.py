@@ -7,6 +7,7 @@ killed in between leaves "writing" behind: only there a price that the shop has 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from django.utils.translation import gettext as _
 from django_ecomai.adapters.base import ShopAdapter, get_adapter
 from django_ecomai.core.audit import change_log
 from django_ecomai.core.mysql import locked_rows
+from django_ecomai.core.upsert import rows_update
 from django_ecomai.pricing.facts import in_parts
 from django_ecomai.pricing.held import NONE, Why, why
 from django_ecomai.pricing.journal import log_line, log_why
@@ -48,19 +50,36 @@ TOGETHER = 50
 LEFT_BEHIND = timedelta(minutes=15)
 #: For so long after its moment a scheduled price is tried again every hour, where it only has to wait.
 PATIENCE = timedelta(days=1)
+#: Rows of each kind that a job names at its end.
+KEPT = 1_000
 
 
 @dataclass
 class Applied:
-    """What became of approved prices: the changes made, and the proposals that were overtaken or failed."""
+    """What became of approved prices: the changes made, and the proposals that were overtaken or failed. A job that
+    writes many counts them all and keeps at most ``most`` of each."""
 
     changes: list[PriceChange] = field(default_factory=list)
     stale: list[PriceProposal] = field(default_factory=list)
     failed: list[PriceProposal] = field(default_factory=list)
+    most: int | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def add(
+        self, changes: Sequence[PriceChange], stale: Sequence[PriceProposal], failed: Sequence[PriceProposal]
+    ) -> None:
+        """More of them."""
+        self.changes += changes[: self._room(self.changes)]
+        self.stale += stale[: self._room(self.stale)]
+        self.failed += failed[: self._room(self.failed)]
+        self.counts.update(applied=len(changes), stale=len(stale), failed=len(failed))
+
+    def _room(self, kept: Sequence[Any]) -> int | None:
+        return None if self.most is None else max(self.most - len(kept), 0)
 
     def as_dict(self) -> dict[str, int]:
-        """For JSON."""
-        return {"applied": len(self.changes), "stale": len(self.stale), "failed": len(self.failed)}
+        """For JSON: how many."""
+        return {name: self.counts[name] for name in ("applied", "stale", "failed")}
 
 
 @dataclass
@@ -104,6 +123,37 @@ def changes_apply(
     left behind is finished here. ``progress`` hears how many of how many are done. Raises ``PricingError`` when the
     adapter cannot write prices.
     """
+    pks = None if proposals is None else {row.pk for row in proposals}
+    found = Applied()
+    _apply_all(found, pks, channel=channel, user=user, states=states, now=now, progress=progress)
+    return found
+
+
+def proposals_apply(
+    *,
+    pks: set[int],
+    channel: str = "",
+    user: Any = None,
+    states: Collection[str] = (State.APPROVED,),
+    now: datetime | None = None,
+    progress: Callable[[int, int], Any] | None = None,
+) -> Applied:
+    """As ``changes_apply``, for jobs: rows by their keys, of which few are kept in memory at the end."""
+    found = Applied(most=KEPT)
+    _apply_all(found, pks, channel=channel, user=user, states=states, now=now, progress=progress)
+    return found
+
+
+def _apply_all(
+    found: Applied,
+    pks: set[int] | None,
+    *,
+    channel: str,
+    user: Any,
+    states: Collection[str],
+    now: datetime | None,
+    progress: Callable[[int, int], Any] | None,
+) -> None:
     if not adapter_applies(channel):
         name = type(get_adapter(channel)).__name__
         raise PricingError(
@@ -114,9 +164,9 @@ def changes_apply(
             % {"adapter": name}
         )
     rows = PriceProposal.objects.filter(_free(states, now or timezone.now()), channel=channel)
-    named = _named(rows, None if proposals is None else {row.pk for row in proposals})
+    named = _named(rows, pks)
     siblings = family_candidates({family for _pk, family in named}, channel=channel)
-    found, done = Applied(), 0
+    done = 0
     for part in families_together(named, size=TOGETHER):
         # Each part has a moment of its own: many prices take long.
         at = now or timezone.now()
@@ -124,7 +174,6 @@ def changes_apply(
         done += len(part)
         if progress is not None:
             progress(done, len(named))
-    return found
 
 
 def proposals_named(proposals: Iterable[PriceProposal], *, channel: str = "") -> int:
@@ -380,7 +429,7 @@ def _record(found: Applied, adapter: ShopAdapter, claim: Claim, *, channel: str,
         for row in rows:
             row.writing_since = None
             reason_keep(row, claim.why.get(row.pk, NONE))
-        PriceProposal.objects.bulk_update(rows, ["state", "writing_since", *REASON])
+        rows_update(rows, ["state", "writing_since", *REASON])
         done, stale, failed = (
             [row for row in rows if row.state == state] for state in (State.APPLIED, State.STALE, State.FAILED)
         )
@@ -392,9 +441,7 @@ def _record(found: Applied, adapter: ShopAdapter, claim: Claim, *, channel: str,
         lines = [log_line("applied", old=plain(row.old_price), new=plain(now_there[row.pk].price)) for row in done]
         lines += [log_why(reason_of(row)) for row in [*stale, *failed]]
         change_log(objects=[*done, *stale, *failed], user=user, lines=lines or [""])
-    found.changes += changes
-    found.stale += stale
-    found.failed += failed
+    found.add(changes, stale, failed)
 
 
 def _there(claim: Claim, row: PriceProposal) -> Former:

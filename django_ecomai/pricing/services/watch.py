@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import islice
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -13,6 +14,7 @@ from django.utils import timezone
 from django_ecomai.conf import ecomai
 from django_ecomai.core.audit import change_log
 from django_ecomai.core.charts import format_value
+from django_ecomai.core.upsert import rows_update
 from django_ecomai.forecast.days import local_date
 from django_ecomai.forecast.ledger import ledger_until
 from django_ecomai.mirror.models import Product
@@ -23,11 +25,11 @@ from django_ecomai.pricing.models import PriceChange, PriceProposal
 from django_ecomai.pricing.watching import LOOKS, Seen, look, seen_of, together
 
 from .adopt import prices_adopt, take_back_told
-from .apply import changes_apply, families_together
+from .apply import families_together, proposals_apply
 from .decide import HEAVY, PricingError, reason_of
 from .price_tests import price_tests_advance
 from .shop import adapter_applies
-from .undo import change_undo
+from .undo import change_undo, undo_forbidden
 
 logger = logging.getLogger("django_ecomai")
 State, Verdict = PriceProposal.State, PriceChange.Verdict
@@ -35,12 +37,14 @@ State, Verdict = PriceProposal.State, PriceChange.Verdict
 PART = 500
 #: After so many errors a step of the hour ends: then it is not a single price.
 MOST_ERRORS = 20
+MOST_TOLD = 1_000
 PRODUCT_HEAVY = ("description", "attributes")
 
 
 @dataclass
 class Watched:
-    """What an hour brought; ``messages`` are for the log of the run, ``errors`` is how often one stopped something."""
+    """What an hour brought; ``messages`` are for the log of the run (at most ``MOST_TOLD``), ``errors`` is how often one
+    stopped something."""
 
     applied: int = 0
     stale: int = 0
@@ -53,6 +57,10 @@ class Watched:
     tests: int = 0
     errors: int = 0
     messages: list[Why] = field(default_factory=list)
+
+    def tell(self, reasons: Iterable[Why]) -> None:
+        """More messages; of a hundred thousand the log has no room."""
+        self.messages += list(islice(reasons, max(MOST_TOLD - len(self.messages), 0)))
 
     def as_dict(self) -> dict[str, int]:
         """For JSON."""
@@ -79,7 +87,7 @@ def _failed(found: Watched, reason: Why) -> None:
     """Within an ``except``."""
     logger.exception("EcomAI: a part of the hourly work with prices failed.")
     found.errors += 1
-    found.messages.append(reason)
+    found.messages.append(reason)  # whatever else there is to tell
 
 
 def _told(error: Exception) -> str:
@@ -94,11 +102,11 @@ def _adopt(found: Watched, channel: str, now: datetime | None) -> None:
 def _wait(found: Watched, channel: str, now: datetime | None) -> None:
     at = now or timezone.now()
     if PriceProposal.objects.filter(channel=channel, state=State.SCHEDULED, apply_at__lte=at).exists():
-        found.messages.append(why("wait_for_csv"))
+        found.tell([why("wait_for_csv")])
 
 
 def _tests(found: Watched, channel: str, now: datetime | None) -> None:
-    found.tests = price_tests_advance(channel=channel, now=now, tell=lambda text: found.messages.append(said(text)))
+    found.tests = price_tests_advance(channel=channel, now=now, tell=lambda text: found.tell([said(text)]))
 
 
 def _resume(found: Watched, channel: str, now: datetime | None) -> None:
@@ -112,7 +120,7 @@ def _resume(found: Watched, channel: str, now: datetime | None) -> None:
 
 def _apply_due(found: Watched, channel: str, now: datetime | None) -> None:
     due = _due(found, channel=channel, now=now or timezone.now())
-    _apply(found, [(row.pk, row.family) for row in due], channel=channel, states=(State.SCHEDULED,), now=now)
+    _apply(found, due, channel=channel, states=(State.SCHEDULED,), now=now)
 
 
 def _apply(
@@ -122,9 +130,7 @@ def _apply(
     if not named:
         return
     try:
-        done = changes_apply(
-            proposals=[PriceProposal(pk=pk) for pk, _family in named], channel=channel, states=states, now=now
-        )
+        done = proposals_apply(pks={pk for pk, _family in named}, channel=channel, states=states, now=now)
     except Exception as error:
         before, families = found.errors, dict(named)
         parts = families_together(named, size=max(len(named) // 2, 1))
@@ -140,12 +146,11 @@ def _apply(
             if found.errors >= MOST_ERRORS:
                 raise
         return
-    found.applied += len(done.changes)
-    found.stale += len(done.stale)
-    found.failed += len(done.failed)
-    found.messages += [
-        why("product_said", product=row.product, because=reason_of(row)) for row in [*done.stale, *done.failed]
-    ]
+    numbers = done.as_dict()
+    found.applied += numbers["applied"]
+    found.stale += numbers["stale"]
+    found.failed += numbers["failed"]
+    found.tell(why("product_said", product=row.product, because=reason_of(row)) for row in [*done.stale, *done.failed])
 
 
 def _look(found: Watched, channel: str, now: datetime | None) -> None:
@@ -216,7 +221,7 @@ def _look_at(found: Watched, part: Sequence[PriceChange], *, channel: str, until
         if one.below:
             verdict = Verdict.BELOW
             fallen.append(members)
-            found.messages.append(_sold_too_little(members, one))
+            found.tell([_sold_too_little(members, one)])
         elif looks == len(LOOKS):
             verdict = Verdict.KEPT if one.enough else Verdict.UNKNOWN
         for change in members:
@@ -227,9 +232,21 @@ def _look_at(found: Watched, part: Sequence[PriceChange], *, channel: str, until
             members[0].watch["refused"] = {}  # whoever is killed before it is taken back: the next hour tries it
         found.looked += len(members)
         found.kept += len(members) if verdict == Verdict.KEPT else 0
-    PriceChange.objects.bulk_update(changed, ["watch", "verdict"], batch_size=200)
+    rows_update(changed, ["watch", "verdict"])
+    forbidden = _forbidden(channel, fallen, now=now)
     for members in fallen:
-        _roll_back(found, members[0], now=now)
+        _roll_back(found, members[0], forbidden, now=now)
+
+
+def _forbidden(channel: str, fallen: Sequence[Sequence[PriceChange]], *, now: datetime | None) -> dict[int, Why]:
+    """What limits of now say of all prices before; where an error stops that, each is asked about by itself."""
+    if not fallen or not ecomai.PRICING_ROLLBACK or not adapter_applies(channel):
+        return {}
+    try:
+        return undo_forbidden([one for members in fallen for one in members], now=now or timezone.now())
+    except Exception:
+        logger.exception("EcomAI: the limits of prices that are to be rolled back are looked at one by one.")
+        return {}
 
 
 def _sold_too_little(members: Sequence[PriceChange], seen: Seen) -> Why:
@@ -243,20 +260,22 @@ def _sold_too_little(members: Sequence[PriceChange], seen: Seen) -> Why:
     return why("family_too_little", product=members[0].product, number=len(members), **numbers)
 
 
-def _roll_back(found: Watched, change: PriceChange, *, now: datetime | None) -> None:
+def _roll_back(
+    found: Watched, change: PriceChange, forbidden: Mapping[int, Why], *, now: datetime | None
+) -> None:
     """With its family. What does not work is tried again every hour while the shop has the price, and told once."""
     if not ecomai.PRICING_ROLLBACK or not adapter_applies(change.channel):
-        found.messages += [told] if (told := take_back_told(change)) else []
+        found.tell([told] if (told := take_back_told(change)) else [])
         if change.watch.pop("refused", None) is not None:  # of when prices could be written: it is told once
             change.save(update_fields=["watch"])
         return
     before = why_of(change.watch.get("refused"))
     try:
-        change_undo(change=change, kind=PriceChange.Kind.ROLLBACK, now=now)
+        change_undo(change=change, kind=PriceChange.Kind.ROLLBACK, now=now, forbidden=forbidden)
     except PricingError as error:
         reason = error.why
         if reason != before:
-            found.messages.append(reason)
+            found.tell([reason])
     except Exception as error:
         reason = why("product_said", product=change.product, because=why("error", told=_told(error)))
         _failed(found, reason)
@@ -270,33 +289,34 @@ def _roll_back(found: Watched, change: PriceChange, *, now: datetime | None) -> 
         change.save(update_fields=["watch"])
 
 
-def _due(found: Watched, *, channel: str, now: datetime) -> list[PriceProposal]:
-    """What is to be applied now; followers of canaries only if those did not earn too little."""
-    rows = PriceProposal.objects.filter(channel=channel, state=State.SCHEDULED, apply_at__lte=now)
-    names = ("state", "family", "batch", "is_canary", "apply_at", "product__title", "product__external_id")
-    due = list(rows.order_by("pk").select_related("product").only(*names))
-    verdicts = {batch: _canary(channel, batch, now) for batch in {row.batch for row in due if not row.is_canary}}
-    going: list[PriceProposal] = []
-    stops: dict[str, list[PriceProposal]] = {}
-    waits: dict[datetime, list[PriceProposal]] = {}
-    for row in due:
-        verdict = Canary() if row.is_canary else verdicts[row.batch]
+def _due(found: Watched, *, channel: str, now: datetime) -> list[tuple[int, str]]:
+    """Keys, with their families, of what is to be applied now; followers of canaries only if those did not earn too
+    little."""
+    rows = PriceProposal.objects.filter(channel=channel, state=State.SCHEDULED, apply_at__lte=now).order_by("pk")
+    due = list(rows.values_list("pk", "family", "batch", "is_canary"))
+    verdicts = {batch: _canary(channel, batch, now) for batch in {one[2] for one in due if not one[3]}}
+    going: list[tuple[int, str]] = []
+    stops: dict[str, list[int]] = {}
+    waits: dict[datetime, list[int]] = {}
+    for pk, family, batch, is_canary in due:
+        verdict = Canary() if is_canary else verdicts[batch]
         if verdict.stop:
-            stops.setdefault(verdict.stop.code, []).append(row)
+            stops.setdefault(verdict.stop.code, []).append(pk)
         elif verdict.wait is not None:
-            waits.setdefault(verdict.wait, []).append(row)
+            waits.setdefault(verdict.wait, []).append(pk)
         else:
-            going.append(row)
+            going.append((pk, family))
+    named = ("state", "product__title", "product__external_id")
     for code, stopped in stops.items():
-        for part in in_parts(row.pk for row in stopped):
-            PriceProposal.objects.filter(pk__in=part, state=State.SCHEDULED).update(
-                state=State.REJECTED, held_code=code, held_named={}, decided_at=now, apply_at=None
-            )
-        change_log(objects=stopped, user=None, lines=[log_why(why(code))])
-        found.messages.append(why(code))
+        for part in in_parts(stopped):
+            waited = PriceProposal.objects.filter(pk__in=part, state=State.SCHEDULED)
+            objects = list(waited.select_related("product").only(*named))
+            waited.update(state=State.REJECTED, held_code=code, held_named={}, decided_at=now, apply_at=None)
+            change_log(objects=objects, user=None, lines=[log_why(why(code))])
+        found.tell([why(code)])
         found.stopped += len(stopped)
     for until, waiting in waits.items():
-        for part in in_parts(row.pk for row in waiting):
+        for part in in_parts(waiting):
             PriceProposal.objects.filter(pk__in=part, state=State.SCHEDULED).update(apply_at=until)
         found.postponed += len(waiting)
     return going
