@@ -39,6 +39,7 @@ def fill(size: int) -> None:
     """Twice as many products as prices: those of the first half came eight days ago, the others are due now."""
     from django.utils import timezone
 
+    from django_ecomai.forecast.days import local_date, midnight
     from django_ecomai.mirror.models import Order, OrderLine, PricePoint, Product
     from django_ecomai.pricing.models import PriceChange, PriceProposal, ProductElasticity
 
@@ -87,7 +88,8 @@ def fill(size: int) -> None:
         unit_price=NEW,
         placed_at=now,
     )
-    start = f"'{came.date()} 10:00+00'::timestamptz + interval '1 day' * s.day"
+    noon = midnight(local_date(came)) + timedelta(hours=12)
+    start = f"'{noon}'::timestamptz + interval '1 day' * s.day"
     _copied("sold", "i bigint, product int, day int, quantity int", _sales(size))
     order_at = "s.i / 2"
     _selected(order, "(SELECT i, day FROM sold WHERE i %% 2 = 0) s", id=f"{order.pk} + {order_at} + 1",

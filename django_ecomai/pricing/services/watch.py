@@ -37,14 +37,14 @@ State, Verdict = PriceProposal.State, PriceChange.Verdict
 PART = 500
 #: After so many errors a step of the hour ends: then it is not a single price.
 MOST_ERRORS = 20
+#: Messages that an hour keeps.
 MOST_TOLD = 1_000
 PRODUCT_HEAVY = ("description", "attributes")
 
 
 @dataclass
 class Watched:
-    """What an hour brought; ``messages`` are for the log of the run (at most ``MOST_TOLD``), ``errors`` is how often one
-    stopped something."""
+    """What an hour brought; ``messages`` are for the log of the run, ``errors`` is how often one stopped something."""
 
     applied: int = 0
     stale: int = 0
@@ -260,9 +260,7 @@ def _sold_too_little(members: Sequence[PriceChange], seen: Seen) -> Why:
     return why("family_too_little", product=members[0].product, number=len(members), **numbers)
 
 
-def _roll_back(
-    found: Watched, change: PriceChange, forbidden: Mapping[int, Why], *, now: datetime | None
-) -> None:
+def _roll_back(found: Watched, change: PriceChange, forbidden: Mapping[int, Why], *, now: datetime | None) -> None:
     """With its family. What does not work is tried again every hour while the shop has the price, and told once."""
     if not ecomai.PRICING_ROLLBACK or not adapter_applies(change.channel):
         found.tell([told] if (told := take_back_told(change)) else [])
