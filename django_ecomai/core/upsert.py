@@ -21,8 +21,11 @@ COPY_FROM, BATCH = 500, 500
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
-def rows_upsert(model: type[models.Model], columns: Mapping[str, Sequence[Any]], unique: str = "") -> None:
-    """Write rows in one transaction; where one with the same ``unique`` field exists, over it. Without: new ones.
+def rows_upsert(
+    model: type[models.Model], columns: Mapping[str, Sequence[Any]], unique: str = "", *, keep: bool = False
+) -> None:
+    """Write rows in one transaction; where one with the same ``unique`` field exists, over it. Without: new ones; with
+    ``keep`` those that any constraint forbids, since they are there already, are left out.
 
     ``columns``: values by field name, all of one length, for every field but the primary key; those of a foreign key
     are keys. Values are as the fields keep them: nothing is converted, no signal is sent.
@@ -34,20 +37,20 @@ def rows_upsert(model: type[models.Model], columns: Mapping[str, Sequence[Any]],
     connection = connections[using]
     with transaction.atomic(using=using):
         if number >= COPY_FROM and copy_available(connection):
-            _copied(connection, model, columns, unique)
+            _copied(connection, model, columns, unique, keep)
             return
         fields = [model._meta.get_field(name) for name in columns]
         names = [str(getattr(field, "attname", field.name)) for field in fields]
         model._base_manager.using(using).bulk_create(
             [model(**dict(zip(names, row, strict=True))) for row in zip(*columns.values(), strict=True)],
             batch_size=BATCH,
-            **_over(model, columns, unique),
+            **_over(model, columns, unique, keep),
         )
 
 
-def _over(model: type[models.Model], columns: Mapping[str, Sequence[Any]], unique: str) -> dict[str, Any]:
+def _over(model: type[models.Model], columns: Mapping[str, Sequence[Any]], unique: str, keep: bool) -> dict[str, Any]:
     if not unique:
-        return {}
+        return {"ignore_conflicts": keep}
     changed = [name for name in columns if name != unique]
     return {"update_conflicts": True, "update_fields": changed, **conflict_target(model, unique)}
 
@@ -117,7 +120,11 @@ def copy_available(connection: BaseDatabaseWrapper) -> bool:
 
 
 def _copied(
-    connection: BaseDatabaseWrapper, model: type[models.Model], columns: Mapping[str, Sequence[Any]], unique: str
+    connection: BaseDatabaseWrapper,
+    model: type[models.Model],
+    columns: Mapping[str, Sequence[Any]],
+    unique: str,
+    keep: bool,
 ) -> None:
     """By way of a table of this transaction: COPY itself cannot write over rows."""
     quote = connection.ops.quote_name
@@ -132,6 +139,8 @@ def _copied(
     listed = ", ".join(names)
     over = ", ".join(f"{name} = EXCLUDED.{name}" for name in names if name != key)
     conflict = f"ORDER BY {key} ON CONFLICT ({key}) DO UPDATE SET {over}" if unique else ""
+    if keep:
+        conflict = "ON CONFLICT DO NOTHING"
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TEMPORARY TABLE {arrived} AS SELECT {listed} FROM {table} WITH NO DATA")  # noqa: S608
         with cursor.copy(f"COPY {arrived} FROM STDIN") as into:

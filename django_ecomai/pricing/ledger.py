@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.template_access import TemplateAccess
-from django_ecomai.core.upsert import rows_update
+from django_ecomai.core.upsert import rows_update, rows_upsert
 from django_ecomai.mirror.models import Product, Promotion
 
 from .histories import History, ever_reduced, histories
@@ -33,6 +33,9 @@ DIRECT = 24
 OPEN = Q(ended_at=None)
 # Thirty calendar days and the one that has begun, with the hour of a change of clocks.
 MONTH = timedelta(days=32)
+_NEW = (
+    "channel", "product", "began_at", "ended_at", "price", "list_price", "lowest_before", "known_since", "currency",
+)  # fmt: skip
 _WRITTEN = ("ended_at", "price", "list_price", "lowest_before", "known_since", "currency")
 
 
@@ -89,7 +92,7 @@ def _record(keys: list[int], now: datetime, again: list[int] | None) -> int:
     if again is not None:
         again += far
     _past_add(known, found, lately)
-    new: list[PriceReduction] = []
+    new: list[tuple[Any, ...]] = []
     changed: list[PriceReduction] = []
     unplanned: list[int] = []
     for pk, (history, ones) in found.items():
@@ -99,7 +102,7 @@ def _record(keys: list[int], now: datetime, again: list[int] | None) -> int:
             if row is not None and history.missed and one.began == now > row.began_at and row.price >= one.price:
                 continue  # it is known to run for longer than the history says
             if row is None:
-                new.append(PriceReduction(channel=history.channel, product_id=pk, **_values(one, history.currency)))
+                new.append((history.channel, pk, *_values(one, history.currency).values()))
             elif _differs(row, one, history.currency):
                 changed.append(row)
         for left in rows.values():
@@ -114,7 +117,9 @@ def _record(keys: list[int], now: datetime, again: list[int] | None) -> int:
         for each in changed:
             each.recorded_at = timezone.now()
         rows_update(changed, ("began_at", *_WRITTEN, "recorded_at"))
-    PriceReduction.objects.bulk_create(new, batch_size=CHUNK, ignore_conflicts=True)
+    if new:
+        columns: dict[str, Sequence[Any]] = dict(zip(_NEW, zip(*new, strict=True), strict=True))
+        rows_upsert(PriceReduction, columns | {"recorded_at": [timezone.now()] * len(new)}, keep=True)
     return len(new) + len(changed) + len(unplanned)
 
 

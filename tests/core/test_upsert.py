@@ -85,3 +85,14 @@ def test_rows_that_are_there_get_new_values_and_keep_the_others(monkeypatch: pyt
 def test_nothing_to_update_asks_for_nothing(django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(0):
         upsert.rows_update([], ("reason",))
+
+
+@pytest.mark.parametrize("least", [1, 10**6])
+def test_rows_that_are_there_are_left_as_they_are_where_that_is_asked(
+    monkeypatch: pytest.MonkeyPatch, least: int
+) -> None:
+    monkeypatch.setattr(upsert, "COPY_FROM", least)
+    first, second = priced_product().pk, priced_product().pk
+    upsert.rows_upsert(PriceProposal, columns([first], reason=["before"]), keep=True)
+    upsert.rows_upsert(PriceProposal, columns([second, first], reason=["new", "again"]), keep=True)
+    assert set(PriceProposal.objects.values_list("undecided", "reason")) == {(first, "before"), (second, "new")}
