@@ -35,6 +35,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from heapq import heappop, heappush
 
 DAYS = 30
@@ -222,10 +223,15 @@ def _span(
 
 
 def _after(offer: Offer, price: Decimal, cent: Decimal) -> Decimal:
-    if offer.percent is not None:
-        price = price * (1 - offer.percent / 100)
-    elif offer.amount is not None:
-        price = price - offer.amount
+    return _lowered(price, offer.percent, offer.amount, cent)
+
+
+@lru_cache(maxsize=10_000)  # a history asks for the same few again and again
+def _lowered(price: Decimal, percent: Decimal | None, amount: Decimal | None, cent: Decimal) -> Decimal:
+    if percent is not None:
+        price = price * (1 - percent / 100)
+    elif amount is not None:
+        price = price - amount
     return max(price, Decimal(0)).quantize(cent, ROUND_HALF_UP)
 
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from django_ecomai.mirror.models import PricePoint, Product
 from django_ecomai.pricing.journal import log_text
-from django_ecomai.pricing.ledger import price_record
+from django_ecomai.pricing.ledger_job import ledger_fill
 from django_ecomai.pricing.models import CompetitorPrice, PriceTest, PriceTestGroup
 from django_ecomai.runs.models import Run
 from django_ecomai.testing import category_make, product_make
@@ -71,7 +71,7 @@ class TestLedger:
                 product=product, price=Decimal(price), list_price=Decimal(12) if days == 1 else Decimal(price),
                 currency="EUR", valid_from=now - timedelta(days=days),
             )  # fmt: skip
-        price_record(products=[product.pk])
+        ledger_fill(channel="")
         return product
 
     def test_everybody_reads_the_line_of_a_page(self, client: Client, django_assert_num_queries: Any) -> None:

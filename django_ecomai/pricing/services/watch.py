@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import islice
 
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
@@ -13,6 +14,7 @@ from django.utils import timezone
 from django_ecomai.conf import ecomai
 from django_ecomai.core.audit import change_log
 from django_ecomai.core.charts import format_value
+from django_ecomai.core.upsert import rows_update
 from django_ecomai.forecast.days import local_date
 from django_ecomai.forecast.ledger import ledger_until
 from django_ecomai.mirror.models import Product
@@ -24,12 +26,12 @@ from django_ecomai.pricing.watching import LOOKS, Seen, look, seen_of, together
 
 from .adopt import prices_adopt, take_back_told
 from .allowed import family_candidates
-from .apply import changes_apply, families_together
+from .apply import families_together, proposals_apply
 from .decide import HEAVY, PricingError, reason_of
 from .following import followers_release, follows
 from .price_tests import price_tests_advance
 from .shop import adapter_applies
-from .undo import UNDOABLE, change_undo, undo_resume
+from .undo import UNDOABLE, change_undo, undo_forbidden, undo_resume
 from .undo_claim import undos_left
 
 logger = logging.getLogger("django_ecomai")
@@ -38,6 +40,8 @@ State, Verdict = PriceProposal.State, PriceChange.Verdict
 PART = 500
 #: After so many errors a step of the hour ends: then it is not a single price.
 MOST_ERRORS = 20
+#: Messages that an hour keeps.
+MOST_TOLD = 1_000
 PRODUCT_HEAVY = ("description", "attributes")
 
 
@@ -60,6 +64,10 @@ class Watched:
     tests: int = 0
     errors: int = 0
     messages: list[Why] = field(default_factory=list)
+
+    def tell(self, reasons: Iterable[Why]) -> None:
+        """More messages; of a hundred thousand the log has no room."""
+        self.messages += list(islice(reasons, max(MOST_TOLD - len(self.messages), 0)))
 
     def as_dict(self) -> dict[str, int]:
         """For JSON."""
@@ -87,7 +95,7 @@ def _failed(found: Watched, reason: Why) -> None:
     """Within an ``except``."""
     logger.exception("EcomAI: a part of the hourly work with prices failed.")
     found.errors += 1
-    found.messages.append(reason)
+    found.messages.append(reason)  # whatever else there is to tell
 
 
 def _told(error: Exception) -> str:
@@ -103,20 +111,20 @@ def _follow(found: Watched, channel: str, now: datetime | None) -> None:
     at = now or timezone.now()
     rows = PriceProposal.objects.filter(follows(channel), channel=channel)
     going = _due(found, rows, channel=channel, now=at)
-    found.released = followers_release([row.pk for row in going], now=at)
+    found.released = followers_release([pk for pk, _family in going], now=at)
     if found.released:
-        found.messages.append(why("followers_released", number=found.released))
+        found.tell([why("followers_released", number=found.released)])
 
 
 def _wait(found: Watched, channel: str, now: datetime | None) -> None:
     at = now or timezone.now()
     due = PriceProposal.objects.filter(channel=channel, state=State.SCHEDULED, apply_at__lte=at)
     if due.exclude(follows(channel)).exists():
-        found.messages.append(why("wait_for_csv"))
+        found.tell([why("wait_for_csv")])
 
 
 def _tests(found: Watched, channel: str, now: datetime | None) -> None:
-    found.tests = price_tests_advance(channel=channel, now=now, tell=found.messages.append)
+    found.tests = price_tests_advance(channel=channel, now=now, tell=lambda reason: found.tell([reason]))
 
 
 def _resume(found: Watched, channel: str, now: datetime | None) -> None:
@@ -143,7 +151,7 @@ def _finish_undos(found: Watched, channel: str, now: datetime | None) -> None:
         try:
             undone = undo_resume(change=change, now=now)
         except PricingError as error:
-            found.messages.append(error.why)
+            found.tell([error.why])
         except Exception as error:
             _failed(found, why("product_said", product=change.product, because=why("error", told=_told(error))))
             if found.errors >= MOST_ERRORS:
@@ -155,7 +163,7 @@ def _finish_undos(found: Watched, channel: str, now: datetime | None) -> None:
 def _apply_due(found: Watched, channel: str, now: datetime | None) -> None:
     rows = PriceProposal.objects.filter(channel=channel, state=State.SCHEDULED)
     due = _due(found, rows, channel=channel, now=now or timezone.now())
-    _apply(found, [(row.pk, row.family) for row in due], channel=channel, states=(State.SCHEDULED,), now=now)
+    _apply(found, due, channel=channel, states=(State.SCHEDULED,), now=now)
 
 
 def _apply(
@@ -171,8 +179,8 @@ def _apply(
     if not named:
         return
     try:
-        rows = [PriceProposal(pk=pk) for pk, _family in named]
-        done = changes_apply(proposals=rows, channel=channel, states=states, now=now, siblings=siblings)
+        pks = {pk for pk, _family in named}
+        done = proposals_apply(pks=pks, channel=channel, states=states, now=now, siblings=siblings)
     except Exception as error:
         before, families = found.errors, dict(named)
         parts = families_together(named, size=max(len(named) // 2, 1))
@@ -189,11 +197,12 @@ def _apply(
             if found.errors >= MOST_ERRORS:
                 raise
         return
-    found.applied += len(done.changes)
-    found.stale += len(done.stale)
-    found.failed += len(done.failed)
-    found.unread += len(done.unread)
-    found.messages += [why("product_said", product=row.product, because=reason_of(row)) for row in done.problems]
+    numbers = done.as_dict()
+    found.applied += numbers["applied"]
+    found.stale += numbers["stale"]
+    found.failed += numbers["failed"]
+    found.unread += done.counts["unread"]
+    found.tell(why("product_said", product=row.product, because=reason_of(row)) for row in done.problems)
 
 
 def _look(found: Watched, channel: str, now: datetime | None) -> None:
@@ -264,7 +273,7 @@ def _look_at(found: Watched, part: Sequence[PriceChange], *, channel: str, until
         if one.below:
             verdict = Verdict.BELOW
             fallen.append(members)
-            found.messages.append(_sold_too_little(members, one))
+            found.tell([_sold_too_little(members, one)])
         elif looks == len(LOOKS):
             verdict = Verdict.KEPT if one.enough else Verdict.UNKNOWN
         for change in members:
@@ -275,9 +284,21 @@ def _look_at(found: Watched, part: Sequence[PriceChange], *, channel: str, until
             members[0].watch["refused"] = {}  # whoever is killed before it is taken back: the next hour tries it
         found.looked += len(members)
         found.kept += len(members) if verdict == Verdict.KEPT else 0
-    PriceChange.objects.bulk_update(changed, ["watch", "verdict"], batch_size=200)
+    rows_update(changed, ["watch", "verdict"])
+    forbidden = _forbidden(channel, fallen, now=now)
     for members in fallen:
-        _roll_back(found, members[0], now=now)
+        _roll_back(found, members[0], forbidden, now=now)
+
+
+def _forbidden(channel: str, fallen: Sequence[Sequence[PriceChange]], *, now: datetime | None) -> dict[int, Why]:
+    """What limits of now say of all prices before; where an error stops that, each is asked about by itself."""
+    if not fallen or not ecomai.PRICING_ROLLBACK or not adapter_applies(channel):
+        return {}
+    try:
+        return undo_forbidden([one for members in fallen for one in members], now=now or timezone.now())
+    except Exception:
+        logger.exception("EcomAI: the limits of prices that are to be rolled back are looked at one by one.")
+        return {}
 
 
 def _sold_too_little(members: Sequence[PriceChange], seen: Seen) -> Why:
@@ -291,20 +312,20 @@ def _sold_too_little(members: Sequence[PriceChange], seen: Seen) -> Why:
     return why("family_too_little", product=members[0].product, number=len(members), **numbers)
 
 
-def _roll_back(found: Watched, change: PriceChange, *, now: datetime | None) -> None:
+def _roll_back(found: Watched, change: PriceChange, forbidden: Mapping[int, Why], *, now: datetime | None) -> None:
     """With its family. What does not work is tried again every hour while the shop has the price, and told once."""
     if not ecomai.PRICING_ROLLBACK or not adapter_applies(change.channel):
-        found.messages += [told] if (told := take_back_told(change)) else []
+        found.tell([told] if (told := take_back_told(change)) else [])
         if change.watch.pop("refused", None) is not None:  # of when prices could be written: it is told once
             change.save(update_fields=["watch"])
         return
     before = why_of(change.watch.get("refused"))
     try:
-        change_undo(change=change, kind=PriceChange.Kind.ROLLBACK, now=now)
+        change_undo(change=change, kind=PriceChange.Kind.ROLLBACK, now=now, forbidden=forbidden)
     except PricingError as error:
         reason = error.why
         if reason != before:
-            found.messages.append(reason)
+            found.tell([reason])
     except Exception as error:
         reason = why("product_said", product=change.product, because=why("error", told=_told(error)))
         _failed(found, reason)
@@ -318,32 +339,33 @@ def _roll_back(found: Watched, change: PriceChange, *, now: datetime | None) -> 
         change.save(update_fields=["watch"])
 
 
-def _due(found: Watched, rows: QuerySet[PriceProposal], *, channel: str, now: datetime) -> list[PriceProposal]:
-    """What is to be applied now; followers of canaries only if those did not earn too little."""
-    names = ("state", "family", "batch", "is_canary", "apply_at", "product__title", "product__external_id")
-    due = list(rows.filter(apply_at__lte=now).order_by("pk").select_related("product").only(*names))
-    verdicts = {batch: _canary(channel, batch, now) for batch in {row.batch for row in due if not row.is_canary}}
-    going: list[PriceProposal] = []
-    stops: dict[str, list[PriceProposal]] = {}
-    waits: dict[datetime, list[PriceProposal]] = {}
-    for row in due:
-        verdict = Canary() if row.is_canary else verdicts[row.batch]
+def _due(found: Watched, rows: QuerySet[PriceProposal], *, channel: str, now: datetime) -> list[tuple[int, str]]:
+    """Keys, with their families, of what is to be applied now; followers of canaries only if those did not earn too
+    little."""
+    due = list(rows.filter(apply_at__lte=now).order_by("pk").values_list("pk", "family", "batch", "is_canary"))
+    verdicts = {batch: _canary(channel, batch, now) for batch in {one[2] for one in due if not one[3]}}
+    going: list[tuple[int, str]] = []
+    stops: dict[str, list[int]] = {}
+    waits: dict[datetime, list[int]] = {}
+    for pk, family, batch, is_canary in due:
+        verdict = Canary() if is_canary else verdicts[batch]
         if verdict.stop:
-            stops.setdefault(verdict.stop.code, []).append(row)
+            stops.setdefault(verdict.stop.code, []).append(pk)
         elif verdict.wait is not None:
-            waits.setdefault(verdict.wait, []).append(row)
+            waits.setdefault(verdict.wait, []).append(pk)
         else:
-            going.append(row)
+            going.append((pk, family))
+    named = ("state", "product__title", "product__external_id")
     for code, stopped in stops.items():
-        for part in in_parts(row.pk for row in stopped):
-            PriceProposal.objects.filter(pk__in=part, state=State.SCHEDULED).update(
-                state=State.REJECTED, held_code=code, held_named={}, decided_at=now, apply_at=None
-            )
-        change_log(objects=stopped, user=None, lines=[log_why(why(code))])
-        found.messages.append(why(code))
+        for part in in_parts(stopped):
+            waited = PriceProposal.objects.filter(pk__in=part, state=State.SCHEDULED)
+            objects = list(waited.select_related("product").only(*named))
+            waited.update(state=State.REJECTED, held_code=code, held_named={}, decided_at=now, apply_at=None)
+            change_log(objects=objects, user=None, lines=[log_why(why(code))])
+        found.tell([why(code)])
         found.stopped += len(stopped)
     for until, waiting in waits.items():
-        for part in in_parts(row.pk for row in waiting):
+        for part in in_parts(waiting):
             PriceProposal.objects.filter(pk__in=part, state=State.SCHEDULED).update(apply_at=until)
         found.postponed += len(waiting)
     return going
