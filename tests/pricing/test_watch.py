@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from math import log, sqrt
 from typing import Any
@@ -91,7 +91,7 @@ def test_a_total_stop_shows_where_a_normal_bound_would_lie_below_nothing() -> No
     """Of 56 pieces none: 2.5 deviations are more than all of them."""
     found = seen(0.0, 56.0, chance=8.0, level=0.3)
     assert 56.0 - 2.5 * found.sd < 0
-    assert (found.floor, found.enough, found.below) == (8, True, True)
+    assert (found.floor, found.enough, found.below) == (10, True, True)
 
 
 def test_where_nothing_sold_would_not_be_too_few_nothing_can_be_told() -> None:
@@ -369,8 +369,8 @@ class TestCanaryThatCannotTell:
         assert (found.applied, found.stopped, found.postponed) == (0, 0, 1)
         assert (row.state, row.apply_at) == ("scheduled", at + timedelta(days=1))
         assert row.held_words == (
-            "Of those that go first so few pieces are expected (14 in 7 days) that it would not show if they sold none: "
-            "this price waits until you let it go or reject it."
+            "Of those that go first so few pieces are expected (14 in 7 days) that it would not show if they sold "
+            "none: this price waits until you let it go or reject it."
         )
         assert row.held_words in [str(one) for one in found.messages]
         # a person lets it go
@@ -384,7 +384,7 @@ class TestCanaryThatCannotTell:
         row.refresh_from_db()
         assert (found.applied, found.stopped, row.state) == (0, 1, "rejected")
 
-    @pytest.mark.parametrize("units", [None, 5.0])
+    @pytest.mark.parametrize("units", [None, 2.0])
     def test_it_is_said_when_they_are_approved(self, units: float | None, shop: PricedShop) -> None:
         rows = [
             proposal_make(priced_product(external_id=f"p{number}"), units_old=units, units_new=units)
@@ -419,6 +419,11 @@ class TestCanaryThatCannotTell:
 
 class TestNoOrders:
     """A copy that has no orders any more says nothing about prices."""
+
+    @pytest.fixture(autouse=True)
+    def the_copy_goes_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Its last sale is not so old that it counts as a copy of the past."""
+        monkeypatch.setattr(watch_room, "ledger_until", lambda channel: date.max)
 
     def busy(self, until: int) -> None:
         """Six orders a day of something else, from eight weeks before START until so many days after it."""
@@ -642,7 +647,7 @@ class TestErrors:
     def test_a_worker_that_is_killed_before_it_rolls_back(
         self, shop: PricedShop, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        sell(applied(shop), 7, 4)
+        sell(applied(shop), 7, 3)
         real = watch_room.change_undo
 
         def killed(**given: Any) -> PriceChange:

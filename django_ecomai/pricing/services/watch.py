@@ -157,12 +157,13 @@ def _look(found: Watched, channel: str, now: datetime | None) -> None:
     oldest = at - timedelta(days=LOOKS[-1] + 14)
     rows = PriceChange.objects.filter(channel=channel, kind=PriceChange.Kind.APPLY, undone_at=None)
     rows.filter(verdict=Verdict.WATCHED, at__lt=oldest).update(verdict=Verdict.UNKNOWN)
-    due = _looks_due(rows.filter(at__gte=oldest), until)
-    orders = order_days(channel=channel, until=until) if due else None
+    due = _looks_due(rows.filter(at__gte=oldest), local_date(at))
+    orders = order_days(channel=channel, until=local_date(at)) if due else None
     if orders is not None and orders.ended is not None:
-        until, named = orders.ended, due
-        due = _looks_due(rows.filter(at__gte=oldest), until)
-        if len(due) < len(named):
+        until = min(until, orders.ended)
+    if until < local_date(at):
+        named, due = len(due), _looks_due(rows.filter(at__gte=oldest), until)
+        if len(due) < named and orders is not None and orders.ended is not None:
             found.messages.append(why(NO_ORDERS, day=orders.ended))
     for pks in families_together(due, size=PART):
         part = list(
