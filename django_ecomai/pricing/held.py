@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from django.utils.formats import number_format
+from django.utils.dateparse import parse_date
+from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -95,6 +96,15 @@ REASONS: Mapping[str, Any] = {
     "followers_released": gettext_lazy(
         "Those that went first have done well: the prices that follow are in the CSV file now (%(number)s)."
     ),
+    # -- waiting for those that went first
+    "canary_untold": gettext_lazy(
+        "Of those that go first so few pieces are expected (%(units)s in %(days)s days) that it would not show if they "
+        "sold none: this price waits until you let it go or reject it."
+    ),
+    "no_orders_since": gettext_lazy(
+        "No order has reached EcomAI since %(day)s, though many are usual: how prices do is looked at when orders come "
+        "again. Look whether the copy of your shop is kept up."
+    ),
     # -- left out of an approval of many
     "gone": gettext_lazy("It does not exist any more."),
     "not_open": gettext_lazy("It is not open any more, but %(state)s."),
@@ -176,12 +186,14 @@ SHORT: Mapping[str, Any] = {
     "shop_said": gettext_lazy("The shop has refused."),
     "left_unread": gettext_lazy("A worker stopped while it wrote it, and the shop does not say whether it has it."),
     "limits_contradict": gettext_lazy("Its limits contradict each other."),
+    "canary_untold": gettext_lazy("Of those that go first so little is expected that nothing can be told."),
+    "no_orders_since": gettext_lazy("No order has reached EcomAI for days, though many are usual."),
 }
 
 #: What sentences name.
 NAMES = (
     "parent", "rule", "first", "second", "names", "limits", "why", "value", "currency", "price", "new", "seen",
-    "product", "told", "because", "back", "state", "units", "days", "floor", "number", "amount", "low", "high",
+    "product", "told", "because", "back", "state", "units", "days", "floor", "number", "amount", "low", "high", "day",
 )  # fmt: skip
 
 #: The step of the trail by which a person has put a price of his own in place of the proposed one.
@@ -250,9 +262,9 @@ def _plain(value: Any) -> Any:
 def reason_text(code: str, *, currency: str = "", **named: Any) -> str:
     """The sentence of a code, in the language of who reads it; what is not named is left blank.
 
-    ``limits`` are those of ``limits_named``, they and ``amount`` in ``currency``; ``why`` is a code of ``Reason``,
-    ``state`` one of a proposal, ``because`` another reason as data, and ``back`` prices that could not be set back
-    (product, price, what the shop said): all are put into words too.
+    ``limits`` are those of ``limits_named``, they and ``amount`` in ``currency``; ``day`` is one as ISO 8601; ``why``
+    is a code of ``Reason``, ``state`` one of a proposal, ``because`` another reason as data, and ``back`` prices that
+    could not be set back (product, price, what the shop said): all are put into words too.
     """
     if code not in REASONS:
         return code
@@ -268,6 +280,8 @@ def reason_text(code: str, *, currency: str = "", **named: Any) -> str:
         fill["back"] = " ".join(
             text % dict(zip(("product", "price", "problem"), one, strict=True)) for one in fill["back"]
         )
+    if day := parse_date(str(fill["day"])):
+        fill["day"] = date_format(day, "SHORT_DATE_FORMAT")
     return str(REASONS[code]) % {**fill, "why": _unlearned(fill["why"]), "state": _state(fill["state"])}
 
 

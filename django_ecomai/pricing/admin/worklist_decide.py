@@ -220,6 +220,8 @@ class WorklistDecide:
         if number := len(by_state.get(State.SCHEDULED, ())):
             text = ngettext("%(n)s is approved for later.", "%(n)s are approved for later.", number)
             messages.info(request, linked(text % {"n": format_value(number)}, waiting))
+            for told in sorted({row.held_words for row in by_state[State.SCHEDULED]} - {""}):
+                messages.warning(request, told)
             if missing := scheduler_missing():
                 messages.warning(request, missing)
         due: dict[str, list[PriceProposal]] = {}

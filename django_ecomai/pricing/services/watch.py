@@ -22,13 +22,15 @@ from django_ecomai.pricing.facts import in_parts
 from django_ecomai.pricing.held import NONE, Why, why, why_of
 from django_ecomai.pricing.journal import log_why
 from django_ecomai.pricing.models import PriceChange, PriceProposal
-from django_ecomai.pricing.watching import LOOKS, Seen, look, seen_of, together
+from django_ecomai.pricing.order_days import OrderDays, order_days
+from django_ecomai.pricing.watching import LOOKS, Seen, families_as_one, look, seen_of, together
 
 from .adopt import prices_adopt, take_back_told
 from .allowed import family_candidates
 from .apply import families_together, proposals_apply
 from .decide import HEAVY, PricingError, reason_of
 from .following import followers_release, follows
+from .foreseeing import UNTOLD, watched_days
 from .price_tests import price_tests_advance
 from .shop import adapter_applies
 from .undo import UNDOABLE, change_undo, undo_forbidden, undo_resume
@@ -42,6 +44,7 @@ PART = 500
 MOST_ERRORS = 20
 #: Messages that an hour keeps.
 MOST_TOLD = 1_000
+NO_ORDERS = "no_orders_since"
 PRODUCT_HEAVY = ("description", "attributes")
 
 
@@ -211,7 +214,15 @@ def _look(found: Watched, channel: str, now: datetime | None) -> None:
     oldest = at - timedelta(days=LOOKS[-1] + 14)
     rows = PriceChange.objects.filter(channel=channel, kind=PriceChange.Kind.APPLY, undone_at=None)
     rows.filter(verdict=Verdict.WATCHED, at__lt=oldest).update(verdict=Verdict.UNKNOWN)
-    for pks in families_together(_looks_due(rows.filter(at__gte=oldest), until), size=PART):
+    due = _looks_due(rows.filter(at__gte=oldest), local_date(at))
+    orders = order_days(channel=channel, until=local_date(at)) if due else None
+    if orders is not None and orders.ended is not None:
+        until = min(until, orders.ended)
+    if until < local_date(at):
+        named, due = len(due), _looks_due(rows.filter(at__gte=oldest), until)
+        if len(due) < named and orders is not None and orders.ended is not None:
+            found.messages.append(why(NO_ORDERS, day=orders.ended))
+    for pks in families_together(due, size=PART):
         part = list(
             PriceChange.objects.filter(pk__in=pks)
             .order_by("pk")
@@ -219,7 +230,7 @@ def _look(found: Watched, channel: str, now: datetime | None) -> None:
             .defer(*(f"product__{name}" for name in PRODUCT_HEAVY), *(f"proposal__{name}" for name in HEAVY))
         )
         try:
-            _look_at(found, part, channel=channel, until=until, now=now)
+            _look_at(found, part, channel=channel, until=until, orders=orders, now=now)
         except Exception as error:
             _failed(found, why("product_said", product=part[0].product, because=why("error", told=_told(error))))
             if found.errors >= MOST_ERRORS:
@@ -247,7 +258,15 @@ def _looks_due(rows: QuerySet[PriceChange], until: date) -> list[tuple[int, str]
     return [*again, *due]
 
 
-def _look_at(found: Watched, part: Sequence[PriceChange], *, channel: str, until: date, now: datetime | None) -> None:
+def _look_at(
+    found: Watched,
+    part: Sequence[PriceChange],
+    *,
+    channel: str,
+    until: date,
+    orders: OrderDays | None,
+    now: datetime | None,
+) -> None:
     """Products of a family, which fall together, are tested as one: each by itself would cry wolf for all of them."""
     standing = [change for change in part if change.product.price == change.new_price]
     watched = [change for change in standing if change.verdict == Verdict.WATCHED]
@@ -257,7 +276,7 @@ def _look_at(found: Watched, part: Sequence[PriceChange], *, channel: str, until
         for change in part
         if change.verdict == Verdict.BELOW and change.product.price in (change.new_price, change.old_price)
     ]
-    seen = seen_of(channel=channel, changes=watched, until=until)
+    seen = seen_of(channel=channel, changes=watched, until=until, orders=orders)
     groups: dict[str, list[PriceChange]] = {}
     for change in watched:
         if change.pk in seen and change.proposal is not None:
@@ -305,7 +324,7 @@ def _sold_too_little(members: Sequence[PriceChange], seen: Seen) -> Why:
     numbers = {
         "days": seen.days,
         "units": format_value(round(seen.units, 1)),
-        "floor": format_value(round(seen.floor, 1)),
+        "floor": format_value(seen.floor),
     }
     if len(members) == 1:
         return why("sold_too_little", product=members[0].product, **numbers)
@@ -346,13 +365,13 @@ def _due(found: Watched, rows: QuerySet[PriceProposal], *, channel: str, now: da
     verdicts = {batch: _canary(channel, batch, now) for batch in {one[2] for one in due if not one[3]}}
     going: list[tuple[int, str]] = []
     stops: dict[str, list[int]] = {}
-    waits: dict[datetime, list[int]] = {}
+    waits: dict[tuple[datetime, str], list[int]] = {}
     for pk, family, batch, is_canary in due:
         verdict = Canary() if is_canary else verdicts[batch]
         if verdict.stop:
             stops.setdefault(verdict.stop.code, []).append(pk)
         elif verdict.wait is not None:
-            waits.setdefault(verdict.wait, []).append(pk)
+            waits.setdefault((verdict.wait, batch), []).append(pk)
         else:
             going.append((pk, family))
     named = ("state", "product__title", "product__external_id")
@@ -364,24 +383,31 @@ def _due(found: Watched, rows: QuerySet[PriceProposal], *, channel: str, now: da
             change_log(objects=objects, user=None, lines=[log_why(why(code))])
         found.tell([why(code)])
         found.stopped += len(stopped)
-    for until, waiting in waits.items():
+    for (until, batch), waiting in waits.items():
+        reason = verdicts[batch].because
+        told = {"held_code": reason.code, "held_named": dict(reason.named), "held_reason": ""}
         for part in in_parts(waiting):
-            PriceProposal.objects.filter(pk__in=part, state=State.SCHEDULED).update(apply_at=until)
+            PriceProposal.objects.filter(pk__in=part, state=State.SCHEDULED).update(apply_at=until, **told)
+        if reason and reason not in found.messages:
+            found.tell([reason])
         found.postponed += len(waiting)
     return going
 
 
 @dataclass(frozen=True)
 class Canary:
-    """What those of a batch that went first say about the others: ``stop`` for a reason, ``wait`` until then, or go."""
+    """What those of a batch that went first say about the others: ``stop`` for a reason, ``wait`` until then, perhaps
+    ``because`` of something that people should know, or go."""
 
     stop: Why = NONE
     wait: datetime | None = None
+    because: Why = NONE
 
 
 def _canary(channel: str, batch: str, now: datetime) -> Canary:
     """Stop when they earned too little, or half of them have been taken back or replaced by somebody, or none is in the
-    shop; wait until the youngest has been there for ``PRICING_CANARY_DAYS``."""
+    shop; wait until the youngest has been there for ``PRICING_CANARY_DAYS``, as long as no orders reach us, and where
+    so little is expected of them that nothing can be told: then until somebody lets the others go."""
     first = PriceProposal.objects.filter(channel=channel, batch=batch, is_canary=True)
     if not batch or not first.exists():
         return Canary()
@@ -393,7 +419,12 @@ def _canary(channel: str, batch: str, now: datetime) -> Canary:
     until = min(ledger_until(channel=channel), local_date(now))
     replaced = _replaced(changes)
     standing = [change for change in changes if change.undone_at is None and change.pk not in replaced]
-    everything = together(list(seen_of(channel=channel, changes=standing, until=until).values()))
+    orders = order_days(channel=channel, until=local_date(now))
+    last = max((local_date(change.at) for change in standing), default=until) + timedelta(days=watched_days() + 1)
+    until = min(until, last, orders.ended or until)
+    seen = seen_of(channel=channel, changes=standing, until=until, orders=orders)
+    families = {change.pk: change.proposal.family for change in standing if change.proposal is not None}
+    everything = families_as_one((families[pk], one) for pk, one in seen.items())
     below = sum(change.verdict == Verdict.BELOW for change in changes)
     if everything.below or 2 * below > len(changes):
         return Canary(stop=why("canary_below"))
@@ -401,7 +432,14 @@ def _canary(channel: str, batch: str, now: datetime) -> Canary:
     if not standing or 2 * (len(changes) - well) >= len(changes):
         return Canary(stop=why("canary_few"))
     old_enough = max(change.at for change in standing) + timedelta(days=ecomai.PRICING_CANARY_DAYS)
-    return Canary(wait=old_enough) if old_enough > now else Canary()
+    if old_enough > now:
+        return Canary(wait=old_enough)
+    tomorrow = now + timedelta(days=1)
+    if orders.ended is not None:
+        return Canary(wait=tomorrow, because=why(NO_ORDERS, day=orders.ended))
+    if not everything.enough:
+        return Canary(wait=tomorrow, because=why(UNTOLD, units=round(everything.expected), days=everything.days))
+    return Canary()
 
 
 def _replaced(changes: Sequence[PriceChange]) -> set[int]:
