@@ -24,6 +24,8 @@ from .competitors_known import oddity_teller
 from .competitors_reading import COLUMNS, NEEDED, Told, offer_read
 
 CHUNK, MOST_LISTED = 500, 500
+#: What a file says of an offer; the rest of its row is left as it is.
+WRITTEN = ("ean", "sku", "title", "brand", "url", "price", "currency", "available", "observed_at")
 logger = logging.getLogger("django_ecomai")
 
 
@@ -197,17 +199,16 @@ def _write(
                 told.ean, told.sku, told.title, told.brand, told.url)  # fmt: skip
             verdict = "unchanged" if same and not moved else "updated"
             changed.append(offer)
-        for name in ("ean", "sku", "title", "brand", "url", "price", "available", "observed_at"):
-            setattr(offer, name, getattr(told, name))
-        offer.currency = currency
+        for name in WRITTEN:
+            setattr(offer, name, currency if name == "currency" else getattr(told, name))
         if moved:
             point = _point(offer, told, currency)
             history.append(point)
         said.append((line, verdict, offer, told.notes))
     CompetitorOffer.objects.bulk_create(new)
     _keys(new)
-    CompetitorOffer.objects.bulk_update(
-        changed, ["ean", "sku", "title", "brand", "url", "price", "currency", "available", "observed_at"]
+    CompetitorOffer.objects.bulk_create(  # a tenth of the processor's time that bulk_update() takes
+        changed, update_conflicts=True, update_fields=WRITTEN, **conflict_target(CompetitorOffer, "id")
     )
     CompetitorPrice.objects.bulk_create(  # of one moment the last word counts
         history,
