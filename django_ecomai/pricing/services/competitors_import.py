@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -76,12 +77,15 @@ def offers_import(
     keep_all: bool = False,
     simulated: bool = False,
     user: Any = None,
+    at: datetime | None = None,
+    progress: Callable[[OffersOutcome], None] | None = None,
 ) -> OffersOutcome:
     """Write the good rows of a CSV (``content``) or of dicts (``rows``, counted from 1), columns as in ``COLUMNS``.
 
     An offer is known by the competitor and ``offer_id``, else EAN, SKU or title; what changed in price or availability
     is added to its history. An unknown competitor is added with ``add_competitors``, else the row fails. With
-    ``check_only`` nothing is kept. 500 rows are a transaction, and none is open while ``rows`` are read. Raises
+    ``check_only`` nothing is kept. 500 rows are a transaction, and none is open while ``rows`` are read.
+    ``at``: when offers without a day were seen (default: now). ``progress`` is told after each part. Raises
     ``core.tables.FileError`` when the file cannot be read at all.
     """
     outcome = OffersOutcome(check_only=check_only, keep_all=keep_all)
@@ -100,9 +104,11 @@ def offers_import(
     while chunk := list(islice(told, CHUNK)):
         outcome.read += len(chunk)
         with transaction.atomic():
-            _write(chunk, channel, outcome, add_competitors, simulated, user, odd)
+            _write(chunk, channel, outcome, add_competitors, simulated, user, odd, at)
             # Of a check each part is taken back at once: nobody waits for the locks of a whole file.
             transaction.set_rollback(check_only)
+        if progress is not None:
+            progress(outcome)
     outcome.verdicts.sort(key=lambda one: one.line)
     return outcome
 
@@ -152,8 +158,9 @@ def _write(
     simulated: bool,
     user: Any,
     odd: Callable[[CompetitorOffer], str] | None,
+    at: datetime | None,
 ) -> None:
-    now = timezone.now()
+    now = at or timezone.now()
     good: list[tuple[int, Told]] = []
     for line, row in chunk:
         try:
