@@ -25,3 +25,13 @@ def apply_now_or_start(
         return changes_apply(proposals=rows, channel=channel, user=user)
     parameters = apply_parameters(user=user, rows=rows, batches=batches)
     return run_start(kind=KIND, channel=channel, parameters=parameters, user=user)
+
+
+def apply_waiting_start(*, channel: str, user: Any) -> Run | None:
+    """Start the job that puts all that is approved into the shop; None where it is few enough for a request, or where
+    the adapter cannot write prices. Names the batches: no row is read."""
+    waiting = PriceProposal.objects.filter(channel=channel, state=PriceProposal.State.APPROVED).order_by()
+    if not adapter_applies(channel) or waiting[: AT_ONCE + 1].count() <= AT_ONCE:
+        return None
+    batches = sorted(waiting.values_list("batch", flat=True).distinct())
+    return run_start(kind=KIND, channel=channel, parameters={"user": user.pk, "batches": batches}, user=user)

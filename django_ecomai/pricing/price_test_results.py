@@ -128,13 +128,30 @@ def price_tests_result(tests: Sequence[PriceTest], *, today: date | None = None)
     """
     if not tests:
         raise ValueError("price_tests_result() needs a test")
-    prefetch_related_objects(list(tests), "weeks")
-    channel = tests[0].channel
-    day = today or min(local_date(timezone.now()), ledger_until(channel=channel))
-    until = last_monday(day)
+    return price_tests_results([tests], today=today)[0]
+
+
+def price_tests_results(sets: Sequence[Sequence[PriceTest]], *, today: date | None = None) -> list[PriceTestResult]:
+    """``price_tests_result`` of several sets of tests of one shop: a fixed number of queries per part of the catalogue
+    for all of them. Raises ``ValueError`` for a set without a test."""
+    if not all(sets):
+        raise ValueError("price_tests_results() needs a test in each set")
+    every = [test for tests in sets for test in tests]
+    if not every:
+        return []
+    prefetch_related_objects(every, "weeks")
+    channel = every[0].channel
+    until = last_monday(today or min(local_date(timezone.now()), ledger_until(channel=channel)))
+    seen, left = _seen(every, channel, until), _left(every)
+    return [_result(tests, seen, left, until) for tests in sets]
+
+
+def _result(
+    tests: Sequence[PriceTest], every: dict[int, _Seen], left: dict[int, dict[str, float]], until: date
+) -> PriceTestResult:
+    """Of tests that began together, from what was sold in all weeks."""
     counted = [one for one in tests if one.state != PriceTest.State.STOPPED] or list(tests)
-    seen = _seen(counted, channel, until)
-    left = _left(counted)
+    seen = {test.pk: every[test.pk] for test in counted}
     units: dict[str, list[PriceTest]] = {}
     for test in counted:
         units.setdefault(test.family or f"#{test.pk}", []).append(test)

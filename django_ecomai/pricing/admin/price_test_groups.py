@@ -9,7 +9,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path
@@ -30,10 +29,10 @@ from django_ecomai.pricing import words
 from django_ecomai.pricing.asked import key_asked, text_asked
 from django_ecomai.pricing.held import exact_amount
 from django_ecomai.pricing.models import PriceTest, PriceTestGroup, PricingRule
-from django_ecomai.pricing.price_test_export import group_state
 from django_ecomai.pricing.price_test_pages import WEEKS, result_context
 from django_ecomai.pricing.price_test_power import group_told
 from django_ecomai.pricing.price_test_results import price_tests_result
+from django_ecomai.pricing.price_test_several import group_rows, group_state
 from django_ecomai.pricing.rule_preview import rule_product_ids
 from django_ecomai.pricing.services import (
     PricingError,
@@ -80,7 +79,7 @@ class PriceTestGroupAdmin(DecidedAdmin):
     sortable_by = ()
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).annotate(products=Count("tests")).prefetch_related("tests")
+        return group_rows(super().get_queryset(request))
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm(VIEW)
@@ -186,8 +185,8 @@ class PriceTestGroupAdmin(DecidedAdmin):
         return format_html('<a href="{}">{}</a>', self.link("ecomai_pricing_pricetestgroup_change", row.pk), row.name)
 
     @admin.display(description=gettext_lazy("state"))
-    def standing(self, row: PriceTestGroup) -> SafeString:
-        state = PriceTest.State(group_state(list(row.tests.all())))
+    def standing(self, row: Any) -> SafeString:
+        state = PriceTest.State(row.state)
         return badge(_state_told(state, row, local_date(timezone.now())), STATES.get(state, "info"))
 
     @admin.display(description=gettext_lazy("products"))

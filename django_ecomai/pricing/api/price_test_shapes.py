@@ -7,7 +7,6 @@ from typing import Any
 from rest_framework import serializers
 
 from django_ecomai.pricing.models import PriceTest, PriceTestGroup, PriceTestWeek
-from django_ecomai.pricing.price_test_export import group_state
 from django_ecomai.pricing.price_test_results import VERDICTS
 from django_ecomai.pricing.services.price_test_groups import MOST_PRODUCTS
 
@@ -90,8 +89,8 @@ class PriceTestsPageSerializer(serializers.Serializer[Any]):
 class PriceTestGroupSerializer(serializers.ModelSerializer[PriceTestGroup]):
     """A test of several products."""
 
-    state = serializers.SerializerMethodField(help_text="asked, running, done or stopped.")
-    products = serializers.SerializerMethodField()
+    state = serializers.CharField(help_text="asked, running, done or stopped.")
+    products = serializers.IntegerField(help_text="How many take part.")
     left_out = serializers.DictField(
         source="left_out_words", child=serializers.CharField(), help_text="Title of a product, and why."
     )
@@ -99,14 +98,6 @@ class PriceTestGroupSerializer(serializers.ModelSerializer[PriceTestGroup]):
     class Meta:
         model = PriceTestGroup
         fields: tuple[str, ...] = ("id", "name", "state", "step", "products", "starts_on", "made_at", "left_out")
-
-    def get_state(self, row: PriceTestGroup) -> str:
-        """Of its tests together."""
-        return group_state(list(row.tests.all()))
-
-    def get_products(self, row: PriceTestGroup) -> int:
-        """How many take part."""
-        return len(row.tests.all())
 
 
 class PriceTestGroupDetailSerializer(PriceTestGroupSerializer):

@@ -25,6 +25,7 @@ from django_ecomai.pricing.price_test_export import price_tests_csv
 from django_ecomai.pricing.price_test_pages import Plan, plan_told, plan_warned
 from django_ecomai.pricing.price_test_power import group_told
 from django_ecomai.pricing.price_test_results import price_tests_result
+from django_ecomai.pricing.price_test_several import group_rows
 from django_ecomai.pricing.services import (
     PricingError,
     price_test_approve,
@@ -163,7 +164,7 @@ class PriceTestGroupsView(PricingView):
     )
     def get(self, request: Request) -> Response:
         """See the schema."""
-        rows = PriceTestGroup.objects.filter(channel=ecomai.CHANNEL).prefetch_related("tests")
+        rows = group_rows(PriceTestGroup.objects.filter(channel=ecomai.CHANNEL))
         return paged(request, rows, PriceTestGroupSerializer)
 
     @extend_schema(
@@ -189,7 +190,7 @@ class PriceTestGroupsView(PricingView):
                 channel=ecomai.CHANNEL, product_ids=keys, user=request.user, seed=_seed(), **values
             )
         )  # fmt: skip
-        return Response(PriceTestGroupSerializer(group).data, status=201)
+        return Response(PriceTestGroupSerializer(_group(group.pk)).data, status=201)
 
 
 class PriceTestGroupView(PricingView):
@@ -320,7 +321,7 @@ def _test(number: int) -> PriceTest:
 
 
 def _group(number: int) -> PriceTestGroup:
-    rows = PriceTestGroup.objects.filter(channel=ecomai.CHANNEL)
+    rows = group_rows(PriceTestGroup.objects.filter(channel=ecomai.CHANNEL))
     row = rows.prefetch_related("tests__product", "tests__weeks").filter(pk=number).first() if number < 2**63 else None
     if row is None or not row.tests.all():
         raise NotFound(f"There is no price test {number} of several products.")

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from django_ecomai.conf import ecomai
 from django_ecomai.core.db import without_transaction
 from django_ecomai.pricing.apply_job import AT_ONCE
-from django_ecomai.pricing.apply_now import apply_now_or_start
+from django_ecomai.pricing.apply_now import apply_now_or_start, apply_waiting_start
 from django_ecomai.pricing.export import proposals_csv
 from django_ecomai.pricing.high_risk_words import high_risk_words
 from django_ecomai.pricing.models import PriceProposal
@@ -255,6 +255,8 @@ class ApplyView(PricingView):
         asked.is_valid(raise_exception=True)
         chosen = asked.validated_data.get("proposals")
         if chosen is None:
+            if run := apply_waiting_start(channel=ecomai.CHANNEL, user=request.user):
+                return Response({"run": run.pk}, status=202)
             waiting = PriceProposal.objects.filter(channel=ecomai.CHANNEL, state=PriceProposal.State.APPROVED)
             rows = list(waiting.only("pk", "family", "batch"))
         else:
