@@ -52,7 +52,7 @@ NEVER_WRITES = {
     "competitoroffer_download", "competitoroffer_import", "competitoroffer_market", "competitoroffer_product",
     "pricechange_take_back", "pricelimits_changelist", "priceproposal_csv", "priceproposal_replay",
     "priceproposal_selection", "priceproposal_selection_again", "priceproposal_selection_against",
-    "priceproposal_selections", "pricereduction_changelist", "pricetest_approve", "pricetest_changelist",
+    "priceproposal_selections", "pricereduction_changelist", "pricetest_changelist",
     "pricetest_csv", "pricetest_start", "pricetestgroup_changelist", "pricetestgroup_start", "pricingrule_changelist",
     "pricingrule_preview", "productelasticity_changelist", "productelasticity_learn", "volumeoffer_changelist",
     "volumeoffer_csv", "volumeoffer_segments",

@@ -42,11 +42,11 @@ pytestmark = pytest.mark.django_db
 def test_the_lowest_price_that_the_law_wants_is_told_to_the_last_digit() -> None:
     """1.234 Kuwaiti dinar is no 1.23: three digits are usual there, four anywhere."""
     now = timezone.now()
-    product = product_make(external_id="k", price="1.100", currency="KWD")
-    PriceReduction.objects.create(
-        product=product, began_at=now - timedelta(days=1), price=Decimal("1.1"), lowest_before=Decimal("1.234"),
-        known_since=now - timedelta(days=90), currency="KWD",
-    )  # fmt: skip
+    product = product_make(external_id="k", price="1.100", list_price="1.234", currency="KWD")
+    for days, price, listed in ((90, "1.234", None), (1, "1.100", "1.234")):
+        PricePoint.objects.create(
+            product=product, price=price, list_price=listed, currency="KWD", valid_from=now - timedelta(days=days)
+        )
     html = Template("{% load ecomai_pricing %}{% lowest_price 'k' %}").render(Context({}))
     assert "1.234 KWD" in html
 
