@@ -12,9 +12,10 @@ from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.template.loader import render_to_string
-from django.utils.formats import number_format
+from django.utils.formats import get_format, number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 KINDS = ("line", "bar")
@@ -28,12 +29,39 @@ def _number(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
+class NumberWriter:
+    """Writes numbers as Django's ``number_format`` does in the language that is active when it is made; asking for the
+    language, and for how it writes numbers, takes longer than to write one."""
+
+    def __init__(self) -> None:
+        self.language = get_language()
+        self._point, self._group, size = (
+            get_format(name, self.language) for name in ("DECIMAL_SEPARATOR", "THOUSAND_SEPARATOR", "NUMBER_GROUPING")
+        )
+        self._by_thousands = size == 3
+
+    def value(self, value: float | int | None) -> str:
+        """As ``format_value``."""
+        if value is None:
+            return "–"
+        places = 0 if abs(value) >= 100 or float(value).is_integer() else 2
+        shown = round(value, places)
+        # Decimals, huge numbers and what is none are Django's. Who has places has no groups: he is below 1000.
+        if not (self._by_thousands and isinstance(shown, int | float) and abs(shown) < 1e15):
+            return str(number_format(shown, decimal_pos=places, use_l10n=True, force_grouping=True))
+        return f"{shown:.2f}".replace(".", self._point) if places else f"{shown:,.0f}".replace(",", self._group)
+
+    def places(self, value: float, places: int) -> str:
+        """With so many decimals, to which it is rounded already, and without groups unless the settings ask for
+        them."""
+        if not abs(value) < 1000:
+            return str(number_format(value, decimal_pos=places))
+        return f"{value:.{places}f}".replace(".", self._point)
+
+
 def format_value(value: float | int | None) -> str:
     """A number as people write it: no decimals from 100 on or when whole, at most two below, in the active language."""
-    if value is None:
-        return "–"
-    places = 0 if abs(value) >= 100 or float(value).is_integer() else 2
-    return str(number_format(round(value, places), decimal_pos=places, use_l10n=True, force_grouping=True))
+    return NumberWriter().value(value)
 
 
 def _describe(numbers: Sequence[float | None]) -> str:

@@ -7,7 +7,7 @@ forecast (`LEVEL_SD`, `MEMORY`), that of the shop (`SHOP_SD`) and the doubt abou
 but `ALARMS` of such prices sell are too few. Where even none would not be too few, nothing can be told.
 
 It is looked at after 7, 14, 21 and 28 days: four looks at 2.5 % each together would cry wolf up to four times as often,
-so each has 0.625 % (Bonferroni). The constants are measured: ``benchmarks.pricing_watch``.
+so each has 0.625 % (Bonferroni). The constants are measured: ``benchmarks.pricing_rollback``.
 """
 
 from __future__ import annotations

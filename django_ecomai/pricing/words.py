@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.utils.formats import number_format
@@ -21,6 +21,8 @@ from .row_numbers import rests_on_forecast, wanted_of
 if TYPE_CHECKING:
     from .models import PriceProposal
 
+#: Writes a number in the reader's language.
+Write = Callable[[float | int | None], str]
 STRENGTHS: dict[str, Any] = {
     "strong": gettext_lazy("known well"),
     "fair": gettext_lazy("known roughly"),
@@ -70,18 +72,18 @@ def signed_percent(share: float | None) -> str:
     return f"{sign}{number_format(round(abs(100 * share), 1), decimal_pos=1)} %"
 
 
-def percent(share: float | None) -> str:
+def percent(share: float | None, write: Write = format_value) -> str:
     """``87 %`` of a share."""
-    return NONE if share is None else f"{format_value(round(100 * share))} %"
+    return NONE if share is None else f"{write(round(100 * share))} %"
 
 
-def chance(share: float | None) -> str:
+def chance(share: float | None, write: Write = format_value) -> str:
     """``87 %`` of a probability; ``over 99 %`` and ``under 1 %`` at the ends, as nothing is certain."""
     if share is None:
         return NONE
     if share > 0.99:
         return _("over 99 %")
-    return _("under 1 %") if share < 0.01 else percent(share)
+    return _("under 1 %") if share < 0.01 else percent(share, write)
 
 
 def elasticity_words(row: PriceProposal) -> str:
@@ -138,9 +140,9 @@ def range_words(ends: Sequence[float] | None) -> str:
     return "" if low == high else _("%(low)s to %(high)s") % {"low": low, "high": high}
 
 
-def words_number(value: Any) -> str:
+def words_number(value: Any, write: Write = format_value) -> str:
     """``1,234``, ``12.5`` or ``−0.8`` in the reader's language."""
-    return NONE if value is None else f"{'−' if value < 0 else ''}{format_value(abs(round(float(value), 2)))}"
+    return NONE if value is None else f"{'−' if value < 0 else ''}{write(abs(round(float(value), 2)))}"
 
 
 def limit_words(row: PriceProposal) -> str:

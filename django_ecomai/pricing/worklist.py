@@ -27,6 +27,9 @@ class Summary:
     simulated: bool = False
     overdue: int = 0
     take_back: int = 0
+    following: int = 0
+    released: int = 0
+    unread: int = 0
 
     @property
     def total(self) -> int:
@@ -35,27 +38,34 @@ class Summary:
 
 
 def worklist_summary(*, channel: str = "") -> Summary:
-    """Four queries whatever the number of proposals. ``simulated``: the costs are, as the suppliers are.
+    """Four queries whatever the number of proposals. ``simulated``: the costs are, as the suppliers are. One more while
+    prices are being written: ``unread`` are those of which the shop has long not said whether it has them.
 
-    Two more where the adapter cannot write: ``overdue`` are approved prices that should long be in the shop,
-    ``take_back`` those there that earned too little.
+    Four more where the adapter cannot write: ``overdue`` are approved prices that should long be in the shop,
+    ``take_back`` those there that earned too little, ``following`` those that wait for how others do, ``released``
+    those that came into the CSV file by that.
     """
-    from .services.adopt import prices_overdue, prices_to_take_back
+    from .services.adopt import prices_following, prices_overdue, prices_to_take_back
+    from .services.unread import prices_unread
 
     rows = PriceProposal.objects.filter(channel=channel)
     counted = dict(rows.order_by().values_list("state").annotate(number=Count("pk")))
     undecided = rows.filter(state=State.OPEN).order_by()
-    money = undecided.exclude(goal="sell_through").values_list("currency").annotate(gain=Sum("gain"))
-    facts = rows.aggregate(made_at=Max("made_at"), days=Max("horizon_days"))
+    money = undecided.exclude(goal="sell_through").values_list("currency")
+    sums = list(money.annotate(gain=Sum("gain"), days=Max("horizon_days")))
+    following, released = prices_following(channel=channel)
     return Summary(
         states=[(state.value, state.label, counted.get(state.value, 0)) for state in State],
         open=counted.get(State.OPEN.value, 0),
-        gains=sorted(((gain, currency) for currency, gain in money if gain), reverse=True),
-        horizon_days=facts["days"],
-        made_at=facts["made_at"],
+        gains=sorted(((gain, currency) for currency, gain, _days in sums if gain), reverse=True),
+        horizon_days=max((days for _currency, _gain, days in sums), default=None),
+        made_at=rows.aggregate(at=Max("made_at"))["at"],
         simulated=costs_simulated(channel=channel),
         overdue=prices_overdue(channel=channel).count(),
         take_back=prices_to_take_back(channel=channel).count(),
+        following=following.count(),
+        released=released.count(),
+        unread=prices_unread(channel=channel).count() if counted.get(State.WRITING.value) else 0,
     )
 
 

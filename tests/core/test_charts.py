@@ -10,11 +10,13 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from django.test import override_settings
 from django.utils import translation
-from hypothesis import given
+from django.utils.formats import number_format
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from django_ecomai.core.charts import bar_chart, canvas_chart, format_value, line_chart, sparkline
+from django_ecomai.core.charts import NumberWriter, bar_chart, canvas_chart, format_value, line_chart, sparkline
 
 FLOATS = st.floats(allow_nan=True, allow_infinity=True)
 NUMBERS = st.lists(st.none() | FLOATS | st.integers(-(10**12), 10**12), max_size=40)
@@ -169,3 +171,36 @@ def test_numbers_are_written_as_people_write_them(value: Any, english: str, germ
     assert format_value(value) == english
     with translation.override("de"):
         assert format_value(value) == german
+
+
+# Between thousands a comma, a point, a space, an apostrophe or, in Hindi, nothing; groups of other sizes are Django's.
+LANGUAGES = st.sampled_from(["en", "de", "fr", "de-ch", "hi", "ar", "pt-br"])
+
+
+@given(FLOATS | st.integers(-(10**17), 10**17) | st.decimals(-(10**9), 10**9), LANGUAGES)
+@example(99.995, "de")
+@example(999.5, "fr")
+@example(-0.0, "en")
+@example(-0.001, "en")
+@example(1e15, "de-ch")
+@example(-1234567, "hi")
+@example(True, "en")
+def test_numbers_are_those_of_django(value: Any, language: str) -> None:
+    with translation.override(language):
+        places = 0 if abs(value) >= 100 or (not math.isnan(value) and float(value).is_integer()) else 2
+        shown = round(value, places)
+        assert NumberWriter().value(value) == number_format(shown, decimal_pos=places, force_grouping=True)
+
+
+@given(st.floats(0, 1e7), st.sampled_from([0, 1]), LANGUAGES, st.booleans())
+def test_so_are_those_with_so_many_places(value: float, places: int, language: str, grouped: bool) -> None:
+    shown = round(value, places)
+    with translation.override(language), override_settings(USE_THOUSAND_SEPARATOR=grouped):
+        assert NumberWriter().places(shown, places) == number_format(shown, decimal_pos=places)
+
+
+def test_a_writer_keeps_the_language_it_was_made_in() -> None:
+    with translation.override("de"):
+        writer = NumberWriter()
+    with translation.override("en"):
+        assert (writer.language, writer.value(1234567), writer.value(0.5)) == ("de", "1.234.567", "0,50")

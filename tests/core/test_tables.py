@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -245,6 +247,19 @@ def test_no_cell_is_a_formula(told: str) -> None:
 )
 def test_cells(value: Any, written: Any) -> None:
     assert cell(value) == written
+
+
+@given(
+    st.lists(
+        st.none() | st.text() | st.floats() | st.integers() | st.booleans() | st.dates() | st.decimals(-(10**9), 10**9)
+        | st.decimals(-(10**6), 10**6, places=3) | st.sampled_from(["'=1", "-1", "=1", "'", "", "1.234"]),
+        min_size=1,
+    )
+)  # fmt: skip
+def test_cells_of_a_file_are_those_of_single_values(values: list[Any]) -> None:
+    written = io.StringIO(newline="")
+    csv.writer(written, lineterminator="\r\n").writerows([["x"] * len(values), [safe(cell(one)) for one in values]])
+    assert csv_text(["x"] * len(values), [values]) == written.getvalue()
 
 
 def test_a_long_table_is_written_as_it_is_read() -> None:

@@ -12,9 +12,13 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from django_ecomai.mirror.models import PricePoint
+from django_ecomai.pricing.export import proposals_csv
 from django_ecomai.pricing.hold import price_hold_verify, price_hold_void
 from django_ecomai.pricing.ledger import price_record
+from django_ecomai.pricing.models import PriceChange
+from django_ecomai.pricing.services import prices_watch
 from django_ecomai.testing import product_make
+from tests.pricing.factories import proposal_make
 
 from .conftest import Sender
 
@@ -35,6 +39,23 @@ def test_a_token_holds_the_price_that_was_shown(shop: Sender) -> None:
         {"product_id": "a", "token": shown}, {"product_id": "b", "token": shown}, {"product_id": "a", "token": "x:y:z"},
     )  # fmt: skip
     assert [row["price"] for row in answer["rows"]] == ["8.9000", None, None]
+
+
+@pytest.mark.parametrize("new", ["10.50", "9.50"])
+def test_a_price_that_a_csv_file_brings_is_held_as_the_one_before(new: str, shop: Sender) -> None:
+    """The shop elsewhere imports the file, and tells its new price: carts that saw the old one keep it."""
+    product = product_make(external_id="a", price="10.00", cost=Decimal(4), currency="EUR")
+    row = proposal_make(product, state="approved", new_price=Decimal(new))
+    (before,) = shop.send("holds", {"product_id": "a"})["rows"]
+    assert f",10,{Decimal(new).normalize()},EUR," in "".join(proposals_csv())
+    assert shop.send("products", {"id": "a", "title": "A", "price": new, "currency": "EUR"})["accepted"] == 1
+    assert prices_watch().applied == 1
+    row.refresh_from_db()
+    change = PriceChange.objects.get()
+    assert (row.state, change.old_price, change.new_price) == ("applied", Decimal(10), Decimal(new))
+    (after,) = shop.send("holds", {"product_id": "a"})["rows"]
+    found = shop.send("holds/check", before, after)["rows"]
+    assert [Decimal(one["price"]) for one in found] == [Decimal(10), Decimal(new)]
 
 
 def test_a_void_price_is_held_no_longer(shop: Sender) -> None:

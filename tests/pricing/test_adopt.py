@@ -127,6 +127,61 @@ def test_what_waits_too_long_is_told_on_both_pages(boss: Client, settings: LazyS
     assert [text in boss.get(page).content.decode() for page in pages] == [True, True]
 
 
+class TestOldPriceAgain:
+    """What the merchant sets back while it is watched is undone, as if it had been undone here."""
+
+    def adopted(self, **fields: Any) -> PriceProposal:
+        row = approved(**fields)
+        typed(row)
+        assert prices_adopt(now=START).applied == 1
+        return row
+
+    def test_it_is_undone_since_the_copy_saw_it(self) -> None:
+        row = self.adopted()
+        typed(row, TEN, at=START + timedelta(days=2))
+        found = prices_adopt(now=START + timedelta(days=3))
+        assert (found.undone, found.taken_back) == (1, 0) and states() == ["undone"]
+        undone = PriceChange.objects.get(kind="undo")
+        assert (undone.at, undone.old_price, undone.new_price, undone.user) == (
+            START + timedelta(days=2),
+            NEW,
+            TEN,
+            None,
+        )
+        assert PriceChange.objects.get(kind="apply").undone_at == START + timedelta(days=3)
+        assert prices_adopt(now=START + timedelta(days=4)).undone == 0
+        # and the same price is not proposed again for a while
+        assert PriceProposal.objects.get().decided_at == START + timedelta(days=3)
+
+    @pytest.mark.parametrize("verdict", ["kept", "unknown"])
+    def test_one_whose_time_is_over_is_left_as_it_is(self, verdict: str) -> None:
+        row = self.adopted()
+        PriceChange.objects.update(verdict=verdict)
+        typed(row, TEN, at=START + timedelta(days=40))
+        assert prices_adopt(now=START + timedelta(days=40)).undone == 0 and states() == ["applied"]
+
+    def test_another_price_undoes_nothing(self) -> None:
+        typed(self.adopted(), Decimal("10.20"), at=START + timedelta(days=2))
+        assert prices_adopt(now=START + timedelta(days=3)).undone == 0 and states() == ["applied"]
+
+    def test_an_approved_price_that_is_the_old_one_undoes_nothing(self) -> None:
+        row = self.adopted()
+        proposal_make(row.product, state="approved", old_price=NEW, new_price=TEN)
+        typed(row, TEN, at=START + timedelta(days=2))
+        found = prices_adopt(now=START + timedelta(days=3))
+        assert (found.applied, found.undone) == (1, 0) and states() == ["applied", "applied"]
+        assert prices_adopt(now=START + timedelta(days=4)).undone == 0
+
+    def test_nor_does_one_that_waits_for_its_family(self) -> None:
+        row = self.adopted()
+        proposal_make(row.product, state="approved", old_price=NEW, new_price=TEN, family="p1")
+        approved("a1", old_price=NEW, new_price=TEN, family="p1")
+        Product.objects.filter(external_id="a1").update(price=NEW)
+        typed(row, TEN, at=START + timedelta(days=2))
+        found = prices_adopt(now=START + timedelta(days=3))
+        assert (found.applied, found.undone) == (0, 0) and states() == ["applied", "approved", "approved"]
+
+
 class TestWatched:
     def fallen(self) -> PriceChange:
         """A price of which 10 pieces a day were expected and 4 are sold, four weeks long."""

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
@@ -70,8 +71,13 @@ def test_day_and_time_of_an_approval_have_names_and_their_error(boss: Client, sh
 def test_what_cannot_be_done_is_not_asked(shop: PricedShop, settings: Any) -> None:
     row, client = proposal_make(), clerk("view_priceproposal", "decide_priceproposal", "apply_priceproposal")
     url = reverse(f"{PAGE}_decide", args=[row.pk])
-    assert 'name="canary"' in read(client.post(url, {"action": "approve"}))
+    html = read(client.post(url, {"action": "approve"}))
+    assert 'name="canary"' in html and 'name="apply_at_0"' in html
     settings.ECOMAI = {**settings.ECOMAI, "ADAPTER": "tests.pricing.adapters.READING"}
+    html = read(client.post(url, {"action": "approve"}))
+    assert 'name="canary"' in html and 'name="apply_at_0"' not in html
+    assert '<input type="hidden" name="when" value="now">' in html
+    Permission.objects.get(codename="apply_priceproposal").user_set.clear()
     html = read(client.post(url, {"action": "approve"}))
     assert 'name="canary"' not in html and '<input type="hidden" name="when" value="now">' in html
     client.post(reverse(f"{PAGE}_approve"), {"ids": row.pk, "when": "now"})

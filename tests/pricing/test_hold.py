@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -16,6 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from django_ecomai.adapters.base import AdapterError
+from django_ecomai.mirror.models import Product
+from django_ecomai.pricing.export import proposals_csv
 from django_ecomai.pricing.hold import (
     SALT,
     HeldPrice,
@@ -24,7 +27,10 @@ from django_ecomai.pricing.hold import (
     price_hold_verify,
     price_hold_void,
 )
+from django_ecomai.pricing.services import changes_apply, prices_watch
 from django_ecomai.testing import FakeAdapter
+
+from .factories import priced_product, proposal_make
 
 
 def token(**changes: Any) -> str:
@@ -139,6 +145,43 @@ def test_a_database_error_leaves_the_transaction_of_the_shop_usable(monkeypatch:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
         assert cursor.fetchone() == (1,)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("way", ["applied", "imported"])
+@pytest.mark.parametrize(("new", "cart"), [("10.50", "10"), ("9.50", "9.50")], ids=["dearer", "cheaper"])
+def test_a_price_that_was_shown_is_held_however_the_next_one_comes(
+    way: str, new: str, cart: str, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Put into the shop by its adapter, or by the merchant with the CSV file: for the cart there is no difference."""
+    adapter = "SHOP" if way == "applied" else "READING"
+    settings.ECOMAI = {
+        **settings.ECOMAI, "PRICE_HOLD_MINUTES": 60, "ADAPTER": f"tests.pricing.adapters.{adapter}", "CURRENCY": "EUR",
+    }  # fmt: skip
+    product = priced_product(external_id="p")
+    row = proposal_make(product, state="approved", new_price=Decimal(new))
+    page = Template("{% load ecomai_pricing %}{% price_hold product.external_id product.price 'EUR' %}")
+    before = page.render(Context({"product": product}))
+    if way == "applied":
+        assert changes_apply().as_dict()["applied"] == 1
+    else:
+        (line,) = csv.DictReader("".join(proposals_csv()).splitlines())
+        Product.objects.filter(external_id=line["product_id"]).update(price=line["new_price"])
+        assert prices_watch().applied == 1
+    product.refresh_from_db()
+    row.refresh_from_db()
+    assert (row.state, product.price) == ("applied", Decimal(new))
+    after = page.render(Context({"product": product}))
+    assert price_hold_verify(token=before, product_id="p") == HeldPrice("p", Decimal(10), "EUR")
+    assert price_hold_verify(token=after, product_id="p") == HeldPrice("p", Decimal(new), "EUR")
+    kept = price_hold_cheaper(kept=before, shown=after, product_id="p")
+    held = price_hold_verify(token=kept, product_id="p")
+    assert held is not None and min(held.price, product.price) == Decimal(cart)
+    begin = datetime.now().timestamp()
+    monkeypatch.setattr("django.core.signing.time.time", lambda: begin + 59 * 60)
+    assert price_hold_verify(token=before, product_id="p") is not None
+    monkeypatch.setattr("django.core.signing.time.time", lambda: begin + 61 * 60)
+    assert price_hold_verify(token=before, product_id="p") is None
 
 
 def test_tokens_of_a_mistyped_price_are_made_void(monkeypatch: pytest.MonkeyPatch) -> None:

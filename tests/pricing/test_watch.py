@@ -306,6 +306,25 @@ class TestCanary:
         row = PriceProposal.objects.get(product__external_id="rest")
         assert row.held_words == "Of those that went first too few are still in the shop."
 
+    @pytest.mark.parametrize(("number", "stopped"), [(1, 1), (2, 1), (0, 0)])
+    def test_the_others_are_stopped_when_people_set_other_prices_over_the_first(
+        self, number: int, stopped: int, shop: PricedShop
+    ) -> None:
+        self.batch(shop, 10)
+        for change in PriceChange.objects.order_by("pk")[:number]:
+            Product.objects.filter(pk=change.product_id).update(price="10.20")
+        found = prices_watch(now=START + timedelta(days=8, hours=1))
+        assert (found.applied, found.stopped) == (1 - stopped, stopped)
+
+    def test_a_younger_price_of_ours_over_the_first_stops_nothing(self, shop: PricedShop) -> None:
+        self.batch(shop, 10)
+        for change in PriceChange.objects.order_by("pk"):
+            row = proposal_make(change.product, state="approved", old_price="10.50", new_price="10.80")
+            changes_apply(proposals=[row], now=START + timedelta(days=3))
+        assert PriceChange.objects.filter(new_price="10.80").count() == 2
+        found = prices_watch(now=START + timedelta(days=8, hours=1))
+        assert (found.applied, found.stopped) == (1, 0)
+
     @pytest.mark.parametrize("state", ["stale", "failed"])
     def test_the_others_are_stopped_when_none_came_into_the_shop(self, state: str, shop: PricedShop) -> None:
         proposal_make(state=state, batch="b", is_canary=True)

@@ -14,7 +14,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from django_ecomai.pricing.admin import worklist_decide, worklist_waiting
+from django_ecomai.pricing import apply_now
+from django_ecomai.pricing.admin import worklist_decide
 from django_ecomai.pricing.journal import log_text
 from django_ecomai.pricing.models import PriceProposal, PriceSelection
 from django_ecomai.pricing.services import PricingError, proposals_approve, proposals_reopen, proposals_reschedule
@@ -183,7 +184,7 @@ class TestWaiting:
         self, boss: Client, shop: PricedShop, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
     ) -> None:
         rows = [proposal_make(state="approved", batch="b1") for _ in range(3)]
-        monkeypatch.setattr(worklist_waiting, "AT_ONCE", 1)
+        monkeypatch.setattr(apply_now, "AT_ONCE", 1)
         with django_capture_on_commit_callbacks(execute=True):
             choose(boss, "put", *rows[:2], query="?show=waiting")
         assert Run.objects.get().parameters["proposals"] == [row.pk for row in rows[:2]]

@@ -33,6 +33,7 @@ from django_ecomai.pricing.services import (
     price_asked,
     proposals_reject,
 )
+from django_ecomai.pricing.services.following import follows
 from django_ecomai.pricing.services.price_tests import GOING
 
 from .base import APPLY, DECIDE, UNDO
@@ -102,6 +103,7 @@ class WorklistPages(WorklistWaiting, SelectionPages, ReplayPage):
             "time_zone": timezone.get_current_timezone_name(),
             **own_price_context(request, row, may=decides and row.state in PriceProposal.UNDECIDED),
             "applies": applies,
+            "follows": self._follows(row),
             "decisions": decisions(self._log(row), changes),
             **self._test(request, row, applies),
             "chart_scripts": CHART_SCRIPTS,
@@ -204,6 +206,12 @@ class WorklistPages(WorklistWaiting, SelectionPages, ReplayPage):
             may = request.user.has_perm(APPLY) and applies and bool(row.product.price)
             url = self.link("ecomai_pricing_pricetest_start", row.product_id) if may else ""
         return {"test_url": url, "in_test": running is not None}
+
+    @staticmethod
+    def _follows(row: PriceProposal) -> bool:
+        """Whether it waits for how those do that go first."""
+        waits = row.state == State.SCHEDULED and not row.is_canary
+        return waits and PriceProposal.objects.filter(follows(row.channel), pk=row.pk).exists()
 
     @staticmethod
     def _log(row: PriceProposal) -> list[LogEntry]:

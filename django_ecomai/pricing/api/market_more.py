@@ -18,7 +18,7 @@ from django_ecomai.pricing.market_rows import offer_rows
 from django_ecomai.pricing.market_stored import market_numbers_shown
 from django_ecomai.pricing.models import CompetitorPrice
 
-from .base import MOST_ROWS, PAGE, PricingView, check_known, whole
+from .base import MOST_ROWS, PAGE, PricingView, check_known, paged, whole
 
 
 class CategoryPositionSerializer(serializers.Serializer[Any]):
@@ -135,11 +135,9 @@ class OfferHistoryView(PricingView):
     )
     def get(self, request: Request) -> Response:
         """See the schema."""
-        limit, offset = whole(request, "limit", 100, 1, MOST_ROWS), whole(request, "offset", 0, 0, 10**9)
         competitor, offer = (text_asked(request.query_params.get(name)) for name in ("competitor", "offer"))
         row = offer_rows(channel=ecomai.CHANNEL).filter(competitor__code=competitor, external_id=offer).first()
         if row is None:
             raise NotFound("There is no such offer.")
-        found = list(CompetitorPrice.objects.filter(offer=row).order_by("-observed_at")[offset : offset + limit + 1])
-        more = offset + limit if len(found) > limit else None
-        return Response({"results": CompetitorPriceSerializer(found[:limit], many=True).data, "next_offset": more})
+        prices = CompetitorPrice.objects.filter(offer=row).order_by("-observed_at")
+        return paged(request, prices, CompetitorPriceSerializer)

@@ -195,11 +195,9 @@ class PriceProposal(models.Model):
     @property
     def held_words(self) -> str:
         """Why it is held back, was overtaken or failed, in the reader's language; empty when it is none of these."""
-        from django_ecomai.pricing.held import reason_text
+        from django_ecomai.pricing.held import held_words
 
-        if self.held_reason or not self.held_code:
-            return self.held_reason
-        return reason_text(self.held_code, **{"currency": self.currency, **self.held_named})
+        return held_words(self)
 
     @property
     def why(self) -> str:

@@ -10,14 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from django_ecomai.conf import ecomai
-from django_ecomai.core.audit import change_log
 from django_ecomai.core.mysql import locked_rows
 from django_ecomai.mirror.models import PricePoint
 from django_ecomai.pricing.facts import in_parts
@@ -26,29 +24,32 @@ from django_ecomai.pricing.journal import log_line
 from django_ecomai.pricing.models import PriceChange, PriceProposal
 
 from .apply import families_together
-from .decide import Rows, family_groups, locked, mark_stale, reason_keep, stale_reason
+from .decide import Rows, decision_log, family_groups, locked, mark_stale, reason_keep, stale_reason
+from .following import RELEASED, follows
 from .shop import adapter_applies, plain
 
-State, Kind = PriceProposal.State, PriceChange.Kind
+State, Kind, Verdict = PriceProposal.State, PriceChange.Kind, PriceChange.Verdict
 #: Proposals that are looked at in one transaction.
 PART = 500
 
 
 @dataclass
 class Adopted:
-    """What the copy of the shop says: prices that are there, that were overtaken, and that were taken back there."""
+    """What the copy of the shop says: prices that are there, that were overtaken, and that have their old price again:
+    ``taken_back`` those that earned too little, ``undone`` others."""
 
     applied: int = 0
     stale: int = 0
     taken_back: int = 0
+    undone: int = 0
 
 
 def prices_adopt(*, channel: str = "", now: datetime | None = None) -> Adopted:
     """Note what became of approved and scheduled prices of a shop whose adapter cannot write; elsewhere do nothing.
 
     The new price in the copy, of all of a family: it is in the shop since the copy's price point, as if it had been
-    written then. Neither the new nor the old one: overtaken. The old one: it waits on. A price that earned too little
-    and has its old price again was taken back. Two queries where nothing has changed.
+    written then. Neither the new nor the old one: overtaken. The old one: it waits on. A price that is watched, or that
+    earned too little, and has its old price again was taken back there. Two queries where nothing has changed.
     """
     found, at = Adopted(), now or timezone.now()
     if adapter_applies(channel):
@@ -61,26 +62,36 @@ def prices_adopt(*, channel: str = "", now: datetime | None = None) -> Adopted:
         named.update((pk, str(family)) for pk, family in waiting.filter(family__in=part).values_list("pk", "family"))
     for keys in families_together(sorted(named.items()), size=PART):
         _adopt(found, keys, now=at)
-    found.taken_back = _taken_back(channel=channel, now=at)
+    _taken_back(found, channel=channel, now=at)
     return found
 
 
 def prices_overdue(*, channel: str = "", now: datetime | None = None) -> QuerySet[PriceProposal]:
     """Approved prices that should long be in a shop whose adapter cannot write: ``PRICING_LEARN_DAYS`` (at least one
-    day) after the approval, or after the day they were scheduled for. None where the adapter can."""
+    day) after they came into the CSV file, or after the day they were scheduled for. None where the adapter can."""
     rows = PriceProposal.objects.filter(channel=channel)
     if adapter_applies(channel):
         return rows.none()
     since = (now or timezone.now()) - timedelta(days=max(ecomai.PRICING_LEARN_DAYS, 1))
-    late = Q(state=State.APPROVED, decided_at__lt=since) | Q(state=State.SCHEDULED, apply_at__lt=since)
-    return rows.filter(late)
+    late = Q(state=State.APPROVED, decided_at__lt=since) & (Q(apply_at=None) | Q(apply_at__lt=since))
+    late |= Q(state=State.SCHEDULED, apply_at__lt=since)
+    return rows.filter(late).exclude(follows(channel))
+
+
+def prices_following(*, channel: str = "") -> tuple[QuerySet[PriceProposal], QuerySet[PriceProposal]]:
+    """Where the adapter cannot write: prices that stand in no CSV file before those that go first have proved
+    themselves, and those that came into it by that. None where it can."""
+    rows = PriceProposal.objects.filter(channel=channel)
+    if adapter_applies(channel):
+        return rows.none(), rows.none()
+    return rows.filter(follows(channel)), rows.filter(RELEASED)
 
 
 def prices_to_take_back(*, channel: str = "") -> QuerySet[PriceChange]:
     """Changes that earned too little and are still in a shop whose adapter cannot write: the merchant takes them back.
     None where the adapter can, or where nothing is to be taken back."""
     rows = PriceChange.objects.filter(
-        channel=channel, kind=Kind.APPLY, verdict=PriceChange.Verdict.BELOW, undone_at=None,
+        channel=channel, kind=Kind.APPLY, verdict=Verdict.BELOW, undone_at=None,
         product__price=F("new_price"), product__removed_at=None,
     )  # fmt: skip
     return rows if ecomai.PRICING_ROLLBACK and not adapter_applies(channel) else rows.none()
@@ -138,13 +149,7 @@ def _record(rows: Rows, *, now: datetime) -> None:
         row.state, row.apply_at = State.APPLIED, None
         reason_keep(row, NONE)
     PriceProposal.objects.bulk_update(rows, ["state", "apply_at", "held_code", "held_named", "held_reason"], 200)
-    # Django's log knows nothing without a person: it is the decision of who approved it that is in the shop now.
-    by_person: dict[Any, Rows] = {}
-    for row in rows:
-        by_person.setdefault(row.decided_by_id, []).append(row)
-    for each in by_person.values():
-        lines = [log_line("adopted", old=plain(row.old_price), new=plain(row.new_price)) for row in each]
-        change_log(objects=each, user=each[0].decided_by, lines=lines)
+    decision_log(rows, [log_line("adopted", old=plain(row.old_price), new=plain(row.new_price)) for row in rows])
 
 
 def _since(rows: Sequence[PriceProposal | PriceChange], now: datetime) -> dict[int, datetime]:
@@ -158,18 +163,24 @@ def _since(rows: Sequence[PriceProposal | PriceChange], now: datetime) -> dict[i
     return found
 
 
-def _taken_back(*, channel: str, now: datetime) -> int:
-    """Prices that earned too little and have their old price again: as if they had been rolled back here."""
-    rows = PriceChange.objects.filter(
-        channel=channel, kind=Kind.APPLY, verdict=PriceChange.Verdict.BELOW, undone_at=None,
-        product__price=F("old_price"),
+def _taken_back(found: Adopted, *, channel: str, now: datetime) -> None:
+    """Prices that are watched, or earned too little, and have their old price again, which no approved price asks for:
+    as if they had been undone, or rolled back, here."""
+    wanted = PriceProposal.objects.filter(
+        Q(state__in=PriceProposal.UNDER_WAY) | Q(changes__kind=Kind.APPLY, changes__pk__gt=OuterRef("pk")),
+        product=OuterRef("product"), new_price=OuterRef("old_price"),
     )  # fmt: skip
+    rows = PriceChange.objects.filter(
+        ~Exists(wanted), channel=channel, kind=Kind.APPLY, verdict__in=(Verdict.WATCHED, Verdict.BELOW), undone_at=None,
+        product__price=F("old_price"),
+    ).exclude(new_price=F("old_price"))  # fmt: skip
     with transaction.atomic():
         back = list(locked_rows(rows.order_by("pk")).select_related("product"))
         since = _since(back, now)
         PriceChange.objects.bulk_create(
             PriceChange(
-                channel=one.channel, product=one.product, proposal_id=one.proposal_id, kind=Kind.ROLLBACK,
+                channel=one.channel, product=one.product, proposal_id=one.proposal_id,
+                kind=Kind.ROLLBACK if one.verdict == Verdict.BELOW else Kind.UNDO,
                 at=since[one.product_id], old_price=one.new_price, new_price=one.old_price, currency=one.currency,
                 batch=one.batch,
             )
@@ -179,4 +190,5 @@ def _taken_back(*, channel: str, now: datetime) -> int:
             PriceChange.objects.filter(pk__in=part).update(undone_at=now)
         for part in in_parts(one.proposal_id for one in back if one.proposal_id):
             PriceProposal.objects.filter(pk__in=part).update(state=State.UNDONE, decided_at=now)
-    return len(back)
+    found.taken_back = sum(one.verdict == Verdict.BELOW for one in back)
+    found.undone = len(back) - found.taken_back

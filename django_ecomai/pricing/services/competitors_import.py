@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -242,6 +242,16 @@ def _point(offer: CompetitorOffer, told: Told, currency: str) -> CompetitorPrice
     )
 
 
+def _added(channel: str, code: str, simulated: bool) -> tuple[Competitor, bool]:
+    """The competitor, and whether it was added here: another worker may have done that since it was looked for."""
+    try:
+        with transaction.atomic():
+            return Competitor.objects.create(channel=channel, code=code, name=code, is_simulated=simulated), True
+    except IntegrityError:
+        (there,) = locked_rows(Competitor.objects.filter(channel=channel, code=code))
+        return there, False
+
+
 def _competitors(
     good: list[tuple[int, Told]], channel: str, outcome: OffersOutcome, add: bool, simulated: bool, user: Any
 ) -> tuple[list[tuple[int, Told]], dict[str, Competitor]]:
@@ -252,12 +262,11 @@ def _competitors(
     known = {one.code: one for one in rows}
     missing = sorted(codes - known.keys())
     if missing and add:
-        made = [
-            Competitor.objects.create(channel=channel, code=code, name=code, is_simulated=simulated) for code in missing
-        ]
+        added = [_added(channel, code, simulated) for code in missing]
+        made = [one for one, is_new in added if is_new]
         change_log(objects=made, user=user, lines=[_("Added with its offers.")], added=True)
-        outcome.new_competitors += [code for code in missing if code not in outcome.new_competitors]
-        known |= {one.code: one for one in made}
+        outcome.new_competitors += [one.code for one in made if one.code not in outcome.new_competitors]
+        known |= {one.code: one for one, _is_new in added}
     kept = []
     for line, told in good:
         if told.competitor in known:

@@ -313,6 +313,17 @@ def family_groups(rows: Iterable[PriceProposal]) -> dict[str, Rows]:
     return groups
 
 
+def decision_log(rows: Rows, lines: Sequence[str]) -> None:
+    """A line per row in the name of whoever decided it: Django's log knows nothing without a person, and what becomes
+    of a price by itself is what he has decided."""
+    by_person: dict[Any, list[tuple[PriceProposal, str]]] = {}
+    for row, line in zip(rows, lines, strict=True):
+        by_person.setdefault(row.decided_by_id, []).append((row, line))
+    for each in by_person.values():
+        objects, told = [row for row, _line in each], [line for _row, line in each]
+        change_log(objects=objects, user=objects[0].decided_by, lines=told)
+
+
 def _decided(user: Any, now: datetime) -> dict[str, Any]:
     known = user if getattr(user, "pk", None) is not None else None
     return {"decided_by": known, "decided_at": now, "undecided": None}

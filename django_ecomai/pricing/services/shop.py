@@ -24,12 +24,14 @@ logger = logging.getLogger("django_ecomai")
 
 @dataclass(frozen=True)
 class Said:
-    """What the shop says of a product now; ``problem``: why it says nothing."""
+    """What the shop says of a product now; ``problem``: why it says no price, ``unread``: it has not answered at all,
+    or left the product out, and may tell it again."""
 
     price: Decimal | None = None
     currency: str = ""
     problem: Why = NONE
     list_price: Decimal | None = None
+    unread: bool = False
 
 
 class Former(NamedTuple):
@@ -65,7 +67,7 @@ def shop_prices(adapter: ShopAdapter, *, products: Sequence[Product]) -> dict[st
                 found |= _read(adapter, [ident])
             except Exception as error:
                 logger.exception("EcomAI: the price of product %s could not be read.", ident)
-                found[ident] = Said(problem=said(_told(error)))
+                found[ident] = Said(problem=said(_told(error)), unread=True)
         return found
 
 
@@ -80,7 +82,7 @@ def _read(adapter: ShopAdapter, wanted: Sequence[str]) -> dict[str, Said]:
     for ident in wanted:
         row = rows.get(ident)
         if row is None or row.price is None:
-            found[ident] = Said(problem=why("shop_silent"))
+            found[ident] = Said(problem=why("shop_silent"), unread=row is None)
         else:
             listed = None if row.list_price is None else Decimal(str(row.list_price))
             found[ident] = Said(Decimal(str(row.price)), row.currency or "", list_price=listed)

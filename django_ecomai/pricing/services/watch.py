@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import islice
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.audit import change_log
 from django_ecomai.core.charts import format_value
+from django_ecomai.core.upsert import rows_update
 from django_ecomai.forecast.days import local_date
 from django_ecomai.forecast.ledger import ledger_until
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.facts import in_parts
-from django_ecomai.pricing.held import NONE, Why, said, why, why_of
+from django_ecomai.pricing.held import NONE, Why, why, why_of
 from django_ecomai.pricing.journal import log_why
 from django_ecomai.pricing.models import PriceChange, PriceProposal
 from django_ecomai.pricing.order_days import OrderDays, order_days
 from django_ecomai.pricing.watching import LOOKS, Seen, families_as_one, look, seen_of, together
 
 from .adopt import prices_adopt, take_back_told
-from .apply import changes_apply, families_together
+from .allowed import family_candidates
+from .apply import families_together, proposals_apply
 from .decide import HEAVY, PricingError, reason_of
+from .following import followers_release, follows
 from .foreseeing import UNTOLD, watched_days
 from .price_tests import price_tests_advance
 from .shop import adapter_applies
-from .undo import change_undo
+from .undo import UNDOABLE, change_undo, undo_forbidden, undo_resume
+from .undo_claim import undos_left
 
 logger = logging.getLogger("django_ecomai")
 State, Verdict = PriceProposal.State, PriceChange.Verdict
@@ -37,25 +42,35 @@ State, Verdict = PriceProposal.State, PriceChange.Verdict
 PART = 500
 #: After so many errors a step of the hour ends: then it is not a single price.
 MOST_ERRORS = 20
+#: Messages that an hour keeps.
+MOST_TOLD = 1_000
 NO_ORDERS = "no_orders_since"
 PRODUCT_HEAVY = ("description", "attributes")
 
 
 @dataclass
 class Watched:
-    """What an hour brought; ``messages`` are for the log of the run, ``errors`` is how often one stopped something."""
+    """What an hour brought; ``messages`` are for the log of the run, ``errors`` is how often one stopped something,
+    ``released`` counts prices that came into the CSV file since those that went first did well, ``unread`` those that a
+    killed worker left and the shop says nothing about."""
 
     applied: int = 0
     stale: int = 0
     failed: int = 0
+    unread: int = 0
     stopped: int = 0
     postponed: int = 0
+    released: int = 0
     looked: int = 0
     rolled_back: int = 0
     kept: int = 0
     tests: int = 0
     errors: int = 0
     messages: list[Why] = field(default_factory=list)
+
+    def tell(self, reasons: Iterable[Why]) -> None:
+        """More messages; of a hundred thousand the log has no room."""
+        self.messages += list(islice(reasons, max(MOST_TOLD - len(self.messages), 0)))
 
     def as_dict(self) -> dict[str, int]:
         """For JSON."""
@@ -64,13 +79,14 @@ class Watched:
 
 def prices_watch(*, channel: str = "", now: datetime | None = None) -> Watched:
     """Look at what was applied, roll back what earns too little (with ``PRICING_ROLLBACK``), apply what is due, let
-    what follows a canary go or stop it, and bring price tests into their next week.
+    what follows a canary go or stop it, and bring price tests into their next week. Where the adapter cannot write,
+    what follows a canary comes into the CSV file instead.
 
     An error in one of these, or in one price, is told, counted in ``errors`` and does not keep the others back.
     """
     found = Watched()
     writes = adapter_applies(channel)
-    for step in (_look, _resume, _apply_due, _tests) if writes else (_adopt, _look, _wait):
+    for step in (_look, _resume, _apply_due, _tests) if writes else (_adopt, _look, _follow, _wait):
         try:
             step(found, channel, now)
         except Exception as error:
@@ -82,7 +98,7 @@ def _failed(found: Watched, reason: Why) -> None:
     """Within an ``except``."""
     logger.exception("EcomAI: a part of the hourly work with prices failed.")
     found.errors += 1
-    found.messages.append(reason)
+    found.messages.append(reason)  # whatever else there is to tell
 
 
 def _told(error: Exception) -> str:
@@ -94,45 +110,86 @@ def _adopt(found: Watched, channel: str, now: datetime | None) -> None:
     found.applied, found.stale, found.rolled_back = adopted.applied, adopted.stale, adopted.taken_back
 
 
+def _follow(found: Watched, channel: str, now: datetime | None) -> None:
+    at = now or timezone.now()
+    rows = PriceProposal.objects.filter(follows(channel), channel=channel)
+    going = _due(found, rows, channel=channel, now=at)
+    found.released = followers_release([pk for pk, _family in going], now=at)
+    if found.released:
+        found.tell([why("followers_released", number=found.released)])
+
+
 def _wait(found: Watched, channel: str, now: datetime | None) -> None:
     at = now or timezone.now()
-    if PriceProposal.objects.filter(channel=channel, state=State.SCHEDULED, apply_at__lte=at).exists():
-        found.messages.append(why("wait_for_csv"))
+    due = PriceProposal.objects.filter(channel=channel, state=State.SCHEDULED, apply_at__lte=at)
+    if due.exclude(follows(channel)).exists():
+        found.tell([why("wait_for_csv")])
 
 
 def _tests(found: Watched, channel: str, now: datetime | None) -> None:
-    found.tests = price_tests_advance(channel=channel, now=now, tell=lambda text: found.messages.append(said(text)))
+    found.tests = price_tests_advance(channel=channel, now=now, tell=lambda reason: found.tell([reason]))
 
 
 def _resume(found: Watched, channel: str, now: datetime | None) -> None:
     """Family by family: perhaps one of them is why the others were left behind."""
+    _finish_undos(found, channel, now)
     left = PriceProposal.objects.filter(channel=channel, state=State.WRITING).order_by("pk")
     named = list(left.values_list("pk", "family"))
     families = dict(named)
+    siblings = family_candidates(families.values(), channel=channel) if named else {}
     for part in families_together(named, size=1):
-        _apply(found, [(pk, families[pk]) for pk in part], channel=channel, states=(), now=now)
+        of_part = [(pk, families[pk]) for pk in part]
+        _apply(found, of_part, channel=channel, states=(), now=now, siblings=siblings)
+
+
+def _finish_undos(found: Watched, channel: str, now: datetime | None) -> None:
+    """What a killed worker has begun to take back."""
+    seen: set[str] = set()
+    for change in undos_left(channel=channel, now=now or timezone.now()):
+        family = change.proposal.family if change.proposal is not None else ""
+        key = f"{change.batch} {family}" if family else f"#{change.pk}"
+        if key in seen:
+            continue
+        seen.add(key)
+        try:
+            undone = undo_resume(change=change, now=now)
+        except PricingError as error:
+            found.tell([error.why])
+        except Exception as error:
+            _failed(found, why("product_said", product=change.product, because=why("error", told=_told(error))))
+            if found.errors >= MOST_ERRORS:
+                raise
+        else:
+            found.rolled_back += sum(one.kind == PriceChange.Kind.ROLLBACK for one in undone)
 
 
 def _apply_due(found: Watched, channel: str, now: datetime | None) -> None:
-    due = _due(found, channel=channel, now=now or timezone.now())
-    _apply(found, [(row.pk, row.family) for row in due], channel=channel, states=(State.SCHEDULED,), now=now)
+    rows = PriceProposal.objects.filter(channel=channel, state=State.SCHEDULED)
+    due = _due(found, rows, channel=channel, now=now or timezone.now())
+    _apply(found, due, channel=channel, states=(State.SCHEDULED,), now=now)
 
 
 def _apply(
-    found: Watched, named: Sequence[tuple[int, str]], *, channel: str, states: Sequence[str], now: datetime | None
+    found: Watched,
+    named: Sequence[tuple[int, str]],
+    *,
+    channel: str,
+    states: Sequence[str],
+    now: datetime | None,
+    siblings: Mapping[str, set[int]] | None = None,
 ) -> None:
     """Put them into the shop; where an error stops many, in smaller parts, so that in the end it stops one family."""
     if not named:
         return
     try:
-        done = changes_apply(
-            proposals=[PriceProposal(pk=pk) for pk, _family in named], channel=channel, states=states, now=now
-        )
+        pks = {pk for pk, _family in named}
+        done = proposals_apply(pks=pks, channel=channel, states=states, now=now, siblings=siblings)
     except Exception as error:
         before, families = found.errors, dict(named)
         parts = families_together(named, size=max(len(named) // 2, 1))
         for part in parts if len(parts) > 1 else ():
-            _apply(found, [(pk, families[pk]) for pk in part], channel=channel, states=states, now=now)
+            of_part = [(pk, families[pk]) for pk in part]
+            _apply(found, of_part, channel=channel, states=states, now=now, siblings=siblings)
         if found.errors == before:
             reason = why("error", told=_told(error))
             if len(parts) == 1:
@@ -143,12 +200,12 @@ def _apply(
             if found.errors >= MOST_ERRORS:
                 raise
         return
-    found.applied += len(done.changes)
-    found.stale += len(done.stale)
-    found.failed += len(done.failed)
-    found.messages += [
-        why("product_said", product=row.product, because=reason_of(row)) for row in [*done.stale, *done.failed]
-    ]
+    numbers = done.as_dict()
+    found.applied += numbers["applied"]
+    found.stale += numbers["stale"]
+    found.failed += numbers["failed"]
+    found.unread += done.counts["unread"]
+    found.tell(why("product_said", product=row.product, because=reason_of(row)) for row in done.problems)
 
 
 def _look(found: Watched, channel: str, now: datetime | None) -> None:
@@ -235,7 +292,7 @@ def _look_at(
         if one.below:
             verdict = Verdict.BELOW
             fallen.append(members)
-            found.messages.append(_sold_too_little(members, one))
+            found.tell([_sold_too_little(members, one)])
         elif looks == len(LOOKS):
             verdict = Verdict.KEPT if one.enough else Verdict.UNKNOWN
         for change in members:
@@ -246,9 +303,21 @@ def _look_at(
             members[0].watch["refused"] = {}  # whoever is killed before it is taken back: the next hour tries it
         found.looked += len(members)
         found.kept += len(members) if verdict == Verdict.KEPT else 0
-    PriceChange.objects.bulk_update(changed, ["watch", "verdict"], batch_size=200)
+    rows_update(changed, ["watch", "verdict"])
+    forbidden = _forbidden(channel, fallen, now=now)
     for members in fallen:
-        _roll_back(found, members[0], now=now)
+        _roll_back(found, members[0], forbidden, now=now)
+
+
+def _forbidden(channel: str, fallen: Sequence[Sequence[PriceChange]], *, now: datetime | None) -> dict[int, Why]:
+    """What limits of now say of all prices before; where an error stops that, each is asked about by itself."""
+    if not fallen or not ecomai.PRICING_ROLLBACK or not adapter_applies(channel):
+        return {}
+    try:
+        return undo_forbidden([one for members in fallen for one in members], now=now or timezone.now())
+    except Exception:
+        logger.exception("EcomAI: the limits of prices that are to be rolled back are looked at one by one.")
+        return {}
 
 
 def _sold_too_little(members: Sequence[PriceChange], seen: Seen) -> Why:
@@ -262,20 +331,20 @@ def _sold_too_little(members: Sequence[PriceChange], seen: Seen) -> Why:
     return why("family_too_little", product=members[0].product, number=len(members), **numbers)
 
 
-def _roll_back(found: Watched, change: PriceChange, *, now: datetime | None) -> None:
+def _roll_back(found: Watched, change: PriceChange, forbidden: Mapping[int, Why], *, now: datetime | None) -> None:
     """With its family. What does not work is tried again every hour while the shop has the price, and told once."""
     if not ecomai.PRICING_ROLLBACK or not adapter_applies(change.channel):
-        found.messages += [told] if (told := take_back_told(change)) else []
+        found.tell([told] if (told := take_back_told(change)) else [])
         if change.watch.pop("refused", None) is not None:  # of when prices could be written: it is told once
             change.save(update_fields=["watch"])
         return
     before = why_of(change.watch.get("refused"))
     try:
-        change_undo(change=change, kind=PriceChange.Kind.ROLLBACK, now=now)
+        change_undo(change=change, kind=PriceChange.Kind.ROLLBACK, now=now, forbidden=forbidden)
     except PricingError as error:
         reason = error.why
         if reason != before:
-            found.messages.append(reason)
+            found.tell([reason])
     except Exception as error:
         reason = why("product_said", product=change.product, because=why("error", told=_told(error)))
         _failed(found, reason)
@@ -289,37 +358,38 @@ def _roll_back(found: Watched, change: PriceChange, *, now: datetime | None) -> 
         change.save(update_fields=["watch"])
 
 
-def _due(found: Watched, *, channel: str, now: datetime) -> list[PriceProposal]:
-    """What is to be applied now; followers of canaries only if those did not earn too little."""
-    rows = PriceProposal.objects.filter(channel=channel, state=State.SCHEDULED, apply_at__lte=now)
-    names = ("state", "family", "batch", "is_canary", "apply_at", "product__title", "product__external_id")
-    due = list(rows.order_by("pk").select_related("product").only(*names))
-    verdicts = {batch: _canary(channel, batch, now) for batch in {row.batch for row in due if not row.is_canary}}
-    going: list[PriceProposal] = []
-    stops: dict[str, list[PriceProposal]] = {}
-    waits: dict[tuple[datetime, str], list[PriceProposal]] = {}
-    for row in due:
-        verdict = Canary() if row.is_canary else verdicts[row.batch]
+def _due(found: Watched, rows: QuerySet[PriceProposal], *, channel: str, now: datetime) -> list[tuple[int, str]]:
+    """Keys, with their families, of what is to be applied now; followers of canaries only if those did not earn too
+    little."""
+    due = list(rows.filter(apply_at__lte=now).order_by("pk").values_list("pk", "family", "batch", "is_canary"))
+    verdicts = {batch: _canary(channel, batch, now) for batch in {one[2] for one in due if not one[3]}}
+    going: list[tuple[int, str]] = []
+    stops: dict[str, list[int]] = {}
+    waits: dict[tuple[datetime, str], list[int]] = {}
+    for pk, family, batch, is_canary in due:
+        verdict = Canary() if is_canary else verdicts[batch]
         if verdict.stop:
-            stops.setdefault(verdict.stop.code, []).append(row)
+            stops.setdefault(verdict.stop.code, []).append(pk)
         elif verdict.wait is not None:
-            waits.setdefault((verdict.wait, row.batch), []).append(row)
+            waits.setdefault((verdict.wait, batch), []).append(pk)
         else:
-            going.append(row)
+            going.append((pk, family))
+    named = ("state", "product__title", "product__external_id")
     for code, stopped in stops.items():
-        for part in in_parts(row.pk for row in stopped):
-            PriceProposal.objects.filter(pk__in=part, state=State.SCHEDULED).update(
-                state=State.REJECTED, held_code=code, held_named={}, decided_at=now, apply_at=None
-            )
-        change_log(objects=stopped, user=None, lines=[log_why(why(code))])
-        found.messages.append(why(code))
+        for part in in_parts(stopped):
+            waited = PriceProposal.objects.filter(pk__in=part, state=State.SCHEDULED)
+            objects = list(waited.select_related("product").only(*named))
+            waited.update(state=State.REJECTED, held_code=code, held_named={}, decided_at=now, apply_at=None)
+            change_log(objects=objects, user=None, lines=[log_why(why(code))])
+        found.tell([why(code)])
         found.stopped += len(stopped)
     for (until, batch), waiting in waits.items():
         reason = verdicts[batch].because
         told = {"held_code": reason.code, "held_named": dict(reason.named), "held_reason": ""}
-        for part in in_parts(row.pk for row in waiting):
+        for part in in_parts(waiting):
             PriceProposal.objects.filter(pk__in=part, state=State.SCHEDULED).update(apply_at=until, **told)
-        found.messages += [reason] if reason and reason not in found.messages else []
+        if reason and reason not in found.messages:
+            found.tell([reason])
         found.postponed += len(waiting)
     return going
 
@@ -335,18 +405,20 @@ class Canary:
 
 
 def _canary(channel: str, batch: str, now: datetime) -> Canary:
-    """Stop when they earned too little, or half of them have been taken back, or none is in the shop; wait until the
-    youngest has been there for ``PRICING_CANARY_DAYS``, as long as no orders reach us, and where so little is expected
-    of them that nothing can be told: then until somebody lets the others go."""
+    """Stop when they earned too little, or half of them have been taken back or replaced by somebody, or none is in the
+    shop; wait until the youngest has been there for ``PRICING_CANARY_DAYS``, as long as no orders reach us, and where
+    so little is expected of them that nothing can be told: then until somebody lets the others go."""
     first = PriceProposal.objects.filter(channel=channel, batch=batch, is_canary=True)
     if not batch or not first.exists():
         return Canary()
     if first.filter(state__in=PriceProposal.UNDER_WAY).exists():
         return Canary(wait=now + timedelta(days=1))
     rows = PriceChange.objects.filter(channel=channel, batch=batch, is_canary=True, kind=PriceChange.Kind.APPLY)
-    changes = list(rows.select_related("proposal").defer(*(f"proposal__{name}" for name in HEAVY)))
+    heavy = (*(f"proposal__{name}" for name in HEAVY), *(f"product__{name}" for name in PRODUCT_HEAVY))
+    changes = list(rows.select_related("proposal", "product").defer(*heavy))
     until = min(ledger_until(channel=channel), local_date(now))
-    standing = [change for change in changes if change.undone_at is None]
+    replaced = _replaced(changes)
+    standing = [change for change in changes if change.undone_at is None and change.pk not in replaced]
     orders = order_days(channel=channel, until=local_date(now))
     last = max((local_date(change.at) for change in standing), default=until) + timedelta(days=watched_days() + 1)
     until = min(until, last, orders.ended or until)
@@ -356,8 +428,8 @@ def _canary(channel: str, batch: str, now: datetime) -> Canary:
     below = sum(change.verdict == Verdict.BELOW for change in changes)
     if everything.below or 2 * below > len(changes):
         return Canary(stop=why("canary_below"))
-    fallen = sum(change.verdict == Verdict.BELOW or change.undone_at is not None for change in changes)
-    if not standing or 2 * fallen >= len(changes):
+    well = sum(change.verdict != Verdict.BELOW for change in standing)
+    if not standing or 2 * (len(changes) - well) >= len(changes):
         return Canary(stop=why("canary_few"))
     old_enough = max(change.at for change in standing) + timedelta(days=ecomai.PRICING_CANARY_DAYS)
     if old_enough > now:
@@ -368,3 +440,13 @@ def _canary(channel: str, batch: str, now: datetime) -> Canary:
     if not everything.enough:
         return Canary(wait=tomorrow, because=why(UNTOLD, units=round(everything.expected), days=everything.days))
     return Canary()
+
+
+def _replaced(changes: Sequence[PriceChange]) -> set[int]:
+    """Keys of those whose product has another price by now that no younger change of ours has brought."""
+    other = [change for change in changes if change.product.price != change.new_price]
+    ours: dict[int, int] = {}
+    for part in in_parts(change.product_id for change in other):
+        rows = PriceChange.objects.filter(product__in=part, kind__in=UNDOABLE, undone_at=None)
+        ours |= dict(rows.filter(new_price=F("product__price")).order_by("pk").values_list("product_id", "pk"))
+    return {change.pk for change in other if ours.get(change.product_id, 0) < change.pk}
