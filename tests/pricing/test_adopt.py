@@ -184,7 +184,7 @@ class TestOldPriceAgain:
 
 class TestWatched:
     def fallen(self) -> PriceChange:
-        """A price of which 10 pieces a day were expected and 4 are sold, four weeks long."""
+        """A price of which 10 pieces a day were expected and 3 are sold, four weeks long."""
         product = priced_product(external_id="p")
         elasticity_make(product)
         row = proposal_make(product, state="approved", units_old=280.0, units_new=280.0, profit_new=1820.0)
