@@ -302,7 +302,7 @@ class Defaults:
 
     PRICING_CANARY_DAYS: int = 14
     """After how many days the other products of an approval follow those that went first, if these have earned what
-    was expected.
+    was expected. Where that cannot be told, they wait for a person.
     """
 
     PRICING_ROLLBACK: bool = True
