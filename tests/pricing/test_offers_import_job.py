@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Any) -> None:
-    settings.ECOMAI = {**settings.ECOMAI, "ARTIFACT_DIR": str(tmp_path)}
+    settings.ECOMAI = {**settings.ECOMAI, "ARTIFACT_DIR": str(tmp_path), "DISPATCH": "queue"}
     monkeypatch.setattr(market_import, "AT_ONCE", 3)
     monkeypatch.setattr(competitors_import, "CHUNK", 2)
     competitor_make(code="A")
@@ -65,6 +65,7 @@ def test_a_look_writes_nothing_and_can_be_followed_by_the_writing(boss: Client) 
     assert written.pk != run.pk and CompetitorOffer.objects.count() == 4
 
 
+@pytest.mark.django_db(transaction=True)
 def test_what_was_written_before_it_was_cancelled_is_told_and_once_more_gives_no_second_row(
     boss: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
