@@ -64,12 +64,17 @@ def by_size(
     return rows
 
 
-def in_shop(step: Callable[[int], Any], *capabilities: str) -> Step:
-    """A step that finds Django set up with these capabilities on the database of that URL."""
+def in_shop(step: Callable[[int], Any], *capabilities: str, adapter: str | None = None) -> Step:
+    """A step that finds Django set up with these capabilities on the database of that URL, and with the shop's adapter
+    of that dotted path."""
 
     def done(database: str, size: int) -> Any:
         with tempfile.TemporaryDirectory() as folder:
             configure(Path(folder), database, *capabilities)
+            if adapter is not None:
+                from django.conf import settings
+
+                settings.ECOMAI = {**settings.ECOMAI, "ADAPTER": adapter}
             return step(size)
 
     return done

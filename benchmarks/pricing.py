@@ -6,6 +6,7 @@ the category stands in), ``coverage_95`` of the intervals that a model gives, ``
 without an answer and ``named`` the share of products with one price ever that were refused. The other rows are real
 data, whose truth nobody knows: ``elasticity`` is the mean over products, with its 95 % interval. The peers
 (`benchmarks.pricing_peers`) are told the same controls, the mean demand of the rest of the category included.
+``simulated_together_*`` and so on are the **simulated** markets of `benchmarks.pricing_market.STRESS`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from benchmarks import pricing_peers as peers
 from benchmarks.harness import Outcome, run
-from benchmarks.pricing_market import simulate
+from benchmarks.pricing_market import STRESS, simulate
 from django_ecomai.ml.pricing.elasticity import Z95, ElasticityOptions, fit_elasticities, reasons_counted
 from django_ecomai.ml.pricing.panel import PricePanel
 
@@ -29,33 +30,43 @@ Floats = NDArray[np.float64]
 OURS = "EcomAI (Poisson)"
 OURS_LOG = "EcomAI (log)"
 OURS_ALONE = "EcomAI, each product alone"
-WEEKS = {"simulated_26w": 26, "simulated_52w": 52, "simulated_104w": 104}
+OURS_BLIND = "EcomAI, no control of the category"
+OPTIONS = {
+    OURS: ElasticityOptions(),
+    OURS_LOG: ElasticityOptions(demand="log"),
+    OURS_ALONE: ElasticityOptions(),
+    OURS_BLIND: ElasticityOptions(category_periods=False),
+}
+#: Options of `simulate`.
+MARKETS: dict[str, dict[str, Any]] = {f"simulated_{weeks}w": {"weeks": weeks} for weeks in (26, 52, 104)} | {
+    f"simulated_{name}_{weeks}w": {"weeks": weeks, **options} for name, options in STRESS.items() for weeks in (26, 52)
+}
 REAL = ("orange_juice", "online_retail_elasticity")
 #: How many markets of each length, from this seed on, and how many slow peers get. Seeds below 300 were used to develop
 #: the models.
 SEEDS, SLOW_SEEDS, FIRST_SEED = 100, 10, 300
 SLOW = ("Poisson GLM, each product", *(name for name in peers.PEERS if name.startswith(("EconML", "DoubleML"))))
-MODELS = {OURS: True, OURS_LOG: False, OURS_ALONE: False, **dict.fromkeys(peers.PEERS, False)}
+MODELS = {**dict.fromkeys(OPTIONS, False), OURS: True, **dict.fromkeys(peers.PEERS, False)}
 SHOWN = ("bias", "mae", "coverage_95", "refused", "named", "elasticity", "low", "high")
 
 
 def answers(model: str, panel: PricePanel) -> tuple[Floats, Floats, NDArray[np.bool_], dict[str, int]]:
     """Elasticity, its standard deviation and whether it is given [n] of every product, and why others have none."""
-    if model not in (OURS, OURS_LOG, OURS_ALONE):
+    if model not in OPTIONS:
         mean, sd = peers.PEERS[model](panel)
         return mean, sd, np.isfinite(mean), {}
-    found = fit_elasticities(panel, ElasticityOptions(demand="log" if model == OURS_LOG else "poisson"))
+    found = fit_elasticities(panel, OPTIONS[model])
     if model == OURS_ALONE:
         return np.where(found.accepted, found.own, np.nan), found.own_sd, found.accepted, reasons_counted(found)
     mean = np.where(found.accepted, found.elasticity, found.fallback)
     return mean, found.sd, found.accepted, reasons_counted(found)
 
 
-def simulated(model: str, weeks: int, seeds: int = SEEDS, first: int = FIRST_SEED) -> Outcome:
-    """Means over the markets of the seeds."""
+def simulated(model: str, weeks: int, seeds: int = SEEDS, first: int = FIRST_SEED, **stress: Any) -> Outcome:
+    """Means over the markets of the seeds; ``stress``: options of `simulate`."""
     rows, reasons = [], {}
     for seed in range(first, first + seeds):
-        market = simulate(seed, weeks=weeks)
+        market = simulate(seed, weeks=weeks, **stress)
         mean, sd, given, why = answers(model, market.panel)
         moved = market.varied
         filled = np.where(np.isfinite(mean), mean, np.nanmean(mean[given]))
@@ -118,9 +129,8 @@ READ = {"orange_juice": orange_juice, "online_retail_elasticity": online_retail}
 def real(dataset: str, model: str, folder: Path) -> Outcome:
     """The mean elasticity over products (ours: of the shop; peers: their own mean), and per category in the details."""
     panel, names = READ[dataset](folder)
-    if model in (OURS, OURS_LOG, OURS_ALONE):
-        options = ElasticityOptions(demand="log" if model == OURS_LOG else "poisson")
-        found = fit_elasticities(panel, options)
+    if model in OPTIONS:
+        found = fit_elasticities(panel, OPTIONS[model])
         groups = found.groups
         given = found.accepted
         mean, sd = groups.category_mean.mean(), float(np.sqrt((groups.category_sd**2).sum()) / len(names))
@@ -145,9 +155,9 @@ def real(dataset: str, model: str, folder: Path) -> Outcome:
 
 
 def evaluate(dataset: str, model: str, folder: Path) -> Outcome:
-    if dataset not in WEEKS:
+    if dataset not in MARKETS:
         return real(dataset, model, folder)
-    return simulated(model, WEEKS[dataset], SLOW_SEEDS if model in SLOW else SEEDS)
+    return simulated(model, seeds=SLOW_SEEDS if model in SLOW else SEEDS, **MARKETS[dataset])
 
 
 def compared(rows: list[dict[str, Any]], dataset: str, shown: Sequence[str]) -> str:
@@ -162,7 +172,7 @@ def compared(rows: list[dict[str, Any]], dataset: str, shown: Sequence[str]) -> 
 
 def main(arguments: list[str] | None = None) -> list[dict[str, Any]]:
     return run(
-        __doc__, (*WEEKS, *REAL), MODELS, evaluate, SHOWN, arguments, module="benchmarks.pricing", compare=compared
+        __doc__, (*MARKETS, *REAL), MODELS, evaluate, SHOWN, arguments, module="benchmarks.pricing", compare=compared
     )
 
 

@@ -1,12 +1,13 @@
 """What working out prices costs as a shop grows: ``python -m benchmarks.pricing_job --database postgres://.../x_bench
 --json FILE [--sizes N ...]``.
 
-A **simulated** shop per size, made before and not counted: products in categories of 40 with stock, cost and a forecast
-of 13 weeks; a year of weekly Poisson sales, most products rare, at prices that change every two months; elasticities
-around -2. Then `pricing.propose` runs twice, each time in a process of its own: first it learns every elasticity, then
-it takes those that are stored, as on most nights. Printed are CPU and elapsed seconds, peak memory of the process (the
-database's own are not counted) and which share of the elapsed time each kind of work took; what is done beside other
-work is counted there too. The database is emptied: its name must hold "bench".
+A **simulated** shop per size, made before and not counted: products in categories of 40 with stock, cost and a
+forecast of 13 weeks; a year of weekly Poisson sales, most products rare, at prices that change every two months;
+elasticities around -2. Then `pricing.propose` runs twice, each time in a process of its own: first it learns every
+elasticity, then it takes those that are stored, as on most nights. Printed are CPU seconds of the process and of
+PostgreSQL where that is on the same machine, elapsed seconds, peak memory of the process (the database's own is not
+counted) and which share of the elapsed time each kind of work took; what is done beside other work is counted there
+too. The database is emptied: its name must hold "bench".
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.by_size import analysed, by_size, emptied, in_shop, multiplied, spent
+from benchmarks.database_cpu import database_cpu
 
 SIZES = (2_000, 10_000, 50_000)
 WEEKS, CATEGORY, LEVELS, STEADY = 52, 40, (0.8, 0.9, 1.0, 1.1), 8
@@ -192,13 +194,14 @@ def run(size: int) -> dict[str, Any]:
     ):  # fmt: skip
         watch.on(holder, name, kind)
     learned = ProductElasticity.objects.exists()
-    report, numbers = spent(propose.proposals_make)
+    with database_cpu() as database:
+        report, numbers = spent(propose.proposals_make)
     if report.products != size or report.without_forecast:
         raise SystemExit(f"{size} products with forecasts were asked for, {report.as_dict()} came")
     wall = numbers.pop("wall_s")
     metrics = {
         "products": size, "learns": not learned, "wall_s": wall, "rows": PriceProposal.objects.count(),
-        "elasticities": report.learned,
+        "elasticities": report.learned, "database_cpu_s": round(database["seconds"], 1),
         "shares": {kind: round(value / wall, 3) for kind, value in sorted(watch.wall.items())},
     }  # fmt: skip
     return {"metrics": metrics, **numbers}
@@ -210,7 +213,8 @@ def told(row: dict[str, Any]) -> str:
     shares = ", ".join(f"{kind} {100 * share:.0f} %" for kind, share in one["shares"].items())
     return (
         f"{one['products']:>10,} products, {'learning' if one['learns'] else 'stored'} {row['cpu_s']:8.1f} CPU s"
-        f" ({1000 * row['cpu_s'] / one['products']:.2f} ms each) {one['wall_s']:8.1f} s {row['peak_mb']:7.0f} MB,"
+        f" ({1000 * row['cpu_s'] / one['products']:.2f} ms each) + {one['database_cpu_s']:.1f} of the database"
+        f" {one['wall_s']:8.1f} s {row['peak_mb']:7.0f} MB,"
         f" {one['rows']:,} rows; {shares}"
     )
 

@@ -3,11 +3,14 @@
 Prices are endogenous: they rise with the season of the category and with its passing heat, promotions fall into the
 season and are advertised, and costs move prices for reasons that have nothing to do with demand. Demand has a trend per
 product, noise that lasts, and Poisson chance; shelves run empty, half of the time at an unknown moment.
+
+`STRESS` are options for markets, **simulated** as well, in which other products of a category are a poor control.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +21,12 @@ Floats = NDArray[np.float64]
 #: Prices of a product as parts of its list price.
 LADDER = np.array([0.7, 0.8, 0.9, 1.0, 1.1, 1.2])
 PROMOTED = 0.15
+#: Prices and promotions that a category moves together; a few products that replace each other, and as few that do not.
+STRESS: dict[str, dict[str, Any]] = {
+    "together": {"together": 0.95},
+    "substitutes": {"categories": 60, "taken": 0.25},
+    "small": {"categories": 60},
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +54,15 @@ def _lasting(draw: np.random.Generator, shape: tuple[int, int], rho: float, sd: 
     return out
 
 
-def simulate(seed: int, *, products: int = 200, weeks: int = 52, categories: int = 8) -> Market:
-    """The market of a seed."""
+def simulate(
+    seed: int, *, products: int = 200, weeks: int = 52, categories: int = 8, together: float = 0.0, taken: float = 0.0
+) -> Market:
+    """The market of a seed.
+
+    In a share ``together`` of its weeks a product has the price step and the promotion of the first of its category.
+    ``taken``: this share of what price and promotion add to the logarithm of a product's demand is taken off that of
+    every other product of the category (so its cross-price elasticity is this share of the elasticity).
+    """
     draw = np.random.default_rng(seed)
     n, t = products, weeks
     category = np.sort(draw.integers(0, categories, n))
@@ -66,9 +82,14 @@ def simulate(seed: int, *, products: int = 200, weeks: int = 52, categories: int
     held = (week[None, :] // every[:, None]) * every[:, None]
     step = np.take_along_axis(step, held, axis=1)
     likely = PROMOTED * np.exp(1.5 * known)
-    promotion = (draw.random((n, t)) < likely) & moved[:, None]
+    promotion = draw.random((n, t)) < likely
     depth = draw.integers(0, 2, n)
     step = np.where(promotion, depth[:, None], step)
+    if together:
+        first = np.searchsorted(category, category)
+        follows = np.random.default_rng([seed, 1]).random((n, t)) < together
+        step, promotion = (np.where(follows, one[first], one) for one in (step, promotion))
+    promotion &= moved[:, None]
     step = np.where(moved[:, None], step, 3)
     listed = np.round(np.exp(draw.normal(np.log(15), 0.8, n)), 2)
     price = np.round(listed[:, None] * LADDER[step], 2)
@@ -76,6 +97,11 @@ def simulate(seed: int, *, products: int = 200, weeks: int = 52, categories: int
     trend = draw.normal(0, 0.2, n)[:, None] * (week / t - 0.5)
     base = draw.normal(np.log(15), 1.0, n)[:, None] + known + trend + _lasting(draw, (n, t), 0.4, 0.25)
     log = base + truth[:, None] * np.log(LADDER[step]) + lift[:, None] * promotion
+    if taken:
+        gain = truth[:, None] * np.log(LADDER[step]) + lift[:, None] * promotion
+        whole = np.zeros((categories, t))
+        np.add.at(whole, category, gain)
+        log -= taken * (whole[category] - gain)
     demand = draw.poisson(np.exp(log)).astype(float)
     # one delivery in twelve is too small for what usually sells
     usual = np.exp(log.mean(axis=1))

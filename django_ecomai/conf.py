@@ -235,12 +235,18 @@ class Defaults:
     the days between prices are worked out with those that are stored. 0: in every run.
     """
 
+    PRICING_RETENTION_DAYS: int = 1095
+    """How many days decided price proposals and the past prices of competitors are kept, at least as long as
+    ``PRICING_HISTORY_WEEKS``. What was done to prices in the shop is kept.
+    """
+
     PRICING_LIMITS: dict[str, float | None] | None = None
     """Limits that hold for every price, whatever rules say; stricter ones of rules win. Defaults: ``{"max_change_day":
     0.1, "max_change_week": 0.2, "corridor_low": 0.5, "corridor_high": 1.5, "min_margin": 0}`` (shares of the price
-    before, of the list price, of the price); ``None`` switches one off. A price below cost is never proposed. Two more
-    say what is worth a proposal: ``"min_gain": 1`` (until its horizon ends, in the product's currency) and
-    ``"min_gain_share": 0`` (of the profit at today's price). What the merchant sets on the page *Price limits* wins.
+    before, of the list price or where there is none of the price a year ago, of the price); ``None`` switches one off.
+    A price below cost is never proposed. Two more say what is worth a proposal: ``"min_gain": 1`` (until its horizon
+    ends, in the product's currency) and ``"min_gain_share": 0`` (of the profit at today's price). What the merchant
+    sets on the page *Price limits* wins.
     """
 
     PRICING_LIMITS_LOCKED: bool | list[str] | tuple[str, ...] = ()
@@ -250,7 +256,7 @@ class Defaults:
 
     PRICING_STEPS: dict[str, str] | None = None
     """Smallest step of prices per currency, such as ``{"SEK": "1"}``, beside those that are known (0.05 in Swiss
-    francs, 1 in yen, ...); else 0.01.
+    francs, 1 in yen, 0.001 in Kuwaiti dinars, ...: the digits of ISO 4217, and what is paid); else 0.01.
     """
 
     PRICING_MAP_ATTRIBUTE: str = ""
@@ -296,7 +302,7 @@ class Defaults:
 
     PRICING_CANARY_DAYS: int = 14
     """After how many days the other products of an approval follow those that went first, if these have earned what
-    was expected.
+    was expected. Where that cannot be told, they wait for a person.
     """
 
     PRICING_ROLLBACK: bool = True

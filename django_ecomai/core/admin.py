@@ -54,6 +54,11 @@ DAY_VAR = "day"
 MOST_YEARS = 20
 
 
+def plain(text: str) -> str:
+    """Without NUL, which PostgreSQL refuses."""
+    return text.replace("\x00", "")
+
+
 class ChannelFilter(admin.SimpleListFilter):
     """Which shop; shown only when the table holds more than one."""
 
@@ -66,6 +71,11 @@ class ChannelFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset if self.value() is None else queryset.filter(channel=self.value())
+
+    def value(self) -> str | None:
+        """Without what PostgreSQL refuses."""
+        told = super().value()
+        return None if told is None else plain(told)
 
 
 class FirstChoiceFilter(admin.SimpleListFilter):
@@ -100,7 +110,7 @@ class FastChangeList(ChangeList):
         column = self.model_admin.day_field
         names = {column, *(name.split("__")[0] for name in self.params)} - {"", "channel"}
         if has_channel(self.model) and any(channel_leads(self.model, name) for name in names):
-            queryset = queryset.filter(channel=self.params.get("channel", ecomai.CHANNEL))
+            queryset = queryset.filter(channel=plain(self.params.get("channel", ecomai.CHANNEL)))
         if column and (span := parse_span(self.params.get(DAY_VAR, ""))):
             queryset = queryset.filter(span_filter(self.model, column, span))
         self.root_queryset = queryset
@@ -151,7 +161,7 @@ class FastChangeList(ChangeList):
             return None
         base = self.model_admin.get_queryset(self.request)
         if channel_leads(self.model, column):
-            base = base.filter(channel=self.params.get("channel", ecomai.CHANNEL))
+            base = base.filter(channel=plain(self.params.get("channel", ecomai.CHANNEL)))
         bounds = data_span(base, column)
         span = parse_span(self.params.get(DAY_VAR, ""))
         if bounds is None and span is None:

@@ -15,7 +15,7 @@ from django_ecomai.core.registry import JobKind, job_kinds
 
 from .journal import log_about, log_text
 from .models import PriceProposal
-from .services import changes_apply
+from .services.apply import proposals_apply
 from .services.decide import reason_of
 
 KIND = "pricing.apply"
@@ -41,7 +41,7 @@ def execute(context: Any) -> None:
         told = {"done": format_value(done), "all": format_value(number)}
         context.progress(0.99 * done / max(number, 1), _("%(done)s of %(all)s prices") % told)
 
-    found = changes_apply(proposals=_named(context), channel=context.channel, user=user, progress=progress)
+    found = proposals_apply(pks=_named(context), channel=context.channel, user=user, progress=progress)
     numbers = found.as_dict()
     for row in found.problems:
         context.log(log_about(row.product, reason_of(row)))
@@ -50,23 +50,25 @@ def execute(context: Any) -> None:
     context.progress(1.0, text % {name: format_value(number) for name, number in numbers.items()})
 
 
-def apply_parameters(*, user: Any, rows: Iterable[PriceProposal]) -> dict[str, Any]:
-    """Parameters of a job that puts the approvals of these rows into the shop: one batch is one confirmation."""
+def apply_parameters(*, user: Any, rows: Iterable[PriceProposal], batches: bool = True) -> dict[str, Any]:
+    """Parameters of a job that puts these rows into the shop: all approvals of their ``batches`` (one is one
+    confirmation), else these alone."""
+    if not batches:
+        return {"user": user.pk, "proposals": [row.pk for row in rows]}
     return {"user": user.pk, "batches": sorted({row.batch for row in rows})}
 
 
-def _named(context: Any) -> list[PriceProposal]:
-    """The approved rows that the parameters name, with key and family only."""
+def _named(context: Any) -> set[int]:
+    """Keys of the approved rows that the parameters name."""
     batches, keys = context.parameters.get("batches"), context.parameters.get("proposals")
     if not isinstance(batches, list) and not isinstance(keys, list):
         raise PermissionDenied(_("Approve prices in their list: that puts them into the shop, if you may."))
     waiting = PriceProposal.objects.filter(channel=context.channel, state=PriceProposal.State.APPROVED)
-    found: dict[int, PriceProposal] = {}
+    found: set[int] = set()
     for column, values in (("batch__in", batches or []), ("pk__in", keys or [])):
         for begin in range(0, len(values), 900):
-            rows = waiting.filter(**{column: values[begin : begin + 900]}).only("pk", "family")
-            found |= {row.pk: row for row in rows}
-    return [found[pk] for pk in sorted(found)]
+            found |= set(waiting.filter(**{column: values[begin : begin + 900]}).values_list("pk", flat=True))
+    return found
 
 
 def register() -> None:

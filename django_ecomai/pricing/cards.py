@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import F
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -27,7 +28,7 @@ def prices_context(request: HttpRequest) -> dict[str, Any]:
     )
     return {
         "summary": worklist_summary(channel=channel),
-        "best": list(best.order_by("-gain", "pk")[:SHOWN]),
+        "best": list(best.order_by(F("gain").desc(nulls_last=True), "pk")[:SHOWN]),
         "url": admin_url(admin.site, "ecomai_pricing_priceproposal_changelist"),
     }
 

@@ -51,6 +51,9 @@ def check_pricing(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Chec
         ("PRICING_HORIZON_DAYS", 1, 182),
         ("PRICING_HISTORY_WEEKS", 8, 520),
         ("PRICING_CANARY_DAYS", 1, 90),
+        ("PRICING_LEARN_DAYS", 0, 365),
+        ("PRICE_HOLD_MINUTES", 0, 60 * 24 * 30),
+        ("PRICING_COMPETITOR_MAX_AGE_DAYS", 1, 3650),
     ):
         value = getattr(ecomai, name)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
@@ -61,6 +64,11 @@ def check_pricing(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Chec
                     id="ecomai.E112",
                 )
             )
+    found += [
+        Error(f"ECOMAI['{name}'] is {value!r}.", hint="Use True or False, not text.", id="ecomai.E131")
+        for name in ("PRICING_FOUR_EYES", "PRICING_ROLLBACK", "PRICING_STEERS")
+        if not isinstance(value := getattr(ecomai, name), bool)
+    ]
     caution = ecomai.PRICING_CAUTION
     if isinstance(caution, bool) or not isinstance(caution, int | float) or not 0 <= caution <= 5:
         found.append(
@@ -156,6 +164,9 @@ def limits_problem(value: Any) -> str:
     low, high = value.get("corridor_low", 0.5), value.get("corridor_high", 1.5)
     if low is not None and high is not None and low > high:
         return "corridor_low is above corridor_high."
+    day, week = value.get("max_change_day", 0.1), value.get("max_change_week", 0.2)
+    if day is not None and week is not None and week < day:
+        return "max_change_week is below max_change_day."
     return ""
 
 

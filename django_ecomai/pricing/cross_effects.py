@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +20,9 @@ from django_ecomai.mirror.columns import of_products
 from django_ecomai.mirror.models import Product
 
 from .facts import Facts, in_parts
-from .models import CompetitorMatch, CompetitorPrice, CrossEffect, ProductElasticity
+from .market import sure_matches
+from .models import CompetitorPrice, CrossEffect, ProductElasticity
+from .services.competitors_doubts import is_far
 from .tax import NONE, tax_of
 
 if TYPE_CHECKING:
@@ -38,20 +42,18 @@ def rivals_weekly(
     *, channel: str, products: NDArray[np.int64], currencies: Sequence[str], periods: NDArray[np.int64]
 ) -> NDArray[np.float64] | None:
     """Logarithm [n, T] of the lowest price that competitors asked at the end of each week, in the product's currency;
-    NaN where none is known, None where no offer is accepted for any of these products. A price holds until the next."""
-    known = CompetitorMatch.objects.filter(
-        state=CompetitorMatch.State.ACCEPTED, offer__competitor__channel=channel, offer__competitor__is_active=True,
-        offer__competitor__is_simulated=False,
-    )  # fmt: skip
+    NaN where none is known or only what must be a mistake (``is_far`` from the usual one of that offer, or from ours),
+    None where no offer is accepted for any of these products. A price holds until the next."""
+    known = sure_matches(channel=channel).filter(offer__competitor__is_simulated=False)
     asked = set(products.tolist())
-    pairs = of_products(known, asked).values_list("offer_id", "product_id", "offer__observed_at")
-    offers = {offer: (product, seen) for offer, product, seen in pairs if product in asked}
+    pairs = of_products(known, asked).values_list("offer_id", "product_id", "offer__observed_at", "product__price")
+    offers = {offer: (product, seen, own) for offer, product, seen, own in pairs if product in asked}
     if not offers:
         return None
     place = {pk: row for row, pk in enumerate(products.tolist())}
     ends = np.array([midnight(day_date(int(one))).timestamp() for one in period_days(periods + 1, "W")])
     found = np.full((len(products), len(periods)), np.inf)
-    history: dict[int, list[tuple[float, float]]] = {}
+    history: dict[int, list[tuple[datetime, Decimal | None]]] = {}
     for part in in_parts(sorted(offers)):
         rows = CompetitorPrice.objects.filter(offer__in=part).order_by("observed_at", "pk")
         for offer, at, price, currency, there in rows.values_list(
@@ -59,11 +61,17 @@ def rivals_weekly(
         ):
             own = currencies[place[offers[offer][0]]]
             fits = currency in ("", own) and there is not False
-            asks = float(price) if fits and price is not None and price > 0 else np.inf
-            history.setdefault(offer, []).append((at.timestamp(), asks))
+            history.setdefault(offer, []).append((at, price if fits and price else None))
     for offer, points in history.items():
-        product, seen = offers[offer]
-        moments, asked_then = (np.array(one) for one in zip(*points, strict=True))
+        product, seen, own_price = offers[offer]
+        usual = median([price for _at, price in points if price is not None] or [Decimal(0)])
+        moments = np.array([at.timestamp() for at, _price in points])
+        asked_then = np.array(
+            [
+                np.inf if price is None or is_far(price, usual) or is_far(price, own_price) else float(price)
+                for _at, price in points
+            ]
+        )
         last = np.searchsorted(moments, ends, side="right") - 1
         # what nobody has looked at since says nothing
         until = int(period_numbers(local_days(np.array([seen.timestamp()])), "W")[0])

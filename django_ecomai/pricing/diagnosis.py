@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Max, Q
 from django.utils import timezone
@@ -12,15 +12,18 @@ from django.utils.translation import ngettext
 from django_ecomai.conf import ecomai
 from django_ecomai.core.registry import Finding
 from django_ecomai.mirror.models import Product
+from django_ecomai.runs.models import Run
 
 from .models import PriceProposal, PriceReduction, ProductElasticity
 
+KIND = "pricing.propose"
 STALE = timedelta(days=2)
+RUNS = 10  # are looked at
 _WORKLIST = "admin:ecomai_pricing_priceproposal_changelist"
 
 
 def diagnose() -> list[Finding]:
-    """At most four findings; six look-ups."""
+    """At most four findings; eight look-ups."""
     from .services.apply import adapter_applies
 
     channel = ecomai.CHANNEL
@@ -39,7 +42,7 @@ def diagnose() -> list[Finding]:
                 _("Map `cost` in your adapter, then type `python manage.py ecomai_sync`."),
             )
         )
-    made = ProductElasticity.objects.filter(channel=channel).aggregate(at=Max("made_at"))["at"]
+    made = _worked_out(channel)
     step = _("Type `python manage.py ecomai_price`, or `ecomai_schedule --apply` to do it every morning.")
     if made is None:
         found.append(Finding("info", _("Prices have not been worked out yet"), "", step, _WORKLIST))
@@ -80,3 +83,17 @@ def diagnose() -> list[Finding]:
             )
         )
     return found
+
+
+def _worked_out(channel: str) -> datetime | None:
+    """When prices were last worked out: by a run, or stored without one. Elasticities, which are learned more rarely,
+    tell it only of a shop for which no price has been proposed."""
+    # a trial run stores nothing
+    runs = Run.objects.filter(kind=KIND, channel=channel, state=Run.State.DONE).order_by("-pk")
+    ended = (at for at, asked in runs.values_list("finished_at", "parameters")[:RUNS] if not asked.get("dry_run"))
+    stored = PriceProposal.objects.filter(channel=channel, from_test=False).aggregate(at=Max("made_at"))["at"]
+    found = [at for at in (next(ended, None), stored) if at is not None]
+    if found:
+        return max(found)
+    learned: datetime | None = ProductElasticity.objects.filter(channel=channel).aggregate(at=Max("made_at"))["at"]
+    return learned

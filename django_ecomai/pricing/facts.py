@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from django.apps import apps
-from django.db.models import F, Max, QuerySet, Sum
+from django.db.models import F, Max, Q, QuerySet, Sum
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.timezone import is_naive
 
@@ -35,7 +35,7 @@ SAME = 60
 
 @dataclass(slots=True)
 class Facts:
-    """One product. ``price_day_ago`` and ``price_week_ago`` are what it cost then, None where nobody knows; prices hold
+    """One product. ``price_day_ago`` and so on are what it cost then, None where nobody knows; prices hold
     ``tax`` (a share of the net price), ``cost`` does not; ``codes``: what is wrong with it (see ``held.REASONS``)."""
 
     pk: int
@@ -53,6 +53,7 @@ class Facts:
     since: date | None
     price_day_ago: Decimal | None = None
     price_week_ago: Decimal | None = None
+    price_year_ago: Decimal | None = None
     market: MarketPosition | None = None
     arrivals: list[tuple[date, float]] = field(default_factory=list)  # pieces on order, by the day they are expected
     shelf_life: int | None = None  # days
@@ -92,6 +93,17 @@ def values_of(attributes: dict[str, Any], name: str) -> set[str]:
 def on_sale(*, channel: str = "") -> QuerySet[Product]:
     """The products that prices are worked out for."""
     return Product.objects.filter(channel=channel, is_active=True, is_service=False, removed_at=None)
+
+
+def having(rows: QuerySet[Product], names: Iterable[str]) -> QuerySet[Product]:
+    """Of products those that may have one of the attributes, of their own or from their parent."""
+    asked = sorted(set(names))
+    if any('"' in name or "\\" in name for name in asked):
+        return rows  # SQLite does not find a name with a quotation mark in it by its path.
+    has = Q()
+    for name in asked:
+        has |= Q(attributes__has_key=name) | Q(parent__attributes__has_key=name)
+    return rows.filter(has)
 
 
 def in_parts(keys: Iterable[Any]) -> Iterator[list[Any]]:
@@ -184,9 +196,12 @@ def _offers(found: dict[int, Facts], channel: str) -> None:
 
 
 def _past_prices(found: dict[int, Facts], channel: str, at: datetime) -> None:
-    """The price of a day ago, and of a week ago, in the currency of today's; of what was not known by then the oldest
+    """The price of a day, a week and a year ago, in the currency of today's; of what was not known by then the oldest
     price that is known."""
-    moments = {"price_day_ago": at - timedelta(days=1), "price_week_ago": at - timedelta(days=7)}
+    moments = {
+        name: at - timedelta(days=days)
+        for name, days in (("price_day_ago", 1), ("price_week_ago", 7), ("price_year_ago", 365))
+    }
     by_currency: dict[str, list[int]] = {}
     oldest: dict[int, tuple[float, float]] = {}
     for pk, one in found.items():

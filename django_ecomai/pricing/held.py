@@ -11,9 +11,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from django.utils.formats import number_format
+from django.utils.dateparse import parse_date
+from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+
+from django_ecomai.core.currencies import currency_digits
+
+from .price_test_words import REASONS_OF_TESTS
 
 REASONS: Mapping[str, Any] = {
     "price_missing": gettext_lazy("It has no price above 0: give it one in the shop."),
@@ -64,6 +69,11 @@ REASONS: Mapping[str, Any] = {
     "family_new": gettext_lazy("It is in a price family by now: wait for the next run."),
     "family_differs": gettext_lazy("The approved prices of its family differ."),
     "family_member": gettext_lazy("“%(product)s” of the same family costs %(price)s and has no approved price."),
+    # -- of a person's price, why it has no numbers
+    "no_demand": gettext_lazy("Nothing is known of its demand."),
+    "beyond_curve": gettext_lazy(
+        "Its demand curve goes from %(low)s to %(high)s %(currency)s: nobody knows what a price beyond it brings."
+    ),
     # -- failed
     "shop_said": "%(told)s",
     "shop_silent": gettext_lazy("The shop could not tell its price of now."),
@@ -79,14 +89,21 @@ REASONS: Mapping[str, Any] = {
         "again every hour. %(because)s"
     ),
     "not_set_back": "%(back)s %(because)s",
-    # -- of price tests
-    "test_other_price": gettext_lazy("the shop has changed the price to %(price)s, and it stays"),
-    "test_first": gettext_lazy("“%(product)s” is in a price test that has begun: stop that first."),
+    **REASONS_OF_TESTS,
     # -- stopped, since those that went first did not do well
     "canary_below": gettext_lazy("Those that went first earned less than expected."),
     "canary_few": gettext_lazy("Of those that went first too few are still in the shop."),
     "followers_released": gettext_lazy(
         "Those that went first have done well: the prices that follow are in the CSV file now (%(number)s)."
+    ),
+    # -- waiting for those that went first
+    "canary_untold": gettext_lazy(
+        "Of those that go first so few pieces are expected (%(units)s in %(days)s days) that it would not show if they "
+        "sold none: this price waits until you let it go or reject it."
+    ),
+    "no_orders_since": gettext_lazy(
+        "No order has reached EcomAI since %(day)s, though many are usual: how prices do is looked at when orders come "
+        "again. Look whether the copy of your shop is kept up."
     ),
     # -- left out of an approval of many
     "gone": gettext_lazy("It does not exist any more."),
@@ -101,6 +118,7 @@ REASONS: Mapping[str, Any] = {
     "being_written": gettext_lazy(
         "Another price of “%(product)s” is being put into the shop: try again in some minutes."
     ),
+    "being_undone": gettext_lazy("The price of “%(product)s” is being taken back: try again in some minutes."),
     "younger_stands": gettext_lazy(
         "The price %(price)s of “%(product)s” came with a later change: take that one back first."
     ),
@@ -138,6 +156,8 @@ LIMITS: Mapping[str, Any] = {
     "map": gettext_lazy("the least advertised price"),
     "corridor_low": gettext_lazy("the lowest share of the list price"),
     "corridor_high": gettext_lazy("the highest share of the list price"),
+    "year_low": gettext_lazy("the lowest share of the price a year ago, as it has no list price"),
+    "year_high": gettext_lazy("the highest share of the price a year ago, as it has no list price"),
     "max_fall_day": gettext_lazy("the largest change per day"),
     "max_rise_day": gettext_lazy("the largest change per day"),
     "max_fall_week": gettext_lazy("the largest change per week"),
@@ -155,6 +175,7 @@ SHORT: Mapping[str, Any] = {
     "error": gettext_lazy("An error stopped it, and the next attempt tries it again."),
     "costs_by_now": gettext_lazy("The shop has another price by now."),
     "being_written": gettext_lazy("Another price of it is being put into the shop right now."),
+    "being_undone": gettext_lazy("It is being taken back right now."),
     "younger_stands": gettext_lazy("A later change brought today’s price: take that one back first."),
     "second_needed": gettext_lazy("Noted: somebody else must confirm it too."),
     "other_currency": gettext_lazy("The currency of its price has changed."),
@@ -165,18 +186,20 @@ SHORT: Mapping[str, Any] = {
     "shop_said": gettext_lazy("The shop has refused."),
     "left_unread": gettext_lazy("A worker stopped while it wrote it, and the shop does not say whether it has it."),
     "limits_contradict": gettext_lazy("Its limits contradict each other."),
+    "canary_untold": gettext_lazy("Of those that go first so little is expected that nothing can be told."),
+    "no_orders_since": gettext_lazy("No order has reached EcomAI for days, though many are usual."),
 }
 
 #: What sentences name.
 NAMES = (
     "parent", "rule", "first", "second", "names", "limits", "why", "value", "currency", "price", "new", "seen",
-    "product", "told", "because", "back", "state", "units", "days", "floor", "number",
+    "product", "told", "because", "back", "state", "units", "days", "floor", "number", "amount", "low", "high", "day",
 )  # fmt: skip
 
 #: The step of the trail by which a person has put a price of his own in place of the proposed one.
 OWN_PRICE = "own_price"
 #: Limits that a price may not exceed; under the others it may not fall.
-CEILINGS = ("corridor_high", "max_rise_day", "max_rise_week")
+CEILINGS = ("corridor_high", "year_high", "max_rise_day", "max_rise_week")
 
 STAGES: Mapping[str, Any] = {
     **LIMITS,
@@ -239,9 +262,9 @@ def _plain(value: Any) -> Any:
 def reason_text(code: str, *, currency: str = "", **named: Any) -> str:
     """The sentence of a code, in the language of who reads it; what is not named is left blank.
 
-    ``limits`` are those of ``limits_named``, in ``currency``; ``why`` is a code of ``Reason``, ``state`` one of a
-    proposal, ``because`` another reason as data, and ``back`` prices that could not be set back (product, price,
-    what the shop said): all are put into words too.
+    ``limits`` are those of ``limits_named``, they and ``amount`` in ``currency``; ``day`` is one as ISO 8601; ``why``
+    is a code of ``Reason``, ``state`` one of a proposal, ``because`` another reason as data, and ``back`` prices that
+    could not be set back (product, price, what the shop said): all are put into words too.
     """
     if code not in REASONS:
         return code
@@ -249,6 +272,7 @@ def reason_text(code: str, *, currency: str = "", **named: Any) -> str:
     fill = {**dict.fromkeys(NAMES, "–"), **{name: "–" if value is None else value for name, value in told.items()}}
     if not isinstance(fill["limits"], str):
         fill["limits"] = limits_text(fill["limits"], currency)
+    fill["amount"] = exact_amount(named.get("amount"), currency)
     if not isinstance(fill["because"], str):
         fill["because"] = str(why_of(fill["because"]))
     if not isinstance(fill["back"], str):
@@ -256,6 +280,8 @@ def reason_text(code: str, *, currency: str = "", **named: Any) -> str:
         fill["back"] = " ".join(
             text % dict(zip(("product", "price", "problem"), one, strict=True)) for one in fill["back"]
         )
+    if day := parse_date(str(fill["day"])):
+        fill["day"] = date_format(day, "SHORT_DATE_FORMAT")
     return str(REASONS[code]) % {**fill, "why": _unlearned(fill["why"]), "state": _state(fill["state"])}
 
 
@@ -288,13 +314,15 @@ def _unlearned(code: str) -> str:
     return str(Reason(code).label) if code in Reason.values else code
 
 
-def exact_amount(value: Any, currency: str) -> str:
-    """``2.288 GBP``: with all digits of a price on its way."""
+def exact_amount(value: Any, currency: str, *, named: bool = True) -> str:
+    """``2.288 GBP``, ``12.50 EUR``, ``900 JPY``: a price as it is charged, with all of its digits and no fewer than its
+    currency has. ``named``: with the currency."""
     if value is None:
         return "–"
     digits = f"{Decimal(str(value)).quantize(Decimal('0.0001')).normalize():f}"
-    places = max(2, len(digits.partition(".")[2]))
-    return f"{number_format(digits, decimal_pos=places, force_grouping=True)} {currency}".strip()
+    places = max(currency_digits(currency), len(digits.partition(".")[2]))
+    told = number_format(digits, decimal_pos=places, force_grouping=True)
+    return f"{told} {currency}".strip() if named else told
 
 
 def limit_text(code: str, value: Any, currency: str, rule: Any = None) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, Max, OuterRef, Q
 
 from django_ecomai.conf import ecomai
 from django_ecomai.mirror.models import Category, PricePoint, Product, Promotion
@@ -36,8 +36,9 @@ class History:
 def histories(
     *, products: Sequence[int], now: datetime, since: Mapping[int, datetime] | None = None
 ) -> dict[int, History]:
-    """By product key; six queries. A product without a currency has that of its last price that has one, else that of
-    the shop, and a price without one that of its product; a price in another one ends the price before, and is none.
+    """By product key; six queries, seven with ``since``. A product without a currency has that of its last price that
+    has one, else that of the shop, and a price without one that of its product; a price in another one ends the price
+    before, and is none.
 
     The shop's own history often has no list prices: where it has none for a product, that is "not told", see ``Step``.
     Where the product's row says another price than its history (a price of ``update()`` that a sync has just found),
@@ -87,6 +88,13 @@ def _today_add(history: History, price: Decimal | None, listed: Decimal | None, 
 def _offers_add(channel: str, found: Mapping[int, History], since: Mapping[int, datetime]) -> None:
     """Price reductions of the shop; one without products and categories covers all."""
     rows = Promotion.objects.filter(channel=channel, removed_at=None, kind=Promotion.Kind.DISCOUNT)
+    before = None
+    if found.keys() <= since.keys():
+        # Of what all leave out, only when the last of it ended is read.
+        least = min(since[pk] for pk in found)
+        over = rows.filter(ends_at__lt=least, ends_at__gt=F("starts_at"))
+        before = over.aggregate(at=Max("ends_at"))["at"]
+        rows = rows.filter(Q(ends_at__gte=least) | Q(ends_at=None))
     columns = ("pk", "starts_at", "ends_at", "percent", "amount")
     offers = {pk: Offer(*told) for pk, *told in rows.values_list(*columns)}
     offers = {pk: one for pk, one in offers.items() if one.ends is None or one.ends > one.starts}
@@ -95,7 +103,7 @@ def _offers_add(channel: str, found: Mapping[int, History], since: Mapping[int, 
     # Which promotion is the last that a product's history leaves out; nothing is read of what all leave out.
     left = {pk: bisect_left(ends, since[pk]) if pk in since else 0 for pk in found}
     for pk, number in left.items():
-        found[pk].cut = ends[number - 1] if number else None
+        found[pk].cut = ends[number - 1] if number else before
     nobody = min(left.values(), default=0)
     lately = {pk: offers[pk] for _at, pk in past[nobody:]} | {pk: one for pk, one in offers.items() if one.ends is None}
     if not lately:

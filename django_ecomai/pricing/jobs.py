@@ -55,6 +55,7 @@ def watch(context: Any) -> None:
     """Execute "pricing.watch". Errors keep nothing else back, and fail the run at its end."""
     from django_ecomai.runs.exceptions import WorkKept
 
+    from .ledger_job import ledger_go_on
     from .services.volume_offers_decide import offers_check
     from .services.watch import prices_watch
 
@@ -64,6 +65,7 @@ def watch(context: Any) -> None:
     context.metrics(watch=found.as_dict())
     for one in found.messages[:100]:
         context.log(log_why(one))
+    ledger_go_on(channel=context.channel)
     named = {"applied": format_value(found.applied), "back": format_value(found.rolled_back)}
     context.progress(1.0, _("%(applied)s prices put into the shop, %(back)s rolled back.") % named)
     if found.errors:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy
 
-from .held import REASONS, Why, reason_short, reason_text
+from .held import REASONS, Why, reason_short, reason_text, said
 
 MARK = '{"ecomai": '
 
@@ -30,6 +30,12 @@ LINES: Mapping[str, Any] = {
     "undo": gettext_lazy("undone"),
     "undo_first": gettext_lazy("price before wanted against a limit by the first of two"),
     "rollback": gettext_lazy("rolled back, since it earned too little"),
+    # -- of price tests
+    "started": gettext_lazy("started"),
+    "approved_second": gettext_lazy("approved by the second of two"),
+    "stopped": gettext_lazy("stopped: %(reason)s"),
+    "keep_higher": gettext_lazy("keep the higher price"),
+    "keep_lower": gettext_lazy("keep the lower price"),
 }
 
 
@@ -48,13 +54,22 @@ def log_about(product: Any, why: Why) -> str:
     return log_line("product_said", product=str(product), because=why.as_json())
 
 
+def log_said(text: str) -> str:
+    """A person's own words as a line, with nothing in them that could be taken for one of ours."""
+    words = " ".join(text.split())[:500]
+    return log_why(said(words)) if words.startswith(MARK) else words
+
+
+def log_read(stored: str) -> Why:
+    """The reason that a line is; what is none of ours as somebody's words."""
+    code, named = _parts(stored)
+    return Why(code, named) if code in REASONS else said(stored)
+
+
 def log_text(stored: str) -> str:
     """A stored line in the language of who reads it; what is none of ours stays as it is."""
-    if not stored.startswith(MARK):
-        return stored
+    code, named = _parts(stored)
     try:
-        found = json.loads(stored)
-        code, named = str(found["ecomai"]), dict(found.get("named") or {})
         if "moment" in named:
             local = timezone.localtime(datetime.fromisoformat(named["moment"]))
             named["moment"] = date_format(local, "SHORT_DATETIME_FORMAT")
@@ -63,3 +78,14 @@ def log_text(stored: str) -> str:
     except (ValueError, KeyError, TypeError):
         return stored
     return reason_text(code, **named) if code in REASONS else stored
+
+
+def _parts(stored: str) -> tuple[str, dict[str, Any]]:
+    """The code of a line and what it names; no code where it is none of ours."""
+    if not stored.startswith(MARK):
+        return "", {}
+    try:
+        found = json.loads(stored)
+        return str(found["ecomai"]), dict(found.get("named") or {})
+    except (ValueError, KeyError, TypeError):
+        return "", {}

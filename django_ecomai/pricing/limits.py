@@ -1,4 +1,4 @@
-"""The limits of products as the engine takes them, and in words."""
+"""The limits of products as the engine takes them, and as reasons name them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy as np
 from django_ecomai.ml.pricing.guardrails import CEILINGS, FLOORS, Limits
 
 from .facts import Facts
-from .held import limits_text
 from .rulebook import Choice
 
 _NAMES = {
@@ -22,7 +21,8 @@ _NAMES = {
 
 
 def limits_build(facts: Sequence[Facts], choices: Sequence[Choice]) -> Limits:
-    """Limits [n]. A margin above 0.99 counts as 0.99."""
+    """Limits [n]. A margin above 0.99 counts as 0.99. Where there is no list price, what a year ago was asked stands in
+    for it: else a price that is allowed a step a day could climb without end."""
 
     def number(value: Any) -> float:
         return float("nan") if value is None else float(value)
@@ -35,7 +35,7 @@ def limits_build(facts: Sequence[Facts], choices: Sequence[Choice]) -> Limits:
     return Limits.build(
         price=np.array([number(one.price) for one in facts], dtype=np.float64),
         cost=np.array([number(one.cost_taxed) for one in facts], dtype=np.float64),
-        list_price=np.array([number(one.list_price) for one in facts], dtype=np.float64),
+        list_price=np.array([number(one.list_price or one.price_year_ago) for one in facts], dtype=np.float64),
         price_week_ago=np.array([number(one.price_week_ago) for one in facts], dtype=np.float64),
         map_price=np.array([number(one.map_price[0] if one.map_price else None) for one in choices], dtype=np.float64),
         min_margin=np.array(limit("min_margin", 0.0), dtype=np.float64).clip(max=0.99),
@@ -77,22 +77,28 @@ def problems(facts: Facts, choice: Choice) -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
-def binding_limits(limits: Limits, row: int, choice: Choice, currency: str) -> str:
-    """The highest floor and the lowest ceiling of a product in words, with the rules that set them."""
-    return limits_text(limits_named(limits, row, choice), currency)
-
-
 def limits_named(limits: Limits, row: int, choice: Choice) -> list[tuple[str, str, str | None]]:
-    """The same as data: names, amounts and the names of the rules."""
+    """The highest floor and the lowest ceiling of a product: names, amounts and the names of the rules that set them,
+    for ``held.limits_text``."""
     floors, ceilings = limits.floors()[row], limits.ceilings()[row]
     told = []
     for names, amounts, at in ((FLOORS, floors, floors.argmax()), (CEILINGS, ceilings, ceilings.argmin())):
         name = names[int(at)]
         if np.isfinite(amounts[at]):
             amount = Decimal(str(round(float(amounts[at]), 4))).normalize()
-            name, rule = "cost_taxed" if name == "cost" and choice.taxed else name, source_of(name, choice)
-            told.append((name, f"{amount:f}", None if rule is None else str(rule)))
+            rule = source_of(name, choice)
+            told.append((told_as(name, choice), f"{amount:f}", None if rule is None else str(rule)))
     return told
+
+
+def told_as(name: str, choice: Choice) -> str:
+    """What a limit of the engine is called for a product: a key of ``held.LIMITS``."""
+    return "cost_taxed" if name == "cost" and choice.taxed else year_named(name, choice)
+
+
+def year_named(name: str, choice: Choice) -> str:
+    """The name of a limit, or of another stage of the trail, where a corridor is not around a list price."""
+    return name.replace("corridor", "year") if choice.of_year else name
 
 
 def source_of(limit: str, choice: Choice) -> Any:

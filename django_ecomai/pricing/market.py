@@ -61,22 +61,24 @@ def fresh_since(now: datetime | None = None) -> datetime:
 
 
 def trusted_matches(*, channel: str, product_ids: Sequence[int] | None = None) -> QuerySet[CompetitorMatch]:
-    """Accepted matches whose offer may be used: seen lately, of a competitor in use, with a price that nobody doubts.
-
-    What the search accepted counts only from ``PRICING_MATCH_ACCEPT`` on; what a person accepted always does.
-    """
-    sure = Q(decided_at__isnull=False) | Q(confidence__gte=ecomai.PRICING_MATCH_ACCEPT) | Q(method="manual")
-    rows = CompetitorMatch.objects.filter(
-        sure,
-        state=CompetitorMatch.State.ACCEPTED,
-        offer__competitor__channel=channel,
-        offer__competitor__is_active=True,
+    """Those ``sure_matches`` whose offer may be used now: seen lately, with a price that nobody doubts."""
+    rows = sure_matches(channel=channel).filter(
         offer__observed_at__gte=fresh_since(),
         offer__price__gt=0,
         offer__doubt=CompetitorOffer.Doubt.NONE,
         product__removed_at=None,
     )
     return rows if product_ids is None else rows.filter(product__in=product_ids)
+
+
+def sure_matches(*, channel: str) -> QuerySet[CompetitorMatch]:
+    """Accepted matches with offers of competitors in use. What the search accepted counts only from
+    ``PRICING_MATCH_ACCEPT`` on; what a person accepted always does."""
+    sure = Q(decided_at__isnull=False) | Q(confidence__gte=ecomai.PRICING_MATCH_ACCEPT) | Q(method="manual")
+    return CompetitorMatch.objects.filter(
+        sure, state=CompetitorMatch.State.ACCEPTED, offer__competitor__channel=channel,
+        offer__competitor__is_active=True,
+    )  # fmt: skip
 
 
 def usable(price: Decimal, currency: str, own: Decimal | None, own_currency: str) -> bool:
@@ -97,16 +99,21 @@ def market_positions(*, channel: str, product_ids: Sequence[int]) -> dict[int, M
 
 
 def _positions(matches: QuerySet[CompetitorMatch]) -> dict[int, MarketPosition]:
-    grouped: dict[int, list[tuple[Any, ...]]] = {}
+    grouped: dict[int, dict[int, tuple[Any, ...]]] = {}
     for row in matches.exclude(offer__available=False).values_list(
-        "product_id", "offer__price", "offer__currency", "offer__observed_at", "product__price", "product__currency",
-        "offer__competitor__is_simulated",
+        "product_id", "offer__competitor_id", "offer__price", "offer__currency", "offer__observed_at", "product__price",
+        "product__currency", "offer__competitor__is_simulated",
     ):  # fmt: skip
-        product, price, currency, _seen, own, own_currency, _simulated = row
-        if price is not None and usable(price, currency, own, own_currency):
-            grouped.setdefault(product, []).append(row[1:])
+        product, competitor, price, currency, _seen, own, own_currency, _simulated = row
+        if price is None or not usable(price, currency, own, own_currency):
+            continue
+        # A competitor counts once, with what he asks at least: the same thing often stands in a shop twice.
+        of_product = grouped.setdefault(product, {})
+        if competitor not in of_product or price < of_product[competitor][0]:
+            of_product[competitor] = row[2:]
     found = {}
-    for product, rows in grouped.items():
+    for product, lowest in grouped.items():
+        rows = list(lowest.values())
         prices = sorted(row[0] for row in rows)
         own = rows[0][3]
         middle = median(prices)

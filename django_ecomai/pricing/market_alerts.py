@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from django_ecomai.conf import ecomai
-from django_ecomai.mirror.admin.base import amount_format
 
+from .held import exact_amount
 from .market import trusted_matches, usable
 from .models import CompetitorPrice
 
@@ -50,9 +50,9 @@ class MarketAlert:
         """In one line."""
         text = _("%(product)s: %(price)s at %(competitor)s, yours %(own)s") % {
             "product": self.product,
-            "price": amount_format(self.price, self.currency),
+            "price": exact_amount(self.price, self.currency),
             "competitor": _("%(name)s (simulated)") % {"name": self.competitor} if self.simulated else self.competitor,
-            "own": amount_format(self.own, self.currency),
+            "own": exact_amount(self.own, self.currency),
         }
         return text
 

@@ -80,6 +80,11 @@ def market_numbers_latest(*, channel: str) -> MarketNumbers | None:
 
 def market_numbers_shown(*, channel: str) -> MarketNumbers | None:
     """Counted now where that is quick, else as stored; None where neither is there."""
-    if len(trusted_matches(channel=channel).order_by().values_list("pk")[: FEW + 1]) <= FEW:
-        return market_numbers(channel=channel)
-    return market_numbers_latest(channel=channel)
+    return (
+        market_numbers(channel=channel) if market_is_small(channel=channel) else market_numbers_latest(channel=channel)
+    )
+
+
+def market_is_small(*, channel: str) -> bool:
+    """Whether the trusted offers are so few that a page may count them. One query."""
+    return trusted_matches(channel=channel).order_by().values("pk")[: FEW + 1].count() <= FEW

@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from django_ecomai.core.charts import format_value
-from django_ecomai.mirror.admin.base import NONE, amount_format, quantity_format
+from django_ecomai.mirror.admin.base import NONE, quantity_format
 
+from .held import exact_amount
 from .words import chance
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def what_line(row: VolumeOffer) -> str:
     """``From 10 pieces on 8.00 EUR each instead of 10.00 EUR (−20 %).``"""
     named = {
         "quantity": quantity_format(row.quantity),
-        "price": amount_format(row.price, row.currency),
-        "old": amount_format(row.old_price, row.currency),
+        "price": exact_amount(row.price, row.currency),
+        "old": exact_amount(row.old_price, row.currency),
         "percent": quantity_format(Decimal(str(round(100 * row.discount, 1)))),
         "first": row.product,
         "second": row.other,
@@ -71,7 +72,7 @@ def gain_line(row: VolumeOffer) -> str:
 
 def break_text(offer: VolumePrice) -> str:
     """``10 or more: 8.00 EUR each``, for shoppers."""
-    named = {"quantity": quantity_format(offer.quantity), "price": amount_format(offer.price, offer.currency)}
+    named = {"quantity": quantity_format(offer.quantity), "price": exact_amount(offer.price, offer.currency)}
     return _("%(quantity)s or more: %(price)s each") % named
 
 
@@ -80,7 +81,7 @@ def bundle_text(offer: VolumePrice) -> str:
     named = {
         "first": offer.title or offer.product_id,
         "second": offer.other_title or offer.other_id,
-        "price": amount_format(offer.price, offer.currency),
+        "price": exact_amount(offer.price, offer.currency),
     }
     return _("“%(first)s” with “%(second)s”: %(price)s together") % named
 

@@ -35,6 +35,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from heapq import heappop, heappush
 
 DAYS = 30
@@ -43,7 +44,7 @@ SAME = timedelta(minutes=1)
 AHEAD = timedelta(minutes=15)
 # Prices are rounded: so much of the price before may be missing from what a promotion takes off.
 _ROUNDED = Decimal("0.01")
-_CENT = Decimal("0.01")
+CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +103,20 @@ class Span:
     offers: frozenset[int] = frozenset()
 
 
-def spans(steps: Sequence[Step], offers: Sequence[Offer] = (), *, included: bool | None = None) -> list[Span]:
+def spans(
+    steps: Sequence[Step], offers: Sequence[Offer] = (), *, included: bool | None = None, cent: Decimal = CENT
+) -> list[Span]:
     """The history as stretches in the order of time. ``steps`` are so, too; of one moment the last counts.
 
-    ``included``: whether prices have their promotions in them, None: nobody says.
+    ``included``: whether prices have their promotions in them, None: nobody says. ``cent``: the smallest amount of the
+    currency, to which what a promotion leaves of a price is rounded.
     """
     if not steps:
         return []
     steps = _settled(_told([_in_utc(step) for step in steps]))
     first = steps[0].at
     moments = [step.at for step in steps]
-    begun = [(offer, None) if included is False else _begun(steps, moments, offer) for offer in offers]
+    begun = [(offer, None) if included is False else _begun(steps, moments, offer, cent) for offer in offers]
     ends = [offer.ends.astimezone(UTC) for offer in offers if offer.ends is not None]
     cuts = sorted({*moments, *(at for at in (*(one.starts for one, _before in begun), *ends) if at > first)})
     coming = sorted(range(len(begun)), key=lambda at: begun[at][0].starts, reverse=True)
@@ -125,11 +129,12 @@ def spans(steps: Sequence[Step], offers: Sequence[Offer] = (), *, included: bool
         while coming and begun[coming[-1]][0].starts <= begin:
             at = coming.pop()
             running[at] = begun[at]
-            if (end := begun[at][0].ends) is not None:
-                heappush(ending, (end, at))
+            if (until := begun[at][0].ends) is not None:
+                heappush(ending, (until, at))
         while ending and ending[0][0] <= begin:
             del running[heappop(ending)[1]]
-        found.append(_span(steps[place], running, begin, cuts[index + 1] if index + 1 < len(cuts) else None, included))
+        end = cuts[index + 1] if index + 1 < len(cuts) else None
+        found.append(_span(steps[place], running, begin, end, included, cent))
     return found
 
 
@@ -169,7 +174,9 @@ def _settled(steps: Sequence[Step]) -> list[Step]:
     return found
 
 
-def _begun(steps: Sequence[Step], moments: Sequence[datetime], offer: Offer) -> tuple[Offer, Decimal | None]:
+def _begun(
+    steps: Sequence[Step], moments: Sequence[datetime], offer: Offer, cent: Decimal
+) -> tuple[Offer, Decimal | None]:
     """The promotion with the moment at which it truly began, and the price just before it; ``None``: not known."""
     starts = offer.starts.astimezone(UTC)
     if offer.starts.tzinfo is not UTC or (offer.ends is not None and offer.ends.tzinfo is not UTC):
@@ -182,14 +189,14 @@ def _begun(steps: Sequence[Step], moments: Sequence[datetime], offer: Offer) -> 
         if moments[place] < starts - AHEAD:
             break
         before = steps[place - 1].price
-        if price is not None and before is not None and _covers(offer, before, price):
+        if price is not None and before is not None and _covers(offer, before, price, cent):
             return replace(offer, starts=moments[place]), before
     return offer, price
 
 
-def _covers(offer: Offer, before: Decimal, price: Decimal) -> bool:
+def _covers(offer: Offer, before: Decimal, price: Decimal, cent: Decimal) -> bool:
     """Whether a price is lower than before by what the promotion takes off."""
-    return price < before and price <= _after(offer, before) + before * _ROUNDED
+    return price < before and price <= _after(offer, before, cent) + before * _ROUNDED
 
 
 def _span(
@@ -198,6 +205,7 @@ def _span(
     begin: datetime,
     end: datetime | None,
     included: bool | None,
+    cent: Decimal,
 ) -> Span:
     price, listed = step.price, step.list_price
     if price is None or price <= 0:
@@ -206,27 +214,37 @@ def _span(
     asked = least = price
     for offer, before in running.values():
         fallen = before is not None and price < before
-        if included or (included is None and before is not None and _covers(offer, before, price)):
+        if included or (included is None and before is not None and _covers(offer, before, price, cent)):
             continue
-        least = min(least, _after(offer, price))
+        least = min(least, _after(offer, price, cent))
         if included is False or (not below and not fallen):
-            asked = min(asked, _after(offer, price))
+            asked = min(asked, _after(offer, price, cent))
     return Span(begin, end, asked, least, listed, reduced=below or bool(running), offers=frozenset(running))
 
 
-def _after(offer: Offer, price: Decimal) -> Decimal:
-    if offer.percent is not None:
-        price = price * (1 - offer.percent / 100)
-    elif offer.amount is not None:
-        price = price - offer.amount
-    return max(price, Decimal(0)).quantize(_CENT, ROUND_HALF_UP)
+def _after(offer: Offer, price: Decimal, cent: Decimal) -> Decimal:
+    return _lowered(price, offer.percent, offer.amount, cent)
+
+
+@lru_cache(maxsize=10_000)  # a history asks for the same few again and again
+def _lowered(price: Decimal, percent: Decimal | None, amount: Decimal | None, cent: Decimal) -> Decimal:
+    if percent is not None:
+        price = price * (1 - percent / 100)
+    elif amount is not None:
+        price = price - amount
+    return max(price, Decimal(0)).quantize(cent, ROUND_HALF_UP)
 
 
 def reductions(
-    steps: Sequence[Step], offers: Sequence[Offer] = (), *, zone: tzinfo, included: bool | None = None
+    steps: Sequence[Step],
+    offers: Sequence[Offer] = (),
+    *,
+    zone: tzinfo,
+    included: bool | None = None,
+    cent: Decimal = CENT,
 ) -> list[Reduction]:
     """Every announced reduction of the history, in the order of time; those of coming promotions as well."""
-    line = spans(steps, offers, included=included)
+    line = spans(steps, offers, included=included, cent=cent)
     runs = list(_runs(line, zone))
     lows = _lows(line, [first.begin for first, _last in runs], zone)
     return [

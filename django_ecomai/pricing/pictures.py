@@ -12,6 +12,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from django_ecomai.core.charts import format_value
+from django_ecomai.core.currencies import currency_digits
+
+from .held import exact_amount
 
 WIDTH, HEIGHT = 420, 220
 LEFT, RIGHT, TOP, FOOT = 46, 10, 34, 34
@@ -74,7 +77,7 @@ def curve_picture(
     area = [f"{across(x):.1f},{up(high):.1f}" for x, _low, high in edges]
     area += [f"{across(x):.1f},{up(low):.1f}" for x, low, _high in reversed(edges)]
     line = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in points)
-    told = _told(points, shown)
+    told = _told(points, shown, currency)
     return format_html(
         '<svg class="ecomai-curve" role="img" aria-label="{}: {}" viewBox="0 0 {} {}" focusable="false">'
         "<title>{}</title>{}{}"
@@ -83,7 +86,7 @@ def curve_picture(
         _axes(across, up, currency),
         format_html('<polygon class="ecomai-band" points="{}"/>', " ".join(area)) if area else "",
         line,
-        _marks(shown, across, points, up),
+        _marks(shown, across, points, up, currency),
     )  # fmt: skip
 
 
@@ -101,14 +104,16 @@ def _axes(across: _Scale, up: _Scale, currency: str) -> SafeString:
         "",
         '<text x="{}" y="{}" text-anchor="{}">{} {}</text>',
         (
-            (LEFT, HEIGHT - FOOT + 18, "start", _price(across.low), currency),
-            (WIDTH - RIGHT, HEIGHT - FOOT + 18, "end", _price(across.high), currency),
+            (LEFT, HEIGHT - FOOT + 18, "start", _about(across.low, currency), currency),
+            (WIDTH - RIGHT, HEIGHT - FOOT + 18, "end", _about(across.high, currency), currency),
         ),
     )
     return rows + ends
 
 
-def _marks(marks: Sequence[Mark], across: _Scale, points: Sequence[tuple[float, float]], up: _Scale) -> SafeString:
+def _marks(
+    marks: Sequence[Mark], across: _Scale, points: Sequence[tuple[float, float]], up: _Scale, currency: str
+) -> SafeString:
     """Vertical lines with a dot on the curve; the labels of neighbours stand left and right of each other."""
     ordered = sorted(marks, key=lambda mark: mark[1])
     drawn = []
@@ -119,7 +124,7 @@ def _marks(marks: Sequence[Mark], across: _Scale, points: Sequence[tuple[float, 
             anchor = "start"
         elif x > WIDTH - RIGHT - 90:
             anchor = "end"
-        text = f"{label} {_price(price)}"
+        text = f"{label} {exact_amount(price, currency, named=False)}"
         drawn.append(
             (kind, f"{x:.1f}", f"{x:.1f}", TOP - 4, HEIGHT - FOOT, f"{x:.1f}", f"{up(_at(points, price)):.1f}",
              f"{x:.1f}", 12 if place % 2 == 0 else 26, anchor, text)
@@ -140,14 +145,18 @@ def _at(points: Sequence[tuple[float, float]], price: float) -> float:
     return points[0][1] if price < points[0][0] else points[-1][1]
 
 
-def _told(points: Sequence[tuple[float, float]], marks: Sequence[Mark]) -> str:
+def _told(points: Sequence[tuple[float, float]], marks: Sequence[Mark], currency: str) -> str:
     parts = [
         _("%(label)s %(price)s: %(value)s")
-        % {"label": label, "price": _price(price), "value": _number(round(_at(points, price), 1))}
+        % {
+            "label": label,
+            "price": exact_amount(price, currency, named=False),
+            "value": _number(round(_at(points, price), 1)),
+        }
         for label, price, _kind in marks
     ]
     best = max(points, key=lambda point: point[1])
-    parts.append(_("highest %(value)s at %(price)s") % {"value": _number(best[1]), "price": _price(best[0])})
+    parts.append(_("highest %(value)s at %(price)s") % {"value": _number(best[1]), "price": _about(best[0], currency)})
     return "; ".join(parts)
 
 
@@ -156,8 +165,11 @@ def _number(value: float) -> str:
     return f"{'−' if value < 0 else ''}{format_value(abs(value))}"
 
 
-def _price(value: float) -> str:
-    return format_value(round(value, 2)) if value >= 100 else str(number_format(value, decimal_pos=2))
+def _about(price: float, currency: str) -> str:
+    """A price of the scale: nobody asks for it."""
+    if price >= 100:
+        return format_value(round(price))
+    return str(number_format(price, decimal_pos=currency_digits(currency)))
 
 
 def _short(value: float) -> str:
@@ -181,7 +193,7 @@ def market_strip(*, marks: Sequence[Mark], title: Any, currency: str) -> SafeStr
     if len(shown) < 2:
         return SafeString("")
     across = _Scale([mark[1] for mark in shown], 100, WIDTH - 100)
-    told = "; ".join(f"{label} {_price(price)} {currency}" for label, price, _kind in shown)
+    told = "; ".join(f"{label} {exact_amount(price, currency)}" for label, price, _kind in shown)
     at = [across(price) for _label, price, _kind in shown]
     dots = format_html_join(
         "",
@@ -189,7 +201,8 @@ def market_strip(*, marks: Sequence[Mark], title: Any, currency: str) -> SafeStr
         '<text x="{}" y="{}" text-anchor="{}">{} {}</text></g>',
         (
             (kind, f"{at[place]:.1f}", f"{at[place]:.1f}", f"{at[place]:.1f}", (36, 68, 22, 82)[place % 4],
-             f"{at[place]:.1f}", (30, 80, 16, 94)[place % 4], _anchor(at, place), label, _price(price))
+             f"{at[place]:.1f}", (30, 80, 16, 94)[place % 4], _anchor(at, place), label,
+             exact_amount(price, currency, named=False))
             for place, (label, price, kind) in enumerate(shown)
         ),
     )  # fmt: skip

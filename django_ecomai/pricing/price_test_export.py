@@ -8,7 +8,8 @@ from typing import Any
 from django_ecomai.core.tables import csv_text
 
 from .models import PriceTest, PriceTestGroup
-from .price_test_results import price_tests_result
+from .price_test_results import price_tests_results
+from .price_test_several import group_state
 
 RESULT = (
     "weeks", "planned", "low_units", "high_units", "low_profit", "high_profit", "difference", "difference_low",
@@ -17,6 +18,8 @@ RESULT = (
 COLUMNS = ("test", "group", "product_id", "title", "state", "base_price", "low", "high", "starts_on", *RESULT)
 #: The newest tests; older ones are read one by one.
 MOST = 500
+#: Tests of several products that are held with their weeks at a time.
+_GROUPS = 50
 
 
 def price_tests_csv(*, channel: str = "") -> str:
@@ -25,30 +28,24 @@ def price_tests_csv(*, channel: str = "") -> str:
 
 
 def _rows(channel: str) -> Iterator[list[Any]]:
-    rows = PriceTest.objects.filter(channel=channel, group=None).select_related("product").prefetch_related("weeks")
-    for test in rows[:MOST]:
-        found = price_tests_result([test]).as_dict()
+    single = PriceTest.objects.filter(channel=channel, group=None).select_related("product").prefetch_related("weeks")
+    tests = list(single[:MOST])
+    for test, result in zip(tests, price_tests_results([[test] for test in tests]), strict=True):
         told = [
-            test.pk,
-            "",
-            test.product.external_id,
-            test.product.title,
-            test.state,
-            test.base_price,
-            test.low,
-            test.high,
-        ]
-        yield [*told, test.starts_on, *(found[name] for name in RESULT)]
-    for group in PriceTestGroup.objects.filter(channel=channel)[:MOST]:
-        tests = list(group.tests.prefetch_related("weeks"))
-        if not tests:
-            continue
-        found = price_tests_result(tests).as_dict()
-        told = ["", group.pk, "", group.name, group_state(tests), None, None, None]
-        yield [*told, group.starts_on, *(found[name] for name in RESULT)]
+            test.pk, "", test.product.external_id, test.product.title, test.state, test.base_price, test.low, test.high
+        ]  # fmt: skip
+        yield [*told, test.starts_on, *_told(result)]
+    several = PriceTestGroup.objects.filter(channel=channel).order_by("-made_at", "-pk")
+    keys = list(several.values_list("pk", flat=True)[:MOST])
+    for begin in range(0, len(keys), _GROUPS):
+        part = several.filter(pk__in=keys[begin : begin + _GROUPS]).prefetch_related("tests__weeks")
+        found = [(group, members) for group in part if (members := list(group.tests.all()))]
+        results = price_tests_results([members for _group, members in found])
+        for (group, members), result in zip(found, results, strict=True):
+            told = ["", group.pk, "", group.name, group_state(members), None, None, None]
+            yield [*told, group.starts_on, *_told(result)]
 
 
-def group_state(tests: list[PriceTest]) -> str:
-    """Of a group: "asked" or "running" while one of its tests is, "done" where one ran to its end, else "stopped"."""
-    states = {str(test.state) for test in tests}
-    return next((one for one in ("asked", "running", "done") if one in states), "stopped")
+def _told(result: Any) -> list[Any]:
+    found = result.as_dict()
+    return [found[name] for name in RESULT]

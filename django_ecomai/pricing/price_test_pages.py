@@ -15,11 +15,12 @@ from django.utils.translation import ngettext
 
 from django_ecomai.core.charts import bar_chart, format_value
 from django_ecomai.forecast.days import local_date
-from django_ecomai.mirror.admin.base import NONE, amount_format
+from django_ecomai.mirror.admin.base import NONE
 from django_ecomai.mirror.models import Product
 
 from . import words
 from .facts import product_facts
+from .held import exact_amount
 from .models import PriceTest, PriceTestWeek, ProductElasticity
 from .price_test_results import LEAST_DF, PriceTestResult, left_over, price_test_result
 from .reading import last_monday
@@ -70,9 +71,9 @@ def plan_told(*, product: Product, plan: Plan) -> list[tuple[Any, list[str]]]:
     named = {
         "first": date_format(first, "DATE_FORMAT"),
         "last": date_format(first + timedelta(days=7 * plan.weeks), "DATE_FORMAT"),
-        "low": amount_format(plan.low), "high": amount_format(plan.high, product.currency),
+        "low": exact_amount(plan.low, product.currency, named=False), "high": exact_amount(plan.high, product.currency),
         "half": format_value(plan.weeks // 2), "weeks": format_value(plan.weeks),
-        "today": amount_format(product.price, product.currency),
+        "today": exact_amount(product.price, product.currency),
     }  # fmt: skip
     happens = [
         _("From Monday, %(first)s, the price is %(low)s or %(high)s, and may change every Monday.") % named,
@@ -89,13 +90,18 @@ def plan_told(*, product: Product, plan: Plan) -> list[tuple[Any, list[str]]]:
 
 def plan_warned(*, product: Product, plan: Plan) -> str:
     """What speaks against a test: it narrows the range by less than 10 %. "" where nothing does."""
+    widths = _widths(plan, ProductElasticity.objects.filter(product=product).first())
+    return "" if widths is None else narrowed_warned(1 - widths[1] / widths[0])
+
+
+def narrowed_warned(share: float) -> str:
+    """What speaks against a test that makes what is known of demand more exact by so much of it, "" for enough."""
     from django_ecomai.ml.pricing.price_test import WORTHWHILE
 
-    widths = _widths(plan, ProductElasticity.objects.filter(product=product).first())
-    if widths is None or widths[1] <= (1 - WORTHWHILE) * widths[0]:
+    if share >= WORTHWHILE - 1e-9:
         return ""
     said = _("This test teaches next to nothing: what we know of the demand becomes only %(share)s more exact.")
-    return said % {"share": words.percent(max(1 - widths[1] / widths[0], 0.0))}
+    return said % {"share": words.chance(round(max(share, 0.0), 2))}
 
 
 def _limited(product: Product, plan: Plan) -> list[str]:
@@ -110,7 +116,7 @@ def _limited(product: Product, plan: Plan) -> list[str]:
 
 def _costs(product: Product, plan: Plan, found: ProductElasticity | None) -> list[str]:
     cost, tax = _cost(product)
-    answers = _answers(found)
+    answers = answers_of(found)
     if cost is None or not product.price or found is None or not found.rate or not answers:
         return [_("That cannot be told: it takes sales of this product and its cost.")]
     today, price = product.price, float(product.price)
@@ -125,8 +131,7 @@ def _costs(product: Product, plan: Plan, found: ProductElasticity | None) -> lis
         return plan.weeks / 2 * (pair - 2 * profit(today, elasticity))
 
     # Profit bends with the elasticity, so its ends are not those of the profit, nor is its middle the mean.
-    middle, (low, high) = answers
-    known = NormalDist(middle, max((high - low) / 3.92, 1e-9))
+    known = NormalDist(answers.middle, max((answers.high - answers.low) / 3.92, 1e-9))
     each = sorted(more(known.inv_cdf((number + 0.5) / DRAWS)) for number in range(DRAWS))
     mean = round(fmean(each), 2) + 0.0  # no minus nothing
     least, most = each[round(0.025 * DRAWS)], each[round(0.975 * DRAWS) - 1]
@@ -134,7 +139,7 @@ def _costs(product: Product, plan: Plan, found: ProductElasticity | None) -> lis
         "money": words.signed_money(mean, product.currency),
         "low": words.signed_money(min(least, mean), ""),
         "high": words.signed_money(max(most, mean), product.currency),
-        "weeks": format_value(plan.weeks), "today": amount_format(product.price, product.currency),
+        "weeks": format_value(plan.weeks), "today": exact_amount(product.price, product.currency),
     }  # fmt: skip
     if mean < 0:
         said = _("About %(money)s of profit in %(weeks)s weeks, against leaving the price at %(today)s.")
@@ -146,15 +151,25 @@ def _costs(product: Product, plan: Plan, found: ProductElasticity | None) -> lis
     ]
 
 
-def _answers(found: ProductElasticity | None) -> tuple[float, tuple[float, float]] | None:
-    """The elasticity with its interval, its category's where it has none."""
+@dataclass(frozen=True)
+class Answers:
+    """How demand answers: the elasticity, its 95 % interval and standard deviation."""
+
+    middle: float
+    low: float
+    high: float
+    sd: float | None
+
+
+def answers_of(found: ProductElasticity | None) -> Answers | None:
+    """What is known of the demand for a product, from its category where it has no elasticity; None: nothing."""
     if found is None:
         return None
     if found.elasticity is not None and found.low is not None and found.high is not None:
-        return found.elasticity, (found.low, found.high)
+        return Answers(found.elasticity, found.low, found.high, found.sd)
     if found.fallback is not None and found.fallback_sd is not None:
         half = 1.96 * found.fallback_sd
-        return found.fallback, (found.fallback - half, found.fallback + half)
+        return Answers(found.fallback, found.fallback - half, found.fallback + half, found.fallback_sd)
     return None
 
 
@@ -162,34 +177,32 @@ def _widths(plan: Plan, found: ProductElasticity | None) -> tuple[float, float] 
     """How wide the 95 % interval of the elasticity is, and how wide it should be after the test; None: not known."""
     from django_ecomai.ml.pricing.price_test import told_per_period, width_after
 
-    answers = _answers(found)
-    sd = None if found is None else found.sd if found.elasticity is not None else found.fallback_sd
-    if found is None or answers is None or not sd or not found.rate or not 0 < plan.low < plan.high:
+    answers = answers_of(found)
+    if found is None or answers is None or not answers.sd or not found.rate or not 0 < plan.low < plan.high:
         return None
     per_week = float(told_per_period(found.rate, found.dispersion, found.alpha, found.rho))
-    return answers[1][1] - answers[1][0], width_after(sd, per_week, float(plan.low), float(plan.high), plan.weeks)
+    after = width_after(answers.sd, per_week, float(plan.low), float(plan.high), plan.weeks)
+    return answers.high - answers.low, after
 
 
 def _teaches(plan: Plan, found: ProductElasticity | None) -> list[str]:
-    answers, widths = _answers(found), _widths(plan, found)
+    answers, widths = answers_of(found), _widths(plan, found)
     if answers is None or widths is None:
         return [_("How far it narrows the doubt cannot be told before it has sold.")]
-    low, high = answers[1]
     named = {
-        "low": _number(low), "high": _number(high), "before": _number(widths[0], 2), "after": _number(widths[1], 2),
-        "weeks": format_value(plan.weeks),
+        "low": _number(answers.low), "high": _number(answers.high), "weeks": format_value(plan.weeks),
+        "before": _number(widths[0], 2), "after": _number(widths[1], 2),
     }  # fmt: skip
     return [
         _("When the price rises by 1 %%, demand changes by %(low)s to %(high)s %%: that is all we know today.") % named,
         _("After %(weeks)s weeks this range should be about %(after)s wide instead of %(before)s.") % named,
         _("All later proposals for this product rest on it."),
-        _verdict_when(plan.weeks),
+        verdict_when(plan.weeks, 2 * (LEAST_DF + 1)),
     ]
 
 
-def _verdict_when(weeks: int) -> str:
-    """When it is told which price earns more."""
-    least = 2 * (LEAST_DF + 1)
+def verdict_when(weeks: int, least: int) -> str:
+    """When it is told which price earns more; it takes the ``least`` weeks."""
     if weeks < least:
         text = _("Which price earns more is told from %(least)s weeks on: this test is too short for that.")
         return text % {"least": format_value(least)}
@@ -213,22 +226,22 @@ def test_context(*, test: PriceTest, today: date | None = None) -> dict[str, Any
     today = today or local_date(timezone.now())
     weeks = list(test.weeks.all())
     last = weeks[-1].week + timedelta(days=7) if weeks else test.starts_on
+    ends = {PriceTest.State.DONE: _("Ended on"), PriceTest.State.STOPPED: _("Was planned until")}
     return {
         "figures": [
-            (_("Lower price"), amount_format(test.low, test.currency)),
-            (_("Higher price"), amount_format(test.high, test.currency)),
-            (_("Price before and after"), amount_format(test.base_price, test.currency)),
+            (_("Lower price"), exact_amount(test.low, test.currency)),
+            (_("Higher price"), exact_amount(test.high, test.currency)),
+            (_("Price before and after"), exact_amount(test.base_price, test.currency)),
             (_("First Monday"), date_format(test.starts_on, "SHORT_DATE_FORMAT")),
-            (_("Ends on"), date_format(last, "SHORT_DATE_FORMAT")),
+            (ends.get(PriceTest.State(test.state), _("Ends on")), date_format(last, "SHORT_DATE_FORMAT")),
         ],
         "weeks": [
-            (date_format(one.week, "SHORT_DATE_FORMAT"), _week_price(test, one),
-             words.percent(one.propensity), _standing(test, one, today))
+            (date_format(one.week, "SHORT_DATE_FORMAT"), _week_price(test, one), _standing(test, one, today))
             for one in weeks
         ],
         **result_context(
             result=price_test_result(test, today=today),
-            names=(amount_format(test.low, test.currency), amount_format(test.high, test.currency)),
+            names=(exact_amount(test.low, test.currency), exact_amount(test.high, test.currency)),
         ),
     }  # fmt: skip
 
@@ -242,6 +255,8 @@ def result_context(*, result: PriceTestResult, names: tuple[str, str]) -> dict[s
     sold = [(name, value) for name, value, _profit in rows if value is not None]
     return {
         "ended": result.weeks,
+        "is_over": result.is_over,
+        "best": {"higher": "high", "lower": "low"}.get(result.verdict, ""),
         "so_far": _so_far(result),
         "verdict": result.sentence,
         "picture": bar_chart(sold, title=_("Pieces sold per week")) if len(sold) == 2 else "",
@@ -260,6 +275,8 @@ def result_context(*, result: PriceTestResult, names: tuple[str, str]) -> dict[s
 
 
 def _so_far(result: PriceTestResult) -> str:
+    if not result.weeks and result.is_over:
+        return _("No week of the test has ended.")
     if not result.weeks:
         return _("No week of the test has ended yet; its result is told from then on.")
     text = ngettext(
@@ -281,11 +298,11 @@ def _sold_out(result: PriceTestResult) -> str:
 
 def _week_price(test: PriceTest, week: PriceTestWeek) -> str:
     """The price that was drawn, and what the shop made of it."""
-    told = amount_format(week.price, test.currency)
+    told = exact_amount(week.price, test.currency)
     if week.stored_price is None or week.stored_price == week.price:
         return told
     return _("%(price)s (in the shop: %(stored)s)") % {
-        "price": told, "stored": amount_format(week.stored_price, test.currency)
+        "price": told, "stored": exact_amount(week.stored_price, test.currency)
     }  # fmt: skip
 
 

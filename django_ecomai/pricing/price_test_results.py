@@ -44,7 +44,7 @@ class PriceTestResult:
     ``units`` (products, or families that move as one), of ``all_units``.
 
     ``verdict``: one of `VERDICTS`; ``weeks_more``: how many weeks it takes at least, where it is too early;
-    ``sold_out_days``: days of products on which nothing could be sold."""
+    ``sold_out_days``: days of products on which nothing could be sold; ``is_over``: no week comes any more."""
 
     weeks: int
     planned: int
@@ -62,6 +62,7 @@ class PriceTestResult:
     weeks_more: int
     sold_out_days: int
     currency: str
+    is_over: bool
 
     @property
     def sentence(self) -> str:
@@ -85,6 +86,10 @@ class PriceTestResult:
             return _("No verdict: the test was stopped before its planned end.")
         if self.verdict == "no_cost":
             return _("No verdict: profits are not known without the cost.")
+        if self.is_over:
+            text = _("No verdict: too few weeks count. A test must run for %(weeks)s more: start a new one.")
+            more = ngettext("%(n)s week", "%(n)s weeks", self.weeks_more) % {"n": format_value(self.weeks_more)}
+            return text % {"weeks": more}
         text = ngettext(
             "Too early to tell: at least %(weeks)s week more.",
             "Too early to tell: at least %(weeks)s weeks more.",
@@ -123,13 +128,30 @@ def price_tests_result(tests: Sequence[PriceTest], *, today: date | None = None)
     """
     if not tests:
         raise ValueError("price_tests_result() needs a test")
-    prefetch_related_objects(list(tests), "weeks")
-    channel = tests[0].channel
-    day = today or min(local_date(timezone.now()), ledger_until(channel=channel))
-    until = last_monday(day)
+    return price_tests_results([tests], today=today)[0]
+
+
+def price_tests_results(sets: Sequence[Sequence[PriceTest]], *, today: date | None = None) -> list[PriceTestResult]:
+    """``price_tests_result`` of several sets of tests of one shop: a fixed number of queries per part of the catalogue
+    for all of them. Raises ``ValueError`` for a set without a test."""
+    if not all(sets):
+        raise ValueError("price_tests_results() needs a test in each set")
+    every = [test for tests in sets for test in tests]
+    if not every:
+        return []
+    prefetch_related_objects(every, "weeks")
+    channel = every[0].channel
+    until = last_monday(today or min(local_date(timezone.now()), ledger_until(channel=channel)))
+    seen, left = _seen(every, channel, until), _left(every)
+    return [_result(tests, seen, left, until) for tests in sets]
+
+
+def _result(
+    tests: Sequence[PriceTest], every: dict[int, _Seen], left: dict[int, dict[str, float]], until: date
+) -> PriceTestResult:
+    """Of tests that began together, from what was sold in all weeks."""
     counted = [one for one in tests if one.state != PriceTest.State.STOPPED] or list(tests)
-    seen = _seen(counted, channel, until)
-    left = _left(counted)
+    seen = {test.pk: every[test.pk] for test in counted}
     units: dict[str, list[PriceTest]] = {}
     for test in counted:
         units.setdefault(test.family or f"#{test.pk}", []).append(test)
@@ -152,7 +174,7 @@ def price_tests_result(tests: Sequence[PriceTest], *, today: date | None = None)
     found = paired_difference(differences, chance)
     planned = max(len(test.weeks.all()) for test in tests)
     ended = max((len(one.low) + len(one.high) for one in seen.values()), default=0)
-    verdict, more = _verdict(tests, counted, found, until, known=known)
+    verdict, more, is_over = _verdict(tests, counted, found, until, known=known)
 
     def total(name: str) -> float | None:
         return sum(sums[name]) if sums[name] and (known or "profit" not in name) else None
@@ -165,6 +187,7 @@ def price_tests_result(tests: Sequence[PriceTest], *, today: date | None = None)
         difference_high=found.high if told else None, pairs=found.pairs, units=found.units,
         all_units=len({test.family or f"#{test.pk}" for test in tests}), verdict=verdict, weeks_more=more,
         sold_out_days=sum(one.sold_out_days for one in seen.values()), currency=tests[0].currency,
+        is_over=is_over,
     )  # fmt: skip
 
 
@@ -186,23 +209,21 @@ def tests_weekly(tests: Sequence[PriceTest]) -> dict[int, dict[str, tuple[float 
 
 def _verdict(
     tests: Sequence[PriceTest], counted: Sequence[PriceTest], found: Any, until: date, *, known: bool
-) -> tuple[str, int]:
-    """The code of the verdict, and how many weeks it takes at least where it is too early."""
+) -> tuple[str, int, bool]:
+    """The code of the verdict, how many weeks it takes at least where it is too early, and whether it is over."""
     if all(test.state == PriceTest.State.STOPPED for test in tests):
-        return "stopped", 0
+        return "stopped", 0, True
     last = max((week.week for week in counted[0].weeks.all()), default=counted[0].starts_on)
     missing = max(ceil((last + timedelta(days=7) - until).days / 7), 0)
     if missing or any(test.state in GOING for test in counted):
-        return "early", max(missing, 1)
+        return "early", max(missing, 1), False
     if not known:
-        return "no_cost", 0
+        return "no_cost", 0, True
     # Satterthwaite's sum lies a hair below a whole number where all variances are alike
     if found.df < LEAST_DF - 1e-9:
         pairs_more = LEAST_DF + 1 - found.pairs if found.units <= 1 else 1
-        return "early", 2 * max(pairs_more, 1)
-    if found.low > 0:
-        return "higher", 0
-    return ("lower", 0) if found.high < 0 else ("none", 0)
+        return "early", 2 * max(pairs_more, 1), True
+    return "higher" if found.low > 0 else "lower" if found.high < 0 else "none", 0, True
 
 
 def _seen(tests: Sequence[PriceTest], channel: str, until: date) -> dict[int, _Seen]:

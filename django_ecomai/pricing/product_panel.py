@@ -10,10 +10,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_ecomai.core.registry import ProductPanel, product_panels
-from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.mirror.models import Product
 
 from .cross_words import effects_shown
+from .held import exact_amount
 from .models import PriceReduction
 
 SHOWN = 20
@@ -36,9 +36,9 @@ def ledger_shown(product: Product) -> SafeString:
             (
                 _moment(row.began_at),
                 _("still running") if row.ended_at is None else _moment(row.ended_at),
-                amount_format(row.price, row.currency),
-                amount_format(row.list_price, row.currency),
-                amount_format(row.lowest_before, row.currency),
+                exact_amount(row.price, row.currency),
+                exact_amount(row.list_price, row.currency),
+                exact_amount(row.lowest_before, row.currency),
             )
             for row in rows
         ),

@@ -18,6 +18,7 @@ from django_ecomai.mirror.admin.base import amount_format
 
 from . import words
 from .cross_words import cross_figure, cross_lines
+from .held import exact_amount
 from .journal import log_text
 from .market import position_of, trusted_matches, usable
 from .models import PriceChange, PriceProposal, PriceReduction
@@ -91,8 +92,8 @@ def _figures(row: PriceProposal) -> list[tuple[Any, str, str]]:
     days = _("in %(days)s days") % {"days": row.horizon_days}
     before, after, *_marked = _price_words(row)
     found: list[tuple[Any, str, str]] = [
-        (before, amount_format(row.old_price, row.currency), ""),
-        (after, amount_format(row.new_price, row.currency), words.signed_percent(row.change)),
+        (before, exact_amount(row.old_price, row.currency), ""),
+        (after, exact_amount(row.new_price, row.currency), words.signed_percent(row.change)),
     ]
     if row.gain is not None:
         gain, between = words.gain_words(row)
@@ -112,9 +113,9 @@ def _figures(row: PriceProposal) -> list[tuple[Any, str, str]]:
         found.append(cross)
     if row.cost is not None:
         beside = _("without tax; %(tax)s tax in the prices") % {"tax": words.percent(row.tax)} if row.tax else ""
-        found.append((_("Cost"), amount_format(row.cost, row.currency), beside))
+        found.append((_("Cost"), exact_amount(row.cost, row.currency), beside))
     if row.list_price is not None:
-        found.append((_("List price"), amount_format(row.list_price, row.currency), ""))
+        found.append((_("List price"), exact_amount(row.list_price, row.currency), ""))
     return found
 
 
@@ -141,7 +142,7 @@ def _offers(row: PriceProposal, linked: bool) -> list[dict[str, Any]]:
         {
             "name": str(one.offer.competitor),
             "title": one.offer.title,
-            "price": amount_format(one.offer.price, one.offer.currency),
+            "price": exact_amount(one.offer.price, one.offer.currency),
             "seen": one.offer.observed_at,
             "url": reverse("admin:ecomai_pricing_competitoroffer_change", args=[one.offer_id]) if linked else "",
         }
@@ -198,8 +199,8 @@ def _price_points(row: PriceProposal) -> list[tuple[str, str, str]]:
     return [
         (
             date_format(timezone.localtime(point.valid_from), "SHORT_DATETIME_FORMAT"),
-            amount_format(point.price, point.currency),
-            amount_format(point.list_price, point.currency),
+            exact_amount(point.price, point.currency),
+            exact_amount(point.list_price, point.currency),
         )
         for point in points
     ]
@@ -224,8 +225,9 @@ def decisions(log: Sequence[LogEntry], changes: Sequence[PriceChange]) -> list[t
 
 
 def _changed(one: PriceChange) -> str:
+    old = exact_amount(one.old_price, one.currency, named=False)
     parts = [
-        f"{one.get_kind_display()}: {amount_format(one.old_price)} → {amount_format(one.new_price, one.currency)}",
+        f"{one.get_kind_display()}: {old} → {exact_amount(one.new_price, one.currency)}",
         _("undone") if one.undone_at else str(one.get_verdict_display()) if one.verdict else "",
     ]
     return " – ".join(filter(None, parts))
@@ -235,8 +237,8 @@ def _reduction(one: PriceReduction) -> dict[str, Any]:
     return {
         "began": one.began_at,
         "ended": one.ended_at,
-        "price": amount_format(one.price, one.currency),
-        "list_price": amount_format(one.list_price, one.currency),
-        "lowest": amount_format(one.lowest_before, one.currency),
+        "price": exact_amount(one.price, one.currency),
+        "list_price": exact_amount(one.list_price, one.currency),
+        "lowest": exact_amount(one.lowest_before, one.currency),
         "runs": one.runs_at(timezone.now()),
     }

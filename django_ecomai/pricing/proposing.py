@@ -17,7 +17,7 @@ from django_ecomai.forecast.selectors import forecast_days
 from .cross_effects import Neighbours, neighbours
 from .facts import Facts, product_facts
 from .learning import Learned
-from .limits import limits_build, limits_named, problems
+from .limits import limits_build, limits_named, problems, year_named
 from .models import PriceProposal, PricingRule
 from .models.elasticities import strength_of
 from .reading import Reader, Weeks
@@ -113,7 +113,7 @@ def proposals_of(setting: Setting, product_ids: Sequence[int]) -> list[PriceProp
         _as_then(setting, facts)
     part = _part(setting, facts)
     target = _targets(setting, part)
-    guarded = _guarded(part, target)
+    guarded = prices_within(part.choices, part.limits, target, drawn=np.isfinite(part.propensity))
     for row, code in enumerate(guarded.held.tolist()):
         if code and part.held[row] is None:
             part.held[row] = (code, {"limits": limits_named(part.limits, row, part.choices[row])})
@@ -269,32 +269,36 @@ def _families_fill(part: Part, target: NDArray[np.float64], seeking: NDArray[np.
             target[rows] = np.where(seeking[rows] & ~np.isfinite(target[rows]), known.mean(), target[rows])
 
 
-def _guarded(part: Part, target: NDArray[np.float64]) -> Guarded:
-    """The targets inside the limits; a family has the endings of its first member, a held price none."""
+def prices_within(
+    choices: Sequence[Choice], limits: Limits, target: NDArray[np.float64], *, drawn: NDArray[np.bool_] | None = None
+) -> Guarded:
+    """The targets [n] inside the limits, rounded; a family has the endings of its first member, a held price and one
+    that was ``drawn`` to learn have none."""
     from django_ecomai.ml.pricing.guardrails import Guarded, guard
 
+    n = len(choices)
+    plain = np.zeros(n, dtype=bool) if drawn is None else drawn
     first: dict[int, tuple[int, ...]] = {}
     groups: dict[tuple[tuple[int, ...], int], list[int]] = {}
-    for row, choice in enumerate(part.choices):
-        endings = () if choice.action == Action.HOLD or np.isfinite(part.propensity[row]) else choice.endings
-        key = int(part.limits.family[row])
+    for row, choice in enumerate(choices):
+        endings = () if choice.action == Action.HOLD or plain[row] else choice.endings
+        key = int(limits.family[row])
         endings = endings if key < 0 else first.setdefault(key, endings)
-        groups.setdefault(endings_in_steps(endings, float(part.limits.step[row])), []).append(row)
-    n = len(part.facts)
+        groups.setdefault(endings_in_steps(endings, float(limits.step[row])), []).append(row)
     price, held, binding = np.full(n, np.nan), np.full(n, "", dtype="U32"), np.full(n, "", dtype="U16")
     names = ("target", "family", "limit", "rounding", "ending")
     stages = {name: np.full(n, np.nan) for name in names}
     for (endings, base), members in groups.items():
         rows = np.array(members)
-        found = guard(target[rows], part.limits.only(rows), endings=endings, ending_base=base)
+        found = guard(target[rows], limits.only(rows), endings=endings, ending_base=base)
         price[rows], held[rows], binding[rows] = found.price, found.held, found.binding
         for name in names:
             # where a stage was not asked for, nothing moved
             before = stages[names[names.index(name) - 1]][rows] if name != "target" else target[rows]
             stages[name][rows] = found.stages.get(name, before)
-    for row, choice in enumerate(part.choices):
-        if choice.action == Action.HOLD and not held[row] and not binding[row] and part.limits.family[row] < 0:
-            price[row] = part.limits.price[row]  # left to the letter, multiple of a step or not
+    for row, choice in enumerate(choices):
+        if choice.action == Action.HOLD and not held[row] and not binding[row] and limits.family[row] < 0:
+            price[row] = limits.price[row]  # left to the letter, multiple of a step or not
     return Guarded(price, held, binding, stages)
 
 
@@ -353,8 +357,10 @@ def _rows(
             currency=facts.currency,
             family=choice.families[0] if choice.families else "",
             rule=choice.rule if choice.rule is not None and choice.rule.pk else None,
-            binding=str(guarded.binding[row]) if held is None else "",
-            trail=[] if held is not None else [[name, rounded(a), rounded(b)] for name, a, b in guarded.trail(row)],
+            binding=year_named(str(guarded.binding[row]), choice) if held is None else "",
+            trail=[]
+            if held is not None
+            else [[year_named(name, choice), rounded(a), rounded(b)] for name, a, b in guarded.trail(row)],
             goal=choice.action,
             elasticity=bounds["elasticity"][row],
             elasticity_low=bounds["low"][row],

@@ -59,8 +59,12 @@ def synced_heard(sender: Any, report: Any, **kwargs: Any) -> None:
 
 
 def _job_start(channel: str) -> None:
+    """Where one is running already, it finds what was asked for at its end."""
     from django_ecomai.runs.services import run_start
 
+    from .ledger_walk import walk_ask
+
+    walk_ask(channel=channel)
     try:
         run_start(kind=JOB, channel=channel)
     except (LookupError, ValueError):

@@ -1,7 +1,8 @@
 """What the prices that would have been proposed some weeks ago would have earned since: an estimate.
 
-Everything is worked out from what was known then: elasticities from sales before, prices as they were, the rules of
-today. What was then sold at the actual price is moved by the elasticity to the price that would have been proposed.
+Elasticities are those of the sales before, prices as they were; costs, list prices, tax, attributes and rules are of
+today, and of stock and competitors nothing is known. What was then sold at the actual price is moved by the elasticity
+to the price that would have been proposed.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from typing import Any
 from django.db.models import Q
 
 from django_ecomai.conf import ecomai
+from django_ecomai.core.currencies import DIGITS, smallest_amount
 from django_ecomai.mirror.models import Category
 
 from .facts import Facts, attribute_date, attribute_number, values_of
@@ -28,8 +29,10 @@ MERGED = {
     "max_change_week": min,
     "step": max,
 }
-#: Smallest steps of prices where they are not a hundredth.
-STEPS = {"CHF": "0.05", "JPY": "1", "KRW": "1", "HUF": "1", "CLP": "1", "ISK": "1", "VND": "1000", "IDR": "100"}
+#: Smallest steps of prices where they are not a hundredth: what can be written, and what is paid.
+STEPS = {currency: str(smallest_amount(currency)) for currency in DIGITS} | {
+    "CHF": "0.05", "HUF": "1", "VND": "1000", "IDR": "100",
+}  # fmt: skip
 #: What two rules that want the same have in common.
 LIKE = (
     "action", "sell_until", "sell_until_attribute", "sell_share", "left_worth", "markup", "reference", "offset",
@@ -43,7 +46,8 @@ DATED = (PricingRule.Action.PROFIT, PricingRule.Action.REVENUE, PricingRule.Acti
 class Choice:
     """What is to be done with the price of a product. ``limits``: value and the rule that set it (None: the shop)
     by name; ``map_price`` likewise; ``families``: keys of the price families it is in; ``endings`` as written;
-    ``taxed``: its price holds tax; ``sell_until``: the last day on which it can be sold."""
+    ``taxed``: its price holds tax; ``of_year``: without a list price, its corridor is around the price of a year ago;
+    ``sell_until``: the last day on which it can be sold."""
 
     rule: PricingRule | None = None
     clash: tuple[PricingRule, PricingRule] | None = None
@@ -53,6 +57,7 @@ class Choice:
     endings: tuple[int, ...] = ()
     codes: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     taxed: bool = False
+    of_year: bool = False
     sell_until: date | None = None
 
     @property
@@ -91,7 +96,7 @@ class RuleBook:
     def of(self, facts: Facts) -> Choice:
         """The rule that counts, and the limits of all that fit."""
         fit = [rule for rule in self.rules if self.fits(rule, facts)]
-        choice = Choice(taxed=facts.tax > 0)
+        choice = Choice(taxed=facts.tax > 0, of_year=not facts.list_price and facts.price_year_ago is not None)
         if tax_of(facts.attributes) is None:
             value = str(facts.attributes[ecomai.PRICING_TAX_ATTRIBUTE])[:60]
             choice.codes.append(("tax_unreadable", {"value": value}))

@@ -12,6 +12,7 @@ from .models import PriceChange, PriceProposal, VolumeOffer
 def proposal_rows(*, channel: str = "", states: Iterable[str] = (), risk: str = "") -> QuerySet[PriceProposal]:
     """The worklist, the largest gain first, those whose gain is not known last."""
     rows = PriceProposal.objects.filter(channel=channel).select_related("product", "rule", "decided_by")
+    rows = rows.defer("product__description")
     if known := list(states):
         rows = rows.filter(state__in=known)
     if risk:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from django.db.models import F
+
 from django_ecomai.conf import ecomai
 from django_ecomai.core.db import shielded
 
@@ -35,7 +37,7 @@ def margin_weights(channel: str) -> Mapping[str, float]:
         rows = PriceProposal.objects.filter(
             channel=channel, state=PriceProposal.State.OPEN, cost__isnull=False, new_price__gt=0,
             gain__isnull=False,
-        ).order_by("-gain")  # fmt: skip
+        ).order_by(F("gain").desc(nulls_last=True))  # fmt: skip
         columns = ("product__external_id", "new_price", "cost", "tax")
         for ident, price, cost, tax in rows.values_list(*columns)[:MOST_PRODUCTS]:
             margins[ident] = 1 - float(cost or 0) * (1 + tax) / float(price or 1)

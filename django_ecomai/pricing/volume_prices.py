@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import Q
 
 from django_ecomai.conf import ecomai
+from django_ecomai.core.currencies import smallest_amount
 from django_ecomai.core.db import shielded
 from django_ecomai.mirror.columns import KEYS_CHUNK
 from django_ecomai.mirror.models import Product
@@ -19,7 +20,6 @@ from .models import VolumeOffer
 from .offer_words import break_text, bundle_text
 from .tax import tax_of
 
-_CENT = Decimal("0.01")
 #: Marks tokens of this kind, as the one of a plain price begins with a channel.
 _MARK = "volume"
 
@@ -134,14 +134,14 @@ def volume_hold_verify(*, token: str, channel: str = "") -> VolumePrice | None:
 
 
 def cart_portions(
-    items: Sequence[CartItem], offers: Iterable[VolumePrice], *, cent: Decimal = _CENT
+    items: Sequence[CartItem], offers: Iterable[VolumePrice], *, cent: Decimal | None = None
 ) -> list[list[Portion]]:
     """What each line of a cart costs, cut into portions of one price each: pieces add up to the line's.
 
     A piece has one offer at most, so that the limits of both never add up. Quantity breaks first, or bundles first:
     whichever costs the shopper less. An offer never makes a piece dearer. Prices of the two products of a bundle are
-    rounded to ``cent`` so that they add up to its price. ``offers`` may hold several for a product, such as one that is
-    held and one of today.
+    rounded to ``cent`` (None: the smallest amount of its currency) so that they add up to its price. ``offers`` may
+    hold several for a product, such as one that is held and one of today; all are in the currency of the cart.
     """
     known = list({offer.terms: offer for offer in offers}.values())
     breaks = [one for one in known if not one.other_id]
@@ -151,14 +151,18 @@ def cart_portions(
 
 
 def cart_prices(
-    items: Sequence[CartItem], *, tokens: Collection[str] = (), channel: str = "", cent: Decimal = _CENT
+    items: Sequence[CartItem], *, tokens: Collection[str] = (), channel: str = "", cent: Decimal | None = None
 ) -> list[list[Portion]]:
     """``cart_portions`` with what is approved now and what ``tokens`` still hold: all that a shop's cart has to call.
 
-    Never raises for a database that is away: then only what is held counts. One query, and the cache for each token.
+    What is held in another currency than a product has now does not count. Never raises for a database that is away:
+    then only what is held counts. One query, with something held two, and the cache for each token.
     """
     offers = [held for token in tokens if (held := volume_hold_verify(token=token, channel=channel)) is not None]
     with shielded("read volume prices", reads=True):
+        if offers:
+            currencies = _currencies({one for held in offers for one in (held.product_id, held.other_id)}, channel)
+            offers = [held for held in offers if _is_in(held, currencies)]
         found = volume_prices(product_ids=[item.product_id for item in items], channel=channel)
         offers += [offer for each in found.values() for offer in each]
     return cart_portions(items, offers, cent=cent)
@@ -168,7 +172,7 @@ def _cut(
     items: Sequence[CartItem],
     breaks: Sequence[VolumePrice],
     bundles: Sequence[VolumePrice],
-    cent: Decimal,
+    cent: Decimal | None,
     *,
     breaks_first: bool,
 ) -> list[list[Portion]]:
@@ -199,7 +203,8 @@ def _cut(
             if sets <= 0 or saved(one) <= 0:
                 continue
             whole = items[first].price + items[second].price
-            share = (one.price * items[first].price / whole).quantize(cent, ROUND_HALF_UP)
+            unit = smallest_amount(one.currency) if cent is None else cent
+            share = (one.price * items[first].price / whole).quantize(unit, ROUND_HALF_UP)
             for at, price in ((first, share), (second, one.price - share)):
                 found[at].append(Portion(items[at].product_id, sets, price, one))
                 left[at] -= sets
@@ -211,6 +216,17 @@ def _cut(
         if left[at] > 0 or not found[at]:
             found[at].append(Portion(item.product_id, left[at], item.price))
     return found
+
+
+def _currencies(product_ids: Collection[str], channel: str) -> dict[str, str]:
+    """Of today's prices, by the shop's product id."""
+    rows = Product.objects.filter(channel=channel, external_id__in=product_ids)
+    return {ident: currency or ecomai.CURRENCY for ident, currency in rows.values_list("external_id", "currency")}
+
+
+def _is_in(offer: VolumePrice, currencies: Mapping[str, str]) -> bool:
+    """Whether an offer is in the currency of its products, as far as that is known."""
+    return all(currencies.get(one, offer.currency) == offer.currency for one in (offer.product_id, offer.other_id))
 
 
 def _volume_price(row: VolumeOffer) -> VolumePrice:

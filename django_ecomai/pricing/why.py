@@ -9,7 +9,7 @@ from django.utils.translation import get_language, gettext_lazy
 
 from django_ecomai.core.charts import NumberWriter
 
-from .held import LIMITS
+from .held import LIMITS, exact_amount
 from .row_numbers import rests_on_forecast
 from .words import chance, demand_words, words_number
 
@@ -108,8 +108,8 @@ def _change(row: PriceProposal, tell: Teller) -> str:
     change = round(100 * (row.change or 0.0), 1)
     shown = tell.writer.places(abs(change), 0 if change.is_integer() else 1)
     return tell.text("change") % {
-        "old": tell.amount(row.old_price),
-        "new": tell.amount(row.new_price),
+        "old": _price(row.old_price, row.currency, tell),
+        "new": _price(row.new_price, row.currency, tell),
         "currency": row.currency,
         "change": f"{'+' if change > 0 else '−' if change < 0 else ''}{shown}",
     }
@@ -153,3 +153,8 @@ def _evidence(row: PriceProposal, tell: Teller) -> str:
         "low": tell.amount(row.elasticity_low),
         "high": tell.amount(row.elasticity_high),
     }
+
+
+def _price(price: Any, currency: str, tell: Teller) -> str:
+    """``10``, ``10.50`` or ``1.2345``: as it is charged."""
+    return tell.number(price) if float(price).is_integer() else exact_amount(price, currency, named=False)

@@ -51,15 +51,15 @@ def worklist_summary(*, channel: str = "") -> Summary:
     rows = PriceProposal.objects.filter(channel=channel)
     counted = dict(rows.order_by().values_list("state").annotate(number=Count("pk")))
     undecided = rows.filter(state=State.OPEN).order_by()
-    money = undecided.exclude(goal="sell_through").values_list("currency").annotate(gain=Sum("gain"))
-    facts = rows.aggregate(made_at=Max("made_at"), days=Max("horizon_days"))
+    money = undecided.exclude(goal="sell_through").values_list("currency")
+    sums = list(money.annotate(gain=Sum("gain"), days=Max("horizon_days")))
     following, released = prices_following(channel=channel)
     return Summary(
         states=[(state.value, state.label, counted.get(state.value, 0)) for state in State],
         open=counted.get(State.OPEN.value, 0),
-        gains=sorted(((gain, currency) for currency, gain in money if gain), reverse=True),
-        horizon_days=facts["days"],
-        made_at=facts["made_at"],
+        gains=sorted(((gain, currency) for currency, gain, _days in sums if gain), reverse=True),
+        horizon_days=max((days for _currency, _gain, days in sums), default=None),
+        made_at=rows.aggregate(at=Max("made_at"))["at"],
         simulated=costs_simulated(channel=channel),
         overdue=prices_overdue(channel=channel).count(),
         take_back=prices_to_take_back(channel=channel).count(),

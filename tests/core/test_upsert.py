@@ -58,3 +58,41 @@ def test_many_rows_go_in_by_copy_and_who_may_make_no_table_writes_them_too(monke
     monkeypatch.setattr(upsert, "copy_available", lambda connection: False)
     upsert.rows_upsert(PriceProposal, columns([product]), "undecided")
     assert PriceProposal.objects.count() == 1
+
+
+def test_rows_that_are_there_get_new_values_and_keep_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upsert, "BATCH", 3)
+    products = [priced_product() for _ in TEXTS]
+    kept = priced_product().pk
+    given = columns([*(one.pk for one in products), kept], reason=["before"] * (len(TEXTS) + 1))
+    upsert.rows_upsert(PriceProposal, given, "undecided")
+    rows = list(PriceProposal.objects.order_by("undecided"))[:-1]
+    moment = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+    for row, text in zip(rows, TEXTS, strict=True):
+        row.reason, row.held_named, row.state = text, {"a": text, "b": [1.5, None, True]}, PriceProposal.State.HELD
+        row.gain, row.old_price, row.is_canary = 0.1 + 0.2, Decimal("10.5000"), True
+        row.writing_since, row.undecided, row.binding = moment, None, "not asked for"
+    names = ("reason", "held_named", "state", "gain", "old_price", "is_canary", "writing_since", "undecided")
+    upsert.rows_update(rows, names)
+    found = {row.pk: row for row in PriceProposal.objects.exclude(undecided=kept)}
+    assert len(found) == len(TEXTS)
+    for row in rows:
+        assert [getattr(found[row.pk], name) for name in names] == [getattr(row, name) for name in names]
+        assert found[row.pk].binding == ""
+    assert PriceProposal.objects.get(undecided=kept).reason == "before"
+
+
+def test_nothing_to_update_asks_for_nothing(django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        upsert.rows_update([], ("reason",))
+
+
+@pytest.mark.parametrize("least", [1, 10**6])
+def test_rows_that_are_there_are_left_as_they_are_where_that_is_asked(
+    monkeypatch: pytest.MonkeyPatch, least: int
+) -> None:
+    monkeypatch.setattr(upsert, "COPY_FROM", least)
+    first, second = priced_product().pk, priced_product().pk
+    upsert.rows_upsert(PriceProposal, columns([first], reason=["before"]), keep=True)
+    upsert.rows_upsert(PriceProposal, columns([second, first], reason=["new", "again"]), keep=True)
+    assert set(PriceProposal.objects.values_list("undecided", "reason")) == {(first, "before"), (second, "new")}

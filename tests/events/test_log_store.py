@@ -332,7 +332,7 @@ steps = st.lists(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
 @given(chunks=st.lists(steps, min_size=1, max_size=4), deleted=st.integers(0, 5), linked=st.booleans())
 def test_in_any_portions_it_is_what_one_reading_gives(chunks: Any, deleted: int, linked: bool) -> None:
     Event.objects.all().delete()

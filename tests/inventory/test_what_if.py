@@ -100,14 +100,21 @@ def test_elasticities_are_taken_from_an_app_that_knows(shop: list[int]) -> None:
 
 
 def test_levels_are_those_of_the_worklist(shop: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    # As learned from many products: four times the variance of their own past.
+    """What the worklist learned from many products about their spread is stored with it, and used here too."""
     row = Suggestion.objects.get(product__external_id="low")
+    own = played([row.product_id]).base.reorder_point[0]
     monkeypatch.setattr("django_ecomai.ml.inventory.pooling.FEWEST", 3)
     suggestions_make()
     pooled = Suggestion.objects.get(product__external_id="low")
-    assert "spread" in pooled.notes and pooled.reorder_point != row.reorder_point
-    levels = played([row.product_id]).base
-    assert levels.reorder_point[0] == pytest.approx(pooled.reorder_point, rel=0.05)
+    assert pooled.reorder_point != row.reorder_point
+    intercept, slope = pooled.notes["spread"]
+    levels = [own]
+    for wider in (0, 1, 2):
+        Suggestion.objects.filter(pk=pooled.pk).update(notes={"spread": [intercept + wider, slope]})
+        levels.append(played([row.product_id]).base.reorder_point[0])
+    assert levels[0] != levels[1] < levels[2] < levels[3]
+    # Drawn with other luck than the worklist's.
+    assert levels[1] == pytest.approx(pooled.reorder_point, rel=0.25)
 
 
 def test_what_stands_in_is_not_changed(shop: list[int], monkeypatch: pytest.MonkeyPatch) -> None:

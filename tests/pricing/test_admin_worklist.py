@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from django_ecomai.pricing.admin.worklist_decide import AT_ONCE
+from django_ecomai.pricing.apply_job import AT_ONCE
 from django_ecomai.pricing.models import PriceChange, PriceProposal
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_now

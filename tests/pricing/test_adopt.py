@@ -184,13 +184,13 @@ class TestOldPriceAgain:
 
 class TestWatched:
     def fallen(self) -> PriceChange:
-        """A price of which 10 pieces a day were expected and 4 are sold, four weeks long."""
+        """A price of which 10 pieces a day were expected and 3 are sold, four weeks long."""
         product = priced_product(external_id="p")
         elasticity_make(product)
         row = proposal_make(product, state="approved", units_old=280.0, units_new=280.0, profit_new=1820.0)
         typed(row)
         for day in range(1, 9):
-            order_make(lines=[(product, 4)], placed_at=START + timedelta(days=day), currency="EUR")
+            order_make(lines=[(product, 3)], placed_at=START + timedelta(days=day), currency="EUR")
         order_make(lines=[priced_product()], placed_at=START + timedelta(days=9, hours=1), currency="EUR")
         prices_watch(now=START + timedelta(hours=1))
         return PriceChange.objects.get()

@@ -15,7 +15,8 @@ from django.test import Client
 from django.utils import timezone
 
 from django_ecomai.mirror.models import PricePoint, Product
-from django_ecomai.pricing.ledger import price_record
+from django_ecomai.pricing.journal import log_text
+from django_ecomai.pricing.ledger_job import ledger_fill
 from django_ecomai.pricing.models import CompetitorPrice, PriceTest, PriceTestGroup
 from django_ecomai.runs.models import Run
 from django_ecomai.testing import category_make, product_make
@@ -70,7 +71,7 @@ class TestLedger:
                 product=product, price=Decimal(price), list_price=Decimal(12) if days == 1 else Decimal(price),
                 currency="EUR", valid_from=now - timedelta(days=days),
             )  # fmt: skip
-        price_record(products=[product.pk])
+        ledger_fill(channel="")
         return product
 
     def test_everybody_reads_the_line_of_a_page(self, client: Client, django_assert_num_queries: Any) -> None:
@@ -118,6 +119,9 @@ class TestMarket:
         page = staff.get(f"{BASE}market/alerts/", {"kind": "undercut", "limit": "2"}).json()
         assert [row["product_id"] for row in page["results"]] == ["p2", "p1"] and page["next_offset"] == 2
         assert (page["results"][0]["kind"], page["results"][0]["below"]) == ("undercut", pytest.approx(0.4))
+        page = staff.get(f"{BASE}market/alerts/", {"kind": "undercut", "limit": "2", "offset": "2"}).json()
+        assert [row["product_id"] for row in page["results"]] == ["p0"] and page["next_offset"] is None
+        assert staff.get(f"{BASE}market/alerts/", {"limit": "501"}).status_code == 400
         assert staff.get(f"{BASE}market/alerts/", {"kind": "sold_out"}).json()["results"] == []
         assert staff.get(f"{BASE}market/alerts/", {"kind": "x"}).status_code == 400
 
@@ -132,6 +136,9 @@ class TestMarket:
         asked = {"competitor": "A", "offer": "1/2", "limit": "2"}
         page = staff.get(f"{BASE}competitor-offers/prices/", asked).json()
         assert [row["price"] for row in page["results"]] == ["1.0000", "2.0000"] and page["next_offset"] == 2
+        page = staff.get(f"{BASE}competitor-offers/prices/", {**asked, "offset": "2"}).json()
+        assert [row["price"] for row in page["results"]] == ["3.0000"] and page["next_offset"] is None
+        assert staff.get(f"{BASE}competitor-offers/prices/", {**asked, "limit": "0"}).status_code == 400
         assert staff.get(f"{BASE}competitor-offers/prices/", {"competitor": "A", "offer": "\x00"}).status_code == 404
 
 
@@ -163,7 +170,7 @@ class TestPriceTests:
         answer = post(staff, "price-tests/", self.PLAN)
         assert answer.status_code == 201 and answer.json()["state"] == "running"
         number = answer.json()["id"]
-        assert LogEntry.objects.get().change_message == "started"
+        assert log_text(LogEntry.objects.get().change_message) == "started"
         assert post(staff, "price-tests/", self.PLAN).json()["detail"].startswith("“Lamp” is in a price test")
         found = staff.get(f"{BASE}price-tests/{number}/").json()
         assert (len(found["weeks"]), found["result"]["verdict"], found["weeks"][0]["propensity"]) == (6, "early", 0.5)

@@ -17,6 +17,7 @@ from django.db import connection, connections, transaction
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 
+from django_ecomai.mirror.models import PricePoint
 from django_ecomai.pricing.models import CompetitorMatch, PriceChange, PriceProposal, PriceSelection
 from django_ecomai.pricing.services import (
     PricingError,
@@ -35,6 +36,7 @@ from django_ecomai.pricing.services import (
     undo_select,
 )
 from django_ecomai.pricing.services import apply as apply_room
+from django_ecomai.pricing.services import undo as undo_room
 from django_ecomai.pricing.services.competitors_deciding import match_declare
 from django_ecomai.testing import product_make
 
@@ -209,6 +211,38 @@ def test_many_are_taken_back_once_by_two_workers_and_a_person(
     assert came.waiting == 0 and came.done + came.left_out == 20
     assert PriceChange.objects.filter(kind="undo").count() == 20 and len(live_shop.written) == 40
     assert set(live_shop.now.values()) == {Decimal("10")}
+
+
+def test_while_a_price_is_taken_back_no_other_one_is_written(
+    live_shop: LiveShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shop is slow to take the price before, and nobody waits for a lock meanwhile."""
+    row = proposal_make(priced_product(external_id="u"), state="approved")
+    live_shop.now["u"] = Decimal("10")
+    (change,) = changes_apply(proposals=[row]).changes
+    PricePoint.objects.update(valid_from=timezone.now() - timedelta(days=9))
+    change.product.refresh_from_db()
+    later = proposal_make(change.product, state="approved", old_price=Decimal("10.5"), new_price=Decimal("10.8"))
+    begun, tried, real = threading.Event(), threading.Event(), undo_room.write_price
+
+    def slow(*args: Any, **more: Any) -> Any:
+        begun.set()
+        assert tried.wait(timeout=10)
+        return real(*args, **more)
+
+    monkeypatch.setattr(undo_room, "write_price", slow)
+
+    def apply() -> Any:
+        assert begun.wait(timeout=10)
+        try:
+            return changes_apply(proposals=[later])
+        finally:
+            tried.set()
+
+    undone, applied = at_once(lambda: change_undo(change=change), apply)
+    assert (undone.kind, applied.as_dict()["stale"], live_shop.now) == ("undo", 1, {"u": Decimal("10")})
+    later.refresh_from_db()
+    assert later.held_code == "being_undone" and len(live_shop.written) == 2
 
 
 def test_a_worker_that_is_slow_and_one_that_takes_over_note_one_change(

@@ -233,6 +233,27 @@ def test_the_lowest_price_of_competitors_by_week() -> None:
     assert rivals_weekly(channel="", products=np.array([nobodys.pk]), currencies=["EUR"], periods=weeks) is None
 
 
+def test_mistakes_and_offers_nobody_is_sure_of_teach_nothing() -> None:
+    """A slipped comma of long ago, a price that cannot be of this product at all, and a match of the search below
+    ``PRICING_MATCH_ACCEPT``."""
+    product = priced_product()  # at 10.00
+    weeks = np.array([2900, 2901, 2902])
+    end = midnight(day_date(int(period_days(weeks[:1], "W")[0])))
+    later = end + timedelta(days=60)
+    slipped, other, unsure = (offer_make(competitor_make(), observed_at=later) for _ in range(3))
+    match_make(product, slipped)
+    match_make(product, other, method="manual", confidence=0.2)
+    match_make(product, unsure, method="title", confidence=0.4)
+    now = timezone.now()
+    for offer, day, price in (
+        (slipped, 1, 9), (slipped, 8, "0.09"), (slipped, 15, "9.50"), (other, 1, 120), (unsure, 1, 7),
+    ):  # fmt: skip
+        point_make(offer, (now - end - timedelta(days=day)) / timedelta(days=1), price)
+    found = rivals_weekly(channel="", products=np.array([product.pk]), currencies=["EUR"], periods=weeks)
+    assert found is not None
+    assert np.exp(found[0]) == pytest.approx([9, np.nan, 9.5], nan_ok=True)
+
+
 def test_in_words() -> None:
     other = priced_product(title="Coffee")
     row = proposal_make(

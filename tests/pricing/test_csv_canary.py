@@ -273,7 +273,7 @@ class TestLetGo:
         first, followers = parted()
         imported(first)
         prices_watch(now=START + timedelta(hours=1))
-        sell(first, 7, 4)
+        sell(first, 7, 3)
         found = prices_watch(now=START + 8 * DAY + timedelta(hours=1))
         assert (found.released, found.stopped) == (0, 2)
         assert [str(one) for one in found.messages][-1] == BELOW

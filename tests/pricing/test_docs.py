@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,6 +15,7 @@ from django.test import RequestFactory
 from django.utils import timezone
 
 from django_ecomai.mirror.models import PricePoint
+from django_ecomai.pricing import urls
 from django_ecomai.pricing.hold import price_hold
 from django_ecomai.pricing.ledger import price_record
 from django_ecomai.testing import product_make
@@ -83,3 +85,23 @@ def test_an_adapter_that_strikes_prices_out_puts_both_back(monkeypatch: pytest.M
     assert (row.price, row.list_price) == (Decimal("8.50"), Decimal("10.00"))
     adapter.restore_price(None, "7", Decimal("10.00"), Decimal("12.00"))
     assert (row.price, row.list_price) == (Decimal("10.00"), Decimal("12.00"))
+
+
+def test_the_reference_names_every_address_and_what_it_needs() -> None:
+    """As the views have it: who reads the table must not find a door locked, nor one open that it calls locked."""
+    text = (DOCS / "reference" / "endpoints.md").read_text()
+    prices = text.partition("\n## Prices\n")[2].partition("\n## ")[0]
+    rows = [line.split(" | ") for line in prices.splitlines() if line.startswith("| `")]
+    documented = {address: told for first, told in rows for address in re.findall(r"`([^`]+)`", first)}
+    wanted: dict[str, set[str]] = {}
+    for one in urls.urlpatterns:
+        route = str(one.pattern).rpartition("pricing/")[2] if "api" in str(one.name) else ""
+        route = route.replace("<int:number>", "<number>").replace("<int:pk>", "<pk>")
+        needs = getattr(getattr(one.callback, "view_class", None), "needs", {})
+        if route:
+            wanted[route] = {name for names in needs.values() for name in names} or {"none"}
+    assert documented.keys() == wanted.keys()
+    assert {
+        address: names for address, names in wanted.items()
+        if not names <= set(re.findall(r"\b[a-z]+(?:_[a-z]+)*\b", documented[address]))
+    } == {}  # fmt: skip

@@ -88,7 +88,7 @@ def test_sentences_of_some_kinds() -> None:
         "probable to 60 %; it stands at the largest change per week; 1 % more for the price moves demand by −1.60 % "
         "(−2 to −1.20); 1200 offers of competitors from 9.50, half of them below 1,010"
     )
-    assert found["dear"].startswith("1,234 → 100 EUR (−91.9 %); in 28 days 40 pieces")
+    assert found["dear"].startswith("1,234.50 → 99.999 EUR (−91.9 %); in 28 days 40 pieces")
     assert found["a rule and no demand"] == (
         "10 → 10.50 EUR (+5 %); the rule “Räumung” asks for it; what it does to demand is not known"
     )

@@ -13,8 +13,8 @@ from django_ecomai.pricing.models import PriceProposal, PricingRule
 from django_ecomai.pricing.services import proposals_approve, propose
 from django_ecomai.testing import product_make
 
-from .factories import priced_product, rule_make
-from .shop import NOW
+from .factories import elasticity_make, priced_product, rule_make
+from .shop import NOW, sales_make
 from .test_propose import known
 
 pytestmark = pytest.mark.django_db
@@ -132,3 +132,19 @@ class TestVariants:
         rule_make(name="Series", action="limits", family_attribute="series")
         (row,) = worked_out(variant)
         assert (row.held_code, row.held_named) == ("two_families", {"names": "line=A, series=X"})
+
+
+def test_a_family_gets_the_price_at_which_its_members_earn_most_together() -> None:
+    """One size sells hundreds and would be dearer, two sell a few and would be cheaper: alone each has a proposal, and
+    at the mean of the three nobody earns anything."""
+    parent = product_make(external_id="P", price="10.00", cost=Decimal(5), list_price=Decimal(10))
+    sizes = []
+    for name, slope, rate in (("S", -1.2, 200.0), ("M", -5.0, 6.0), ("L", -5.0, 6.0)):
+        sizes.append(priced_product(external_id=name, parent=parent, cost=Decimal(5), list_price=Decimal(10)))
+        sales_make(sizes[-1], rate=rate, levels=(10.0,))
+        elasticity_make(sizes[-1], elasticity=slope, low=slope - 0.2, high=slope + 0.2, sd=0.1)
+    rows = worked_out(*sizes)
+    assert [row.new_price for row in rows] == [Decimal("11.00")] * 3
+    gains = [row.gain or 0.0 for row in rows]
+    assert gains == pytest.approx([293.58, -27.40, -27.40], abs=0.01)
+    assert {stage for row in rows for stage, _before, _after in row.trail} <= {"max_rise_day"}

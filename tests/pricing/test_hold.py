@@ -85,8 +85,11 @@ def test_after_the_minutes_of_the_setting_it_is_void(settings: Any, monkeypatch:
     assert token() == "" and price_hold_verify(token=made, product_id="p") is None
 
 
-@pytest.mark.parametrize("forged", ["", "x", "a:b:c", "é", token()[:-1], token().upper(), "a" * 10_000])
+@pytest.mark.parametrize("forged", ["", "x", "a:b:c", "é", "{made}x", "x{made}", "{made[1:]}", "a" * 10_000])
 def test_a_forged_token_holds_nothing(forged: str) -> None:
+    made = token()
+    forged = forged.replace("{made[1:]}", made[1:]).replace("{made}", made)
+    assert price_hold_verify(token=made, product_id="p") is not None
     assert price_hold_verify(token=forged, product_id="p") is None
 
 

@@ -15,6 +15,7 @@ from django.test import Client
 from django.urls import reverse
 
 from django_ecomai.pricing import learning
+from django_ecomai.pricing.held import NONE
 from django_ecomai.pricing.models import PriceProposal, ProductElasticity
 from django_ecomai.pricing.price_test_pages import Plan, plan_suggested, plan_warned
 from django_ecomai.pricing.services.price_test_limits import price_test_problems
@@ -152,5 +153,5 @@ def test_the_test_that_is_suggested_is_the_one_that_is_offered_and_can_be_starte
     for row in suggested:
         offered = plan_suggested(product=row.product)
         assert offered == Plan(row.test_low, row.test_high, row.test_weeks)
-        assert price_test_problems(product=row.product, pairs=[(offered.low, offered.high)]) == [""]
+        assert price_test_problems(product=row.product, pairs=[(offered.low, offered.high)]) == [NONE]
         assert plan_warned(product=row.product, plan=offered) == ""

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from django_ecomai.forecast.models import Forecast
+from django_ecomai.mirror.models import PricePoint, Product
 from django_ecomai.pricing.checks import check_pricing
 from django_ecomai.pricing.limits_preview import LimitsPreview, limits_preview
 from django_ecomai.pricing.models import PriceLimits, PriceProposal, PricingRule
@@ -418,3 +419,40 @@ class TestRulesBesideThem:
         html = text_of(boss.post(reverse(self.PREVIEW), self.data(stock_days_min="30")))
         assert "It is for 1 of 3 products on sale." in html and "2 products have no known date" in html
         assert "no known date" not in text_of(boss.post(reverse(self.PREVIEW), self.data()))
+
+
+class TestWithoutAListPrice:
+    """The corridor is around what was asked a year ago: a step a day would else climb without end."""
+
+    def climbing(self, **fields: Any) -> Product:
+        product = known(-0.5, cost=Decimal(1), **{"list_price": None, **fields})
+        PricePoint.objects.filter(product=product).delete()
+        for days, price in ((800, 8), (400, 10), (8, "14.90")):
+            PricePoint.objects.create(
+                product=product, price=price, currency="EUR", valid_from=NOW - timedelta(days=days), source="shop"
+            )
+        Product.objects.filter(pk=product.pk).update(price="14.90")
+        product.refresh_from_db()
+        return product
+
+    def test_no_price_goes_beyond_half_as_much_again_within_a_year(self) -> None:
+        row = proposed(self.climbing())
+        assert (row.old_price, row.new_price, row.binding) == (Decimal("14.90"), Decimal("15.00"), "year_high")
+        assert "the highest share of the price a year ago, as it has no list price" in row.why
+
+    def test_with_a_list_price_that_counts(self) -> None:
+        row = proposed(self.climbing(list_price=Decimal(20)))
+        assert (row.new_price, row.binding) == (Decimal("16.39"), "max_rise_day")
+
+    def test_of_a_younger_product_its_first_price_counts(self) -> None:
+        product = self.climbing()
+        PricePoint.objects.filter(product=product, price__lte=10).delete()
+        PricePoint.objects.create(
+            product=product, price=12, currency="EUR", valid_from=NOW - timedelta(days=30), source="shop"
+        )
+        assert (proposed(product).new_price, proposed(product).binding) == (Decimal("16.39"), "max_rise_day")
+        Product.objects.filter(pk=product.pk).update(price="17.50")
+        PricePoint.objects.create(
+            product=product, price="17.50", currency="EUR", valid_from=NOW - timedelta(days=7), source="shop"
+        )
+        assert (proposed(product).new_price, proposed(product).binding) == (Decimal("18.00"), "year_high")

@@ -186,6 +186,15 @@ def test_where_the_shop_stands_by_category(boss: Client) -> None:
     assert "Lamp at 10: 8.00 EUR at" in html and "yours 10.00 EUR" in html
 
 
+def test_the_check_of_a_file_counts_as_writing_it_does(boss: Client) -> None:
+    competitor_make(code="A")
+    text = "competitor,price,title\nA,5,Cup\nA,6,cup\nA,5,Mug\nA,5,Cup\n"
+    told = "4 rows read: 2 new, 2 that cannot be used."
+    assert told in read(boss.post(reverse(IMPORT), {"content": text}))
+    assert told in read(boss.post(reverse(IMPORT), {"content": text, "write": "1"}))
+    assert list(CompetitorOffer.objects.order_by("pk").values_list("title", "price")) == [("Cup", 5), ("Mug", 5)]
+
+
 def test_a_file_is_shown_before_it_is_written(boss: Client) -> None:
     competitor_make(code="A")
     text = b"competitor,price,title\nA,5,Cup <b>\nX,6,Mug\n"

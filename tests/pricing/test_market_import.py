@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.db import connection
@@ -17,7 +18,7 @@ from hypothesis.extra.django import TestCase
 
 from django_ecomai.adapters.base import BadRow, CompetitorOfferRow, ShopAdapter
 from django_ecomai.conf import ecomai
-from django_ecomai.core.tables import FileError, RowError
+from django_ecomai.core.tables import FileError, RowError, csv_text
 from django_ecomai.pricing.market_out import offers_csv
 from django_ecomai.pricing.models import Competitor, CompetitorOffer, CompetitorPrice
 from django_ecomai.pricing.services import competitors_doubts, competitors_import
@@ -325,6 +326,49 @@ def test_a_check_of_many_rows_says_what_the_import_does(monkeypatch: pytest.Monk
     assert (done.created, done.new_competitors) == (5, ["New"])
 
 
+EAN = "4006381333931"
+COUNTS = ("read", "created", "updated", "unchanged", "history", "failed", "doubted")
+
+
+def told(**row: Any) -> dict[str, Any]:
+    return {"competitor": "A", "price": "4", "title": "Cup", **row}
+
+
+@pytest.mark.parametrize("form", ["csv", "dicts"])
+@pytest.mark.parametrize("chunk", [1, 2, 500])
+@pytest.mark.parametrize(
+    ("rows", "counts"),
+    [
+        ([told(), told()], (2, 1, 0, 0, 0, 1, 0)),
+        ([told(), told(), told(title="Mug"), told()], (4, 2, 0, 0, 0, 2, 0)),
+        ([told(), told(price="5")], (2, 1, 0, 0, 0, 1, 0)),
+        ([told(price="0"), told(price="5")], (2, 1, 0, 0, 0, 1, 1)),
+        ([told(ean=EAN), told(ean="0 4006381-333931", title="Mug")], (2, 1, 0, 0, 0, 1, 0)),
+        ([told(), told(title="CUP")], (2, 1, 0, 0, 0, 1, 0)),
+        ([told(offer_id=f"ean:{EAN}"), told(ean=EAN)], (2, 1, 0, 0, 0, 1, 0)),
+        ([told(price="free"), told()], (2, 1, 0, 0, 0, 1, 0)),
+        ([told(), told(competitor="B"), told(competitor="b")], (3, 3, 0, 0, 0, 0, 0)),
+        ([told(offer_id="known", price="7"), told(offer_id="known", price="9")], (2, 0, 1, 0, 0, 1, 0)),
+        ([told(offer_id="known", title="Known", price="8"), told(offer_id="known")], (2, 0, 0, 1, 0, 1, 0)),
+        ([told(offer_id="known", observed_at="2025-01-01"), told(offer_id="known")], (2, 0, 0, 0, 1, 1, 0)),
+    ],
+)
+def test_a_check_counts_an_offer_that_stands_twice_as_the_import_does(
+    rows: list[dict[str, Any]], counts: tuple[int, ...], chunk: int, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(competitors_import, "CHUNK", chunk)
+    offer_make(competitor_make(code="A", currency="EUR"), external_id="known", title="Known", days_ago=1)
+    given: dict[str, Any] = {"rows": rows}
+    if form == "csv":
+        given = {"content": csv_text(COLUMNS, [[row.get(name, "") for name in COLUMNS] for row in rows])}
+    dry = offers_import(**given, add_competitors=True, keep_all=True, check_only=True)
+    assert CompetitorOffer.objects.count() == 1
+    done = offers_import(**given, add_competitors=True, keep_all=True)
+    assert tuple(getattr(done, name) for name in COUNTS) == counts
+    assert tuple(getattr(dry, name) for name in COUNTS) == counts
+    assert (dry.verdicts, dry.new_competitors) == (done.verdicts, done.new_competitors)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_check_holds_no_locks_beyond_its_part_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(competitors_import, "CHUNK", 2)
@@ -419,6 +463,28 @@ class AnyFile(TestCase):
         assert found.read == len(found.verdicts) == len(rows)
         for one in found.verdicts:
             assert (one.message + one.value).encode() is not None
+
+    @given(
+        st.lists(
+            st.fixed_dictionaries(
+                {"competitor": st.sampled_from("AB"), "title": st.sampled_from(["Cup", "CUP", ""])},
+                optional={
+                    "offer_id": st.sampled_from("12"), "ean": st.sampled_from([EAN, f"0{EAN}", "1"]),
+                    "price": st.sampled_from(["4", "5", "0", "x"]), "available": st.booleans(),
+                    "observed_at": st.sampled_from(["2026-01-01", "2026-01-02"]),
+                },
+            ),
+            max_size=8,
+        ),
+        st.integers(1, 3),
+    )  # fmt: skip
+    def test_a_check_says_what_the_import_does(self, rows: list[dict[str, Any]], chunk: int) -> None:
+        offer_make(Competitor.objects.create(code="A", name="A"), external_id="1", title="Cup", price=Decimal(4))
+        with mock.patch.object(competitors_import, "CHUNK", chunk):
+            dry = offers_import(rows=rows, add_competitors=True, keep_all=True, check_only=True)
+            done = offers_import(rows=rows, add_competitors=True, keep_all=True)
+        assert [getattr(dry, name) for name in COUNTS] == [getattr(done, name) for name in COUNTS]
+        assert (dry.verdicts, dry.new_competitors) == (done.verdicts, done.new_competitors)
 
     @given(st.text(max_size=300))
     def test_any_text_is_read_or_refused(self, text: str) -> None:

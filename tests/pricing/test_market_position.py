@@ -31,6 +31,15 @@ def test_the_position_of_a_product(django_assert_num_queries: Any) -> None:
     assert (one.own, one.currency, one.position, one.simulated) == (10, "EUR", "premium", False)
 
 
+def test_a_competitor_counts_once_with_what_he_asks_at_least() -> None:
+    """The same lamp stands in his shop three times, in three packings."""
+    product, often = product_make(price="10"), competitor_make()
+    for competitor, price in ((often, "9"), (often, "8"), (often, "8.50"), (competitor_make(), "12")):
+        match_make(product, offer_make(competitor, price=Decimal(price)))
+    one = market_positions(channel="", product_ids=[product.pk])[product.pk]
+    assert (one.lowest, one.median, one.highest, one.offers) == (8, 10, 12, 2)
+
+
 def test_a_product_of_two_categories_counts_once() -> None:
     product = product_make(price="10")
     product.categories.set([category_make(name="Lamps"), category_make(name="Gifts")])

@@ -64,7 +64,7 @@ def test_only_what_is_approved_is_given_to_the_shop_and_taking_back_ends_it() ->
 @pytest.mark.parametrize(
     ("rule", "product", "reason"),
     [
-        ({"min_margin": Decimal("0.55")}, {}, "Its limits allow no price below 8.89."),  # 4.00 is 45 % of 8.89
+        ({"min_margin": Decimal("0.55")}, {}, "Its limits allow no price below 8.8889."),  # 4.00 is 45 % of 8.89
         ({"map_attribute": "map"}, {"attributes": {"map": "8.50"}}, "Its limits allow no price below 8.50."),
         ({"corridor_low": Decimal("0.9")}, {"list_price": Decimal(10)}, "Its limits allow no price below 9.00."),
         ({}, {"cost": Decimal("8.01")}, "Its limits allow no price below 8.01."),
@@ -93,7 +93,7 @@ def test_the_tax_is_in_prices_and_not_in_the_cost(settings: LazySettings) -> Non
     Product.objects.update(cost=Decimal("6.41"))
     assert served() == []
     (held,) = offers_check(now=MOMENT)
-    assert held.held_reason == "Its limits allow no price below 8.01."
+    assert held.held_reason == "Its limits allow no price below 8.0125."
 
 
 def test_limits_of_a_bundle_hold_for_both_together() -> None:
@@ -118,7 +118,7 @@ def test_what_is_forbidden_later_is_held_back_at_once_or_within_the_hour_and_let
     assert served() == ["10: 8"]
     run_now(kind="pricing.watch")
     row.refresh_from_db()
-    assert row.held_reason == "Its limits allow no price below 8.89." and served() == []
+    assert row.held_reason == "Its limits allow no price below 8.8889." and served() == []
     rule.delete()
     assert [one.held_reason for one in offers_check(now=MOMENT)] == [""]
     assert served() == ["10: 8"] and offers_check(now=MOMENT) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
 
+from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.journal import log_text
 from django_ecomai.pricing.models import PriceLimits, PriceProposal
 from django_ecomai.pricing.services import (
@@ -112,6 +114,96 @@ def test_what_is_no_price_is_told(boss: Client, price: str) -> None:
         price_asked(price)
     assert "Give a price above 0" in read(decide(boss, row, "own", price=price)) and states() == ["open"]
     assert price_asked(" 9,50 ") == Decimal("9.50")
+
+
+def refused_figures(boss: Client, row: PriceProposal, price: str) -> list[str]:
+    """What stands in the figures beside a refusal; "Make it the proposal" must not."""
+    html = page(boss, DETAIL, row.pk, query=f"?price={price}").split('id="own-price"')[1].split("</section>")[0]
+    assert "Make it the proposal" not in html and 'role="alert"' in html
+    figures = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", html)
+    return [re.sub(r"</?small>", "", f"{label}: {value}") for label, value in figures]
+
+
+class TestRefused:
+    """Beside the refusal stand the numbers of the price that was asked for, never those of the proposed one."""
+
+    def test_by_a_limit(self, boss: Client) -> None:
+        found = own_price_preview(proposal=proposal_make(curve=MADE), price=Decimal("8.00"))
+        units = 40 * 0.8**-1.6
+        assert (found.refused.code, found.unknown.code, found.row.new_price) == ("limits_forbid", "", Decimal(8))
+        assert (found.row.units_new, found.row.revenue_new, found.row.profit_new, found.row.gain) == pytest.approx(
+            (units, 8 * units, 4 * units, 4 * units - 240), abs=1e-4
+        )
+        PriceProposal.objects.update(curve={**MADE, "sd": 0.2})
+        assert refused_figures(boss, PriceProposal.objects.get(), "8.00") == [
+            "Own price: 8.00 EUR −20.0 %",
+            "Expected gain: −11.12 EUR −30.50 to +9.55, in 28 days",
+            "Chance of a gain: 14 % high risk",
+            "Pieces: 40 → 57.20 in 28 days",
+            "Revenue: 400 → 458 EUR in 28 days",
+            "Profit: 240 → 229 EUR in 28 days",
+        ]
+
+    @pytest.mark.parametrize(("price", "known"), [("7.99", False), ("8.00", True), ("12.00", True), ("12.01", False)])
+    def test_beyond_the_curve_nobody_knows(self, boss: Client, price: str, known: bool) -> None:
+        row = proposal_make(curve=MADE)
+        found = own_price_preview(proposal=row, price=Decimal(price))
+        assert found.refused.code == "limits_forbid"
+        assert (found.row.units_new is None, found.row.gain is None, found.unknown.code) == (
+            (False, False, "") if known else (True, True, "beyond_curve")
+        )
+        if not known:
+            assert refused_figures(boss, PriceProposal.objects.get(), price)[1:] == [
+                "Expected gain: not known Its demand curve goes from 8 to 12 EUR: nobody knows what a price beyond it "
+                "brings."
+            ]
+
+    def test_of_a_price_that_the_shop_has_changed_the_asked_one_stands_alone(self, boss: Client) -> None:
+        row = proposal_make(curve=MADE)
+        Product.objects.update(price=Decimal("10.20"))
+        found = own_price_preview(proposal=row, price=Decimal("9.50"))
+        assert found.told == "The shop has changed the price to 10.2 since it was worked out."
+        assert (found.row.new_price, found.row.units_new, found.unknown.code) == (Decimal("9.5"), 43.4212, "")
+        assert (found.row.units_old, found.row.profit_old, found.row.gain, found.row.gain_chance) == (None,) * 4
+        assert refused_figures(boss, PriceProposal.objects.get(), "9.50") == [
+            "Own price: 9.50 EUR",
+            "Pieces: 43.40 in 28 days",
+            "Revenue: 413 EUR in 28 days",
+            "Profit: 239 EUR in 28 days",
+        ]
+
+    @pytest.mark.parametrize(
+        ("change", "code"), [({"is_active": False}, "off_sale"), ({"currency": "USD"}, "currency_changed")]
+    )
+    def test_of_what_is_not_sold_so_nothing_is_told(self, boss: Client, change: dict[str, Any], code: str) -> None:
+        row = proposal_make(curve=MADE)
+        Product.objects.update(**change)
+        found = own_price_preview(proposal=row, price=Decimal("9.50"))
+        assert (found.refused.code, found.unknown.code) == (code, code)
+        assert [getattr(found.row, name) for name in NUMBERS] == [None] * 10 + ["high"]
+        figures = refused_figures(boss, PriceProposal.objects.get(), "9.50")
+        assert figures[0].startswith("Own price: 9.50 EUR") and figures[1:] == ["Expected gain: not known"]
+
+    def test_without_a_curve_it_is_said(self, boss: Client) -> None:
+        row = proposal_make(curve={})
+        assert refused_figures(boss, row, "8.00") == [
+            "Own price: 8.00 EUR −20.0 %", "Expected gain: not known Nothing is known of its demand.",
+        ]  # fmt: skip
+
+    def test_by_the_api_nothing_of_the_proposed_price_is_left(self, boss: Client) -> None:
+        fields = {"binding": "max_rise_day", "propensity": 0.3, "trail": [["max_rise_day", 12.0, 10.5]]}
+        row = proposal_make(curve=MADE, rule=rule_make(), **fields)
+        answer = boss.post(
+            f"{API}proposals/{row.pk}/price/", {"price": "7.00", "preview": True}, content_type="application/json"
+        ).json()
+        assert answer["unknown"].startswith("Its demand curve goes from 8 to 12 EUR")
+        assert "Its limits do not allow this price" in answer["refused"]
+        assert (answer["new_price"], answer["expected"]) == ("7.0000", dict.fromkeys(("units", "revenue", "profit")))
+        assert (answer["rule"], answer["binding"], answer["propensity"], answer["trail"][-1]) == (
+            None, "", None, ["own_price", 10.5, 7.0],
+        )  # fmt: skip
+        assert answer["why"].startswith("10 → 7 EUR (−30 %); ")
+        assert PriceProposal.objects.values_list("binding", "new_price").get() == ("max_rise_day", Decimal("10.5"))
 
 
 def test_a_family_has_one_price(boss: Client) -> None:

@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from django_ecomai.mirror.models import Product
+from django_ecomai.pricing.journal import log_text
 from django_ecomai.pricing.models import PriceProposal, PriceTest, PriceTestWeek, ProductElasticity
 from django_ecomai.pricing.price_test_pages import Plan, plan_suggested, plan_told
 from django_ecomai.pricing.services import price_test_start, prices_watch
@@ -134,7 +135,7 @@ def test_a_test_begins_on_the_elasticities_page(boss: Client, shop: PricedShop) 
     test = PriceTest.objects.get()
     assert (test.low, test.high, test.weeks.count()) == (Decimal("9.80"), Decimal("10.20"), 4)
     assert test.started_by == User.objects.get(username="boss")
-    assert LogEntry.objects.get().change_message == "started"
+    assert log_text(LogEntry.objects.get().change_message) == "started"
     # whoever comes again is led to the one that runs
     assert "is in a price test already" in read(boss.get(start_url(product), follow=True))
 
@@ -209,7 +210,7 @@ def test_the_page_tells_weeks_and_what_was_sold_at_each_price(boss: Client, shop
         order_make(placed_at=moment + timedelta(hours=36), lines=[(test.product, pieces)])
     html = read(boss.get(page_of(test)))
     assert "3 of 4 weeks have ended and count." in html
-    assert html.count("was in the shop") == 3 and html.count("left out") == 1 and html.count(">50 %<") == 4
+    assert html.count("was in the shop") == 3 and html.count("left out") == 1
     # 14 pieces per week at 9.80 that cost 4.00, 7 at 10.20
     assert ">81.20 EUR<" in html and ">43.40 EUR<" in html
     assert PriceTestWeek.objects.filter(test=test, applied_at=None).count() == 1

@@ -9,12 +9,14 @@ from itertools import groupby
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.contrib.auth.models import User
 
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.models import PriceChange, PriceTest
 from django_ecomai.pricing.services import (
     PricingError,
+    SecondNeeded,
     change_undo,
     changes_apply,
     price_test_start,
@@ -92,7 +94,7 @@ def test_a_worker_that_is_killed_in_a_weeks_change_loses_nothing(
     live_shop.cent = D(cent)  # 9.80 and 10.20 are whole there
     killed(monkeypatch, step, lambda: prices_watch(now=MONDAY))
     the_end(test, MONDAY)
-    assert (test.state, test.reason, live_shop.now["t"]) == ("done", "", 10)
+    assert (test.state, test.reason_words, live_shop.now["t"]) == ("done", "", 10)
     assert Product.objects.get().price == 10
     assert [week.applied_at is None for week in test.weeks.all()] == [False] * 4
     # one record per price that the shop had, in their order
@@ -113,7 +115,7 @@ def test_a_worker_that_is_killed_when_a_test_ends_loses_nothing(
     written = PriceChange.objects.count()
     killed(monkeypatch, step, lambda: prices_watch(now=MONDAY + 4 * WEEK))
     the_end(test, MONDAY + 4 * WEEK)
-    assert (test.state, test.reason, live_shop.now["t"], Product.objects.get().price) == ("done", "", 10, 10)
+    assert (test.state, test.reason_words, live_shop.now["t"], Product.objects.get().price) == ("done", "", 10, 10)
     assert PriceChange.objects.count() == written + 1
     assert not test.weeks.filter(is_spoiled=True).exists()
 
@@ -124,7 +126,7 @@ def test_somebody_elses_price_after_a_crash_stays(live_shop: LiveShop, monkeypat
     live_shop.now["t"] = D("11.11")
     the_end(test, MONDAY)
     assert (test.state, live_shop.now["t"]) == ("stopped", D("11.11"))
-    assert "nobody knows who wrote that" in test.reason
+    assert "nobody knows who wrote that" in test.reason_words
 
 
 def test_a_slow_worker_whose_test_was_taken_over_notes_nothing(
@@ -172,7 +174,7 @@ def test_a_shop_that_is_away_when_a_test_ends(live_shop: LiveShop, broken: str, 
         prices_watch(now=end + HOUR)
         test.refresh_from_db()
     assert (test.state, test.ending, test.waits_for) == ("stopped" if stops else "done", "", "")
-    assert (test.reason, live_shop.now["t"]) == ("enough" if stops else "", 10)
+    assert (test.reason_words, live_shop.now["t"]) == ("enough" if stops else "", 10)
     assert prices_watch(now=end + 2 * HOUR).tests == 0
 
 
@@ -185,7 +187,7 @@ def test_a_test_that_waits_ends_when_somebody_elses_price_is_there(live_shop: Li
     prices_watch(now=MONDAY + 2 * HOUR)
     test.refresh_from_db()
     assert test.state == "stopped" and live_shop.now["t"] == D("11.11")
-    assert test.reason == "enough; the shop has changed the price to 11.11, and it stays"
+    assert test.reason_words == "enough; the shop has changed the price to 11.11, and it stays"
 
 
 def test_a_shop_that_refuses_a_weeks_price_is_asked_again(live_shop: LiveShop) -> None:
@@ -208,7 +210,7 @@ def test_a_shop_that_rounds_runs_the_test_and_its_price_before_comes_back(live_s
     for number in range(5):
         prices_watch(now=MONDAY + number * WEEK)
     test.refresh_from_db()
-    assert (test.state, test.reason, live_shop.now["t"]) == ("done", "", 10)
+    assert (test.state, test.reason_words, live_shop.now["t"]) == ("done", "", 10)
     made = {week.price: week.stored_price for week in test.weeks.all()}
     assert made == {D("9.85"): D("9.80"), D("10.15"): D("10.10")}
     assert (test.kept(test.low), test.kept(test.high)) == (D("9.80"), D("10.10"))
@@ -231,7 +233,7 @@ def test_what_a_shop_that_rounds_makes_untestable(
     for number in range(2):
         prices_watch(now=MONDAY + number * WEEK)
     test.refresh_from_db()
-    assert test.state == "stopped" and said in test.reason and live_shop.now["t"] == 10
+    assert test.state == "stopped" and said in test.reason_words and live_shop.now["t"] == 10
 
 
 # -- undo ------------------------------------------------------------------------------------------------------------
@@ -250,7 +252,7 @@ def test_a_price_that_is_taken_back_stops_the_test_that_has_not_begun(live_shop:
     change, test = applied(live_shop)
     change_undo(change=change)
     test.refresh_from_db()
-    assert (test.state, test.reason) == ("stopped", "the price before it was taken back")
+    assert (test.state, test.reason_words) == ("stopped", "the price before it was taken back")
     assert live_shop.now["u"] == change.old_price
     assert prices_watch(now=MONDAY).tests == 0
 
@@ -263,3 +265,62 @@ def test_a_price_under_a_test_that_has_begun_is_not_taken_back(live_shop: LiveSh
     price_test_stop(test=test, reason="undo", now=MONDAY + HOUR)
     change_undo(change=change)
     assert live_shop.now["u"] == change.old_price
+
+
+def test_a_price_under_a_test_of_its_family_that_has_begun_is_not_taken_back(live_shop: LiveShop) -> None:
+    """One of two has its price already, the other one waits for the shop."""
+    change, test = applied(live_shop)
+    other = PriceTest.objects.create(
+        product=priced_product(external_id="o"), base_price=10, low=9, high=11, starts_on=test.starts_on, seed=1,
+        family="f", writing_price=9,
+    )  # fmt: skip
+    PriceTest.objects.filter(pk=test.pk).update(family="f")
+    with pytest.raises(PricingError, match="is in a price test that has begun"):
+        change_undo(change=change)
+    assert set(PriceTest.objects.filter(pk__in=[test.pk, other.pk]).values_list("state", flat=True)) == {"running"}
+
+
+class TestFourEyes:
+    """The price before lies below the cost of now: two people must confirm that it comes back."""
+
+    @pytest.fixture
+    def undone(self, live_shop: LiveShop, settings: LazySettings) -> tuple[PriceChange, PriceTest]:
+        change, test = applied(live_shop)
+        Product.objects.update(cost="10.20")
+        settings.ECOMAI = {**settings.ECOMAI, "PRICING_FOUR_EYES": True}
+        return change, test
+
+    def test_the_first_confirmation_leaves_the_test_and_the_second_stops_it(
+        self, live_shop: LiveShop, undone: tuple[PriceChange, PriceTest]
+    ) -> None:
+        change, test = undone
+        first, second = (User.objects.create_superuser(name) for name in ("first", "second"))
+        with pytest.raises(SecondNeeded):
+            change_undo(change=change, user=first, confirmed=True)
+        test.refresh_from_db()
+        assert (test.state, test.reason, live_shop.now["u"]) == ("running", "", D("10.50"))
+        change_undo(change=change, user=second, confirmed=True)
+        test.refresh_from_db()
+        assert (test.state, test.reason_words) == ("stopped", "the price before it was taken back")
+        assert live_shop.now["u"] == 10
+
+    def test_a_test_that_has_begun_is_told_of_before_anybody_confirms(
+        self, live_shop: LiveShop, undone: tuple[PriceChange, PriceTest]
+    ) -> None:
+        change, test = undone
+        PriceTest.objects.filter(pk=test.pk).update(writing_price=D("10.30"))
+        with pytest.raises(PricingError, match="is in a price test that has begun"):
+            change_undo(change=change, user=User.objects.create_superuser("first"), confirmed=True)
+        change.refresh_from_db()
+        assert change.seconded_by is None
+
+    def test_a_shop_that_refuses_leaves_the_test(
+        self, live_shop: LiveShop, undone: tuple[PriceChange, PriceTest]
+    ) -> None:
+        change, test = undone
+        live_shop.broken.add("u")
+        for name in ("first", "second"):
+            with pytest.raises(PricingError):
+                change_undo(change=change, user=User.objects.create_superuser(name), confirmed=True)
+        test.refresh_from_db()
+        assert (test.state, test.reason) == ("running", "")

@@ -16,8 +16,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from django_ecomai.mirror.models import Product
+from django_ecomai.pricing.journal import log_text
 from django_ecomai.pricing.models import PriceChange, PriceTest, PriceTestGroup, PriceTestWeek
-from django_ecomai.pricing.services import price_test_group_start, price_test_start
+from django_ecomai.pricing.services import price_test_group_start, price_test_group_stop, price_test_start
 from django_ecomai.testing import order_make
 from tests.clients import clerk
 
@@ -59,8 +60,31 @@ def several(**fields: Any) -> PriceTestGroup:
 def test_the_verdict_stands_on_the_page_with_its_interval(boss: Client, shop: PricedShop) -> None:
     test = single()
     html = boss.get(reverse("admin:ecomai_pricing_pricetest_change", args=[test.pk])).content.decode()
-    assert "The higher price earns more:" in html and "Higher less lower" in html and "95 of 100 tests" in html
+    assert "The higher price earns more:" in html and "Difference: higher less lower" in html
+    assert "95 of 100 tests" in html
     assert 'value="high">Keep 10.20 EUR<' in html and 'value="low">Keep 9.80 EUR<' in html
+    assert "<h2>Result</h2>" in html and "Ended on" in html and "It is told anew every week" not in html
+
+
+@pytest.mark.parametrize(("low", "high", "best"), [(100, 160, "high"), (160, 100, "low"), (100, 100, "")])
+def test_the_price_that_earns_more_is_offered_first(
+    boss: Client, shop: PricedShop, low: int, high: int, best: str
+) -> None:
+    test = price_test_start(product=priced_product(), low=Decimal("9.80"), high=Decimal("10.20"), weeks=6, seed=1)
+    past(test, low=low, high=high)
+    html = boss.get(reverse("admin:ecomai_pricing_pricetest_change", args=[test.pk])).content.decode()
+    offered = [name for name in ("high", "low") if f'class="button default" name="price" value="{name}"' in html]
+    assert offered == ([best] if best else []) and 'name="price" value="high"' in html
+
+
+def test_one_that_was_stopped_does_not_wait_for_a_result(boss: Client, shop: PricedShop) -> None:
+    group = several()
+    price_test_group_stop(group=group, reason="sale")
+    test = group.tests.all()[0]
+    html = boss.get(reverse("admin:ecomai_pricing_pricetest_change", args=[test.pk])).content.decode()
+    assert "No week of the test has ended." in html and "Was planned until" in html and "from then on" not in html
+    listed = boss.get(reverse("admin:ecomai_pricing_pricetest_changelist")).content.decode()
+    assert listed.count("Part of “Lamps”") == 3
 
 
 def test_a_price_is_kept_and_taken_back(boss: Client, shop: PricedShop) -> None:
@@ -71,7 +95,7 @@ def test_a_price_is_kept_and_taken_back(boss: Client, shop: PricedShop) -> None:
     html = boss.post(url, {"price": "high"}, follow=True).content.decode()
     assert "1 price is in the shop now." in html and "Keep 10.20" not in html
     assert shop.written == [(test.product.external_id, Decimal("10.20"))]
-    assert "keep the higher price" in set(LogEntry.objects.values_list("change_message", flat=True))
+    assert "keep the higher price" in map(log_text, LogEntry.objects.values_list("change_message", flat=True))
     assert "The shop has this price already" in boss.post(url, {"price": "high"}, follow=True).content.decode()
     change = PriceChange.objects.get()
     assert change.proposal is not None and change.proposal.units_new == pytest.approx(4 * 161, abs=4)

@@ -138,6 +138,7 @@ class TestVerdicts:
         sell(test, [100, 100], [300, 300])
         found = price_test_result(test, today=after(4))
         assert (found.pairs, found.verdict, found.weeks_more) == (2, "early", 2)
+        assert found.sentence == ("No verdict: too few weeks count. A test must run for 2 weeks more: start a new one.")
 
     def test_a_test_that_was_stopped_gets_none(self, shop: PricedShop) -> None:
         test = run(8, until=7)

@@ -113,7 +113,7 @@ def test_somebody_elses_price_ends_it_and_stays(shop: PricedShop) -> None:
     Product.objects.update(price="12.00")
     found = prices_watch(now=MONDAY + timedelta(weeks=1))
     test.refresh_from_db()
-    assert test.state == "stopped" and "12" in test.reason
+    assert test.state == "stopped" and "12" in test.reason_words
     assert Product.objects.get().price == 12 and len(shop.written) == 1
     assert "the shop has changed the price" in str(found.messages[0])
 
@@ -139,7 +139,7 @@ def test_a_price_before_that_a_limit_forbids_by_now_does_not_come_back(shop: Pri
     prices_watch(now=MONDAY)
     Product.objects.update(cost="10.10")
     test = price_test_stop(test=test, reason="enough", now=MONDAY + timedelta(days=2))
-    assert len(shop.written) == 1 and "enough; Its limits do not allow this price any more" in test.reason
+    assert len(shop.written) == 1 and "enough; Its limits do not allow this price any more" in test.reason_words
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -154,7 +154,7 @@ def test_a_least_price_that_cannot_be_read_stops_it(before: bool, shop: PricedSh
     Product.objects.update(**unreadable)
     prices_watch(now=MONDAY)
     test.refresh_from_db()
-    assert test.state == "stopped" and "9,90 EUR" in test.reason and shop.written == []
+    assert test.state == "stopped" and "9,90 EUR" in test.reason_words and shop.written == []
 
 
 def test_two_people_where_the_shop_wants_two(shop: PricedShop, settings: LazySettings) -> None:
@@ -192,7 +192,7 @@ def test_stopped_early_the_price_before_comes_back(shop: PricedShop) -> None:
     test = started()
     prices_watch(now=MONDAY)
     test = price_test_stop(test=test, reason="Christmas", now=MONDAY + timedelta(days=2))
-    assert (test.state, test.reason) == ("stopped", "Christmas")
+    assert (test.state, test.reason_words) == ("stopped", "Christmas")
     assert Product.objects.get().price == 10
     with pytest.raises(PricingError, match="over already"):
         price_test_stop(test=test, reason="again")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from datetime import timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -269,7 +272,7 @@ class TestApproving:
         self, shop: PricedShop, user: User, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         rows_make(2)
-        selection = approve(user, apply_at=timezone.now() + timedelta(seconds=5))
+        selection = approve(user, apply_at=timezone.now() + timedelta(hours=1))
         PriceSelection.objects.update(apply_at=timezone.now() - timedelta(hours=1))
         selection.refresh_from_db()
         selection_execute(selection=selection)
@@ -318,7 +321,9 @@ class TestTheJob:
             return real(*args)
 
         monkeypatch.setattr(selections, "approve_part", cancelling)
-        monkeypatch.setattr("django_ecomai.runs.services.context.time.monotonic", iter(range(0, 10_000, 5)).__next__)
+        # Only the run's clock: five seconds between any two looks at it.
+        clock = SimpleNamespace(monotonic=itertools.count(0, 5).__next__, strftime=time.strftime)
+        monkeypatch.setattr("django_ecomai.runs.services.context.time", clock)
         assert run_execute(run_id=run.pk).state == Run.State.CANCELLED
         came = selection_came(selection)
         assert 0 < came.done < 6 and came.waiting == 6 - came.done

@@ -16,6 +16,7 @@ from django_ecomai.core.registry import personal_data
 from django_ecomai.pricing.checks import check_pricing
 from django_ecomai.pricing.diagnosis import diagnose
 from django_ecomai.pricing.models import PriceReduction
+from django_ecomai.runs.models import Run
 
 from .adapters import PricedShop
 from .factories import elasticity_make, priced_product, proposal_make
@@ -40,6 +41,14 @@ from .factories import elasticity_make, priced_product, proposal_make
         ({"PRICING_HORIZON_DAYS": 0}, ["ecomai.E112"]),
         ({"PRICING_HISTORY_WEEKS": 1.5}, ["ecomai.E112"]),
         ({"PRICING_CANARY_DAYS": True}, ["ecomai.E112"]),
+        ({"PRICING_LEARN_DAYS": "7"}, ["ecomai.E112"]),
+        ({"PRICING_LEARN_DAYS": -5}, ["ecomai.E112"]),
+        ({"PRICE_HOLD_MINUTES": -1}, ["ecomai.E112"]),
+        ({"PRICING_COMPETITOR_MAX_AGE_DAYS": 0}, ["ecomai.E112"]),
+        ({"PRICING_ROLLBACK": "False"}, ["ecomai.E131"]),
+        ({"PRICING_FOUR_EYES": "no", "PRICING_STEERS": 1}, ["ecomai.E131", "ecomai.E131"]),
+        ({"PRICING_LIMITS": {"max_change_week": 0.05}}, ["ecomai.E110"]),
+        ({"PRICING_LIMITS": {"max_change_day": 0.3, "max_change_week": None}}, []),
         ({"PRICING_CAUTION": -1}, ["ecomai.E113"]),
         ({"PRICING_CAUTION": 1}, []),
         ({"PRICING_PRICES_INCLUDE_PROMOTIONS": "yes"}, ["ecomai.E130"]),
@@ -62,12 +71,25 @@ def test_the_doctor(django_assert_max_num_queries: Any, shop: PricedShop) -> Non
     ]  # fmt: skip
     product.cost = Decimal(4)
     product.save()
-    row = elasticity_make(product, made_at=timezone.now())
+    now = timezone.now()
+    elasticity_make(product, made_at=now - timedelta(days=5))  # learned once a week
+    row = proposal_make(product, made_at=now - timedelta(hours=6))
     with django_assert_max_num_queries(6):
         assert [one.level for one in diagnose()] == ["ok"]
-    row.made_at = timezone.now() - timedelta(days=4)
+    row.made_at = now - timedelta(days=4)
     row.save()
     assert [str(one.title) for one in diagnose()] == ["Price proposals are 4 days old"]
+
+
+@pytest.mark.django_db
+def test_the_doctor_believes_the_run_that_found_no_price_to_change(shop: PricedShop) -> None:
+    """And a trial run, which stores nothing, says nothing."""
+    elasticity_make(priced_product(), made_at=timezone.now() - timedelta(days=5))
+    run = Run.objects.create(kind="pricing.propose", state=Run.State.DONE, finished_at=timezone.now())
+    assert [one.level for one in diagnose()] == ["ok"]
+    run.parameters = {"dry_run": True}
+    run.save()
+    assert [str(one.title) for one in diagnose()] == ["Price proposals are 5 days old"]
 
 
 @pytest.mark.django_db

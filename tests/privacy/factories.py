@@ -121,7 +121,7 @@ def _staff_fill(user: Any) -> None:
     proposal_make(decided_by=user, seconded_by=user)
     prices: dict[str, Any] = {"product": product_make(), "currency": "EUR"}
     PriceChange.objects.create(
-        at=moment, user=user, seconded_by=user, old_price=Decimal(10), new_price=Decimal(9), **prices
+        at=moment, user=user, seconded_by=user, undoing_by=user, old_price=Decimal(10), new_price=Decimal(9), **prices
     )
     PriceSelection.objects.create(kind="approve", made_at=moment, made_by=user, batch="b", number=1)
     PriceLimits.objects.create(user=user)

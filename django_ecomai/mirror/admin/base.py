@@ -9,14 +9,17 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import formats, timezone
 
+from django_ecomai.core.currencies import currency_digits
+
 NONE = "–"
 
 
 def amount_format(value: Any, currency: str = "") -> str:
-    """``12.50 GBP``, a dash for nothing."""
+    """``12.50 GBP``, ``13 JPY``: to the digits of its currency; a dash for nothing."""
     if value is None:
         return NONE
-    number = formats.number_format(round(value, 2), decimal_pos=2, use_l10n=True, force_grouping=True)
+    places = currency_digits(currency)
+    number = formats.number_format(round(value, places), decimal_pos=places, use_l10n=True, force_grouping=True)
     return f"{number} {currency}".strip()
 
 

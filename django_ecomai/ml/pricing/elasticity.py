@@ -97,9 +97,10 @@ def fit_elasticities(panel: PricePanel, options: ElasticityOptions | None = None
     ``log E[units] = a_i + e_i log price + own trend, promotion, season + index of category and period``. The price is
     first cleared of what other products of the category, the season and promotions explain (cross-fitted by products),
     so that what is left of it is not correlated with what errors in the demand index; that index is learned from other
-    products too. Control effects are drawn to the category's, elasticities to category and shop (`shrink`). Variances
-    are those of a generalised estimating equation with NB2 variance and AR(1) correlation (Liang and Zeger, 1986), with
-    dispersion per product drawn to the common one. Raises ``ValueError`` for an unknown ``demand``.
+    products too. Control effects are drawn to the category's (what promotions do, on to the shop's as far as categories
+    are alike), elasticities to category and shop (`shrink`). Variances are those of a generalised estimating equation
+    with NB2 variance and AR(1) correlation (Liang and Zeger, 1986), with dispersion per product drawn to the common
+    one. Raises ``ValueError`` for an unknown ``demand``.
     """
     use = options or ElasticityOptions()
     if use.demand not in DEMANDS:

@@ -20,6 +20,8 @@ DEMANDS = ("poisson", "log")
 #: Columns of the design: intercept, price, trend, promotion, price index, two of season.
 _PRICE, PROMOTION, _INDEX = 1, 3, 4
 _ROUNDS = 8
+#: Products for which the shop's mean counts beside those of a category.
+_SHOP = 3.0
 
 
 @dataclass(eq=False)
@@ -33,6 +35,7 @@ class _State:
     rho: float
     group_mean: Floats  # [n, k]
     spread: Floats  # [k]
+    between: float = 0.1  # variance of the mean effect of promotions between categories
 
 
 class Fit:
@@ -179,29 +182,47 @@ class Fit:
         return sums[:, :k, :k], sums[:, :k, k], sums[:, k, k], size
 
     def _spreads(self, gram: Floats, moment: Floats) -> None:
-        """Means by category [n, k] and spreads [k] of the control effects, by expectation-maximisation."""
+        """Means by category [n, k] and spreads [k] of the control effects, by expectation-maximisation.
+
+        A category's mean is drawn to the shop's; the mean effect of promotions as far as categories do not differ.
+        Promotions are price cuts, and the few weeks of one category hardly tell the two apart.
+        """
         state, panel = self.state, self.panel
         k = gram.shape[1]
         size = np.bincount(panel.category)
         some = np.einsum("nii->ni", gram)[:, 0] > 0
+        count = np.bincount(panel.category, some.astype(float), len(size))
         variance = state.spread**2
         mean = state.group_mean
         for _ in range(12):
             prior = np.diag(np.r_[1e-6, 1 / variance[1:]])
             inverse = np.linalg.inv(gram + prior)
             b = np.einsum("nij,nj->ni", inverse, moment + np.r_[0.0, 1 / variance[1:]] * mean)
+            doubt = np.einsum("nii->ni", inverse)
             means = np.zeros_like(mean)
             for column in range(1, k):
                 values = np.where(some, b[:, column], 0.0)
                 everyone = values[some].mean() if some.any() else 0.0
-                total = np.bincount(panel.category, values, len(size)) + 3 * everyone
-                known = np.bincount(panel.category, some.astype(float), len(size)) + 3
-                means[:, column] = (total / known)[panel.category]
-            apart = (b - means) ** 2 + np.einsum("nii->ni", inverse)
+                shop = max(variance[column] / state.between, _SHOP) if column == PROMOTION else _SHOP
+                total = np.bincount(panel.category, values, len(size)) + shop * everyone
+                drawn = total / (count + shop)
+                means[:, column] = drawn[panel.category]
+                if column == PROMOTION:
+                    told = (variance[column] - doubt[:, column]).clip(min=0.0) / variance[column] ** 2
+                    told = np.bincount(panel.category, told, len(size)).astype(np.float64)
+                    self._between(drawn - everyone, told, count > 0)
+            apart = (b - means) ** 2 + doubt
             if some.any():
                 variance = apart[some].mean(axis=0).clip(min=1e-4, max=9.0)
             mean = means
         state.group_mean, state.spread = mean, np.sqrt(variance)
+
+    def _between(self, off: Floats, told: Floats, used: NDArray[np.bool_]) -> None:
+        """How far the mean effects of promotions [c] of the used categories are apart: what they are off the shop's,
+        and the doubt that is left of them when their products tell so much [c] (precision)."""
+        if used.any():
+            doubt = 1 / (told[used] + 1 / self.state.between)
+            self.state.between = max(float((off[used] ** 2 + doubt).mean()), 1e-5)
 
     def _own(self, gram: Floats, moment: Floats) -> tuple[Floats, Floats, Floats]:
         """Own estimate of the elasticity and its variance [n], price effect free and controls drawn to their category;

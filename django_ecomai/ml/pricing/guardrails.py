@@ -165,8 +165,8 @@ def guard(
 
     ``endings`` are last digits in steps within ``ending_base`` steps: ``(99, 95)`` with 100 steps of 0.01 are prices
     that end in .99 or .95. They are wishes: where none lies inside the limits, or within half a base, the nearest step
-    does. A family gets one
-    price: the mean of its targets, guarded by what all members allow. Without ``need_cost`` a product without a known
+    does. A family gets one price: its members' target, or where they have several the mean of them, guarded by what all
+    allow. Without ``need_cost`` a product without a known
     cost may be proposed for. Raises ``ValueError`` for endings outside the base.
     """
     if any(not 0 <= one < ending_base for one in endings):

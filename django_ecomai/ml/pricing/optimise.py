@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -181,7 +182,9 @@ def optimise(
     Ryzin, 1994): ask again when stock or forecast have changed. ``sell_through`` [n] is the highest price that sells
     that share of the stock, in expectation, before the path ends, else the lowest allowed one. ``goal`` [n] is one of
     ``GOALS``; ``caution`` takes so many standard deviations off what a price is worth more than today's. To sell
-    through a stock that is not known has no target. Raises ``ValueError`` for unknown goals and shapes that do not fit.
+    through a stock that is not known has no target. A family gets the one price that is worth most to all of its
+    members with the same goal together, or that sells that share of what they have together. Raises ``ValueError`` for
+    unknown goals and shapes that do not fit.
     """
     n = len(limits)
     if len(demand.path) != n:
@@ -192,11 +195,11 @@ def optimise(
     share = np.broadcast_to(np.asarray(sell_through, dtype=np.float64), n)
     target = np.full(n, np.nan)
     low, high = limits.interval()
-    for start in range(0, n, _CHUNK):
-        rows = np.arange(start, min(start + _CHUNK, n))
+    for rows in _chunks(limits.family):
         target[rows] = _best(
-            demand.only(rows), limits.price[rows], low[rows], high[rows], kind[rows], share[rows], caution
-        )
+            demand.only(rows), limits.price[rows], low[rows], high[rows], kind[rows], share[rows], caution,
+            limits.family[rows],
+        )  # fmt: skip
     guarded = guard(target, limits, endings=endings, ending_base=ending_base)
     held = guarded.held.copy()
     held[~np.isfinite(demand.elasticity)] = "no_elasticity"
@@ -225,6 +228,61 @@ def _power(demand: Demand, log_ratio: Floats, nodes: Floats) -> Floats:
     return np.asarray(np.exp(found, out=found))
 
 
+def _chunks(family: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Rows in parts of some size that cut no family."""
+    rows = np.argsort(family, kind="stable")
+    start = 0
+    while start < len(rows):
+        end = min(start + _CHUNK, len(rows))
+        while end < len(rows) and family[rows[end]] >= 0 and family[rows[end]] == family[rows[end - 1]]:
+            end += 1
+        yield rows[start:end]
+        start = end
+
+
+@dataclass(frozen=True, eq=False)
+class _Together:
+    """``rows`` that share a price with others, and the dense index ``group`` of theirs."""
+
+    rows: NDArray[np.int64]
+    group: NDArray[np.int64]
+
+    def sums(self, values: Floats) -> Floats:
+        """[n, g] with those of a group added up, for each of its rows."""
+        if not len(self.rows):
+            return values
+        total = np.zeros((self.group.max() + 1, values.shape[1]))
+        np.add.at(total, self.group, values[self.rows])
+        found = values.copy()
+        found[self.rows] = total[self.group]
+        return found
+
+    def least(self, values: Floats) -> Floats:
+        """[n] the lowest of a group, for each of its rows."""
+        return self._of(values, np.minimum, np.inf)
+
+    def most(self, values: Floats) -> Floats:
+        """[n] the highest of a group, for each of its rows."""
+        return self._of(values, np.maximum, -np.inf)
+
+    def _of(self, values: Floats, which: np.ufunc, start: float) -> Floats:
+        if not len(self.rows):
+            return values
+        ends = np.full(self.group.max() + 1, start)
+        which.at(ends, self.group, values[self.rows])
+        found = values.copy()
+        found[self.rows] = ends[self.group]
+        return found
+
+
+def _together(family: NDArray[np.int64], kind: NDArray[np.str_], ok: NDArray[np.bool_]) -> _Together:
+    """Members of a family that seek the same, so that what prices are worth to them may be added up."""
+    rows = np.flatnonzero((family >= 0) & ok)
+    pairs = np.column_stack([family[rows], np.unique(kind[rows], return_inverse=True)[1]]) if len(rows) else None
+    group = rows if pairs is None else np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)
+    return _Together(rows, group)
+
+
 def _best(
     demand: Demand,
     price: Floats,
@@ -233,11 +291,14 @@ def _best(
     kind: NDArray[np.str_],
     share: Floats,
     caution: float,
+    family: NDArray[np.int64],
 ) -> Floats:
     ok = np.isfinite(price) & (price > 0) & np.isfinite(demand.elasticity) & (low <= high)
+    ok &= (kind != "sell_through") | np.isfinite(demand.stock)
     safe = np.where(ok, price, 1.0)
-    lowest = np.where(ok, np.maximum(low, safe * (1 - _WIDEST)), 1.0)
-    highest = np.where(ok, np.maximum(np.minimum(high, safe * (1 + _WIDEST)), lowest), 1.0)
+    together = _together(family, kind, ok)
+    lowest = np.where(ok, np.maximum(low, together.least(safe) * (1 - _WIDEST)), 1.0)
+    highest = np.where(ok, np.maximum(np.minimum(high, together.most(safe) * (1 + _WIDEST)), lowest), 1.0)
     part = np.linspace(0.0, 1.0, GRID)
     log = np.log(lowest / safe)[:, None] * (1 - part) + np.log(highest / safe)[:, None] * part
     nodes, weights = posterior_nodes()
@@ -253,9 +314,9 @@ def _best(
         apart = worth - today
         middle = apart @ weights
         mean = mean - today @ weights - caution * np.sqrt(((apart - middle[:, :, None]) ** 2 @ weights).clip(min=0.0))
-    best = mean.argmax(axis=1)
-    ok &= (kind != "sell_through") | np.isfinite(demand.stock)
-    clears = sold @ weights >= (share * demand.supply)[:, None]
+    best = together.sums(mean).argmax(axis=1)
+    supply = np.where(np.isfinite(demand.supply), share * demand.supply, 0.0)
+    clears = together.sums(sold @ weights) >= together.sums(supply[:, None])
     last = np.where(clears.any(axis=1), GRID - 1 - clears[:, ::-1].argmax(axis=1), 0)
     best = np.where(kind == "sell_through", last, best)
     return np.where(ok, asked[np.arange(len(price)), best], np.nan)

@@ -23,10 +23,10 @@ from django.views.decorators.http import require_POST
 from django_ecomai.core.admin import ReadOnlyAdminMixin
 from django_ecomai.core.admin_parts import badge
 from django_ecomai.core.charts import format_value
-from django_ecomai.mirror.admin.base import amount_format
+from django_ecomai.core.db import without_transaction
 from django_ecomai.pricing import words
 from django_ecomai.pricing.asked import key_asked, text_asked
-from django_ecomai.pricing.held import why_of
+from django_ecomai.pricing.held import exact_amount, why_of
 from django_ecomai.pricing.models import PriceChange, PriceSelection
 from django_ecomai.pricing.selection_job import AT_ONCE as DECIDED_AT_ONCE
 from django_ecomai.pricing.selection_job import selection_start
@@ -111,9 +111,13 @@ class PriceChangeAdmin(ReadOnlyAdminMixin, PricingAdmin):
         return request.user.has_perm(UNDO)
 
     def get_urls(self) -> list[URLPattern]:
-        view = require_POST(self.take_back_view)
-        name = "ecomai_pricing_pricechange_take_back"
-        return [path("take-back/", self.admin_site.admin_view(view), name=name), *super().get_urls()]
+        view, name = self.admin_site.admin_view, "ecomai_pricing_pricechange"
+        return [
+            # What was written must stay noted, whatever fails afterwards: no transaction of the request around it.
+            path("", without_transaction(view(self.changelist_view)), name=f"{name}_changelist"),
+            path("take-back/", view(require_POST(self.take_back_view)), name=f"{name}_take_back"),
+            *super().get_urls(),
+        ]
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Django's page, its lines in the reader's language."""
@@ -150,8 +154,8 @@ class PriceChangeAdmin(ReadOnlyAdminMixin, PricingAdmin):
         share = float(row.new_price / row.old_price) - 1 if row.old_price else None
         return format_html(
             '{} → <span class="ecomai-new-price">{}</span> <span class="ecomai-quiet">{}</span>',
-            amount_format(row.old_price),
-            amount_format(row.new_price, row.currency),
+            exact_amount(row.old_price, row.currency, named=False),
+            exact_amount(row.new_price, row.currency),
             words.signed_percent(share),
         )
 
@@ -258,8 +262,8 @@ class PriceChangeAdmin(ReadOnlyAdminMixin, PricingAdmin):
                 {
                     "pk": row.pk,
                     "title": row.product.title,
-                    "now": amount_format(row.new_price, row.currency),
-                    "then": amount_format(row.old_price, row.currency),
+                    "now": exact_amount(row.new_price, row.currency),
+                    "then": exact_amount(row.old_price, row.currency),
                 }
                 for row in rows
             ],

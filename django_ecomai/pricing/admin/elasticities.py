@@ -19,8 +19,10 @@ from django_ecomai.conf import ecomai
 from django_ecomai.core.admin import ReadOnlyAdminMixin
 from django_ecomai.core.charts import format_value
 from django_ecomai.core.prose import prose
-from django_ecomai.mirror.admin.base import NONE, amount_format
+from django_ecomai.mirror.admin.base import NONE
 from django_ecomai.pricing import words
+from django_ecomai.pricing.asked import channel_asked, text_asked
+from django_ecomai.pricing.held import exact_amount
 from django_ecomai.pricing.models import ProductElasticity
 from django_ecomai.pricing.services import adapter_applies
 from django_ecomai.pricing.services.price_test_groups import MOST_PRODUCTS
@@ -74,14 +76,14 @@ class ProductElasticityAdmin(ReadOnlyAdminMixin, PricingAdmin):
             return HttpResponseNotAllowed(["POST"])
         if not request.user.has_perm(START):
             raise PermissionDenied
-        channel = request.POST.get("channel", ecomai.CHANNEL)[:32]
+        channel = text_asked(request.POST.get("channel", ecomai.CHANNEL))[:32]
         run = run_start(kind="pricing.propose", channel=channel, parameters={"learn": True}, user=request.user)
         return HttpResponseRedirect(self.link("ecomai_runs_run_change", run.pk) or "../")
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         from django_ecomai.pricing.learning import learned_at  # with it come the readers of sales
 
-        channel = request.GET.get("channel", ecomai.CHANNEL)
+        channel = channel_asked(request)
         context = {
             "channel": channel,
             "learned_at": learned_at(channel=channel),
@@ -95,7 +97,7 @@ class ProductElasticityAdmin(ReadOnlyAdminMixin, PricingAdmin):
 
     def get_list_display(self, request: HttpRequest) -> Any:
         """Who may put prices into the shop starts tests here."""
-        may = request.user.has_perm(APPLY) and adapter_applies(request.GET.get("channel", ecomai.CHANNEL))
+        may = request.user.has_perm(APPLY) and adapter_applies(channel_asked(request))
         return (*self.list_display[:-1], "try_prices") if may else self.list_display
 
     @admin.display(description=gettext_lazy("price test"))
@@ -158,7 +160,8 @@ class ProductElasticityAdmin(ReadOnlyAdminMixin, PricingAdmin):
             return NONE
         currency = row.product.currency
         told = _("%(low)s and %(high)s in turn, %(weeks)s weeks") % {
-            "low": amount_format(row.test_low), "high": amount_format(row.test_high, currency), "weeks": row.test_weeks
+            "low": exact_amount(row.test_low, currency, named=False), "high": exact_amount(row.test_high, currency),
+            "weeks": row.test_weeks,
         }  # fmt: skip
         return prose(told)
 

@@ -40,8 +40,10 @@ HELP = {
     "max_change_day": gettext_lazy("Per cent of today’s price, up and down. Prices that should move further do so in "
                                    "steps, one a day."),
     "max_change_week": gettext_lazy("Per cent of the price of a week ago."),
-    "corridor_low": gettext_lazy("Per cent of the list price, where a product has one. 50: never below half of it."),
-    "corridor_high": gettext_lazy("Per cent of the list price. 100: never above it."),
+    "corridor_low": gettext_lazy(
+        "Per cent of the list price, or where there is none of the price a year ago. 50: never below half of it."
+    ),
+    "corridor_high": gettext_lazy("Per cent of the same. 100: never above it."),
     "min_margin": gettext_lazy("Per cent of the price without tax that must be left over the cost. Whatever stands "
                                "here, no price is ever proposed below cost."),
     "min_gain": gettext_lazy("A price that is expected to earn less than so much more until its horizon ends is not "

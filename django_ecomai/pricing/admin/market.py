@@ -22,9 +22,10 @@ from django_ecomai.conf import ecomai
 from django_ecomai.core.admin import ViewOnlyMixin
 from django_ecomai.core.admin_parts import badge, simulated_badge
 from django_ecomai.core.charts import CHART_SCRIPTS, canvas_chart
-from django_ecomai.mirror.admin.base import NONE, amount_format, day_format
+from django_ecomai.mirror.admin.base import NONE, day_format
 from django_ecomai.mirror.models import Product
-from django_ecomai.pricing.asked import key_asked, text_asked
+from django_ecomai.pricing.asked import channel_asked, key_asked, text_asked
+from django_ecomai.pricing.held import exact_amount
 from django_ecomai.pricing.market import fresh_since, market_positions
 from django_ecomai.pricing.market_alerts import MARKET_ALERTS, MarketAlert
 from django_ecomai.pricing.market_rows import offer_looked_at, unmatched_rows
@@ -148,14 +149,14 @@ class CompetitorOfferAdmin(ImportMixin, ViewOnlyMixin, MarketAdmin):
 
     @admin.display(description=gettext_lazy("price"))
     def price_now(self, row: CompetitorOffer) -> str:
-        return amount_format(row.price, row.currency)
+        return exact_amount(row.price, row.currency)
 
     @admin.display(description=gettext_lazy("your product"))
     def ours(self, row: CompetitorOffer) -> str:
         match = accepted_match(row)
         if match is None:
             return NONE
-        own = amount_format(match.product.price, match.product.currency)
+        own = exact_amount(match.product.price, match.product.currency)
         return format_html('{}<span class="ecomai-quiet"> {}</span>', match.product.title, own)
 
     @admin.display(description=gettext_lazy("in stock"))
@@ -235,7 +236,7 @@ class CompetitorOfferAdmin(ImportMixin, ViewOnlyMixin, MarketAdmin):
         """Where the shop stands: positions per category, and what happened."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        channel = ecomai.CHANNEL
+        channel = channel_asked(request)
         found = market_numbers_shown(channel=channel)
         context = {
             **self.admin_site.each_context(request),
@@ -290,7 +291,7 @@ def _facts(offer: CompetitorOffer, match: CompetitorMatch | None) -> list[tuple[
     stock = NONE if offer.available is None else _("yes") if offer.available else _("sold out")
     facts: list[tuple[Any, Any]] = [
         (_("Competitor"), offer.competitor.name),
-        (_("Price"), amount_format(offer.price, offer.currency)),
+        (_("Price"), exact_amount(offer.price, offer.currency)),
         (_("In stock"), stock),
         (_("Seen"), date_format(localtime(offer.observed_at), "SHORT_DATETIME_FORMAT")),
         (_("Brand"), offer.brand or NONE),
@@ -298,7 +299,7 @@ def _facts(offer: CompetitorOffer, match: CompetitorMatch | None) -> list[tuple[
         ("SKU", offer.sku or NONE),
     ]
     if match is not None:
-        facts.append((_("Your price"), amount_format(match.product.price, match.product.currency)))
+        facts.append((_("Your price"), exact_amount(match.product.price, match.product.currency)))
     return facts
 
 

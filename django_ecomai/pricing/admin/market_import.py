@@ -6,7 +6,8 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path
@@ -17,11 +18,16 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_ecomai.conf import ecomai
 from django_ecomai.core.charts import format_value
 from django_ecomai.core.tables import MOST_BYTES, FileError
+from django_ecomai.pricing.asked import key_asked
 from django_ecomai.pricing.market_out import offers_csv
 from django_ecomai.pricing.market_rows import MATCH as KIND
 from django_ecomai.pricing.market_rows import offer_rows, unmatched_rows
+from django_ecomai.pricing.offers_import_job import AT_ONCE, import_start, import_write, outcome_of
+from django_ecomai.pricing.offers_import_job import KIND as IMPORT
 from django_ecomai.pricing.services.competitors_import import OffersOutcome, offers_import
 from django_ecomai.pricing.services.competitors_reading import COLUMNS, NEEDED
+from django_ecomai.runs.models import Run
+from django_ecomai.runs.selectors import run_status
 
 from .base import READ
 
@@ -68,6 +74,8 @@ class ImportMixin:
             raise PermissionDenied
         if request.method == "POST" and "add_competitors" in request.POST:
             self._may_add(request)
+        if request.method == "POST" and "checked" in request.POST:
+            return self._write_checked(request)
         told = (request.POST, request.FILES) if request.method == "POST" else (None, None)
         form = OffersForm(*told)
         outcome: OffersOutcome | None = None
@@ -76,6 +84,12 @@ class ImportMixin:
             file = form.cleaned_data["file"]
             content = file.read() if file is not None else form.cleaned_data["content"]
             write = "write" in request.POST
+            if content.count(b"\n" if isinstance(content, bytes) else "\n") > AT_ONCE:
+                started = import_start(
+                    content=content if isinstance(content, bytes) else content.encode(), channel=ecomai.CHANNEL,
+                    user=request.user, check_only=not write, add_competitors=form.cleaned_data["add_competitors"],
+                )  # fmt: skip
+                return HttpResponseRedirect(f"{request.path}?run={started.pk}")
             try:
                 outcome = offers_import(
                     content=content,
@@ -88,6 +102,9 @@ class ImportMixin:
                     carried = content if isinstance(content, str) else content.decode("utf-8-sig")
             except FileError as problem:
                 error = str(problem)
+        run = _run(request) if request.method == "GET" else None
+        if run is not None:
+            outcome = outcome_of(run)
         context = {
             **self.admin_site.each_context(request),
             **self.market_context(request),  # type: ignore[attr-defined]
@@ -99,6 +116,10 @@ class ImportMixin:
             "summary": _summary(outcome) if outcome else "",
             "carried": carried,
             "ways": self._ways(request, outcome) if outcome and not outcome.check_only else [],
+            "status": None if run is None else run_status(run=run),
+            "status_url": self.link("ecomai_runs_run_status", run.pk) if run else "",  # type: ignore[attr-defined]
+            "run_url": self.link("ecomai_runs_run_change", run.pk) if run else "",  # type: ignore[attr-defined]
+            "checked": _checked(run),
             "kind": KIND,
             "channel": ecomai.CHANNEL,
             "columns": [(name, name in NEEDED) for name in COLUMNS],
@@ -126,9 +147,35 @@ class ImportMixin:
             found.append((matches, _("Matches to decide")))
         return [(url, text) for url, text in found if url]
 
+    def _write_checked(self, request: HttpRequest) -> HttpResponse:
+        """Write the file that a job has looked at."""
+        run = _runs().filter(pk=key_asked(request.POST.get("checked"))).first()
+        if _checked(run) is None or run is None:
+            raise Http404(_("There is no such file any more: choose it again."))
+        if run.parameters.get("add_competitors"):
+            self._may_add(request)
+        started = import_write(run=run, user=request.user)
+        return HttpResponseRedirect(f"{request.path}?run={started.pk}")
+
     def _may_add(self, request: HttpRequest) -> None:
         if not request.user.has_perm("ecomai_pricing.add_competitor"):
             raise PermissionDenied
+
+
+def _runs() -> QuerySet[Run]:
+    return Run.objects.filter(kind=IMPORT, channel=ecomai.CHANNEL)
+
+
+def _run(request: HttpRequest) -> Run | None:
+    """The run that the address names, or the newest one that has not ended."""
+    if "run" in request.GET:
+        return _runs().filter(pk=key_asked(request.GET["run"])).first()
+    return _runs().filter(state__in=(Run.State.QUEUED, Run.State.RUNNING)).order_by("-pk").first()
+
+
+def _checked(run: Run | None) -> int | None:
+    """The key of a run that has looked at a whole file and written nothing; None of another."""
+    return run.pk if run and run.state == Run.State.DONE and run.parameters.get("check_only") else None
 
 
 def _summary(outcome: OffersOutcome) -> str:

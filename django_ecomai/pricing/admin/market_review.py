@@ -18,8 +18,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_ecomai.core.admin import FirstChoiceFilter, ViewOnlyMixin
 from django_ecomai.core.admin_parts import badge, simulated_badge
 from django_ecomai.core.paging import channels_of
-from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.pricing.asked import channel_asked, key_asked, of_channel
+from django_ecomai.pricing.held import exact_amount
 from django_ecomai.pricing.market_rows import decided_titles, review_rows
 from django_ecomai.pricing.models import Competitor, CompetitorMatch
 from django_ecomai.pricing.services.competitors_deciding import MatchError, match_undo, matches_decide
@@ -138,7 +138,7 @@ class CompetitorMatchAdmin(ViewOnlyMixin, MarketAdmin):
             offer_name(row),
             simulated_badge() if offer.competitor.is_simulated else "",
             " · ".join(filter(None, [offer.competitor.name, offer.brand, offer.sku, offer.ean])),
-            amount_format(offer.price, offer.currency),
+            exact_amount(offer.price, offer.currency),
         )
 
     @admin.display(description=gettext_lazy("your product"))
@@ -152,7 +152,7 @@ class CompetitorMatchAdmin(ViewOnlyMixin, MarketAdmin):
             '<span class="ecomai-quiet">{}</span>',
             product.title,
             " · ".join(filter(None, [product.brand, product.sku or product.external_id])),
-            amount_format(product.price, product.currency),
+            exact_amount(product.price, product.currency),
             gap,
         )
 
@@ -260,7 +260,7 @@ def pair_words(row: CompetitorMatch) -> str:
     offer, product = row.offer, row.product
     return _("offer “%(offer)s”, %(offer_price)s; your product “%(product)s”, %(price)s") % {
         "offer": offer_name(row),
-        "offer_price": amount_format(offer.price, offer.currency),
+        "offer_price": exact_amount(offer.price, offer.currency),
         "product": product.title,
-        "price": amount_format(product.price, product.currency),
+        "price": exact_amount(product.price, product.currency),
     }

@@ -23,6 +23,7 @@ from django_ecomai.conf import ecomai
 from django_ecomai.core.admin import ViewOnlyMixin
 from django_ecomai.core.charts import bar_chart, format_value
 from django_ecomai.pricing import offer_words
+from django_ecomai.pricing.asked import channel_asked
 from django_ecomai.pricing.models import VolumeOffer
 from django_ecomai.pricing.offers_export import offers_csv
 from django_ecomai.pricing.offers_job import KIND
@@ -104,7 +105,7 @@ class VolumeOfferAdmin(ViewOnlyMixin, PricingAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """With what to do with a suggestion, and the buttons."""
-        channel = request.GET.get("channel", ecomai.CHANNEL)
+        channel = channel_asked(request)
         context = {
             "is_nav_sidebar_enabled": False,  # the table needs the room
             "start_url": self.link("ecomai_runs_run_start") if request.user.has_perm(START) else "",
@@ -121,7 +122,7 @@ class VolumeOfferAdmin(ViewOnlyMixin, PricingAdmin):
         """What is suggested, approved or dismissed, as a file."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        pieces = offers_csv(channel=request.GET.get("channel", ecomai.CHANNEL), state=_shown(request))
+        pieces = offers_csv(channel=channel_asked(request), state=_shown(request))
         headers = {"Content-Disposition": 'attachment; filename="volume-prices.csv"'}
         return StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8", headers=headers)
 
@@ -129,7 +130,7 @@ class VolumeOfferAdmin(ViewOnlyMixin, PricingAdmin):
         """A picture and a table per attribute."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        run, found = segments_latest(channel=request.GET.get("channel", ecomai.CHANNEL))
+        run, found = segments_latest(channel=channel_asked(request))
         request.current_app = self.admin_site.name
         context = {
             **self.admin_site.each_context(request),

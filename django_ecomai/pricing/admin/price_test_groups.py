@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.models import LogEntry
-from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.urls.resolvers import URLPattern
@@ -22,22 +19,20 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_POST
 
 from django_ecomai.conf import ecomai
-from django_ecomai.core.admin import ReadOnlyAdminMixin
 from django_ecomai.core.admin_parts import badge
 from django_ecomai.core.charts import format_value
-from django_ecomai.core.db import without_transaction
 from django_ecomai.forecast.days import local_date
-from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing import words
 from django_ecomai.pricing.asked import key_asked, text_asked
+from django_ecomai.pricing.held import exact_amount
 from django_ecomai.pricing.models import PriceTest, PriceTestGroup, PricingRule
-from django_ecomai.pricing.price_test_export import group_state
 from django_ecomai.pricing.price_test_pages import WEEKS, result_context
+from django_ecomai.pricing.price_test_power import group_told
 from django_ecomai.pricing.price_test_results import price_tests_result
+from django_ecomai.pricing.price_test_several import group_rows, group_state
 from django_ecomai.pricing.rule_preview import rule_product_ids
 from django_ecomai.pricing.services import (
     PricingError,
@@ -47,12 +42,11 @@ from django_ecomai.pricing.services import (
     price_test_group_stop,
 )
 from django_ecomai.pricing.services.price_test_groups import MOST_PRODUCTS, GroupPlan, group_plan
-from django_ecomai.pricing.services.price_tests import GOING, LONGEST
+from django_ecomai.pricing.services.price_tests import LONGEST
 from django_ecomai.pricing.worklist import costs_simulated
 
-from .base import APPLY, PricingAdmin
-from .price_test_result import keep, may_keep
-from .price_tests import STATES
+from .base import APPLY
+from .price_test_decide import STATES, DecidedAdmin, begins, may_keep
 
 VIEW = "ecomai_pricing.view_pricetest"
 SHOWN = 50
@@ -69,8 +63,11 @@ class GroupForm(forms.Form):
 
 
 @admin.register(PriceTestGroup)
-class PriceTestGroupAdmin(ReadOnlyAdminMixin, PricingAdmin):
+class PriceTestGroupAdmin(DecidedAdmin):
     """Seen by whoever may see price tests."""
+
+    page, named = "ecomai_pricing_pricetestgroup", "group"
+    approve, stop = staticmethod(price_test_group_approve), staticmethod(price_test_group_stop)
 
     readonly_note = gettext_lazy(
         "Two prices of several products in turn: in every week half of them have the lower one. Choose products on the "
@@ -82,7 +79,7 @@ class PriceTestGroupAdmin(ReadOnlyAdminMixin, PricingAdmin):
     sortable_by = ()
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).annotate(products=Count("tests")).prefetch_related("tests")
+        return group_rows(super().get_queryset(request))
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm(VIEW)
@@ -91,16 +88,8 @@ class PriceTestGroupAdmin(ReadOnlyAdminMixin, PricingAdmin):
         return request.user.has_perm(VIEW)
 
     def get_urls(self) -> list[URLPattern]:
-        view, name = self.admin_site.admin_view, "ecomai_pricing_pricetestgroup"
-        posts = (("approve", self.approve_view), ("stop", self.stop_view), ("keep", self.keep_view))
-        return [
-            path("start/", view(self.start_view), name=f"{name}_start"),
-            *(
-                path(f"<int:pk>/{what}/", without_transaction(view(require_POST(one))), name=f"{name}_{what}")
-                for what, one in posts
-            ),
-            *super().get_urls(),
-        ]
+        start = path("start/", self.admin_site.admin_view(self.start_view), name=f"{self.page}_start")
+        return [start, *super().get_urls()]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         context = {"title": _("Tests of several products"), "cards_on_phones": True, **(extra_context or {})}
@@ -113,7 +102,8 @@ class PriceTestGroupAdmin(ReadOnlyAdminMixin, PricingAdmin):
         given = request.POST if request.method == "POST" else request.GET
         channel, keys, name = _chosen(given)
         form = GroupForm(given if "step" in given else {"step": 4, "weeks": WEEKS, "name": name})
-        plan, problem = GroupPlan(), ""
+        plan, problem, warned = GroupPlan(), "", ""
+        told: list[str] = []
         if form.is_valid():
             values = form.cleaned_data
             step = values["step"] / 100
@@ -123,9 +113,10 @@ class PriceTestGroupAdmin(ReadOnlyAdminMixin, PricingAdmin):
                         channel=channel, product_ids=keys, step=step, weeks=values["weeks"], name=values["name"],
                         user=request.user, seed=secrets.randbelow(2**31),
                     )  # fmt: skip
-                    messages.success(request, _begins(group))
+                    messages.success(request, begins(group.tests.all()))
                     return HttpResponseRedirect(self.link("ecomai_pricing_pricetestgroup_change", group.pk))
                 plan = group_plan(channel=channel, product_ids=keys, step=step)
+                told, warned = group_told(plan, weeks=values["weeks"])
             except PricingError as error:
                 problem = str(error)
         context = {
@@ -136,9 +127,11 @@ class PriceTestGroupAdmin(ReadOnlyAdminMixin, PricingAdmin):
             "form": form,
             "problem": problem,
             "plan": plan,
+            "told": told,
+            "warned": warned,
             "units": [
                 (", ".join(one.title for one in unit.facts), *(
-                    amount_format(price, unit.facts[0].currency) for price in (unit.facts[0].price, unit.low, unit.high)
+                    exact_amount(price, unit.facts[0].currency) for price in (unit.facts[0].price, unit.low, unit.high)
                 ))
                 for unit in plan.units[:SHOWN]
             ],
@@ -156,99 +149,35 @@ class PriceTestGroupAdmin(ReadOnlyAdminMixin, PricingAdmin):
     ) -> HttpResponse:
         """One test: its result over all products, and the products."""
         row, tests = self._row(request, object_id)
-        kind = ContentType.objects.get_for_model(PriceTestGroup)
-        log = LogEntry.objects.filter(content_type=kind, object_id=str(row.pk)).select_related("user")
-        today = local_date(timezone.now())
-        may, state = request.user.has_perm(APPLY), group_state(tests)
-        asked = {test.started_by_id for test in tests if test.state == PriceTest.State.ASKED}
+        today, state = local_date(timezone.now()), group_state(tests)
+        weeks = max(len(test.weeks.all()) for test in tests)
         kept = state == PriceTest.State.DONE and may_keep(request)
         context = {
-            **self.admin_site.each_context(request),
+            **self.decided(request, row, tests),
             **result_context(result=price_tests_result(tests), names=(_("Lower price"), _("Higher price"))),
             "title": _("Price test: %(product)s") % {"product": row.name},
-            "opts": self.opts,
-            "price_links": self.price_links(request),
-            "row": row,
-            "original": row,
             "state": badge(_state_told(state, row, today), STATES.get(PriceTest.State(state), "info")),
             "figures": [
                 (_("Products"), format_value(len(tests))),
                 (_("Step"), words.percent(row.step)),
                 (_("First Monday"), date_format(row.starts_on, "SHORT_DATE_FORMAT")),
-                (_("Weeks"), format_value(max(len(test.weeks.all()) for test in tests))),
+                (_("Weeks"), format_value(weeks)),
+                (_("Planned until"), date_format(row.starts_on + timedelta(weeks=weeks), "SHORT_DATE_FORMAT")),
             ],
             "tests": [
                 (self.link("ecomai_pricing_pricetest_change", test.pk), test.product.title,
-                 amount_format(test.low), amount_format(test.high, test.currency), test.standing(today),
-                 test.reason)
+                 exact_amount(test.low, test.currency, named=False), exact_amount(test.high, test.currency),
+                 test.standing(today), test.reason_words)
                 for test in tests
             ],
-            "left_out": list(row.left_out.items()),
-            "may_approve": may and asked and request.user.pk not in asked,
-            "approve_url": self.link("ecomai_pricing_pricetestgroup_approve", row.pk),
-            "may_stop": may and state in GOING,
-            "stop_url": self.link("ecomai_pricing_pricetestgroup_stop", row.pk),
-            "keep_url": self.link("ecomai_pricing_pricetestgroup_keep", row.pk),
+            "left_out": list(row.left_out_words.items()),
             "keeps": [("high", _("Keep the higher prices")), ("low", _("Keep the lower prices"))] if kept else [],
-            "log": list(log.order_by("-action_time", "-pk")[:20]),
-            "simulated": costs_simulated(channel=row.channel),
-            "list_url": self.link("ecomai_pricing_pricetestgroup_changelist"),
         }  # fmt: skip
         return TemplateResponse(request, "ecomai/pricing/admin/price_test_group.html", context)
 
-    def approve_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """POST: the second of two people lets it begin."""
-        row, _tests = self._row(request, pk)
-        if not request.user.has_perm(APPLY):
-            raise PermissionDenied
-        try:
-            price_test_group_approve(group=row, user=request.user)
-        except PricingError as error:
-            messages.error(request, str(error))
-        else:
-            messages.success(request, _("The test begins on Monday; its weeks are drawn."))
-        return HttpResponseRedirect(self.link("ecomai_pricing_pricetestgroup_change", row.pk))
-
-    def stop_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """POST ``reason``: end it and put the prices before back."""
-        row, _tests = self._row(request, pk)
-        if not request.user.has_perm(APPLY):
-            raise PermissionDenied
-        reason = request.POST.get("reason", "").strip()
-        if not reason:
-            messages.error(request, _("Say why the test is stopped."))
-        else:
-            try:
-                tests = price_test_group_stop(group=row, user=request.user, reason=reason)
-            except PricingError as error:
-                messages.error(request, str(error))
-            else:
-                messages.success(request, _("The test is over."))
-                # what could not be restored stands behind the reason
-                for test in tests:
-                    if test.waits_for:
-                        messages.warning(request, f"{test.product}: {test.waits_for}")
-                    if test.reason.startswith(f"{reason}; "):
-                        messages.warning(request, f"{test.product}: {test.reason}")
-        return HttpResponseRedirect(self.link("ecomai_pricing_pricetestgroup_change", row.pk))
-
-    def keep_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """POST ``price``: the higher or the lower prices stay."""
-        row, tests = self._row(request, pk)
-        keep(request, tests, channel=row.channel)
-        return HttpResponseRedirect(self.link("ecomai_pricing_pricetestgroup_change", row.pk))
-
-    def _row(self, request: HttpRequest, pk: Any) -> tuple[PriceTestGroup, list[PriceTest]]:
-        """The test with those of its products, as far as this user may see it."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        row: PriceTestGroup | None = self.get_queryset(request).filter(pk=key_asked(pk)).first()
-        tests = (
-            [] if row is None else list(row.tests.select_related("product").prefetch_related("weeks").order_by("pk"))
-        )
-        if row is None or not tests:
-            raise Http404(_("There is no such price test."))
-        return row, tests
+    def tests_of(self, row: PriceTestGroup) -> Any:
+        """Those of its products."""
+        return row.tests
 
     # -- columns
     @admin.display(description=gettext_lazy("name"))
@@ -256,8 +185,8 @@ class PriceTestGroupAdmin(ReadOnlyAdminMixin, PricingAdmin):
         return format_html('<a href="{}">{}</a>', self.link("ecomai_pricing_pricetestgroup_change", row.pk), row.name)
 
     @admin.display(description=gettext_lazy("state"))
-    def standing(self, row: PriceTestGroup) -> SafeString:
-        state = PriceTest.State(group_state(list(row.tests.all())))
+    def standing(self, row: Any) -> SafeString:
+        state = PriceTest.State(row.state)
         return badge(_state_told(state, row, local_date(timezone.now())), STATES.get(state, "info"))
 
     @admin.display(description=gettext_lazy("products"))
@@ -281,9 +210,3 @@ def _state_told(state: str, group: PriceTestGroup, today: date) -> str:
     if state == PriceTest.State.RUNNING and group.starts_on > today:
         return _("begins on its first Monday")
     return str(PriceTest.State(state).label)
-
-
-def _begins(group: PriceTestGroup) -> str:
-    if group.tests.filter(state=PriceTest.State.ASKED).exists():
-        return _("The test waits for a second person, who must approve it.")
-    return _("The test begins on Monday; its weeks are drawn.")

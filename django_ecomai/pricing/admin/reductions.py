@@ -13,10 +13,13 @@ from django.utils.translation import gettext_lazy
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.admin import ReadOnlyAdminMixin
-from django_ecomai.mirror.admin.base import amount_format, day_format
+from django_ecomai.core.charts import format_value
+from django_ecomai.mirror.admin.base import day_format
 from django_ecomai.mirror.models import Promotion
 from django_ecomai.pricing.asked import channel_asked
-from django_ecomai.pricing.models import PriceReduction
+from django_ecomai.pricing.held import exact_amount
+from django_ecomai.pricing.ledger_walk import walks_open
+from django_ecomai.pricing.models import LedgerWalk, PriceReduction
 
 from .base import PricingAdmin, labelled
 
@@ -38,12 +41,24 @@ class PriceReductionAdmin(ReadOnlyAdminMixin, PricingAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         context = {
-            "note": self.unsaid(request),
+            "note": self.unfinished(request) or self.unsaid(request),
             "cards_on_phones": True,
             "is_nav_sidebar_enabled": False,  # the table needs the room
             **(extra_context or {}),
         }
         return super().changelist_view(request, context)
+
+    @staticmethod
+    def unfinished(request: HttpRequest) -> str:
+        """How much of the past is not in the list yet; empty where all of it is."""
+        walk = walks_open(channel=channel_asked(request)).filter(what=LedgerWalk.What.PAST).first()
+        if walk is None:
+            return ""
+        done = walk.products if walk.walking is not None else 0
+        return _(
+            "Of reductions that are over, those of %(number)s products have been worked out: the rest follows within "
+            "the next hours. What runs now is told on your pages all the same."
+        ) % {"number": format_value(done)}
 
     @staticmethod
     def unsaid(request: HttpRequest) -> str:
@@ -69,14 +84,14 @@ class PriceReductionAdmin(ReadOnlyAdminMixin, PricingAdmin):
 
     @admin.display(description=gettext_lazy("reduced price"))
     def reduced_price(self, row: PriceReduction) -> SafeString:
-        return labelled(amount_format(row.price, row.currency), _("reduced price"))
+        return labelled(exact_amount(row.price, row.currency), _("reduced price"))
 
     @admin.display(description=gettext_lazy("list price"))
     def struck_out(self, row: PriceReduction) -> SafeString:
-        return labelled(amount_format(row.list_price, row.currency), _("list price"))
+        return labelled(exact_amount(row.list_price, row.currency), _("list price"))
 
     @admin.display(description=gettext_lazy("lowest price of the 30 days before"))
     def lowest(self, row: PriceReduction) -> SafeString:
         known = row.lowest_before is not None
-        told = amount_format(row.lowest_before, row.currency) if known else _("no price before is known")
+        told = exact_amount(row.lowest_before, row.currency) if known else _("no price before is known")
         return labelled(told, _("lowest price of the 30 days before"))

@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_ecomai.core.charts import bar_chart, format_value
-from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.pricing import words
 from django_ecomai.pricing.asked import channel_asked, of_channel
+from django_ecomai.pricing.held import exact_amount
 from django_ecomai.pricing.worklist import costs_simulated
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.services import run_start
@@ -118,8 +118,8 @@ def _money(currency: str, sums: dict[str, Any], found: dict[str, Any]) -> dict[s
         "rows": [
             {
                 "title": title,
-                "old": amount_format(old),
-                "new": amount_format(new, currency),
+                "old": exact_amount(old, currency, named=False),
+                "new": exact_amount(new, currency),
                 "gain": words.signed_money(gain, currency),
             }
             for _ident, title, old, new, gain in rows

@@ -26,6 +26,7 @@ from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.mirror.models import Category, Product
 from django_ecomai.pricing import words
 from django_ecomai.pricing.asked import channel_asked, key_asked, of_channel
+from django_ecomai.pricing.held import exact_amount
 from django_ecomai.pricing.models import PricingRule
 from django_ecomai.pricing.percent import percent_fields, typed
 from django_ecomai.pricing.rule_notes import next_order, no_effect, over_words, rivals, without_effect
@@ -309,8 +310,8 @@ def preview_context(found: Preview) -> dict[str, Any]:
     rows = [
         {
             "product": row.product,
-            "before": amount_format(row.old_price, row.currency),
-            "after": "" if row.new_price is None else amount_format(row.new_price, row.currency),
+            "before": exact_amount(row.old_price, row.currency),
+            "after": "" if row.new_price is None else exact_amount(row.new_price, row.currency),
             "change": "" if row.new_price in (None, row.old_price) else words.signed_percent(row.change),
             "asked": _asked(row),
             "limit": words.small_words(row) or words.limit_words(row),

@@ -16,9 +16,8 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from django_ecomai.core.charts import format_value
-from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.pricing.asked import channel_asked, key_asked, text_asked
-from django_ecomai.pricing.held import Why, reason_short, why_of
+from django_ecomai.pricing.held import Why, exact_amount, reason_short, why_of
 from django_ecomai.pricing.journal import log_text
 from django_ecomai.pricing.models import PriceChange, PriceSelection
 from django_ecomai.pricing.selection_job import came_words, selection_start
@@ -214,8 +213,8 @@ def against_page(
         "rows": [
             {
                 "title": row.product.title,
-                "now": amount_format(row.new_price, row.currency),
-                "then": amount_format(row.old_price, row.currency),
+                "now": exact_amount(row.new_price, row.currency),
+                "then": exact_amount(row.old_price, row.currency),
                 "why": str(forbidden.get(row.pk, "")),
             }
             for row in rows

@@ -20,9 +20,9 @@ from django_ecomai.core.admin import ChannelFilter, ReadOnlyAdminMixin
 from django_ecomai.core.admin_parts import badge, simulated_badge
 from django_ecomai.core.charts import sparkline
 from django_ecomai.core.prose import prose
-from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.pricing import words
 from django_ecomai.pricing.asked import channel_asked, of_channel
+from django_ecomai.pricing.held import exact_amount
 from django_ecomai.pricing.models import PriceProposal
 from django_ecomai.pricing.services import adapter_applies
 from django_ecomai.pricing.worklist import worklist_summary
@@ -140,12 +140,12 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
     @admin.display(description=gettext_lazy("price"))
     def price(self, row: PriceProposal) -> SafeString:
         if row.new_price is None:
-            return format_html("{}", amount_format(row.old_price, row.currency))
+            return format_html("{}", exact_amount(row.old_price, row.currency))
         change = row.change or 0.0
         return format_html(
             '{} → <span class="ecomai-new-price">{}</span> <span class="ecomai-line-of {}">{}</span>',
-            amount_format(row.old_price),
-            amount_format(row.new_price, row.currency),
+            exact_amount(row.old_price, row.currency, named=False),
+            exact_amount(row.new_price, row.currency),
             "ecomai-up" if change > 0 else "ecomai-down",
             words.signed_percent(change),
         )
@@ -180,7 +180,7 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
     def competitors(self, row: PriceProposal) -> SafeString:
         if not row.market:
             return format_html('<span class="ecomai-quiet">{}</span>', _("no offers"))
-        lowest = _("from %(price)s") % {"price": amount_format(row.market.get("lowest"), row.currency)}
+        lowest = _("from %(price)s") % {"price": exact_amount(row.market.get("lowest"), row.currency)}
         told = format_html('<span class="ecomai-line-of">{}</span>{}', words.market_words(row), _quiet([lowest]))
         return told + simulated_badge() if row.market.get("simulated") else told
 

@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_ecomai.conf import ecomai
 from django_ecomai.core.charts import format_value
 from django_ecomai.pricing import words
-from django_ecomai.pricing.apply_job import AT_ONCE, KIND, apply_parameters
+from django_ecomai.pricing.apply_now import apply_now_or_start
 from django_ecomai.pricing.asked import channel_asked, of_channel
 from django_ecomai.pricing.high_risk_words import high_risk_words
 from django_ecomai.pricing.models import PriceProposal, PriceSelection
@@ -31,14 +31,12 @@ from django_ecomai.pricing.services import (
     PricingError,
     adapter_applies,
     approval_select,
-    changes_apply,
     proposals_approve,
-    proposals_named,
     proposals_reject,
     selection_confirm,
 )
 from django_ecomai.pricing.worklist import Together, costs_simulated, together
-from django_ecomai.runs.services import run_start
+from django_ecomai.runs.models import Run
 
 from .approval_form import ApprovalForm, DecisionForm
 from .base import APPLY, DECIDE
@@ -222,6 +220,8 @@ class WorklistDecide:
         if number := len(by_state.get(State.SCHEDULED, ())):
             text = ngettext("%(n)s is approved for later.", "%(n)s are approved for later.", number)
             messages.info(request, linked(text % {"n": format_value(number)}, waiting))
+            for told in sorted({row.held_words for row in by_state[State.SCHEDULED]} - {""}):
+                messages.warning(request, told)
             if missing := scheduler_missing():
                 messages.warning(request, missing)
         due: dict[str, list[PriceProposal]] = {}
@@ -235,29 +235,30 @@ class WorklistDecide:
                     len(rows),
                 )
                 messages.success(request, linked(text % {"n": format_value(len(rows))}, waiting))
-            elif proposals_named(rows, channel=channel) > AT_ONCE:
-                parameters = apply_parameters(user=request.user, rows=rows)
-                run = run_start(kind=KIND, channel=channel, parameters=parameters, user=request.user)
+            elif (run := self.apply_now(request, rows, channel=channel)) is not None:
                 text = _("%(n)s are approved; they go into the shop now, this page shows how far it is.")
                 messages.success(request, text % {"n": format_value(len(rows))})
                 if page := self.link("ecomai_runs_run_change", run.pk):
                     back = HttpResponseRedirect(page)
-            else:
-                self.apply_now(request, rows, channel=channel)
         return back
 
-    def apply_now(self, request: HttpRequest, rows: Iterable[PriceProposal], *, channel: str) -> None:
-        """Write approved prices of a shop within this request, and say how it went."""
+    def apply_now(
+        self, request: HttpRequest, rows: Sequence[PriceProposal], *, channel: str, batches: bool = True
+    ) -> Run | None:
+        """Write approved prices of a shop within this request and say how it went, or give the job that does it."""
         try:
-            found = changes_apply(proposals=rows, channel=channel, user=request.user)
+            found = apply_now_or_start(rows=rows, channel=channel, user=request.user, batches=batches)
         except PricingError as error:
             messages.error(request, str(error))
-            return
+            return None
+        if isinstance(found, Run):
+            return found
         if found.changes:
             text = ngettext("%(n)s price is in the shop now.", "%(n)s prices are in the shop now.", len(found.changes))
             messages.success(request, text % {"n": format_value(len(found.changes))})
         for row in found.problems:
             messages.warning(request, f"{row.product}: {row.held_words}")
+        return None
 
     @admin.action(description=gettext_lazy("Reject"), permissions=["decide"])
     def reject(self, request: HttpRequest, queryset: QuerySet[PriceProposal]) -> HttpResponse | None:

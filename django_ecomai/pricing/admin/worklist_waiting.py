@@ -14,11 +14,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from django_ecomai.core.charts import format_value
-from django_ecomai.pricing.apply_job import AT_ONCE, KIND
 from django_ecomai.pricing.models import PriceProposal
 from django_ecomai.pricing.scheduling import scheduler_missing
 from django_ecomai.pricing.services import PricingError, proposals_reopen, proposals_reschedule
-from django_ecomai.runs.services import run_start
 
 from .approval_form import moment_field
 from .base import APPLY
@@ -67,13 +65,10 @@ class WorklistWaiting:
             for row in found:
                 by_shop.setdefault(row.channel, []).append(row)
             for channel, some in sorted(by_shop.items()):
-                if len(some) <= AT_ONCE:
-                    self.apply_now(request, some, channel=channel)
-                    continue
                 # those that were ticked, not all of their batch
-                parameters = {"user": request.user.pk, "proposals": [row.pk for row in some]}
-                run_start(kind=KIND, channel=channel, parameters=parameters, user=request.user)
-                messages.success(request, _("%(n)s go into the shop now, by a job.") % {"n": format_value(len(some))})
+                if self.apply_now(request, some, channel=channel, batches=False) is not None:
+                    text = _("%(n)s go into the shop now, by a job.")
+                    messages.success(request, text % {"n": format_value(len(some))})
 
         self._change(request, lambda: proposals_reschedule(proposals=rows, user=request.user, apply_at=None), done)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.decorators import method_decorator
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, ValidationError
@@ -11,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from django_ecomai.conf import ecomai
+from django_ecomai.core.db import without_transaction
 from django_ecomai.pricing.models import PriceChange
 from django_ecomai.pricing.selectors import change_rows
 from django_ecomai.pricing.services import AgainstLimits, PricingError, SecondNeeded, change_undo
@@ -70,8 +72,9 @@ class ChangesView(PricingView):
         return paged(request, rows, PriceChangeSerializer)
 
 
+@method_decorator(without_transaction, name="dispatch")
 class UndoView(PricingView):
-    """Restore the price before a change: ``POST``."""
+    """Restore the price before a change: ``POST``. What was written must stay noted, whatever fails afterwards."""
 
     needs = {"POST": ("undo_pricechange",)}
 
@@ -104,7 +107,7 @@ class UndoView(PricingView):
             limits = [{"product_id": one.product.external_id, "why": str(reason)} for one, reason in error.against]
             raise ValidationError({"detail": str(error), "limits": limits}) from error
         except SecondNeeded as error:
-            return Response({"detail": str(error)}, status=202)  # an error would take the note back
+            return Response({"detail": str(error)}, status=202)
         except PricingError as error:
             raise ValidationError({"detail": str(error)}) from error
         return Response(PriceChangeSerializer(undone).data)

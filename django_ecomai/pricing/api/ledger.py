@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from django_ecomai.conf import ecomai
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.asked import text_asked
-from django_ecomai.pricing.ledger import LowestPrice, reductions_running
+from django_ecomai.pricing.ledger import LowestPrice, reductions_told
 
 from .base import PricingThrottle
 
@@ -48,7 +48,7 @@ def products_asked(request: Request) -> list[str]:
 
 def ledger_lines(*, channel: str, product_ids: Sequence[str]) -> list[LowestPrice]:
     """Running reductions of products on sale, in the order of ``product_ids``; two queries."""
-    found = reductions_running(channel=channel, product_ids=product_ids)
+    found = reductions_told(channel=channel, product_ids=product_ids)
     on_sale = Product.objects.filter(channel=channel, external_id__in=list(found), is_active=True, removed_at=None)
     shown = set(on_sale.values_list("external_id", flat=True))
     return [found[one] for one in dict.fromkeys(product_ids) if one in shown]

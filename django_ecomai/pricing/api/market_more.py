@@ -13,12 +13,12 @@ from rest_framework.response import Response
 from django_ecomai.conf import ecomai
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.asked import text_asked
-from django_ecomai.pricing.market_alerts import MARKET_ALERTS, market_alerts
+from django_ecomai.pricing.market_alerts import MARKET_ALERTS, MarketAlert, market_alerts
 from django_ecomai.pricing.market_rows import offer_rows
-from django_ecomai.pricing.market_stored import market_numbers_shown
+from django_ecomai.pricing.market_stored import market_is_small, market_numbers_latest, market_numbers_shown
 from django_ecomai.pricing.models import CompetitorPrice
 
-from .base import MOST_ROWS, PAGE, PricingView, check_known, whole
+from .base import MOST_ROWS, PAGE, PricingView, check_known, paged, whole
 
 
 class CategoryPositionSerializer(serializers.Serializer[Any]):
@@ -52,6 +52,10 @@ class AlertsPageSerializer(serializers.Serializer[Any]):
 
     results = AlertSerializer(many=True)
     next_offset = serializers.IntegerField(allow_null=True)
+    counts = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text="How many there are of each kind. With more than 20,000 offers the gravest 20 of each are told.",
+    )
 
 
 class CompetitorPriceSerializer(serializers.ModelSerializer[CompetitorPrice]):
@@ -101,17 +105,27 @@ class AlertsView(PricingView):
         responses={200: AlertsPageSerializer, 400: OpenApiResponse(description="A parameter cannot be used.")},
     )
     def get(self, request: Request) -> Response:
-        """See the schema."""
+        """See the schema; with many offers the gravest 20 of each kind, as the last run counted them."""
         kinds = request.query_params.getlist("kind")
         check_known("kind", kinds, list(MARKET_ALERTS))
         limit, offset = whole(request, "limit", 100, 1, MOST_ROWS), whole(request, "offset", 0, 0, 10**9)
-        alerts = market_alerts(channel=ecomai.CHANNEL)
-        found = [one for kind in kinds or MARKET_ALERTS for one in alerts[kind]]
+        alerts, counts = _alerts(ecomai.CHANNEL)
+        found = [one for kind in kinds or MARKET_ALERTS for one in alerts.get(kind, [])]
         part = found[offset : offset + limit]
         ids = dict(Product.objects.filter(pk__in=[one.product_id for one in part]).values_list("pk", "external_id"))
         rows = [{**vars(one), "product_id": ids[one.product_id]} for one in part if one.product_id in ids]
         more = offset + limit if len(found) > offset + limit else None
-        return Response({"results": AlertSerializer(rows, many=True).data, "next_offset": more})
+        results = AlertSerializer(rows, many=True).data
+        return Response({"results": results, "next_offset": more, "counts": counts})
+
+
+def _alerts(channel: str) -> tuple[dict[str, list[MarketAlert]], dict[str, int]]:
+    """Alerts by kind, and how many there are of each: counted now where that is quick, else as the last run has."""
+    if market_is_small(channel=channel):
+        alerts = market_alerts(channel=channel)
+        return alerts, {kind: len(rows) for kind, rows in alerts.items() if rows}
+    stored = market_numbers_latest(channel=channel)
+    return ({}, {}) if stored is None else (stored.first, stored.alerts)
 
 
 class OfferHistoryView(PricingView):
@@ -135,11 +149,9 @@ class OfferHistoryView(PricingView):
     )
     def get(self, request: Request) -> Response:
         """See the schema."""
-        limit, offset = whole(request, "limit", 100, 1, MOST_ROWS), whole(request, "offset", 0, 0, 10**9)
         competitor, offer = (text_asked(request.query_params.get(name)) for name in ("competitor", "offer"))
         row = offer_rows(channel=ecomai.CHANNEL).filter(competitor__code=competitor, external_id=offer).first()
         if row is None:
             raise NotFound("There is no such offer.")
-        found = list(CompetitorPrice.objects.filter(offer=row).order_by("-observed_at")[offset : offset + limit + 1])
-        more = offset + limit if len(found) > limit else None
-        return Response({"results": CompetitorPriceSerializer(found[:limit], many=True).data, "next_offset": more})
+        prices = CompetitorPrice.objects.filter(offer=row).order_by("-observed_at")
+        return paged(request, prices, CompetitorPriceSerializer)

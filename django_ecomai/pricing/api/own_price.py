@@ -26,12 +26,14 @@ class OwnPriceSerializer(serializers.Serializer[Any]):
 
 
 class OwnPricedSerializer(ProposalSerializer):
-    """The proposal with that price; ``refused``: why a limit forbids it, in a preview."""
+    """The proposal with that price. In a preview ``refused`` says why it cannot be had, and ``unknown`` why there are
+    no numbers of it."""
 
     refused = serializers.CharField(read_only=True, default="")
+    unknown = serializers.CharField(read_only=True, default="")
 
     class Meta(ProposalSerializer.Meta):
-        fields = (*ProposalSerializer.Meta.fields, "refused")
+        fields = (*ProposalSerializer.Meta.fields, "refused", "unknown")
 
 
 class OwnPriceView(PricingView):
@@ -62,7 +64,8 @@ class OwnPriceView(PricingView):
             raise ValidationError({"price": "Give a price above 0."})
         if preview:
             found = own_price_preview(proposal=row, price=price)
-            return Response(OwnPricedSerializer(found.row).data | {"refused": found.told})
+            told = {"refused": found.told, "unknown": str(found.unknown)}
+            return Response(OwnPricedSerializer(found.row).data | told)
         try:
             own_price_set(proposal=row, price=price, user=request.user)
         except PricingError as error:

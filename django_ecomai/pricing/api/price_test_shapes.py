@@ -7,13 +7,15 @@ from typing import Any
 from rest_framework import serializers
 
 from django_ecomai.pricing.models import PriceTest, PriceTestGroup, PriceTestWeek
-from django_ecomai.pricing.price_test_export import group_state
 from django_ecomai.pricing.price_test_results import VERDICTS
 from django_ecomai.pricing.services.price_test_groups import MOST_PRODUCTS
 
 from .proposals import DecidedSerializer
 
 _MONEY: dict[str, Any] = {"max_digits": 14, "decimal_places": 4}
+_PREVIEW: dict[str, Any] = {
+    "required": False, "default": False, "help_text": "Start nothing: only say what the test would teach."
+}  # fmt: skip
 
 
 class PriceTestWeekSerializer(serializers.ModelSerializer[PriceTestWeek]):
@@ -31,6 +33,10 @@ class PriceTestSerializer(serializers.ModelSerializer[PriceTest]):
     title = serializers.CharField(source="product.title")
     state = serializers.CharField(help_text="asked, running, done or stopped.")
     group = serializers.IntegerField(source="group_id", allow_null=True, help_text="Of a test of several products.")
+    reason = serializers.CharField(
+        source="reason_words", help_text="Why it was stopped, and what is not as it was before it."
+    )
+    waits_for = serializers.CharField(source="waits_words", help_text="What the shop answered, while it waits for it.")
 
     class Meta:
         model = PriceTest
@@ -83,21 +89,15 @@ class PriceTestsPageSerializer(serializers.Serializer[Any]):
 class PriceTestGroupSerializer(serializers.ModelSerializer[PriceTestGroup]):
     """A test of several products."""
 
-    state = serializers.SerializerMethodField(help_text="asked, running, done or stopped.")
-    products = serializers.SerializerMethodField()
-    left_out = serializers.DictField(child=serializers.CharField(), help_text="Title of a product, and why.")
+    state = serializers.CharField(help_text="asked, running, done or stopped.")
+    products = serializers.IntegerField(help_text="How many take part.")
+    left_out = serializers.DictField(
+        source="left_out_words", child=serializers.CharField(), help_text="Title of a product, and why."
+    )
 
     class Meta:
         model = PriceTestGroup
         fields: tuple[str, ...] = ("id", "name", "state", "step", "products", "starts_on", "made_at", "left_out")
-
-    def get_state(self, row: PriceTestGroup) -> str:
-        """Of its tests together."""
-        return group_state(list(row.tests.all()))
-
-    def get_products(self, row: PriceTestGroup) -> int:
-        """How many take part."""
-        return len(row.tests.all())
 
 
 class PriceTestGroupDetailSerializer(PriceTestGroupSerializer):
@@ -124,6 +124,7 @@ class StartSerializer(serializers.Serializer[Any]):
     low = serializers.DecimalField(**_MONEY)
     high = serializers.DecimalField(**_MONEY)
     weeks = serializers.IntegerField(help_text="Even; a verdict needs 6 or more.")
+    preview = serializers.BooleanField(**_PREVIEW)
 
 
 class GroupStartSerializer(serializers.Serializer[Any]):
@@ -136,6 +137,29 @@ class GroupStartSerializer(serializers.Serializer[Any]):
     step = serializers.FloatField(help_text="How far both prices are from today's: 0.05 means 5 %.")
     weeks = serializers.IntegerField()
     name = serializers.CharField(max_length=128, required=False, default="", allow_blank=True)
+    preview = serializers.BooleanField(**_PREVIEW)
+
+
+class PlanSerializer(serializers.Serializer[Any]):
+    """A preview: what the test of one product would teach."""
+
+    teaches = serializers.ListField(child=serializers.CharField(), help_text="Sentences.")
+    warning = serializers.CharField(help_text="Why it would teach next to nothing, or tell nothing; else empty.")
+
+
+class PlannedUnitSerializer(serializers.Serializer[Any]):
+    """Products that have the same price at the same time: one, or a price family."""
+
+    product_ids = serializers.ListField(child=serializers.CharField(), help_text="The shop's own ids.")
+    low = serializers.DecimalField(**_MONEY)
+    high = serializers.DecimalField(**_MONEY)
+
+
+class GroupPlanSerializer(PlanSerializer):
+    """A preview: which products would take part, at which prices, and what the test would teach."""
+
+    units = PlannedUnitSerializer(many=True)
+    left_out = serializers.DictField(child=serializers.CharField(), help_text="Title of a product, and why.")
 
 
 class TestDecisionSerializer(serializers.Serializer[Any]):

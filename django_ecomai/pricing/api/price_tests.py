@@ -20,9 +20,12 @@ from django_ecomai.conf import ecomai
 from django_ecomai.core.db import without_transaction
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.apply_now import apply_now_or_start
-from django_ecomai.pricing.models import PriceTest, PriceTestGroup
+from django_ecomai.pricing.models import PriceProposal, PriceTest, PriceTestGroup
 from django_ecomai.pricing.price_test_export import price_tests_csv
+from django_ecomai.pricing.price_test_pages import Plan, plan_told, plan_warned
+from django_ecomai.pricing.price_test_power import group_told
 from django_ecomai.pricing.price_test_results import price_tests_result
+from django_ecomai.pricing.price_test_several import group_rows
 from django_ecomai.pricing.services import (
     PricingError,
     price_test_approve,
@@ -33,13 +36,17 @@ from django_ecomai.pricing.services import (
     price_test_stop,
     price_tests_keep,
 )
+from django_ecomai.pricing.services.price_test_groups import group_plan
+from django_ecomai.pricing.services.price_test_starting import check_start, price_test_check
 from django_ecomai.runs.models import Run
 
 from .base import APP, PAGE, PricingView, check_known, paged
 from .price_test_shapes import (
     DecidedGroupSerializer,
     DecidedTestSerializer,
+    GroupPlanSerializer,
     GroupStartSerializer,
+    PlanSerializer,
     PriceTestDetailSerializer,
     PriceTestGroupDetailSerializer,
     PriceTestGroupSerializer,
@@ -79,9 +86,13 @@ class PriceTestsView(PricingView):
 
     @extend_schema(
         operation_id="ecomai_pricing_price_test_start",
-        summary="Start a price test of one product",
+        summary="Start a price test of one product, or see what it would teach",
         request=StartSerializer,
-        responses={201: PriceTestSerializer, 400: OpenApiResponse(description="It cannot be tested so; it says why.")},
+        responses={
+            200: PlanSerializer,
+            201: PriceTestSerializer,
+            400: OpenApiResponse(description="It cannot be tested so; it says why."),
+        },
     )
     def post(self, request: Request) -> Response:
         """See the schema."""
@@ -89,6 +100,11 @@ class PriceTestsView(PricingView):
         asked.is_valid(raise_exception=True)
         values = dict(asked.validated_data)
         (product,) = _products([values.pop("product_id")], "product_id")
+        if values.pop("preview"):
+            _said(lambda: price_test_check(product=product, user=request.user, **values))
+            plan = Plan(**values)
+            teaches, warning = plan_told(product=product, plan=plan)[-1][1], plan_warned(product=product, plan=plan)
+            return Response(PlanSerializer({"teaches": teaches, "warning": warning}).data)
         test = _said(lambda: price_test_start(product=product, user=request.user, seed=_seed(), **values))
         return Response(PriceTestSerializer(test).data, status=201)
 
@@ -148,14 +164,18 @@ class PriceTestGroupsView(PricingView):
     )
     def get(self, request: Request) -> Response:
         """See the schema."""
-        rows = PriceTestGroup.objects.filter(channel=ecomai.CHANNEL).prefetch_related("tests")
+        rows = group_rows(PriceTestGroup.objects.filter(channel=ecomai.CHANNEL))
         return paged(request, rows, PriceTestGroupSerializer)
 
     @extend_schema(
         operation_id="ecomai_pricing_price_test_group_start",
-        summary="Start a price test of several products",
+        summary="Start a price test of several products, or see what it would teach",
         request=GroupStartSerializer,
-        responses={201: PriceTestGroupSerializer, 400: OpenApiResponse(description="None can be tested; it says why.")},
+        responses={
+            200: GroupPlanSerializer,
+            201: PriceTestGroupSerializer,
+            400: OpenApiResponse(description="None can be tested; it says why."),
+        },
     )
     def post(self, request: Request) -> Response:
         """See the schema."""
@@ -163,12 +183,14 @@ class PriceTestGroupsView(PricingView):
         asked.is_valid(raise_exception=True)
         values = dict(asked.validated_data)
         keys = [one.pk for one in _products(values.pop("product_ids"), "product_ids")]
+        if values.pop("preview"):
+            return Response(_said(lambda: _group_plan(keys, values["step"], values["weeks"], request.user)))
         group = _said(
             lambda: price_test_group_start(
                 channel=ecomai.CHANNEL, product_ids=keys, user=request.user, seed=_seed(), **values
             )
         )  # fmt: skip
-        return Response(PriceTestGroupSerializer(group).data, status=201)
+        return Response(PriceTestGroupSerializer(_group(group.pk)).data, status=201)
 
 
 class PriceTestGroupView(PricingView):
@@ -262,7 +284,8 @@ def _keep(request: Request, tests: list[PriceTest], values: dict[str, Any]) -> _
     if not user.has_perm(f"{APP}.decide_priceproposal"):
         raise PermissionDenied("Keeping a price needs the permission to decide about proposals too.")
     rows = _said(lambda: price_tests_keep(tests=tests, higher=values["price"] == "high", user=user))
-    done = _said(lambda: apply_now_or_start(rows=rows, channel=ecomai.CHANNEL, user=user))
+    approved = [row for row in rows if row.state == PriceProposal.State.APPROVED]
+    done = _said(lambda: apply_now_or_start(rows=approved, channel=ecomai.CHANNEL, user=user)) if approved else None
     for row in rows:
         row.refresh_from_db(fields=["state", "held_reason"])
     return _Kept(rows, done.pk if isinstance(done, Run) else None)
@@ -277,6 +300,18 @@ def _products(ids: list[str], name: str) -> list[Product]:
     return found
 
 
+def _group_plan(keys: list[int], step: float, weeks: int, user: Any) -> Any:
+    check_start(channel=ecomai.CHANNEL, weeks=weeks, user=user)
+    plan = group_plan(channel=ecomai.CHANNEL, product_ids=keys, step=step)
+    teaches, warning = group_told(plan, weeks=weeks)
+    units = [
+        {"product_ids": [one.external_id for one in unit.facts], "low": unit.low, "high": unit.high}
+        for unit in plan.units
+    ]
+    left_out = {title: str(reason) for title, reason in plan.left_out.items()}
+    return GroupPlanSerializer({"units": units, "left_out": left_out, "teaches": teaches, "warning": warning}).data
+
+
 def _test(number: int) -> PriceTest:
     rows = PriceTest.objects.filter(channel=ecomai.CHANNEL).select_related("product").prefetch_related("weeks")
     row = rows.filter(pk=number).first() if number < 2**63 else None
@@ -286,7 +321,7 @@ def _test(number: int) -> PriceTest:
 
 
 def _group(number: int) -> PriceTestGroup:
-    rows = PriceTestGroup.objects.filter(channel=ecomai.CHANNEL)
+    rows = group_rows(PriceTestGroup.objects.filter(channel=ecomai.CHANNEL))
     row = rows.prefetch_related("tests__product", "tests__weeks").filter(pk=number).first() if number < 2**63 else None
     if row is None or not row.tests.all():
         raise NotFound(f"There is no price test {number} of several products.")

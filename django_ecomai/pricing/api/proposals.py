@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Q
 from django.http import StreamingHttpResponse
 from django.utils.decorators import method_decorator
 from drf_spectacular.types import OpenApiTypes
@@ -15,24 +16,23 @@ from rest_framework.response import Response
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.db import without_transaction
-from django_ecomai.pricing.apply_job import AT_ONCE, KIND, apply_parameters
+from django_ecomai.pricing.apply_job import AT_ONCE
+from django_ecomai.pricing.apply_now import apply_now_or_start, apply_waiting_start
 from django_ecomai.pricing.export import proposals_csv
+from django_ecomai.pricing.high_risk_words import high_risk_words
 from django_ecomai.pricing.models import PriceProposal
 from django_ecomai.pricing.selectors import proposal_rows
 from django_ecomai.pricing.services import (
     PricingError,
-    adapter_applies,
-    changes_apply,
     proposals_approve,
-    proposals_named,
     proposals_reject,
     proposals_reopen,
     proposals_reschedule,
 )
-from django_ecomai.pricing.worklist import costs_simulated
-from django_ecomai.runs.services import run_start
+from django_ecomai.pricing.worklist import Together, costs_simulated, together
+from django_ecomai.runs.models import Run
 
-from .base import MOST_ROWS, PricingView, check_known, whole
+from .base import MOST_ROWS, PAGE, PricingView, check_known, paged
 
 SIMULATED = "Whether the shop's costs are simulated, and with them every profit and gain."
 _FIELDS = (
@@ -116,6 +116,9 @@ class PriceDecisionSerializer(serializers.Serializer[Any]):
         default=dict,
         help_text="Price that was looked at by the proposal's id; another one by now is not approved.",
     )
+    high_risk = serializers.BooleanField(
+        required=False, default=False, help_text="Approve prices of high risk too; without it such are refused."
+    )
     reason = serializers.CharField(required=False, default="", allow_blank=True, max_length=255)
 
 
@@ -164,8 +167,7 @@ class ProposalsView(PricingView):
         parameters=[
             OpenApiParameter("state", str, many=True, description="e.g. open; may be repeated."),
             OpenApiParameter("risk", str, description="low, medium or high."),
-            OpenApiParameter("limit", int, description=f"Rows, 1 to {MOST_ROWS}; default 100."),
-            OpenApiParameter("offset", int, description="Rows to pass over."),
+            *PAGE,
         ],
         responses={200: ProposalsPageSerializer, 400: OpenApiResponse(description="A parameter cannot be used.")},
     )
@@ -174,13 +176,8 @@ class ProposalsView(PricingView):
         states, risk = request.query_params.getlist("state"), request.query_params.get("risk", "")
         check_known("state", states, PriceProposal.State.values)
         check_known("risk", [risk] if risk else [], PriceProposal.Risk.values)
-        limit, offset = whole(request, "limit", 100, 1, MOST_ROWS), whole(request, "offset", 0, 0, 10**9)
-        found = proposal_rows(channel=ecomai.CHANNEL, states=states, risk=risk).defer("history")
-        rows = list(found[offset : offset + limit + 1])
-        more = offset + limit if len(rows) > limit else None
-        found_rows = ProposalSerializer(rows[:limit], many=True).data
-        simulated = costs_simulated(channel=ecomai.CHANNEL)
-        return Response({"results": found_rows, "next_offset": more, "costs_simulated": simulated})
+        rows = proposal_rows(channel=ecomai.CHANNEL, states=states, risk=risk).defer("history")
+        return paged(request, rows, ProposalSerializer, costs_simulated=costs_simulated(channel=ecomai.CHANNEL))
 
 
 class ProposalView(PricingView):
@@ -218,6 +215,8 @@ class DecideView(PricingView):
         rows = _chosen(values["proposals"])
         try:
             if values["action"] == "approve":
+                if not values["high_risk"] and (told := high_risk_words(_of_high_risk(values["proposals"]))):
+                    raise ValidationError({"high_risk": told})
                 found = proposals_approve(
                     proposals=rows, user=user, apply_at=values["apply_at"], canary_share=values["canary_share"],
                     seen=_seen(values["seen"]),
@@ -256,19 +255,18 @@ class ApplyView(PricingView):
         asked.is_valid(raise_exception=True)
         chosen = asked.validated_data.get("proposals")
         if chosen is None:
+            if run := apply_waiting_start(channel=ecomai.CHANNEL, user=request.user):
+                return Response({"run": run.pk}, status=202)
             waiting = PriceProposal.objects.filter(channel=ecomai.CHANNEL, state=PriceProposal.State.APPROVED)
             rows = list(waiting.only("pk", "family", "batch"))
         else:
             rows = _chosen(chosen)
-        if adapter_applies(ecomai.CHANNEL) and proposals_named(rows, channel=ecomai.CHANNEL) > AT_ONCE:
-            user: Any = request.user
-            named = apply_parameters(user=user, rows=rows) if chosen is None else {"user": user.pk, "proposals": chosen}
-            run = run_start(kind=KIND, channel=ecomai.CHANNEL, parameters=named, user=user)
-            return Response({"run": run.pk}, status=202)
         try:
-            found = changes_apply(proposals=rows, channel=ecomai.CHANNEL, user=request.user)
+            found = apply_now_or_start(rows=rows, channel=ecomai.CHANNEL, user=request.user, batches=chosen is None)
         except PricingError as error:
             raise ValidationError({"detail": str(error)}) from error
+        if isinstance(found, Run):
+            return Response({"run": found.pk}, status=202)
         return Response(AppliedSerializer({**found.as_dict(), "problems": found.problems}).data)
 
 
@@ -289,6 +287,19 @@ class ExportView(PricingView):
         check_known("state", states, PriceProposal.State.values)
         pieces = proposals_csv(channel=ecomai.CHANNEL, states=states)
         return StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8")
+
+
+def _of_high_risk(numbers: list[int]) -> Together:
+    """What the open ones of high risk come to, with those of their price families, which are approved too."""
+    rows = PriceProposal.objects.filter(channel=ecomai.CHANNEL)
+    families = rows.filter(pk__in=numbers).exclude(family="").values("family")
+    chosen = rows.filter(Q(pk__in=numbers) | Q(family__in=families))
+    chosen = chosen.filter(state=PriceProposal.State.OPEN, risk=PriceProposal.Risk.HIGH)
+    return together(
+        chosen.only(
+            "risk", "gain", "gain_low", "gain_high", "goal", "currency", "horizon_days", "old_price", "new_price"
+        )
+    )
 
 
 def _seen(given: dict[str, Any]) -> dict[int, Any]:

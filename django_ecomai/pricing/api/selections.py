@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.db.models import F, QuerySet
+from django.utils.decorators import method_decorator
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, ValidationError
@@ -12,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from django_ecomai.conf import ecomai
+from django_ecomai.core.db import without_transaction
 from django_ecomai.pricing.held import why_of
 from django_ecomai.pricing.high_risk_words import high_risk_words
 from django_ecomai.pricing.models import PriceChange, PriceProposal, PriceSelection
@@ -27,7 +29,7 @@ from django_ecomai.pricing.services import (
 )
 from django_ecomai.pricing.worklist import Together
 
-from .base import MOST_ROWS, PricingView, whole
+from .base import MOST_ROWS, PAGE, PricingView, whole
 
 Kind = PriceSelection.Kind
 WHAT = {Kind.APPROVE: "approve", Kind.UNDO: "take back"}
@@ -219,8 +221,7 @@ def _skipping(kind: Kind) -> Any:
         summary="Prices that were left out, and why",
         parameters=[
             OpenApiParameter("code", str, description="A code of `skipped`."),
-            OpenApiParameter("limit", int, description=f"Rows, 1 to {MOST_ROWS}; default 100."),
-            OpenApiParameter("offset", int, description="Rows to pass over."),
+            *PAGE,
         ],
         responses={200: SkippedPageSerializer, 400: OpenApiResponse(description="A parameter cannot be used.")},
     )
@@ -298,8 +299,10 @@ class UndoneView(_View):
         return Response(SelectionSerializer(self.one(number)).data)
 
 
+@method_decorator(without_transaction, name="dispatch")
 class UndoConfirmView(_View):
-    """Take back what was chosen: ``POST``; many by a job. Again, by the same person: goes on."""
+    """Take back what was chosen: ``POST``; many by a job. Again, by the same person: goes on. What was written must
+    stay noted, whatever fails afterwards."""
 
     kind = Kind.UNDO
     needs = {"POST": ("undo_pricechange",)}

@@ -1,7 +1,7 @@
 from .changes import PriceChange
 from .competitors import Competitor, CompetitorMatch, CompetitorOffer, CompetitorPrice
 from .elasticities import CrossEffect, ProductElasticity
-from .ledger import PriceReduction
+from .ledger import LedgerWalk, PriceReduction
 from .limits import PriceLimits
 from .price_tests import PriceTest, PriceTestGroup, PriceTestWeek
 from .proposals import PriceProposal
@@ -15,6 +15,7 @@ __all__ = [
     "CompetitorOffer",
     "CompetitorPrice",
     "CrossEffect",
+    "LedgerWalk",
     "PriceChange",
     "PriceLimits",
     "PriceProposal",

@@ -52,6 +52,15 @@ class PriceChange(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False,
         editable=False,
     )  # fmt: skip
+    # Since when a worker has been taking it back (he says so again while the shop is slow), for whom, and what must be
+    # known to finish it: {"kind", "selection", "tests"} and, from the first write on, "price" and "list_price" that the
+    # shop had.
+    undoing_since = models.DateTimeField(null=True, blank=True, editable=False)
+    undoing_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False,
+        editable=False,
+    )  # fmt: skip
+    undoing = models.JSONField(default=dict, blank=True, editable=False)
     undone_at = models.DateTimeField(_("undone"), null=True, blank=True)
     # Of a price that was taken back with many others: which ones.
     selection = models.ForeignKey(
@@ -72,7 +81,11 @@ class PriceChange(models.Model):
             models.Index(fields=["channel", "-at"], name="ecomai_pricechange_at"),
             models.Index(fields=["kind", "verdict"], name="ecomai_pricechange_watch"),
             models.Index(fields=["batch"], name="ecomai_pricechange_batch"),
-        ]
+            models.Index(
+                fields=["undoing_since"], condition=models.Q(undoing_since__isnull=False),
+                name="ecomai_pricechange_undoing",
+            ),
+        ]  # fmt: skip
         permissions = [("undo_pricechange", _("Can undo price changes"))]
 
     def __str__(self) -> str:

@@ -11,6 +11,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from django_ecomai.mirror.models import Product
+from django_ecomai.pricing.held import why_of
+from django_ecomai.pricing.journal import log_text
 
 from .elasticities import MONEY
 
@@ -30,7 +32,7 @@ class PriceTestGroup(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("started by")
     )
     made_at = models.DateTimeField(_("started"), auto_now_add=True)
-    # {"title of a product": "why it was left out"}
+    # {"title of a product": the reason as data}, of older rows a sentence
     left_out = models.JSONField(_("left out"), default=dict, blank=True, editable=False)
 
     class Meta:
@@ -42,6 +44,11 @@ class PriceTestGroup(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def left_out_words(self) -> dict[str, str]:
+        """Why products were left out, by their titles, in the reader's language."""
+        return {title: one if isinstance(one, str) else str(why_of(one)) for title, one in self.left_out.items()}
 
 
 class PriceTest(models.Model):
@@ -71,10 +78,11 @@ class PriceTest(models.Model):
         verbose_name=_("approved by"),
     )  # fmt: skip
     made_at = models.DateTimeField(_("started"), auto_now_add=True)
-    reason = models.CharField(_("why it was stopped"), max_length=500, default="", blank=True)
+    # Lines of the journal: why it was stopped, and what is not as it was before it; of older rows a sentence.
+    reason = models.TextField(_("why it was stopped"), default="", blank=True)
     # The state in which it ends as soon as the shop has the price before again, and what the shop answered last.
     ending = models.CharField(_("is to end"), max_length=8, choices=State.choices, default="", blank=True)
-    waits_for = models.CharField(_("waits for the shop"), max_length=500, default="", blank=True)
+    waits_for = models.TextField(_("waits for the shop"), default="", blank=True)
     # Since when a worker is at it, and what it is about to write: noted before, so that the price is known for ours.
     claimed_since = models.DateTimeField(null=True, blank=True, editable=False)
     writing_since = models.DateTimeField(null=True, blank=True, editable=False)
@@ -99,6 +107,26 @@ class PriceTest(models.Model):
         """What the shop makes of one of the two prices, as far as it has had it."""
         made = [one for one in self.weeks.all() if one.price == price and one.stored_price is not None]
         return max(made, key=lambda one: one.week).stored_price or price if made else price
+
+    @property
+    def lines(self) -> list[str]:
+        """Of the reason; one that is empty where there is none."""
+        return self.reason.split("\n")
+
+    @property
+    def reason_words(self) -> str:
+        """Why it was stopped, and what is not as it was before it, in the reader's language."""
+        return "; ".join(map(log_text, self.lines))
+
+    @property
+    def left_words(self) -> str:
+        """Of a test that a person has stopped, what is not as it was before it, in the reader's language."""
+        return "; ".join(map(log_text, self.lines[1:]))
+
+    @property
+    def waits_words(self) -> str:
+        """What it waits for, in the reader's language."""
+        return log_text(self.waits_for)
 
     def standing(self, today: date) -> str:
         """The state in words: a test that runs may not have begun, or may wait for the shop."""

@@ -14,25 +14,19 @@ from django_ecomai.adapters.base import ShopAdapter
 from django_ecomai.conf import ecomai
 from django_ecomai.forecast.days import local_date
 from django_ecomai.mirror.models import Product
-from django_ecomai.pricing.facts import Facts, attributes_merged, in_parts, product_facts
-from django_ecomai.pricing.held import NONE, OWN_PRICE, Why, why
+from django_ecomai.pricing.facts import Facts, attributes_merged, having, in_parts, product_facts
+from django_ecomai.pricing.held import NONE, Why, why
 from django_ecomai.pricing.limits import limits_build, limits_named, problems
-from django_ecomai.pricing.models import PriceProposal, PricingRule
+from django_ecomai.pricing.models import PriceProposal
 from django_ecomai.pricing.rulebook import Choice, RuleBook
-from django_ecomai.pricing.targets import target_beside
-from django_ecomai.pricing.validation import followed_facts
 
+from .beside import beside_moved
 from .shop import shop_prices
 
 #: Limits on the way from one price to the next: they say nothing about a price that the product had before.
 STEPS = ("max_change_day", "max_change_week")
 #: Without these nobody knows how low a price may be: it may go up again then, but not down.
 FLOORS_UNKNOWN = ("tax_unreadable", "cost_currency", "map_unreadable")
-#: What is read of proposals that stand beside other prices.
-_THEN = (
-    "product", "goal", "new_price", "trail", "rule__name", "rule__action", "rule__reference", "rule__offset",
-    "rule__follows",
-)  # fmt: skip
 
 
 def prices_refused(
@@ -47,7 +41,7 @@ def prices_refused(
     by_product = {row.product_id: row for row in rows}
     others = set().union(*(siblings.get(row.family, ()) for row in rows)) - by_product.keys()
     facts, choices = facts_and_choices(channel=channel, product_ids=[*by_product, *sorted(others)], now=now)
-    beside = _beside_moved(rows, facts, choices)
+    beside = beside_moved(rows, facts, choices)
     found: dict[int, Why] = {}
     members: dict[str, list[int]] = {}
     asked: list[tuple[Facts, Choice, Any]] = []
@@ -80,39 +74,6 @@ def _unpriceable(facts: Facts, choice: Choice) -> Why:
     if problem is not None:
         return why(problem[0], **problem[1])
     return why("cost_missing") if facts.cost is None else NONE
-
-
-def _beside_moved(rows: Sequence[PriceProposal], facts: Sequence[Facts], choices: Sequence[Choice]) -> dict[int, Why]:
-    """Why prices that stand beside others do not any more, by their proposal's key: what they stand beside is gone, or
-    asks for another price than then by more than the smallest step."""
-    goals = (PricingRule.Action.RELATIVE, PricingRule.Action.FOLLOW)
-    asked = [row.pk for row in rows if row.goal in goals]
-    if not asked:
-        return {}
-    then = {row.pk: row for row in PriceProposal.objects.filter(pk__in=asked).select_related("rule").only(*_THEN)}
-    rules = [row.rule for row in then.values() if row.rule is not None]
-    rules += [one.rule for one in choices if one.rule is not None and one.rule.action == PricingRule.Action.FOLLOW]
-    followed = followed_facts(rules)
-    known = {one.pk: (one, choice) for one, choice in zip(facts, choices, strict=True)}
-    found: dict[int, Why] = {}
-    for row in then.values():
-        if row.product_id not in known:
-            continue  # off sale: that has a reason of its own
-        if any(stage[0] == OWN_PRICE for stage in row.trail):
-            continue  # a person's price stands beside no other
-        one, choice = known[row.product_id]
-        rule = row.rule or choice.rule
-        if rule is None or rule.action != row.goal:
-            continue  # nobody knows any more what it stood beside
-        target, problem = target_beside(rule, one, followed)
-        if problem is not None:
-            found[row.pk] = why(problem[0], **problem[1])
-            continue
-        before = row.trail[0][1] if row.trail else row.new_price
-        step = choice.limits["step"][0] if "step" in choice.limits else 0.01
-        if target is not None and before is not None and abs(target - float(before)) > step * 1.001:
-            found[row.pk] = why("target_moved", rule=rule.name, new=Decimal(str(round(target, 2))))
-    return found
 
 
 def restoring_forbidden(
@@ -162,7 +123,7 @@ def _floor_unknown(facts: Facts, choice: Choice) -> Why:
 
 def family_candidates(families: Iterable[str], *, channel: str) -> dict[str, set[int]]:
     """Keys of products on sale that may belong to price families: the variants of a parent, and what has the same value
-    of an attribute. Reads the catalogue once where a family comes from an attribute."""
+    of an attribute. Reads all products that have such an attribute where a family comes from one."""
     wanted = {family for family in families if family}
     found: dict[str, set[int]] = {family: set() for family in wanted}
     on_sale = Product.objects.filter(channel=channel, is_active=True, is_service=False, removed_at=None)
@@ -173,7 +134,7 @@ def family_candidates(families: Iterable[str], *, channel: str) -> dict[str, set
                 found[parents[parent]].add(pk)
     names = {family.partition("=")[0] for family in wanted if "=" in family}
     if names:
-        rows = on_sale.values_list("pk", "attributes", "parent__attributes")
+        rows = having(on_sale, names).values_list("pk", "attributes", "parent__attributes")
         for pk, own, inherited in rows.iterator(chunk_size=5000):
             held = attributes_merged(inherited, own)
             for name in names:

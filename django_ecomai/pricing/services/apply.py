@@ -7,6 +7,7 @@ killed in between leaves "writing" behind: only there a price that the shop has 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from django.utils.translation import gettext as _
 from django_ecomai.adapters.base import ShopAdapter, get_adapter
 from django_ecomai.core.audit import change_log
 from django_ecomai.core.mysql import locked_rows
+from django_ecomai.core.upsert import rows_update
 from django_ecomai.pricing.facts import in_parts
 from django_ecomai.pricing.held import NONE, Why, why
 from django_ecomai.pricing.journal import log_line, log_why
@@ -40,6 +42,7 @@ from .shop import (
     shop_prices,
     write_price,
 )
+from .undo_claim import being_undone
 from .unread import left_unread
 
 State = PriceProposal.State
@@ -49,26 +52,49 @@ TOGETHER = 50
 LEFT_BEHIND = timedelta(minutes=15)
 #: For so long after its moment a scheduled price is tried again every hour, where it only has to wait.
 PATIENCE = timedelta(days=1)
+#: Rows of each kind that a job names at its end.
+KEPT = 1_000
 
 
 @dataclass
 class Applied:
     """What became of approved prices: the changes made, and the proposals that were overtaken or failed; ``unread``:
-    those that a killed worker left, and the shop does not say whether it has them."""
+    those that a killed worker left, and the shop does not say whether it has them. A job that writes many counts them
+    all and keeps at most ``most`` of each."""
 
     changes: list[PriceChange] = field(default_factory=list)
     stale: list[PriceProposal] = field(default_factory=list)
     failed: list[PriceProposal] = field(default_factory=list)
     unread: list[PriceProposal] = field(default_factory=list)
+    most: int | None = None
+    counts: Counter[str] = field(default_factory=Counter)
 
     @property
     def problems(self) -> list[PriceProposal]:
         """All that are not in the shop, or not known to be; each row says why."""
         return [*self.stale, *self.failed, *self.unread]
 
+    def add(self, changes: Sequence[PriceChange], rows: Iterable[PriceProposal]) -> None:
+        """More of them: the changes made, and rows that are in the shop or not."""
+        of_state: dict[str, list[PriceProposal]] = {}
+        for row in rows:
+            of_state.setdefault(row.state, []).append(row)
+        self.changes += changes[: self._room(self.changes)]
+        self.counts["applied"] += len(changes)
+        for kept, name, state in (
+            (self.stale, "stale", State.STALE), (self.failed, "failed", State.FAILED),
+            (self.unread, "unread", State.WRITING),
+        ):  # fmt: skip
+            more = of_state.get(state, [])
+            kept += more[: self._room(kept)]
+            self.counts[name] += len(more)
+
+    def _room(self, kept: Sequence[Any]) -> int | None:
+        return None if self.most is None else max(self.most - len(kept), 0)
+
     def as_dict(self) -> dict[str, int]:
-        """For JSON."""
-        return {"applied": len(self.changes), "stale": len(self.stale), "failed": len(self.failed)}
+        """For JSON: how many."""
+        return {name: self.counts[name] for name in ("applied", "stale", "failed")}
 
 
 @dataclass
@@ -114,6 +140,44 @@ def changes_apply(
     left behind is finished here. ``progress`` hears how many of how many are done. Raises ``PricingError`` when the
     adapter cannot write prices.
     """
+    pks = None if proposals is None else {row.pk for row in proposals}
+    found = Applied()
+    _apply_all(found, pks, channel=channel, user=user, states=states, now=now, progress=progress)
+    return found
+
+
+def proposals_apply(
+    *,
+    pks: set[int],
+    channel: str = "",
+    user: Any = None,
+    states: Collection[str] = (State.APPROVED,),
+    now: datetime | None = None,
+    progress: Callable[[int, int], Any] | None = None,
+    siblings: Mapping[str, set[int]] | None = None,
+) -> Applied:
+    """As ``changes_apply``, for jobs: rows by their keys, of which few are kept in memory at the end.
+
+    ``siblings``: what ``family_candidates`` found for their families, where that is known already.
+    """
+    found = Applied(most=KEPT)
+    _apply_all(
+        found, pks, channel=channel, user=user, states=states, now=now, progress=progress, siblings=siblings
+    )  # fmt: skip
+    return found
+
+
+def _apply_all(
+    found: Applied,
+    pks: set[int] | None,
+    *,
+    channel: str,
+    user: Any,
+    states: Collection[str],
+    now: datetime | None,
+    progress: Callable[[int, int], Any] | None,
+    siblings: Mapping[str, set[int]] | None = None,
+) -> None:
     if not adapter_applies(channel):
         name = type(get_adapter(channel)).__name__
         raise PricingError(
@@ -124,9 +188,10 @@ def changes_apply(
             % {"adapter": name}
         )
     rows = PriceProposal.objects.filter(_free(states, now or timezone.now()), channel=channel)
-    named = _named(rows, None if proposals is None else {row.pk for row in proposals})
-    siblings = family_candidates({family for _pk, family in named}, channel=channel)
-    found, done = Applied(), 0
+    named = _named(rows, pks)
+    if siblings is None:
+        siblings = family_candidates({family for _pk, family in named}, channel=channel)
+    done = 0
     for part in families_together(named, size=TOGETHER):
         # Each part has a moment of its own: many prices take long.
         at = now or timezone.now()
@@ -134,7 +199,6 @@ def changes_apply(
         done += len(part)
         if progress is not None:
             progress(done, len(named))
-    return found
 
 
 def proposals_named(proposals: Iterable[PriceProposal], *, channel: str = "") -> int:
@@ -205,6 +269,8 @@ def _apply(
     try:
         rows = _newest(claim)
         refused = prices_refused(adapter, rows, channel=channel, siblings=siblings, now=now)
+        # asked when the rows are noted as being written: from then on nobody begins to take a price of them back
+        refused = {**refused, **being_undone(rows)}
     except BaseException:  # nothing is written yet
         _release(claim)
         raise
@@ -320,12 +386,13 @@ def _apply_family(
 
 
 def _waits(members: Sequence[PriceProposal], claim: Claim, now: datetime) -> bool:
-    """Whether scheduled prices only come too early: the shop could not be read, or the day since the last change is not
-    over. Nothing is written of them; the next hour tries again, for ``PATIENCE``."""
+    """Whether scheduled prices only come too early: the shop could not be read, the day since the last change is not
+    over, or the price before is being put back. Nothing is written of them; the next hour tries again, for
+    ``PATIENCE``."""
     for row in members:
         problem = claim.why.get(row.pk, NONE)
         unread = bool(claim.before[row.product.external_id].problem)
-        early = problem.code in ("", "changed_today")
+        early = problem.code in ("", "changed_today", "being_undone")
         if claim.states[row.pk] != State.SCHEDULED or row.apply_at is None or now - row.apply_at > PATIENCE:
             return False
         if not (unread or early):
@@ -393,7 +460,7 @@ def _record(found: Applied, adapter: ShopAdapter, claim: Claim, *, channel: str,
         for row in rows:
             row.writing_since = claim.began.get(row.pk) if row.state == State.WRITING else None
             reason_keep(row, claim.why.get(row.pk, NONE))
-        PriceProposal.objects.bulk_update(rows, ["state", "writing_since", *REASON])
+        rows_update(rows, ["state", "writing_since", *REASON])
         done, stale, failed = (
             [row for row in rows if row.state == state] for state in (State.APPLIED, State.STALE, State.FAILED)
         )
@@ -405,10 +472,7 @@ def _record(found: Applied, adapter: ShopAdapter, claim: Claim, *, channel: str,
         lines = [log_line("applied", old=plain(row.old_price), new=plain(now_there[row.pk].price)) for row in done]
         lines += [log_why(reason_of(row)) for row in [*stale, *failed]]
         change_log(objects=[*done, *stale, *failed], user=user, lines=lines or [""])
-    found.changes += changes
-    found.stale += stale
-    found.failed += failed
-    found.unread += [row for row in rows if row.state == State.WRITING]
+    found.add(changes, rows)
 
 
 def _there(claim: Claim, row: PriceProposal) -> Former:

@@ -55,7 +55,7 @@ def doubts_renew(*, offers: Iterable[CompetitorOffer]) -> dict[int, str]:
                 offer__in=pks, state=CompetitorMatch.State.ACCEPTED
             ).select_related("product")
         }
-        changed = []
+        changed: dict[str, list[int]] = {}
         for offer in chunk:
             own = product.get(offer.pk)
             doubt = Doubt.NONE
@@ -71,8 +71,9 @@ def doubts_renew(*, offers: Iterable[CompetitorOffer]) -> dict[int, str]:
                 found[offer.pk] = str(doubt.label)
             if offer.doubt != doubt:
                 offer.doubt = doubt
-                changed.append(offer)
-        CompetitorOffer.objects.bulk_update(changed, ["doubt"])
+                changed.setdefault(doubt, []).append(offer.pk)
+        for doubt_now, keys in changed.items():
+            CompetitorOffer.objects.filter(pk__in=keys).update(doubt=doubt_now)
     return found
 
 

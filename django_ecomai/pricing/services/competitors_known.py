@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from django.utils.translation import gettext as _
 
-from django_ecomai.mirror.admin.base import amount_format
 from django_ecomai.mirror.models import Product
+from django_ecomai.pricing.held import exact_amount
 from django_ecomai.pricing.models import CompetitorOffer
 
 from .competitors_doubts import is_far
@@ -33,7 +33,7 @@ def oddity_teller(channel: str) -> Callable[[CompetitorOffer], str]:
         if len(keys) != 1:
             return ""
         product = products[keys[0]]
-        named = {"product": product.title, "price": amount_format(product.price, product.currency)}
+        named = {"product": product.title, "price": exact_amount(product.price, product.currency)}
         if product.price and product.currency != offer.currency:
             return _("Its EAN or SKU is that of “%(product)s” at %(price)s: another currency is not used.") % named
         if is_far(offer.price, product.price):

@@ -27,6 +27,8 @@ from django_ecomai.pricing.held import NONE, Why, why
 from django_ecomai.pricing.journal import log_line, log_why
 from django_ecomai.pricing.models import PriceProposal
 
+from .foreseeing import followers_warn
+
 State = PriceProposal.State
 #: Columns in which a row keeps why it is held back, was overtaken or failed.
 REASON = ("held_code", "held_named", "held_reason")
@@ -282,6 +284,11 @@ def approve_rows(
     if later:
         after = (apply_at or now) + timedelta(days=ecomai.PRICING_CANARY_DAYS)
         _update(later, state=State.SCHEDULED, apply_at=after, is_canary=False, **decided)
+        for channel in sorted({row.channel for row in later}) if parted else ():
+            here = [row for row in later if row.channel == channel]
+            if untold := followers_warn(channel=channel, batch=batch, new=len(here)):
+                for row in here:
+                    reason_keep(row, untold)
     lines = [log_line("approved", old=_plain(row.old_price), new=_plain(row.new_price)) for row in [*canaries, *later]]
     change_log(objects=[*canaries, *later], user=user, lines=lines)
 

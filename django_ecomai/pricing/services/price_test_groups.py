@@ -12,18 +12,21 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.audit import change_log
 from django_ecomai.core.mysql import locked_rows
 from django_ecomai.forecast.days import local_date
 from django_ecomai.mirror.models import Product
-from django_ecomai.pricing.facts import Facts, product_facts
-from django_ecomai.pricing.models import PriceTest, PriceTestGroup, PriceTestWeek
+from django_ecomai.pricing.facts import Facts
+from django_ecomai.pricing.held import NONE, Why, why
+from django_ecomai.pricing.journal import log_line
+from django_ecomai.pricing.models import PriceProposal, PriceTest, PriceTestGroup, PriceTestWeek
 from django_ecomai.pricing.reading import last_monday
-from django_ecomai.pricing.rulebook import Choice, RuleBook
+from django_ecomai.pricing.rulebook import Choice
 
-from .allowed import family_candidates
+from .allowed import facts_and_choices, family_candidates
 from .decide import PricingError
 from .price_test_limits import pair_problem
 from .price_test_starting import check_start, price_test_approve, weeks_of
@@ -50,7 +53,7 @@ class GroupPlan:
     """``units`` that can be tested, and by the title of a product why it is ``left_out``."""
 
     units: list[Unit] = field(default_factory=list)
-    left_out: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, Why] = field(default_factory=dict)
 
     @property
     def products(self) -> int:
@@ -84,8 +87,15 @@ def group_plan(*, channel: str, product_ids: Iterable[int], step: float, now: da
         units.setdefault(key or f"#{pk}", Unit(key, [])).facts.append(facts)
     found = GroupPlan()
     running = set(PriceTest.objects.filter(channel=channel, state__in=GOING).values_list("product_id", flat=True))
+    approved = PriceProposal.objects.filter(channel=channel, state__in=PriceProposal.UNDER_WAY)
+    waiting = set(approved.values_list("product_id", flat=True)) & known.keys()
     for unit in units.values():
-        if problem := _unit_problem(unit, choices, step, running):
+        problem = _unit_problem(unit, choices, step, running)
+        if found.units and unit.facts[0].currency != found.units[0].facts[0].currency:
+            problem = problem or why("test_currency")
+        if any(one.pk in waiting for one in unit.facts):
+            problem = problem or why("test_price_waits")
+        if problem:
             found.left_out |= {one.title: problem for one in unit.facts}
         else:
             found.units.append(unit)
@@ -112,19 +122,22 @@ def price_test_group_start(
     at = now or timezone.now()
     check_start(channel=channel, weeks=weeks, user=user)
     first = last_monday(local_date(at)) + timedelta(days=7)
+    wanted = sorted(set(product_ids))[: MOST_PRODUCTS + 1]
+    units = group_plan(channel=channel, product_ids=wanted, step=step, now=at).units
+    keys = {*wanted, *(one.pk for unit in units for one in unit.facts)}
     with transaction.atomic():
-        wanted = sorted(set(product_ids))[: MOST_PRODUCTS + 1]
-        # whoever starts two tests of a product at once waits here
-        list(locked_rows(Product.objects.filter(pk__in=wanted).order_by("pk")).values_list("pk", flat=True))
+        # whoever starts two tests of a product or of its family at once waits here
+        list(locked_rows(Product.objects.filter(pk__in=keys).order_by("pk")).values_list("pk", flat=True))
         plan = group_plan(channel=channel, product_ids=wanted, step=step, now=at)
         if not plan.units:
             reason = next(iter(plan.left_out.values()), _("No product is on sale."))
             raise PricingError(_("None of these products can be tested: %(reason)s") % {"reason": reason})
         known = user if getattr(user, "pk", None) is not None else None
-        titled = name.strip()[:128] or _("%(products)d products") % {"products": plan.products}
+        counted = ngettext("%(products)d product", "%(products)d products", plan.products)
+        titled = name.strip()[:128] or counted % {"products": plan.products}
         group = PriceTestGroup.objects.create(
             channel=channel, name=titled, step=step, starts_on=first, seed=seed, started_by=known,
-            left_out=plan.left_out,
+            left_out={title: reason.as_json() for title, reason in plan.left_out.items()},
         )  # fmt: skip
         lower = balanced_draw(len(plan.units), weeks, seed)
         tests, drawn = [], []
@@ -137,7 +150,7 @@ def price_test_group_start(
         PriceTestWeek.objects.bulk_create(
             [week for test, mine in zip(tests, drawn, strict=True) for week in weeks_of(test, mine)], batch_size=500
         )
-        change_log(objects=[group], user=user, lines=[_("started")], added=True)
+        change_log(objects=[group], user=user, lines=[log_line("started")], added=True)
     return group
 
 
@@ -166,7 +179,7 @@ def price_test_group_approve(*, group: PriceTestGroup, user: Any, now: datetime 
         begun = [price_test_approve(test=test, user=user, now=now) for test in tests]
         group.starts_on = begun[0].starts_on
         group.save(update_fields=["starts_on"])
-        change_log(objects=[group], user=user, lines=[_("approved by the second of two")])
+        change_log(objects=[group], user=user, lines=[log_line("approved_second")])
     return group
 
 
@@ -182,35 +195,31 @@ def price_test_group_stop(
         found += [price_test_stop(test=test, user=user, reason=reason, now=now) for test in left]
     if not found:
         raise PricingError(_("The test is over already."))
-    change_log(objects=[group], user=user, lines=[_("stopped: %(reason)s") % {"reason": reason}])
+    change_log(objects=[group], user=user, lines=[log_line("stopped", reason=reason)])
     return list(group.tests.select_related("product"))
 
 
 def _known(channel: str, product_ids: Sequence[int], at: datetime) -> tuple[dict[int, Facts], dict[int, Choice]]:
-    book = RuleBook(channel=channel, on=local_date(at))
-    found = product_facts(
-        channel=channel, product_ids=product_ids, at=at, horizon_days=ecomai.PRICING_HORIZON_DAYS,
-        stock_ages=book.needs_stock_ages,
-    )  # fmt: skip
-    return {one.pk: one for one in found}, {one.pk: book.of(one) for one in found}
+    facts, choices = facts_and_choices(channel=channel, product_ids=product_ids, now=at)
+    return {one.pk: one for one in facts}, dict(zip((one.pk for one in facts), choices, strict=True))
 
 
-def _unit_problem(unit: Unit, choices: dict[int, Choice], step: float, running: set[int]) -> str:
-    """Why a unit cannot be tested, "" where it can; sets its prices."""
+def _unit_problem(unit: Unit, choices: dict[int, Choice], step: float, running: set[int]) -> Why:
+    """Why a unit cannot be tested, false where it can; sets its prices."""
     first = unit.facts[0]
     if any((one.price, one.currency) != (first.price, first.currency) for one in unit.facts):
-        return _("The prices of its family differ.")
+        return why("family_prices")
     if any(one.pk in running for one in unit.facts):
-        return _("It is in a price test already.")
+        return why("test_already")
     if first.price is None or first.price <= 0:
-        return _("It has no price.")
+        return why("price_missing")
     cent = Decimal(str(max(choices[one.pk].limits["step"][0] for one in unit.facts)))
     factor = 1 + Decimal(str(step))
     unit.low, unit.high = _rounded(first.price / factor, cent), _rounded(first.price * factor, cent)
     if not 0 < unit.low < unit.high:
-        return _("Its price is too small for this step.")
+        return why("test_step_small")
     problems = (pair_problem(one, choices[one.pk], unit.low, unit.high, whole_family=True) for one in unit.facts)
-    return next(filter(None, problems), "")
+    return next(filter(None, problems), NONE)
 
 
 def _rounded(price: Decimal, step: Decimal) -> Decimal:

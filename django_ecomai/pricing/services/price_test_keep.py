@@ -8,20 +8,21 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from django_ecomai.conf import ecomai
 from django_ecomai.core.audit import change_log
 from django_ecomai.core.mysql import locked_rows
-from django_ecomai.forecast.days import local_date
 from django_ecomai.mirror.models import Product
-from django_ecomai.pricing.facts import Facts, product_facts
+from django_ecomai.pricing.facts import Facts
+from django_ecomai.pricing.journal import log_line
 from django_ecomai.pricing.models import PriceProposal, PriceTest
 from django_ecomai.pricing.price_test_results import tests_weekly
-from django_ecomai.pricing.rulebook import RuleBook
+from django_ecomai.pricing.rulebook import Choice
 
-from .allowed import price_refused
+from .allowed import facts_and_choices, price_refused
 from .decide import PricingError, proposals_approve
 from .shop import plain
 
@@ -46,28 +47,32 @@ def price_tests_keep(
     channel = ended[0].channel
     with transaction.atomic():
         keys = sorted({test.product_id for test in ended})
+        _proposals_lock(ended)  # before the products, as everybody does
         products = {one.pk: one for one in locked_rows(Product.objects.filter(pk__in=keys).order_by("pk"))}
-        facts = {
-            one.pk: one
-            for one in product_facts(
-                channel=channel, product_ids=keys, at=at, horizon_days=ecomai.PRICING_HORIZON_DAYS
-            )
-        }  # fmt: skip
+        facts, choices = facts_and_choices(channel=channel, product_ids=keys, now=at)
+        known = {one.pk: (one, choice) for one, choice in zip(facts, choices, strict=True)}
         if PriceProposal.objects.filter(product__in=keys, state__in=PriceProposal.UNDER_WAY).exists():
             raise PricingError(_("A price is approved already, and waits to be put into the shop."))
-        book = RuleBook(channel=channel, on=local_date(at))
         weekly, rows = tests_weekly(ended), []
         for test in ended:
             price = test.kept(test.high if higher else test.low)
-            found = facts.get(test.product_id)
-            if problem := _problem(test, products[test.product_id], found, price, book):
+            found = known.get(test.product_id)
+            if problem := _problem(test, products[test.product_id], found, price):
                 raise PricingError(f"{products[test.product_id]}: {problem}")
             if found is not None:
-                rows.append(_row(test, found, price, weekly[test.pk]["high" if higher else "low"], at=at))
+                rows.append(_row(test, found[0], price, weekly[test.pk]["high" if higher else "low"], at=at))
         approved = proposals_approve(proposals=rows, user=user)
-        text = _("keep the higher price") if higher else _("keep the lower price")
-        change_log(objects=ended, user=user, lines=[text])
+        change_log(objects=ended, user=user, lines=[log_line("keep_higher" if higher else "keep_lower")])
     return approved
+
+
+def _proposals_lock(tests: Sequence[PriceTest]) -> None:
+    """What a run has proposed meanwhile is decided by nobody else until the end of the transaction, nor are the prices
+    of the others of their families, which are approved with them."""
+    families = Q(channel=tests[0].channel, family__in={test.family for test in tests} - {""})
+    rows = PriceProposal.objects.filter(families | Q(product__in={test.product_id for test in tests}))
+    rows = rows.filter(state__in=(*PriceProposal.UNDECIDED, *PriceProposal.UNDER_WAY)).order_by("pk")
+    list(locked_rows(rows).values_list("pk", flat=True))
 
 
 def _with_families(tests: Sequence[PriceTest]) -> list[PriceTest]:
@@ -79,15 +84,15 @@ def _with_families(tests: Sequence[PriceTest]) -> list[PriceTest]:
     return list(found.values())
 
 
-def _problem(test: PriceTest, product: Product, facts: Facts | None, price: Decimal, book: RuleBook) -> str:
-    if facts is None:
+def _problem(test: PriceTest, product: Product, known: tuple[Facts, Choice] | None, price: Decimal) -> str:
+    if known is None:
         return _("The product is not on sale any more.")
     if product.price == price:
         return _("The shop has this price already.")
     if product.price != test.base_price:
         named = {"price": plain(product.price), "base": plain(test.base_price)}
         return _("It costs %(price)s by now, not %(base)s as before the test.") % named
-    return str(price_refused(facts, book.of(facts), price))
+    return str(price_refused(*known, price))
 
 
 def _row(

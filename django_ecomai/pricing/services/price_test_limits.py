@@ -13,16 +13,15 @@ import numpy as np
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from django_ecomai.conf import ecomai
 from django_ecomai.core.charts import format_value
-from django_ecomai.forecast.days import local_date
 from django_ecomai.mirror.models import Product
-from django_ecomai.pricing.facts import Facts, product_facts
-from django_ecomai.pricing.held import LIMITS, exact_amount, reason_text
-from django_ecomai.pricing.limits import binding_limits, limits_build, problems, source_of
+from django_ecomai.pricing.facts import Facts
+from django_ecomai.pricing.held import LIMITS, NONE, Why, why
+from django_ecomai.pricing.limits import limits_build, limits_named, problems, source_of
 from django_ecomai.pricing.models import PriceTest
-from django_ecomai.pricing.rulebook import Choice, RuleBook
+from django_ecomai.pricing.rulebook import Choice
 
+from .allowed import facts_and_choices
 from .decide import PricingError
 
 #: Its own prices of the weeks before are neither another test nor a change that has to wait.
@@ -62,86 +61,74 @@ class Room:
         return (low, high) if 0 < low < today < high else None
 
 
-def facts_of(product: Product, now: datetime) -> Facts | None:
-    """None for a product that is not on sale."""
-    found = product_facts(
-        channel=product.channel, product_ids=[product.pk], at=now, horizon_days=ecomai.PRICING_HORIZON_DAYS
-    )  # fmt: skip
-    return found[0] if found else None
-
-
 def price_test_problems(
     *, product: Product, pairs: Sequence[tuple[Decimal, Decimal]], now: datetime | None = None
-) -> list[str]:
-    """Per pair of a lower and a higher price why limits forbid a test of them, "" where none does.
+) -> list[Why]:
+    """Per pair of a lower and a higher price why limits forbid a test of them, false where none does.
 
     Raises ``PricingError`` for a product that is not on sale. A fixed number of queries.
     """
-    at = now or timezone.now()
-    facts = facts_of(product, at)
-    if facts is None:
+    facts, choices = facts_and_choices(channel=product.channel, product_ids=[product.pk], now=now or timezone.now())
+    if not facts:
         raise PricingError(_("“%(product)s” is not on sale.") % {"product": product})
-    choice = RuleBook(channel=product.channel, on=local_date(at)).of(facts)
-    return [pair_problem(facts, choice, low, high) for low, high in pairs]
+    return [pair_problem(facts[0], choices[0], low, high) for low, high in pairs]
 
 
-def pair_problem(facts: Facts, choice: Choice, low: Decimal, high: Decimal, *, whole_family: bool = False) -> str:
-    """Why limits forbid two prices in turn, "" where none does: each from today's, and the step from one to the other.
-    ``whole_family``: all products of its price family have them."""
+def pair_problem(facts: Facts, choice: Choice, low: Decimal, high: Decimal, *, whole_family: bool = False) -> Why:
+    """Why limits forbid two prices in turn, false where none does: each from today's, and the step from one to the
+    other. ``whole_family``: all products of its price family have them."""
     for before, after in ((facts.price, low), (facts.price, high), (low, high), (high, low)):
         moved = replace(facts, price=before, price_week_ago=before)
         if problem := not_allowed(moved, choice, after, whole_family=whole_family):
             return problem
-    return ""
+    return NONE
 
 
-def forbidden(test: PriceTest, facts: Facts, price: Decimal, now: datetime, *, stored: bool = False) -> str:
+def forbidden(test: PriceTest, price: Decimal, now: datetime, *, stored: bool = False) -> Why:
     """Why a running test may not have this price now. ``stored``: as the shop rounded it, so that the smallest step
     does not count."""
-    choice = RuleBook(channel=test.channel, on=local_date(now)).of(facts)
+    facts, choices = facts_and_choices(channel=test.channel, product_ids=[test.product_id], now=now)
+    if not facts:
+        return why("off_sale")
+    choice = choices[0]
     if stored:
         choice = replace(choice, limits={**choice.limits, "step": (0.0001, None)})
     # a family that has changed since is no family of the test
-    return not_allowed(facts, choice, price, whole_family=(test.family,) == choice.families)
+    return not_allowed(facts[0], choice, price, whole_family=(test.family,) == choice.families)
 
 
-def not_allowed(facts: Facts, choice: Choice, price: Decimal, *, whole_family: bool = False) -> str:
-    """Why limits forbid one price, "" where none does."""
+def not_allowed(facts: Facts, choice: Choice, price: Decimal, *, whole_family: bool = False) -> Why:
+    """Why limits forbid one price, false where none does."""
     from django_ecomai.ml.pricing.guardrails import violations
 
     if problem := _never(facts, choice, whole_family=whole_family):
         return problem
     limits = replace(limits_build([facts], [choice]), family=np.full(1, -1))
     if violations([float(price)], limits)[0]:
-        told = binding_limits(limits, 0, choice, facts.currency)
-        named = {"price": exact_amount(price, facts.currency), "limits": told}
-        return _("Its limits do not allow %(price)s: %(limits)s.") % named
-    return ""
+        return why(
+            "test_limits", amount=price, limits=limits_named(limits, 0, choice), currency=facts.currency
+        )  # fmt: skip
+    return NONE
 
 
-def _never(facts: Facts, choice: Choice, *, whole_family: bool = False) -> str:
+def _never(facts: Facts, choice: Choice, *, whole_family: bool = False) -> Why:
     """Why it can be in no test whatever the prices are."""
     if choice.families and not whole_family:
-        return _("Products of a price family cannot be tested alone.")
+        return why("family_alone")
     if facts.cost is None:
-        return _("Its cost is not known, so that no lower limit can be kept.")
+        return why("test_no_cost")
     found = next((one for one in problems(facts, choice) if one[0] not in OWN), None)
-    return "" if found is None else reason_text(found[0], **found[1])
+    return NONE if found is None else why(found[0], **found[1])
 
 
 def rooms_of(*, channel: str, product_ids: Iterable[int], now: datetime | None = None) -> dict[int, Room]:
     """By product how far apart limits let two prices of a test be; those that can be in no test have no room. A fixed
     number of queries per part of the catalogue."""
-    at = now or timezone.now()
-    book = RuleBook(channel=channel, on=local_date(at))
-    facts = product_facts(
-        channel=channel, product_ids=sorted(set(product_ids)), at=at, horizon_days=ecomai.PRICING_HORIZON_DAYS
-    )
-    found: dict[int, Room] = {}
-    for one in facts:
-        choice = book.of(one)
-        found[one.pk] = Room() if _never(one, choice) else room_of(one, choice)
-    return found
+    facts, choices = facts_and_choices(channel=channel, product_ids=sorted(set(product_ids)), now=now or timezone.now())
+    return {
+        one.pk: Room() if _never(one, choice) else room_of(one, choice)
+        for one, choice in zip(facts, choices, strict=True)
+    }
 
 
 def room_of(facts: Facts, choice: Choice) -> Room:

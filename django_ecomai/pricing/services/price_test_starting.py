@@ -17,7 +17,8 @@ from django_ecomai.core.audit import change_log
 from django_ecomai.core.mysql import locked_rows
 from django_ecomai.forecast.days import local_date
 from django_ecomai.mirror.models import Product
-from django_ecomai.pricing.models import PriceTest, PriceTestWeek
+from django_ecomai.pricing.journal import log_line
+from django_ecomai.pricing.models import PriceProposal, PriceTest, PriceTestWeek
 from django_ecomai.pricing.reading import last_monday
 
 from .decide import PricingError
@@ -40,21 +41,19 @@ def price_test_start(
     drawn from ``seed``, so each week has each price with probability 1/2.
 
     Raises ``PricingError`` for prices that the limits forbid (also in the step from one to the other), fewer than 2 or
-    more than 26 weeks, a product in a price family or in a test, and an adapter that cannot write prices. With
-    ``PRICING_FOUR_EYES`` it waits for ``price_test_approve`` of somebody else, and ``user`` must be known.
+    more than 26 weeks, a product in a price family or in a test, one with an approved price that is not in the shop
+    yet, and an adapter that cannot write prices. With ``PRICING_FOUR_EYES`` it waits for ``price_test_approve`` of
+    somebody else, and ``user`` must be known.
     """
     at = now or timezone.now()
-    check_start(channel=product.channel, weeks=weeks, user=user)
-    if not 0 < low < high:
-        raise PricingError(_("The lower price must be above 0 and below the higher one."))
-    if problem := price_test_problems(product=product, pairs=[(low, high)], now=at)[0]:
-        raise PricingError(problem)
+    price_test_check(product=product, low=low, high=high, weeks=weeks, user=user, now=at)
     first = last_monday(local_date(at)) + timedelta(days=7)
     with transaction.atomic():
         # one test per product: whoever starts two at once waits here
         held = locked_rows(Product.objects.filter(pk=product.pk)).get()
         if PriceTest.objects.filter(product=held, state__in=GOING).exists():
             raise PricingError(_("“%(product)s” is in a price test already.") % {"product": held})
+        check_free(held.pk)
         test = PriceTest.objects.create(
             channel=held.channel, product=held, base_price=held.price or 0, low=low, high=high,
             currency=held.currency, starts_on=first, seed=seed,
@@ -62,8 +61,25 @@ def price_test_start(
             started_by=user if getattr(user, "pk", None) is not None else None,
         )  # fmt: skip
         PriceTestWeek.objects.bulk_create(weeks_of(test, weeks_drawn(weeks, seed)))
-        change_log(objects=[test], user=user, lines=[_("started")], added=True)
+        change_log(objects=[test], user=user, lines=[log_line("started")], added=True)
     return test
+
+
+def check_free(product: int) -> None:
+    """Raise ``PricingError`` where a price waits that the test would overtake."""
+    if PriceProposal.objects.filter(product=product, state__in=PriceProposal.UNDER_WAY).exists():
+        raise PricingError(_("A price is approved already, and waits to be put into the shop."))
+
+
+def price_test_check(
+    *, product: Product, low: Decimal, high: Decimal, weeks: int, user: Any = None, now: datetime | None = None
+) -> None:
+    """Raise ``PricingError`` where ``price_test_start`` would, whatever other tests there are."""
+    check_start(channel=product.channel, weeks=weeks, user=user)
+    if not 0 < low < high:
+        raise PricingError(_("The lower price must be above 0 and below the higher one."))
+    if problem := price_test_problems(product=product, pairs=[(low, high)], now=now)[0]:
+        raise PricingError(problem)
 
 
 def check_start(*, channel: str, weeks: int, user: Any) -> None:
@@ -80,7 +96,7 @@ def price_test_approve(*, test: PriceTest, user: Any, now: datetime | None = Non
     """The second of two people lets a test begin, next Monday at the earliest: its weeks move there in their order.
 
     Raises ``PricingError`` when it does not wait for that, when nobody is named, for the person who started it, and for
-    a product whose price has changed since.
+    a product whose price has changed since or is to change.
     """
     at = now or timezone.now()
     with transaction.atomic():
@@ -95,6 +111,7 @@ def price_test_approve(*, test: PriceTest, user: Any, now: datetime | None = Non
             raise PricingError(
                 _("The price of “%(product)s” has changed: start a new test.") % {"product": held.product}
             )
+        check_free(held.product_id)
         first = last_monday(local_date(at)) + timedelta(days=7)
         # the last one first, so that no two weeks of the test are ever the same
         for week in held.weeks.order_by("-week"):
@@ -102,7 +119,7 @@ def price_test_approve(*, test: PriceTest, user: Any, now: datetime | None = Non
             week.save(update_fields=["week"])
         held.state, held.starts_on, held.approved_by = PriceTest.State.RUNNING, first, user
         held.save(update_fields=["state", "starts_on", "approved_by"])
-        change_log(objects=[held], user=user, lines=[_("approved by the second of two")])
+        change_log(objects=[held], user=user, lines=[log_line("approved_second")])
     return held
 
 

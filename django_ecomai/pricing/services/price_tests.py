@@ -24,13 +24,14 @@ from django_ecomai.core.mysql import locked_rows
 from django_ecomai.forecast.days import local_date
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.held import NONE, Why, why
+from django_ecomai.pricing.journal import log_line, log_read, log_said, log_why
 from django_ecomai.pricing.models import PriceChange, PriceTest, PriceTestWeek
 from django_ecomai.pricing.reading import last_monday
 
 from .allowed import restoring_forbidden
 from .decide import PricingError
-from .price_test_limits import facts_of, forbidden
-from .shop import Former, Said, mirror_follow, plain, reads_rows, shop_prices, write_price
+from .price_test_limits import forbidden
+from .shop import Former, Said, mirror_follow, reads_rows, shop_prices, write_price
 
 logger = logging.getLogger("django_ecomai")
 LONGEST = 26
@@ -57,33 +58,37 @@ def price_test_stop(*, test: PriceTest, user: Any = None, reason: str, now: date
             raise PricingError(_("The test is over already."))
         ends = [held.pk]
         if not held.ending:  # else it waits for the shop, which is asked again
-            ends = _ends(held, State.STOPPED, reason)
-            change_log(objects=[held], user=user, lines=[_("stopped: %(reason)s") % {"reason": reason}])
+            ends = _ends(held, State.STOPPED, log_said(reason))
+            change_log(objects=[held], user=user, lines=[log_line("stopped", reason=reason)])
     for pk in ends:
         _work(pk, at)
     return PriceTest.objects.select_related("product").get(pk=test.pk)
 
 
-def price_tests_give_way(*, product_ids: Iterable[int]) -> list[PriceTest]:
-    """Stop the tests of products whose price is taken back, and those of their families: what has not begun has
-    nothing to restore. Call it within the transaction that takes the price back.
+def price_tests_in_the_way(*, product_ids: Iterable[int]) -> list[PriceTest]:
+    """The tests, locked, that have to stop before the price of these products is taken back: theirs, and those of
+    their families. Call it, and ``price_tests_give_way``, within one transaction.
 
     Raises ``PricingError`` for a test that has begun.
     """
     rows = PriceTest.objects.filter(product__in=list(product_ids), state__in=GOING).order_by("pk")
-    found = list(locked_rows(rows).select_related("product"))
-    for test in found:
-        if test.writing_price is not None or test.weeks.filter(applied_at__isnull=False).exists():
+    found: dict[int, PriceTest] = {}
+    for test in locked_rows(rows).select_related("product"):
+        found |= {one.pk: one for one in (test, *locked_rows(_with_family(test)).select_related("product"))}
+    for test in found.values():
+        if _has_written(test):
             raise PricingError(why("test_first", product=test.product))
-    for test in found:
-        for other in locked_rows(_with_family(test)).select_related("product"):
-            other.state, other.reason = State.STOPPED, _("the price before it was taken back")
-            other.save(update_fields=["state", "reason"])
-    return found
+    return list(found.values())
+
+
+def price_tests_give_way(tests: Iterable[PriceTest]) -> None:
+    """Stop tests that have not begun: there is nothing to restore."""
+    keys = [test.pk for test in tests]
+    PriceTest.objects.filter(pk__in=keys).update(state=State.STOPPED, reason=log_why(why("test_taken_back")))
 
 
 def price_tests_advance(
-    *, channel: str = "", now: datetime | None = None, tell: Callable[[str], Any] = lambda text: None
+    *, channel: str = "", now: datetime | None = None, tell: Callable[[Why], Any] = lambda reason: None
 ) -> int:
     """Bring every running test into its week; ended ones get the price before them back. Returns how many prices were
     written. A test whose price somebody else has changed is stopped, and so is one that a limit forbids by now. An
@@ -103,7 +108,7 @@ def price_tests_advance(
     return written
 
 
-def _work(pk: int, now: datetime, *, tell: Callable[[str], Any] = lambda text: None) -> int:
+def _work(pk: int, now: datetime, *, tell: Callable[[Why], Any] = lambda reason: None) -> int:
     """Bring one test where it belongs; returns how many prices were written. One that needs nothing, or that another
     worker is at, is left alone."""
     test = _claim(pk, now)
@@ -115,9 +120,9 @@ def _work(pk: int, now: datetime, *, tell: Callable[[str], Any] = lambda text: N
     except _TakenOver:
         return 0
     mine = PriceTest.objects.filter(pk=test.pk, claimed_since=test.claimed_since)
-    mine.update(claimed_since=None, waits_for=test.waits_for[:500])
-    if (test.state, test.reason, test.waits_for) != before and (said := test.waits_for or test.reason):
-        tell(f"{test.product}: {said}")
+    mine.update(claimed_since=None, waits_for=test.waits_for)
+    if (test.state, test.reason, test.waits_for) != before and (line := test.waits_for or test.lines[-1]):
+        tell(why("product_said", product=test.product, because=log_read(line)))
     return written
 
 
@@ -162,7 +167,7 @@ def _advance(test: PriceTest, now: datetime) -> int:
         return _over(test, NONE)
     said = _said_now(test)
     if said.problem:
-        test.waits_for = str(said.problem)  # the next hour tries again
+        test.waits_for = log_why(said.problem)  # the next hour tries again
         return 0
     written = _settle(test, said, now)
     if test.state not in GOING:
@@ -174,10 +179,9 @@ def _advance(test: PriceTest, now: datetime) -> int:
     if week is None:
         return written
     if said.price != (last := _last_price(test)):
-        return written + _stop(test, said, str(why("test_other_price", price=said.price)), now)
-    facts = facts_of(test.product, now)
-    if facts is None or (problem := forbidden(test, facts, week.price, now)):
-        return written + _stop(test, said, _("not on sale") if facts is None else problem, now)
+        return written + _stop(test, said, why("test_other_price", price=said.price), now)
+    if problem := forbidden(test, week.price, now):
+        return written + _stop(test, said, problem, now)
     if last == test.kept(week.price):
         week.applied_at, week.stored_price = now, last
         week.save(update_fields=["applied_at", "stored_price"])
@@ -186,8 +190,8 @@ def _advance(test: PriceTest, now: datetime) -> int:
     because, after = _write(test, said, Former(week.price), now)
     if because:
         if test.family and test.writing_price is None:  # its products have one price: none goes where one cannot
-            return written + _stop(test, said, str(because), now)
-        test.waits_for = str(because)
+            return written + _stop(test, said, because, now)
+        test.waits_for = log_why(because)
         return written
     _record(test, week, said, after, now, refused=_refused(test, week, last, after, now))
     return written + 1 + (_finish(test, _said_now(test), now) if test.ending else 0)
@@ -208,7 +212,7 @@ def _settle(test: PriceTest, said: Said, now: datetime) -> int:
     else:
         # Perhaps the shop has rounded it: nobody can tell that from a person's price.
         with transaction.atomic():
-            _ends(test, test.ending or State.STOPPED, str(why("left_unclear", new=noted, price=said.price)))
+            _ends(test, test.ending or State.STOPPED, log_why(why("left_unclear", new=noted, price=said.price)))
             _over(test, NONE)
     return 0
 
@@ -228,23 +232,22 @@ def _write(test: PriceTest, said: Said, new: Former, now: datetime) -> tuple[Why
     return NONE, after
 
 
-def _refused(test: PriceTest, week: PriceTestWeek, last: Decimal, after: Said, now: datetime) -> str:
-    """Why what the shop made of a price cannot be tested, "" where it can."""
+def _refused(test: PriceTest, week: PriceTestWeek, last: Decimal, after: Said, now: datetime) -> Why:
+    """Why what the shop made of a price cannot be tested, false where it can."""
     price = after.price or Decimal(0)
     other = test.low if week.price == test.high else test.high
     if price == last:
         if last == test.kept(other) and test.weeks.filter(price=other, applied_at__isnull=False).exists():
-            return _("The shop makes one price of both: %(price)s.") % {"price": plain(price)}
-        return str(why("not_taken", price=price))
+            return why("test_one_price", price=price)
+        return why("not_taken", price=price)
     if price == week.price:
-        return ""
-    facts = facts_of(test.product, now)
-    because = _("not on sale") if facts is None else forbidden(test, facts, price, now, stored=True)
-    return str(why("rounded", price=price, new=week.price, because=because)) if because else ""
+        return NONE
+    because = forbidden(test, price, now, stored=True)
+    return why("rounded", price=price, new=week.price, because=because) if because else NONE
 
 
 def _record(
-    test: PriceTest, week: PriceTestWeek | None, before: Said, after: Said, now: datetime, *, refused: str = ""
+    test: PriceTest, week: PriceTestWeek | None, before: Said, after: Said, now: datetime, *, refused: Why = NONE
 ) -> None:
     """Store what has come into the shop: the price of ``week``, or (None) the one before the test, which ends it.
     ``refused``: why the test has to end with this week."""
@@ -263,31 +266,31 @@ def _record(
             week.applied_at, week.stored_price = now, price
             week.save(update_fields=["applied_at", "stored_price"])
             if refused:
-                _ends(test, State.STOPPED, refused)
+                _ends(test, State.STOPPED, log_why(refused))
         else:
             rounded = why("rounded", price=price, new=test.base_price, because="") if price != test.base_price else NONE
             _over(test, rounded)
 
 
-def _stop(test: PriceTest, said: Said, reason: str, now: datetime) -> int:
+def _stop(test: PriceTest, said: Said, reason: Why, now: datetime) -> int:
     """End it, and the tests of its price family, so that all have one price again."""
     with transaction.atomic():
-        others = _ends(test, State.STOPPED, reason)
+        others = _ends(test, State.STOPPED, log_why(reason))
     written = _finish(test, said, now)
     return written + sum(_work(pk, now) for pk in others if pk != test.pk)
 
 
-def _ends(test: PriceTest, state: str, reason: str) -> list[int]:
-    """Note that a test is to end, and with one that is stopped those of its price family; returns their keys."""
-    test.ending, test.reason = state, reason[:500]
+def _ends(test: PriceTest, state: str, line: str) -> list[int]:
+    """Note that a test is to end, and with one that is stopped those of its price family; returns their keys.
+    ``line``: the reason, as the journal stores it."""
+    test.ending, test.reason = state, line
     test.save(update_fields=["ending", "reason"])
     if not test.family or state != State.STOPPED:
         return [test.pk]
-    named = {"product": test.product, "reason": test.reason}
     others = locked_rows(_with_family(test).exclude(pk=test.pk))
     pks = list(others.values_list("pk", flat=True))
-    told = (_("with “%(product)s”: %(reason)s") % named)[:500]
-    PriceTest.objects.filter(pk__in=pks, ending="").update(ending=state, reason=told)
+    theirs = log_why(why("test_with", product=test.product, because=log_read(line)))
+    PriceTest.objects.filter(pk__in=pks, ending="").update(ending=state, reason=theirs)
     return [test.pk, *pks]
 
 
@@ -301,7 +304,7 @@ def _finish(test: PriceTest, said: Said, now: datetime) -> int:
     """Restore the price before, if the shop still has that of the test's last week and no limit forbids it by now.
     While the shop cannot be asked, or does not take it, the test waits."""
     if said.problem:
-        test.waits_for = str(said.problem)
+        test.waits_for = log_why(said.problem)
         return 0
     last = _last_price(test)
     if said.price != last:
@@ -317,7 +320,7 @@ def _finish(test: PriceTest, said: Said, now: datetime) -> int:
         return _over(test, problem)
     problem, after = _write(test, said, _base(test, said), now)
     if problem := problem or (why("not_taken", price=last) if after.price == last else NONE):
-        test.waits_for = str(problem)
+        test.waits_for = log_why(problem)
         return 0
     _record(test, None, said, after, now)
     return 1
@@ -325,9 +328,8 @@ def _finish(test: PriceTest, said: Said, now: datetime) -> int:
 
 def _over(test: PriceTest, because: Why) -> int:
     """It has ended; ``because`` tells what is not as it was before."""
-    told = str(because)
-    if told and told not in test.reason:
-        test.reason = (f"{test.reason}; {told}" if test.reason else told)[:500]
+    if because and (line := log_why(because)) not in test.lines:
+        test.reason = "\n".join([*filter(None, test.lines), line])
     test.state, test.ending, test.waits_for, test.writing_price = test.ending or State.STOPPED, "", "", None
     _save(test, "state", "ending", "waits_for", "reason", "writing_price")
     return 0

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
 from django_ecomai.conf import ecomai
@@ -21,7 +21,7 @@ from django_ecomai.core.upsert import rows_upsert
 from django_ecomai.mirror.columns import of_products
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.cross_effects import effects_store
-from django_ecomai.pricing.facts import attributes_merged, in_parts, on_sale, values_of
+from django_ecomai.pricing.facts import attributes_merged, having, in_parts, on_sale, values_of
 from django_ecomai.pricing.learning import (
     Learned,
     catalogue_read,
@@ -135,11 +135,13 @@ def proposals_make(
             if learned is None:
                 setting.learned = Learned.stored(channel=channel, product_ids=part)
             _count_learned(report, setting.learned, part)
-            rows = _part(report, setting, part, keep_rows=keep_rows, on_rows=on_rows)
+            rows, waiting = _part(report, setting, part, keep_rows=keep_rows, on_rows=on_rows)
+            # one that is opened again by now has not been looked at, and stays
+            looked = [pk for pk in part if pk not in waiting]
             # the database writes one part while the next one is worked out
             if stored is not None:
                 stored()
-            stored = None if dry_run else start(partial(_store, rows, part, at))
+            stored = None if dry_run else start(partial(_store, rows, looked, at))
             done += len(part)
             if progress is not None:
                 progress(began + (1 - began) * done / max(len(everything), 1))
@@ -148,8 +150,19 @@ def proposals_make(
     if whole and everything and not dry_run:
         # products that are not on sale any more
         elasticities_forget(channel=channel)
-        PriceProposal.objects.filter(channel=channel, undecided__isnull=False, made_at__lt=at).delete()
+        _proposals_forget(channel=channel)
     return report
+
+
+def _proposals_forget(*, channel: str) -> None:
+    """Delete what nobody has decided of products that are not on sale any more. By the product, not by the row's age:
+    one that was opened again while the run worked is as old, and stays."""
+    there = Exists(on_sale(channel=channel).filter(pk=OuterRef("product")))
+    gone = PriceProposal.objects.filter(~there, channel=channel, undecided__isnull=False).order_by("pk")
+    for keys in in_parts(gone.values_list("pk", flat=True)):
+        with transaction.atomic():
+            held = list(locked_rows(gone.filter(pk__in=keys)).values_list("pk", flat=True))
+            PriceProposal.objects.filter(pk__in=held).delete()
 
 
 def _is_old(learned: datetime | None, at: datetime) -> bool:
@@ -184,8 +197,8 @@ def _part(
     *,
     keep_rows: bool,
     on_rows: Callable[[list[PriceProposal]], None] | None,
-) -> list[PriceProposal]:
-    """The rows of a part that are worth storing."""
+) -> tuple[list[PriceProposal], set[int]]:
+    """The rows of a part that are worth storing, and the products that were left out: their price is under way."""
     found = proposals_of(setting, part)
     report.products += len(found)
     waiting, rejected = _decided(part, setting.at)
@@ -214,7 +227,7 @@ def _part(
         report.rows += [*unknown, *rows]
     if on_rows is not None:
         on_rows([*unknown, *rows])
-    return rows
+    return rows, waiting
 
 
 def _decided(part: Sequence[int], at: datetime) -> tuple[set[int], set[tuple[int, Decimal | None, Decimal | None]]]:
@@ -290,10 +303,9 @@ def family_members(*, channel: str, product_ids: Sequence[int], rules: Iterable[
             for above, held in rows.filter(pk__in=part).values_list("parent__attributes", "attributes"):
                 values |= _values(above, held, name)
         if values:
-            # SQLite does not find a name with a quotation mark in it by its path.
-            has = Q(attributes__has_key=name) | Q(parent__attributes__has_key=name)
-            with_it = rows if '"' in name or "\\" in name else rows.filter(has)
-            others = with_it.values_list("pk", "parent__attributes", "attributes").iterator(chunk_size=5000)
+            others = (
+                having(rows, [name]).values_list("pk", "parent__attributes", "attributes").iterator(chunk_size=5000)
+            )
             found |= {pk for pk, above, held in others if values & _values(above, held, name)}
     return sorted(found)
 

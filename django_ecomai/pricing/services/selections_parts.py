@@ -36,6 +36,8 @@ from .undo import change_undo, undo_forbidden
 
 logger = logging.getLogger("django_ecomai")
 State = PriceProposal.State
+#: What the next attempt tries again: an error, and what somebody else is at.
+AGAIN = ("error", "being_undone")
 
 
 @dataclass
@@ -126,7 +128,8 @@ def undo_part(selection: PriceSelection, pk: int, user: Any) -> int:
         except Exception as error:
             logger.exception("EcomAI: change %s could not be taken back.", key)
             became.skipped[key] = _error(error)
-    ours = _ours(selection, [changes[key] for key, reason in became.skipped.items() if reason.code == "undone_before"])
+    elsewhere = [changes[key] for key, one in became.skipped.items() if one.code in ("undone_before", "being_undone")]
+    ours = _ours(selection, elsewhere)
     for key in ours:
         del became.skipped[key]
     became.done |= ours
@@ -249,7 +252,7 @@ def _seen(part: PriceSelectionPart) -> dict[int, str]:
     rows = {int(pk): str(price) for pk, price in part.rows}
     if part.done_at is None:
         return rows
-    wrong = {int(pk) for pk, _title, reason in part.skipped if reason.get("code") == "error"}
+    wrong = {int(pk) for pk, _title, reason in part.skipped if reason.get("code") in AGAIN}
     return {pk: price for pk, price in rows.items() if pk in wrong}
 
 
@@ -262,7 +265,7 @@ def _note(part: PriceSelectionPart, became: _Became, model: Any, seen: dict[int,
     titles = dict(model.objects.filter(pk__in=list(new)).values_list("pk", "product__title"))
     part.skipped = [*kept, *([pk, titles.get(pk, "–"), new[pk].as_json()] for pk in sorted(new))]
     part.skipped_number = len(part.skipped)
-    part.has_errors = any(one[2].get("code") == "error" for one in part.skipped)
+    part.has_errors = any(one[2].get("code") in AGAIN for one in part.skipped)
     part.done_at = timezone.now()
     part.save()
 

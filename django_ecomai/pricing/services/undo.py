@@ -20,7 +20,6 @@ from django_ecomai.pricing.models import PriceChange, PriceProposal, PriceSelect
 
 from .allowed import restoring_forbidden
 from .decide import PricingError
-from .price_tests import price_tests_give_way
 from .shop import (
     Former,
     Said,
@@ -32,11 +31,13 @@ from .shop import (
     shop_prices,
     write_price,
 )
+from .undo_claim import FREE, UNDOABLE, Undoing, undo_claim, undo_held, undo_mine, undo_note, undo_release
 
-State = PriceProposal.State
+__all__ = [
+    "UNDO", "UNDOABLE", "AgainstLimits", "SecondNeeded", "change_undo", "undo_forbidden", "undo_resume",
+]  # fmt: skip
+
 UNDO = "ecomai_pricing.undo_pricechange"
-#: Kinds of changes that can be taken back.
-UNDOABLE = (PriceChange.Kind.APPLY, PriceChange.Kind.TEST)
 
 
 class AgainstLimits(PricingError):
@@ -71,59 +72,97 @@ def change_undo(
     A list price that the shop has changed since stays as it is. A product that has its old price already counts as
     restored, so what was interrupted can be done again. A price test of it that has not begun is stopped. Raises
     ``PricingError``, and leaves the shop as it was, when it was undone before, while a price test runs, when a worker
-    writes another price of these products, when a younger change put today's price there, when the shop has another
-    price or currency by now, or when it refuses; the message names what could not be set back then. Raises
-    ``AgainstLimits`` when a price before breaks a limit of now, unless ``confirmed``; steps per day and week do not
-    count. With ``PRICING_FOUR_EYES`` two people must confirm that: ``SecondNeeded`` for the first. ``forbidden``: what
-    ``undo_forbidden`` said a moment ago; of other changes it is asked here.
+    writes another price of these products or takes one back, when a younger change put today's price there, when the
+    shop has another price or currency by now, or when it refuses; the message names what could not be set back then.
+    Raises ``AgainstLimits`` when a price before breaks a limit of now, unless ``confirmed``; steps per day and week do
+    not count. With ``PRICING_FOUR_EYES`` two people must confirm that: ``SecondNeeded`` for the first. ``forbidden``:
+    what ``undo_forbidden`` said a moment ago; of other changes it is asked here. What a killed worker had begun to take
+    back is finished as he was to do it. Call it outside of any transaction: what was written must stay noted.
     """
     adapter = get_adapter(change.channel)
     if not adapter_applies(change.channel):
         raise PricingError(why("cannot_write"))
-    with transaction.atomic():
-        held = _held(change)
-        _check_free(held)
-        price_tests_give_way(product_ids=[one.product_id for one in held])
-        said = shop_prices(adapter, products=[one.product for one in held])
-        _check_prices(held, said)
-        first = False
-        if not confirmed or ecomai.PRICING_FOUR_EYES:
-            known = forbidden or {}
-            asked = [one for one in held if one.pk not in known]
-            against = _against(held, {**known, **undo_forbidden(asked, now=now or timezone.now())})
-            first = bool(against) and not _confirmed(held, against, user=user, confirmed=confirmed)
-        if not first:
-            wanted = {one.pk: _before(one, said[one.product.external_id]) for one in held}
-            _restore(adapter, held, said, wanted)
-            undone = [_undo_of(one, said, wanted[one.pk], user=user, kind=kind) for one in held]
-            # a slow shop: it is dated when it was written
-            _record(adapter, held, undone, selection=selection, user=user, now=now or timezone.now())
-    if first:  # noted, so that is kept
-        raise SecondNeeded(why("second_needed", product=change.product))
+    undoing = undo_claim(change, kind=kind, user=user, selection=selection, now=now or timezone.now())
+    if not undoing.resumed:  # else what a killed worker was allowed to begin is finished
+        try:
+            _allow(adapter, undoing, change, confirmed=confirmed, forbidden=forbidden or {}, now=now or timezone.now())
+        except BaseException:  # nothing is written yet
+            undo_release(undoing)
+            raise
+    undone = _carry_out(adapter, undoing, now=now)
     return next(one for one in undone if one.product_id == change.product_id)
 
 
-def _record(
+def undo_resume(*, change: PriceChange, now: datetime | None = None) -> list[PriceChange]:
+    """Finish what a killed worker has left behind, with the change's family; returns the new records. Where he had
+    written nothing only his note goes: who wanted it may do it again. Raises ``PricingError`` as ``change_undo`` does.
+    """
+    undoing = undo_claim(change, kind=PriceChange.Kind.UNDO, user=None, selection=None, now=now or timezone.now())
+    if not undoing.resumed:
+        undo_release(undoing)
+        return []
+    return _carry_out(get_adapter(change.channel), undoing, now=now)
+
+
+def _allow(
     adapter: ShopAdapter,
-    held: Sequence[PriceChange],
-    undone: Sequence[PriceChange],
+    undoing: Undoing,
+    change: PriceChange,
     *,
-    selection: PriceSelection | None,
-    user: Any,
+    confirmed: bool,
+    forbidden: Mapping[int, Why],
     now: datetime,
 ) -> None:
-    for one in undone:
-        one.selection, one.at = selection, now
-    PriceChange.objects.bulk_create(undone)
-    PriceChange.objects.filter(pk__in=[one.pk for one in held]).update(undone_at=now)
-    proposals = PriceProposal.objects.filter(pk__in=[one.proposal_id for one in held if one.proposal_id])
-    # From when on the same price is not proposed again for a while.
-    proposals.update(state=PriceProposal.State.UNDONE, decided_at=now)
-    prices = {
-        one.product.external_id: Former(one.new_price, one.new_list_price, one.knows_list_price) for one in undone
-    }
-    mirror_follow(adapter, channel=held[0].channel, prices=prices, now=now)
-    change_log(objects=held, user=user, lines=[log_line(undone[0].kind)])
+    """Ask the shop and the limits, and note what the shop has: right after that it may be written to."""
+    held = undoing.held
+    said = shop_prices(adapter, products=[one.product for one in held])
+    _check_prices(held, said)
+    if not confirmed or ecomai.PRICING_FOUR_EYES:
+        asked = [one for one in held if one.pk not in forbidden]
+        against = _against(held, {**forbidden, **undo_forbidden(asked, now=now)})
+        if against and not _confirmed(held, against, user=undoing.user, confirmed=confirmed):
+            raise SecondNeeded(why("second_needed", product=change.product))
+    undo_note(undoing, said)
+
+
+def _carry_out(adapter: ShopAdapter, undoing: Undoing, *, now: datetime | None) -> list[PriceChange]:
+    """Write, and record what was written. Whoever is killed within it leaves the note behind."""
+    said = undoing.before
+    if undoing.resumed:
+        said = shop_prices(adapter, products=[one.product for one in undoing.held])
+        for one in undoing.held:
+            if problem := said[one.product.external_id].problem:  # the note stays: the next hour asks again
+                raise PricingError(why("product_said", product=one.product, because=problem))
+    wanted = {one.pk: _before(one, undoing.before[one.product.external_id]) for one in undoing.held}
+    try:
+        _restore(adapter, undoing, said, wanted)
+    except PricingError:  # all have the price of the change again, or it is told which ones do not
+        undo_release(undoing)
+        raise
+    undone = [_undo_of(one, undoing, wanted[one.pk]) for one in undoing.held]
+    # a slow shop: it is dated when it was written
+    _record(adapter, undoing, undone, now=now or timezone.now())
+    return undone
+
+
+def _record(adapter: ShopAdapter, undoing: Undoing, undone: Sequence[PriceChange], *, now: datetime) -> None:
+    held = undoing.held
+    with transaction.atomic():
+        proposals = PriceProposal.objects.filter(pk__in=[one.proposal_id for one in held if one.proposal_id])
+        list(locked_rows(proposals.order_by("pk")).values_list("pk", flat=True))
+        if not undo_mine(undoing):  # whoever has taken it over records it
+            raise PricingError(why("being_undone", product=held[0].product))
+        for one in undone:
+            one.at = now
+        PriceChange.objects.bulk_create(undone)
+        PriceChange.objects.filter(pk__in=[one.pk for one in held]).update(undone_at=now, **FREE)
+        # From when on the same price is not proposed again for a while.
+        proposals.update(state=PriceProposal.State.UNDONE, decided_at=now)
+        prices = {
+            one.product.external_id: Former(one.new_price, one.new_list_price, one.knows_list_price) for one in undone
+        }
+        mirror_follow(adapter, channel=held[0].channel, prices=prices, now=now)
+        change_log(objects=held, user=undoing.user, lines=[log_line(undoing.kind)])
 
 
 def undo_forbidden(changes: Iterable[PriceChange], *, now: datetime) -> dict[int, Why]:
@@ -140,15 +179,6 @@ def undo_forbidden(changes: Iterable[PriceChange], *, now: datetime) -> dict[int
         forbidden = restoring_forbidden(prices, channel=channel, now=now)
         found |= {one.pk: forbidden.get(product, NONE) for product, one in each.items()}
     return found
-
-
-def _check_free(held: Sequence[PriceChange]) -> None:
-    """Nobody writes another price of these products, nor begins to before this transaction ends."""
-    products = {one.product_id: one.product for one in held}
-    rows = PriceProposal.objects.filter(product__in=list(products), state__in=(State.OPEN, *PriceProposal.UNDER_WAY))
-    for row in locked_rows(rows.order_by("pk")).only("state", "product"):
-        if row.state == State.WRITING:
-            raise PricingError(why("being_written", product=products[row.product_id]))
 
 
 def _check_prices(held: Sequence[PriceChange], said: Mapping[str, Said]) -> None:
@@ -186,8 +216,9 @@ def _confirmed(
         raise PricingError(_("Two people must approve a price: log in, so that it is known who does."))
     seconded = {one.seconded_by_id for one in held}
     if None in seconded:  # what is new in a family nobody has seen yet
-        PriceChange.objects.filter(pk__in=[one.pk for one in held]).update(seconded_by=user)
-        change_log(objects=held, user=user, lines=[log_line("undo_first")])
+        with transaction.atomic():
+            PriceChange.objects.filter(pk__in=[one.pk for one in held]).update(seconded_by=user)
+            change_log(objects=held, user=user, lines=[log_line("undo_first")])
         return False
     if user.pk in seconded:
         raise PricingError(why("same_person"))
@@ -206,15 +237,20 @@ def _is_there(now: Said, wanted: Former) -> bool:
     return now.price == wanted.price and (not wanted.knows_list or now.list_price == wanted.list_price)
 
 
-def _restore(
-    adapter: ShopAdapter, held: Sequence[PriceChange], said: Mapping[str, Said], wanted: Mapping[int, Former]
-) -> None:
+def _restore(adapter: ShopAdapter, undoing: Undoing, said: Mapping[str, Said], wanted: Mapping[int, Former]) -> None:
     """Put the prices before back, all of them or none."""
     done: list[PriceChange] = []
     problem = NONE
-    for one in held:
+    for one in undoing.held:
+        now, before = said[one.product.external_id], undoing.before[one.product.external_id]
+        if _is_there(now, wanted[one.pk]) and not _is_there(before, wanted[one.pk]):
+            done.append(one)  # by the worker that was killed
+        elif now.price not in (one.new_price, one.old_price):
+            problem = why("costs_by_now", product=one.product, price=now.price, new=one.new_price)
+    for one in () if problem else undoing.held:
         if _is_there(said[one.product.external_id], wanted[one.pk]):
             continue
+        undo_held(undoing)
         done.append(one)
         if problem := write_price(adapter, one.product, one.old_price, former=wanted[one.pk]):
             # What raised may have arrived all the same, where the shop can be asked: then it goes back, too.
@@ -222,12 +258,11 @@ def _restore(
                 done.pop()
             problem = why("shop_refused", because=problem)
             break
-    else:
-        problem = _not_arrived(adapter, done)
+    problem = problem or _not_arrived(adapter, done)
     if problem:
-        former = [(one, said[one.product.external_id]) for one in done]
+        former = [(one, undoing.before[one.product.external_id].list_price) for one in done]
         told = prices_restore(
-            adapter, [(one.product, Former(one.new_price, now.list_price, one.knows_list_price)) for one, now in former]
+            adapter, [(one.product, Former(one.new_price, listed, one.knows_list_price)) for one, listed in former]
         )
         raise PricingError(not_set_back(told, problem))
 
@@ -250,33 +285,15 @@ def _not_arrived(adapter: ShopAdapter, done: Sequence[PriceChange]) -> Why:
     return NONE
 
 
-def _held(change: PriceChange) -> list[PriceChange]:
-    """The change and those of its family that came with it, locked."""
-    rows = PriceChange.objects.filter(pk=change.pk)
-    family = change.proposal.family if change.proposal is not None else ""
-    if family:
-        rows = PriceChange.objects.filter(
-            channel=change.channel, proposal__family=family, batch=change.batch, kind=PriceChange.Kind.APPLY,
-            undone_at=None,
-        )  # fmt: skip
-    held = list(locked_rows(rows.order_by("pk")).select_related("product"))
-    mine = next((one for one in held if one.pk == change.pk), None)
-    if mine is None or mine.undone_at is not None:
-        raise PricingError(why("undone_before"))
-    if mine.kind not in UNDOABLE:
-        raise PricingError(why("not_undoable"))
-    return held
-
-
-def _undo_of(change: PriceChange, said: Mapping[str, Said], wanted: Former, *, user: Any, kind: str) -> PriceChange:
+def _undo_of(change: PriceChange, undoing: Undoing, wanted: Former) -> PriceChange:
     """Its record, not yet dated."""
-    listed = said[change.product.external_id].list_price
+    listed = undoing.before[change.product.external_id].list_price
     return PriceChange(
         channel=change.channel,
         product=change.product,
         proposal_id=change.proposal_id,
-        kind=kind,
-        user=user if getattr(user, "pk", None) is not None else None,
+        kind=undoing.kind,
+        user=undoing.user,
         old_price=change.new_price,
         new_price=wanted.price,
         old_list_price=listed,
@@ -284,4 +301,5 @@ def _undo_of(change: PriceChange, said: Mapping[str, Said], wanted: Former, *, u
         knows_list_price=change.knows_list_price,
         currency=change.currency,
         batch=change.batch,
+        selection_id=undoing.selection,
     )

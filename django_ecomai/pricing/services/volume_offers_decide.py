@@ -17,7 +17,7 @@ from django_ecomai.core.audit import change_log
 from django_ecomai.core.mysql import locked_rows
 from django_ecomai.forecast.days import local_date
 from django_ecomai.mirror.columns import KEYS_CHUNK
-from django_ecomai.pricing.held import reason_text
+from django_ecomai.pricing.held import exact_amount, reason_text
 from django_ecomai.pricing.models import VolumeOffer
 from django_ecomai.pricing.offering import Priced, sellable
 from django_ecomai.pricing.rulebook import RuleBook
@@ -123,18 +123,17 @@ def offers_check(*, channel: str = "", now: datetime | None = None) -> list[Volu
 
 
 def offers_forbidden(rows: Sequence[VolumeOffer], *, now: datetime, unchanged: bool = False) -> dict[int, str]:
-    """Why offers of one channel may not be in the shop, by their key. The limits of a piece hold for each piece of a
-    quantity break, and their sum for a bundle. ``unchanged``: prices must be those the offer was worked out for."""
-    if not rows:
-        return {}
-    channel = rows[0].channel
-    keys = sorted({pk for row in rows for pk in (row.product_id, row.other_id) if pk is not None})
-    known = sellable(channel=channel, at=now, book=RuleBook(channel=channel, on=local_date(now)), product_ids=keys)
+    """Why offers may not be in the shop, by their key. The limits of a piece hold for each piece of a quantity break,
+    and their sum for a bundle. ``unchanged``: prices must be those the offer was worked out for."""
     found = {}
-    for row in rows:
-        parts = [known.get(pk) for pk in (row.product_id, row.other_id) if pk is not None]
-        if text := _forbidden(row, parts, unchanged):
-            found[row.pk] = text[:255]
+    for channel in sorted({row.channel for row in rows}):
+        each = [row for row in rows if row.channel == channel]
+        keys = sorted({pk for row in each for pk in (row.product_id, row.other_id) if pk is not None})
+        known = sellable(channel=channel, at=now, book=RuleBook(channel=channel, on=local_date(now)), product_ids=keys)
+        for row in each:
+            parts = [known.get(pk) for pk in (row.product_id, row.other_id) if pk is not None]
+            if text := _forbidden(row, parts, unchanged):
+                found[row.pk] = text[:255]
     return found
 
 
@@ -153,7 +152,9 @@ def _forbidden(row: VolumeOffer, parts: Sequence[Priced | tuple[str, dict[str, A
     if len({one.tax for one in priced}) > 1:
         return _("Its products have different tax rates.")
     if price < (lowest := sum(one.lowest for one in priced)) - _SAME:
-        return _("Its limits allow no price below %(lowest)s.") % {"lowest": f"{lowest:.2f}"}
+        return _("Its limits allow no price below %(lowest)s.") % {
+            "lowest": exact_amount(lowest, row.currency, named=False)
+        }
     step = max(one.step for one in priced)
     if abs(price / step - round(price / step)) > 1e-6:
         return _("It is no multiple of the smallest step, %(step)s.") % {"step": f"{step:g}"}

@@ -15,8 +15,9 @@ from django.utils.translation import gettext as _
 from django_ecomai.adapters.base import get_adapter
 from django_ecomai.conf import ecomai
 from django_ecomai.core.db import shielded
+from django_ecomai.pricing.held import exact_amount
 from django_ecomai.pricing.hold import price_hold as hold_make
-from django_ecomai.pricing.ledger import LowestPrice, reductions_running
+from django_ecomai.pricing.ledger import LowestPrice, reductions_told
 from django_ecomai.pricing.volume_prices import VolumePrice
 from django_ecomai.pricing.volume_prices import volume_prices as volume_read
 
@@ -31,7 +32,8 @@ def price_ledger(context: template.Context, product: Any) -> LowestPrice | None:
 
     ``None`` without one. ``ledger.lowest`` is the lowest price of the 30 days before it began (``None`` where no
     earlier price is known), with ``currency``, ``began_at``, ``known_since``, ``list_price`` and ``price`` (of its
-    first step). One query, none after ``price_ledgers``.
+    first step). One query, none after ``price_ledgers``; some more while the job ``pricing.ledger`` has not come to
+    the product.
     """
     found = _read(context, [product])
     return found[0] if found else None
@@ -55,6 +57,19 @@ def lowest_price(context: template.Context, product: Any) -> dict[str, Any]:
     ``ecomai/pricing/lowest_price.html`` may be overridden.
     """
     return {"ledger": price_ledger(context, product)}
+
+
+@register.filter
+def exact_price(price: Any, currency: str = "") -> str:
+    """``{{ ledger.lowest|exact_price:ledger.currency }}``: ``1.234 KWD``, ``12.50 EUR``, ``900 JPY``.
+
+    With all digits that are charged, and no fewer than the currency has, in the language of the page. Empty for what is
+    no number.
+    """
+    try:
+        return "" if price is None else exact_amount(price, currency)
+    except ArithmeticError:
+        return ""
 
 
 @register.inclusion_tag("ecomai/pricing/disclosure.html")
@@ -123,7 +138,7 @@ def _read(context: template.Context, products: Any) -> list[LowestPrice | None]:
         missing = [one for one in dict.fromkeys(ids) if one not in kept]
         if missing:
             with shielded("read the price ledger", reads=True):
-                found = reductions_running(channel=ecomai.CHANNEL, product_ids=missing)
+                found = reductions_told(channel=ecomai.CHANNEL, product_ids=missing)
                 kept.update({one: found.get(one) for one in missing})
     except Exception:  # whatever the shop's objects, its adapter or the database do: the page is shown
         logger.exception("EcomAI could not read the price ledger; the page goes on without it.")

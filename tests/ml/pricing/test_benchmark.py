@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("pandas")
 
 from benchmarks import pricing, pricing_peers, pricing_scale
-from benchmarks.pricing_market import simulate
+from benchmarks.pricing_market import STRESS, simulate
 
 
 def test_a_market_is_decided_by_its_seed():
@@ -17,6 +17,34 @@ def test_a_market_is_decided_by_its_seed():
     assert one.varied.sum() < 20
     assert (one.truth <= -0.2).all()
     assert (one.panel.price_levels() <= 6).all()
+
+
+def test_prices_of_a_category_move_together_in_a_market_that_is_made_so():
+    def common(**options):
+        """Share of the variance of log prices that a mean for each category and week tells."""
+        panel = simulate(2, weeks=26, **options).panel
+        log = np.log(panel.price)
+        log -= panel.mean(log)[panel.product]
+        cell = panel.category[panel.product] * 26 + panel.period
+        mean = np.bincount(cell, log) / np.maximum(np.bincount(cell), 1)
+        return (mean[cell] ** 2).mean() / (log**2).mean()
+
+    assert common() == pytest.approx(0.05, abs=0.01)
+    assert common(**STRESS["together"]) == pytest.approx(0.87, abs=0.01)
+
+
+def test_what_a_product_gains_its_substitutes_lose():
+    alone, market = (simulate(4, weeks=26, categories=60, taken=taken) for taken in (0.0, 0.25))
+    assert np.array_equal(alone.panel.price, market.panel.price)
+    assert np.array_equal(alone.truth, market.truth)
+    panel = market.panel
+    cell = panel.category[panel.product] * 26 + panel.period
+    # the logarithm of what price and promotion of the others in the category add to their demand, lifts at their mean
+    gain = market.truth[panel.product] * np.log(panel.price / market.listed[panel.product]) + 0.3 * panel.promotion
+    others = np.bincount(cell, gain)[cell] - gain
+    shift = np.log((panel.units + 0.5) / (alone.panel.units + 0.5))
+    others = others - panel.mean(others)[panel.product]
+    assert (shift * others).sum() / (others**2).sum() == pytest.approx(-0.25, abs=0.03)
 
 
 def test_simulated_rows_say_how_far_off_a_model_is():

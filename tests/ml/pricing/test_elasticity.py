@@ -157,6 +157,28 @@ def test_elasticities_are_not_drawn_in_by_what_products_have_in_common():
     assert found.own_sd.mean() < 0.4
 
 
+def promoted(lifts, rate):
+    """Mean effect of promotions as found in categories of ten products, where it is ``lifts``."""
+    draw = np.random.default_rng(6)
+    n, periods = 10 * len(lifts), 40
+    category = np.repeat(np.arange(len(lifts)), 10)
+    promotion = draw.random((n, periods)) < 0.2
+    log = -0.2 * promotion + draw.choice([-0.1, 0.0, 0.1], (n, periods))
+    units = draw.poisson(rate * np.exp(-2 * log + np.array(lifts)[category][:, None] * promotion))
+    panel = PricePanel.build(
+        product=np.repeat(np.arange(n), periods), period=np.tile(np.arange(periods), n), units=units.ravel(),
+        price=10 * np.exp(log).ravel(), promotion=promotion.ravel(), category=category,
+    )  # fmt: skip
+    return np.bincount(category, fit_elasticities(panel).promotion) / 10
+
+
+def test_what_promotions_do_is_common_to_the_shop_as_far_as_categories_do_not_differ():
+    # with the shop's mean counted as three products, categories are 0.025 apart by chance
+    assert np.ptp(promoted([0.3] * 8, rate=8)) < 0.012
+    apart = [-0.3, 0.0, 0.3, 0.9] * 2
+    assert promoted(apart, rate=20) == pytest.approx(apart, abs=0.08)
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_stock_outs_do_not_flatten_demand(known):
     panel = shop(SLOPES, periods=60)

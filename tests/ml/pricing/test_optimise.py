@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from django_ecomai.ml.pricing import optimise as optimiser
 from django_ecomai.ml.pricing.explore import thompson
 from django_ecomai.ml.pricing.guardrails import violations
-from django_ecomai.ml.pricing.optimise import Aside, optimise, outcome
+from django_ecomai.ml.pricing.optimise import Aside, Proposals, optimise, outcome
 from tests.ml.pricing.factories import demand, limits
 
 
@@ -98,6 +100,55 @@ def test_thompson_gives_a_family_one_price_and_the_held_today_s():
     found = thompson(demand(3, sd=0.6), limits(3, family=[1, 1, -1], cost=[4.0, 4.0, np.nan]), random_state=3)
     assert found.price[0] == found.price[1]
     assert (found.held[2], found.price[2], found.propensity[2]) == ("cost_missing", 10.0, 1.0)
+
+
+class TestFamilies:
+    """One price for all, and the one that is worth most to all of them together."""
+
+    @staticmethod
+    def asked(pieces: list[float], elasticity: list[float], **more: Any) -> Proposals:
+        n = len(pieces)
+        told = demand(n, path=np.array(pieces)[:, None], elasticity=elasticity, sd=0.0, cost=5.0)
+        return optimise(told, limits(n, family=[7] * n, cost=5.0, max_change_day=0.1), **more)
+
+    def test_a_size_that_sells_hundreds_decides(self):
+        """Alone they would be 11.00 and 9.00, and of the mean nobody gains anything."""
+        found = self.asked([400.0, 1.0], [-1.5, -6.0])
+        assert found.price.tolist() == [11.0, 11.0]
+        # 400 * (1.1 ** -1.5 * 6 - 5) and 1.1 ** -6 * 6 - 5
+        assert found.gain == pytest.approx([80.28, -1.613], abs=0.01)
+        assert self.asked([1.0, 400.0], [-1.5, -6.0]).price.tolist() == [9.0, 9.0]
+
+    def test_members_of_other_goals_are_not_added_up(self):
+        profit = self.asked([400.0, 400.0, 1.0], [-1.5, -1.5, -6.0], goal=["profit", "revenue", "profit"])
+        assert profit.target == pytest.approx([11.0, 9.0, 11.0])
+
+    def test_what_they_have_together_is_sold_through(self):
+        told = demand(2, path=[[20.0], [20.0]], stock=[10.0, 70.0], left_value=0.0)
+        found = optimise(told, limits(2, family=[1, 1], corridor_low=0.3), goal="sell_through", sell_through=0.8)
+        # of 80 pieces 64: the 10 of one, and 20 * (10 / p) ** 2 = 54 of the other
+        assert found.target == pytest.approx([10 * np.sqrt(20 / 54)] * 2, rel=0.03)
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_no_other_price_of_theirs_earns_more(self, seed: int, monkeypatch: pytest.MonkeyPatch):
+        """Whatever the number of members, and wherever the catalogue is cut for the memory's sake."""
+        monkeypatch.setattr(optimiser, "_CHUNK", 3)
+        random = np.random.default_rng(seed)
+        family = random.integers(-1, 4, 14)
+        told = demand(
+            14, path=random.lognormal(2.5, 1.2, (14, 1)), elasticity=random.normal(-2.2, 0.6, 14).clip(max=-0.5), sd=0.3
+        )
+        asked = limits(14, family=family, max_change_day=0.1)
+        found = optimise(told, asked)
+        for one in range(4):
+            rows = np.flatnonzero(family == one)
+            sums = {
+                price: outcome(told.only(rows), asked.only(rows), goal="profit", price=np.full(len(rows), price))[
+                    4
+                ].sum()
+                for price in np.arange(900, 1101) / 100
+            }
+            assert found.gain[rows].sum() >= max(sums.values()) - 0.01 * abs(max(sums.values())) - 1e-9
 
 
 class TestOtherProducts:
