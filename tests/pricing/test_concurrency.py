@@ -25,6 +25,7 @@ from django_ecomai.pricing.services import (
     change_undo,
     changes_apply,
     competitors_matching,
+    prices_watch,
     proposals_approve,
     proposals_make,
     proposals_reject,
@@ -306,6 +307,24 @@ def test_a_call_that_hangs_until_another_worker_has_written(
     assert (len(first.changes), len(first.failed), len(other.changes)) == (0, 0, 1)
     assert live_shop.now == {"slow": Decimal("10.5")} and PriceChange.objects.count() == 1
     assert PriceProposal.objects.get().state == "applied"
+
+
+def test_what_follows_is_let_into_the_file_once(reading_shop: None) -> None:
+    user, long_ago = User.objects.create_user("anna"), timezone.now() - timedelta(days=30)
+    first = priced_product(external_id="first", price="10.50")
+    given = {"batch": "b", "decided_by": user}
+    row = proposal_make(first, state="applied", is_canary=True, units_new=None, **given)  # nothing was expected of it
+    PriceChange.objects.create(
+        product=first, proposal=row, kind="apply", at=long_ago, old_price=10, new_price="10.50", currency="EUR",
+        batch="b", is_canary=True, verdict="kept",
+    )  # fmt: skip
+    for number in range(20):
+        product = priced_product(external_id=f"f{number}")
+        proposal_make(product, state="scheduled", apply_at=timezone.now() - timedelta(hours=1), **given)
+    found = at_once(*[prices_watch] * 3)
+    assert sum(one.released for one in found) == 20 and not any(one.errors for one in found)
+    assert PriceProposal.objects.filter(state="approved", apply_at__isnull=False).count() == 20
+    assert LogEntry.objects.count() == 20
 
 
 def test_one_of_two_approvals_counts(shop: PricedShop) -> None:
