@@ -69,9 +69,10 @@ def whole(request: Request, name: str, default: int, least: int, most: int) -> i
     return int(text)
 
 
-def paged(request: Request, rows: QuerySet[Any], serializer: type[BaseSerializer[Any]]) -> Response:
-    """The rows that ``limit`` and ``offset`` of the query ask for, and the ``next_offset``, null at the end."""
+def paged(request: Request, rows: QuerySet[Any], serializer: type[BaseSerializer[Any]], **beside: Any) -> Response:
+    """The rows that ``limit`` and ``offset`` of the query ask for, and the ``next_offset``, null at the end; ``beside``
+    is what else the answer says."""
     limit, offset = whole(request, "limit", 100, 1, MOST_ROWS), whole(request, "offset", 0, 0, 10**9)
     found = list(rows[offset : offset + limit + 1])
     more = offset + limit if len(found) > limit else None
-    return Response({"results": serializer(found[:limit], many=True).data, "next_offset": more})
+    return Response({"results": serializer(found[:limit], many=True).data, "next_offset": more, **beside})

@@ -18,12 +18,12 @@ COLUMNS = (
     "goal", "rule", "binding", "elasticity", "elasticity_low", "elasticity_high", "strength", "units_old", "units_new",
     "units_low", "units_high", "revenue_old", "revenue_new", "revenue_low", "revenue_high", "profit_old", "profit_new",
     "profit_low", "profit_high", "gain", "gain_low", "gain_high", "gain_chance", "horizon_days", "risk", "tax",
-    "apply_at", "costs_simulated", "held_reason", "why",
+    "apply_at", "costs_simulated", "market_simulated", "held_reason", "why",
 )  # fmt: skip
 _EXPECTED = ("units", "revenue", "profit")
 _ASIDE = {
     "proposal", "product_id", "sku", "title", "rule", "held_reason", "why", "costs_simulated",
-    *(f"{name}_{end}" for name in _EXPECTED for end in ("low", "high")),
+    "market_simulated", *(f"{name}_{end}" for name in _EXPECTED for end in ("low", "high")),
 }  # fmt: skip
 #: Of the proposal and of its product; each costs time to fetch and to unpack.
 _UNREAD = (
@@ -64,7 +64,7 @@ def _rows(channel: str, states: Sequence[str]) -> Iterator[list[Any]]:
         for name, told in row.expected.items():
             values[f"{name}_low"], values[f"{name}_high"] = (None, None) if told is None else told[1:]
         values |= {
-            "costs_simulated": simulated,
+            "costs_simulated": simulated, "market_simulated": "yes" if row.market_simulated else "no",
             "proposal": row.pk, "product_id": row.product.external_id, "sku": row.product.sku,
             "title": row.product.title, "rule": "" if row.rule is None else row.rule.name,
             "held_reason": row.held_words, "why": row.why,

@@ -49,9 +49,10 @@ def why_line(row: PriceProposal) -> str:
             "median": _amount(row.market.get("median")),
         }
         if row.market.get("offers") == 1:
-            parts.append(_("one offer of a competitor, %(lowest)s") % named)
+            told = _("one offer of a competitor, %(lowest)s") % named
         else:
-            parts.append(_("%(number)s offers of competitors from %(lowest)s, half of them below %(median)s") % named)
+            told = _("%(number)s offers of competitors from %(lowest)s, half of them below %(median)s") % named
+        parts.append(_("%(name)s (simulated)") % {"name": told} if row.market.get("simulated") else told)
     return str(capfirst("; ".join(parts)))
 
 

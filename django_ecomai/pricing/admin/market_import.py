@@ -21,7 +21,7 @@ from django_ecomai.pricing.market_out import offers_csv
 from django_ecomai.pricing.market_rows import MATCH as KIND
 from django_ecomai.pricing.market_rows import offer_rows, unmatched_rows
 from django_ecomai.pricing.services.competitors_import import OffersOutcome, offers_import
-from django_ecomai.pricing.services.competitors_reading import COLUMNS, NEEDED
+from django_ecomai.pricing.services.competitors_reading import FILE, NEEDED
 
 from .base import READ
 
@@ -101,7 +101,7 @@ class ImportMixin:
             "ways": self._ways(request, outcome) if outcome and not outcome.check_only else [],
             "kind": KIND,
             "channel": ecomai.CHANNEL,
-            "columns": [(name, name in NEEDED) for name in COLUMNS],
+            "columns": [(name, name in NEEDED) for name in FILE],
         }
         return TemplateResponse(request, "ecomai/pricing/admin/market_import.html", context)
 
