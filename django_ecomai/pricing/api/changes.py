@@ -40,6 +40,9 @@ class PriceChangeSerializer(serializers.ModelSerializer[PriceChange]):
 class UndoneSerializer(CostsSimulated, PriceChangeSerializer):
     """A price that was taken back."""
 
+    # no choices: the schema has them under the name of a change's
+    kind = serializers.CharField(help_text="As in the list of changes.")
+
     class Meta(PriceChangeSerializer.Meta):
         fields = (*PriceChangeSerializer.Meta.fields, "costs_simulated")
 
