@@ -1,5 +1,6 @@
 from .changes import PriceChange
 from .competitors import Competitor, CompetitorMatch, CompetitorOffer, CompetitorPrice
+from .draws import PriceDraw
 from .elasticities import CrossEffect, ProductElasticity
 from .ledger import PriceReduction
 from .limits import PriceLimits
@@ -16,6 +17,7 @@ __all__ = [
     "CompetitorPrice",
     "CrossEffect",
     "PriceChange",
+    "PriceDraw",
     "PriceLimits",
     "PriceProposal",
     "PriceReduction",
