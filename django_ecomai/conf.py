@@ -236,8 +236,8 @@ class Defaults:
     """
 
     PRICING_RETENTION_DAYS: int = 1095
-    """How many days decided price proposals and the past prices of competitors are kept, at least as long as
-    ``PRICING_HISTORY_WEEKS``. What was done to prices in the shop is kept.
+    """How many days decided price proposals, prices drawn to learn and past prices of competitors are kept, at least as
+    long as ``PRICING_HISTORY_WEEKS``. What was done to prices in the shop is kept.
     """
 
     PRICING_LIMITS: dict[str, float | None] | None = None

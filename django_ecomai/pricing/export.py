@@ -25,7 +25,7 @@ COLUMNS = (
     "goal", "rule", "binding", "elasticity", "elasticity_low", "elasticity_high", "strength", "units_old", "units_new",
     "units_low", "units_high", "revenue_old", "revenue_new", "revenue_low", "revenue_high", "profit_old", "profit_new",
     "profit_low", "profit_high", "gain", "gain_low", "gain_high", "gain_chance", "horizon_days", "risk", "tax",
-    "apply_at", "costs_simulated", "held_reason", "why",
+    "apply_at", "costs_simulated", "market_simulated", "held_reason", "why",
 )  # fmt: skip
 
 
@@ -127,4 +127,5 @@ def _rows(channel: str, states: Sequence[str]) -> Iterator[list[Any]]:
         values["held_reason"], values["rule"] = line.held_words, line.rule or ""
         for name, told in expected_of(line).items():
             values[f"{name}_low"], values[f"{name}_high"] = (None, None) if told is None else told[1:]
+        values["market_simulated"] = "yes" if line.market.get("simulated") else "no"
         yield [values[name] if name in values else getattr(line, name) for name in COLUMNS]

@@ -1,4 +1,4 @@
-"""Decided proposals and old prices of competitors, which nobody looks at any more."""
+"""Decided proposals, drawn prices and old prices of competitors, which nobody looks at any more."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from django_ecomai.conf import ecomai
+from django_ecomai.forecast.days import local_date
 
 from .facts import KEYS_CHUNK
-from .models import CompetitorPrice, PriceProposal
+from .models import CompetitorPrice, PriceDraw, PriceProposal
 
 State = PriceProposal.State
 
@@ -35,6 +36,11 @@ def competitor_prices_prune() -> int:
     return _deleted(CompetitorPrice.objects.filter(Exists(later), observed_at__lt=before))
 
 
+def draws_prune() -> int:
+    """Delete prices drawn more than ``PRICING_RETENTION_DAYS`` ago; returns how many."""
+    return _deleted(PriceDraw.objects.filter(day__lt=local_date(_before())))
+
+
 def _before() -> datetime:
     # Elasticities and cross effects are learned from so many weeks.
     learned = timedelta(weeks=ecomai.PRICING_HISTORY_WEEKS)
@@ -55,4 +61,5 @@ def register() -> None:
     from django_ecomai.core.registry import prunes
 
     prunes.register("pricing.proposals", proposals_prune)
+    prunes.register("pricing.draws", draws_prune)
     prunes.register("pricing.competitor prices", competitor_prices_prune)

@@ -1,5 +1,5 @@
-"""Elasticities of a whole catalogue: read a part at a time and put down in files, one for each group of categories that
-is fitted at once, so that memory is bounded by the largest group."""
+"""Elasticities of a whole catalogue: read a part at a time and put down in files, one for each group of categories, or
+part of a large one, that is fitted at once, so that memory is bounded however the shop is divided."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from django_ecomai.ml.pricing.elasticity import Elasticities
     from django_ecomai.ml.pricing.panel import PricePanel
 
-#: Products that are read at once, products of whole categories that are fitted at once, rows that are written at once.
+#: Products that are read at once, products that are fitted at once, rows that are written at once.
 READ, FIT, WRITE = 2_000, 20_000, 5_000
 #: Suggested tests per fit, and how many are held against the limits.
 TESTS, CANDIDATES = 50, 500
@@ -175,7 +175,7 @@ def learn(
     found = Learned.empty(catalogue.products)
     if not len(catalogue):
         return found
-    groups = _groups(catalogue.category)
+    groups = _groups(catalogue.category, catalogue.products)
     group, local = np.empty(len(catalogue), np.int64), np.empty(len(catalogue), np.int64)
     for number, members in enumerate(groups):
         group[members], local[members] = number, np.arange(len(members))
@@ -234,8 +234,8 @@ def _put_down(
         files[number].write(rows[whose == number].tobytes())
 
 
-def _groups(category: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Places of the products of whole categories, `FIT` at once or those of one category."""
+def _groups(category: NDArray[np.int64], products: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Places of the products of whole categories, `FIT` at once; those of a category of more in parts."""
     order = np.argsort(category, kind="stable")
     ends = np.cumsum(np.bincount(category)).tolist()
     found, begin, last = [], 0, 0
@@ -244,7 +244,21 @@ def _groups(category: NDArray[np.int64]) -> list[NDArray[np.int64]]:
             found.append(np.sort(order[begin:last]))
             begin = last
         last = end
-    return [*found, np.sort(order[begin:])]
+    found.append(np.sort(order[begin:]))
+    return [part for members in found for part in _parts(members, products)]
+
+
+def _parts(members: NDArray[np.int64], products: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """A category of more than `FIT` products in parts of about equal size, by a hash of their keys: each part is a
+    sample of the category, and a product stays in its part from week to week."""
+    if len(members) <= FIT:
+        return [members]
+    # a power of two, so that a category that grows divides parts in two and mixes none
+    bits = int(np.ceil(np.log2(len(members) / FIT)))
+    mixed = products[members].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(32))) * np.uint64(0xD6E8FEB86659FD93)
+    part = mixed >> np.uint64(64 - bits)
+    return [members[part == at] for at in range(2**bits) if np.any(part == at)]
 
 
 def _fit(found: Learned, catalogue: Catalogue, rows: NDArray[Any], members: NDArray[np.int64]) -> Elasticities | None:

@@ -10,12 +10,14 @@ from django_ecomai.core.tables import csv_text
 from .models import PriceTest, PriceTestGroup
 from .price_test_results import price_tests_results
 from .price_test_several import group_state
+from .worklist import costs_simulated
 
 RESULT = (
     "weeks", "planned", "low_units", "high_units", "low_profit", "high_profit", "difference", "difference_low",
     "difference_high", "pairs", "units", "all_units", "verdict", "weeks_more", "sold_out_days", "currency", "sentence",
 )  # fmt: skip
-COLUMNS = ("test", "group", "product_id", "title", "state", "base_price", "low", "high", "starts_on", *RESULT)
+COLUMNS = ("test", "group", "product_id", "title", "state", "base_price", "low", "high", "starts_on", *RESULT,
+           "costs_simulated")  # fmt: skip
 #: The newest tests; older ones are read one by one.
 MOST = 500
 #: Tests of several products that are held with their weeks at a time.
@@ -24,7 +26,8 @@ _GROUPS = 50
 
 def price_tests_csv(*, channel: str = "") -> str:
     """The newest 500 tests of single products and the newest 500 of several (without ``product_id``), newest first."""
-    return csv_text(COLUMNS, _rows(channel))
+    simulated = "yes" if costs_simulated(channel=channel) else "no"
+    return csv_text(COLUMNS, ([*row, simulated] for row in _rows(channel)))
 
 
 def _rows(channel: str) -> Iterator[list[Any]]:

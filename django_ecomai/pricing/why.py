@@ -21,6 +21,7 @@ TEXTS: Mapping[str, Any] = {
     "rule": gettext_lazy("the rule “%(rule)s” asks for it; what it does to demand is not known"),
     "drawn": gettext_lazy("drawn with a probability of %(chance)s %%, to learn"),
     "one_offer": gettext_lazy("one offer of a competitor, %(lowest)s"),
+    "simulated": gettext_lazy("%(name)s (simulated)"),
     "offers": gettext_lazy("%(number)s offers of competitors from %(lowest)s, half of them below %(median)s"),
     "change": gettext_lazy("%(old)s → %(new)s %(currency)s (%(change)s %%)"),
     "revenue": gettext_lazy(
@@ -68,7 +69,8 @@ def why_line(row: PriceProposal, teller: Teller | None = None) -> str:
             "lowest": tell.amount(row.market.get("lowest")),
             "median": tell.amount(row.market.get("median")),
         }
-        parts.append(tell.text("one_offer" if row.market.get("offers") == 1 else "offers") % named)
+        told = tell.text("one_offer" if row.market.get("offers") == 1 else "offers") % named
+        parts.append(tell.text("simulated") % {"name": told} if row.market.get("simulated") else told)
     line = "; ".join(parts)
     return line[0].upper() + line[1:]
 

@@ -90,6 +90,7 @@ class Together:
     horizon_days: int = 0
     largest: float = 0.0
     high_gains: dict[str, float] = field(default_factory=dict)  # of those of high risk, per currency
+    market_simulated: int = 0  # beside simulated offers of competitors
 
     @property
     def high_risk(self) -> int:
@@ -109,6 +110,7 @@ def together(rows: Iterable[PriceProposal]) -> Together:
         found.number += 1
         found.up += change > 0
         found.down += change < 0
+        found.market_simulated += bool(row.market_simulated)
         found.largest = max(found.largest, abs(change))
         found.horizon_days = max(found.horizon_days, row.horizon_days)
         found.risks[row.risk] = found.risks.get(row.risk, 0) + 1

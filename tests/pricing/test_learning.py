@@ -119,12 +119,58 @@ def test_the_button_learns_again(client: Client, admin_user: User) -> None:
 
 
 def test_categories_are_fitted_whole_and_as_many_at_once_as_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(learning, "FIT", 4)
-    category = np.array([2, 0, 1, 0, 1, 2, 2, 2, 2, 0])
-    found = [one.tolist() for one in learning._groups(category)]
-    # 0 has three products and 1 two: together too many; 2 has five, more than fit, and is alone
-    assert found == [[1, 3, 9], [2, 4], [0, 5, 6, 7, 8]]
-    assert [one.tolist() for one in learning._groups(np.zeros(6, dtype=int))] == [[0, 1, 2, 3, 4, 5]]
+    monkeypatch.setattr(learning, "FIT", 5)
+    category = np.array([2, 0, 1, 0, 1, 2, 2, 2, 2, 0, 1])
+    found = [one.tolist() for one in learning._groups(category, np.arange(100, 111))]
+    # 0 and 1 have three products each: together too many; 2 has five
+    assert found == [[1, 3, 9], [2, 4, 10], [0, 5, 6, 7, 8]]
+    assert [one.tolist() for one in learning._groups(np.zeros(5, dtype=int), np.arange(5))] == [[0, 1, 2, 3, 4]]
+
+
+def test_a_category_of_more_products_is_fitted_in_parts_and_each_product_stays_in_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(learning, "FIT", 1000)
+    keys = np.arange(5, 30_005, 10)  # a step in the keys is none in the parts
+    category = np.r_[np.zeros(10, dtype=int), np.ones(len(keys), dtype=int)]
+    small, *parts = learning._groups(category, np.r_[np.arange(40_000, 40_010), keys])
+    assert small.tolist() == list(range(10))
+    assert [len(part) for part in parts] == [774, 759, 744, 723]
+    assert np.sort(np.concatenate(parts)).tolist() == list(range(10, len(category)))
+    # of half as many products there are half as many parts, each of them out of two
+    pair, other = ({keys[at] for at in part} for part in learning._groups(category[10:1510], keys[:1500]))
+    whole = [{keys[at - 10] for at in part} for part in parts]
+    assert pair <= whole[0] | whole[1] and other <= whole[2] | whole[3]
+
+
+def test_in_parts_products_learn_what_they_learn_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, _ = slopes_learned(fit=800, monkeypatch=monkeypatch)
+    parts, slopes = slopes_learned(fit=200, monkeypatch=monkeypatch)
+    difference = np.abs(parts.values["elasticity"] - whole.values["elasticity"])
+    assert np.isfinite(difference).all()
+    # a part of 200 has another mean of its category: little beside the doubt that is left about each product
+    assert difference.mean() < 0.1 * whole.values["sd"].mean()
+    error = [np.abs(one.values["elasticity"] - slopes).mean() for one in (whole, parts)]
+    assert error[1] < 1.02 * error[0]
+
+
+def slopes_learned(*, fit: int, monkeypatch: pytest.MonkeyPatch) -> tuple[learning.Learned, Any]:
+    """Elasticities of 800 simulated products of one category, and the true ones."""
+    monkeypatch.setattr(learning, "FIT", fit)
+    draw, n, weeks = np.random.default_rng(1), 800, 52
+    slopes, rate = draw.normal(-2.0, 0.6, n), draw.lognormal(2.0, 0.7, n)
+    level = draw.choice([0.85, 0.95, 1.0, 1.1], (n, weeks // 4)).repeat(4, axis=1)
+    units = draw.poisson(rate[:, None] * level ** slopes[:, None])
+    keys = np.arange(1, n + 1)
+    catalogue = learning.Catalogue(keys, ["EUR"] * n, np.zeros(n, np.int64), np.full(n, 10.0), np.ones(n, bool))
+    found = learning.Learned.empty(keys)
+    for members in learning._groups(catalogue.category, keys):
+        rows = np.empty(len(members) * weeks, learning._ROW)
+        rows["product"], rows["period"] = np.arange(len(members)).repeat(weeks), np.tile(np.arange(weeks), len(members))
+        rows["units"], rows["price"] = units[members].ravel(), 10 * level[members].ravel()
+        rows["promotion"], rows["in_stock"], rows["rivals"] = 0.0, 1.0, np.nan
+        learning._fit(found, catalogue, rows, members)
+    return found, slopes
 
 
 def test_in_groups_of_one_category_products_learn_what_they_learn_alone(monkeypatch: pytest.MonkeyPatch) -> None:

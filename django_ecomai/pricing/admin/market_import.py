@@ -25,7 +25,7 @@ from django_ecomai.pricing.market_rows import offer_rows, unmatched_rows
 from django_ecomai.pricing.offers_import_job import AT_ONCE, import_start, import_write, outcome_of
 from django_ecomai.pricing.offers_import_job import KIND as IMPORT
 from django_ecomai.pricing.services.competitors_import import OffersOutcome, offers_import
-from django_ecomai.pricing.services.competitors_reading import COLUMNS, NEEDED
+from django_ecomai.pricing.services.competitors_reading import FILE, NEEDED
 from django_ecomai.runs.models import Run
 from django_ecomai.runs.selectors import run_status
 
@@ -122,7 +122,7 @@ class ImportMixin:
             "checked": _checked(run),
             "kind": KIND,
             "channel": ecomai.CHANNEL,
-            "columns": [(name, name in NEEDED) for name in COLUMNS],
+            "columns": [(name, name in NEEDED) for name in FILE],
         }
         return TemplateResponse(request, "ecomai/pricing/admin/market_import.html", context)
 

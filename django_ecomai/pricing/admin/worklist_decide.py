@@ -123,6 +123,7 @@ class WorklistDecide:
             "four_eyes": ecomai.PRICING_FOUR_EYES,
             "canary_days": ecomai.PRICING_CANARY_DAYS,
             "simulated": any(costs_simulated(channel=channel) for channel in channels),
+            "market_simulated": sums.market_simulated,
             "list_url": self.list_url(request, str(form["back"].value() or "")),
             "action_url": of_channel(self.link("ecomai_pricing_priceproposal_approve"), channel_asked(request)),
         }

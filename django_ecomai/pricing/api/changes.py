@@ -16,8 +16,10 @@ from django_ecomai.core.db import without_transaction
 from django_ecomai.pricing.models import PriceChange
 from django_ecomai.pricing.selectors import change_rows
 from django_ecomai.pricing.services import AgainstLimits, PricingError, SecondNeeded, change_undo
+from django_ecomai.pricing.worklist import costs_simulated
 
 from .base import PAGE, PricingView, paged
+from .simulated import CostsSimulated
 
 
 class PriceChangeSerializer(serializers.ModelSerializer[PriceChange]):
@@ -29,13 +31,23 @@ class PriceChangeSerializer(serializers.ModelSerializer[PriceChange]):
 
     class Meta:
         model = PriceChange
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "product_id", "proposal", "kind", "at", "old_price", "new_price", "old_list_price", "new_list_price",
             "currency", "is_canary", "undone_at", "verdict", "watch",
         )  # fmt: skip
 
 
-class PriceChangesPageSerializer(serializers.Serializer[Any]):
+class UndoneSerializer(CostsSimulated, PriceChangeSerializer):
+    """A price that was taken back."""
+
+    # no choices: the schema has them under the name of a change's
+    kind = serializers.CharField(help_text="As in the list of changes.")
+
+    class Meta(PriceChangeSerializer.Meta):
+        fields = (*PriceChangeSerializer.Meta.fields, "costs_simulated")
+
+
+class PriceChangesPageSerializer(CostsSimulated):
     """A part of the changes; ``next_offset`` is null at the end."""
 
     results = PriceChangeSerializer(many=True)
@@ -69,7 +81,7 @@ class ChangesView(PricingView):
         rows = change_rows(channel=ecomai.CHANNEL)
         if product := request.query_params.get("product", "").replace("\x00", ""):
             rows = rows.filter(product__external_id=product)
-        return paged(request, rows, PriceChangeSerializer)
+        return paged(request, rows, PriceChangeSerializer, costs_simulated=costs_simulated(channel=ecomai.CHANNEL))
 
 
 @method_decorator(without_transaction, name="dispatch")
@@ -83,7 +95,7 @@ class UndoView(PricingView):
         summary="Take an applied price back",
         request=UndoSerializer,
         responses={
-            200: PriceChangeSerializer,
+            200: UndoneSerializer,
             202: OpenApiResponse(
                 description="With `PRICING_FOUR_EYES`: the confirmation against a limit is noted, and the price comes "
                 "back when somebody else confirms it too."
@@ -110,4 +122,4 @@ class UndoView(PricingView):
             return Response({"detail": str(error)}, status=202)
         except PricingError as error:
             raise ValidationError({"detail": str(error)}) from error
-        return Response(PriceChangeSerializer(undone).data)
+        return Response(UndoneSerializer(undone).data)

@@ -18,7 +18,7 @@ from django_ecomai.pricing.market_rows import offer_rows, review_rows
 from django_ecomai.pricing.models import CompetitorMatch, CompetitorOffer
 from django_ecomai.pricing.services.competitors_deciding import MatchError, match_undo, matches_decide
 from django_ecomai.pricing.services.competitors_import import offers_import
-from django_ecomai.pricing.services.competitors_reading import COLUMNS
+from django_ecomai.pricing.services.competitors_reading import FILE
 
 from .base import APP, MOST_ROWS, PAGE, PricingView, paged
 
@@ -48,7 +48,7 @@ class OffersSerializer(serializers.Serializer[Any]):
     """Offers to write; every value may be text."""
 
     offers = serializers.ListField(
-        child=serializers.DictField(), min_length=1, max_length=MOST_ROWS, help_text=f"Keys: {', '.join(COLUMNS)}."
+        child=serializers.DictField(), min_length=1, max_length=MOST_ROWS, help_text=f"Keys: {', '.join(FILE)}."
     )
     check_only = serializers.BooleanField(required=False, default=False, help_text="Only say what would happen.")
     add_competitors = serializers.BooleanField(required=False, default=False)

@@ -22,8 +22,10 @@ from django_ecomai.pricing.segments_stored import segments_latest
 from django_ecomai.pricing.selectors import OFFER_STATES, offer_rows
 from django_ecomai.pricing.services import offers_approve, offers_dismiss, offers_restore, offers_withdraw
 from django_ecomai.pricing.volume_prices import volume_prices
+from django_ecomai.pricing.worklist import costs_simulated
 
 from .base import APP, MOST_ROWS, PAGE, PricingThrottle, PricingView, check_known, paged
+from .simulated import CostsSimulated
 
 _KIND = OpenApiParameter("kind", str, many=True, description="break or bundle; may be repeated.")
 _STATE = OpenApiParameter("state", str, description="suggested (the default), approved or dismissed.")
@@ -55,7 +57,7 @@ class OfferSerializer(serializers.ModelSerializer[VolumeOffer]):
         )  # fmt: skip
 
 
-class OffersPageSerializer(serializers.Serializer[Any]):
+class OffersPageSerializer(CostsSimulated):
     """A part of the volume prices; ``next_offset`` is null at the end."""
 
     results = OfferSerializer(many=True)
@@ -131,7 +133,7 @@ class OffersView(PricingView):
         rows = offer_rows(channel=ecomai.CHANNEL, **_asked(request))
         if product := request.query_params.get("product", "").replace("\x00", ""):
             rows = rows.filter(product__external_id=product) | rows.filter(other__external_id=product)
-        return paged(request, rows, OfferSerializer)
+        return paged(request, rows, OfferSerializer, costs_simulated=costs_simulated(channel=ecomai.CHANNEL))
 
 
 class OffersExportView(PricingView):

@@ -11,6 +11,7 @@ from django_ecomai.pricing.price_test_results import VERDICTS
 from django_ecomai.pricing.services.price_test_groups import MOST_PRODUCTS
 
 from .proposals import DecidedSerializer
+from .simulated import CostsSimulated
 
 _MONEY: dict[str, Any] = {"max_digits": 14, "decimal_places": 4}
 _PREVIEW: dict[str, Any] = {
@@ -69,14 +70,14 @@ class PriceTestResultSerializer(serializers.Serializer[Any]):
     sentence = serializers.CharField(help_text="The verdict in words.")
 
 
-class PriceTestDetailSerializer(PriceTestSerializer):
+class PriceTestDetailSerializer(CostsSimulated, PriceTestSerializer):
     """A test with its weeks and its result."""
 
     weeks = PriceTestWeekSerializer(many=True)
     result = PriceTestResultSerializer()
 
     class Meta(PriceTestSerializer.Meta):
-        fields = (*PriceTestSerializer.Meta.fields, "weeks", "result")
+        fields = (*PriceTestSerializer.Meta.fields, "weeks", "result", "costs_simulated")
 
 
 class PriceTestsPageSerializer(serializers.Serializer[Any]):
@@ -100,14 +101,14 @@ class PriceTestGroupSerializer(serializers.ModelSerializer[PriceTestGroup]):
         fields: tuple[str, ...] = ("id", "name", "state", "step", "products", "starts_on", "made_at", "left_out")
 
 
-class PriceTestGroupDetailSerializer(PriceTestGroupSerializer):
+class PriceTestGroupDetailSerializer(CostsSimulated, PriceTestGroupSerializer):
     """A test of several products with those and one result."""
 
     tests = PriceTestSerializer(many=True)
     result = PriceTestResultSerializer()
 
     class Meta(PriceTestGroupSerializer.Meta):
-        fields = (*PriceTestGroupSerializer.Meta.fields, "tests", "result")
+        fields = (*PriceTestGroupSerializer.Meta.fields, "tests", "result", "costs_simulated")
 
 
 class PriceTestGroupsPageSerializer(serializers.Serializer[Any]):

@@ -33,8 +33,8 @@ from django_ecomai.pricing.worklist import Together, costs_simulated, together
 from django_ecomai.runs.models import Run
 
 from .base import MOST_ROWS, PAGE, PricingView, check_known, paged
+from .simulated import CostsSimulated
 
-SIMULATED = "Whether the shop's costs are simulated, and with them every profit and gain."
 _FIELDS = (
     "id", "product_id", "title", "state", "held_code", "held_reason", "old_price", "new_price", "list_price", "cost",
     "tax", "currency", "family", "rule", "goal", "binding", "trail", "elasticity", "elasticity_low", "elasticity_high",
@@ -72,29 +72,23 @@ class ProposalSerializer(serializers.ModelSerializer[PriceProposal]):
         fields: tuple[str, ...] = _FIELDS
 
 
-class DetailSerializer(ProposalSerializer):
+class DetailSerializer(CostsSimulated, ProposalSerializer):
     """A proposed price with its curves."""
 
     curve = serializers.JSONField(
         source="curve_shown", help_text="Prices with expected units and profit, and the ends of its 95 % interval."
     )
     history = serializers.JSONField(help_text="Units and prices per week, oldest first.")
-    costs_simulated = serializers.SerializerMethodField(help_text=SIMULATED)
 
     class Meta(ProposalSerializer.Meta):
         fields = (*_FIELDS, "curve", "history", "costs_simulated")
 
-    def get_costs_simulated(self, row: PriceProposal) -> bool:
-        """Of the whole shop."""
-        return costs_simulated(channel=row.channel)
 
-
-class ProposalsPageSerializer(serializers.Serializer[Any]):
+class ProposalsPageSerializer(CostsSimulated):
     """A part of the worklist; ``next_offset`` is null at its end."""
 
     results = ProposalSerializer(many=True)
     next_offset = serializers.IntegerField(allow_null=True)
-    costs_simulated = serializers.BooleanField(help_text=SIMULATED)
 
 
 class PriceDecisionSerializer(serializers.Serializer[Any]):

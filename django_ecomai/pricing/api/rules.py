@@ -15,6 +15,7 @@ from django_ecomai.pricing.models import PricingRule
 from django_ecomai.pricing.replay_stored import replay_latest
 
 from .base import PAGE, PricingView, paged
+from .simulated import CostsSimulated
 
 
 class RuleSerializer(serializers.ModelSerializer[PricingRule]):
@@ -38,7 +39,7 @@ class RulesPageSerializer(serializers.Serializer[Any]):
     next_offset = serializers.IntegerField(allow_null=True)
 
 
-class ReplaySerializer(serializers.Serializer[Any]):
+class ReplaySerializer(CostsSimulated):
     """The last replay; an estimate."""
 
     run = serializers.IntegerField()

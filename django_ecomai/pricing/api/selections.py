@@ -30,6 +30,7 @@ from django_ecomai.pricing.services import (
 from django_ecomai.pricing.worklist import Together
 
 from .base import MOST_ROWS, PAGE, PricingView, whole
+from .simulated import CostsSimulated
 
 Kind = PriceSelection.Kind
 WHAT = {Kind.APPROVE: "approve", Kind.UNDO: "take back"}
@@ -84,13 +85,14 @@ class CameSerializer(serializers.Serializer[Any]):
     skipped = serializers.DictField(child=serializers.IntegerField())
 
 
-class SelectionSerializer(serializers.ModelSerializer[PriceSelection]):
+class SelectionSerializer(CostsSimulated, serializers.ModelSerializer[PriceSelection]):
     """Prices that were chosen together."""
 
     action = serializers.CharField(source="kind")
     run = serializers.IntegerField(source="run_number", allow_null=True, help_text="The job that decides them.")
     sums = serializers.JSONField(
-        help_text="What they come to together: number, up, down, gains, risks, and high_gains of those of high risk."
+        help_text="What they come to together: number, up, down, gains, risks, high_gains of those of high risk, and "
+        "market_simulated: how many stand beside simulated offers of competitors."
     )
     came = serializers.SerializerMethodField()
 
@@ -98,7 +100,7 @@ class SelectionSerializer(serializers.ModelSerializer[PriceSelection]):
         model = PriceSelection
         fields = (
             "id", "action", "number", "sums", "filters", "made_at", "confirmed_at", "apply_at", "canary_share",
-            "against_limits", "run", "came",
+            "against_limits", "run", "came", "costs_simulated",
         )  # fmt: skip
 
     def get_came(self, row: PriceSelection) -> dict[str, Any]:

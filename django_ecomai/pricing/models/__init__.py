@@ -1,5 +1,6 @@
 from .changes import PriceChange
 from .competitors import Competitor, CompetitorMatch, CompetitorOffer, CompetitorPrice
+from .draws import PriceDraw
 from .elasticities import CrossEffect, ProductElasticity
 from .ledger import LedgerWalk, PriceReduction
 from .limits import PriceLimits
@@ -17,6 +18,7 @@ __all__ = [
     "CrossEffect",
     "LedgerWalk",
     "PriceChange",
+    "PriceDraw",
     "PriceLimits",
     "PriceProposal",
     "PriceReduction",

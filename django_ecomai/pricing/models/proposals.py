@@ -172,6 +172,11 @@ class PriceProposal(models.Model):
         return str(self.product)
 
     @property
+    def market_simulated(self) -> bool:
+        """Whether offers of competitors that stand beside it are simulated."""
+        return bool((self.market or {}).get("simulated"))
+
+    @property
     def change(self) -> float | None:
         """By which share the price would change."""
         if not self.old_price or self.new_price is None:

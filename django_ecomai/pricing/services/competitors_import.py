@@ -22,7 +22,7 @@ from django_ecomai.pricing.models import Competitor, CompetitorOffer, Competitor
 
 from .competitors_doubts import doubts_renew
 from .competitors_known import oddity_teller
-from .competitors_reading import COLUMNS, NEEDED, Told, offer_read
+from .competitors_reading import COLUMNS, FILE, NEEDED, Told, offer_read
 
 CHUNK, MOST_LISTED = 500, 500
 #: What a file says of an offer; the rest of its row is left as it is.
@@ -80,10 +80,11 @@ def offers_import(
     at: datetime | None = None,
     progress: Callable[[OffersOutcome], None] | None = None,
 ) -> OffersOutcome:
-    """Write the good rows of a CSV (``content``) or of dicts (``rows``, counted from 1), columns as in ``COLUMNS``.
+    """Write the good rows of a CSV (``content``) or of dicts (``rows``, counted from 1), columns as in ``FILE``.
 
     An offer is known by the competitor and ``offer_id``, else EAN, SKU or title; what changed in price or availability
-    is added to its history. An unknown competitor is added with ``add_competitors``, else the row fails. With
+    is added to its history. An unknown competitor is added with ``add_competitors``, else the row fails; as a simulated
+    one with ``simulated`` or where a row says so, and a simulated offer of a real competitor fails. With
     ``check_only`` nothing is kept. 500 rows are a transaction, and none is open while ``rows`` are read.
     ``at``: when offers without a day were seen (default: now). ``progress`` is told after each part. Raises
     ``core.tables.FileError`` when the file cannot be read at all.
@@ -97,7 +98,7 @@ def offers_import(
     told = (
         _dicts(rows)
         if content is None
-        else records(content, columns=COLUMNS, needed=NEEDED, refuse=refuse, numbers=["price"], days=["observed_at"])
+        else records(content, columns=FILE, needed=NEEDED, refuse=refuse, numbers=["price"], days=["observed_at"])
     )
     # A post of some hundred offers does not read the whole catalogue.
     odd = oddity_teller(channel) if content is not None else None
@@ -141,7 +142,7 @@ def offers_fetch(*, channel: str = "") -> OffersOutcome | None:
 def _dicts(rows: Iterable[Mapping[str, Any]] | None) -> Iterator[Row]:
     """Rows of any values as texts."""
     for at, row in enumerate(rows or (), 1):
-        yield at, {name: _text(row.get(name)) for name in (*COLUMNS, "error") if row.get(name) is not None}
+        yield at, {name: _text(row.get(name)) for name in (*FILE, "error") if row.get(name) is not None}
 
 
 def _text(value: Any) -> str:
@@ -270,14 +271,18 @@ def _competitors(
     known = {one.code: one for one in rows}
     missing = sorted(codes - known.keys())
     if missing and add:
-        added = [_added(channel, code, simulated) for code in missing]
+        unreal = codes if simulated else {told.competitor for _line, told in good if told.simulated}
+        added = [_added(channel, code, code in unreal) for code in missing]
         made = [one for one, is_new in added if is_new]
         change_log(objects=made, user=user, lines=[_("Added with its offers.")], added=True)
         outcome.new_competitors += [one.code for one in made if one.code not in outcome.new_competitors]
         known |= {one.code: one for one, _is_new in added}
     kept = []
     for line, told in good:
-        if told.competitor in known:
+        if told.competitor in known and told.simulated and not known[told.competitor].is_simulated:
+            message = _("This offer is simulated and the competitor is not: it would count as a real one.")
+            outcome.say(Verdict(line, "failed", "simulated", "yes", message))
+        elif told.competitor in known:
             kept.append((line, told))
         else:
             message = _("There is no such competitor: add it first, or tick that unknown ones are added.")

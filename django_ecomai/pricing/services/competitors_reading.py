@@ -16,6 +16,8 @@ from django_ecomai.core.tables import RowError, flag, moment, number, storable, 
 
 COLUMNS = ("competitor", "offer_id", "ean", "sku", "title", "brand", "url", "price", "currency", "available",
            "observed_at")  # fmt: skip
+#: Of files: adapters tell real offers only.
+FILE = (*COLUMNS, "simulated")
 NEEDED = ("competitor", "price")
 #: Signs that only one currency has.
 SIGNS = {"€": "EUR", "£": "GBP", "₹": "INR", "₺": "TRY", "₴": "UAH", "zł": "PLN"}
@@ -38,11 +40,12 @@ class Told:
     currency: str
     available: bool | None
     observed_at: datetime
+    simulated: bool = False
     notes: tuple[str, ...] = ()
 
 
 def offer_read(row: Mapping[str, str], *, now: datetime | None = None) -> Told:
-    """Read the columns of ``COLUMNS``, all texts. Raises ``RowError`` for what cannot be used."""
+    """Read the columns of ``FILE``, all texts. Raises ``RowError`` for what cannot be used."""
     storable(row)
     now = now or timezone.now()
     notes = []
@@ -80,6 +83,7 @@ def offer_read(row: Mapping[str, str], *, now: datetime | None = None) -> Told:
         currency=currency or beside,
         available=flag(row, "available") if row.get("available") else None,
         observed_at=seen,
+        simulated=bool(row.get("simulated")) and flag(row, "simulated"),
         notes=tuple(notes),
     )
 

@@ -18,9 +18,11 @@ from django_ecomai.conf import ecomai
 from django_ecomai.core.beside import beside
 from django_ecomai.core.mysql import locked_rows
 from django_ecomai.core.upsert import rows_upsert
+from django_ecomai.forecast.days import local_date
 from django_ecomai.mirror.columns import of_products
 from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.cross_effects import effects_store
+from django_ecomai.pricing.draws import draws_keep
 from django_ecomai.pricing.facts import attributes_merged, having, in_parts, on_sale, values_of
 from django_ecomai.pricing.learning import (
     Learned,
@@ -135,13 +137,13 @@ def proposals_make(
             if learned is None:
                 setting.learned = Learned.stored(channel=channel, product_ids=part)
             _count_learned(report, setting.learned, part)
-            rows, waiting = _part(report, setting, part, keep_rows=keep_rows, on_rows=on_rows)
+            rows, waiting, drawn = _part(report, setting, part, keep_rows=keep_rows, on_rows=on_rows)
             # one that is opened again by now has not been looked at, and stays
             looked = [pk for pk in part if pk not in waiting]
             # the database writes one part while the next one is worked out
             if stored is not None:
                 stored()
-            stored = None if dry_run else start(partial(_store, rows, looked, at))
+            stored = None if dry_run else start(partial(_store, rows, looked, at, drawn))
             done += len(part)
             if progress is not None:
                 progress(began + (1 - began) * done / max(len(everything), 1))
@@ -197,12 +199,13 @@ def _part(
     *,
     keep_rows: bool,
     on_rows: Callable[[list[PriceProposal]], None] | None,
-) -> tuple[list[PriceProposal], set[int]]:
-    """The rows of a part that are worth storing, and the products that were left out: their price is under way."""
+) -> tuple[list[PriceProposal], set[int], list[PriceProposal]]:
+    """The rows of a part that are worth storing, the products that were left out, as their price is under way, and the
+    rows whose price was drawn, those that keep it among them."""
     found = proposals_of(setting, part)
     report.products += len(found)
     waiting, rejected = _decided(part, setting.at)
-    rows, unknown = [], []
+    rows, unknown, drawn = [], [], []
     for row in found:
         report.without_forecast += not row.has_forecast
         if row.product_id in waiting:
@@ -215,6 +218,8 @@ def _part(
             else:
                 unknown.append(row)
             continue
+        if row.propensity is not None:
+            drawn.append(row)
         if row.new_price == row.old_price or (row.product_id, row.old_price, row.new_price) in rejected:
             report.unchanged += 1
             report.too_small += row.too_small
@@ -227,7 +232,7 @@ def _part(
         report.rows += [*unknown, *rows]
     if on_rows is not None:
         on_rows([*unknown, *rows])
-    return rows, waiting
+    return rows, waiting, drawn
 
 
 def _decided(part: Sequence[int], at: datetime) -> tuple[set[int], set[tuple[int, Decimal | None, Decimal | None]]]:
@@ -239,10 +244,11 @@ def _decided(part: Sequence[int], at: datetime) -> tuple[set[int], set[tuple[int
     return waiting, set(refused.values_list("product_id", "old_price", "new_price"))
 
 
-def _store(rows: list[PriceProposal], part: Sequence[int], at: datetime) -> None:
+def _store(rows: list[PriceProposal], part: Sequence[int], at: datetime, drawn: Sequence[PriceProposal]) -> None:
     """Write the rows over those that nobody has decided, and delete what there is no reason for any more. Waits for
     who is deciding about one of them right now, and then leaves that product alone."""
     with transaction.atomic():
+        draws_keep(rows=drawn, day=local_date(at))
         undecided = PriceProposal.objects.order_by("pk")
         there: set[int] = set()
         for keys in in_parts(part):

@@ -38,7 +38,7 @@ FORGOTTEN, KEPT = timedelta(days=2), timedelta(days=400)
 #: Columns of a proposal that a selection needs: what the sums are made of, and what orders it.
 COLUMNS = (
     "pk", "family", "old_price", "new_price", "horizon_days", "risk", "gain", "gain_low", "gain_high", "goal",
-    "currency",
+    "currency", "market__simulated",
 )  # fmt: skip
 
 
@@ -57,6 +57,7 @@ class Chosen:
     gain_high: float | None
     goal: str
     currency: str
+    market_simulated: bool | None
 
     @property
     def change(self) -> float | None:
