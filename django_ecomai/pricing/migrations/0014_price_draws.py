@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('ecomai_mirror', '0002_newest_on_sale'),
-        ('ecomai_pricing', '0012_undo_noted'),
+        ('ecomai_pricing', '0013_ledger_walks'),
     ]
 
     operations = [
