@@ -36,11 +36,11 @@ from django_ecomai.pricing.services import (
 )
 from django_ecomai.pricing.services.adopt import prices_overdue
 from django_ecomai.testing import order_make
-from tests.clients import read
+from tests.clients import clerk, read
 
 from .adapters import PricedShop
 from .factories import elasticity_make, priced_product, proposal_make
-from .pages import LIST, approve, choose, page
+from .pages import LIST, approve, choose, decide, page
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("reading_shop")]
 #: A Monday morning.
@@ -404,6 +404,24 @@ class TestPeople:
         imported(followers, at=START + 9 * DAY)
         prices_watch(now=START + 9 * DAY)
         assert came not in read(boss.get(pages[0]))
+
+    def test_who_may_lets_them_into_the_file_by_hand(self, boss: Client) -> None:
+        first, followers = parted()
+        html = page(boss, query="?show=waiting")
+        assert ">Into the CSV file now</button>" in html and "Put into the shop now</button>" not in html
+        assert "1 is in the CSV file now." in choose(boss, "put", followers[0], query="?show=waiting")
+        assert in_file() == [("c0", "approved"), ("c1", "approved"), ("f0", "approved")]
+        name = "admin:ecomai_pricing_priceproposal_change"
+        assert "Into the CSV file now" not in page(boss, name, first[0].pk)  # it is there already
+        assert "Into the CSV file now" in page(boss, name, followers[1].pk)
+        assert "1 is in the CSV file now." in read(decide(boss, followers[1], "apply"))
+        assert len(in_file()) == 4 and prices_watch(now=START + 7 * DAY).stopped == 0
+
+    def test_who_may_only_decide_does_not(self) -> None:
+        _first, followers = parted()
+        client = clerk("view_priceproposal", "decide_priceproposal")
+        assert "Into the CSV file now" not in page(client, query="?show=waiting")
+        assert decide(client, followers[0], "apply").status_code == 403 and len(in_file()) == 2
 
     def test_the_page_of_an_approval_asks_for_a_part_but_for_no_time(self, boss: Client) -> None:
         rows = [proposal_make(priced_product(external_id=f"p{number}")) for number in range(4)]

@@ -96,6 +96,7 @@ class PriceProposalAdmin(WorklistDecide, WorklistPages, ReadOnlyAdminMixin, Pric
             # What is held back or settled has no button that would do anything.
             "is_decidable": request.GET.get("show") not in SETTLED,
             "is_waiting": request.GET.get("show") == "waiting",
+            "may_put": request.user.has_perm(APPLY),
             "may_move": request.user.has_perm(APPLY) and adapter_applies(channel),
             "may_reopen": self.has_decide_permission(request),
             "moment_form": MomentForm(),

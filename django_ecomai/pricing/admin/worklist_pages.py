@@ -85,6 +85,7 @@ class WorklistPages(WorklistWaiting, SelectionPages, ReplayPage):
         decides = request.user.has_perm(DECIDE)
         applies = adapter_applies(row.channel)
         puts = request.user.has_perm(APPLY) and applies
+        follows = self._follows(row)
         context = {
             **self.admin_site.each_context(request),
             **proposal_page(row=row, sees_offers=request.user.has_perm("ecomai_pricing.view_competitoroffer")),
@@ -96,14 +97,14 @@ class WorklistPages(WorklistWaiting, SelectionPages, ReplayPage):
             "undoable": _undoable(changes) if request.user.has_perm(UNDO) and applies else None,
             "may_approve": decides and row.state == State.OPEN,
             "may_reject": decides and row.state in (State.OPEN, *PriceProposal.WAITING),
-            "may_put": puts and row.state in PriceProposal.WAITING,
+            "may_put": (puts and row.state in PriceProposal.WAITING) or (follows and request.user.has_perm(APPLY)),
             "may_move": puts and row.state in PriceProposal.WAITING,
             "may_reopen": decides and row.state in PriceProposal.WAITING,
             "moment_form": MomentForm(),
             "time_zone": timezone.get_current_timezone_name(),
             **own_price_context(request, row, may=decides and row.state in PriceProposal.UNDECIDED),
             "applies": applies,
-            "follows": self._follows(row),
+            "follows": follows,
             "decisions": decisions(self._log(row), changes),
             **self._test(request, row, applies),
             "chart_scripts": CHART_SCRIPTS,

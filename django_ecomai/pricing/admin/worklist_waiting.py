@@ -16,7 +16,12 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_ecomai.core.charts import format_value
 from django_ecomai.pricing.models import PriceProposal
 from django_ecomai.pricing.scheduling import scheduler_missing
-from django_ecomai.pricing.services import PricingError, proposals_reopen, proposals_reschedule
+from django_ecomai.pricing.services import (
+    PricingError,
+    adapter_applies,
+    proposals_reopen,
+    proposals_reschedule,
+)
 
 from .approval_form import moment_field
 from .base import APPLY
@@ -58,13 +63,17 @@ class WorklistWaiting:
         self.open_again(request, queryset)
 
     def put_now(self, request: HttpRequest, rows: Iterable[PriceProposal]) -> None:
-        """Within this request, or many of them by a job."""
+        """Within this request, or many of them by a job; where the adapter cannot write, into the CSV file."""
 
         def done(found: list[PriceProposal]) -> None:
             by_shop: dict[str, list[PriceProposal]] = {}
             for row in found:
                 by_shop.setdefault(row.channel, []).append(row)
             for channel, some in sorted(by_shop.items()):
+                if not adapter_applies(channel):
+                    text = ngettext("%(n)s is in the CSV file now.", "%(n)s are in the CSV file now.", len(some))
+                    messages.success(request, text % {"n": format_value(len(some))})
+                    continue
                 # those that were ticked, not all of their batch
                 if self.apply_now(request, some, channel=channel, batches=False) is not None:
                     text = _("%(n)s go into the shop now, by a job.")
