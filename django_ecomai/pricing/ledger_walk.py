@@ -56,7 +56,7 @@ def walk_on(
     """Go on, one part at least and until ``deadline`` (of ``time.monotonic()``), with what is under way or asked for;
     with ``afresh`` begin where nothing is. ``progress`` hears how many of how many products this walk has done."""
     found = Walked()
-    total = _products(channel).count()
+    total = products_walked(channel).count()
     while (row := _taken_up(channel, what, afresh)) is not None:
         afresh = False
         while row.walking is not None:
@@ -90,7 +90,7 @@ def _taken_up(channel: str, what: str, afresh: bool) -> LedgerWalk | None:
 def _step(row: LedgerWalk) -> bool:
     """One part, or over to the next stage. ``False`` when another process has taken this step meanwhile."""
     whole = row.what == What.PAST
-    rows = _products(row.channel, on_sale=row.on_sale).filter(pk__gt=row.after).order_by("pk")
+    rows = products_walked(row.channel, on_sale=row.on_sale).filter(pk__gt=row.after).order_by("pk")
     keys = list(rows.values_list("pk", flat=True)[: FEW if whole else CHUNK])
     if keys:
         written = _recorded(keys, whole=whole, channel=row.channel)
@@ -109,7 +109,8 @@ def _moved(row: LedgerWalk, **values: Any) -> bool:
     return True
 
 
-def _products(channel: str, *, on_sale: bool | None = None) -> QuerySet[Product]:
+def products_walked(channel: str, *, on_sale: bool | None = None) -> QuerySet[Product]:
+    """What a walk goes through: all, those on sale, or the others."""
     rows = Product.objects.filter(channel=channel, is_service=False)
     shown = Q(is_active=True, removed_at=None)
     return rows if on_sale is None else rows.filter(shown if on_sale else ~shown)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from django.template import Context, Template
 from django.test import Client, RequestFactory
-from django.utils import timezone
+from django.urls import reverse
+from django.utils import timezone, translation
 
 from django_ecomai.mirror.models import PricePoint, Product, Promotion
 from django_ecomai.pricing import ledger, ledger_walk
@@ -226,6 +227,22 @@ def test_a_product_whose_running_reduction_reaches_far_back_is_read_wholly_with_
         ("p0", day(10), day(21), Decimal(8), Decimal(10)),
         ("p0", day(21), None, Decimal(9), Decimal(8)),
     ]
+
+
+def test_the_list_says_how_much_of_the_past_is_in_it(monkeypatch: pytest.MonkeyPatch, admin_client: Client) -> None:
+    lamps(3)
+    sales()
+    page = reverse("admin:ecomai_pricing_pricereduction_changelist")
+    monkeypatch.setattr("django_ecomai.pricing.ledger_job.LONGEST", 0.0)
+    for _hour in range(2):
+        run_now(kind="pricing.ledger", parameters={"go_on": True})
+    assert "those of 1 of 3 products have been worked out" in admin_client.get(page).content.decode()
+    with translation.override("de"):
+        german = admin_client.get(page, headers={"accept-language": "de"}).content.decode()
+    assert "die von 1 der 3 Produkte ermittelt" in german
+    for _hour in range(2):
+        run_now(kind="pricing.ledger", parameters={"go_on": True})
+    assert "have been worked out" not in admin_client.get(page).content.decode()
 
 
 # -- what changes in between -------------------------------------------------------------------------------------------

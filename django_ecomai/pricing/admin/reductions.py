@@ -17,8 +17,12 @@ from django_ecomai.core.charts import format_value
 from django_ecomai.mirror.admin.base import day_format
 from django_ecomai.mirror.models import Promotion
 from django_ecomai.pricing.asked import channel_asked
+<<<<<<< HEAD
 from django_ecomai.pricing.held import exact_amount
 from django_ecomai.pricing.ledger_walk import walks_open
+=======
+from django_ecomai.pricing.ledger_walk import products_walked, walks_open
+>>>>>>> scale6
 from django_ecomai.pricing.models import LedgerWalk, PriceReduction
 
 from .base import PricingAdmin, labelled
@@ -51,14 +55,15 @@ class PriceReductionAdmin(ReadOnlyAdminMixin, PricingAdmin):
     @staticmethod
     def unfinished(request: HttpRequest) -> str:
         """How much of the past is not in the list yet; empty where all of it is."""
-        walk = walks_open(channel=channel_asked(request)).filter(what=LedgerWalk.What.PAST).first()
+        channel = channel_asked(request)
+        walk = walks_open(channel=channel).filter(what=LedgerWalk.What.PAST).first()
         if walk is None:
             return ""
         done = walk.products if walk.walking is not None else 0
         return _(
-            "Of reductions that are over, those of %(number)s products have been worked out: the rest follows within "
-            "the next hours. What runs now is told on your pages all the same."
-        ) % {"number": format_value(done)}
+            "Of reductions that are over, those of %(done)s of %(all)s products have been worked out: the rest follows "
+            "within the next hours. What runs now is told on your pages all the same."
+        ) % {"done": format_value(done), "all": format_value(products_walked(channel).count())}
 
     @staticmethod
     def unsaid(request: HttpRequest) -> str:
