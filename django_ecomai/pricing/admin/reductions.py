@@ -17,12 +17,8 @@ from django_ecomai.core.charts import format_value
 from django_ecomai.mirror.admin.base import day_format
 from django_ecomai.mirror.models import Promotion
 from django_ecomai.pricing.asked import channel_asked
-<<<<<<< HEAD
 from django_ecomai.pricing.held import exact_amount
-from django_ecomai.pricing.ledger_walk import walks_open
-=======
 from django_ecomai.pricing.ledger_walk import products_walked, walks_open
->>>>>>> scale6
 from django_ecomai.pricing.models import LedgerWalk, PriceReduction
 
 from .base import PricingAdmin, labelled
