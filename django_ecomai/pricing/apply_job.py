@@ -47,7 +47,10 @@ def execute(context: Any) -> None:
         context.log(log_about(row.product, reason_of(row)))
     context.metrics(applied=numbers)
     text = _("%(applied)s prices are in the shop; %(stale)s were overtaken, %(failed)s failed.")
-    context.progress(1.0, text % {name: format_value(number) for name, number in numbers.items()})
+    told = text % {name: format_value(number) for name, number in numbers.items()}
+    if left := found.counts["unread"]:
+        told += " " + _("%(unread)s wait: the log says for what.") % {"unread": format_value(left)}
+    context.progress(1.0, told)
 
 
 def apply_parameters(*, user: Any, rows: Iterable[PriceProposal], batches: bool = True) -> dict[str, Any]:

@@ -141,9 +141,9 @@ def _stored_otherwise(new: Sequence[tuple[Any, ...]]) -> list[int]:
     rows = [dict(zip(_NEW, one, strict=True)) for one in new]
     ours = {(one["product"], one["began_at"]): [one[name] for name in _WRITTEN] for one in rows}
     found: set[int] = set()
+    first = min(began for _pk, began in ours)
     for part in in_parts(sorted({pk for pk, _began in ours})):
-        moments = {at for pk, at in ours if pk in set(part)}
-        stored = PriceReduction.objects.filter(product__in=part, began_at__in=moments)
+        stored = PriceReduction.objects.filter(product__in=part, began_at__gte=first)
         for pk, began, *values in stored.values_list("product_id", "began_at", *_WRITTEN):
             if ours.get((pk, began), values) != values:
                 found.add(pk)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.apps import apps
-from django.db.models import Count, Max, Sum
+from django.db.models import Count, Max, Q, Sum
 
 from .models import PriceProposal
 
@@ -28,6 +28,7 @@ class Summary:
     overdue: int = 0
     take_back: int = 0
     following: int = 0
+    untold: int = 0
     released: int = 0
     unread: int = 0
 
@@ -42,10 +43,12 @@ def worklist_summary(*, channel: str = "") -> Summary:
     prices are being written: ``unread`` are those of which the shop has long not said whether it has them.
 
     Four more where the adapter cannot write: ``overdue`` are approved prices that should long be in the shop,
-    ``take_back`` those there that earned too little, ``following`` those that wait for how others do, ``released``
+    ``take_back`` those there that earned too little, ``following`` those that wait for how others do,
+    ``untold`` those of them that wait for a person, since nothing can be told of the others, ``released``
     those that came into the CSV file by that.
     """
     from .services.adopt import prices_following, prices_overdue, prices_to_take_back
+    from .services.foreseeing import UNTOLD
     from .services.unread import prices_unread
 
     rows = PriceProposal.objects.filter(channel=channel)
@@ -54,6 +57,7 @@ def worklist_summary(*, channel: str = "") -> Summary:
     money = undecided.exclude(goal="sell_through").values_list("currency")
     sums = list(money.annotate(gain=Sum("gain"), days=Max("horizon_days")))
     following, released = prices_following(channel=channel)
+    waiting = following.aggregate(all=Count("pk"), untold=Count("pk", filter=Q(held_code=UNTOLD)))
     return Summary(
         states=[(state.value, state.label, counted.get(state.value, 0)) for state in State],
         open=counted.get(State.OPEN.value, 0),
@@ -63,7 +67,8 @@ def worklist_summary(*, channel: str = "") -> Summary:
         simulated=costs_simulated(channel=channel),
         overdue=prices_overdue(channel=channel).count(),
         take_back=prices_to_take_back(channel=channel).count(),
-        following=following.count(),
+        following=waiting["all"] - waiting["untold"],
+        untold=waiting["untold"],
         released=released.count(),
         unread=prices_unread(channel=channel).count() if counted.get(State.WRITING.value) else 0,
     )

@@ -110,7 +110,7 @@ def test_an_error_after_prices_were_taken_back_leaves_their_records(
     client.force_login(User.objects.create_superuser("boss"))
     client.raise_request_exception = False
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
-    monkeypatch.setattr(room, "PriceChangeSerializer", None)
+    monkeypatch.setattr(room, "Response", None)
     answer = client.post(f"/ecomai/api/pricing/changes/{change.pk}/undo/", {}, content_type="application/json")
     assert answer.status_code == 500 and live_shop.now == {"a0": TEN}
     assert PriceChange.objects.filter(kind="undo").count() == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,13 @@ from django.utils import timezone, translation
 from django_ecomai.adapters.rows import PriceRow, PromotionRow
 from django_ecomai.mirror.models import PricePoint, Product, Promotion
 from django_ecomai.mirror.services import batch_apply, product_upsert, row_remove, shop_sync
-from django_ecomai.pricing.ledger import lowest_before, lowest_if_reduced, price_record, reductions_running
+from django_ecomai.pricing.ledger import (
+    _stored_otherwise,
+    lowest_before,
+    lowest_if_reduced,
+    price_record,
+    reductions_running,
+)
 from django_ecomai.pricing.ledger_job import promoted
 from django_ecomai.pricing.models import PriceReduction
 from django_ecomai.pricing.omnibus import reductions
@@ -522,3 +529,20 @@ def test_whether_prices_have_their_promotions_is_a_setting(
     found = lowest_before(product=product)
     assert found is not None and (found.price, found.lowest) == (Decimal(price), Decimal(lowest))
     assert reductions_running(channel="", product_ids=["lamp"])["lamp"].lowest == Decimal(lowest)
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite has the lowest limit of values")
+def test_many_past_reductions_are_looked_up_in_one_statement() -> None:
+    connection.ensure_connection()
+    limit = sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER
+    old = connection.connection.setlimit(limit, 32_766)
+    try:
+        now = timezone.now()
+        new = [
+            ("", pk, now - timedelta(minutes=pk * 45 + n), None, Decimal(10), None, None, now, "EUR")
+            for pk in range(1, 901)
+            for n in range(45)
+        ]
+        assert _stored_otherwise(new) == []
+    finally:
+        connection.connection.setlimit(limit, old)

@@ -219,13 +219,14 @@ class TestBeside:
         row.refresh_from_db()
         assert (row.state, row.held_code, live_shop.now) == ("stale", "price_changed", {"a0": TEN})
 
-    def test_another_one_is_overtaken(self, live_shop: LiveShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_another_one_waits(self, live_shop: LiveShop, monkeypatch: pytest.MonkeyPatch) -> None:
         (change,) = in_the_shop(live_shop, 1, "")
         row = self.next_price(change, state="approved")
         killed(monkeypatch, change, at="a0")
-        assert changes_apply().as_dict() == {"applied": 0, "stale": 1, "failed": 0}
+        found = changes_apply()
         row.refresh_from_db()
-        assert BUSY in row.held_words and live_shop.now == {"a0": NEW}
+        assert (found.problems, found.as_dict()) == ([row], {"applied": 0, "stale": 0, "failed": 0})
+        assert (row.state, live_shop.now) == ("approved", {"a0": NEW}) and BUSY in row.held_words
 
     def test_an_older_change_of_the_product_is_not_taken_back_beside_it(
         self, live_shop: LiveShop, monkeypatch: pytest.MonkeyPatch

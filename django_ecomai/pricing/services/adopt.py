@@ -27,6 +27,7 @@ from .apply import families_together
 from .decide import Rows, decision_log, family_groups, locked, mark_stale, reason_keep, stale_reason
 from .following import RELEASED, follows
 from .shop import adapter_applies, plain
+from .undo_claim import FREE
 
 State, Kind, Verdict = PriceProposal.State, PriceChange.Kind, PriceChange.Verdict
 #: Proposals that are looked at in one transaction.
@@ -187,7 +188,7 @@ def _taken_back(found: Adopted, *, channel: str, now: datetime) -> None:
             for one in back
         )  # fmt: skip
         for part in in_parts(one.pk for one in back):
-            PriceChange.objects.filter(pk__in=part).update(undone_at=now)
+            PriceChange.objects.filter(pk__in=part).update(undone_at=now, **FREE)
         for part in in_parts(one.proposal_id for one in back if one.proposal_id):
             PriceProposal.objects.filter(pk__in=part).update(state=State.UNDONE, decided_at=now)
     found.taken_back = sum(one.verdict == Verdict.BELOW for one in back)

@@ -78,7 +78,9 @@ class Applied:
         """More of them: the changes made, and rows that are in the shop or not."""
         of_state: dict[str, list[PriceProposal]] = {}
         for row in rows:
-            of_state.setdefault(row.state, []).append(row)
+            # what is approved as before waits for the shop as well
+            state = State.WRITING if row.state == State.APPROVED else row.state
+            of_state.setdefault(state, []).append(row)
         self.changes += changes[: self._room(self.changes)]
         self.counts["applied"] += len(changes)
         for kept, name, state in (
@@ -386,13 +388,17 @@ def _apply_family(
 
 
 def _waits(members: Sequence[PriceProposal], claim: Claim, now: datetime) -> bool:
-    """Whether scheduled prices only come too early: the shop could not be read, the day since the last change is not
-    over, or the price before is being put back. Nothing is written of them; the next hour tries again, for
-    ``PATIENCE``."""
+    """Whether scheduled prices only come too early: the shop could not be read, or the day since the last change is not
+    over. Nothing is written of them; the next hour tries again, for ``PATIENCE``. Any price waits while the one before
+    it is being put back."""
+    if any(claim.why.get(row.pk, NONE).code == "being_undone" for row in members):
+        for row in members:
+            row.state = claim.states[row.pk]
+        return True
     for row in members:
         problem = claim.why.get(row.pk, NONE)
         unread = bool(claim.before[row.product.external_id].problem)
-        early = problem.code in ("", "changed_today", "being_undone")
+        early = problem.code in ("", "changed_today")
         if claim.states[row.pk] != State.SCHEDULED or row.apply_at is None or now - row.apply_at > PATIENCE:
             return False
         if not (unread or early):

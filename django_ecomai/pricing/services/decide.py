@@ -40,6 +40,8 @@ FARTHEST = timedelta(days=366)
 MOST_REJECTED = 5_000
 DECIDE = "ecomai_pricing.decide_priceproposal"
 APPLY = "ecomai_pricing.apply_priceproposal"
+#: Why a price had to wait says nothing any more.
+NO_REASON: dict[str, Any] = {"held_code": "", "held_named": {}, "held_reason": ""}
 
 
 class PricingError(Exception):
@@ -128,7 +130,7 @@ def proposals_reject(*, proposals: Iterable[PriceProposal], user: Any = None, re
         for row in rows:
             if row.state not in (State.OPEN, *PriceProposal.WAITING):
                 raise PricingError(_not_open(row))
-        _update(rows, state=State.REJECTED, reason=text, apply_at=None, **_decided(user, timezone.now()))
+        _update(rows, state=State.REJECTED, reason=text, apply_at=None, **NO_REASON, **_decided(user, timezone.now()))
         change_log(objects=rows, user=user, lines=[log_line("rejected", reason=text)])
     return rows
 

@@ -16,12 +16,10 @@ from django_ecomai.pricing.facts import in_parts
 from django_ecomai.pricing.journal import log_line
 from django_ecomai.pricing.models import PriceProposal
 
-from .decide import APPLY, PricingError, check_moment, with_families
+from .decide import APPLY, NO_REASON, PricingError, check_moment, with_families
 
 State = PriceProposal.State
 WAITING = PriceProposal.WAITING
-#: Why it had to wait says nothing any more.
-NO_REASON: dict[str, Any] = {"held_code": "", "held_named": {}, "held_reason": ""}
 
 
 def proposals_reschedule(

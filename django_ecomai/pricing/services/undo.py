@@ -31,7 +31,7 @@ from .shop import (
     shop_prices,
     write_price,
 )
-from .undo_claim import FREE, UNDOABLE, Undoing, undo_claim, undo_held, undo_mine, undo_note, undo_release
+from .undo_claim import FREE, UNDOABLE, Undoing, undo_claim, undo_held, undo_leave, undo_mine, undo_note, undo_release
 
 __all__ = [
     "UNDO", "UNDOABLE", "AgainstLimits", "SecondNeeded", "change_undo", "undo_forbidden", "undo_resume",
@@ -90,7 +90,10 @@ def change_undo(
             undo_release(undoing)
             raise
     undone = _carry_out(adapter, undoing, now=now)
-    return next(one for one in undone if one.product_id == change.product_id)
+    found = next((one for one in undone if one.product_id == change.product_id), None)
+    if found is None:
+        raise PricingError(why("product_said", product=change.product, because=why("shop_silent")))
+    return found
 
 
 def undo_resume(*, change: PriceChange, now: datetime | None = None) -> list[PriceChange]:
@@ -130,9 +133,15 @@ def _carry_out(adapter: ShopAdapter, undoing: Undoing, *, now: datetime | None) 
     said = undoing.before
     if undoing.resumed:
         said = shop_prices(adapter, products=[one.product for one in undoing.held])
+        gone = []
         for one in undoing.held:
-            if problem := said[one.product.external_id].problem:  # the note stays: the next hour asks again
-                raise PricingError(why("product_said", product=one.product, because=problem))
+            here = said[one.product.external_id]
+            if here.unread and one.product.removed_at is None:  # the note stays: the next hour asks again
+                raise PricingError(why("product_said", product=one.product, because=here.problem))
+            gone += [one] if here.problem else []
+        undo_leave(undoing, gone)
+        if not undoing.held:
+            return []
     wanted = {one.pk: _before(one, undoing.before[one.product.external_id]) for one in undoing.held}
     try:
         _restore(adapter, undoing, said, wanted)

@@ -24,9 +24,10 @@ from django_ecomai.mirror.models import Product
 from django_ecomai.pricing.held import Why, why
 from django_ecomai.pricing.models import PriceChange, PriceProposal, PriceSelection, PriceTest
 
-from .decide import HEAVY, PricingError
+from .decide import HEAVY, PricingError, reason_of
 from .price_tests import GOING, price_tests_give_way, price_tests_in_the_way
 from .shop import Said
+from .unread import CODE as UNREAD
 
 State = PriceProposal.State
 #: Kinds of changes that can be taken back.
@@ -66,8 +67,8 @@ def undo_claim(
         rows = _together(change)
         products = list(rows.values_list("product_id", flat=True))
         busy = PriceProposal.objects.filter(product__in=products, state__in=(State.OPEN, *PriceProposal.UNDER_WAY))
-        busy = locked_rows(busy.order_by("pk")).only("state", "product")
-        written = [row.product_id for row in busy if row.state == State.WRITING]
+        busy = locked_rows(busy.order_by("pk")).only("state", "product", "held_code", "held_named", "held_reason")
+        written = [row for row in busy if row.state == State.WRITING]
         held = list(locked_rows(rows.order_by("pk")).select_related("product"))
         _check_held(change, held, written, now)
         tests = price_tests_in_the_way(product_ids=products)
@@ -105,6 +106,18 @@ def undo_held(undoing: Undoing) -> None:
             raise _lost(undoing)
         _rows(undoing).update(undoing_since=moment)
     undoing.since = moment
+
+
+def undo_leave(undoing: Undoing, gone: Sequence[PriceChange]) -> None:
+    """Products that are gone from the shop, or have no price there any more, have none to put back: the others of the
+    family do not wait for them."""
+    if not gone:
+        return
+    with transaction.atomic():
+        if not undo_mine(undoing):
+            raise _lost(undoing)
+        PriceChange.objects.filter(pk__in=[one.pk for one in gone]).update(**FREE)
+    undoing.held = [one for one in undoing.held if one not in gone]
 
 
 def undo_mine(undoing: Undoing) -> bool:
@@ -160,14 +173,20 @@ def _together(change: PriceChange) -> QuerySet[PriceChange]:
     )  # fmt: skip
 
 
-def _check_held(change: PriceChange, held: Sequence[PriceChange], written: Sequence[int], now: datetime) -> None:
+def _check_held(
+    change: PriceChange, held: Sequence[PriceChange], written: Sequence[PriceProposal], now: datetime
+) -> None:
     mine = next((one for one in held if one.pk == change.pk), None)
     if mine is None or mine.undone_at is not None:
         raise PricingError(why("undone_before"))
     if mine.kind not in UNDOABLE:
         raise PricingError(why("not_undoable"))
+    for row in written:
+        if row.held_code == UNREAD:
+            raise PricingError(why("product_said", product=row.product, because=reason_of(row)))
+    under_way = {row.product_id for row in written}
     for one in held:
-        if one.product_id in written:
+        if one.product_id in under_way:
             raise PricingError(why("being_written", product=one.product))
         if one.undoing_since is not None and abs(now - one.undoing_since) < LEFT_BEHIND:
             raise PricingError(why("being_undone", product=one.product))

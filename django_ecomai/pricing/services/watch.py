@@ -28,13 +28,14 @@ from django_ecomai.pricing.watching import LOOKS, Seen, families_as_one, look, s
 from .adopt import prices_adopt, take_back_told
 from .allowed import family_candidates
 from .apply import families_together, proposals_apply
-from .decide import HEAVY, PricingError, reason_of
+from .decide import HEAVY, NO_REASON, PricingError, reason_of
 from .following import followers_release, follows
 from .foreseeing import UNTOLD, watched_days
 from .price_tests import price_tests_advance
 from .shop import adapter_applies
 from .undo import UNDOABLE, change_undo, undo_forbidden, undo_resume
 from .undo_claim import undos_left
+from .unread import CODE as UNREAD
 
 logger = logging.getLogger("django_ecomai")
 State, Verdict = PriceProposal.State, PriceChange.Verdict
@@ -385,9 +386,12 @@ def _due(found: Watched, rows: QuerySet[PriceProposal], *, channel: str, now: da
         found.stopped += len(stopped)
     for (until, batch), waiting in waits.items():
         reason = verdicts[batch].because
-        told = {"held_code": reason.code, "held_named": dict(reason.named), "held_reason": ""}
+        told = {"held_code": reason.code, "held_named": dict(reason.named), "held_reason": ""} if reason else {}
         for part in in_parts(waiting):
-            PriceProposal.objects.filter(pk__in=part, state=State.SCHEDULED).update(apply_at=until, **told)
+            rows = PriceProposal.objects.filter(pk__in=part, state=State.SCHEDULED)
+            if not reason:  # what was foreseen at the approval stays
+                rows.filter(held_code=NO_ORDERS).update(**NO_REASON)
+            rows.update(apply_at=until, **told)
         if reason and reason not in found.messages:
             found.tell([reason])
         found.postponed += len(waiting)
@@ -412,7 +416,9 @@ def _canary(channel: str, batch: str, now: datetime) -> Canary:
     if not batch or not first.exists():
         return Canary()
     if first.filter(state__in=PriceProposal.UNDER_WAY).exists():
-        return Canary(wait=now + timedelta(days=1))
+        stuck = first.filter(state=State.WRITING, held_code=UNREAD).select_related("product").first()
+        because = NONE if stuck is None else why("product_said", product=stuck.product, because=reason_of(stuck))
+        return Canary(wait=now + timedelta(days=1), because=because)
     rows = PriceChange.objects.filter(channel=channel, batch=batch, is_canary=True, kind=PriceChange.Kind.APPLY)
     heavy = (*(f"proposal__{name}" for name in HEAVY), *(f"product__{name}" for name in PRODUCT_HEAVY))
     changes = list(rows.select_related("proposal", "product").defer(*heavy))
