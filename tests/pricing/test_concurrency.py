@@ -37,6 +37,7 @@ from django_ecomai.pricing.services import (
 )
 from django_ecomai.pricing.services import apply as apply_room
 from django_ecomai.pricing.services import undo as undo_room
+from django_ecomai.pricing.services import watch as watch_room
 from django_ecomai.pricing.services.competitors_deciding import match_declare
 from django_ecomai.testing import product_make
 
@@ -309,15 +310,10 @@ def test_a_call_that_hangs_until_another_worker_has_written(
     assert PriceProposal.objects.get().state == "applied"
 
 
-def test_what_follows_is_let_into_the_file_once(reading_shop: None) -> None:
-    user, long_ago = User.objects.create_user("anna"), timezone.now() - timedelta(days=30)
-    first = priced_product(external_id="first", price="10.50")
-    given = {"batch": "b", "decided_by": user}
-    row = proposal_make(first, state="applied", is_canary=True, units_new=None, **given)  # nothing was expected of it
-    PriceChange.objects.create(
-        product=first, proposal=row, kind="apply", at=long_ago, old_price=10, new_price="10.50", currency="EUR",
-        batch="b", is_canary=True, verdict="kept",
-    )  # fmt: skip
+def test_what_follows_is_let_into_the_file_once(reading_shop: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_room, "_canary", lambda *given: watch_room.Canary())  # those that go first did well
+    given = {"batch": "b", "decided_by": User.objects.create_user("anna")}
+    proposal_make(priced_product(external_id="first"), state="applied", is_canary=True, **given)
     for number in range(20):
         product = priced_product(external_id=f"f{number}")
         proposal_make(product, state="scheduled", apply_at=timezone.now() - timedelta(hours=1), **given)
