@@ -212,7 +212,7 @@ class TestMeanwhile:
             product=row.product, kind="apply", at=timezone.now(), currency="EUR", old_price=9, new_price=10
         )
         prices_watch()
-        with pytest.raises(PricingError, match="A worker stopped while it wrote 10.5, and the shop does not say"):
+        with pytest.raises(PricingError, match=r"A worker stopped while it wrote 10\.5, and the shop does not say"):
             change_undo(change=change)
 
     def test_an_error_before_the_shop_was_asked_forgets_not_since_when(
