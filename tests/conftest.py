@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
@@ -103,6 +104,9 @@ def _clean_caches() -> Iterator[None]:
         from django_ecomai.privacy.refusing import forget
 
         forget()  # whoever refused something in one test's database
+    if clocks := sys.modules.get("django_ecomai.runs.services.clocks"):
+        # A test that stands at another time is no jump of the clock to the next one.
+        clocks._offset, clocks._doubt_until = None, 0.0
 
 
 @pytest.fixture

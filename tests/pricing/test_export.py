@@ -65,6 +65,7 @@ def as_the_row_says(row: PriceProposal) -> list[str]:
     told: dict[str, Any] = {
         "proposal": row.pk, "product_id": row.product.external_id, "sku": row.product.sku, "title": row.product.title,
         "rule": row.rule.name if row.rule else "", "costs_simulated": "no", "held_reason": row.held_words,
+        "market_simulated": "yes" if row.market_simulated else "no",
     }  # fmt: skip
     for name, ends in row.expected.items():
         told[f"{name}_low"], told[f"{name}_high"] = (None, None) if ends is None else ends[1:]

@@ -139,7 +139,7 @@ def test_the_days_that_open_gains_are_told_for_are_those_of_open_proposals() -> 
 def test_decided_proposals_and_old_prices_of_competitors_are_forgotten_some_day() -> None:
     """Some kilobytes per decided price, every night: the head of the list counts all of them."""
     assert [name for name in prunes.names() if name.startswith("pricing")] == [
-        "pricing.proposals", "pricing.competitor prices",
+        "pricing.proposals", "pricing.draws", "pricing.competitor prices",
     ]  # fmt: skip
 
 
