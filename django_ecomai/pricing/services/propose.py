@@ -148,7 +148,9 @@ def proposals_make(
     if whole and everything and not dry_run:
         # products that are not on sale any more
         elasticities_forget(channel=channel)
-        PriceProposal.objects.filter(channel=channel, undecided__isnull=False, made_at__lt=at).delete()
+        gone = PriceProposal.objects.filter(channel=channel, undecided__isnull=False, made_at__lt=at)
+        for keys in in_parts(gone.order_by("pk").values_list("pk", flat=True)):
+            gone.filter(pk__in=keys).delete()  # Django reads what it deletes here: not all at once
     return report
 
 
