@@ -111,14 +111,22 @@ def effects_of_rivals(
 
 
 def effects_store(*, channel: str, effects: Sequence[Effect], now: datetime) -> None:
-    """In place of those of the last run."""
+    """In place of those of the last run, some thousand products at a time: in no transaction for long."""
     names = ("product", "kind", "other", "elasticity", "sd", "low", "high", "reason")
-    with transaction.atomic():
-        CrossEffect.objects.filter(channel=channel).delete()
-        for start in range(0, len(effects), WRITE):
-            some = effects[start : start + WRITE]
-            columns: dict[str, list[Any]] = {name: [one[at] for one in some] for at, name in enumerate(names)}
+    ordered = sorted(effects, key=lambda one: one[0])
+    old = CrossEffect.objects.filter(channel=channel)
+    begin = after = 0
+    while begin < len(ordered):
+        end = min(begin + WRITE, len(ordered))
+        while end < len(ordered) and ordered[end][0] == ordered[end - 1][0]:
+            end += 1  # all of a product
+        some = ordered[begin:end]
+        columns: dict[str, list[Any]] = {name: [one[at] for one in some] for at, name in enumerate(names)}
+        with transaction.atomic():
+            old.filter(product_id__gt=after, product_id__lte=some[-1][0]).delete()
             rows_upsert(CrossEffect, {**columns, "channel": [channel] * len(some), "made_at": [now] * len(some)})
+        begin, after = end, some[-1][0]
+    old.filter(product_id__gt=after).delete()
 
 
 @dataclass(slots=True)

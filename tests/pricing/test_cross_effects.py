@@ -17,7 +17,8 @@ from django.utils import timezone
 from django_ecomai.forecast.days import day_date, midnight, period_days
 from django_ecomai.forecast.models import Forecast
 from django_ecomai.mirror.models import Order, OrderLine, PricePoint, Product
-from django_ecomai.pricing.cross_effects import rivals_weekly
+from django_ecomai.pricing import cross_effects
+from django_ecomai.pricing.cross_effects import Effect, effects_store, rivals_weekly
 from django_ecomai.pricing.cross_words import cross_lines, effect_words
 from django_ecomai.pricing.models import CrossEffect, PriceProposal, ProductElasticity
 from django_ecomai.pricing.services.propose import proposals_make
@@ -169,6 +170,33 @@ class TestLearned:
         # the next night nothing is learned, and the same is known
         proposals_make()
         assert rows.get(product=first, other=second).pk == effect.pk
+
+    def test_many_are_replaced_some_products_at_a_time_each_with_all_of_its_own(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(cross_effects, "WRITE", 2)
+        one, two, three, four = (priced_product() for _number in range(4))
+        elsewhere = effect_make(priced_product(channel="b2b"), None)
+        for product in (one, two, three, four):
+            effect_make(product, None)
+        parts: list[list[int]] = []
+        upsert = cross_effects.rows_upsert
+
+        def spy(model: Any, columns: Any) -> None:
+            parts.append(columns["product"])
+            upsert(model, columns)
+
+        monkeypatch.setattr(cross_effects, "rows_upsert", spy)
+        pairs = [(three, one), (one, two), (one, three), (one, four), (three, None)]
+        effects: list[Effect] = [
+            (product.pk, "product", other and other.pk, 0.2, 0.1, 0.0, 0.4, "") for product, other in pairs
+        ]
+        effects_store(channel="", effects=effects, now=NOW)
+        found = list(CrossEffect.objects.filter(channel="").order_by("pk").values_list("product", "other"))
+        assert found == [(one.pk, two.pk), (one.pk, three.pk), (one.pk, four.pk), (three.pk, one.pk), (three.pk, None)]
+        assert parts == [[one.pk] * 3, [three.pk] * 2]
+        effects_store(channel="", effects=[], now=NOW)
+        assert list(CrossEffect.objects.all()) == [elsewhere]
 
     def test_in_place_of_those_of_the_last_run_and_none_of_a_dry_one(self) -> None:
         products = shop_with(0.0)

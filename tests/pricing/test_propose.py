@@ -60,7 +60,7 @@ def _rules() -> list[Any]:
 
 def test_every_product_gets_a_price_with_its_arithmetic(django_assert_max_num_queries: Any) -> None:
     shop_make()
-    with django_assert_max_num_queries(53):
+    with django_assert_max_num_queries(54):
         report = proposals_make(now=NOW)
     assert (report.products, report.learned, report.proposals) == (3, 3, 3)
     learned = {row.product.external_id: row for row in ProductElasticity.objects.select_related("product")}
