@@ -241,9 +241,9 @@ def test_while_a_price_is_taken_back_no_other_one_is_written(
             tried.set()
 
     undone, applied = at_once(lambda: change_undo(change=change), apply)
-    assert (undone.kind, applied.as_dict()["stale"], live_shop.now) == ("undo", 1, {"u": Decimal("10")})
+    assert (undone.kind, applied.problems, live_shop.now) == ("undo", [later], {"u": Decimal("10")})
     later.refresh_from_db()
-    assert later.held_code == "being_undone" and len(live_shop.written) == 2
+    assert (later.state, later.held_code, len(live_shop.written)) == ("approved", "being_undone", 2)
 
 
 def test_a_worker_that_is_slow_and_one_that_takes_over_note_one_change(

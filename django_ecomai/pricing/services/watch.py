@@ -416,7 +416,9 @@ def _canary(channel: str, batch: str, now: datetime) -> Canary:
     if not batch or not first.exists():
         return Canary()
     if first.filter(state__in=PriceProposal.UNDER_WAY).exists():
-        stuck = first.filter(state=State.WRITING, held_code=UNREAD).select_related("product").first()
+        names = ("held_code", "held_named", "held_reason", "product__title", "product__external_id")
+        unread = first.filter(state=State.WRITING, held_code=UNREAD).select_related("product").only(*names)
+        stuck = unread.order_by("pk").first()
         because = NONE if stuck is None else why("product_said", product=stuck.product, because=reason_of(stuck))
         return Canary(wait=now + timedelta(days=1), because=because)
     rows = PriceChange.objects.filter(channel=channel, batch=batch, is_canary=True, kind=PriceChange.Kind.APPLY)
